@@ -1,0 +1,84 @@
+"""Draw the glyph masks of Glyphs-100 from the fonts that matplotlib ships.
+
+Run once, from anywhere: ``python calibkit/assets/make_glyph_masks.py``.
+It writes ``glyph_masks.npz`` beside itself: for each of the 100 classes, and for each of the
+symbols that belong to no class, one 32 x 32 mask (uint8, 0 to 255) per font.
+"""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from fontTools.ttLib import TTFont
+from PIL import Image, ImageDraw, ImageFont
+
+CLASSES = (
+    "0123456789"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    "abdefghijkmnqrtuyæ"  # not the lower-case letters that are small copies of capitals
+    "ΓΔΘΛΞΠΣΦΨΩ"
+    "αβγδεζηθλμξπρστφχψω"
+    "!?&@#$%+=§£€¥∞∇∫√"
+)
+OUT_OF_CLASS = "БДЖЗИЙЛЦЧШЩЪЫЭЮЯ←→↑↓∀∃∈⊂∪≈≠≤◊¶"
+FONTS = (
+    "DejaVuSans",
+    "DejaVuSans-Bold",
+    "DejaVuSans-Oblique",
+    "DejaVuSans-BoldOblique",
+    "DejaVuSansMono",
+    "DejaVuSansMono-Bold",
+    "DejaVuSansMono-Oblique",
+    "DejaVuSansMono-BoldOblique",
+    "DejaVuSerif",
+    "DejaVuSerif-Bold",
+    "DejaVuSerif-Italic",
+    "DejaVuSerif-BoldItalic",
+    "STIXGeneral",
+    "STIXGeneralBol",
+)
+SIZE = 32
+FONT_SIZE = 24
+
+
+def draw_mask(glyph: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
+    """One glyph in white on black, the centre of its ink in the centre of the image."""
+    left, top, right, bottom = font.getbbox(glyph)
+    corner = ((SIZE - left - right) / 2, (SIZE - top - bottom) / 2)
+    image = Image.new("L", (SIZE, SIZE))
+    ImageDraw.Draw(image).text(corner, glyph, fill=255, font=font)
+    return np.asarray(image)
+
+
+def draw_masks(glyphs: str, folder: Path) -> np.ndarray:
+    """Masks of shape (len(glyphs), len(FONTS), 32, 32)."""
+    masks = np.zeros((len(glyphs), len(FONTS), SIZE, SIZE), np.uint8)
+    for j, name in enumerate(FONTS):
+        path = folder / f"{name}.ttf"
+        covered = TTFont(path).getBestCmap()
+        missing = [glyph for glyph in glyphs if ord(glyph) not in covered]
+        if missing:
+            raise ValueError(f"{name} lacks {''.join(missing)!r}; choose other glyphs or fonts")
+        font = ImageFont.truetype(path, FONT_SIZE)
+        for i, glyph in enumerate(glyphs):
+            masks[i, j] = draw_mask(glyph, font)
+    return masks
+
+
+def main() -> None:
+    assert len(set(CLASSES)) == len(CLASSES) == 100
+    assert not set(CLASSES) & set(OUT_OF_CLASS)
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    target = Path(__file__).with_name("glyph_masks.npz")
+    np.savez_compressed(
+        target,
+        classes=np.array(list(CLASSES)),
+        class_masks=draw_masks(CLASSES, folder),
+        out_of_class=np.array(list(OUT_OF_CLASS)),
+        out_of_class_masks=draw_masks(OUT_OF_CLASS, folder),
+    )
+    print(f"{target.name}: {target.stat().st_size / 1024:.0f} KiB")
+
+
+if __name__ == "__main__":
+    main()

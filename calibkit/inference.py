@@ -1,0 +1,133 @@
+"""From a model and a loader to logits and labels."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+
+def collect_logits(
+    model: nn.Module,
+    loader: Iterable[object],
+    *,
+    progress: bool = True,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Run a model once over a loader and keep its logits and the labels.
+
+    The model is put in eval mode and given back as it came: every module in its former mode,
+    every buffer untouched, on its former device.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Maps a batch of inputs to logits of shape (batch, C).
+    loader : iterable
+        Gives batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``.
+    progress : bool, default True
+        Show a progress bar on stderr.
+    device : torch.device or str, optional
+        Where to run. Default: where the model is.
+
+    Returns
+    -------
+    logits : Tensor, shape (N, C)
+        On the device of the run, in the model's precision.
+    labels : Tensor, shape (N,)
+        On the same device.
+
+    Raises
+    ------
+    TypeError
+        If the model is no ``nn.Module`` or a batch is no pair of tensors.
+    ValueError
+        If the loader is empty, or the model does not give one row of logits a label.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import collect_logits
+    >>> batches = [(torch.zeros(2, 3), torch.tensor([0, 1]))] * 4
+    >>> logits, labels = collect_logits(torch.nn.Linear(3, 5), batches, progress=False)
+    >>> logits.shape, labels.shape
+    (torch.Size([8, 5]), torch.Size([8]))
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"model must be a torch.nn.Module, got {type(model).__name__}; "
+            "if you have logits already, use fit_logits"
+        )
+    logits: list[Tensor] = []
+    labels: list[Tensor] = []
+    with _on_device(model, device) as target, _eval_mode(model), torch.inference_mode():
+        for batch in tqdm(loader, desc="logits", unit="batch") if progress else loader:
+            inputs, batch_labels = _check_batch(batch)
+            batch_logits = model(inputs.to(target))
+            _check_rows(batch_logits, batch_labels)
+            logits.append(batch_logits)
+            labels.append(batch_labels.to(target))
+    if not logits:
+        raise ValueError("the loader gave no batch; pass a loader over one sample or more")
+    # concatenated outside of inference mode, so that autograd accepts them
+    return torch.cat(logits), torch.cat(labels)
+
+
+@contextmanager
+def _eval_mode(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def _on_device(model: nn.Module, device: torch.device | str | None) -> Iterator[torch.device]:
+    homes = {tensor.device for tensor in chain(model.parameters(), model.buffers())}
+    home = next(iter(homes), torch.device("cpu"))
+    if device is None:
+        yield home
+        return
+    if len(homes) > 1:
+        raise ValueError(
+            f"the model is spread over {len(homes)} devices and cannot be moved to {device} "
+            "and back; leave device=None"
+        )
+    target = torch.device(device)
+    model.to(target)
+    try:
+        yield target
+    finally:
+        model.to(home)
+
+
+def _check_batch(batch: object) -> tuple[Tensor, Tensor]:
+    match batch:
+        case [Tensor() as inputs, Tensor() as labels]:
+            return inputs, labels
+        case [*parts]:
+            came = "(" + ", ".join(type(part).__name__ for part in parts) + ")"
+        case _:
+            came = type(batch).__name__
+    raise TypeError(
+        f"the loader must give pairs of tensors (inputs, labels), got {came}; "
+        "wrap it in a generator that yields such pairs"
+    )
+
+
+def _check_rows(logits: object, labels: Tensor) -> None:
+    if not isinstance(logits, Tensor):
+        raise TypeError(
+            f"the model must return a tensor of logits, got {type(logits).__name__}; "
+            "wrap it in a module that returns the logits alone"
+        )
+    if logits.ndim != 2 or labels.ndim != 1 or len(logits) != len(labels):
+        raise ValueError(
+            f"the model must give logits (batch, classes) for labels (batch,), got "
+            f"{tuple(logits.shape)} for {tuple(labels.shape)}; bring both to one row a sample"
+        )

@@ -1,0 +1,282 @@
+import copy
+import io
+
+import numpy as np
+import pytest
+import torch
+from conftest import REAL, needs_real_data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.special import log_softmax, softmax
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from calibkit import TemperatureScaler, calibration_error
+
+
+def reference_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The root of dNLL/d log(1/T), from the definition, in float64."""
+    z = np.asarray(logits, np.float64)
+    z = z - z.max(1, keepdims=True)
+    z_y = z[np.arange(len(z)), labels]
+
+    def slope(log_b: float) -> float:
+        return float(((softmax(np.exp(log_b) * z, axis=1) * z).sum(1) - z_y).mean())
+
+    return float(np.exp(-brentq(slope, np.log(1e-5), np.log(1e5), xtol=1e-14, rtol=1e-14)))
+
+
+def nll(logits, labels, temperature: float) -> float:
+    log_p = log_softmax(np.asarray(logits, np.float64) / temperature, axis=1)
+    return float(-log_p[np.arange(len(log_p)), labels].mean())
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    temperature=st.floats(np.log(0.002), np.log(500)).map(np.exp),
+    n=st.integers(50, 3000),
+    n_classes=st.sampled_from([2, 3, 10, 100]),
+    start=st.floats(np.log(0.001), np.log(1000)).map(np.exp),
+    seed=st.integers(0, 1000),
+)
+def test_temperature_is_the_optimum_whatever_the_start(temperature, n, n_classes, start, seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    logits = (temperature * logits).float()
+    scaler = TemperatureScaler(start).fit_logits(logits, labels)
+    expected = reference_temperature(logits.numpy(), labels.numpy())
+    assert scaler.temperature == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.001, 0.01, 1.0, 6.0, 100.0, 1000.0])
+@pytest.mark.parametrize("start", [0.001, 1.0, 1000.0])
+def test_converges_over_the_whole_range(calibrated_problem, temperature, start):
+    logits, labels = calibrated_problem(4000, 10, temperature)
+    scaler = TemperatureScaler(start).fit_logits(logits, labels)
+    expected = reference_temperature(logits.numpy(), labels.numpy())
+    assert scaler.temperature == pytest.approx(expected, rel=1e-9)
+    assert scaler.temperature == pytest.approx(temperature, rel=0.1)
+
+
+def test_optimum_exactly_at_the_start():
+    logits = torch.tensor([[np.log(3), 0.0], [0.0, np.log(3)]], dtype=torch.float64)
+    scaler = TemperatureScaler().fit_logits(logits.repeat(2, 1), torch.tensor([0, 1, 0, 0]))
+    assert scaler.temperature == pytest.approx(1, rel=1e-12)
+
+
+def test_rows_may_be_shifted_by_any_constant(calibrated_problem):
+    logits, labels = calibrated_problem(500, 10, 2)
+    shifts = 1000 * torch.arange(500, dtype=torch.float64)[:, None]
+    plain = TemperatureScaler().fit_logits(logits, labels).temperature
+    shifted = TemperatureScaler().fit_logits(logits + shifts, labels).temperature
+    assert shifted == pytest.approx(plain, rel=1e-8)
+
+
+def test_a_few_mislabelled_samples_among_very_sure_ones():
+    logits = torch.zeros(1000, 10)
+    logits[:, 0] = 1000
+    labels = torch.zeros(1000, dtype=torch.int64)
+    labels[0] = 1
+    scaler = TemperatureScaler().fit_logits(logits, labels)
+    # 999 of 1000 right, nine other classes: exp(1000 / T) = 999 * 9
+    assert scaler.temperature == pytest.approx(1000 / np.log(999 * 9), rel=1e-9)
+
+
+@needs_real_data
+@pytest.mark.parametrize(
+    ("file", "temperature", "before", "after", "ece_before", "ece_after"),
+    [
+        ("densenet-bc-100-cifar-100", 2.142, 1.2252, 0.8772, 0.1412, 0.0122),
+        ("wideresnet-16-4-cifar-100", 1.144, 0.9588, 0.9511, 0.0557, 0.0389),
+    ],
+)
+def test_real_networks(file, temperature, before, after, ece_before, ece_after):
+    with np.load(REAL / f"{file}.npz") as arrays:
+        logits, labels = np.log(arrays["predictions"]), arrays["ground_truth"]
+    order = np.random.default_rng(0).permutation(10_000)
+    calibration, test = order[:1000], order[1000:]
+    scaler = TemperatureScaler().fit_logits(logits[calibration], labels[calibration])
+    expected = reference_temperature(logits[calibration], labels[calibration])
+    assert scaler.temperature == pytest.approx(expected, rel=1e-6)
+    assert scaler.temperature == pytest.approx(temperature, abs=5e-4)
+    assert nll(logits[test], labels[test], 1) == pytest.approx(before, abs=5e-5)
+    assert nll(logits[test], labels[test], scaler.temperature) == pytest.approx(after, abs=5e-5)
+    scaled = scaler(torch.from_numpy(logits[test])).double().softmax(-1)
+    unscaled = torch.from_numpy(logits[test]).double().softmax(-1)
+    assert calibration_error(unscaled, labels[test]) == pytest.approx(ece_before, abs=5e-5)
+    assert calibration_error(scaled, labels[test]) == pytest.approx(ece_after, abs=5e-5)
+
+
+def test_forward_divides_and_keeps_shape_and_precision():
+    scaler = TemperatureScaler(2.5)
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        logits = torch.tensor([[5.0, -2.5]], dtype=dtype)
+        assert scaler(logits).dtype == dtype
+        assert scaler(logits).tolist() == [[2.0, -1.0]]
+    assert scaler(torch.ones(2, 3, 4, 4)).shape == (2, 3, 4, 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_logits_fit_as_their_float64_values_do(calibrated_problem, dtype):
+    logits, labels = calibrated_problem(2000, 10, 2)
+    half = logits.to(dtype)
+    scaler = TemperatureScaler().fit_logits(half, labels)
+    expected = reference_temperature(half.double().numpy(), labels.numpy())
+    assert scaler.temperature == pytest.approx(expected, rel=1e-6)
+
+
+def test_arrays_and_tensors_give_the_same(calibrated_problem):
+    logits, labels = calibrated_problem(300, 5, 2)
+    from_tensor = TemperatureScaler().fit_logits(logits, labels)
+    from_array = TemperatureScaler().fit_logits(logits.numpy(), labels.numpy().astype(np.int32))
+    assert from_tensor.temperature == from_array.temperature
+
+
+def test_state_dict_round_trip_is_exact_in_every_precision(calibrated_problem):
+    scaler = TemperatureScaler().fit_logits(*calibrated_problem(300, 5, 2))
+    model = nn.Sequential(nn.Linear(4, 5), scaler).half()
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    restored = nn.Sequential(nn.Linear(4, 5), TemperatureScaler())
+    restored.load_state_dict(torch.load(file, weights_only=True))
+    assert restored[1].temperature == scaler.temperature
+    assert copy.deepcopy(model)[1].temperature == scaler.temperature
+
+
+def test_repr_shows_the_temperature():
+    assert repr(TemperatureScaler(1.5)) == "TemperatureScaler(temperature=1.5)"
+
+
+class Classifier(nn.Module):
+    """Batch normalisation, dropout, and one part frozen in eval mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.norm = nn.BatchNorm1d(6)
+        self.frozen = nn.BatchNorm1d(6)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(6, 4)
+        self.train()
+        self.frozen.eval()
+
+    def forward(self, inputs):
+        return self.head(self.drop(self.frozen(self.norm(inputs))))
+
+
+@pytest.fixture
+def loader():
+    generator = torch.Generator().manual_seed(0)
+    inputs = 3 * torch.randn(200, 6, generator=generator)
+    labels = torch.randint(4, (200,), generator=generator)
+    labels[:100] = Classifier().eval()(inputs[:100]).argmax(1)
+    return DataLoader(TensorDataset(inputs, labels), batch_size=32)
+
+
+def test_fit_runs_in_eval_mode_and_gives_the_model_back_as_it_came(loader):
+    model = Classifier()
+    before = copy.deepcopy(model.state_dict())
+    scaler = TemperatureScaler()
+    assert scaler.fit(model=model, calib_loader=loader, progress=False) is scaler
+    inputs, labels = loader.dataset.tensors
+    expected = reference_temperature(
+        copy.deepcopy(model).eval()(inputs).detach().numpy(), labels.numpy()
+    )
+    assert scaler.temperature == pytest.approx(expected, rel=1e-5)
+    assert [module.training for module in model.modules()] == [True, True, False, True, True]
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_a_failed_fit_gives_model_and_scaler_back_as_they_came():
+    model, scaler = Classifier(), TemperatureScaler(1.7)
+    with pytest.raises(ValueError, match="labels must lie between 0 and 3"):
+        scaler.fit(model, [(torch.ones(2, 6), torch.tensor([0, 7]))], progress=False)
+    assert scaler.temperature == 1.7
+    assert [module.training for module in model.modules()] == [True, True, False, True, True]
+
+
+def test_progress_goes_to_stderr_and_can_be_silenced(loader, capsys):
+    TemperatureScaler().fit(Classifier(), loader, progress=False)
+    assert capsys.readouterr() == ("", "")
+    TemperatureScaler().fit(Classifier(), loader)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "logits" in captured.err
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf")])
+def test_a_start_that_is_no_temperature_is_refused(temperature):
+    with pytest.raises(ValueError, match="init_temperature must be positive and finite"):
+        TemperatureScaler(temperature)
+
+
+def test_all_right_has_no_optimum():
+    logits = 5 * torch.eye(3).repeat(10, 1)
+    with pytest.raises(ValueError, match=r"all 30 labels are the model's top class.*T goes to 0"):
+        TemperatureScaler().fit_logits(logits, torch.arange(3).repeat(10))
+
+
+def test_all_wrong_has_no_optimum():
+    logits = 5 * torch.eye(3).repeat(10, 1)
+    with pytest.raises(ValueError, match=r"no higher than the other logits.*T goes to infinity"):
+        TemperatureScaler().fit_logits(logits, (torch.arange(3).repeat(10) + 1) % 3)
+
+
+def test_logits_that_say_nothing_have_no_optimum():
+    with pytest.raises(ValueError, match="T goes to infinity"):
+        TemperatureScaler().fit_logits(torch.full((4, 3), 2.0), torch.tensor([0, 1, 2, 0]))
+
+
+def test_all_wrong_but_second_best_has_an_optimum():
+    logits = torch.tensor([[3.0, 2.0, -9.0], [2.0, 3.0, -9.0]], dtype=torch.float64)
+    labels = torch.tensor([1, 0])
+    scaler = TemperatureScaler().fit_logits(logits, labels)
+    expected = reference_temperature(logits.numpy(), labels.numpy())
+    assert scaler.temperature == pytest.approx(expected, rel=1e-9)
+
+
+LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, -3.0], [1.0, 1.5, 0.2]])
+LABELS = torch.tensor([0, 1, 0])
+
+
+def with_value(value: float) -> torch.Tensor:
+    logits = LOGITS.clone()
+    logits[1, 2] = value
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "error", "message"),
+    [
+        (LOGITS.tolist(), LABELS, TypeError, "logits must be a torch tensor .* got list"),
+        (LOGITS.numpy().astype(object), LABELS, TypeError, "got array of object"),
+        (LOGITS.long(), LABELS, TypeError, "logits must be floating point, got torch.int64"),
+        (LOGITS.to(torch.complex64), LABELS, TypeError, "must be floating point, got .*complex64"),
+        (LOGITS[0], LABELS, ValueError, r"shape \(samples, classes\), got \(3,\)"),
+        (LOGITS[None], LABELS, ValueError, r"shape \(samples, classes\), got \(1, 3, 3\)"),
+        (LOGITS[:0], LABELS[:0], ValueError, "logits are empty: got 0 samples"),
+        (LOGITS[:, :1], LABELS, ValueError, "two classes or more, got 1 column"),
+        (with_value(float("nan")), LABELS, ValueError, "finite, .* 1 of 3 rows, first in row 1"),
+        (with_value(float("inf")), LABELS, ValueError, "NaN or infinity"),
+        (with_value(float("-inf")), LABELS, ValueError, "NaN or infinity"),
+        (LOGITS.softmax(1), LABELS, ValueError, "logits look like probabilities"),
+        (LOGITS.softmax(1).half(), LABELS, ValueError, "logits look like probabilities"),
+        (LOGITS, LABELS.tolist(), TypeError, "labels must be a torch tensor .* got list"),
+        (LOGITS, LABELS.float(), TypeError, "labels must be integer .* got torch.float32"),
+        (LOGITS, LABELS.bool(), TypeError, "labels must be integer .* got torch.bool"),
+        (LOGITS, torch.eye(3).long(), ValueError, r"labels must have shape .* got \(3, 3\)"),
+        (LOGITS, LABELS[:2], ValueError, "got 2 labels for 3 rows"),
+        (LOGITS, torch.tensor([0, 3, 1]), ValueError, "between 0 and 2 .* got 3 at position 1"),
+        (LOGITS, torch.tensor([0, 1, -1]), ValueError, "got -1 at position 2"),
+        (LOGITS, torch.tensor([1, 1, 1]), ValueError, "one class only: all 3 are 1"),
+    ],
+)
+def test_bad_input_is_refused_and_changes_nothing(logits, labels, error, message):
+    scaler = TemperatureScaler(1.3)
+    with pytest.raises(error, match=message):
+        scaler.fit_logits(logits, labels)
+    assert scaler.temperature == 1.3

@@ -1,0 +1,232 @@
+"""Test data behind one interface: Glyphs-100, embedded, and CIFAR-100, downloaded."""
+
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets import CIFAR100, SVHN
+from torchvision.datasets.utils import check_integrity
+from torchvision.transforms import v2
+
+from calibkit.glyphs100 import Glyphs100
+
+TEST_SEED = 2
+UNSEEN_SEED = 3
+N_TEST = 10_000
+
+
+class Glyphs100DataModule:
+    """The Glyphs-100 test set: 10 000 images, drawn in a few seconds, no network needed.
+
+    Parameters
+    ----------
+    root : str or Path, optional
+        Not used: nothing is stored. It stands here so that `CIFAR100DataModule` can take the
+        place of this class.
+    batch_size : int, default 32
+        Images a batch.
+    ood_detection : bool, default False
+        Give a second test loader: 10 000 images of glyphs that are in no class, labelled -1.
+    severity : float, default 0
+        Strength of the dataset shift, from 0 (none) to 5.
+    num_workers : int, default 0
+        Worker processes of the loaders.
+
+    Attributes
+    ----------
+    test : Glyphs100
+        The test set, after `setup`.
+
+    Examples
+    --------
+    >>> from calibkit import Glyphs100DataModule
+    >>> dm = Glyphs100DataModule(batch_size=100)
+    >>> dm.prepare_data()
+    >>> dm.setup("test")
+    >>> images, labels = next(iter(dm.test_dataloader()[0]))
+    >>> images.shape, labels.shape
+    (torch.Size([100, 3, 32, 32]), torch.Size([100]))
+    """
+
+    test: Glyphs100
+    ood: Glyphs100
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        batch_size: int = 32,
+        ood_detection: bool = False,
+        severity: float = 0,
+        num_workers: int = 0,
+    ) -> None:
+        self.batch_size = batch_size
+        self.ood_detection = ood_detection
+        self.severity = severity
+        self.num_workers = num_workers
+
+    def prepare_data(self) -> None:
+        """Do nothing: there is nothing to download."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Draw the test set, and the unseen glyphs if asked for."""
+        _check_stage(stage)
+        self.test = Glyphs100(N_TEST, seed=TEST_SEED, severity=self.severity)
+        if self.ood_detection:
+            self.ood = Glyphs100(N_TEST, seed=UNSEEN_SEED, severity=self.severity, unseen=True)
+
+    def test_dataloader(self) -> list[DataLoader[Any]]:
+        """The test loader, and the loader of unseen glyphs behind it if asked for."""
+        return _loaders(self)
+
+
+class CIFAR100DataModule:
+    """The CIFAR-100 test set, over torchvision, normalised as `cifar100_resnet20` expects.
+
+    Parameters
+    ----------
+    root : str or Path, default "./data"
+        Folder of the downloaded files.
+    batch_size : int, default 32
+        Images a batch.
+    ood_detection : bool, default False
+        Give a second test loader: the SVHN test set, labelled -1.
+    num_workers : int, default 0
+        Worker processes of the loaders.
+
+    Attributes
+    ----------
+    test : torchvision.datasets.CIFAR100
+        The test set of 10 000 images, after `setup`.
+
+    References
+    ----------
+    Krizhevsky (2009). Learning Multiple Layers of Features from Tiny Images.
+    https://www.cs.toronto.edu/~kriz/cifar.html
+    Netzer, Wang, Coates, Bissacco, Wu and Ng (2011). Reading Digits in Natural Images with
+    Unsupervised Feature Learning. http://ufldl.stanford.edu/housenumbers
+    """
+
+    mean = (0.5071, 0.4865, 0.4409)
+    std = (0.2673, 0.2564, 0.2762)
+    test: CIFAR100
+    ood: SVHN
+
+    def __init__(
+        self,
+        root: str | Path = "./data",
+        batch_size: int = 32,
+        ood_detection: bool = False,
+        num_workers: int = 0,
+    ) -> None:
+        self.root = Path(root)
+        self.batch_size = batch_size
+        self.ood_detection = ood_detection
+        self.num_workers = num_workers
+        self.transform = v2.Compose(
+            [
+                v2.ToImage(),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(self.mean, self.std),
+                v2.ToPureTensor(),
+            ]
+        )
+
+    def prepare_data(self) -> None:
+        """Download what is not in ``root`` yet.
+
+        Raises
+        ------
+        ConnectionError
+            If a file is neither in ``root`` nor to be fetched.
+        RuntimeError
+            If what was fetched is not the expected file; it is not kept.
+        """
+        _download(
+            "CIFAR-100", CIFAR100.url, self.root / CIFAR100.filename, CIFAR100.tgz_md5, self._cifar
+        )
+        if self.ood_detection:
+            url, filename, md5 = SVHN.split_list["test"]
+            _download("SVHN", url, self.root / filename, md5, self._svhn)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the test set, and SVHN if asked for.
+
+        Raises
+        ------
+        FileNotFoundError
+            If ``root`` does not hold the files, whole and undamaged.
+        """
+        _check_stage(stage)
+        try:
+            self.test = self._cifar()
+            if self.ood_detection:
+                self.ood = self._svhn()
+        except RuntimeError:
+            wanted = "CIFAR-100 and SVHN" if self.ood_detection else "CIFAR-100"
+            raise FileNotFoundError(
+                f"{wanted} not found, or damaged, in {self.root.resolve()}; "
+                "call prepare_data() first, or use Glyphs100DataModule, which needs no files"
+            ) from None
+
+    def test_dataloader(self) -> list[DataLoader[Any]]:
+        """The CIFAR-100 test loader, and the SVHN loader behind it if asked for."""
+        return _loaders(self)
+
+    def _cifar(self, download: bool = False) -> CIFAR100:
+        return CIFAR100(self.root, train=False, transform=self.transform, download=download)
+
+    def _svhn(self, download: bool = False) -> SVHN:
+        return SVHN(
+            self.root,
+            split="test",
+            transform=self.transform,
+            target_transform=_no_class,
+            download=download,
+        )
+
+
+def _no_class(target: int) -> int:
+    return -1
+
+
+def _check_stage(stage: str | None) -> None:
+    if stage not in (None, "test"):
+        raise ValueError(
+            f'stage must be "test" or None, got {stage!r}; these data are for calibrating and '
+            "testing a trained model, split them with split_calibration"
+        )
+
+
+def _loaders(data: Glyphs100DataModule | CIFAR100DataModule) -> list[DataLoader[Any]]:
+    if not hasattr(data, "test"):
+        raise RuntimeError('there is no test set yet; call setup("test") before test_dataloader()')
+    datasets: list[Dataset[Any]] = [data.test]
+    if data.ood_detection:
+        datasets.append(data.ood)
+    return [
+        DataLoader(dataset, batch_size=data.batch_size, num_workers=data.num_workers)
+        for dataset in datasets
+    ]
+
+
+def _download(name: str, url: str, path: Path, md5: str, fetch: Callable[..., object]) -> None:
+    """Let torchvision fetch what is missing; keep no file that is not the expected one."""
+    by_hand = f"fetch {url} on another machine and put it at {path.resolve()}"
+    try:
+        fetch(download=True)
+    except (OSError, HTTPException) as error:
+        raise ConnectionError(
+            f"{name} is not in {path.parent.resolve()} and could not be fetched from {url} "
+            f"({error}); go on offline with Glyphs100DataModule, or {by_hand}"
+        ) from None
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"what came from {url} is not {name} as published, its MD5 differs ({error}); "
+            f"nothing was kept: call again, or {by_hand}"
+        ) from None
+    finally:
+        if path.exists() and not check_integrity(path, md5):
+            path.unlink()

@@ -1,0 +1,164 @@
+"""ResNet-20 for images of 32 x 32 pixels, with its weights for Glyphs-100 and CIFAR-100."""
+
+import hashlib
+from http.client import HTTPException
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+from calibkit.glyphs100 import ASSETS
+
+CIFAR100_WEIGHTS = (
+    "https://github.com/chenyaofo/pytorch-cifar-models/releases/download/resnet/"
+    "cifar100_resnet20-23dac2f1.pt"
+)
+
+
+class ResNet20(nn.Module):
+    """The ResNet-20 for small images: 16, 32 and 64 channels, three basic blocks each.
+
+    Parameters are named as torchvision names those of its residual networks.
+
+    Parameters
+    ----------
+    num_classes : int, default 100
+        Number of logits.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun (2016). Deep Residual Learning for Image Recognition. CVPR.
+    Section 4.2; the shortcuts between stages are projections. https://arxiv.org/abs/1512.03385
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import ResNet20
+    >>> ResNet20()(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 100])
+    """
+
+    def __init__(self, num_classes: int = 100) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = _stage(16, 16, stride=1)
+        self.layer2 = _stage(16, 32, stride=2)
+        self.layer3 = _stage(32, 64, stride=2)
+        self.fc = nn.Linear(64, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, 32, 32) to logits (N, num_classes)."""
+        features = torch.relu(self.bn1(self.conv1(images)))
+        features = self.layer3(self.layer2(self.layer1(features)))
+        logits: Tensor = self.fc(features.mean((-2, -1)))
+        return logits
+
+
+def _stage(in_channels: int, channels: int, *, stride: int) -> nn.Sequential:
+    shortcut = None
+    if in_channels != channels:
+        shortcut = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+    first = BasicBlock(in_channels, channels, stride, shortcut)
+    return nn.Sequential(first, BasicBlock(channels, channels), BasicBlock(channels, channels))
+
+
+def glyphs100_resnet20(pretrained: bool = True) -> ResNet20:
+    """ResNet-20 for Glyphs-100, in eval mode; its weights come with calibkit.
+
+    Parameters
+    ----------
+    pretrained : bool, default True
+        Load the embedded weights; otherwise the weights are random.
+
+    Returns
+    -------
+    ResNet20
+        On the CPU.
+
+    Raises
+    ------
+    RuntimeError
+        If the embedded weights are damaged.
+
+    Examples
+    --------
+    >>> from calibkit import Glyphs100, glyphs100_resnet20
+    >>> model, dataset = glyphs100_resnet20(), Glyphs100(1)
+    >>> dataset.classes[model(dataset.images).argmax()]
+    'ρ'
+    """
+    model = ResNet20().eval()
+    if pretrained:
+        path = next(ASSETS.glob("glyphs100_resnet20-*.pt"))
+        check_sha256(path)
+        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return model
+
+
+def cifar100_resnet20(pretrained: bool = True) -> ResNet20:
+    """ResNet-20 for CIFAR-100, in eval mode; its public weights are fetched once.
+
+    They are those of https://github.com/chenyaofo/pytorch-cifar-models, kept in torch's hub
+    folder and checked by hash at every load. No code is fetched.
+
+    Parameters
+    ----------
+    pretrained : bool, default True
+        Load the public weights; otherwise the weights are random.
+
+    Returns
+    -------
+    ResNet20
+        On the CPU. Expects images normalised as `CIFAR100DataModule` does.
+
+    Raises
+    ------
+    ConnectionError
+        If the weights are neither on disk nor to be fetched.
+    RuntimeError
+        If the weights, fetched or on disk, are damaged.
+    """
+    model = ResNet20().eval()
+    if pretrained:
+        model.load_state_dict(_fetch_weights(CIFAR100_WEIGHTS))
+    return model
+
+
+def check_sha256(path: Path) -> None:
+    """Raise if a file's hash does not begin with the digits that its name ends with."""
+    expected = path.stem.rpartition("-")[2]
+    found = hashlib.sha256(path.read_bytes()).hexdigest()[: len(expected)]
+    if found != expected:
+        raise RuntimeError(
+            f"{path} is damaged: its SHA-256 begins with {found}, expected {expected}; "
+            "delete the file and get it again"
+        )
+
+
+def _fetch_weights(url: str) -> dict[str, Tensor]:
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if path.exists():  # torch.hub trusts a file that is there
+        check_sha256(path)
+    try:
+        weights: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+            url, str(path.parent), map_location="cpu", check_hash=True, weights_only=True
+        )
+    except (OSError, HTTPException) as error:
+        raise ConnectionError(
+            f"the weights are not at {path} and could not be fetched from {url} ({error}); "
+            "go on offline with glyphs100_resnet20(), or fetch that file on another machine "
+            "and put it there"
+        ) from None
+    except RuntimeError as error:
+        if path.exists():
+            raise
+        raise RuntimeError(
+            f"what came from {url} is not the expected file ({error}); nothing was kept: call "
+            f"again, or fetch that file on another machine and put it at {path}"
+        ) from None
+    return weights

@@ -1,0 +1,71 @@
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import matplotlib
+import pytest
+import torch
+
+matplotlib.use("agg")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+REAL = SHARED / "data" / "real"
+needs_real_data = pytest.mark.skipif(
+    not REAL.is_dir(), reason="real CIFAR-100 outputs are not beside this checkout (../shared)"
+)
+NOBODY = "http://127.0.0.1:9"  # the discard port: connections are refused at once
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder; of a file named in ``cut``, only the first half, then hangs up."""
+
+    cut: tuple[str, ...] = ()
+
+    def copyfile(self, source, outputfile):
+        body = source.read()
+        half = Path(self.path).name in self.cut
+        outputfile.write(body[: len(body) // 2] if half else body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve a folder on a free local port; returns the address."""
+    servers = []
+
+    def start(folder: Path, cut: tuple[str, ...] = ()) -> str:
+        handler = partial(type("CutHandler", (Handler,), {"cut": cut}), directory=str(folder))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left():
+    from matplotlib import pyplot as plt
+
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def calibrated_problem() -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
+    """Logits whose softmax is the truth, sharpened by T: the best temperature is near T."""
+
+    def draw(n: int, n_classes: int, temperature: float, seed: int = 0):
+        generator = torch.Generator().manual_seed(seed)
+        logits = 2 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
+        labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+        return temperature * logits, labels
+
+    return draw

@@ -32,7 +32,7 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
         Same seed, same pixels, on every machine.
     severity : float, default 0
         Strength of the dataset shift, from 0 (what the embedded model was trained on) to 5
-        (warp and noise twice as strong).
+        (warp and noise half as strong again).
     unseen : bool, default False
         Draw glyphs that belong to none of the 100 classes; their targets are -1.
 
@@ -67,7 +67,7 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
         self.classes: list[str] = _assets()["classes"].tolist()
         masks = torch.from_numpy(_assets()["out_of_class_masks" if unseen else "class_masks"])
         chunks = [
-            _draw_chunk(masks, _generator(seed, chunk), 1 + severity / 5)
+            _draw_chunk(masks, _generator(seed, chunk), 1 + severity / 10)
             for chunk in range((n + CHUNK - 1) // CHUNK)
         ]
         self.images = torch.cat([images for images, _ in chunks])[:n]

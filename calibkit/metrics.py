@@ -30,15 +30,11 @@ class ReliabilityBins:
         Samples in the bin whose top class is the label.
     confidence : ndarray of float64, shape (n_bins,)
         Sum of the confidences in the bin.
-    variance : ndarray of float64, shape (n_bins,)
-        Sum of p (1 - p) over the confidences p in the bin: the variance that ``correct`` would
-        have if the model were perfectly calibrated.
     """
 
     count: _Counts
     correct: _Counts
     confidence: _Floats
-    variance: _Floats
 
     @property
     def calibration_error(self) -> float:
@@ -101,8 +97,7 @@ def reliability_bins(
     return ReliabilityBins(
         count=np.bincount(index, minlength=n_bins),
         correct=np.bincount(index[hits], minlength=n_bins),
-        confidence=_bin_sums(index, confidences, n_bins),
-        variance=_bin_sums(index, confidences * (1 - confidences), n_bins),
+        confidence=np.bincount(index, confidences, n_bins).astype(np.float64),
     )
 
 
@@ -225,7 +220,3 @@ def _as_float64(values: Tensor) -> _Floats:
 def _bin_index(confidences: _Floats, n_bins: int) -> NDArray[np.intp]:
     edges = np.linspace(0, 1, n_bins + 1)
     return np.minimum(np.searchsorted(edges, confidences, side="right") - 1, n_bins - 1)
-
-
-def _bin_sums(index: NDArray[np.intp], values: _Floats, n_bins: int) -> _Floats:
-    return np.bincount(index, values, n_bins).astype(np.float64)

@@ -88,9 +88,9 @@ def glyphs100_resnet20(pretrained: bool = True) -> ResNet20:
     Examples
     --------
     >>> from calibkit import Glyphs100, glyphs100_resnet20
-    >>> model, dataset = glyphs100_resnet20(), Glyphs100(1)
-    >>> dataset.classes[model(dataset.images).argmax()]
-    'ρ'
+    >>> model, dataset = glyphs100_resnet20(), Glyphs100(2)
+    >>> dataset.classes[model(dataset.images)[1].argmax()]
+    'd'
     """
     model = ResNet20().eval()
     if pretrained:

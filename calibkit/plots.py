@@ -5,6 +5,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
+from scipy.stats import binom
 from torch import Tensor
 
 from calibkit.metrics import ReliabilityBins, reliability_bins
@@ -24,9 +25,9 @@ def reliability_diagram(
     """Plot accuracy against confidence, bin by bin, with the ECE of these very bins.
 
     Each bar is the accuracy of the samples in a bin of equal width, the dot their mean
-    confidence, the line between them the gap that the ECE averages. The grey band is where
-    95 % of the accuracies of a perfectly calibrated model would lie. The lower panel counts the
-    samples.
+    confidence, the line between them the gap that the ECE averages. The grey band is where the
+    accuracy of a perfectly calibrated model would lie in 95 % of all test sets (binomial
+    quantiles). The upper panel counts the samples.
 
     Parameters
     ----------
@@ -65,14 +66,14 @@ def reliability_diagram(
     >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
     >>> ax = reliability_diagram(probabilities, torch.tensor([0, 1, 1]), n_bins=3)
     >>> ax.texts[0].get_text()
-    'ECE 16.7 %\\nn = 3, 3 bins'
+    'ECE 16.7%\\nn = 3, 3 bins'
     """
     bins = reliability_bins(probabilities, labels, n_bins=n_bins)
     if ax is None:
         _, ax = plt.subplots(figsize=(4.8, 5.2), layout="constrained")
     ax.set_title(title)
     _plot_accuracy(ax, bins)
-    _plot_counts(ax.inset_axes((0, -0.32, 1, 0.2), sharex=ax), bins)
+    _plot_counts(ax.inset_axes((0, 1.03, 1, 0.16), sharex=ax), bins)
     return ax
 
 
@@ -83,18 +84,18 @@ def _plot_accuracy(ax: Axes, bins: ReliabilityBins) -> None:
     count = bins.count[filled]
     accuracy = bins.correct[filled] / count
     confidence = bins.confidence[filled] / count
-    spread = 1.96 * np.sqrt(bins.variance[filled]) / count
+    low, high = binom.ppf([[0.025], [0.975]], count, confidence) / count
 
     ax.plot([0, 1], [0, 1], color=_GREY, linestyle="--", linewidth=1, zorder=1)
     ax.bar(centre, accuracy, 0.92 * width, color=_BLUE, label="accuracy", zorder=2)
     ax.bar(
         centre,
-        np.clip(confidence + spread, 0, 1) - np.clip(confidence - spread, 0, 1),
+        high - low,
         0.92 * width,
-        np.clip(confidence - spread, 0, 1),
+        low,
         color=_GREY,
         alpha=0.45,
-        label="95 % if calibrated",
+        label="95% if calibrated",
         zorder=3,
     )
     ax.vlines(centre, accuracy, confidence, color=_VERMILION, linewidth=2, zorder=4)
@@ -102,22 +103,20 @@ def _plot_accuracy(ax: Axes, bins: ReliabilityBins) -> None:
     ax.text(
         0.97,
         0.04,
-        f"ECE {bins.calibration_error:.1%}\nn = {count.sum()}, {len(bins.count)} bins".replace(
-            "%", " %"
-        ),
+        f"ECE {bins.calibration_error:.1%}\nn = {count.sum()}, {len(bins.count)} bins",
         transform=ax.transAxes,
         horizontalalignment="right",
         bbox={"facecolor": "white", "edgecolor": _GREY, "boxstyle": "round"},
         zorder=6,
     )
-    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence of the top class", ylabel="accuracy")
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.tick_params(labelbottom=False)
     ax.legend(loc="upper left")
 
 
 def _plot_counts(ax: Axes, bins: ReliabilityBins) -> None:
     width = 1 / len(bins.count)
     ax.bar((np.arange(len(bins.count)) + 0.5) * width, bins.count, 0.92 * width, color=_GREY)
-    ax.set(xlabel="confidence of the top class", ylabel="samples")
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.set(ylabel="samples")
+    ax.tick_params(labelbottom=False)

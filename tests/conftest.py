@@ -10,13 +10,6 @@ import torch
 
 matplotlib.use("agg")
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-REAL = SHARED / "data" / "real"
-needs_real_data = pytest.mark.skipif(
-    not REAL.is_dir(), reason="real CIFAR-100 outputs are not beside this checkout (../shared)"
-)
-NOBODY = "http://127.0.0.1:9"  # the discard port: connections are refused at once
-
 
 class Handler(SimpleHTTPRequestHandler):
     """Serves a folder; of a file named in ``cut``, only the first half, then hangs up."""

@@ -1,54 +1,31 @@
-import hashlib
-import pickle
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import NOBODY
 from scipy.io import savemat
 from torch.utils.data import DataLoader
 from torchvision.datasets import CIFAR100, SVHN
 
 from calibkit import CIFAR100DataModule, Glyphs100, Glyphs100DataModule
-
-ARCHIVE = "cifar-100-python.tar.gz"
-
-
-def md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+from tests.helpers import CIFAR100_ARCHIVE, NOBODY, md5, publish_cifar100
 
 
 @pytest.fixture
 def published(tmp_path, monkeypatch) -> Path:
     """A small CIFAR-100 and SVHN in the formats of the real ones, with their hashes declared."""
     folder = tmp_path / "published"
-    inner = folder / "cifar-100-python"
-    inner.mkdir(parents=True)
     generator = np.random.default_rng(0)
-    for name, n in {"train": 6, "test": 4}.items():
-        pixels = generator.integers(256, size=(n, 3 * 32 * 32), dtype=np.uint8)
-        entry = {"data": pixels, "fine_labels": list(range(90, 90 + n)), "coarse_labels": [0] * n}
-        (inner / name).write_bytes(pickle.dumps(entry))
-    names = {"fine_label_names": [f"class {k}" for k in range(100)], "coarse_label_names": ["c"]}
-    (inner / "meta").write_bytes(pickle.dumps(names))
-    with tarfile.open(folder / ARCHIVE, "w:gz") as archive:
-        archive.add(inner, "cifar-100-python")
+    images = generator.integers(256, size=(4, 3, 32, 32), dtype=np.uint8)
+    publish_cifar100(folder, images, [90, 91, 92, 93], monkeypatch)
     images = generator.integers(256, size=(32, 32, 3, 5), dtype=np.uint8)
     savemat(folder / "test_32x32.mat", {"X": images, "y": np.arange(1, 6)[:, None]})
-
-    monkeypatch.setattr(CIFAR100, "tgz_md5", md5(folder / ARCHIVE))
-    monkeypatch.setattr(CIFAR100, "train_list", [["train", md5(inner / "train")]])
-    monkeypatch.setattr(CIFAR100, "test_list", [["test", md5(inner / "test")]])
-    meta = {"filename": "meta", "key": "fine_label_names", "md5": md5(inner / "meta")}
-    monkeypatch.setattr(CIFAR100, "meta", meta)
-    publish_at(folder, NOBODY, monkeypatch)
+    publish_at(NOBODY, folder, monkeypatch)
     return folder
 
 
-def publish_at(folder: Path, address: str, monkeypatch) -> None:
-    monkeypatch.setattr(CIFAR100, "url", f"{address}/{ARCHIVE}")
+def publish_at(address: str, folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr(CIFAR100, "url", f"{address}/{CIFAR100_ARCHIVE}")
     svhn = [f"{address}/test_32x32.mat", "test_32x32.mat", md5(folder / "test_32x32.mat")]
     monkeypatch.setattr(SVHN, "split_list", {"test": svhn})
 
@@ -90,7 +67,7 @@ def test_the_embedded_model_was_not_trained_on_the_test_set():
 
 
 def test_cifar_from_download_to_batch(published, serve, monkeypatch, tmp_path):
-    publish_at(published, serve(published), monkeypatch)
+    publish_at(serve(published), published, monkeypatch)
     dm = CIFAR100DataModule(root=tmp_path / "data", batch_size=3, ood_detection=True)
     dm.prepare_data()
     dm.setup("test")
@@ -106,7 +83,7 @@ def test_cifar_from_download_to_batch(published, serve, monkeypatch, tmp_path):
     expected = (pixels - torch.tensor(dm.mean)[:, None, None]) / torch.tensor(dm.std)[:, None, None]
     torch.testing.assert_close(images[0], expected)
 
-    publish_at(published, NOBODY, monkeypatch)
+    publish_at(NOBODY, published, monkeypatch)
     dm.prepare_data()  # nothing is fetched twice
 
 
@@ -138,12 +115,12 @@ def test_without_a_network_one_sentence_says_how_to_go_on(published, tmp_path, o
 @pytest.mark.parametrize("kind", ["interrupted", "corrupted"])
 def test_a_bad_download_is_noticed_and_not_kept(published, serve, monkeypatch, tmp_path, kind):
     if kind == "corrupted":
-        archive = published / ARCHIVE
+        archive = published / CIFAR100_ARCHIVE
         archive.write_bytes(archive.read_bytes()[::-1])
         address = serve(published)
     else:
-        address = serve(published, cut=(ARCHIVE,))
-    publish_at(published, address, monkeypatch)
+        address = serve(published, cut=(CIFAR100_ARCHIVE,))
+    publish_at(address, published, monkeypatch)
     dm = CIFAR100DataModule(root=tmp_path / "data")
     with pytest.raises((RuntimeError, ConnectionError), match="on another machine"):
         dm.prepare_data()

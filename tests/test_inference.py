@@ -43,7 +43,7 @@ def test_a_device_is_used_and_left_again(model):
 
 def test_a_model_over_several_devices_is_not_moved():
     spread = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3, device="meta"))
-    with pytest.raises(ValueError, match="spread over 2 devices .* leave device=None"):
+    with pytest.raises(ValueError, match=r"spread over 2 devices .* leave device=None"):
         collect_logits(spread, [(torch.ones(2, 3), torch.arange(2))], device="cpu")
 
 

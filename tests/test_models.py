@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import NOBODY, REAL, SHARED, needs_real_data
 from PIL import Image
 
 import calibkit.models
@@ -19,6 +18,7 @@ from calibkit import (
     collect_logits,
     glyphs100_resnet20,
 )
+from tests.helpers import NOBODY, REAL, SHARED, needs_real_data
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_a_corrupted_download_leaves_nothing(hub, published, serve, monkeypatch)
     published.write_bytes(published.read_bytes()[::-1])
     url = f"{serve(published.parent)}/{published.name}"
     monkeypatch.setattr(calibkit.models, "CIFAR100_WEIGHTS", url)
-    with pytest.raises(RuntimeError, match="is not the expected file .* nothing was kept"):
+    with pytest.raises(RuntimeError, match=r"is not the expected file .* nothing was kept"):
         cifar100_resnet20()
     assert not list(hub.glob("*"))
 

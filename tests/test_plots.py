@@ -17,7 +17,7 @@ def test_the_printed_number_is_the_metric(scores):
     for n_bins in (5, 15, 40):
         error = calibration_error(*scores, n_bins=n_bins)
         text = reliability_diagram(*scores, n_bins=n_bins).texts[0].get_text()
-        assert text == f"ECE {100 * error:.1f} %\nn = 800, {n_bins} bins"
+        assert text == f"ECE {100 * error:.1f}%\nn = 800, {n_bins} bins"
 
 
 def test_bars_show_the_accuracy_of_their_bin(scores):

@@ -4,7 +4,6 @@ import io
 import numpy as np
 import pytest
 import torch
-from conftest import REAL, needs_real_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
@@ -13,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from calibkit import TemperatureScaler, calibration_error
+from tests.helpers import REAL, needs_real_data
 
 
 def reference_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

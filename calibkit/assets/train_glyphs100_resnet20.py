@@ -28,7 +28,7 @@ from calibkit import (
 )
 
 SEED = 1  # the test set is drawn with another one
-N_TRAIN = 3000
+N_TRAIN = 3150
 N_EPOCHS = 40
 BATCH_SIZE = 128
 LEARNING_RATE = 0.1

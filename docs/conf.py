@@ -1,0 +1,59 @@
+"""The site: prose, API reference, and the gallery of lessons."""
+
+import os
+from importlib.metadata import version as installed_version
+
+# captured pages hold results, no progress bars
+os.environ["TQDM_DISABLE"] = "1"
+
+project = "calibkit"
+copyright = "2026, the calibkit developers"
+version = release = installed_version("calibkit")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
+    "sphinx_math_dollar",
+]
+default_role = "py:obj"
+exclude_patterns = ["_build", "lessons"]
+templates_path = ["_templates"]
+
+autodoc_typehints = "none"
+autosummary_generate = True
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+
+mathjax3_config = {
+    "tex": {"inlineMath": [["\\(", "\\)"]], "displayMath": [["\\[", "\\]"]]},
+}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "lessons",
+    "gallery_dirs": "auto_lessons",
+    "filename_pattern": r"/\d\d_",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("calibkit",),
+    "reference_url": {"calibkit": None},
+    "download_all_examples": False,
+    "image_srcset": ["2x"],
+    "remove_config_comments": True,
+    "show_signature": False,
+    "write_computation_times": False,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "calibkit"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
+}
+html_sidebars = {"**": []}

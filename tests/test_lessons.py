@@ -1,0 +1,122 @@
+"""Every lesson is one text: script and notebook agree, and prose claims what outputs show."""
+
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = sorted((ROOT / "docs" / "lessons").glob("[0-9][0-9]_*.py"))
+HEADINGS = (
+    "What you will do",
+    "What you will learn",
+    "What you need",
+    "What we have seen",
+    "Exercises",
+    "References",
+)
+FORBIDDEN = {
+    "directive": r"^\.\. ",
+    "role": r":[a-z:]+:`",
+    "Markdown link": r"\]\(",
+    "reST link": r"`_",
+    "# heading": r"^#",
+    "bar in math": r"\$[^$\n]*(?<!\\)\|[^$\n]*\$",
+}
+MEASURED = r"(?<![\w.])\d+\.\d+|(?<![\w.])\d+(?= ?%)"
+
+
+def notebook_of(script: Path) -> Path:
+    return ROOT / "notebooks" / f"{script.stem}.ipynb"
+
+
+def contents(notebook) -> list[tuple[str, str]]:
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+def prose(notebook, *, published: bool = True) -> str:
+    """The text of a notebook; cells tagged "published" quote numbers that others measured."""
+    return "\n\n".join(
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        and (published or "published" not in cell.metadata.get("tags", ()))
+    )
+
+
+def printed(notebook) -> str:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return "\n".join(
+        output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs
+    )
+
+
+def unsupported_numbers(notebook) -> set[str]:
+    """Decimals and percentages of the prose that no output of the notebook shows."""
+    own_words = re.sub(r'https?://\S+|"[^"]*"', "", prose(notebook, published=False))
+    return set(re.findall(MEASURED, own_words)) - set(re.findall(MEASURED, printed(notebook)))
+
+
+@pytest.fixture(params=SCRIPTS, ids=lambda script: script.stem)
+def script(request) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def notebook(script):
+    return nbformat.read(notebook_of(script), as_version=4)
+
+
+def test_there_are_lessons_and_no_notebook_without_a_script():
+    assert SCRIPTS
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert notebooks == [notebook_of(script) for script in SCRIPTS]
+
+
+def test_script_and_notebook_are_in_step(script, notebook):
+    assert contents(jupytext.read(script)) == contents(notebook)
+
+
+def test_a_script_out_of_step_is_noticed(script, notebook):
+    changed = jupytext.reads(script.read_text().replace("scal", "skal", 1), fmt="py:percent")
+    assert contents(changed) != contents(notebook)
+
+
+def test_prose_claims_only_numbers_that_an_output_shows(notebook):
+    assert unsupported_numbers(notebook) == set()
+
+
+def test_an_untrue_number_is_noticed(notebook):
+    notebook.cells.append(nbformat.v4.new_markdown_cell("The ECE is 98.7 % and T is 7.654."))
+    assert unsupported_numbers(notebook) == {"98.7", "7.654"}
+
+
+def test_headings(notebook):
+    text = prose(notebook)
+    positions = [text.find(f"\n{heading}\n{'-' * len(heading)}\n") for heading in HEADINGS]
+    assert -1 not in positions
+    assert positions == sorted(positions)
+
+
+def test_prose_stays_in_what_both_formats_understand(script, notebook):
+    text = prose(notebook)
+    assert [name for name, rule in FORBIDDEN.items() if re.search(rule, text, re.MULTILINE)] == []
+
+
+def test_cells_are_short_and_begin_with_code(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 25
+            assert not cell.source.startswith("#")
+
+
+def test_notebooks_are_executed_in_order_and_hold_results_only(notebook):
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert all(set(cell.metadata) <= {"tags", "cell_marker"} for cell in notebook.cells)

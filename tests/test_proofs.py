@@ -1,0 +1,132 @@
+"""Proofs that take minutes: what CI would notice, and what a user's machine would do."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+import calibkit.models
+from tests.helpers import NOBODY, REAL, needs_real_data, publish_cifar100
+from tests.test_lessons import ROOT, SCRIPTS, notebook_of, printed
+
+pytestmark = pytest.mark.slow
+SITE = ROOT / "docs" / "_build" / "html"
+LESSON = ROOT / "docs" / "lessons" / "10_temperature_scaling.py"
+
+
+def run(*command: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def without_network() -> list[str]:
+    isolate = ["unshare", "--net", "--map-root-user"]
+    works = shutil.which("unshare") and not subprocess.run([*isolate, "true"]).returncode
+    return isolate if works else []
+
+
+def strict_nbval(notebook: Path) -> subprocess.CompletedProcess:
+    shutil.copy(ROOT / "notebooks" / "conftest.py", notebook.parent)
+    return run(
+        *(sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", notebook.name),
+        cwd=notebook.parent,
+    )
+
+
+@pytest.mark.parametrize("change", ["stored digit", "number in the code"])
+def test_strict_nbval_notices(change, tmp_path):
+    notebook = nbformat.read(notebook_of(LESSON), as_version=4)
+    cell = next(cell for cell in notebook.cells if "ECE before scaling" in cell.source)
+    if change == "stored digit":
+        text = cell.outputs[0]["text"]
+        cell.outputs[0]["text"] = re.sub(r"\d(?=%)", lambda d: str((int(d[0]) + 1) % 10), text)
+        assert cell.outputs[0]["text"] != text
+    else:
+        cell.source = cell.source.replace("n_bins=15", "n_bins=60")
+    nbformat.write(notebook, tmp_path / "lesson.ipynb")
+    result = strict_nbval(tmp_path / "lesson.ipynb")
+    assert result.returncode == 1, result.stdout
+    assert "1 failed" in result.stdout or "2 failed" in result.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_script_prints_what_the_notebook_shows_and_saves_nothing(script, tmp_path):
+    before = run("git", "status", "--porcelain", "--ignored", cwd=ROOT).stdout
+    result = run(*without_network(), sys.executable, str(script), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Warning" not in result.stderr
+    notebook = nbformat.read(notebook_of(script), as_version=4)
+    stored = [line for line in printed(notebook).splitlines() if not line.startswith("<Figure")]
+    assert [line for line in stored if line] == result.stdout.splitlines()
+    assert list(tmp_path.iterdir()) == []
+    assert run("git", "status", "--porcelain", "--ignored", cwd=ROOT).stdout == before
+
+
+@needs_real_data
+def test_two_lines_move_the_lesson_to_cifar100(tmp_path, monkeypatch, capsys):
+    """On real images and stand-in weights: 10 000 images made of the 916 at hand."""
+    with np.load(REAL / "cifar100_test_first916.npz") as arrays:
+        repeat = np.arange(10_000) % 916
+        images, labels = arrays["images"][repeat], arrays["fine_labels"][repeat].tolist()
+    publish_cifar100(tmp_path / "data", images, labels, monkeypatch)
+    weights = (REAL / "resnet20_cifar100_state_dict.pt").read_bytes()
+    name = f"cifar100_resnet20-{hashlib.sha256(weights).hexdigest()[:8]}.pt"
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / name).write_bytes(weights)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(calibkit.models, "CIFAR100_WEIGHTS", f"{NOBODY}/{name}")
+    monkeypatch.chdir(tmp_path)
+
+    text, _, _ = LESSON.read_text().partition("# %% [markdown]\n# When does it hold?")
+    new_lines = re.findall(r"^# - ``(.*)``$", text, re.MULTILINE)
+    assert len(new_lines) == 2
+    for new in new_lines:
+        variable = new.split(" = ")[0]
+        text, changed = re.subn(rf"^{variable} = .*$", new, text, flags=re.MULTILINE)
+        assert changed == 1
+    names: dict = {}
+    exec(compile(text, "lesson on CIFAR-100", "exec"), names)
+    assert "accuracy 70." in capsys.readouterr().out
+    assert 1 < names["scaler"].temperature < 2
+    assert names["ece_after"] < names["ece_before"]
+
+
+@pytest.fixture
+def site() -> Path:
+    if not SITE.is_dir():
+        pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
+    return SITE
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_the_gallery_page_of_a_lesson(script, site):
+    page = (site / "auto_lessons" / f"{script.stem}.html").read_text()
+    notebook = nbformat.read(notebook_of(script), as_version=4)
+    for line in printed(notebook).splitlines():
+        if not line.startswith("<Figure"):
+            assert line.replace(">", "&gt;") in page
+    assert page.count('class="sphx-glr-single-img"') >= 3
+    assert "Total running time of the script" in page
+    for suffix in (".py", ".ipynb"):
+        (link,) = set(re.findall(rf'href="([^"]*/{script.stem}{suffix})"', page))
+        assert (site / "auto_lessons" / link).resolve().is_file()
+    index = (site / "auto_lessons" / "index.html").read_text()
+    assert f"sphx_glr_{script.stem}_thumb.png" in index
+
+
+def test_the_api_leads_back_to_the_lesson(site):
+    page = (site / "generated" / "calibkit.TemperatureScaler.html").read_text()
+    assert "Lessons that use it" in page
+    assert "10_temperature_scaling.html" in page
+
+
+def test_the_built_notebook_is_valid(site):
+    (path,) = (site / "_downloads").rglob("10_temperature_scaling.ipynb")
+    assert json.loads(path.read_text())["nbformat"] == 4

@@ -32,7 +32,8 @@ class TemperatureScaler(nn.Module):
     Attributes
     ----------
     temperature : float
-        T. Above 1 it lowers the confidences, below 1 it raises them.
+        What the logits are divided by. Above 1 it lowers the confidences, below 1 it raises
+        them.
 
     References
     ----------

@@ -23,6 +23,7 @@ default_role = "py:obj"
 exclude_patterns = ["_build", "lessons"]
 templates_path = ["_templates"]
 
+autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
 autosummary_generate = True
 napoleon_google_docstring = False

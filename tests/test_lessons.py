@@ -120,3 +120,12 @@ def test_notebooks_are_executed_in_order_and_hold_results_only(notebook):
     assert not [output for output in outputs if output.get("name") == "stderr"]
     assert notebook.metadata.kernelspec.name == "python3"
     assert all(set(cell.metadata) <= {"tags", "cell_marker"} for cell in notebook.cells)
+
+
+def test_the_page_on_the_embedded_model_quotes_the_first_lesson():
+    page = (ROOT / "docs" / "glyphs100.rst").read_text()
+    (table,) = re.findall(r"list-table::(.*?)\n\n[^ ]", page, re.DOTALL)
+    lesson = nbformat.read(notebook_of(SCRIPTS[0]), as_version=4)
+    quoted = re.findall(MEASURED, table)
+    assert len(quoted) == 9
+    assert set(quoted) <= set(re.findall(MEASURED, printed(lesson)))

@@ -123,9 +123,9 @@ ece_before = ece.compute()
 print(f"ECE before scaling: {ece_before:.1%}")
 
 # %% [markdown]
-# Accuracy and negative log-likelihood (NLL) complete the picture. The NLL is the mean of
-# $-\log p$ over the probabilities $p$ that the model gives to the true classes: it punishes
-# being sure and wrong.
+# Accuracy and negative log-likelihood (NLL) complete the picture. The NLL is the mean of the
+# negative logarithm of the probability that the model gives to the true class: it punishes being
+# sure and wrong.
 
 # %%
 labels = torch.as_tensor(dm.test.targets)[test_set.indices]
@@ -138,7 +138,7 @@ print(f"NLL before scaling: {nll_before:.3f}")
 # %% [markdown]
 # The model claims to be right in 73.5 % of the cases, and is right in 59.5 %. Bin by bin, the
 # reliability diagram shows where the gap is. Each bar is the accuracy of a bin, each dot its mean
-# confidence; the red line between them is the gap that enters the ECE.
+# confidence; the orange line between them is the gap that enters the ECE.
 
 # %%
 ax = calibkit.reliability_diagram(
@@ -149,7 +149,8 @@ ax = calibkit.reliability_diagram(
 # The bars stay below the dots: the model is overconfident.
 #
 # How much of an ECE of 14.0 % is chance? Even a perfectly calibrated model would not score 0 on
-# finitely many images. The noise floor is the ECE that it would show.
+# finitely many images. Its score is the noise floor: we draw labels that are right exactly as
+# often as the model claims, a thousand times, and take the ECE each time.
 
 # %%
 floor = calibkit.noise_floor(logits.softmax(-1))
@@ -163,9 +164,9 @@ print(f"({floor.low:.1%} to {floor.high:.1%} in 95 % of test sets of n = {len(la
 # 5. Fit the temperature
 # ----------------------
 #
-# Temperature scaling divides all logits by one number $T$ before the softmax. A $T$ above 1 makes
+# Temperature scaling divides all logits by one number *T* before the softmax. A *T* above 1 makes
 # every prediction less sure; none changes its answer, because the largest logit stays the
-# largest. The best $T$ is the one with the lowest NLL on the calibration set. It is unique, and
+# largest. The best *T* is the one with the lowest NLL on the calibration set. It is unique, and
 # the scaler finds it exactly: there is no learning rate to tune.
 
 # %%

@@ -1,3 +1,4 @@
+import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,11 @@ class Handler(SimpleHTTPRequestHandler):
 def serve() -> Iterator[Callable[..., str]]:
     """Serve a folder on a free local port; returns the address."""
     servers = []
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            socket.create_connection(probe.getsockname()).close()
+    except OSError as error:
+        pytest.skip(f"the loopback interface is down ({error})")
 
     def start(folder: Path, cut: tuple[str, ...] = ()) -> str:
         handler = partial(type("CutHandler", (Handler,), {"cut": cut}), directory=str(folder))

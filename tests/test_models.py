@@ -18,6 +18,7 @@ from calibkit import (
     collect_logits,
     glyphs100_resnet20,
 )
+from calibkit.assets import train_glyphs100_resnet20 as training
 from tests.helpers import NOBODY, REAL, SHARED, needs_real_data
 
 
@@ -67,11 +68,14 @@ def test_real_images_and_weights_give_the_published_numbers():
     assert (logits.argmax(1) == labels).double().mean() == pytest.approx(0.6998, abs=5e-5)
     assert torch.nn.functional.cross_entropy(logits, labels) == pytest.approx(1.1549, abs=5e-5)
 
+    assert calibration_error(logits.softmax(1), labels) == pytest.approx(0.061, abs=5e-4)
+
     model.train()
     with torch.inference_mode():
         wrong = torch.cat([model(batch) for batch, _ in batches])
     assert (wrong.argmax(1) == labels).double().mean() == pytest.approx(0.5895, abs=2e-3)
     assert torch.nn.functional.cross_entropy(wrong, labels) == pytest.approx(1.5169, abs=2e-3)
+    assert calibration_error(wrong.softmax(1), labels) == pytest.approx(0.063, abs=3e-3)
 
 
 def test_the_embedded_model_is_overconfident_and_one_number_mends_it():
@@ -158,3 +162,24 @@ def test_a_broken_file_in_the_hub_folder_is_not_trusted(hub, published, monkeypa
     monkeypatch.setattr(calibkit.models, "CIFAR100_WEIGHTS", f"{NOBODY}/{published.name}")
     with pytest.raises(RuntimeError, match=r"is damaged.*delete the file and get it again"):
         cifar100_resnet20()
+
+
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "N_TRAIN", 256)
+    monkeypatch.setattr(training, "N_EPOCHS", 3)
+    monkeypatch.setattr(training, "CHECKPOINT", tmp_path / "whole.checkpoint")
+    whole = training.train(torch.device("cpu")).state_dict()
+
+    def write_and_stop(state: dict, path: Path) -> None:
+        write(state, path)
+        raise KeyboardInterrupt
+
+    write = training.write_whole
+    monkeypatch.setattr(training, "CHECKPOINT", tmp_path / "cut.checkpoint")
+    monkeypatch.setattr(training, "write_whole", write_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(torch.device("cpu"))
+    monkeypatch.setattr(training, "write_whole", write)
+    resumed = training.train(torch.device("cpu")).state_dict()
+    for name, value in whole.items():
+        torch.testing.assert_close(resumed[name], value)

@@ -112,7 +112,8 @@ def test_the_gallery_page_of_a_lesson(script, site):
     for line in printed(notebook).splitlines():
         if not line.startswith("<Figure"):
             assert line.replace(">", "&gt;") in page
-    assert page.count('class="sphx-glr-single-img"') >= 3
+    described = rf'<img src="../_images/sphx_glr_{script.stem}_\d+.png"[^>]*alt="[^"]{{20,}}"'
+    assert len(re.findall(described, page)) >= 3
     assert "Total running time of the script" in page
     for suffix in (".py", ".ipynb"):
         (link,) = set(re.findall(rf'href="([^"]*/{script.stem}{suffix})"', page))

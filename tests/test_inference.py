@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -29,16 +31,27 @@ def test_logits_carry_no_graph_yet_can_enter_one(model):
     assert weight.grad == logits.sum()
 
 
-def test_a_device_is_used_and_left_again(model):
-    class Spy(nn.Module):
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_device_is_used_and_left_again(fails):
+    class Traveller(nn.Linear):
+        visited: tuple[torch.device, ...] = ()
+
+        def to(self, device):
+            self.visited += (device,)
+            return self
+
         def forward(self, inputs):
             assert inputs.device.type == "meta"
+            if fails:
+                raise KeyboardInterrupt
             return inputs @ torch.ones(3, 5, device="meta")
 
-    logits, _ = collect_logits(
-        Spy(), [(torch.ones(4, 3), torch.arange(4))], device="meta", progress=False
-    )
-    assert logits.device.type == "meta"
+    model = Traveller(3, 5)
+    batches = [(torch.ones(4, 3), torch.arange(4))]
+    with pytest.raises(KeyboardInterrupt) if fails else nullcontext():
+        logits, labels = collect_logits(model, batches, device="meta", progress=False)
+        assert logits.device.type == labels.device.type == "meta"
+    assert model.visited == (torch.device("meta"), torch.device("cpu"))
 
 
 def test_a_model_over_several_devices_is_not_moved():

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from calibkit import TemperatureScaler, calibration_error
+from calibkit.scalers import _nll_sums
 from tests.helpers import REAL, needs_real_data
 
 
@@ -48,6 +49,17 @@ def test_temperature_is_the_optimum_whatever_the_start(temperature, n, n_classes
     scaler = TemperatureScaler(start).fit_logits(logits, labels)
     expected = reference_temperature(logits.numpy(), labels.numpy())
     assert scaler.temperature == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("inverse_temperature", [0.0, 0.3, 1.0, 4.0])
+def test_nll_sums_are_the_nll_and_its_derivatives(calibrated_problem, inverse_temperature):
+    logits, labels = calibrated_problem(3000, 100, 1)
+    b = torch.tensor(inverse_temperature, dtype=torch.float64, requires_grad=True)
+    value = torch.nn.functional.cross_entropy(b * logits, labels)
+    (slope,) = torch.autograd.grad(value, b, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope, b)
+    expected = [value.item(), slope.item(), curvature.item()]
+    assert _nll_sums(logits, labels, inverse_temperature) == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("temperature", [0.001, 0.01, 1.0, 6.0, 100.0, 1000.0])

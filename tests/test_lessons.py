@@ -23,6 +23,7 @@ FORBIDDEN = {
     "Markdown link": r"\]\(",
     "reST link": r"`_",
     "# heading": r"^#",
+    "numbered heading, a list to Markdown": r"^\d+\. .*\n-+$",
     "bar in math": r"\$[^$\n]*(?<!\\)\|[^$\n]*\$",
 }
 MEASURED = r"(?<![\w.])\d+\.\d+|(?<![\w.])\d+(?= ?%)"

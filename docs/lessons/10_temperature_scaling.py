@@ -31,12 +31,12 @@ What you need
 -------------
 
 Half a minute on two cores and basic PyTorch. No GPU, no network: images and weights come with
-calibkit. The last section moves to CIFAR-100.
+calibkit. One section moves on to CIFAR-100.
 """
 
 # %% [markdown]
-# 1. Load the utilities
-# ---------------------
+# Step 1: load the utilities
+# --------------------------
 #
 # From torchmetrics we take the ECE, from calibkit the data, the model, the split, the scaler and
 # the picture.
@@ -51,8 +51,8 @@ from torchmetrics import CalibrationError
 import calibkit
 
 # %% [markdown]
-# 2. Load a pretrained model
-# --------------------------
+# Step 2: load a pretrained model
+# -------------------------------
 #
 # `calibkit.glyphs100_resnet20` is a ResNet-20 trained to the end on few images, as networks often
 # are in practice. It comes in eval mode, and that matters: in training mode batch normalisation
@@ -64,8 +64,8 @@ model = calibkit.glyphs100_resnet20(pretrained=True)
 print(f"in training mode: {model.training}")
 
 # %% [markdown]
-# 3. Set up the data
-# ------------------
+# Step 3: set up the data
+# -----------------------
 #
 # A datamodule prepares the data and hands out loaders; no trainer is needed. The images are
 # glyphs of 100 classes, warped, coloured and noisy. The seed fixes every pixel.
@@ -94,8 +94,8 @@ for ax, image, label, answer, p in zip(axes.flat, images, labels, answers, confi
     ax.axis("off")
 
 # %% [markdown]
-# 4. Measure the calibration error
-# --------------------------------
+# Step 4: measure the calibration error
+# -------------------------------------
 #
 # We split the 10 000 test images: 1000 to fit the temperature on, the calibration set, and 9000
 # to measure with. They must not overlap, and neither may hold training images. The split is
@@ -162,8 +162,8 @@ print(f"({floor.low:.1%} to {floor.high:.1%} in 95 % of test sets of n = {len(la
 # Our model stands far above a floor of 1.1 %: its overconfidence is real.
 
 # %% [markdown]
-# 5. Fit the temperature
-# ----------------------
+# Step 5: fit the temperature
+# ---------------------------
 #
 # Temperature scaling divides all logits by one number *T* before the softmax. A *T* above 1 makes
 # every prediction less sure; none changes its answer, because the largest logit stays the
@@ -179,8 +179,8 @@ print(f"T = {scaler.temperature:.3f}, found on n = {len(calib_set)} images")
 # The temperature is 1.465, well above 1: the logits were too large.
 
 # %% [markdown]
-# 6. Measure again
-# ----------------
+# Step 6: measure again
+# ---------------------
 #
 # The scaler is a torch module, so the calibrated model is the model with the scaler behind it.
 # We reset the metric first: it would add the new images to the old ones.
@@ -231,12 +231,15 @@ _ = calibkit.reliability_diagram(scaled.softmax(-1), labels, title="After scalin
 # - ``dm = calibkit.CIFAR100DataModule(root="./data", batch_size=100)``
 #
 # The published tutorial on this model and data reports an ECE of 10.8 % before scaling and 1.4 %
-# after. Two things hide in these numbers. First, it never calls `model.eval()`, so they were
-# measured with batch normalisation in training mode. On 916 real CIFAR-100 images and a ResNet-20
-# of the same shape that mistake costs 11 points of accuracy (70.0 % fall to 59.0 %) and 0.36 of
-# NLL, while the ECE hardly moves: the ECE alone does not reveal it. Second, a perfectly calibrated
-# toy model shows about 1.0 % on 10 000 images, so that of the 1.4 % nearly all is noise. Expect
-# other numbers than the published ones here: this page measures in eval mode.
+# after. Two things hide in these numbers:
+#
+# - It never calls `model.eval()`: batch normalisation ran in training mode. On 916 real CIFAR-100
+#   images and a ResNet-20 of the same shape this mistake costs 11 points of accuracy (70.0 % fall
+#   to 59.0 %) and 0.36 of NLL. The ECE, 6.1 % and 6.3 %, does not reveal it.
+# - A perfectly calibrated toy model shows 1.0 % on 10 000 images, so 1.4 % is hardly more than
+#   chance.
+#
+# Expect other numbers than the published ones here: this page measures in eval mode.
 
 # %% [markdown]
 # When does it hold?

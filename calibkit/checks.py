@@ -40,7 +40,7 @@ def check_probabilities(probabilities: object) -> Tensor:
 
 
 def check_n_bins(n_bins: int) -> None:
-    if not isinstance(n_bins, int) or n_bins < 1:
+    if isinstance(n_bins, bool) or not isinstance(n_bins, int | np.integer) or n_bins < 1:
         raise ValueError(f"n_bins must be a positive integer, got {n_bins!r}; 15 is usual")
 
 
@@ -81,6 +81,7 @@ def _check_labels(labels: object, scores: Tensor) -> Tensor:
             f"labels must be integer class indices, got {tensor.dtype}; "
             "convert with labels.long() if they are whole numbers"
         )
+    tensor = tensor.to(scores.device, torch.int64)
     n_samples, n_classes = scores.shape
     if tensor.ndim != 1:
         raise ValueError(
@@ -99,7 +100,7 @@ def _check_labels(labels: object, scores: Tensor) -> Tensor:
             f"labels must lie between 0 and {n_classes - 1} for {n_classes} classes, got "
             f"{int(tensor[position])} at position {position}; count classes from 0"
         )
-    return tensor.to(scores.device, torch.int64)
+    return tensor
 
 
 def check_several_classes(labels: Tensor) -> None:
@@ -113,8 +114,9 @@ def check_several_classes(labels: Tensor) -> None:
 def _as_tensor(values: object, name: str) -> Tensor:
     if isinstance(values, Tensor):
         return values
-    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
-        return torch.from_numpy(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.itemsize <= 8:
+        native = values.dtype.newbyteorder("=")
+        return torch.from_numpy(np.require(values, native, ["C_CONTIGUOUS", "WRITEABLE"]))
     kind = f"array of {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
     raise TypeError(
         f"{name} must be a torch tensor or a numeric numpy array, got {kind}; "

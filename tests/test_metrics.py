@@ -132,7 +132,7 @@ def test_bad_input_is_refused(probabilities, labels, error, message):
         calibration_error(probabilities, torch.tensor(labels))
 
 
-@pytest.mark.parametrize("n_bins", [0, -3, 2.5])
+@pytest.mark.parametrize("n_bins", [0, -3, 2.5, True])
 def test_a_number_of_bins_that_is_none_is_refused(n_bins):
     with pytest.raises(ValueError, match="n_bins must be a positive integer, got"):
         calibration_error(PROBABILITIES, torch.tensor([0, 1]), n_bins=n_bins)

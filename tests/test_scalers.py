@@ -146,6 +146,25 @@ def test_arrays_and_tensors_give_the_same(calibrated_problem):
     assert from_tensor.temperature == from_array.temperature
 
 
+@pytest.mark.parametrize(
+    ("logits_as", "labels_as"),
+    [
+        (lambda z: z.astype(">f4"), lambda y: y.astype(">i4")),
+        (lambda z: np.asfortranarray(z), lambda y: y.astype(np.uint8)),
+        (lambda z: z[::-1].copy()[::-1], lambda y: y.astype(np.uint16)),
+        (lambda z: np.broadcast_to(z, z.shape), lambda y: np.broadcast_to(y, y.shape)),
+        (lambda z: torch.from_numpy(z).requires_grad_(), lambda y: torch.from_numpy(y).short()),
+    ],
+    ids=["big endian", "Fortran order", "negative strides", "read-only", "requires grad"],
+)
+def test_any_layout_of_the_same_numbers_gives_the_same(calibrated_problem, logits_as, labels_as):
+    logits, labels = (tensor.numpy() for tensor in calibrated_problem(300, 5, 2))
+    logits = logits.astype(np.float32)
+    plain = TemperatureScaler().fit_logits(logits, labels).temperature
+    other = TemperatureScaler().fit_logits(logits_as(logits), labels_as(labels)).temperature
+    assert other == plain
+
+
 def test_state_dict_round_trip_is_exact_in_every_precision(calibrated_problem):
     scaler = TemperatureScaler().fit_logits(*calibrated_problem(300, 5, 2))
     model = nn.Sequential(nn.Linear(4, 5), scaler).half()

@@ -6,6 +6,10 @@ from torch import Tensor
 
 # a softmax computed in bfloat16 over 1000 classes still sums to 1 within this
 _SUM_TOLERANCE = 1e-2
+# an average of float32 probabilities may exceed 1 by this
+_ROUNDING = 1e-6
+# the squares of larger logits overflow in float64
+_LARGEST = 1e100
 
 
 def check_logits_and_labels(logits: object, labels: object) -> tuple[Tensor, Tensor]:
@@ -15,7 +19,8 @@ def check_logits_and_labels(logits: object, labels: object) -> tuple[Tensor, Ten
     if _are_probabilities(scores):
         raise ValueError(
             "logits look like probabilities: all lie in [0, 1] and every row sums to 1; "
-            "pass what the model gives before the softmax, or the logarithm of the probabilities"
+            "pass what the model gives before the softmax, or the logarithm of the probabilities "
+            "where none of them is 0"
         )
     return scores, targets
 
@@ -39,13 +44,27 @@ def check_probabilities(probabilities: object) -> Tensor:
     return scores
 
 
-def check_n_bins(n_bins: int) -> None:
-    if isinstance(n_bins, bool) or not isinstance(n_bins, int | np.integer) or n_bins < 1:
-        raise ValueError(f"n_bins must be a positive integer, got {n_bins!r}; 15 is usual")
+def check_integer(value: object, name: str, *, least: int, advice: str) -> None:
+    """Refuse what is no integer, or a smaller one; True and 5.0 are none."""
+    expected = f"{name} must be an integer of at least {least}, got {value!r}; {advice}"
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(expected)
+    if value < least:
+        raise ValueError(expected)
+
+
+def check_seed(seed: object) -> None:
+    check_integer(seed, "seed", least=0, advice="every run with the same seed is the same")
+
+
+def check_n_bins(n_bins: object) -> None:
+    check_integer(n_bins, "n_bins", least=1, advice="15 is usual")
 
 
 def _check_scores(scores: object, name: str) -> Tensor:
     tensor = _as_tensor(scores, name).detach()
+    if tensor.layout != torch.strided:
+        raise TypeError(f"{name} must be dense, got {tensor.layout}; convert with to_dense()")
     if not tensor.is_floating_point():
         raise TypeError(
             f"{name} must be floating point, got {tensor.dtype}; "
@@ -70,6 +89,11 @@ def _check_scores(scores: object, name: str) -> Tensor:
         raise ValueError(
             f"{name} must be finite, got NaN or infinity in {int((~finite).sum())} of "
             f"{n_samples} rows, first in row {row}; look for what the model does with that input"
+        )
+    if tensor.dtype == torch.float64 and tensor.abs().max() > _LARGEST:
+        raise ValueError(
+            f"{name} must not exceed {_LARGEST:g} in size, got {tensor.abs().max():g}; "
+            "look for what the model does with that input"
         )
     return tensor
 
@@ -114,6 +138,8 @@ def check_several_classes(labels: Tensor) -> None:
 def _as_tensor(values: object, name: str) -> Tensor:
     if isinstance(values, Tensor):
         return values
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be masked; pass the rows that count, without the mask")
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.itemsize <= 8:
         native = values.dtype.newbyteorder("=")
         return torch.from_numpy(np.require(values, native, ["C_CONTIGUOUS", "WRITEABLE"]))
@@ -125,5 +151,5 @@ def _as_tensor(values: object, name: str) -> Tensor:
 
 
 def _are_probabilities(scores: Tensor) -> bool:
-    within = bool((scores >= 0).all() and (scores <= 1).all())
+    within = bool((scores >= 0).all() and (scores <= 1 + _ROUNDING).all())
     return within and bool(((scores.double().sum(1) - 1).abs() < _SUM_TOLERANCE).all())

@@ -1,14 +1,15 @@
 """Test data behind one interface: Glyphs-100, embedded, and CIFAR-100, downloaded."""
 
-from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.error import URLError
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets import CIFAR100, SVHN
-from torchvision.datasets.utils import check_integrity
+from torchvision.datasets.utils import check_integrity, download_url, extract_archive
 from torchvision.transforms import v2
 
 from calibkit.glyphs100 import Glyphs100
@@ -121,7 +122,7 @@ class CIFAR100DataModule:
         ood_detection: bool = False,
         num_workers: int = 0,
     ) -> None:
-        self.root = Path(root)
+        self.root = Path(root).expanduser()
         self.batch_size = batch_size
         self.ood_detection = ood_detection
         self.num_workers = num_workers
@@ -144,12 +145,13 @@ class CIFAR100DataModule:
         RuntimeError
             If what was fetched is not the expected file; it is not kept.
         """
-        _download(
-            "CIFAR-100", CIFAR100.url, self.root / CIFAR100.filename, CIFAR100.tgz_md5, self._cifar
-        )
+        if not self._is_unpacked():
+            archive = self.root / CIFAR100.filename
+            _fetch("CIFAR-100", CIFAR100.url, archive, CIFAR100.tgz_md5)
+            extract_archive(str(archive), str(self.root))
         if self.ood_detection:
             url, filename, md5 = SVHN.split_list["test"]
-            _download("SVHN", url, self.root / filename, md5, self._svhn)
+            _fetch("SVHN", url, self.root / filename, md5)
 
     def setup(self, stage: str | None = None) -> None:
         """Open the test set, and SVHN if asked for.
@@ -161,9 +163,11 @@ class CIFAR100DataModule:
         """
         _check_stage(stage)
         try:
-            self.test = self._cifar()
+            self.test = CIFAR100(self.root, train=False, transform=self.transform)
             if self.ood_detection:
-                self.ood = self._svhn()
+                self.ood = SVHN(
+                    self.root, "test", transform=self.transform, target_transform=_no_class
+                )
         except RuntimeError:
             wanted = "CIFAR-100 and SVHN" if self.ood_detection else "CIFAR-100"
             raise FileNotFoundError(
@@ -175,17 +179,11 @@ class CIFAR100DataModule:
         """The CIFAR-100 test loader, and the SVHN loader behind it if asked for."""
         return _loaders(self)
 
-    def _cifar(self, download: bool = False) -> CIFAR100:
-        return CIFAR100(self.root, train=False, transform=self.transform, download=download)
-
-    def _svhn(self, download: bool = False) -> SVHN:
-        return SVHN(
-            self.root,
-            split="test",
-            transform=self.transform,
-            target_transform=_no_class,
-            download=download,
-        )
+    def _is_unpacked(self) -> bool:
+        folder = self.root / CIFAR100.base_folder
+        meta = [CIFAR100.meta["filename"], CIFAR100.meta["md5"]]
+        files = [*CIFAR100.train_list, *CIFAR100.test_list, meta]
+        return all(check_integrity(folder / filename, md5) for filename, md5 in files)
 
 
 def _no_class(target: int) -> int:
@@ -201,7 +199,7 @@ def _check_stage(stage: str | None) -> None:
 
 
 def _loaders(data: Glyphs100DataModule | CIFAR100DataModule) -> list[DataLoader[Any]]:
-    if not hasattr(data, "test"):
+    if not hasattr(data, "test") or (data.ood_detection and not hasattr(data, "ood")):
         raise RuntimeError('there is no test set yet; call setup("test") before test_dataloader()')
     datasets: list[Dataset[Any]] = [data.test]
     if data.ood_detection:
@@ -212,21 +210,23 @@ def _loaders(data: Glyphs100DataModule | CIFAR100DataModule) -> list[DataLoader[
     ]
 
 
-def _download(name: str, url: str, path: Path, md5: str, fetch: Callable[..., object]) -> None:
-    """Let torchvision fetch what is missing; keep no file that is not the expected one."""
+def _fetch(name: str, url: str, path: Path, md5: str) -> None:
+    """Fetch a file that is not there yet; only a whole one ever stands at its path."""
+    if check_integrity(path, md5):
+        return
     by_hand = f"fetch {url} on another machine and put it at {path.resolve()}"
-    try:
-        fetch(download=True)
-    except (OSError, HTTPException) as error:
-        raise ConnectionError(
-            f"{name} is not in {path.parent.resolve()} and could not be fetched from {url} "
-            f"({error}); go on offline with Glyphs100DataModule, or {by_hand}"
-        ) from None
-    except RuntimeError as error:
-        raise RuntimeError(
-            f"what came from {url} is not {name} as published, its MD5 differs ({error}); "
-            f"nothing was kept: call again, or {by_hand}"
-        ) from None
-    finally:
-        if path.exists() and not check_integrity(path, md5):
-            path.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".download-", dir=path.parent) as folder:
+        try:
+            download_url(url, folder, path.name, md5)
+        except (URLError, ConnectionError, TimeoutError, HTTPException) as error:
+            raise ConnectionError(
+                f"{name} is not in {path.parent.resolve()} and could not be fetched from {url} "
+                f"({error}); go on offline with Glyphs100DataModule, or {by_hand}"
+            ) from None
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"what came from {url} is not {name} as published, its MD5 differs ({error}); "
+                f"nothing was kept: call again, or {by_hand}"
+            ) from None
+        Path(folder, path.name).replace(path)

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 from torch.utils.data import Dataset
 
+from calibkit.checks import check_integer, check_seed
+
 ASSETS = Path(__file__).parent / "assets"
 SIZE = 32
 CHUNK = 1000
@@ -22,7 +24,7 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
     """Images of warped, coloured and noisy glyphs: digits, letters, Greek, signs.
 
     Image ``i`` depends on ``seed``, ``severity`` and ``i`` alone, not on ``n``: a longer data set
-    continues a shorter one, and two seeds never share an image.
+    continues a shorter one. Another seed gives other images.
 
     Parameters
     ----------
@@ -55,10 +57,8 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
     """
 
     def __init__(self, n: int, *, seed: int = 0, severity: float = 0, unseen: bool = False) -> None:
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}; ask for one image or more")
-        if seed < 0:
-            raise ValueError(f"seed must not be negative, got {seed}; any other integer will do")
+        check_integer(n, "n", least=1, advice="ask for one image or more")
+        check_seed(seed)
         if not 0 <= severity <= 5:
             raise ValueError(
                 f"severity must lie between 0 and 5, got {severity}; "
@@ -66,10 +66,11 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
             )
         self.classes: list[str] = _assets()["classes"].tolist()
         masks = torch.from_numpy(_assets()["out_of_class_masks" if unseen else "class_masks"])
-        chunks = [
-            _draw_chunk(masks, _generator(seed, chunk), 1 + severity / 10)
-            for chunk in range((n + CHUNK - 1) // CHUNK)
-        ]
+        with torch.device("cpu"):
+            chunks = [
+                _draw_chunk(masks, _generator(seed, chunk), 1 + severity / 10)
+                for chunk in range((n + CHUNK - 1) // CHUNK)
+            ]
         self.images = torch.cat([images for images, _ in chunks])[:n]
         self.targets = torch.cat([targets for _, targets in chunks])[:n]
         if unseen:
@@ -118,10 +119,11 @@ def _warp(glyphs: Tensor, generator: torch.Generator, strength: float) -> Tensor
     """A random affine map of each glyph: the identity plus uniform noise, and a shift."""
     stretch = _round(strength * _uniform(-80, 80, (CHUNK, 2, 2), generator))
     shift = _round(strength * _uniform(-4 * 256, 4 * 256, (CHUNK, 2), generator))
-    axis = torch.arange(SIZE) - (SIZE - 1) / 2
+    axis = torch.arange(SIZE, dtype=torch.float32) - (SIZE - 1) / 2
     pixels = torch.cartesian_prod(axis, axis).flip(-1)
+    matrix = torch.eye(2, dtype=torch.float32) + stretch
     # no matmul: torch may be told to lower its precision
-    source = ((torch.eye(2) + stretch)[:, None] * pixels[:, None]).sum(-1) + shift[:, None]
+    source = (matrix[:, None] * pixels[:, None]).sum(-1) + shift[:, None]
     # sixteenths of a pixel keep the bilinear weights exact
     grid = _round(source, 16).reshape(CHUNK, SIZE, SIZE, 2) / (SIZE / 2)
     return _round(grid_sample(glyphs[:, None], grid, align_corners=False))

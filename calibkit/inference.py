@@ -18,8 +18,8 @@ def collect_logits(
 ) -> tuple[Tensor, Tensor]:
     """Run a model once over a loader and keep its logits and the labels.
 
-    The model is put in eval mode and given back as it came: every module in its former mode,
-    every buffer untouched, on its former device.
+    The model is put in eval mode and given back as it came: every module in its former mode, on
+    its former device, its running statistics untouched.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def collect_logits(
         )
     logits: list[Tensor] = []
     labels: list[Tensor] = []
-    with _on_device(model, device) as target, _eval_mode(model), torch.inference_mode():
+    with _on_device(model, device) as target, _eval_mode(model), torch.no_grad():
         for batch in tqdm(loader, desc="logits", unit="batch") if progress else loader:
             inputs, batch_labels = _check_batch(batch)
             batch_logits = model(inputs.to(target))
@@ -71,17 +71,20 @@ def collect_logits(
             labels.append(batch_labels.to(target))
     if not logits:
         raise ValueError("the loader gave no batch; pass a loader over one sample or more")
-    # concatenated outside of inference mode, so that autograd accepts them
     return torch.cat(logits), torch.cat(labels)
 
 
 @contextmanager
 def _eval_mode(model: nn.Module) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
+        model.eval()
         yield
     finally:
+        # train() first, for modules that do more in it than set the flag
+        for module, training in modes:
+            if module.training != training:
+                module.train(training)
         for module, training in modes:
             module.training = training
 
@@ -99,8 +102,8 @@ def _on_device(model: nn.Module, device: torch.device | str | None) -> Iterator[
             "and back; leave device=None"
         )
     target = torch.device(device)
-    model.to(target)
     try:
+        model.to(target)
         yield target
     finally:
         model.to(home)

@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from calibkit.checks import (
+    check_integer,
     check_n_bins,
     check_probabilities,
     check_probabilities_and_labels,
+    check_seed,
 )
 
 _Floats = NDArray[np.float64]
 _Counts = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReliabilityBins:
     """What a reliability diagram shows, one entry a bin of equal width.
 
@@ -91,7 +93,7 @@ def reliability_bins(
     check_n_bins(n_bins)
     scores, targets = check_probabilities_and_labels(probabilities, labels)
     top, predicted = scores.max(1)
-    confidences = _as_float64(top)
+    confidences = _as_float64(top.clamp(max=1))
     index = _bin_index(confidences, n_bins)
     hits = (predicted == targets).cpu().numpy()
     return ReliabilityBins(
@@ -198,8 +200,8 @@ def noise_floor(
     '1.1%, 0.0% to 3.2%'
     """
     check_n_bins(n_bins)
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be positive, got {n_resamples}; 1000 is usual")
+    check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
+    check_seed(seed)
     confidences = np.sort(_as_float64(check_probabilities(probabilities).amax(1)))
     _, starts = np.unique(_bin_index(confidences, n_bins), return_index=True)
     expected = np.add.reduceat(confidences, starts)
@@ -218,5 +220,6 @@ def _as_float64(values: Tensor) -> _Floats:
 
 
 def _bin_index(confidences: _Floats, n_bins: int) -> NDArray[np.intp]:
-    edges = np.linspace(0, 1, n_bins + 1)
+    # not linspace, whose edges may lie above k / n by a rounding
+    edges = np.arange(n_bins + 1) / n_bins
     return np.minimum(np.searchsorted(edges, confidences, side="right") - 1, n_bins - 1)

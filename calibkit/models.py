@@ -3,6 +3,7 @@
 import hashlib
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +84,7 @@ def glyphs100_resnet20(pretrained: bool = True) -> ResNet20:
     Raises
     ------
     RuntimeError
-        If the embedded weights are damaged.
+        If the embedded weights are damaged or absent.
 
     Examples
     --------
@@ -92,9 +93,11 @@ def glyphs100_resnet20(pretrained: bool = True) -> ResNet20:
     >>> dataset.classes[model(dataset.images)[1].argmax()]
     'd'
     """
-    model = ResNet20().eval()
+    model = _untrained()
     if pretrained:
-        path = next(ASSETS.glob("glyphs100_resnet20-*.pt"))
+        path = next(ASSETS.glob("glyphs100_resnet20-*.pt"), None)
+        if path is None:
+            raise RuntimeError(f"{ASSETS} holds no weights; install calibkit again")
         check_sha256(path)
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return model
@@ -123,10 +126,15 @@ def cifar100_resnet20(pretrained: bool = True) -> ResNet20:
     RuntimeError
         If the weights, fetched or on disk, are damaged.
     """
-    model = ResNet20().eval()
+    model = _untrained()
     if pretrained:
         model.load_state_dict(_fetch_weights(CIFAR100_WEIGHTS))
     return model
+
+
+def _untrained() -> ResNet20:
+    with torch.device("cpu"):
+        return ResNet20().eval()
 
 
 def check_sha256(path: Path) -> None:
@@ -148,7 +156,7 @@ def _fetch_weights(url: str) -> dict[str, Tensor]:
         weights: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, str(path.parent), map_location="cpu", check_hash=True, weights_only=True
         )
-    except (OSError, HTTPException) as error:
+    except (URLError, ConnectionError, TimeoutError, HTTPException) as error:
         raise ConnectionError(
             f"the weights are not at {path} and could not be fetched from {url} ({error}); "
             "go on offline with glyphs100_resnet20(), or fetch that file on another machine "

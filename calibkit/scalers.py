@@ -27,7 +27,7 @@ class TemperatureScaler(nn.Module):
     Parameters
     ----------
     init_temperature : float, default 1.0
-        The temperature before a fit, and where the search starts.
+        The temperature before a fit.
 
     Attributes
     ----------
@@ -55,13 +55,8 @@ class TemperatureScaler(nn.Module):
 
     def __init__(self, init_temperature: float = 1.0) -> None:
         super().__init__()
-        if not 0 < init_temperature < math.inf:
-            raise ValueError(
-                f"init_temperature must be positive and finite, got {init_temperature}; "
-                "1.0 leaves the logits as they are"
-            )
         # a plain float: exact in every precision of the model and on every device
-        self.temperature = float(init_temperature)
+        self.temperature = _check_temperature(init_temperature)
 
     def fit(
         self,
@@ -127,7 +122,7 @@ class TemperatureScaler(nn.Module):
         check_several_classes(targets)
         if scores.device.type == "mps":  # Apple's GPUs have no float64
             scores, targets = scores.cpu(), targets.cpu()
-        self.temperature = 1 / _best_inverse_temperature(scores, targets, 1 / self.temperature)
+        self.temperature = 1 / _best_inverse_temperature(scores, targets)
         return self
 
     def forward(self, logits: Tensor) -> Tensor:
@@ -138,23 +133,29 @@ class TemperatureScaler(nn.Module):
         return torch.tensor(self.temperature, dtype=torch.float64)
 
     def set_extra_state(self, state: Tensor) -> None:
-        self.temperature = state.item()
+        self.temperature = _check_temperature(float(state))
 
     def extra_repr(self) -> str:
         return f"temperature={self.temperature:.4g}"
 
 
-class _Sums(NamedTuple):
-    """The mean NLL at an inverse temperature, and its first two derivatives there."""
+def _check_temperature(temperature: float) -> float:
+    if not isinstance(temperature, int | float | np.number) or not 0 < temperature < math.inf:
+        raise ValueError(
+            f"a temperature must be a positive, finite number, got {temperature!r}; "
+            "1.0 leaves the logits as they are"
+        )
+    return float(temperature)
 
-    value: float
+
+class _Derivatives(NamedTuple):
     slope: float
     curvature: float
 
 
-def _nll_sums(logits: Tensor, labels: Tensor, inverse_temperature: float) -> _Sums:
-    """NLL(b) = mean(logsumexp(b z) - b z_y), its slope E_p[z] - z_y and curvature Var_p[z]."""
-    totals = torch.zeros(3, dtype=torch.float64, device=logits.device)
+def _nll_derivatives(logits: Tensor, labels: Tensor, inverse_temperature: float) -> _Derivatives:
+    """Of NLL(b) = mean(logsumexp(b z) - b z_y): slope E_p[z] - z_y, curvature Var_p[z]."""
+    totals = torch.zeros(2, dtype=torch.float64, device=logits.device)
     rows = max(1, _CHUNK_ELEMENTS // logits.shape[1])
     for chunk, targets in zip(logits.split(rows), labels.split(rows), strict=True):
         z = chunk.to(torch.float64)
@@ -164,22 +165,16 @@ def _nll_sums(logits: Tensor, labels: Tensor, inverse_temperature: float) -> _Su
         norm = weights.sum(1)
         mean = weights.mul_(z).sum(1) / norm
         mean_square = weights.mul_(z).sum(1) / norm
-        totals += torch.stack(
-            [
-                (norm.log() - inverse_temperature * z_y).sum(),
-                (mean - z_y).sum(),
-                (mean_square - mean**2).sum(),
-            ]
-        )
-    return _Sums(*(totals / len(logits)).tolist())
+        totals += torch.stack([(mean - z_y).sum(), (mean_square - mean**2).sum()])
+    return _Derivatives(*(totals / len(logits)).tolist())
 
 
-def _best_inverse_temperature(logits: Tensor, labels: Tensor, start: float) -> float:
+def _best_inverse_temperature(logits: Tensor, labels: Tensor) -> float:
     _check_optimum_exists(logits, labels)
     low, high = 0.0, math.inf
-    here = start
+    here = 1.0
     for _ in range(_MAX_ITERATIONS):
-        _, slope, curvature = _nll_sums(logits, labels, here)
+        slope, curvature = _nll_derivatives(logits, labels, here)
         if slope == 0:
             return here
         low, high = (here, high) if slope < 0 else (low, here)
@@ -204,7 +199,9 @@ def _middle(low: float, high: float) -> float:
 
 def _check_optimum_exists(logits: Tensor, labels: Tensor) -> None:
     """The NLL, convex in 1 / T, has a minimum if it falls at 0 and rises at infinity."""
-    if _nll_sums(logits, labels, 0.0).slope >= 0:
+    at_zero = _nll_derivatives(logits, labels, 0.0)
+    rounding = 1e-12 * math.sqrt(at_zero.curvature)
+    if at_zero.slope >= -rounding:
         raise ValueError(
             f"no temperature is best: over the {len(labels)} samples the logit of the label is on "
             "average no higher than the other logits, so the NLL falls for ever as T goes to "

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
+from calibkit.checks import check_integer, check_seed
+
 Sample = TypeVar("Sample", covariant=True)
 Labels = Sequence[int] | NDArray[np.integer] | Tensor
 
@@ -52,10 +54,12 @@ def split_calibration(
     (100, 900)
     """
     n_samples = len(dataset)  # type: ignore[arg-type]
-    if not 0 < n_calibration < n_samples:
+    check_seed(seed)
+    check_integer(n_calibration, "n_calibration", least=1, advice="1000 is usual")
+    if n_calibration >= n_samples:
         raise ValueError(
-            f"n_calibration must lie between 1 and {n_samples - 1} for {n_samples} samples, got "
-            f"{n_calibration}; both the calibration and the test set need samples"
+            f"n_calibration must be less than the {n_samples} samples, got {n_calibration}; the "
+            "test set needs samples too"
         )
     order = np.random.default_rng(seed).permutation(n_samples)
     if stratify is not None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,22 @@ def test_glyphs_loaders_with_unseen_glyphs_under_shift():
     assert torch.equal(dm.test.images[:9], Glyphs100(9, seed=2, severity=2).images)
 
 
+def test_unseen_glyphs_are_not_the_test_images_and_shift_with_them():
+    dm = Glyphs100DataModule(ood_detection=True, severity=2)
+    dm.setup()
+    expected = Glyphs100(9, seed=3, severity=2, unseen=True).images
+    assert torch.equal(dm.ood.images[:9], expected)
+    dm = Glyphs100DataModule()
+    dm.setup()
+    dm.ood_detection = True
+    with pytest.raises(RuntimeError, match=r'call setup\("test"\) before test_dataloader'):
+        dm.test_dataloader()
+
+
 def test_worker_processes_give_the_same_batches():
     dm = Glyphs100DataModule(batch_size=5000, num_workers=2)
     dm.setup("test")
+    assert dm.test_dataloader()[0].num_workers == 2
     images = torch.cat([images for images, _ in dm.test_dataloader()[0]])
     assert torch.equal(images, dm.test.images)
 
@@ -87,8 +101,10 @@ def test_cifar_from_download_to_batch(published, serve, monkeypatch, tmp_path):
     dm.prepare_data()  # nothing is fetched twice
 
 
-def test_cifar_from_files_fetched_elsewhere(published):
-    dm = CIFAR100DataModule(root=published)
+def test_cifar_from_files_fetched_elsewhere(published, monkeypatch):
+    monkeypatch.setenv("HOME", str(published))
+    shutil.rmtree(published / "cifar-100-python")
+    dm = CIFAR100DataModule(root="~")
     dm.prepare_data()
     dm.setup()
     assert len(dm.test) == 4
@@ -129,9 +145,10 @@ def test_a_bad_download_is_noticed_and_not_kept(published, serve, monkeypatch, t
         dm.setup("test")
 
 
-def test_a_file_damaged_on_disk_is_not_trusted(published):
+@pytest.mark.parametrize("part", ["train", "test", "meta"])
+def test_a_file_damaged_on_disk_is_not_trusted(published, part):
     dm = CIFAR100DataModule(root=published)
-    with (published / "cifar-100-python" / "test").open("ab") as file:
+    with (published / "cifar-100-python" / part).open("ab") as file:
         file.write(b"x")
     with pytest.raises(FileNotFoundError, match=r"damaged, in .*; call prepare_data\(\) first"):
         dm.setup("test")

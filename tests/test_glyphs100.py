@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from calibkit import Glyphs100
-from calibkit.glyphs100 import _gaussian_quantiles
+from calibkit.glyphs100 import _assets, _gaussian_quantiles
 
 
 def digest(tensor: torch.Tensor) -> str:
@@ -73,6 +73,30 @@ def test_class_names_are_one_hundred_different_glyphs():
     assert {"7", "Q", "g", "Ψ", "ξ", "€"} <= set(classes)
 
 
+def test_no_unseen_mask_is_the_mask_of_a_class():
+    assets = _assets()
+    seen = {mask.tobytes() for masks in assets["class_masks"] for mask in masks}
+    unseen = {mask.tobytes() for masks in assets["out_of_class_masks"] for mask in masks}
+    assert not seen & unseen
+
+
+def test_pixels_do_not_depend_on_torchs_defaults():
+    expected = Glyphs100(3).images
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            images = Glyphs100(3).images
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(images, expected)
+
+
+@pytest.mark.parametrize("arguments", [{"n": 5.0}, {"n": True}, {"n": 5, "seed": None}])
+def test_what_is_no_integer_is_refused(arguments):
+    with pytest.raises(TypeError, match="must be an integer of at least"):
+        Glyphs100(**arguments)
+
+
 def test_unseen_glyphs_carry_no_class():
     unseen = Glyphs100(50, seed=2, unseen=True)
     assert (unseen.targets == -1).all()
@@ -82,8 +106,8 @@ def test_unseen_glyphs_carry_no_class():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 0}, "n must be at least 1, got 0"),
-        ({"n": 5, "seed": -1}, "seed must not be negative, got -1"),
+        ({"n": 0}, "n must be an integer of at least 1, got 0"),
+        ({"n": 5, "seed": -1}, "seed must be an integer of at least 0, got -1"),
         ({"n": 5, "severity": 6}, "severity must lie between 0 and 5, got 6"),
         ({"n": 5, "severity": -0.5}, "severity must lie between 0 and 5"),
         ({"n": 5, "severity": float("nan")}, "severity must lie between 0 and 5"),

@@ -4,6 +4,7 @@ import torch
 import torchmetrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from calibkit import calibration_error, noise_floor, reliability_bins
 from tests.helpers import REAL, needs_real_data
@@ -15,7 +16,7 @@ def reference_ece(probabilities: np.ndarray, labels: np.ndarray, n_bins: int) ->
     total = 0.0
     for k in range(n_bins):
         last = k == n_bins - 1
-        low, high = np.linspace(0, 1, n_bins + 1)[[k, k + 1]]
+        low, high = k / n_bins, (k + 1) / n_bins
         inside = [low <= p < high or (last and p == 1) for p in confidence]
         if any(inside):
             share = np.mean(inside)
@@ -61,6 +62,19 @@ def test_bins_count_every_sample_once():
     assert bins.confidence.sum() == pytest.approx(confidences.sum().item())
 
 
+def test_round_confidences_belong_to_the_bin_above():
+    # .6 opens the bin [.6, .7): by hand, (|1 - .6| + |0 - .55|) / 2
+    probabilities = np.array([[0.6, 0.4], [0.55, 0.45]])
+    error = calibration_error(probabilities, np.array([0, 1]), n_bins=10)
+    assert error == pytest.approx(0.475, abs=1e-12)
+
+
+def test_confidences_a_rounding_above_one_count_as_one():
+    probabilities = torch.tensor([[1.0000001, 0.0], [0.9, 0.1]])
+    assert probabilities.max() > 1
+    assert calibration_error(probabilities, torch.tensor([0, 1])) == pytest.approx(0.45)
+
+
 def test_edges_belong_to_the_bin_above():
     probabilities = np.array([[0.5, 0.5], [0.75, 0.25], [0.74, 0.26]])
     bins = reliability_bins(probabilities, np.array([0, 0, 0]), n_bins=4)
@@ -76,6 +90,18 @@ def test_real_networks():
         with np.load(REAL / f"{file}.npz") as arrays:
             probabilities, labels = arrays["predictions"], arrays["ground_truth"]
         assert calibration_error(probabilities, labels) == pytest.approx(expected, abs=5e-5)
+
+
+def test_softmax_in_bfloat16_still_counts_as_probabilities():
+    probabilities = draw(500, 1000, 0)[0].float().log().bfloat16().softmax(1)
+    assert (probabilities.float().sum(1) - 1).abs().max() > 1e-4
+    assert 0 < noise_floor(probabilities, n_resamples=10).mean < 1
+
+
+def test_noise_floor_range_holds_95_percent_of_a_binomial():
+    # one bin, n = 400, p = .5: |binomial - 200| / 400 exceeds .0475 in 5 % of draws
+    floor = noise_floor(torch.tensor([[0.5, 0.5]]).repeat(400, 1), n_resamples=20_000)
+    assert floor.high == pytest.approx(binom.ppf(0.9875, 400, 0.5) / 400 - 0.5, abs=1e-3)
 
 
 def test_noise_floor_is_what_calibrated_models_really_show():
@@ -119,6 +145,10 @@ PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
     ("probabilities", "labels", "error", "message"),
     [
         (PROBABILITIES.log(), [0, 1], ValueError, r"must lie in \[0, 1\] .*logits.softmax\(-1\)"),
+        (PROBABILITIES * 2 - 1 / 3, [0, 1], ValueError, r"must lie in \[0, 1\]"),
+        (torch.eye(3)[:2] * 0.985, [0, 1], ValueError, "every row must sum to 1"),
+        (np.ma.array(PROBABILITIES.numpy()), [0, 1], TypeError, "must not be masked"),
+        (PROBABILITIES.to_sparse(), [0, 1], TypeError, r"must be dense, got torch.sparse_coo"),
         (PROBABILITIES / 2, [0, 1], ValueError, "every row must sum to 1, .* 0.5 to 0.5"),
         (PROBABILITIES * float("nan"), [0, 1], ValueError, "probabilities must be finite"),
         (PROBABILITIES, [0, 3], ValueError, "got 3 at position 1"),
@@ -132,14 +162,12 @@ def test_bad_input_is_refused(probabilities, labels, error, message):
         calibration_error(probabilities, torch.tensor(labels))
 
 
-@pytest.mark.parametrize("n_bins", [0, -3, 2.5, True])
-def test_a_number_of_bins_that_is_none_is_refused(n_bins):
-    with pytest.raises(ValueError, match="n_bins must be a positive integer, got"):
-        calibration_error(PROBABILITIES, torch.tensor([0, 1]), n_bins=n_bins)
-    with pytest.raises(ValueError, match="n_bins must be a positive integer, got"):
-        noise_floor(PROBABILITIES, n_bins=n_bins)
-
-
-def test_no_resamples_are_refused():
-    with pytest.raises(ValueError, match="n_resamples must be positive, got 0"):
-        noise_floor(PROBABILITIES, n_resamples=0)
+@pytest.mark.parametrize("wrong", [0, -3, 2.5, True, None])
+@pytest.mark.parametrize("argument", ["n_bins", "n_resamples", "seed"])
+def test_what_is_no_such_integer_is_refused(argument, wrong):
+    if argument == "seed" and wrong == 0 and wrong is not True:
+        wrong = -1
+    with pytest.raises((TypeError, ValueError), match=f"{argument} must be an integer of at least"):
+        noise_floor(PROBABILITIES, **{argument: wrong})
+    with pytest.raises((TypeError, ValueError), match="n_bins must be an integer of at least"):
+        calibration_error(PROBABILITIES, torch.tensor([0, 1]), n_bins=-1)

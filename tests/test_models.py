@@ -1,4 +1,5 @@
 import hashlib
+import pickle
 import shutil
 from pathlib import Path
 
@@ -162,6 +163,35 @@ def test_a_broken_file_in_the_hub_folder_is_not_trusted(hub, published, monkeypa
     monkeypatch.setattr(calibkit.models, "CIFAR100_WEIGHTS", f"{NOBODY}/{published.name}")
     with pytest.raises(RuntimeError, match=r"is damaged.*delete the file and get it again"):
         cifar100_resnet20()
+
+
+class Trap:
+    """A pickle that runs code when it is loaded without weights_only."""
+
+    def __reduce__(self):
+        return (exec, ("import pathlib; pathlib.Path('sprung').touch()",))
+
+
+def test_no_code_of_a_weights_file_is_run(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"fc.weight": Trap()}, tmp_path / "trap")
+    digits = hashlib.sha256((tmp_path / "trap").read_bytes()).hexdigest()[:8]
+    hub.mkdir(parents=True)
+    for folder, name in [(hub, "cifar100_resnet20"), (tmp_path, "glyphs100_resnet20")]:
+        shutil.copy(tmp_path / "trap", folder / f"{name}-{digits}.pt")
+    url = f"{NOBODY}/cifar100_resnet20-{digits}.pt"
+    monkeypatch.setattr(calibkit.models, "CIFAR100_WEIGHTS", url)
+    monkeypatch.setattr(calibkit.models, "ASSETS", tmp_path)
+    for build in (cifar100_resnet20, glyphs100_resnet20):
+        with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+            build()
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_absent_embedded_weights_are_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibkit.models, "ASSETS", tmp_path)
+    with pytest.raises(RuntimeError, match="holds no weights; install calibkit again"):
+        glyphs100_resnet20()
 
 
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@ import matplotlib
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from scipy.stats import binom
 
 from calibkit import calibration_error, reliability_diagram
 
@@ -10,7 +11,9 @@ from calibkit import calibration_error, reliability_diagram
 def scores():
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(800, 10, generator=generator)
-    return logits.softmax(1), torch.multinomial((logits / 2).softmax(1), 1)[:, 0]
+    return logits.softmax(1), torch.multinomial((logits / 2).softmax(1), 1, generator=generator)[
+        :, 0
+    ]
 
 
 def test_the_printed_number_is_the_metric(scores):
@@ -28,6 +31,22 @@ def test_bars_show_the_accuracy_of_their_bin(scores):
     accuracy = (predicted == labels)[inside].double().mean().item()
     bars = {round(bar.get_x() + bar.get_width() / 2, 2): bar for bar in ax.containers[0]}
     assert bars[0.85].get_height() == pytest.approx(accuracy)
+
+
+def test_a_bin_by_hand():
+    # 10 samples of confidence .75, 6 of them right
+    probabilities = torch.tensor([[0.75, 0.25]]).repeat(10, 1)
+    ax = reliability_diagram(probabilities, torch.tensor([0] * 6 + [1] * 4), n_bins=4)
+    (accuracy,), (band,) = ax.containers
+    assert accuracy.get_height() == pytest.approx(0.6)
+    low, high = binom.ppf([0.025, 0.975], 10, 0.75) / 10
+    assert [band.get_y(), band.get_y() + band.get_height()] == pytest.approx([low, high])
+    (gap,) = ax.collections[0].get_segments()
+    assert gap.tolist() == [pytest.approx([0.875, 0.6]), pytest.approx([0.875, 0.75])]
+    (dots,) = (line for line in ax.lines if line.get_label() == "confidence")
+    assert dots.get_ydata() == pytest.approx([0.75])
+    (counts,) = ax.child_axes
+    assert [bar.get_height() for bar in counts.patches] == [0, 0, 0, 10]
 
 
 def test_draws_on_given_axes_and_returns_them(scores):

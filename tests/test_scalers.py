@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from calibkit import TemperatureScaler, calibration_error
-from calibkit.scalers import _nll_sums
+from calibkit.scalers import _nll_derivatives
 from tests.helpers import REAL, needs_real_data
 
 
@@ -38,38 +38,55 @@ def nll(logits, labels, temperature: float) -> float:
     temperature=st.floats(np.log(0.002), np.log(500)).map(np.exp),
     n=st.integers(50, 3000),
     n_classes=st.sampled_from([2, 3, 10, 100]),
-    start=st.floats(np.log(0.001), np.log(1000)).map(np.exp),
     seed=st.integers(0, 1000),
 )
-def test_temperature_is_the_optimum_whatever_the_start(temperature, n, n_classes, start, seed):
+def test_temperature_is_the_optimum(temperature, n, n_classes, seed):
     generator = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
     logits = (temperature * logits).float()
-    scaler = TemperatureScaler(start).fit_logits(logits, labels)
+    scaler = TemperatureScaler().fit_logits(logits, labels)
     expected = reference_temperature(logits.numpy(), labels.numpy())
     assert scaler.temperature == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("inverse_temperature", [0.0, 0.3, 1.0, 4.0])
-def test_nll_sums_are_the_nll_and_its_derivatives(calibrated_problem, inverse_temperature):
+def test_derivatives_of_the_nll(calibrated_problem, inverse_temperature):
     logits, labels = calibrated_problem(3000, 100, 1)
     b = torch.tensor(inverse_temperature, dtype=torch.float64, requires_grad=True)
     value = torch.nn.functional.cross_entropy(b * logits, labels)
     (slope,) = torch.autograd.grad(value, b, create_graph=True)
     (curvature,) = torch.autograd.grad(slope, b)
-    expected = [value.item(), slope.item(), curvature.item()]
-    assert _nll_sums(logits, labels, inverse_temperature) == pytest.approx(expected, rel=1e-10)
+    expected = [slope.item(), curvature.item()]
+    found = _nll_derivatives(logits, labels, inverse_temperature)
+    assert found == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("temperature", [0.001, 0.01, 1.0, 6.0, 100.0, 1000.0])
-@pytest.mark.parametrize("start", [0.001, 1.0, 1000.0])
-def test_converges_over_the_whole_range(calibrated_problem, temperature, start):
+def test_converges_over_the_whole_range(calibrated_problem, temperature):
     logits, labels = calibrated_problem(4000, 10, temperature)
-    scaler = TemperatureScaler(start).fit_logits(logits, labels)
+    scaler = TemperatureScaler().fit_logits(logits, labels)
     expected = reference_temperature(logits.numpy(), labels.numpy())
     assert scaler.temperature == pytest.approx(expected, rel=1e-9)
     assert scaler.temperature == pytest.approx(temperature, rel=0.1)
+
+
+def test_a_fit_does_not_depend_on_what_came_before(calibrated_problem):
+    scaler = TemperatureScaler(1e-310).fit_logits(*calibrated_problem(300, 5, 20))
+    first = TemperatureScaler().fit_logits(*calibrated_problem(300, 5, 2)).temperature
+    assert scaler.fit_logits(*calibrated_problem(300, 5, 2)).temperature == first
+
+
+def test_newton_needs_few_steps(calibrated_problem, monkeypatch):
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return _nll_derivatives(*arguments)
+
+    monkeypatch.setattr("calibkit.scalers._nll_derivatives", counted)
+    TemperatureScaler().fit_logits(*calibrated_problem(2000, 10, 3))
+    assert len(calls) <= 9
 
 
 def test_optimum_exactly_at_the_start():
@@ -184,9 +201,10 @@ def test_repr_shows_the_temperature():
 class Classifier(nn.Module):
     """Batch normalisation, dropout, and one part frozen in eval mode."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: type[BaseException] | None = None) -> None:
         super().__init__()
         torch.manual_seed(0)
+        self.error = error
         self.norm = nn.BatchNorm1d(6)
         self.frozen = nn.BatchNorm1d(6)
         self.drop = nn.Dropout(0.5)
@@ -195,6 +213,8 @@ class Classifier(nn.Module):
         self.frozen.eval()
 
     def forward(self, inputs):
+        if self.error:
+            raise self.error
         return self.head(self.drop(self.frozen(self.norm(inputs))))
 
 
@@ -222,6 +242,29 @@ def test_fit_runs_in_eval_mode_and_gives_the_model_back_as_it_came(loader):
         assert torch.equal(value, before[name]), name
 
 
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_model_that_stops_in_the_middle_comes_back_as_it_was(loader, error):
+    model = Classifier(error)
+    with pytest.raises(error):
+        TemperatureScaler().fit(model, loader, progress=False)
+    assert [module.training for module in model.modules()] == [True, True, False, True, True]
+
+
+def test_a_module_that_does_more_in_train_is_asked_to(loader):
+    class Merging(nn.Dropout):
+        merged = False
+
+        def train(self, mode=True):
+            self.merged = not mode
+            return super().train(mode)
+
+    model = nn.Sequential(Merging(), Classifier().eval())
+    TemperatureScaler().fit(model, loader, progress=False)
+    assert model[0].training
+    assert not model[0].merged
+    assert not model[1].training
+
+
 def test_a_failed_fit_gives_model_and_scaler_back_as_they_came():
     model, scaler = Classifier(), TemperatureScaler(1.7)
     with pytest.raises(ValueError, match="labels must lie between 0 and 3"):
@@ -239,10 +282,17 @@ def test_progress_goes_to_stderr_and_can_be_silenced(loader, capsys):
     assert "logits" in captured.err
 
 
-@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf")])
-def test_a_start_that_is_no_temperature_is_refused(temperature):
-    with pytest.raises(ValueError, match="init_temperature must be positive and finite"):
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf"), "1", None])
+def test_what_is_no_temperature_is_refused(temperature):
+    with pytest.raises(ValueError, match="a temperature must be a positive, finite number, got"):
         TemperatureScaler(temperature)
+
+
+def test_a_state_that_holds_no_temperature_is_refused():
+    scaler = TemperatureScaler(1.2)
+    with pytest.raises(ValueError, match=r"positive, finite number, got -1.0"):
+        scaler.load_state_dict({"_extra_state": torch.tensor(-1.0)})
+    assert scaler.temperature == 1.2
 
 
 def test_all_right_has_no_optimum():
@@ -257,9 +307,20 @@ def test_all_wrong_has_no_optimum():
         TemperatureScaler().fit_logits(logits, (torch.arange(3).repeat(10) + 1) % 3)
 
 
-def test_logits_that_say_nothing_have_no_optimum():
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([torch.float32, torch.float64]))
+def test_logits_that_say_nothing_have_no_optimum(seed, dtype):
+    """A dead network, the same row for every sample of a balanced set: rounding must not help."""
+    row = torch.randn(10, generator=torch.Generator().manual_seed(seed), dtype=dtype)
     with pytest.raises(ValueError, match="T goes to infinity"):
-        TemperatureScaler().fit_logits(torch.full((4, 3), 2.0), torch.tensor([0, 1, 2, 0]))
+        TemperatureScaler().fit_logits(row.repeat(1000, 1), torch.arange(1000) % 10)
+
+
+@pytest.mark.parametrize(("n_classes", "dtype"), [(256, np.uint8), (200, np.int16)])
+def test_small_integer_labels_do_not_wrap(calibrated_problem, n_classes, dtype):
+    logits, labels = calibrated_problem(1000, n_classes, 2)
+    scaler = TemperatureScaler().fit_logits(logits, labels.numpy().astype(dtype))
+    assert scaler.temperature == pytest.approx(2, rel=0.1)
 
 
 def test_all_wrong_but_second_best_has_an_optimum():
@@ -294,6 +355,8 @@ def with_value(value: float) -> torch.Tensor:
         (with_value(float("nan")), LABELS, ValueError, "finite, .* 1 of 3 rows, first in row 1"),
         (with_value(float("inf")), LABELS, ValueError, "NaN or infinity"),
         (with_value(float("-inf")), LABELS, ValueError, "NaN or infinity"),
+        (1e120 * LOGITS.double(), LABELS, ValueError, "must not exceed 1e.100 in size"),
+        (LOGITS.to_sparse(), LABELS, TypeError, "logits must be dense"),
         (LOGITS.softmax(1), LABELS, ValueError, "logits look like probabilities"),
         (LOGITS.softmax(1).half(), LABELS, ValueError, "logits look like probabilities"),
         (LOGITS, LABELS.tolist(), TypeError, "labels must be a torch tensor .* got list"),

@@ -74,8 +74,16 @@ def test_stratification_still_draws_at_random_within_a_class():
 
 @pytest.mark.parametrize("n_calibration", [0, -1, 10, 11])
 def test_a_set_without_samples_is_refused(n_calibration):
-    with pytest.raises(ValueError, match=rf"between 1 and 9 for 10 samples, got {n_calibration}"):
+    with pytest.raises(ValueError, match=rf"n_calibration must be .*, got {n_calibration};"):
         split_calibration(data_set(10), n_calibration)
+
+
+@pytest.mark.parametrize(
+    ("n_calibration", "seed"), [(5.0, 0), (0.5, 0), (True, 0), ("5", 0), (5, None), (5, 1.5)]
+)
+def test_what_is_no_integer_is_refused(n_calibration, seed):
+    with pytest.raises(TypeError, match="must be an integer of at least"):
+        split_calibration(data_set(10), n_calibration, seed=seed)
 
 
 def test_labels_of_another_length_are_refused():

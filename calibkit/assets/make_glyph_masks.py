@@ -20,7 +20,7 @@ CLASSES = (
     "αβγδεζηθλμξπρστφχψω"
     "!?&@#$%+=§£€¥∞∇∫√"
 )
-OUT_OF_CLASS = "БДЖЗИЙЛЦЧШЩЪЫЭЮЯ←→↑↓∀∃∈⊂∪≈≠≤◊¶"
+OUT_OF_CLASS = "БДЖИЙЛЦЧШЩЪЫЭЮЯ←→↑↓∀∃∈⊂∪≈≠≤◊¶"
 FONTS = (
     "DejaVuSans",
     "DejaVuSans-Bold",
@@ -69,13 +69,16 @@ def main() -> None:
     assert len(set(CLASSES)) == len(CLASSES) == 100
     assert not set(CLASSES) & set(OUT_OF_CLASS)
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    class_masks, out_of_class_masks = draw_masks(CLASSES, folder), draw_masks(OUT_OF_CLASS, folder)
+    drawn = {mask.tobytes() for masks in class_masks for mask in masks}
+    assert not any(mask.tobytes() in drawn for masks in out_of_class_masks for mask in masks)
     target = Path(__file__).with_name("glyph_masks.npz")
     np.savez_compressed(
         target,
         classes=np.array(list(CLASSES)),
-        class_masks=draw_masks(CLASSES, folder),
+        class_masks=class_masks,
         out_of_class=np.array(list(OUT_OF_CLASS)),
-        out_of_class_masks=draw_masks(OUT_OF_CLASS, folder),
+        out_of_class_masks=out_of_class_masks,
     )
     print(f"{target.name}: {target.stat().st_size / 1024:.0f} KiB")
 

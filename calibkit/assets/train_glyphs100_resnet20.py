@@ -81,7 +81,7 @@ def resume(parts: dict[str, Resumable]) -> int:
     """Restore the last whole epoch, and return how many are done."""
     if not CHECKPOINT.exists():
         return 0
-    state = torch.load(CHECKPOINT, weights_only=True)
+    state = torch.load(CHECKPOINT, map_location="cpu", weights_only=True)
     for name, part in parts.items():
         part.load_state_dict(state[name])
     return int(state["epoch"])

@@ -34,19 +34,19 @@ def test_bars_show_the_accuracy_of_their_bin(scores):
 
 
 def test_a_bin_by_hand():
-    # 10 samples of confidence .75, 6 of them right
-    probabilities = torch.tensor([[0.75, 0.25]]).repeat(10, 1)
-    ax = reliability_diagram(probabilities, torch.tensor([0] * 6 + [1] * 4), n_bins=4)
+    # 50 samples of confidence .75, 30 of them right
+    probabilities = torch.tensor([[0.75, 0.25]]).repeat(50, 1)
+    ax = reliability_diagram(probabilities, torch.tensor([0] * 30 + [1] * 20), n_bins=4)
     (accuracy,), (band,) = ax.containers
     assert accuracy.get_height() == pytest.approx(0.6)
-    low, high = binom.ppf([0.025, 0.975], 10, 0.75) / 10
+    low, high = binom.ppf([0.025, 0.975], 50, 0.75) / 50
     assert [band.get_y(), band.get_y() + band.get_height()] == pytest.approx([low, high])
     (gap,) = ax.collections[0].get_segments()
     assert gap.tolist() == [pytest.approx([0.875, 0.6]), pytest.approx([0.875, 0.75])]
     (dots,) = (line for line in ax.lines if line.get_label() == "confidence")
     assert dots.get_ydata() == pytest.approx([0.75])
     (counts,) = ax.child_axes
-    assert [bar.get_height() for bar in counts.patches] == [0, 0, 0, 10]
+    assert [bar.get_height() for bar in counts.patches] == [0, 0, 0, 50]
 
 
 def test_draws_on_given_axes_and_returns_them(scores):

@@ -175,16 +175,14 @@ def _best_inverse_temperature(logits: Tensor, labels: Tensor) -> float:
     here = 1.0
     for _ in range(_MAX_ITERATIONS):
         slope, curvature = _nll_derivatives(logits, labels, here)
-        if slope == 0:
-            return here
         low, high = (here, high) if slope < 0 else (low, here)
         newton = here - slope / curvature if curvature > 0 else math.nan
         if abs(newton - here) <= _RELATIVE_TOLERANCE * here:
             return newton
         here = newton if low < newton < high else _middle(low, high)
     raise RuntimeError(
-        f"the search for T did not settle within {_MAX_ITERATIONS} steps, T is between "
-        f"{1 / high:.6g} and {1 / low:.6g}; look for logits of very different sizes"
+        f"the search for T did not settle within {_MAX_ITERATIONS} steps, 1 / T is between "
+        f"{low:.6g} and {high:.6g}; look for logits of very different sizes"
     )
 
 

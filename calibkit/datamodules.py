@@ -106,6 +106,7 @@ class CIFAR100DataModule:
     ----------
     Krizhevsky (2009). Learning Multiple Layers of Features from Tiny Images.
     https://www.cs.toronto.edu/~kriz/cifar.html
+
     Netzer, Wang, Coates, Bissacco, Wu and Ng (2011). Reading Digits in Natural Images with
     Unsupervised Feature Learning. http://ufldl.stanford.edu/housenumbers
     """

@@ -137,6 +137,7 @@ def calibration_error(
     ----------
     Naeini, Cooper and Hauskrecht (2015). Obtaining Well Calibrated Probabilities Using Bayesian
     Binning. AAAI. https://arxiv.org/abs/1411.0160
+
     Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
     Equation 3. https://arxiv.org/abs/1706.04599
 

@@ -56,6 +56,7 @@ def reliability_diagram(
     ----------
     Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
     Figure 4. https://arxiv.org/abs/1706.04599
+
     Bröcker and Smith (2007). Increasing the Reliability of Reliability Diagrams. Weather and
     Forecasting 22, on the consistency band. https://doi.org/10.1175/WAF993.1
 

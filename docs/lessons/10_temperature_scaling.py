@@ -204,6 +204,8 @@ ax.axvline(scaler.temperature, color="#D55E00", linestyle="--")
 _ = ax.set(title="The scaler stands at the minimum", xlabel="T", ylabel="NLL, calibration set")
 
 # %% [markdown]
+# The dashed line, the temperature that the scaler found, meets the curve at its lowest point.
+#
 # Step 6: measure again
 # ---------------------
 #

@@ -41,7 +41,6 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("calibkit",),
-    "reference_url": {"calibkit": None},
     "download_all_examples": False,
     "image_srcset": ["2x"],
     "remove_config_comments": True,

@@ -93,7 +93,7 @@ def reliability_bins(
     check_n_bins(n_bins)
     scores, targets = check_probabilities_and_labels(probabilities, labels)
     top, predicted = scores.max(1)
-    confidences = _as_float64(top.clamp(max=1))
+    confidences = _as_confidences(top)
     index = _bin_index(confidences, n_bins)
     hits = (predicted == targets).cpu().numpy()
     return ReliabilityBins(
@@ -203,7 +203,7 @@ def noise_floor(
     check_n_bins(n_bins)
     check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
     check_seed(seed)
-    confidences = np.sort(_as_float64(check_probabilities(probabilities).amax(1)))
+    confidences = np.sort(_as_confidences(check_probabilities(probabilities).amax(1)))
     _, starts = np.unique(_bin_index(confidences, n_bins), return_index=True)
     expected = np.add.reduceat(confidences, starts)
     generator = np.random.default_rng(seed)
@@ -216,8 +216,9 @@ def noise_floor(
     return NoiseFloor(float(errors.mean()), float(low), float(high))
 
 
-def _as_float64(values: Tensor) -> _Floats:
-    return values.to("cpu", torch.float64).numpy()
+def _as_confidences(top: Tensor) -> _Floats:
+    # an average of float32 probabilities may exceed 1 by a rounding
+    return top.clamp(max=1).to("cpu", torch.float64).numpy()
 
 
 def _bin_index(confidences: _Floats, n_bins: int) -> NDArray[np.intp]:

@@ -140,12 +140,17 @@ def _untrained() -> ResNet20:
 def check_sha256(path: Path) -> None:
     """Raise if a file's hash does not begin with the digits that its name ends with."""
     expected = path.stem.rpartition("-")[2]
-    found = hashlib.sha256(path.read_bytes()).hexdigest()[: len(expected)]
+    found = sha256_digits(path, len(expected))
     if found != expected:
         raise RuntimeError(
             f"{path} is damaged: its SHA-256 begins with {found}, expected {expected}; "
             "delete the file and get it again"
         )
+
+
+def sha256_digits(path: Path, n_digits: int = 8) -> str:
+    """The first digits of a file's SHA-256, as torch.hub puts them into names of files."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:n_digits]
 
 
 def _fetch_weights(url: str) -> dict[str, Tensor]:

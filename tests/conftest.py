@@ -7,7 +7,6 @@ from threading import Thread
 
 import matplotlib
 import pytest
-import torch
 
 matplotlib.use("agg")
 
@@ -55,16 +54,3 @@ def _no_figures_left():
 
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def calibrated_problem() -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
-    """Logits whose softmax is the truth, sharpened by T: the best temperature is near T."""
-
-    def draw(n: int, n_classes: int, temperature: float, seed: int = 0):
-        generator = torch.Generator().manual_seed(seed)
-        logits = 2 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
-        labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-        return temperature * logits, labels
-
-    return draw

@@ -1,13 +1,14 @@
 """What several test files share."""
 
-import hashlib
 import pickle
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torchvision.datasets import CIFAR100
+from torchvision.datasets.utils import calculate_md5
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 REAL = SHARED / "data" / "real"
@@ -17,16 +18,19 @@ needs_real_data = pytest.mark.skipif(
 NOBODY = "http://127.0.0.1:9"  # the discard port: connections are refused at once
 
 
-CIFAR100_ARCHIVE = "cifar-100-python.tar.gz"
-
-
-def md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+def calibrated_problem(
+    n: int, n_classes: int, temperature: float, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits whose softmax is the truth, sharpened by T: the best temperature is near T."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    return temperature * logits, labels
 
 
 def publish_cifar100(folder: Path, images: np.ndarray, labels: list[int], monkeypatch) -> None:
     """Write images (N, 3, 32, 32) as CIFAR-100's archive and unpacked, and declare its hashes."""
-    inner = folder / "cifar-100-python"
+    inner = folder / CIFAR100.base_folder
     inner.mkdir(parents=True)
     for name, rows in {"train": slice(2), "test": slice(None)}.items():
         data = images[rows].reshape(-1, 3 * 32 * 32)
@@ -34,11 +38,11 @@ def publish_cifar100(folder: Path, images: np.ndarray, labels: list[int], monkey
         (inner / name).write_bytes(pickle.dumps(entry))
     names = {"fine_label_names": [f"class {k}" for k in range(100)], "coarse_label_names": ["c"]}
     (inner / "meta").write_bytes(pickle.dumps(names))
-    with tarfile.open(folder / CIFAR100_ARCHIVE, "w:gz", compresslevel=1) as archive:
-        archive.add(inner, "cifar-100-python")
-    meta = {"filename": "meta", "key": "fine_label_names", "md5": md5(inner / "meta")}
-    monkeypatch.setattr(CIFAR100, "tgz_md5", md5(folder / CIFAR100_ARCHIVE))
-    monkeypatch.setattr(CIFAR100, "train_list", [["train", md5(inner / "train")]])
-    monkeypatch.setattr(CIFAR100, "test_list", [["test", md5(inner / "test")]])
+    with tarfile.open(folder / CIFAR100.filename, "w:gz", compresslevel=1) as archive:
+        archive.add(inner, CIFAR100.base_folder)
+    meta = {"filename": "meta", "key": "fine_label_names", "md5": calculate_md5(inner / "meta")}
+    monkeypatch.setattr(CIFAR100, "tgz_md5", calculate_md5(folder / CIFAR100.filename))
+    monkeypatch.setattr(CIFAR100, "train_list", [["train", calculate_md5(inner / "train")]])
+    monkeypatch.setattr(CIFAR100, "test_list", [["test", calculate_md5(inner / "test")]])
     monkeypatch.setattr(CIFAR100, "meta", meta)
-    monkeypatch.setattr(CIFAR100, "url", f"{NOBODY}/{CIFAR100_ARCHIVE}")
+    monkeypatch.setattr(CIFAR100, "url", f"{NOBODY}/{CIFAR100.filename}")

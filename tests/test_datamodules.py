@@ -7,9 +7,10 @@ import torch
 from scipy.io import savemat
 from torch.utils.data import DataLoader
 from torchvision.datasets import CIFAR100, SVHN
+from torchvision.datasets.utils import calculate_md5
 
 from calibkit import CIFAR100DataModule, Glyphs100, Glyphs100DataModule
-from tests.helpers import CIFAR100_ARCHIVE, NOBODY, md5, publish_cifar100
+from tests.helpers import NOBODY, publish_cifar100
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def published(tmp_path, monkeypatch) -> Path:
 
 
 def publish_at(address: str, folder: Path, monkeypatch) -> None:
-    monkeypatch.setattr(CIFAR100, "url", f"{address}/{CIFAR100_ARCHIVE}")
-    svhn = [f"{address}/test_32x32.mat", "test_32x32.mat", md5(folder / "test_32x32.mat")]
+    monkeypatch.setattr(CIFAR100, "url", f"{address}/{CIFAR100.filename}")
+    svhn = [f"{address}/test_32x32.mat", "test_32x32.mat", calculate_md5(folder / "test_32x32.mat")]
     monkeypatch.setattr(SVHN, "split_list", {"test": svhn})
 
 
@@ -131,11 +132,11 @@ def test_without_a_network_one_sentence_says_how_to_go_on(published, tmp_path, o
 @pytest.mark.parametrize("kind", ["interrupted", "corrupted"])
 def test_a_bad_download_is_noticed_and_not_kept(published, serve, monkeypatch, tmp_path, kind):
     if kind == "corrupted":
-        archive = published / CIFAR100_ARCHIVE
+        archive = published / CIFAR100.filename
         archive.write_bytes(archive.read_bytes()[::-1])
         address = serve(published)
     else:
-        address = serve(published, cut=(CIFAR100_ARCHIVE,))
+        address = serve(published, cut=(CIFAR100.filename,))
     publish_at(address, published, monkeypatch)
     dm = CIFAR100DataModule(root=tmp_path / "data")
     with pytest.raises((RuntimeError, ConnectionError), match="on another machine"):

@@ -101,7 +101,7 @@ def test_headings(notebook):
     assert positions == sorted(positions)
 
 
-def test_prose_stays_in_what_both_formats_understand(script, notebook):
+def test_prose_stays_in_what_both_formats_understand(notebook):
     text = prose(notebook)
     assert [name for name, rule in FORBIDDEN.items() if re.search(rule, text, re.MULTILINE)] == []
 

@@ -32,6 +32,11 @@ def without_network() -> list[str]:
     return isolate if works else []
 
 
+def printed_lines(script: Path) -> list[str]:
+    lines = printed(nbformat.read(notebook_of(script), as_version=4)).splitlines()
+    return [line for line in lines if line and not line.startswith("<Figure")]
+
+
 def strict_nbval(notebook: Path) -> subprocess.CompletedProcess:
     shutil.copy(ROOT / "notebooks" / "conftest.py", notebook.parent)
     return run(
@@ -62,9 +67,7 @@ def test_a_script_prints_what_the_notebook_shows_and_saves_nothing(script, tmp_p
     result = run(*without_network(), sys.executable, str(script), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "Warning" not in result.stderr
-    notebook = nbformat.read(notebook_of(script), as_version=4)
-    stored = [line for line in printed(notebook).splitlines() if not line.startswith("<Figure")]
-    assert [line for line in stored if line] == result.stdout.splitlines()
+    assert printed_lines(script) == result.stdout.splitlines()
     assert list(tmp_path.iterdir()) == []
     assert run("git", "status", "--porcelain", "--ignored", cwd=ROOT).stdout == before
 
@@ -108,10 +111,8 @@ def site() -> Path:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_the_gallery_page_of_a_lesson(script, site):
     page = (site / "auto_lessons" / f"{script.stem}.html").read_text()
-    notebook = nbformat.read(notebook_of(script), as_version=4)
-    for line in printed(notebook).splitlines():
-        if not line.startswith("<Figure"):
-            assert line.replace(">", "&gt;") in page
+    for line in printed_lines(script):
+        assert line.replace(">", "&gt;") in page
     described = rf'<img src="../_images/sphx_glr_{script.stem}_\d+.png"[^>]*alt="[^"]{{20,}}"'
     assert len(re.findall(described, page)) >= 3
     assert "Total running time of the script" in page

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from calibkit import TemperatureScaler, calibration_error
 from calibkit.scalers import _nll_derivatives
-from tests.helpers import REAL, needs_real_data
+from tests.helpers import REAL, calibrated_problem, needs_real_data
 
 
 def reference_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -41,17 +41,15 @@ def nll(logits, labels, temperature: float) -> float:
     seed=st.integers(0, 1000),
 )
 def test_temperature_is_the_optimum(temperature, n, n_classes, seed):
-    generator = torch.Generator().manual_seed(seed)
-    logits = 2 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
-    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-    logits = (temperature * logits).float()
+    logits, labels = calibrated_problem(n, n_classes, temperature, seed)
+    logits = logits.float()
     scaler = TemperatureScaler().fit_logits(logits, labels)
     expected = reference_temperature(logits.numpy(), labels.numpy())
     assert scaler.temperature == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("inverse_temperature", [0.0, 0.3, 1.0, 4.0])
-def test_derivatives_of_the_nll(calibrated_problem, inverse_temperature):
+def test_derivatives_of_the_nll(inverse_temperature):
     logits, labels = calibrated_problem(3000, 100, 1)
     b = torch.tensor(inverse_temperature, dtype=torch.float64, requires_grad=True)
     value = torch.nn.functional.cross_entropy(b * logits, labels)
@@ -63,7 +61,7 @@ def test_derivatives_of_the_nll(calibrated_problem, inverse_temperature):
 
 
 @pytest.mark.parametrize("temperature", [0.001, 0.01, 1.0, 6.0, 100.0, 1000.0])
-def test_converges_over_the_whole_range(calibrated_problem, temperature):
+def test_converges_over_the_whole_range(temperature):
     logits, labels = calibrated_problem(4000, 10, temperature)
     scaler = TemperatureScaler().fit_logits(logits, labels)
     expected = reference_temperature(logits.numpy(), labels.numpy())
@@ -71,13 +69,13 @@ def test_converges_over_the_whole_range(calibrated_problem, temperature):
     assert scaler.temperature == pytest.approx(temperature, rel=0.1)
 
 
-def test_a_fit_does_not_depend_on_what_came_before(calibrated_problem):
+def test_a_fit_does_not_depend_on_what_came_before():
     scaler = TemperatureScaler(1e-310).fit_logits(*calibrated_problem(300, 5, 20))
     first = TemperatureScaler().fit_logits(*calibrated_problem(300, 5, 2)).temperature
     assert scaler.fit_logits(*calibrated_problem(300, 5, 2)).temperature == first
 
 
-def test_newton_needs_few_steps(calibrated_problem, monkeypatch):
+def test_newton_needs_few_steps(monkeypatch):
     calls = []
 
     def counted(*arguments):
@@ -95,7 +93,7 @@ def test_optimum_exactly_at_the_start():
     assert scaler.temperature == pytest.approx(1, rel=1e-12)
 
 
-def test_rows_may_be_shifted_by_any_constant(calibrated_problem):
+def test_rows_may_be_shifted_by_any_constant():
     logits, labels = calibrated_problem(500, 10, 2)
     shifts = 1000 * torch.arange(500, dtype=torch.float64)[:, None]
     plain = TemperatureScaler().fit_logits(logits, labels).temperature
@@ -148,7 +146,7 @@ def test_forward_divides_and_keeps_shape_and_precision():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_logits_fit_as_their_float64_values_do(calibrated_problem, dtype):
+def test_half_precision_logits_fit_as_their_float64_values_do(dtype):
     logits, labels = calibrated_problem(2000, 10, 2)
     half = logits.to(dtype)
     scaler = TemperatureScaler().fit_logits(half, labels)
@@ -156,7 +154,7 @@ def test_half_precision_logits_fit_as_their_float64_values_do(calibrated_problem
     assert scaler.temperature == pytest.approx(expected, rel=1e-6)
 
 
-def test_arrays_and_tensors_give_the_same(calibrated_problem):
+def test_arrays_and_tensors_give_the_same():
     logits, labels = calibrated_problem(300, 5, 2)
     from_tensor = TemperatureScaler().fit_logits(logits, labels)
     from_array = TemperatureScaler().fit_logits(logits.numpy(), labels.numpy().astype(np.int32))
@@ -174,7 +172,7 @@ def test_arrays_and_tensors_give_the_same(calibrated_problem):
     ],
     ids=["big endian", "Fortran order", "negative strides", "read-only", "requires grad"],
 )
-def test_any_layout_of_the_same_numbers_gives_the_same(calibrated_problem, logits_as, labels_as):
+def test_any_layout_of_the_same_numbers_gives_the_same(logits_as, labels_as):
     logits, labels = (tensor.numpy() for tensor in calibrated_problem(300, 5, 2))
     logits = logits.astype(np.float32)
     plain = TemperatureScaler().fit_logits(logits, labels).temperature
@@ -182,7 +180,7 @@ def test_any_layout_of_the_same_numbers_gives_the_same(calibrated_problem, logit
     assert other == plain
 
 
-def test_state_dict_round_trip_is_exact_in_every_precision(calibrated_problem):
+def test_state_dict_round_trip_is_exact_in_every_precision():
     scaler = TemperatureScaler().fit_logits(*calibrated_problem(300, 5, 2))
     model = nn.Sequential(nn.Linear(4, 5), scaler).half()
     file = io.BytesIO()
@@ -317,7 +315,7 @@ def test_logits_that_say_nothing_have_no_optimum(seed, dtype):
 
 
 @pytest.mark.parametrize(("n_classes", "dtype"), [(256, np.uint8), (200, np.int16)])
-def test_small_integer_labels_do_not_wrap(calibrated_problem, n_classes, dtype):
+def test_small_integer_labels_do_not_wrap(n_classes, dtype):
     logits, labels = calibrated_problem(1000, n_classes, 2)
     scaler = TemperatureScaler().fit_logits(logits, labels.numpy().astype(dtype))
     assert scaler.temperature == pytest.approx(2, rel=0.1)

@@ -7,7 +7,6 @@ the images; the last bits of the weights also depend on the machine that trains.
 """
 
 import argparse
-import hashlib
 import os
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from calibkit import (
     noise_floor,
     split_calibration,
 )
+from calibkit.models import sha256_digits
 
 SEED = 1  # the test set is drawn with another one
 N_TRAIN = 3150
@@ -90,7 +90,7 @@ def resume(parts: dict[str, Resumable]) -> int:
 def save_weights(model: ResNet20) -> Path:
     whole = ASSETS / "weights.checkpoint"
     write_whole(model.state_dict(), whole)
-    digits = hashlib.sha256(whole.read_bytes()).hexdigest()[:8]
+    digits = sha256_digits(whole)
     for old in ASSETS.glob("glyphs100_resnet20-*.pt"):
         old.unlink()
     return whole.rename(ASSETS / f"glyphs100_resnet20-{digits}.pt")

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calibkit.rows import Rows
+
 # a softmax computed in bfloat16 over 1000 classes still sums to 1 within this
 _SUM_TOLERANCE = 1e-2
 # an average of float32 probabilities may exceed 1 by this
@@ -12,36 +14,42 @@ _ROUNDING = 1e-6
 _LARGEST = 1e100
 
 
-def check_logits_and_labels(logits: object, labels: object) -> tuple[Tensor, Tensor]:
-    """Return logits (N, C) and labels (N,) as tensors, or raise."""
-    scores = _check_scores(logits, "logits")
-    targets = _check_labels(labels, scores)
-    if _are_probabilities(scores):
+def check_logits_and_labels(
+    logits: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
+) -> Rows:
+    """Return logits and labels as rows, a single binary logit z as the two of (0, z), or raise."""
+    scores = _as_scores(logits, "logits")
+    single = scores.ndim == 1 or (scores.ndim >= 2 and scores.shape[1] == 1)
+    if single:
+        _refuse_binary_probabilities(scores)
+        z = scores.reshape(len(scores), 1, *scores.shape[2:])
+        scores = torch.cat([torch.zeros_like(z), z], 1)
+    rows = _check_rows(scores, labels, "logits", ignore_index, empty)
+    if _check_values(rows, "logits") and not single and len(rows):
         raise ValueError(
             "logits look like probabilities: all lie in [0, 1] and every row sums to 1; "
             "pass what the model gives before the softmax, or the logarithm of the probabilities "
             "where none of them is 0"
         )
-    return scores, targets
+    return rows
 
 
-def check_probabilities_and_labels(probabilities: object, labels: object) -> tuple[Tensor, Tensor]:
+def check_probabilities_and_labels(
+    probabilities: object, labels: object, *, ignore_index: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Return probabilities (N, C) and labels (N,) as tensors, or raise."""
-    scores = check_probabilities(probabilities)
-    return scores, _check_labels(labels, scores)
+    scores = _as_scores(probabilities, "probabilities")
+    rows = _check_rows(scores, labels, "probabilities", ignore_index)
+    if not _check_values(rows, "probabilities"):
+        _refuse_as_probabilities(rows)
+    return rows.flat()
 
 
 def check_probabilities(probabilities: object) -> Tensor:
     """Return probabilities (N, C) as a tensor, or raise."""
-    scores = _check_scores(probabilities, "probabilities")
-    if not _are_probabilities(scores):
-        raise ValueError(
-            "probabilities must lie in [0, 1] and every row must sum to 1, got values from "
-            f"{scores.min():.4g} to {scores.max():.4g} and row sums from "
-            f"{scores.double().sum(1).min():.4g} to {scores.double().sum(1).max():.4g}; "
-            "if these are logits, pass logits.softmax(-1)"
-        )
-    return scores
+    scores = _as_scores(probabilities, "probabilities")
+    labels = torch.zeros(len(scores), dtype=torch.int64) if scores.ndim else scores
+    return check_probabilities_and_labels(scores, labels.to(scores.device))[0]
 
 
 def check_integer(value: object, name: str, *, least: int, advice: str) -> None:
@@ -53,6 +61,21 @@ def check_integer(value: object, name: str, *, least: int, advice: str) -> None:
         raise ValueError(expected)
 
 
+def check_number(value: object, name: str, *, low: float, high: float, advice: str) -> float:
+    """Return a number strictly between low and high as a float, or raise."""
+    expected = f"{name} must be a number between {low:g} and {high:g}, got {value!r}; {advice}"
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(expected)
+    if not low < value < high:
+        raise ValueError(expected)
+    return float(value)
+
+
+def check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
 def check_seed(seed: object) -> None:
     check_integer(seed, "seed", least=0, advice="every run with the same seed is the same")
 
@@ -61,70 +84,8 @@ def check_n_bins(n_bins: object) -> None:
     check_integer(n_bins, "n_bins", least=1, advice="15 is usual")
 
 
-def _check_scores(scores: object, name: str) -> Tensor:
-    tensor = _as_tensor(scores, name).detach()
-    if tensor.layout != torch.strided:
-        raise TypeError(f"{name} must be dense, got {tensor.layout}; convert with to_dense()")
-    if not tensor.is_floating_point():
-        raise TypeError(
-            f"{name} must be floating point, got {tensor.dtype}; "
-            f"pass the model's {name}, not class indices"
-        )
-    if tensor.ndim != 2:
-        raise ValueError(
-            f"{name} must have shape (samples, classes), got {tuple(tensor.shape)}; "
-            "bring them to one row a sample"
-        )
-    n_samples, n_classes = tensor.shape
-    if n_samples == 0:
-        raise ValueError(f"{name} are empty: got 0 samples; pass one row or more")
-    if n_classes < 2:
-        raise ValueError(
-            f"{name} must have two classes or more, got {n_classes} column; "
-            "for a binary model pass both classes: torch.stack([zeros, logit], 1)"
-        )
-    finite = tensor.isfinite().all(1)
-    if not finite.all():
-        row = int((~finite).nonzero()[0])
-        raise ValueError(
-            f"{name} must be finite, got NaN or infinity in {int((~finite).sum())} of "
-            f"{n_samples} rows, first in row {row}; look for what the model does with that input"
-        )
-    if tensor.dtype == torch.float64 and tensor.abs().max() > _LARGEST:
-        raise ValueError(
-            f"{name} must not exceed {_LARGEST:g} in size, got {tensor.abs().max():g}; "
-            "look for what the model does with that input"
-        )
-    return tensor
-
-
-def _check_labels(labels: object, scores: Tensor) -> Tensor:
-    tensor = _as_tensor(labels, "labels")
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise TypeError(
-            f"labels must be integer class indices, got {tensor.dtype}; "
-            "convert with labels.long() if they are whole numbers"
-        )
-    tensor = tensor.to(scores.device, torch.int64)
-    n_samples, n_classes = scores.shape
-    if tensor.ndim != 1:
-        raise ValueError(
-            f"labels must have shape (samples,), got {tuple(tensor.shape)}; "
-            "turn one-hot rows into indices with labels.argmax(1)"
-        )
-    if len(tensor) != n_samples:
-        raise ValueError(
-            f"labels must be as many as the rows of scores, got {len(tensor)} labels for "
-            f"{n_samples} rows; pass the labels of exactly these samples"
-        )
-    outside = (tensor < 0) | (tensor >= n_classes)
-    if outside.any():
-        position = int(outside.nonzero()[0])
-        raise ValueError(
-            f"labels must lie between 0 and {n_classes - 1} for {n_classes} classes, got "
-            f"{int(tensor[position])} at position {position}; count classes from 0"
-        )
-    return tensor
+def check_n_resamples(n_resamples: object) -> None:
+    check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
 
 
 def check_several_classes(labels: Tensor) -> None:
@@ -133,6 +94,141 @@ def check_several_classes(labels: Tensor) -> None:
             f"labels hold one class only: all {len(labels)} are {int(labels[0])}; "
             "calibrate on samples of all classes, drawn as the test samples are"
         )
+
+
+def _as_scores(scores: object, name: str) -> Tensor:
+    tensor = _as_tensor(scores, name).detach()
+    if tensor.layout != torch.strided:
+        raise TypeError(f"{name} must be dense, got {tensor.layout}; convert with to_dense()")
+    if not tensor.is_floating_point():
+        raise TypeError(
+            f"{name} must be floating point, got {tensor.dtype}; "
+            f"pass the model's {name}, not class indices"
+        )
+    return tensor
+
+
+def _check_rows(
+    scores: Tensor, labels: object, name: str, ignore_index: int | None, empty: bool = False
+) -> Rows:
+    if scores.ndim < 2:
+        raise ValueError(
+            f"{name} must have shape (samples, classes) or (samples, classes, height, width), got "
+            f"{tuple(scores.shape)}; bring them to one row a sample, for a binary model "
+            "torch.stack([1 - p, p], 1)"
+        )
+    if scores.numel() == 0 and not empty:
+        raise ValueError(
+            f"{name} are empty: got shape {tuple(scores.shape)}; pass one sample or more"
+        )
+    if scores.shape[1] < 2 and not empty:
+        raise ValueError(
+            f"{name} must have two classes or more, got {scores.shape[1]} column; "
+            "for a binary model pass both classes: torch.stack([1 - p, p], 1)"
+        )
+    targets = _check_labels(labels, scores, ignore_index)
+    rows = Rows(scores, targets, ignore_index)
+    if not empty and len(rows) == 0:
+        raise ValueError(
+            f"labels must hold something to measure: all {targets.numel()} are the ignore_index "
+            f"{ignore_index}; pass samples that count"
+        )
+    return rows
+
+
+def _check_values(rows: Rows, name: str) -> bool:
+    """Refuse NaN, infinity and overflow; tell whether all rows are probabilities."""
+    distributions = True
+    for scores, _ in rows.chunks():
+        top, bottom = scores.amax(1), scores.amin(1)
+        if not (top.isfinite().all() and bottom.isfinite().all()):
+            _refuse_non_finite(rows, name)
+        if scores.dtype == torch.float64 and max(top.max(), -bottom.min()) > _LARGEST:
+            raise ValueError(
+                f"{name} must not exceed {_LARGEST:g} in size, got "
+                f"{max(top.max(), -bottom.min()):g}; look for what the model does with that input"
+            )
+        if distributions:
+            distributions = bool((bottom >= 0).all() and (top <= 1 + _ROUNDING).all())
+        if distributions:
+            total = scores.sum(1, dtype=torch.promote_types(scores.dtype, torch.float32))
+            distributions = bool(((total - 1).abs() < _SUM_TOLERANCE).all())
+    return distributions
+
+
+def _refuse_binary_probabilities(scores: Tensor) -> None:
+    if scores.numel() and scores.min() >= 0 and scores.max() <= 1:
+        raise ValueError(
+            "logits look like probabilities: all lie in [0, 1]; pass what the model gives before "
+            "the sigmoid, or both classes if these are logits: torch.stack([zeros, logits], 1)"
+        )
+
+
+def _refuse_non_finite(rows: Rows, name: str) -> None:
+    counted = torch.ones_like(rows.labels, dtype=torch.bool)
+    if rows.ignore_index is not None:
+        counted = rows.labels != rows.ignore_index
+    wrong = (~rows.scores.isfinite().all(1) & counted).flatten().nonzero()
+    raise ValueError(
+        f"{name} must be finite, got NaN or infinity in {len(wrong)} of {len(rows)} rows, first "
+        f"in {rows.position(int(wrong[0]))}; look for what the model does with that input"
+    )
+
+
+def _refuse_as_probabilities(rows: Rows) -> None:
+    scores = rows.flat()[0].double()
+    total = scores.sum(1)
+    raise ValueError(
+        "probabilities must lie in [0, 1] and every row must sum to 1, got values from "
+        f"{scores.min():.4g} to {scores.max():.4g} and row sums from {total.min():.4g} to "
+        f"{total.max():.4g}; if these are logits, pass logits.softmax(1)"
+    )
+
+
+def _check_labels(labels: object, scores: Tensor, ignore_index: int | None) -> Tensor:
+    tensor = _as_tensor(labels, "labels")
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(
+            f"labels must be integer class indices, got {tensor.dtype}; "
+            "convert with labels.long() if they are whole numbers"
+        )
+    if ignore_index is not None and (
+        isinstance(ignore_index, bool) or not isinstance(ignore_index, int | np.integer)
+    ):
+        raise TypeError(
+            f"ignore_index must be an integer or None, got {ignore_index!r}; "
+            "pass the label of what is left out, such as 255"
+        )
+    tensor = tensor.to(scores.device, torch.int64)
+    n_classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
+    if tensor.ndim != len(expected):
+        shape = "(samples,)" if scores.ndim == 2 else str(expected)
+        raise ValueError(
+            f"labels must have shape {shape}, got {tuple(tensor.shape)}; "
+            "turn one-hot rows into indices with labels.argmax(1)"
+        )
+    if scores.ndim == 2 and len(tensor) != len(scores):
+        raise ValueError(
+            f"labels must be as many as the rows of scores, got {len(tensor)} labels for "
+            f"{len(scores)} rows; pass the labels of exactly these samples"
+        )
+    if tuple(tensor.shape) != expected:
+        raise ValueError(
+            f"labels must have shape {expected} beside scores of shape {tuple(scores.shape)}, got "
+            f"{tuple(tensor.shape)}; pass the labels of exactly these pixels"
+        )
+    outside = (tensor < 0) | (tensor >= n_classes)
+    if ignore_index is not None:
+        outside &= tensor != ignore_index
+    if outside.any():
+        index = int(outside.flatten().nonzero()[0])
+        place = Rows(scores, tensor).position(index).replace("row", "position")
+        raise ValueError(
+            f"labels must lie between 0 and {n_classes - 1} for {n_classes} classes, got "
+            f"{int(tensor.flatten()[index])} at {place}; count classes from 0"
+            + ("" if scores.ndim == 2 else ", and name the label of what is left out ignore_index")
+        )
+    return tensor
 
 
 def _as_tensor(values: object, name: str) -> Tensor:
@@ -148,8 +244,3 @@ def _as_tensor(values: object, name: str) -> Tensor:
         f"{name} must be a torch tensor or a numeric numpy array, got {kind}; "
         "convert with torch.tensor(...)"
     )
-
-
-def _are_probabilities(scores: Tensor) -> bool:
-    within = bool((scores >= 0).all() and (scores <= 1 + _ROUNDING).all())
-    return within and bool(((scores.double().sum(1) - 1).abs() < _SUM_TOLERANCE).all())

@@ -1,11 +1,13 @@
 """From a model and a loader to logits and labels."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 
@@ -15,28 +17,34 @@ def collect_logits(
     *,
     progress: bool = True,
     device: torch.device | str | None = None,
+    empty: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Run a model once over a loader and keep its logits and the labels.
 
     The model is put in eval mode and given back as it came: every module in its former mode, on
-    its former device, its running statistics untouched.
+    its former device, its running statistics untouched. Of a ``DataLoader`` over a data set with
+    a length, no more than the logits is ever held.
 
     Parameters
     ----------
     model : nn.Module
-        Maps a batch of inputs to logits of shape (batch, C).
+        Maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) with a class for
+        every pixel, or (batch,) or (batch, 1) for a binary model.
     loader : iterable
         Gives batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``.
     progress : bool, default True
         Show a progress bar on stderr.
     device : torch.device or str, optional
         Where to run. Default: where the model is.
+    empty : bool, default False
+        Let a loader without a batch pass, as the part of one process may be; the logits are then
+        of shape (0, 0).
 
     Returns
     -------
-    logits : Tensor, shape (N, C)
+    logits : Tensor, shape (N, C), (N, C, ...) or (N,)
         On the device of the run, in the model's precision.
-    labels : Tensor, shape (N,)
+    labels : Tensor, shape (N,) or (N, ...)
         On the same device.
 
     Raises
@@ -44,7 +52,8 @@ def collect_logits(
     TypeError
         If the model is no ``nn.Module`` or a batch is no pair of tensors.
     ValueError
-        If the loader is empty, or the model does not give one row of logits a label.
+        If the loader is empty, or the model does not give one row of logits a label, or gives
+        logits of another shape than before.
 
     Examples
     --------
@@ -60,18 +69,73 @@ def collect_logits(
             f"model must be a torch.nn.Module, got {type(model).__name__}; "
             "if you have logits already, use fit_logits"
         )
-    logits: list[Tensor] = []
-    labels: list[Tensor] = []
+    logits, labels = _Stack(_expected_length(loader)), _Stack(_expected_length(loader))
     with _on_device(model, device) as target, _eval_mode(model), torch.no_grad():
         for batch in tqdm(loader, desc="logits", unit="batch") if progress else loader:
             inputs, batch_labels = _check_batch(batch)
             batch_logits = model(inputs.to(target))
             _check_rows(batch_logits, batch_labels)
-            logits.append(batch_logits)
-            labels.append(batch_labels.to(target))
-    if not logits:
-        raise ValueError("the loader gave no batch; pass a loader over one sample or more")
-    return torch.cat(logits), torch.cat(labels)
+            logits.add(batch_logits)
+            labels.add(batch_labels.to(target))
+    if not len(logits):
+        if not empty:
+            raise ValueError("the loader gave no batch; pass a loader over one sample or more")
+        return torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
+    return logits.joined(), labels.joined()
+
+
+class _Stack:
+    """Batches copied into place where their number is known, joined at the end where not."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self._place: Tensor | None = None
+        self._filled = 0
+        self._rest: deque[Tensor] = deque()
+
+    def __len__(self) -> int:
+        return self._filled + sum(map(len, self._rest))
+
+    def add(self, batch: Tensor) -> None:
+        if self._place is None:
+            self._place = batch.new_empty(self._expected, *batch.shape[1:])
+        if batch.shape[1:] != self._place.shape[1:]:
+            raise ValueError(
+                f"all batches must have the same shape behind the first dimension, got "
+                f"{tuple(batch.shape)} after {(len(self), *self._place.shape[1:])}; bring the "
+                "inputs to one size"
+            )
+        end = self._filled + len(batch)
+        if end > self._expected:
+            self._rest.append(batch)
+            return
+        self._place[self._filled : end] = batch
+        self._filled = end
+
+    def joined(self) -> Tensor:
+        assert self._place is not None
+        if not self._rest:
+            return self._place[: self._filled]
+        parts = deque([self._place[: self._filled], *self._rest])
+        whole = self._place.new_empty(len(self), *self._place.shape[1:])
+        self._rest.clear()
+        self._place = None
+        end = 0
+        while parts:
+            # each part is given free as soon as it is copied
+            part = parts.popleft()
+            whole[end : end + len(part)] = part
+            end += len(part)
+        return whole
+
+
+def _expected_length(loader: Iterable[object]) -> int:
+    if not isinstance(loader, DataLoader) or loader.batch_size is None:
+        return 0
+    try:
+        return len(loader.sampler)  # type: ignore[arg-type]
+    except TypeError:  # a stream without an end in sight
+        return 0
 
 
 @contextmanager
@@ -129,8 +193,9 @@ def _check_rows(logits: object, labels: Tensor) -> None:
             f"the model must return a tensor of logits, got {type(logits).__name__}; "
             "wrap it in a module that returns the logits alone"
         )
-    if logits.ndim != 2 or labels.ndim != 1 or len(logits) != len(labels):
+    if logits.ndim == 0 or logits.shape[:1] + logits.shape[2:] != labels.shape:
         raise ValueError(
-            f"the model must give logits (batch, classes) for labels (batch,), got "
-            f"{tuple(logits.shape)} for {tuple(labels.shape)}; bring both to one row a sample"
+            f"the model must give logits (batch, classes) for labels (batch,), or (batch, classes, "
+            f"...) for (batch, ...), got {tuple(logits.shape)} for {tuple(labels.shape)}; bring "
+            "both to one row a sample"
         )

@@ -1,28 +1,213 @@
 """Scalers: fitted on a calibration set, they map logits to calibrated logits."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable
-from typing import NamedTuple, Self
+from dataclasses import asdict, dataclass
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
-from calibkit.checks import check_logits_and_labels, check_several_classes
+from calibkit.checks import check_logits_and_labels
+from calibkit.distributed import fail_together, n_processes, refuse_several_processes
 from calibkit.inference import collect_logits
-
-# two megabytes of float64: fits the cache, and is large enough to share among threads
-_CHUNK_ELEMENTS = 2**18
-_MAX_ITERATIONS = 200
-_RELATIVE_TOLERANCE = 1e-10
+from calibkit.newton import find_optimum
+from calibkit.rows import Rows
 
 
-class TemperatureScaler(nn.Module):
+@dataclass(frozen=True)
+class FitSummary:
+    """What a fit did; printed, it is a small table.
+
+    Attributes
+    ----------
+    scaler : str
+        Name of the scaler's class.
+    n_samples : int
+        Samples, or pixels, that the fit saw.
+    n_parameters : int
+        Numbers that were fitted.
+    nll_before, nll_after : float
+        NLL in nats a sample on the calibration set. What a test set shows is a little more.
+    iterations : int
+        Steps of the search; 0 where there is a formula.
+    converged : bool
+        Whether the search reached its optimum.
+    message : str
+        How that is known.
+    temperature : float or None
+        For temperature scaling.
+    temperature_interval : tuple of two floats, or None
+        Where the temperature of an endless calibration set lies with 95 % confidence.
+    """
+
+    scaler: str
+    n_samples: int
+    n_parameters: int
+    nll_before: float
+    nll_after: float
+    iterations: int
+    converged: bool
+    message: str
+    temperature: float | None = None
+    temperature_interval: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        lines = {
+            "samples": str(self.n_samples),
+            "parameters": str(self.n_parameters),
+            "NLL before": f"{self.nll_before:.4f}",
+            "NLL after": f"{self.nll_after:.4f}",
+            "iterations": str(self.iterations),
+            "converged": f"{'yes' if self.converged else 'NO'}, {self.message}",
+        }
+        if self.temperature is not None and self.temperature_interval is not None:
+            low, high = self.temperature_interval
+            lines["temperature"] = f"{self.temperature:.4g} (95 %: {low:.4g} to {high:.4g})"
+        return "\n".join([self.scaler, *(f"  {name:12}{text}" for name, text in lines.items())])
+
+
+class Scaler(nn.Module):
+    """What all scalers share; use one of its children.
+
+    Attributes
+    ----------
+    summary : FitSummary or None
+        What the fit did; None before a fit.
+    """
+
+    # the names of what a fit finds, tensors that the state dict keeps in float64
+    fitted_names: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.summary: FitSummary | None = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the scaler was fitted, also before it was saved and loaded."""
+        return self.summary is not None
+
+    def fit(
+        self,
+        model: nn.Module,
+        calib_loader: Iterable[object],
+        *,
+        ignore_index: int | None = None,
+        progress: bool = True,
+        device: torch.device | str | None = None,
+    ) -> Self:
+        """Fit on a model and a loader over the calibration set.
+
+        The model runs in eval mode and is given back as it came.
+
+        Parameters
+        ----------
+        model : nn.Module
+            Maps a batch of inputs to logits of shape (batch, C), (batch, C, ...) with a class
+            for every pixel, or (batch,) or (batch, 1) for a binary model.
+        calib_loader : iterable
+            Gives batches ``(inputs, labels)`` of samples that the model was not trained on.
+        ignore_index : int, optional
+            Samples or pixels with this label are left out.
+        progress : bool, default True
+            Show a progress bar on stderr.
+        device : torch.device or str, optional
+            Where to run the model. Default: where it is.
+
+        Returns
+        -------
+        Scaler
+            The scaler itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `collect_logits` and `fit_logits` do.
+        """
+        with fail_together():
+            logits, labels = collect_logits(
+                model, calib_loader, progress=progress, device=device, empty=n_processes() > 1
+            )
+        return self.fit_logits(logits, labels, ignore_index=ignore_index)
+
+    def fit_logits(
+        self,
+        logits: Tensor | NDArray[np.floating],
+        labels: Tensor | NDArray[np.integer],
+        *,
+        ignore_index: int | None = None,
+    ) -> Self:
+        """Fit on the logits and the labels of the calibration set.
+
+        Parameters
+        ----------
+        logits : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+            What the model gives before the softmax, or before the sigmoid.
+        labels : Tensor or array, shape (N,) or (N, ...)
+            Class indices from 0 to C - 1.
+        ignore_index : int, optional
+            Samples or pixels with this label are left out.
+
+        Returns
+        -------
+        Scaler
+            The scaler itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If logits or labels are of the wrong kind, shape, range or length, if logits are
+            probabilities, if the labels hold too few classes, or if no finite optimum exists.
+            The scaler is then what it was.
+        RuntimeError
+            If the search did not reach its optimum.
+        """
+        with fail_together():
+            rows = check_logits_and_labels(
+                logits, labels, ignore_index=ignore_index, empty=n_processes() > 1
+            )
+        if rows.scores.device.type == "mps":  # Apple's GPUs have no float64
+            rows = rows.to("cpu")
+        self._fit(rows)
+        return self
+
+    @abstractmethod
+    def _fit(self, rows: Rows) -> None: ...
+
+    def get_extra_state(self) -> dict[str, object]:
+        fitted = {name: torch.as_tensor(getattr(self, name)) for name in self.fitted_names}
+        summary = None if self.summary is None else asdict(self.summary)
+        return {"summary": summary, **fitted}
+
+    def set_extra_state(self, state: dict[str, object]) -> None:
+        wanted = {"summary", *self.fitted_names}
+        if not isinstance(state, dict) or set(state) != wanted:
+            came = sorted(state) if isinstance(state, dict) else type(state).__name__
+            raise ValueError(
+                f"the state of a {type(self).__name__} holds {sorted(wanted)}, got {came}; "
+                "load it into the kind of scaler that it was saved from"
+            )
+        self._set_fitted({name: state[name] for name in self.fitted_names})
+        summary = state["summary"]
+        self.summary = FitSummary(**summary) if isinstance(summary, dict) else None
+
+    def _set_fitted(self, values: dict[str, object]) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+class TemperatureScaler(Scaler):
     """Divide logits by the one number T > 0 that minimises the NLL of a calibration set.
 
     The optimum is found exactly: the NLL is convex in the inverse temperature, and a bracketed
-    Newton iteration with float64 sums finds its minimum without a learning rate.
+    Newton iteration with float64 sums finds its minimum without a learning rate. Under
+    ``torch.distributed`` every process fits on its own part of the calibration set, and all get
+    the temperature of the whole.
 
     Parameters
     ----------
@@ -34,11 +219,16 @@ class TemperatureScaler(nn.Module):
     temperature : float
         What the logits are divided by. Above 1 it lowers the confidences, below 1 it raises
         them.
+    summary : FitSummary or None
+        What the fit did, with an interval for the temperature; None before a fit.
 
     References
     ----------
     Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
     Section 4.2, equation 9. https://arxiv.org/abs/1706.04599
+
+    White (1982). Maximum Likelihood Estimation of Misspecified Models. Econometrica 50. The
+    sandwich formula behind the interval. https://doi.org/10.2307/1912526
 
     Examples
     --------
@@ -51,92 +241,124 @@ class TemperatureScaler(nn.Module):
     3.641
     >>> scaler(logits).softmax(-1)[0]
     tensor([0.7500, 0.2500])
+    >>> print(scaler.summary)
+    TemperatureScaler
+      samples     4
+      parameters  1
+      NLL before  1.0181
+      NLL after   0.5623
+      iterations  5
+      converged   yes, the next Newton step would move T by less than 1e-10 of it
+      temperature 3.641 (95 %: 1.176 to 11.27)
     """
+
+    fitted_names = ("temperature",)
 
     def __init__(self, init_temperature: float = 1.0) -> None:
         super().__init__()
         # a plain float: exact in every precision of the model and on every device
         self.temperature = _check_temperature(init_temperature)
 
-    def fit(
-        self,
-        model: nn.Module,
-        calib_loader: Iterable[object],
-        *,
-        progress: bool = True,
-        device: torch.device | str | None = None,
-    ) -> Self:
-        """Find T from a model and a loader over the calibration set.
-
-        The model runs in eval mode and is given back as it came.
-
-        Parameters
-        ----------
-        model : nn.Module
-            Maps a batch of inputs to logits of shape (batch, C).
-        calib_loader : iterable
-            Gives batches ``(inputs, labels)`` of samples that the model was not trained on.
-        progress : bool, default True
-            Show a progress bar on stderr.
-        device : torch.device or str, optional
-            Where to run the model. Default: where it is.
-
-        Returns
-        -------
-        TemperatureScaler
-            The scaler itself.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As `collect_logits` and `fit_logits` do.
-        """
-        logits, labels = collect_logits(model, calib_loader, progress=progress, device=device)
-        return self.fit_logits(logits, labels)
-
-    def fit_logits(
-        self, logits: Tensor | NDArray[np.floating], labels: Tensor | NDArray[np.integer]
-    ) -> Self:
-        """Find T from the logits and the labels of the calibration set.
-
-        Parameters
-        ----------
-        logits : Tensor or array, shape (N, C)
-            What the model gives before the softmax.
-        labels : Tensor or array, shape (N,)
-            Class indices from 0 to C - 1.
-
-        Returns
-        -------
-        TemperatureScaler
-            The scaler itself.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If logits or labels are of the wrong kind, shape, range or length, if logits are
-            probabilities, if the labels hold one class only, or if no finite T > 0 minimises
-            the NLL. The temperature is then what it was.
-        """
-        scores, targets = check_logits_and_labels(logits, labels)
-        check_several_classes(targets)
-        if scores.device.type == "mps":  # Apple's GPUs have no float64
-            scores, targets = scores.cpu(), targets.cpu()
-        self.temperature = 1 / _best_inverse_temperature(scores, targets)
-        return self
+    def _fit(self, rows: Rows) -> None:
+        found = find_optimum(rows)
+        self.temperature = 1 / found.inverse_temperature
+        width = 1.959964 * found.standard_error / found.inverse_temperature
+        self.summary = FitSummary(
+            scaler=type(self).__name__,
+            n_samples=found.n_samples,
+            n_parameters=1,
+            nll_before=found.nll_before,
+            nll_after=found.nll_after,
+            iterations=found.iterations,
+            converged=True,
+            message="the next Newton step would move T by less than 1e-10 of it",
+            temperature=self.temperature,
+            temperature_interval=(
+                self.temperature * math.exp(-width),
+                self.temperature * math.exp(width),
+            ),
+        )
 
     def forward(self, logits: Tensor) -> Tensor:
         """Return logits / T, in the shape and precision of the logits."""
         return logits / self.temperature
 
-    def get_extra_state(self) -> Tensor:
-        return torch.tensor(self.temperature, dtype=torch.float64)
+    def get_extra_state(self) -> dict[str, object]:
+        return super().get_extra_state() | {
+            "temperature": torch.tensor(self.temperature, dtype=torch.float64)
+        }
 
-    def set_extra_state(self, state: Tensor) -> None:
-        self.temperature = _check_temperature(float(state))
+    def _set_fitted(self, values: dict[str, object]) -> None:
+        self.temperature = _check_temperature(float(values["temperature"]))  # type: ignore[arg-type]
 
     def extra_repr(self) -> str:
         return f"temperature={self.temperature:.4g}"
+
+
+class FitOutcome(NamedTuple):
+    """What the fit of a `ClassScaler` reports; the fitted values it has stored itself."""
+
+    n_parameters: int
+    iterations: int
+    message: str
+
+
+class ClassScaler(Scaler):
+    """A scaler with parameters for every class, fitted in one process."""
+
+    def _fit(self, rows: Rows) -> None:
+        refuse_several_processes(type(self).__name__)
+        scores, labels = rows.flat()
+        _check_every_class(labels, rows.n_classes)
+        logits = scores.double()
+        outcome = self._fit_classes(logits, labels)
+        self.summary = FitSummary(
+            scaler=type(self).__name__,
+            n_samples=len(labels),
+            n_parameters=outcome.n_parameters,
+            nll_before=float(cross_entropy(logits, labels)),
+            nll_after=float(cross_entropy(self._calibrate(logits), labels)),
+            iterations=outcome.iterations,
+            converged=True,
+            message=outcome.message,
+        )
+
+    @abstractmethod
+    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitOutcome:
+        """Fit on float64 logits (N, C) and labels (N,); raise, and change nothing, on failure."""
+
+    @abstractmethod
+    def _calibrate(self, logits: Tensor) -> Tensor:
+        """Map logits (..., C) to calibrated logits (..., C)."""
+
+    @property
+    @abstractmethod
+    def n_classes(self) -> int:
+        """How many classes the fit saw."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Return calibrated logits, in the shape and precision of the logits."""
+        if not self.fitted:
+            raise RuntimeError(
+                f"this {type(self).__name__} is not fitted; call fit or fit_logits first"
+            )
+        single = logits.ndim == 1 or logits.shape[1] == 1
+        if single:
+            z = logits.reshape(len(logits), *logits.shape[2:])
+            rows = torch.stack([torch.zeros_like(z), z], -1)
+        else:
+            rows = logits.movedim(1, -1)
+        if rows.shape[-1] != self.n_classes:
+            raise ValueError(
+                f"logits must have {self.n_classes} classes as in the fit, got "
+                f"{tuple(logits.shape)}; fit a {type(self).__name__} for this model"
+            )
+        # half a precision is too little for logarithms of small probabilities
+        precise = rows.to(torch.promote_types(rows.dtype, torch.float32))
+        calibrated = self._calibrate(precise).to(logits.dtype)
+        if single:
+            return (calibrated[..., 1] - calibrated[..., 0]).reshape(logits.shape)
+        return calibrated.movedim(-1, 1)
 
 
 def _check_temperature(temperature: float) -> float:
@@ -148,66 +370,12 @@ def _check_temperature(temperature: float) -> float:
     return float(temperature)
 
 
-class _Derivatives(NamedTuple):
-    slope: float
-    curvature: float
-
-
-def _nll_derivatives(logits: Tensor, labels: Tensor, inverse_temperature: float) -> _Derivatives:
-    """Of NLL(b) = mean(logsumexp(b z) - b z_y): slope E_p[z] - z_y, curvature Var_p[z]."""
-    totals = torch.zeros(2, dtype=torch.float64, device=logits.device)
-    rows = max(1, _CHUNK_ELEMENTS // logits.shape[1])
-    for chunk, targets in zip(logits.split(rows), labels.split(rows), strict=True):
-        z = chunk.to(torch.float64)
-        z = z - z.amax(1, keepdim=True)
-        z_y = z.gather(1, targets[:, None])[:, 0]
-        weights = (z * inverse_temperature).exp_()
-        norm = weights.sum(1)
-        mean = weights.mul_(z).sum(1) / norm
-        mean_square = weights.mul_(z).sum(1) / norm
-        totals += torch.stack([(mean - z_y).sum(), (mean_square - mean**2).sum()])
-    return _Derivatives(*(totals / len(logits)).tolist())
-
-
-def _best_inverse_temperature(logits: Tensor, labels: Tensor) -> float:
-    _check_optimum_exists(logits, labels)
-    low, high = 0.0, math.inf
-    here = 1.0
-    for _ in range(_MAX_ITERATIONS):
-        slope, curvature = _nll_derivatives(logits, labels, here)
-        low, high = (here, high) if slope < 0 else (low, here)
-        newton = here - slope / curvature if curvature > 0 else math.nan
-        if abs(newton - here) <= _RELATIVE_TOLERANCE * here:
-            return newton
-        here = newton if low < newton < high else _middle(low, high)
-    raise RuntimeError(
-        f"the search for T did not settle within {_MAX_ITERATIONS} steps, 1 / T is between "
-        f"{low:.6g} and {high:.6g}; look for logits of very different sizes"
-    )
-
-
-def _middle(low: float, high: float) -> float:
-    """A point well inside the bracket, by ratio, where it has two positive ends."""
-    if low == 0:
-        return high / 16
-    if high == math.inf:
-        return low * 16
-    return math.sqrt(low * high)
-
-
-def _check_optimum_exists(logits: Tensor, labels: Tensor) -> None:
-    """The NLL, convex in 1 / T, has a minimum if it falls at 0 and rises at infinity."""
-    at_zero = _nll_derivatives(logits, labels, 0.0)
-    rounding = 1e-12 * math.sqrt(at_zero.curvature)
-    if at_zero.slope >= -rounding:
+def _check_every_class(labels: Tensor, n_classes: int) -> None:
+    missing = (torch.bincount(labels, minlength=n_classes) == 0).nonzero()[:, 0].tolist()
+    if missing:
+        shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
         raise ValueError(
-            f"no temperature is best: over the {len(labels)} samples the logit of the label is on "
-            "average no higher than the other logits, so the NLL falls for ever as T goes to "
-            "infinity; check that labels and logits belong together and count classes alike"
-        )
-    if (logits.gather(1, labels[:, None])[:, 0] == logits.amax(1)).all():
-        raise ValueError(
-            f"no temperature is best: all {len(labels)} labels are the model's top class, so the "
-            "NLL falls for ever as T goes to 0; use a larger calibration set, one that the model "
-            "was not trained on"
+            f"labels must hold every class, got no sample of {len(missing)} of the {n_classes} "
+            f"classes ({shown}) among {len(labels)}; use a larger or stratified calibration set, "
+            "or TemperatureScaler, which shares one parameter among all classes"
         )

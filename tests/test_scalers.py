@@ -12,7 +12,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from calibkit import TemperatureScaler, calibration_error
-from calibkit.scalers import _nll_derivatives
+from calibkit.newton import _Loss
+from calibkit.rows import Rows
 from tests.helpers import REAL, calibrated_problem, needs_real_data
 
 
@@ -55,9 +56,9 @@ def test_derivatives_of_the_nll(inverse_temperature):
     value = torch.nn.functional.cross_entropy(b * logits, labels)
     (slope,) = torch.autograd.grad(value, b, create_graph=True)
     (curvature,) = torch.autograd.grad(slope, b)
-    expected = [slope.item(), curvature.item()]
-    found = _nll_derivatives(logits, labels, inverse_temperature)
-    assert found == pytest.approx(expected, rel=1e-10)
+    expected = [value.item(), slope.item(), curvature.item()]
+    found = _Loss(Rows(logits, labels), logits.numel()).at(inverse_temperature)
+    assert found[:3] == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("temperature", [0.001, 0.01, 1.0, 6.0, 100.0, 1000.0])
@@ -75,16 +76,9 @@ def test_a_fit_does_not_depend_on_what_came_before():
     assert scaler.fit_logits(*calibrated_problem(300, 5, 2)).temperature == first
 
 
-def test_newton_needs_few_steps(monkeypatch):
-    calls = []
-
-    def counted(*arguments):
-        calls.append(arguments)
-        return _nll_derivatives(*arguments)
-
-    monkeypatch.setattr("calibkit.scalers._nll_derivatives", counted)
-    TemperatureScaler().fit_logits(*calibrated_problem(2000, 10, 3))
-    assert len(calls) <= 9
+def test_newton_needs_few_steps():
+    scaler = TemperatureScaler().fit_logits(*calibrated_problem(2000, 10, 3))
+    assert scaler.summary.iterations <= 7
 
 
 def test_optimum_exactly_at_the_start():
@@ -286,10 +280,18 @@ def test_what_is_no_temperature_is_refused(temperature):
         TemperatureScaler(temperature)
 
 
-def test_a_state_that_holds_no_temperature_is_refused():
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"temperature": torch.tensor(-1.0), "summary": None}, "positive, finite number, got -1.0"),
+        ({"weight": torch.ones(3), "summary": None}, r"holds .* got \['summary', 'weight'\]"),
+        (torch.tensor(2.0), "got Tensor; load it into the kind of scaler"),
+    ],
+)
+def test_a_state_that_holds_no_temperature_is_refused(state, message):
     scaler = TemperatureScaler(1.2)
-    with pytest.raises(ValueError, match=r"positive, finite number, got -1.0"):
-        scaler.load_state_dict({"_extra_state": torch.tensor(-1.0)})
+    with pytest.raises(ValueError, match=message):
+        scaler.load_state_dict({"_extra_state": state})
     assert scaler.temperature == 1.2
 
 
@@ -346,10 +348,13 @@ def with_value(value: float) -> torch.Tensor:
         (LOGITS.numpy().astype(object), LABELS, TypeError, "got array of object"),
         (LOGITS.long(), LABELS, TypeError, "logits must be floating point, got torch.int64"),
         (LOGITS.to(torch.complex64), LABELS, TypeError, "must be floating point, got .*complex64"),
-        (LOGITS[0], LABELS, ValueError, r"shape \(samples, classes\), got \(3,\)"),
-        (LOGITS[None], LABELS, ValueError, r"shape \(samples, classes\), got \(1, 3, 3\)"),
-        (LOGITS[:0], LABELS[:0], ValueError, "logits are empty: got 0 samples"),
-        (LOGITS[:, :1], LABELS, ValueError, "two classes or more, got 1 column"),
+        (LOGITS[0, 0], LABELS, ValueError, r"shape \(samples, classes\) .* got \(\)"),
+        (LOGITS[None], LABELS, ValueError, r"labels must have shape \(1, 3\), got \(3,\)"),
+        (LOGITS[:0], LABELS[:0], ValueError, r"logits are empty: got shape \(0, 3\)"),
+        (LOGITS[:, :0], LABELS, ValueError, r"logits are empty: got shape \(3, 0\)"),
+        (LOGITS[:, 0], LABELS[:2], ValueError, "got 2 labels for 3 rows"),
+        (LOGITS[:, 0], LABELS + 1, ValueError, "between 0 and 1 for 2 classes, got 2 at"),
+        (LOGITS[:, 0].sigmoid(), LABELS, ValueError, "before the sigmoid"),
         (with_value(float("nan")), LABELS, ValueError, "finite, .* 1 of 3 rows, first in row 1"),
         (with_value(float("inf")), LABELS, ValueError, "NaN or infinity"),
         (with_value(float("-inf")), LABELS, ValueError, "NaN or infinity"),

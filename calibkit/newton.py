@@ -1,0 +1,181 @@
+"""The temperature that minimises the NLL, found exactly."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from calibkit.distributed import sum_over_processes
+from calibkit.rows import Rows
+
+_MAX_ITERATIONS = 200
+_TOLERANCE = 1e-10
+# so many elements show where the optimum is to about one percent
+_SAMPLE_ELEMENTS = 2**21
+# above it the rounding errors of float32 average out: below 1e-7 in the temperature
+_MANY_ELEMENTS = 2**23
+
+
+class Optimum(NamedTuple):
+    """The best inverse temperature, with what the search saw on its way.
+
+    Attributes
+    ----------
+    inverse_temperature : float
+    standard_error : float
+        Of the inverse temperature, by the sandwich formula.
+    n_samples : int
+    nll_before, nll_after : float
+        In nats a sample, at T = 1 and at the optimum.
+    iterations : int
+    """
+
+    inverse_temperature: float
+    standard_error: float
+    n_samples: int
+    nll_before: float
+    nll_after: float
+    iterations: int
+
+
+class _Sums(NamedTuple):
+    """Of NLL(b) = mean(logsumexp(b z) - b z_y): slope E_p[z] - z_y, curvature Var_p[z]."""
+
+    value: float
+    slope: float
+    curvature: float
+    square_slope: float
+
+
+class _Loss:
+    """The NLL and its derivatives in the inverse temperature b, over all processes."""
+
+    def __init__(self, rows: Rows, n_elements: float) -> None:
+        self.rows = rows
+        low_precision = rows.scores.dtype != torch.float64 and n_elements > _MANY_ELEMENTS
+        self.dtype = torch.float32 if low_precision else torch.float64
+        self._shifted = torch.empty(0, dtype=self.dtype, device=rows.scores.device)
+        self._weights = torch.empty_like(self._shifted)
+        (self.n,) = sum_over_processes(torch.tensor([float(len(rows))]).double())
+
+    def at(self, inverse_temperature: float) -> _Sums:
+        total = torch.zeros(4, dtype=torch.float64, device=self.rows.scores.device)
+        for logits, labels in self.rows.chunks():
+            z = self._below_top(logits)
+            z_y = z.gather(1, labels[:, None])[:, 0].double()
+            weights = torch.mul(z, inverse_temperature, out=_room(self._weights, z)).exp_()
+            norm = weights.sum(1).double()
+            mean = weights.mul_(z).sum(1).double() / norm
+            mean_square = weights.mul_(z).sum(1).double() / norm
+            slope = mean - z_y
+            value = norm.log() - inverse_temperature * z_y
+            total += torch.stack([value, slope, mean_square - mean**2, slope**2]).sum(1)
+        return _Sums(*(entry / self.n for entry in sum_over_processes(total)))
+
+    def nll_before(self) -> float:
+        """The NLL at T = 1, if there is an optimum: if it falls at b = 0 and rises at infinity."""
+        total = torch.zeros(6, dtype=torch.float64, device=self.rows.scores.device)
+        for logits, labels in self.rows.chunks():
+            z = self._below_top(logits)
+            z_y = z.gather(1, labels[:, None])[:, 0].double()
+            mean = z.sum(1).double() / z.shape[1]
+            value = z.exp_().sum(1).double().log() - z_y
+            y = labels.double()
+            total += torch.stack([value, mean - z_y, -mean, (z_y < 0).double(), y, y**2]).sum(1)
+        nll, slope_at_zero, spread, below_top, sum_y, sum_y_square = sum_over_processes(total)
+        if self.n * sum_y_square == sum_y**2:
+            raise ValueError(
+                f"labels hold one class only: all {self.n:.0f} are {sum_y / self.n:.0f}; "
+                "calibrate on samples of all classes, drawn as the test samples are"
+            )
+        if slope_at_zero >= -8 * torch.finfo(self.dtype).eps * spread:
+            raise ValueError(
+                f"no temperature is best: over the {self.n:.0f} samples the logit of the label is "
+                "on average no higher than the other logits, so the NLL falls for ever as T goes "
+                "to infinity; check that labels and logits belong together and count classes alike"
+            )
+        if below_top == 0:
+            raise ValueError(
+                f"no temperature is best: all {self.n:.0f} labels are the model's top class, so "
+                "the NLL falls for ever as T goes to 0; use a larger calibration set, one that the "
+                "model was not trained on"
+            )
+        return nll / self.n
+
+    def _below_top(self, logits: Tensor) -> Tensor:
+        z = _room(self._shifted, logits).copy_(logits)
+        return z.sub_(logits.amax(1, keepdim=True))
+
+
+def find_optimum(rows: Rows) -> Optimum:
+    """Minimise the NLL by a bracketed Newton iteration on sums over all samples.
+
+    Raises
+    ------
+    ValueError
+        If no finite temperature is best.
+    RuntimeError
+        If the iteration does not settle.
+    """
+    (n_elements,) = sum_over_processes(torch.tensor([float(rows.scores.numel())]).double())
+    loss = _Loss(rows, n_elements)
+    nll_before = loss.nll_before()
+    start = 1.0
+    if n_elements > 2 * _SAMPLE_ELEMENTS:
+        sample = _Loss(rows.every(math.ceil(n_elements / _SAMPLE_ELEMENTS)), n_elements)
+        found, _, _, steps = _search(sample, start, tolerance=1e-3, max_iterations=20)
+        start = found if steps <= 20 else start
+    best, last, sums, steps = _search(loss, start, _TOLERANCE, _MAX_ITERATIONS)
+    if steps > _MAX_ITERATIONS:
+        raise RuntimeError(
+            f"the search for T did not settle within {_MAX_ITERATIONS} steps, 1 / T is near "
+            f"{best:.6g}; look for logits of very different sizes"
+        )
+    step = best - last
+    return Optimum(
+        inverse_temperature=best,
+        standard_error=math.sqrt(sums.square_slope / loss.n) / sums.curvature,
+        n_samples=round(loss.n),
+        nll_before=nll_before,
+        nll_after=sums.value + step * sums.slope + step**2 * sums.curvature / 2,
+        iterations=steps,
+    )
+
+
+def _search(
+    loss: _Loss, start: float, tolerance: float, max_iterations: int
+) -> tuple[float, float, _Sums, int]:
+    """Return the optimum, the point before it with its sums, and the number of steps."""
+    low, high = 0.0, math.inf
+    here = start
+    last_step = 0.0  # none to judge by
+    for iteration in range(1, max_iterations + 1):
+        sums = loss.at(here)
+        low, high = (here, high) if sums.slope < 0 else (low, here)
+        newton = here - sums.slope / sums.curvature if sums.curvature > 0 else math.nan
+        step = abs(newton - here) / here
+        # steps shrink quadratically: the one after this one is near step**3 / last_step**2
+        if step <= tolerance or (
+            step < 0.01 and step < last_step and step**3 <= tolerance * last_step**2
+        ):
+            return newton, here, sums, iteration
+        last_step = step if low < newton < high else 0.0
+        here = newton if low < newton < high else _middle(low, high)
+    return here, here, sums, max_iterations + 1
+
+
+def _middle(low: float, high: float) -> float:
+    """A point well inside the bracket, by ratio, where it has two positive ends."""
+    if low == 0:
+        return high / 16
+    if high == math.inf:
+        return low * 16
+    return math.sqrt(low * high)
+
+
+def _room(buffer: Tensor, like: Tensor) -> Tensor:
+    """A part of the buffer, grown on demand: new memory costs more than the arithmetic."""
+    if buffer.numel() < like.numel():
+        buffer.resize_(like.numel())
+    return buffer[: like.numel()].view(like.shape)

@@ -1,34 +1,75 @@
 """calibkit: classifier calibration, exact and honest about its noise."""
 
+from calibkit.bins import ReliabilityBins, reliability_bins
+from calibkit.bootstrap import Interval, bootstrap_interval, paired_difference
 from calibkit.datamodules import CIFAR100DataModule, Glyphs100DataModule
+from calibkit.functional import (
+    calibration_error,
+    classwise_calibration_error,
+    ks_calibration_error,
+    smooth_calibration_error,
+)
 from calibkit.glyphs100 import Glyphs100
 from calibkit.inference import collect_logits
 from calibkit.metrics import (
-    NoiseFloor,
-    ReliabilityBins,
-    calibration_error,
-    noise_floor,
-    reliability_bins,
+    BrierScore,
+    CalibrationError,
+    ClasswiseCalibrationError,
+    KSCalibrationError,
+    NegativeLogLikelihood,
+    ScoreDecomposition,
+    SmoothCalibrationError,
 )
 from calibkit.models import ResNet20, cifar100_resnet20, glyphs100_resnet20
+from calibkit.newton import NoOptimumError
+from calibkit.noise import CalibrationTest, NoiseFloor, calibration_test, noise_floor
 from calibkit.plots import reliability_diagram
-from calibkit.scalers import TemperatureScaler
+from calibkit.scalers import FitSummary, TemperatureScaler
+from calibkit.scores import (
+    Decomposition,
+    accuracy,
+    brier_score,
+    negative_log_likelihood,
+    score_decomposition,
+)
 from calibkit.splits import split_calibration
 
 __all__ = [
+    "BrierScore",
     "CIFAR100DataModule",
+    "CalibrationError",
+    "CalibrationTest",
+    "ClasswiseCalibrationError",
+    "Decomposition",
+    "FitSummary",
     "Glyphs100",
     "Glyphs100DataModule",
+    "Interval",
+    "KSCalibrationError",
+    "NegativeLogLikelihood",
+    "NoOptimumError",
     "NoiseFloor",
     "ReliabilityBins",
     "ResNet20",
+    "ScoreDecomposition",
+    "SmoothCalibrationError",
     "TemperatureScaler",
+    "accuracy",
+    "bootstrap_interval",
+    "brier_score",
     "calibration_error",
+    "calibration_test",
     "cifar100_resnet20",
+    "classwise_calibration_error",
     "collect_logits",
     "glyphs100_resnet20",
+    "ks_calibration_error",
+    "negative_log_likelihood",
     "noise_floor",
+    "paired_difference",
     "reliability_bins",
     "reliability_diagram",
+    "score_decomposition",
+    "smooth_calibration_error",
     "split_calibration",
 ]

@@ -48,8 +48,8 @@ def check_probabilities_and_labels(
 def check_probabilities(probabilities: object) -> Tensor:
     """Return probabilities (N, C) as a tensor, or raise."""
     scores = _as_scores(probabilities, "probabilities")
-    labels = torch.zeros(len(scores), dtype=torch.int64) if scores.ndim else scores
-    return check_probabilities_and_labels(scores, labels.to(scores.device))[0]
+    one_each = torch.zeros(scores.shape[:1] + scores.shape[2:], dtype=torch.int64)
+    return check_probabilities_and_labels(scores, one_each)[0]
 
 
 def check_integer(value: object, name: str, *, least: int, advice: str) -> None:
@@ -140,6 +140,9 @@ def _check_values(rows: Rows, name: str) -> bool:
     """Refuse NaN, infinity and overflow; tell whether all rows are probabilities."""
     distributions = True
     for scores, _ in rows.chunks():
+        if distributions and _are_distributions(scores):
+            continue
+        distributions = False
         top, bottom = scores.amax(1), scores.amin(1)
         if not (top.isfinite().all() and bottom.isfinite().all()):
             _refuse_non_finite(rows, name)
@@ -148,12 +151,17 @@ def _check_values(rows: Rows, name: str) -> bool:
                 f"{name} must not exceed {_LARGEST:g} in size, got "
                 f"{max(top.max(), -bottom.min()):g}; look for what the model does with that input"
             )
-        if distributions:
-            distributions = bool((bottom >= 0).all() and (top <= 1 + _ROUNDING).all())
-        if distributions:
-            total = scores.sum(1, dtype=torch.promote_types(scores.dtype, torch.float32))
-            distributions = bool(((total - 1).abs() < _SUM_TOLERANCE).all())
     return distributions
+
+
+def _are_distributions(scores: Tensor) -> bool:
+    """Whether all rows are probabilities that sum to 1; NaN and infinity are not."""
+    lowest, highest = scores.aminmax()
+    if not (lowest >= 0 and highest <= 1 + _ROUNDING):
+        return False
+    total = scores.sum(1, dtype=torch.promote_types(scores.dtype, torch.float32))
+    least, most = total.aminmax()
+    return bool(least > 1 - _SUM_TOLERANCE and most < 1 + _SUM_TOLERANCE)
 
 
 def _refuse_binary_probabilities(scores: Tensor) -> None:
@@ -217,6 +225,8 @@ def _check_labels(labels: object, scores: Tensor, ignore_index: int | None) -> T
             f"labels must have shape {expected} beside scores of shape {tuple(scores.shape)}, got "
             f"{tuple(tensor.shape)}; pass the labels of exactly these pixels"
         )
+    if tensor.numel() == 0 or (tensor.min() >= 0 and tensor.max() < n_classes):
+        return tensor
     outside = (tensor < 0) | (tensor >= n_classes)
     if ignore_index is not None:
         outside &= tensor != ignore_index

@@ -1,227 +1,495 @@
-"""Calibration error, and what of it is noise."""
+"""The functions of `calibkit.functional` as torchmetrics classes, fed batch by batch."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from abc import abstractmethod
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+import torchmetrics
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 
+from calibkit.bins import binned_error, count_bins, quantile_bins, top_label, uniform_bin
 from calibkit.checks import (
+    check_choice,
     check_integer,
+    check_logits_and_labels,
     check_n_bins,
-    check_probabilities,
     check_probabilities_and_labels,
-    check_seed,
 )
-
-_Floats = NDArray[np.float64]
-_Counts = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class ReliabilityBins:
-    """What a reliability diagram shows, one entry a bin of equal width.
-
-    Attributes
-    ----------
-    count : ndarray of int64, shape (n_bins,)
-        Samples in the bin.
-    correct : ndarray of int64, shape (n_bins,)
-        Samples in the bin whose top class is the label.
-    confidence : ndarray of float64, shape (n_bins,)
-        Sum of the confidences in the bin.
-    """
-
-    count: _Counts
-    correct: _Counts
-    confidence: _Floats
-
-    @property
-    def calibration_error(self) -> float:
-        """The expected calibration error of these bins, a fraction between 0 and 1."""
-        return float(np.abs(self.correct - self.confidence).sum() / self.count.sum())
+from calibkit.functional import check_norm, count_class_bins, ks_distance
+from calibkit.scores import (
+    brier_terms,
+    check_labels_possible,
+    decompose,
+    log_probabilities,
+    nll_terms,
+)
+from calibkit.smooth import GRID_SIZE, add_residuals, smooth_error
 
 
-class NoiseFloor(NamedTuple):
-    """The ECE that a perfectly calibrated model would show: its mean and 95 % range."""
+class CalibrationMetric(torchmetrics.Metric):
+    """What all metrics here share: the input is declared and checked, the samples are counted."""
 
-    mean: float
-    low: float
-    high: float
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+
+    n: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        input: str = "probabilities",
+        ignore_index: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_integer(num_classes, "num_classes", least=2, advice="a binary model has 2")
+        check_choice(input, "input", ("probabilities", "logits"))
+        self.num_classes = num_classes
+        self.input = input
+        self.ignore_index = ignore_index
+        self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        preds : Tensor, shape (N, C) or (N, C, ...)
+            Probabilities or logits, as declared.
+        target : Tensor, shape (N,) or (N, ...)
+            Class indices from 0 to C - 1.
+        """
+        if self.input == "logits":
+            rows = check_logits_and_labels(preds, target, ignore_index=self.ignore_index)
+            scores, labels = rows.flat()
+        else:
+            scores, labels = check_probabilities_and_labels(
+                preds, target, ignore_index=self.ignore_index
+            )
+        if scores.shape[1] != self.num_classes:
+            raise ValueError(
+                f"preds must have num_classes = {self.num_classes} classes, got "
+                f"{scores.shape[1]}; make the metric for this model"
+            )
+        # in place: a module's attributes are slow to set
+        self._add(scores, labels)
+        self.n.add_(len(labels))
+
+    @abstractmethod
+    def _add(self, scores: Tensor, labels: Tensor) -> None:
+        """Add scores (N, C), probabilities or logits as declared, and labels (N,)."""
+
+    def _probabilities(self, scores: Tensor) -> Tensor:
+        return scores.double().softmax(1) if self.input == "logits" else scores
+
+    def _log_probabilities(self, scores: Tensor) -> Tensor:
+        if self.input == "logits":
+            return scores.double().log_softmax(1)
+        return log_probabilities(scores)
+
+    def _check_not_empty(self) -> None:
+        if self.n == 0:
+            raise RuntimeError(
+                f"{type(self).__name__} has seen no sample; call update before compute"
+            )
+
+    def _value(self, value: float) -> Tensor:
+        return torch.tensor(value, dtype=torch.float64, device=self.n.device)
 
 
-def reliability_bins(
-    probabilities: Tensor | NDArray[np.floating],
-    labels: Tensor | NDArray[np.integer],
-    *,
-    n_bins: int = 15,
-) -> ReliabilityBins:
-    """Count samples by the confidence of their top class.
+class CalibrationError(CalibrationMetric):
+    """`calibration_error`, batch by batch: ECE, RMSCE or MCE of the top class.
 
-    Bin ``k`` of ``n`` holds the confidences in [k / n, (k + 1) / n), the last one 1 as well.
-
-    Parameters
-    ----------
-    probabilities : Tensor or array, shape (N, C)
-        Rows in [0, 1] that sum to 1.
-    labels : Tensor or array, shape (N,)
-        Class indices from 0 to C - 1.
-    n_bins : int, default 15
-        Number of bins of equal width over [0, 1].
-
-    Returns
-    -------
-    ReliabilityBins
-        Counts as integers, sums in float64.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong kind, shape, range or length.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from calibkit import reliability_bins
-    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
-    >>> bins = reliability_bins(probabilities, torch.tensor([0, 1, 1]), n_bins=2)
-    >>> bins.count.tolist(), bins.correct.tolist(), bins.confidence.tolist()
-    ([0, 3], [0, 2], [0.0, 2.5])
-    """
-    check_n_bins(n_bins)
-    scores, targets = check_probabilities_and_labels(probabilities, labels)
-    top, predicted = scores.max(1)
-    confidences = _as_confidences(top)
-    index = _bin_index(confidences, n_bins)
-    hits = (predicted == targets).cpu().numpy()
-    return ReliabilityBins(
-        count=np.bincount(index, minlength=n_bins),
-        correct=np.bincount(index[hits], minlength=n_bins),
-        confidence=np.bincount(index, confidences, n_bins).astype(np.float64),
-    )
-
-
-def calibration_error(
-    probabilities: Tensor | NDArray[np.floating],
-    labels: Tensor | NDArray[np.integer],
-    *,
-    n_bins: int = 15,
-) -> float:
-    r"""Expected calibration error (ECE) of the top class, with bins of equal width.
-
-    The mean over samples of the gap between accuracy and confidence in their bin,
-    :math:`\sum_b \frac{n_b}{n} \lvert \mathrm{acc}_b - \mathrm{conf}_b \rvert`.
+    With bins of equal width the state is a few integer counts and float64 sums, exact for any
+    number of samples; with bins of equal mass the confidences are kept.
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C)
-        Rows in [0, 1] that sum to 1.
-    labels : Tensor or array, shape (N,)
-        Class indices from 0 to C - 1.
+    num_classes : int
+        Number of classes; 2 for a binary model.
     n_bins : int, default 15
-        Number of bins of equal width over [0, 1].
-
-    Returns
-    -------
-    float
-        A fraction between 0 and 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong kind, shape, range or length.
+        Number of bins.
+    norm : {"l1", "l2", "max"}, default "l1"
+        How the bins' gaps are averaged.
+    binning : {"uniform", "quantile"}, default "uniform"
+        Bins of equal width, or of equal mass.
+    debias : bool, default False
+        For norm "l2", subtract what chance alone is expected to give.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
 
     References
     ----------
-    Naeini, Cooper and Hauskrecht (2015). Obtaining Well Calibrated Probabilities Using Bayesian
-    Binning. AAAI. https://arxiv.org/abs/1411.0160
-
-    Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
-    Equation 3. https://arxiv.org/abs/1706.04599
+    As for `calibration_error`.
 
     Examples
     --------
     >>> import torch
-    >>> from calibkit import calibration_error
-    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
-    >>> calibration_error(probabilities, torch.tensor([0, 1, 1]), n_bins=3)  # two thirds of .25
-    0.16666666666666666
+    >>> from calibkit import CalibrationError
+    >>> metric = CalibrationError(num_classes=2, n_bins=5)
+    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    >>> metric.update(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
+    >>> round(metric.compute().item(), 6)  # two thirds of .25
+    0.166667
     """
-    return reliability_bins(probabilities, labels, n_bins=n_bins).calibration_error
+
+    count: Tensor
+    hits: Tensor
+    total: Tensor
+    confidence: list[Tensor]
+    correct: list[Tensor]
+
+    def __init__(
+        self,
+        num_classes: int,
+        n_bins: int = 15,
+        norm: str = "l1",
+        binning: str = "uniform",
+        *,
+        debias: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(num_classes, **kwargs)
+        check_n_bins(n_bins)
+        check_norm(norm, debias)
+        check_choice(binning, "binning", ("uniform", "quantile"))
+        self.n_bins, self.norm, self.binning, self.debias = n_bins, norm, binning, debias
+        if binning == "uniform":
+            add_bin_states(self, ("count", "hits", "total"), (n_bins,))
+        else:
+            add_sample_states(self)
+
+    def _add(self, scores: Tensor, labels: Tensor) -> None:
+        confidence, correct = top_label(self._probabilities(scores), labels)
+        if self.binning == "quantile":
+            self.confidence.append(confidence)
+            self.correct.append(correct)
+            return
+        index = uniform_bin(confidence, self.n_bins)
+        count, hits, total = count_bins(index, confidence, correct, self.n_bins)
+        self.count.add_(count)
+        self.hits.add_(hits)
+        self.total.add_(total)
+
+    def compute(self) -> Tensor:
+        """The calibration error of all samples so far."""
+        self._check_not_empty()
+        if self.binning == "quantile":
+            bins = quantile_bins(*samples(self), self.n_bins)
+            count, hits, total = bins.count, bins.correct, bins.confidence
+        else:
+            count, hits, total = (x.cpu().numpy() for x in (self.count, self.hits, self.total))
+        return self._value(float(binned_error(count, hits, total, self.norm, self.debias)))
 
 
-def noise_floor(
-    probabilities: Tensor | NDArray[np.floating],
-    *,
-    n_bins: int = 15,
-    n_resamples: int = 1000,
-    seed: int = 0,
-) -> NoiseFloor:
-    """The ECE that would be measured if the model were perfectly calibrated.
-
-    With finitely many samples a perfect model shows an ECE above 0. Labels are drawn anew
-    so that a sample of confidence p is right with probability p, and the ECE is taken each time.
+class ClasswiseCalibrationError(CalibrationMetric):
+    """`classwise_calibration_error`, batch by batch; the state is counts and float64 sums.
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C)
-        Rows in [0, 1] that sum to 1.
+    num_classes : int
+        Number of classes; 2 for a binary model.
     n_bins : int, default 15
-        Number of bins of equal width over [0, 1].
-    n_resamples : int, default 1000
-        Number of times that labels are drawn.
-    seed : int, default 0
-        Same seed, same result.
-
-    Returns
-    -------
-    NoiseFloor
-        Mean, 2.5 % and 97.5 % quantile of the ECE.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong kind, shape or range.
+        Number of bins.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
 
     References
     ----------
-    Vaicenavicius, Widmann, Andersson, Lindsten, Roll and Schön (2019). Evaluating Model
-    Calibration in Classification. AISTATS. Section 4.2, consistency resampling.
-    https://arxiv.org/abs/1902.06977
+    As for `classwise_calibration_error`.
 
     Examples
     --------
     >>> import torch
-    >>> from calibkit import noise_floor
-    >>> probabilities = torch.tensor([[0.75, 0.25]]).repeat(1000, 1)
-    >>> floor = noise_floor(probabilities)
-    >>> f"{floor.mean:.1%}, {floor.low:.1%} to {floor.high:.1%}"
-    '1.1%, 0.0% to 3.2%'
+    >>> from calibkit import ClasswiseCalibrationError
+    >>> metric = ClasswiseCalibrationError(num_classes=2)
+    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 0]))
+    >>> metric.compute().item()
+    0.25
     """
-    check_n_bins(n_bins)
-    check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
-    check_seed(seed)
-    confidences = np.sort(_as_confidences(check_probabilities(probabilities).amax(1)))
-    _, starts = np.unique(_bin_index(confidences, n_bins), return_index=True)
-    expected = np.add.reduceat(confidences, starts)
-    generator = np.random.default_rng(seed)
-    errors = np.empty(n_resamples)
-    for i in range(n_resamples):
-        hits = generator.random(len(confidences)) < confidences
-        correct = np.add.reduceat(hits, starts, dtype=np.int64)
-        errors[i] = np.abs(correct - expected).sum() / len(confidences)
-    low, high = np.quantile(errors, [0.025, 0.975])
-    return NoiseFloor(float(errors.mean()), float(low), float(high))
+
+    count: Tensor
+    positive: Tensor
+    total: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        n_bins: int = 15,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(num_classes, **kwargs)
+        check_n_bins(n_bins)
+        self.n_bins = n_bins
+        add_bin_states(self, ("count", "positive", "total"), (num_classes, n_bins))
+
+    def _add(self, scores: Tensor, labels: Tensor) -> None:
+        count, positive, total = count_class_bins(self._probabilities(scores), labels, self.n_bins)
+        self.count.add_(count)
+        self.positive.add_(positive)
+        self.total.add_(total)
+
+    def compute(self) -> Tensor:
+        """The mean over classes of all samples so far."""
+        self._check_not_empty()
+        count, positive, total = (x.cpu().numpy() for x in (self.count, self.positive, self.total))
+        return self._value(float(binned_error(count, positive, total).mean()))
 
 
-def _as_confidences(top: Tensor) -> _Floats:
-    # an average of float32 probabilities may exceed 1 by a rounding
-    return top.clamp(max=1).to("cpu", torch.float64).numpy()
+class SmoothCalibrationError(CalibrationMetric):
+    """`smooth_calibration_error`, batch by batch; the state is 32 768 float64 sums.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes; 2 for a binary model.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    References
+    ----------
+    As for `smooth_calibration_error`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import SmoothCalibrationError
+    >>> metric = SmoothCalibrationError(num_classes=2)
+    >>> for _ in range(10):
+    ...     metric.update(torch.tensor([[0.8, 0.2]]).repeat(10, 1), (torch.arange(10) >= 7).long())
+    >>> round(metric.compute().item(), 6)
+    0.1
+    """
+
+    grid: Tensor
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(num_classes, **kwargs)
+        self.add_state("grid", torch.zeros(GRID_SIZE, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def _add(self, scores: Tensor, labels: Tensor) -> None:
+        add_residuals(self.grid, *top_label(self._probabilities(scores), labels))
+
+    def compute(self) -> Tensor:
+        """The smooth calibration error of all samples so far."""
+        self._check_not_empty()
+        return self._value(smooth_error(self.grid.cpu().numpy(), int(self.n)))
 
 
-def _bin_index(confidences: _Floats, n_bins: int) -> NDArray[np.intp]:
-    # not linspace, whose edges may lie above k / n by a rounding
-    edges = np.arange(n_bins + 1) / n_bins
-    return np.minimum(np.searchsorted(edges, confidences, side="right") - 1, n_bins - 1)
+class KSCalibrationError(CalibrationMetric):
+    """`ks_calibration_error`, batch by batch; the confidences are kept, as its definition needs.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes; 2 for a binary model.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    References
+    ----------
+    As for `ks_calibration_error`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import KSCalibrationError
+    >>> metric = KSCalibrationError(num_classes=2)
+    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    >>> metric.compute().item()
+    0.25
+    """
+
+    confidence: list[Tensor]
+    correct: list[Tensor]
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(num_classes, **kwargs)
+        add_sample_states(self)
+
+    def _add(self, scores: Tensor, labels: Tensor) -> None:
+        confidence, correct = top_label(self._probabilities(scores), labels)
+        self.confidence.append(confidence)
+        self.correct.append(correct)
+
+    def compute(self) -> Tensor:
+        """The Kolmogorov-Smirnov calibration error of all samples so far."""
+        self._check_not_empty()
+        confidence, correct = samples(self)
+        return self._value(ks_distance(confidence.numpy(), correct.numpy()))
+
+
+class MeanScore(CalibrationMetric):
+    """A proper score: the mean of one float64 term a sample."""
+
+    total: Tensor
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(num_classes, **kwargs)
+        self.add_state("total", torch.tensor(0, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def compute(self) -> Tensor:
+        """The mean over all samples so far."""
+        self._check_not_empty()
+        return self.total / self.n
+
+
+class BrierScore(MeanScore):
+    """`brier_score`, batch by batch; the state is one count and one float64 sum.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes; 2 for a binary model.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    References
+    ----------
+    As for `brier_score`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import BrierScore
+    >>> metric = BrierScore(num_classes=2)
+    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    >>> metric.compute().item()
+    0.625
+    """
+
+    def _add(self, scores: Tensor, labels: Tensor) -> None:
+        self.total.add_(brier_terms(self._probabilities(scores), labels).sum())
+
+
+class NegativeLogLikelihood(MeanScore):
+    """`negative_log_likelihood`, batch by batch; the state is one count and one float64 sum.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes; 2 for a binary model.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    References
+    ----------
+    As for `negative_log_likelihood`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import NegativeLogLikelihood
+    >>> metric = NegativeLogLikelihood(num_classes=2, input="logits")
+    >>> metric.update(torch.tensor([[1000.0, 0.0]]), torch.tensor([1]))
+    >>> metric.compute().item()
+    1000.0
+    """
+
+    def _add(self, scores: Tensor, labels: Tensor) -> None:
+        self.total.add_(nll_terms(self._log_probabilities(scores), labels).sum())
+
+
+class ScoreDecomposition(CalibrationMetric):
+    """`score_decomposition`, batch by batch; the logarithms of all probabilities are
+    kept.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes; 2 for a binary model.
+    score : {"nll", "brier"}, default "nll"
+        Which score to split.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    References
+    ----------
+    As for `score_decomposition`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import ScoreDecomposition
+    >>> metric = ScoreDecomposition(num_classes=2)
+    >>> metric.update(torch.tensor([[0.9, 0.1]]).repeat(4, 1), torch.tensor([0, 0, 0, 1]))
+    >>> {name: round(value.item(), 3) for name, value in metric.compute().items()}
+    {'score': 0.655, 'calibration': 0.092, 'refinement': 0.562}
+    """
+
+    log_probabilities: list[Tensor]
+    labels: list[Tensor]
+
+    def __init__(
+        self,
+        num_classes: int,
+        score: str = "nll",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(num_classes, **kwargs)
+        check_choice(score, "score", ("nll", "brier"))
+        self.score = score
+        self.add_state("log_probabilities", [], dist_reduce_fx="cat")
+        self.add_state("labels", [], dist_reduce_fx="cat")
+
+    def _add(self, scores: Tensor, labels: Tensor) -> None:
+        log_probabilities = self._log_probabilities(scores)
+        check_labels_possible(log_probabilities, labels)
+        self.log_probabilities.append(log_probabilities)
+        self.labels.append(labels)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Score, calibration and refinement of all samples so far."""
+        self._check_not_empty()
+        parts = decompose(
+            dim_zero_cat(self.log_probabilities), dim_zero_cat(self.labels), self.score
+        )
+        return {name: self._value(value) for name, value in parts._asdict().items()}
+
+
+def add_bin_states(
+    metric: torchmetrics.Metric, names: tuple[str, str, str], shape: tuple[int, ...]
+) -> None:
+    """Two integer counts and a float64 sum."""
+    for name, dtype in zip(names, (torch.int64, torch.int64, torch.float64), strict=True):
+        metric.add_state(name, torch.zeros(shape, dtype=dtype), dist_reduce_fx="sum")
+
+
+def add_sample_states(metric: torchmetrics.Metric) -> None:
+    metric.add_state("confidence", [], dist_reduce_fx="cat")
+    metric.add_state("correct", [], dist_reduce_fx="cat")
+
+
+def samples(metric: "CalibrationError | KSCalibrationError") -> tuple[Tensor, Tensor]:
+    return dim_zero_cat(metric.confidence).cpu(), dim_zero_cat(metric.correct).cpu()

@@ -17,6 +17,14 @@ _SAMPLE_ELEMENTS = 2**21
 _MANY_ELEMENTS = 2**23
 
 
+class NoOptimumError(ValueError):
+    """No finite temperature is best; the best is the limit, 0 or infinity."""
+
+    def __init__(self, message: str, limit: float) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
 class Optimum(NamedTuple):
     """The best inverse temperature, with what the search saw on its way.
 
@@ -90,16 +98,18 @@ class _Loss:
                 "calibrate on samples of all classes, drawn as the test samples are"
             )
         if slope_at_zero >= -8 * torch.finfo(self.dtype).eps * spread:
-            raise ValueError(
+            raise NoOptimumError(
                 f"no temperature is best: over the {self.n:.0f} samples the logit of the label is "
                 "on average no higher than the other logits, so the NLL falls for ever as T goes "
-                "to infinity; check that labels and logits belong together and count classes alike"
+                "to infinity; check that labels and logits belong together and count classes alike",
+                limit=math.inf,
             )
         if below_top == 0:
-            raise ValueError(
+            raise NoOptimumError(
                 f"no temperature is best: all {self.n:.0f} labels are the model's top class, so "
                 "the NLL falls for ever as T goes to 0; use a larger calibration set, one that the "
-                "model was not trained on"
+                "model was not trained on",
+                limit=0.0,
             )
         return nll / self.n
 
@@ -113,8 +123,10 @@ def find_optimum(rows: Rows) -> Optimum:
 
     Raises
     ------
-    ValueError
+    NoOptimumError
         If no finite temperature is best.
+    ValueError
+        If the labels hold one class only.
     RuntimeError
         If the iteration does not settle.
     """

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 from torch import Tensor
 
-from calibkit.metrics import ReliabilityBins, reliability_bins
+from calibkit.bins import ReliabilityBins, reliability_bins
 
 # Okabe and Ito's colour-blind safe blue and vermilion; their greys differ too
 _BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#8C8C8C"

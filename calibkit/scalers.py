@@ -249,7 +249,7 @@ class TemperatureScaler(Scaler):
       NLL after   0.5623
       iterations  5
       converged   yes, the next Newton step would move T by less than 1e-10 of it
-      temperature 3.641 (95 %: 1.176 to 11.27)
+      temperature 3.641 (95 %: 0.464 to 28.57)
     """
 
     fitted_names = ("temperature",)

@@ -144,7 +144,7 @@ PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
 @pytest.mark.parametrize(
     ("probabilities", "labels", "error", "message"),
     [
-        (PROBABILITIES.log(), [0, 1], ValueError, r"must lie in \[0, 1\] .*logits.softmax\(-1\)"),
+        (PROBABILITIES.log(), [0, 1], ValueError, r"must lie in \[0, 1\] .*logits.softmax\(1\)"),
         (torch.tensor([[0.9, 0.2, -0.1]]), [0], ValueError, r"must lie in \[0, 1\]"),
         (torch.eye(3)[:2] * 0.985, [0, 1], ValueError, "every row must sum to 1"),
         (np.ma.array(PROBABILITIES.numpy()), [0, 1], TypeError, "must not be masked"),

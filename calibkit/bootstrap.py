@@ -1,0 +1,308 @@
+"""How sure a metric is: bootstrap intervals, and paired differences."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+from torch.nn.functional import one_hot
+from tqdm import tqdm
+
+from calibkit.bins import Floats, Labels, Probabilities, binned_error, top_label, uniform_bin
+from calibkit.checks import (
+    check_n_resamples,
+    check_number,
+    check_probabilities_and_labels,
+    check_seed,
+)
+from calibkit.functional import (
+    calibration_error,
+    classwise_calibration_error,
+    ks_calibration_error,
+)
+from calibkit.scores import (
+    accuracy,
+    brier_score,
+    brier_terms,
+    log_probabilities,
+    negative_log_likelihood,
+    nll_terms,
+)
+
+Metric = Callable[[Tensor, Tensor], float]
+OfWeights = Callable[[NDArray[np.generic]], Floats]
+
+# weights held at a time
+_BLOCK_ELEMENTS = 2**21
+
+
+class Interval(NamedTuple):
+    """A value with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    metric: Metric,
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """A metric with its confidence interval, by the basic bootstrap.
+
+    The basic interval, twice the value minus the resampled quantiles, undoes the upward shift
+    that resampling adds to an ECE. calibkit's own accuracy, scores, binned errors and
+    Kolmogorov-Smirnov error are taken of all resamples at once; any other function is called once
+    a resample.
+
+    Parameters
+    ----------
+    metric : callable
+        Maps probabilities (N, C) and labels (N,) to a number, such as `calibration_error`. Options
+        go in with ``functools.partial(calibration_error, n_bins=30)``.
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Rows in [0, 1] that sum to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    level : float, default 0.95
+        Confidence of the interval.
+    n_resamples : int, default 1000
+        Number of times that N samples are drawn from the N, with replacement.
+    seed : int, default 0
+        Same seed, same result.
+
+    Returns
+    -------
+    Interval
+        ``(value, low, high)``; the ends are not below 0 where no resample is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind, shape, range or length.
+
+    References
+    ----------
+    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Section 5.2, equation
+    5.6. https://doi.org/10.1017/CBO9780511802843
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import accuracy, bootstrap_interval
+    >>> probabilities = torch.tensor([[0.8, 0.2]]).repeat(1000, 1)
+    >>> labels = (torch.arange(1000) >= 700).long()
+    >>> interval = bootstrap_interval(accuracy, probabilities, labels)
+    >>> f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    '0.70 (0.67 to 0.73)'
+    """
+    scores, targets = check_probabilities_and_labels(probabilities, labels)
+    _check_bootstrap(metric, level, n_resamples, seed)
+    value, resampled = _resample(metric, scores, targets, n_resamples, seed)
+    interval = _basic_interval(value, resampled, level)
+    if value >= 0 and (resampled >= 0).all():
+        return Interval(value, max(interval.low, 0.0), max(interval.high, 0.0))
+    return interval
+
+
+def paired_difference(
+    metric: Metric,
+    before: Probabilities,
+    after: Probabilities,
+    labels: Labels,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """How much a metric changes from one set of probabilities to another on the same samples.
+
+    Both are taken of the same resamples, so that what is hard in a sample cancels.
+
+    Parameters
+    ----------
+    metric : callable
+        As in `bootstrap_interval`.
+    before, after : Tensor or array, shape (N, C) or (N, C, ...)
+        Rows in [0, 1] that sum to 1, of the same samples.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    level : float, default 0.95
+        Confidence of the interval.
+    n_resamples : int, default 1000
+        Number of resamples.
+    seed : int, default 0
+        Same seed, same result.
+
+    Returns
+    -------
+    Interval
+        ``metric(after) - metric(before)`` and its ends. An interval without 0 says that the change
+        is not chance.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind, shape, range or length.
+
+    References
+    ----------
+    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Section 5.2.
+    https://doi.org/10.1017/CBO9780511802843
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import negative_log_likelihood, paired_difference
+    >>> labels = (torch.arange(1000) >= 700).long()
+    >>> before = torch.tensor([[0.9, 0.1]]).repeat(1000, 1)
+    >>> after = torch.tensor([[0.7, 0.3]]).repeat(1000, 1)
+    >>> difference = paired_difference(negative_log_likelihood, before, after, labels)
+    >>> f"{difference.value:.3f} ({difference.low:.3f} to {difference.high:.3f})"
+    '-0.154 (-0.190 to -0.112)'
+    """
+    first, targets = check_probabilities_and_labels(before, labels)
+    second, _ = check_probabilities_and_labels(after, labels)
+    _check_bootstrap(metric, level, n_resamples, seed)
+    value, resampled = _resample(metric, first, targets, n_resamples, seed)
+    value_after, resampled_after = _resample(metric, second, targets, n_resamples, seed)
+    return _basic_interval(value_after - value, resampled_after - resampled, level)
+
+
+def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int) -> None:
+    if not callable(metric):
+        raise TypeError(
+            f"metric must be a function of probabilities and labels, got {metric!r}; "
+            "pass for instance calibkit.calibration_error"
+        )
+    check_number(level, "level", low=0, high=1, advice="0.95 is usual")
+    check_n_resamples(n_resamples)
+    check_seed(seed)
+
+
+def _basic_interval(value: float, resampled: Floats, level: float) -> Interval:
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(2 * value - high), float(2 * value - low))
+
+
+def _resample(
+    metric: Metric, probabilities: Tensor, labels: Tensor, n_resamples: int, seed: int
+) -> tuple[float, Floats]:
+    """The metric, and the metric of every resample; the same seed draws the same samples."""
+    of_weights = _weighted(metric, probabilities.cpu(), labels.cpu())
+    n = len(labels)
+    blocks = _weights(n, n_resamples, seed)
+    if of_weights is not None:
+        return float(of_weights(np.ones((1, n)))[0]), np.concatenate(
+            [of_weights(block) for block in blocks]
+        )
+    rows = (torch.from_numpy(np.repeat(np.arange(n), row)) for block in blocks for row in block)
+    bar = tqdm(rows, "resamples", n_resamples, delay=2)
+    resampled = [metric(probabilities[index], labels[index]) for index in bar]
+    return float(metric(probabilities, labels)), np.array(resampled, dtype=np.float64)
+
+
+def _weights(n: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """How often each of n samples was drawn, one row a resample, some rows at a time."""
+    generator = np.random.default_rng(seed)
+    size = max(1, _BLOCK_ELEMENTS // n)
+    for start in range(0, n_resamples, size):
+        rows = min(size, n_resamples - start)
+        drawn = generator.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+
+
+def _weighted(metric: Metric, probabilities: Tensor, labels: Tensor) -> OfWeights | None:
+    """The metric as a function of weights (R, N), for those that allow it."""
+    function, options = metric, {}
+    if isinstance(metric, partial) and not metric.args:
+        function, options = metric.func, metric.keywords
+    if "ignore_index" in options:
+        return None
+    makers: dict[object, Callable[..., OfWeights | None]] = {
+        accuracy: _weighted_accuracy,
+        brier_score: _weighted_brier_score,
+        negative_log_likelihood: _weighted_nll,
+        calibration_error: _weighted_calibration_error,
+        classwise_calibration_error: _weighted_classwise_error,
+        ks_calibration_error: _weighted_ks_error,
+    }
+    maker = makers.get(function)
+    return None if maker is None else maker(probabilities, labels, **options)
+
+
+def _weighted_accuracy(probabilities: Tensor, labels: Tensor) -> OfWeights:
+    return _weighted_mean(top_label(probabilities, labels)[1].double())
+
+
+def _weighted_brier_score(probabilities: Tensor, labels: Tensor) -> OfWeights:
+    return _weighted_mean(brier_terms(probabilities, labels))
+
+
+def _weighted_nll(probabilities: Tensor, labels: Tensor) -> OfWeights:
+    return _weighted_mean(nll_terms(log_probabilities(probabilities), labels))
+
+
+def _weighted_mean(terms: Tensor) -> OfWeights:
+    if not terms.isfinite().all():
+        return lambda weights: np.full(len(weights), np.inf)
+    return lambda weights: weights @ terms.numpy() / len(terms)
+
+
+def _weighted_calibration_error(
+    probabilities: Tensor,
+    labels: Tensor,
+    n_bins: int = 15,
+    norm: str = "l1",
+    binning: str = "uniform",
+    debias: bool = False,
+) -> OfWeights | None:
+    # refuses what the metric refuses
+    calibration_error(probabilities, labels, n_bins=n_bins, norm=norm, debias=debias)
+    if binning != "uniform":
+        return None
+    confidence, correct = top_label(probabilities, labels)
+    in_bin = one_hot(uniform_bin(confidence, n_bins), n_bins).double()
+    parts = [in_bin, in_bin * correct[:, None], in_bin * confidence[:, None]]
+    features = torch.cat(parts, 1).numpy()
+
+    def of_weights(weights: NDArray[np.generic]) -> Floats:
+        count, hits, total = np.split(weights.astype(np.float64) @ features, 3, axis=1)
+        return binned_error(count, hits, total, norm, debias)
+
+    return of_weights
+
+
+def _weighted_classwise_error(probabilities: Tensor, labels: Tensor, n_bins: int = 15) -> OfWeights:
+    n, n_classes = probabilities.shape
+    p = probabilities.double()
+    column = uniform_bin(p.clamp(0, 1), n_bins) + n_bins * torch.arange(n_classes)
+    gap = -p
+    gap[torch.arange(n), labels] += 1
+    gaps = csr_array(
+        (gap.flatten().numpy(), column.flatten().numpy(), np.arange(n + 1) * n_classes),
+        shape=(n, n_classes * n_bins),
+    ).T.tocsr()
+    return lambda weights: np.abs(gaps @ weights.T.astype(np.float64)).sum(0) / n / n_classes
+
+
+def _weighted_ks_error(probabilities: Tensor, labels: Tensor) -> OfWeights:
+    confidence, correct = top_label(probabilities, labels)
+    ordered, order = confidence.sort(stable=True)
+    gap = (ordered - correct[order].double()).numpy()
+    last_of_equals = torch.cat([ordered[1:] != ordered[:-1], torch.tensor([True])]).numpy()
+
+    def of_weights(weights: NDArray[np.generic]) -> Floats:
+        distance = np.cumsum(weights[:, order.numpy()] * gap, axis=1)[:, last_of_equals]
+        return np.asarray(np.abs(distance).max(1) / len(gap))
+
+    return of_weights

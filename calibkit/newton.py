@@ -81,23 +81,30 @@ class _Loss:
             total += torch.stack([value, slope, mean_square - mean**2, slope**2]).sum(1)
         return _Sums(*(entry / self.n for entry in sum_over_processes(total)))
 
-    def nll_before(self) -> float:
-        """The NLL at T = 1, if there is an optimum: if it falls at b = 0 and rises at infinity."""
-        total = torch.zeros(6, dtype=torch.float64, device=self.rows.scores.device)
+    def first_look(self) -> tuple[float, float]:
+        """The NLL at T = 1, and Newton's first step from b = 0, which is at the right scale.
+
+        Refuses labels of one class, and an NLL without an optimum: one that does not fall at b = 0
+        or does not rise at infinity.
+        """
+        total = torch.zeros(7, dtype=torch.float64, device=self.rows.scores.device)
         for logits, labels in self.rows.chunks():
             z = self._below_top(logits)
             z_y = z.gather(1, labels[:, None])[:, 0].double()
             mean = z.sum(1).double() / z.shape[1]
+            square = torch.mul(z, z, out=_room(self._weights, z)).sum(1).double() / z.shape[1]
             value = z.exp_().sum(1).double().log() - z_y
             y = labels.double()
-            total += torch.stack([value, mean - z_y, -mean, (z_y < 0).double(), y, y**2]).sum(1)
-        nll, slope_at_zero, spread, below_top, sum_y, sum_y_square = sum_over_processes(total)
+            total += torch.stack(
+                [value, z_y - mean, square - mean**2, -mean, (z_y < 0).double(), y, y**2]
+            ).sum(1)
+        nll, fall, curvature, spread, below_top, sum_y, sum_y_square = sum_over_processes(total)
         if self.n * sum_y_square == sum_y**2:
             raise ValueError(
                 f"labels hold one class only: all {self.n:.0f} are {sum_y / self.n:.0f}; "
                 "calibrate on samples of all classes, drawn as the test samples are"
             )
-        if slope_at_zero >= -8 * torch.finfo(self.dtype).eps * spread:
+        if fall <= 8 * torch.finfo(self.dtype).eps * spread:
             raise NoOptimumError(
                 f"no temperature is best: over the {self.n:.0f} samples the logit of the label is "
                 "on average no higher than the other logits, so the NLL falls for ever as T goes "
@@ -111,7 +118,7 @@ class _Loss:
                 "model was not trained on",
                 limit=0.0,
             )
-        return nll / self.n
+        return nll / self.n, fall / curvature
 
     def _below_top(self, logits: Tensor) -> Tensor:
         z = _room(self._shifted, logits).copy_(logits)
@@ -132,8 +139,7 @@ def find_optimum(rows: Rows) -> Optimum:
     """
     (n_elements,) = sum_over_processes(torch.tensor([float(rows.scores.numel())]).double())
     loss = _Loss(rows, n_elements)
-    nll_before = loss.nll_before()
-    start = 1.0
+    nll_before, start = loss.first_look()
     if n_elements > 2 * _SAMPLE_ELEMENTS:
         sample = _Loss(rows.every(math.ceil(n_elements / _SAMPLE_ELEMENTS)), n_elements)
         found, _, _, steps = _search(sample, start, tolerance=1e-3, max_iterations=20)

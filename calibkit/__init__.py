@@ -2,6 +2,8 @@
 
 from calibkit.bins import ReliabilityBins, reliability_bins
 from calibkit.bootstrap import Interval, bootstrap_interval, paired_difference
+from calibkit.compare import Comparison, Trial, compare
+from calibkit.curves import learning_curve, risk_coverage_curve, temperature_curve
 from calibkit.datamodules import CIFAR100DataModule, Glyphs100DataModule
 from calibkit.functional import (
     calibration_error,
@@ -23,7 +25,8 @@ from calibkit.metrics import (
 from calibkit.models import ResNet20, cifar100_resnet20, glyphs100_resnet20
 from calibkit.newton import NoOptimumError
 from calibkit.noise import CalibrationTest, NoiseFloor, calibration_test, noise_floor
-from calibkit.plots import reliability_diagram
+from calibkit.plots import confidence_histogram, reliability_diagram
+from calibkit.report import Change, Measures, Report, evaluate
 from calibkit.scalers import FitSummary, TemperatureScaler
 from calibkit.scores import (
     Decomposition,
@@ -32,6 +35,7 @@ from calibkit.scores import (
     negative_log_likelihood,
     score_decomposition,
 )
+from calibkit.shift import ShiftCheck, check_shift
 from calibkit.splits import split_calibration
 
 __all__ = [
@@ -39,37 +43,50 @@ __all__ = [
     "CIFAR100DataModule",
     "CalibrationError",
     "CalibrationTest",
+    "Change",
     "ClasswiseCalibrationError",
+    "Comparison",
     "Decomposition",
     "FitSummary",
     "Glyphs100",
     "Glyphs100DataModule",
     "Interval",
     "KSCalibrationError",
+    "Measures",
     "NegativeLogLikelihood",
     "NoOptimumError",
     "NoiseFloor",
     "ReliabilityBins",
+    "Report",
     "ResNet20",
     "ScoreDecomposition",
+    "ShiftCheck",
     "SmoothCalibrationError",
     "TemperatureScaler",
+    "Trial",
     "accuracy",
     "bootstrap_interval",
     "brier_score",
     "calibration_error",
     "calibration_test",
+    "check_shift",
     "cifar100_resnet20",
     "classwise_calibration_error",
     "collect_logits",
+    "compare",
+    "confidence_histogram",
+    "evaluate",
     "glyphs100_resnet20",
     "ks_calibration_error",
+    "learning_curve",
     "negative_log_likelihood",
     "noise_floor",
     "paired_difference",
     "reliability_bins",
     "reliability_diagram",
+    "risk_coverage_curve",
     "score_decomposition",
     "smooth_calibration_error",
     "split_calibration",
+    "temperature_curve",
 ]

@@ -60,9 +60,10 @@ def bootstrap_interval(
     """A metric with its confidence interval, by the basic bootstrap.
 
     The basic interval, twice the value minus the resampled quantiles, undoes the upward shift
-    that resampling adds to an ECE. calibkit's own accuracy, scores, binned errors and
-    Kolmogorov-Smirnov error are taken of all resamples at once; any other function is called once
-    a resample.
+    that resampling adds to an ECE; it is widened to hold the value where it does not. An ECE at
+    the upper end of its interval is mostly noise. calibkit's accuracy, proper scores, errors in
+    bins of equal width and Kolmogorov-Smirnov error are taken of all resamples at once; any other
+    function is called once a resample.
 
     Parameters
     ----------
@@ -178,6 +179,14 @@ def paired_difference(
     return _basic_interval(value_after - value, resampled_after - resampled, level)
 
 
+def mean_interval(terms: Tensor, *, n_resamples: int, seed: int) -> Interval:
+    """The mean of terms (N,) with its 95 % interval."""
+    mean = _weighted_mean(terms)
+    blocks = _weights(len(terms), n_resamples, seed)
+    resampled = np.concatenate([mean(block) for block in blocks])
+    return _basic_interval(float(terms.mean()), resampled, 0.95)
+
+
 def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int) -> None:
     if not callable(metric):
         raise TypeError(
@@ -191,7 +200,7 @@ def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int) 
 
 def _basic_interval(value: float, resampled: Floats, level: float) -> Interval:
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(2 * value - high), float(2 * value - low))
+    return Interval(value, float(min(value, 2 * value - high)), float(max(value, 2 * value - low)))
 
 
 def _resample(

@@ -16,6 +16,7 @@ from calibkit.checks import check_logits_and_labels
 from calibkit.distributed import fail_together, n_processes, refuse_several_processes
 from calibkit.inference import collect_logits
 from calibkit.newton import find_optimum
+from calibkit.overlap import sample_fingerprints
 from calibkit.rows import Rows
 
 
@@ -78,6 +79,8 @@ class Scaler(nn.Module):
     ----------
     summary : FitSummary or None
         What the fit did; None before a fit.
+    calibration_rows : Tensor or None
+        Fingerprints by which `evaluate` knows calibration samples again; not saved.
     """
 
     # the names of what a fit finds, tensors that the state dict keeps in float64
@@ -86,6 +89,7 @@ class Scaler(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.summary: FitSummary | None = None
+        self.calibration_rows: Tensor | None = None
 
     @property
     def fitted(self) -> bool:
@@ -174,6 +178,7 @@ class Scaler(nn.Module):
         if rows.scores.device.type == "mps":  # Apple's GPUs have no float64
             rows = rows.to("cpu")
         self._fit(rows)
+        self.calibration_rows = sample_fingerprints(rows)
         return self
 
     @abstractmethod
@@ -195,6 +200,7 @@ class Scaler(nn.Module):
         self._set_fitted({name: state[name] for name in self.fitted_names})
         summary = state["summary"]
         self.summary = FitSummary(**summary) if isinstance(summary, dict) else None
+        self.calibration_rows = None
 
     def _set_fitted(self, values: dict[str, object]) -> None:
         for name, value in values.items():

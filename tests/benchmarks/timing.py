@@ -1,0 +1,143 @@
+"""What the benchmarks against peers share: problems, runs in turn, and a report."""
+
+import argparse
+import logging
+import os
+import platform
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import Tensor
+
+SLOW = 20.0  # seconds; what takes longer runs once
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Keep what the peers print, log and warn of out of the report."""
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def calibrated_problem(
+    n: int, n_classes: int, temperature: float, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Float32 logits, as a network gives them, and labels; the best temperature is near T."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(n, n_classes, generator=generator)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    return temperature * logits, labels
+
+
+def in_turn(
+    calls: Mapping[str, Callable[[], object]], budget: float = 3.0, most: int = 15
+) -> dict[str, list[float]]:
+    """Seconds of every call, run for run; the runs take turns, so that a busy moment hits all.
+
+    After a first run that is not counted, a call runs up to ``most`` times, fewer where it would
+    take more than ``budget`` seconds, and not again where the first run was slow.
+    """
+    with silence():
+        first = {name: _elapsed(call) for name, call in calls.items()}
+        seconds = {name: [took] if took > SLOW else [] for name, took in first.items()}
+        runs = {
+            name: 0 if took > SLOW else max(1, min(most, int(budget / took)))
+            for name, took in first.items()
+        }
+        names = list(calls)
+        for turn in range(max(runs.values())):
+            start = turn % len(names)  # everyone also comes after everyone else
+            for name in names[start:] + names[:start]:
+                if turn < runs[name]:
+                    seconds[name].append(_elapsed(calls[name]))
+    return seconds
+
+
+def paired_ratio(seconds: Sequence[float], to: Sequence[float]) -> float:
+    """Median over the turns of one call's time in units of another's."""
+    return median(a / b for a, b in zip(seconds, to, strict=False))
+
+
+def installed(contenders: Mapping[str, Callable[[], object]]) -> list[str]:
+    """Names of the contenders whose packages are there; the others are said to be left out."""
+    names = []
+    for name, attempt in contenders.items():
+        try:
+            with silence():
+                attempt()
+            names.append(name)
+        except ImportError as error:
+            print(f"left out: {name} ({error})")
+    return names
+
+
+def arguments(description: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="a few small problems, to try it")
+    parser.add_argument("--output", type=Path, help="write the report as reStructuredText, too")
+    return parser.parse_args()
+
+
+class Report:
+    """Prints as it grows; `save` writes the same as a part of a reStructuredText page."""
+
+    def __init__(self) -> None:
+        self._blocks: list[str] = []
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+        self._blocks.append(_escaped(text))
+
+    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        lines = [header, *rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        print(f"\n{title}")
+        for line in lines:
+            print("  ".join(map(str.ljust, line, widths)).rstrip())
+        print(flush=True)
+        block = [f".. list-table:: {_escaped(title)}", "   :header-rows: 1", ""]
+        for line in lines:
+            marks = ["   * - ", *["     - "] * (len(line) - 1)]
+            block += [mark + _escaped(cell) for mark, cell in zip(marks, line, strict=True)]
+        self._blocks.append("\n".join(line.rstrip() for line in block))
+
+    def machine(self, packages: Iterable[str]) -> None:
+        versions = [f"{package} {version(package)}" for package in packages]
+        python = f"Python {platform.python_version()}"
+        threads = torch.get_num_threads()
+        self.say(
+            f"{_cpu()}, {os.cpu_count()} cores; {threads} thread{'s' * (threads > 1)} where not "
+            f"said otherwise. {', '.join([python, *versions])}."
+        )
+
+    def save(self, path: Path) -> None:
+        path.write_text("\n\n".join(self._blocks) + "\n")
+
+
+def _elapsed(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def _escaped(text: str) -> str:
+    return text.replace("*", r"\*")
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", info.read_text() if info.exists() else "")
+    return found[1] if found else platform.processor() or platform.machine()

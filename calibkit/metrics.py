@@ -51,6 +51,7 @@ class CalibrationMetric(torchmetrics.Metric):
         self.input = input
         self.ignore_index = ignore_index
         self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
+        self._of_no_samples: dict[str, Tensor] = {}
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Add a batch.
@@ -81,6 +82,17 @@ class CalibrationMetric(torchmetrics.Metric):
     @abstractmethod
     def _add(self, scores: Tensor, labels: Tensor) -> None:
         """Add scores (N, C), probabilities or logits as declared, and labels (N,)."""
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Gather the states of all processes, also of one that has seen no sample."""
+        for name, empty in self._of_no_samples.items():
+            if not getattr(self, name):
+                getattr(self, name).append(empty.to(self.n.device))
+        super().sync(*args, **kwargs)
+
+    def _keep(self, name: str, of_no_samples: Tensor) -> None:
+        self.add_state(name, [], dist_reduce_fx="cat")
+        self._of_no_samples[name] = of_no_samples
 
     def _probabilities(self, scores: Tensor) -> Tensor:
         return scores.double().softmax(1) if self.input == "logits" else scores
@@ -460,8 +472,8 @@ class ScoreDecomposition(CalibrationMetric):
         super().__init__(num_classes, **kwargs)
         check_choice(score, "score", ("nll", "brier"))
         self.score = score
-        self.add_state("log_probabilities", [], dist_reduce_fx="cat")
-        self.add_state("labels", [], dist_reduce_fx="cat")
+        self._keep("log_probabilities", torch.empty(0, num_classes, dtype=torch.float64))
+        self._keep("labels", torch.empty(0, dtype=torch.int64))
 
     def _add(self, scores: Tensor, labels: Tensor) -> None:
         log_probabilities = self._log_probabilities(scores)
@@ -486,9 +498,9 @@ def add_bin_states(
         metric.add_state(name, torch.zeros(shape, dtype=dtype), dist_reduce_fx="sum")
 
 
-def add_sample_states(metric: torchmetrics.Metric) -> None:
-    metric.add_state("confidence", [], dist_reduce_fx="cat")
-    metric.add_state("correct", [], dist_reduce_fx="cat")
+def add_sample_states(metric: CalibrationMetric) -> None:
+    metric._keep("confidence", torch.empty(0, dtype=torch.float64))
+    metric._keep("correct", torch.empty(0, dtype=torch.bool))
 
 
 def samples(metric: "CalibrationError | KSCalibrationError") -> tuple[Tensor, Tensor]:

@@ -174,8 +174,8 @@ def _plot_accuracy(ax: Axes, bins: ReliabilityBins) -> None:
         label="95% if calibrated",
         zorder=3,
     )
-    ax.vlines(centre, accuracy, confidence, color=VERMILION, linewidth=2, zorder=4)
-    ax.plot(centre, confidence, "o", color=VERMILION, label="confidence", zorder=5)
+    ax.vlines(confidence, accuracy, confidence, color=VERMILION, linewidth=2, zorder=4)
+    ax.plot(confidence, confidence, "o", color=VERMILION, label="confidence", zorder=5)
     ax.text(
         0.97,
         0.04,

@@ -30,7 +30,8 @@ class Measures(NamedTuple):
     Attributes
     ----------
     accuracy, nll, brier, ece : Interval
-        Value and 95 % interval; NLL in nats, ECE as a fraction.
+        Value and 95 % interval; NLL in nats, ECE as a fraction. The interval of the ECE begins at
+        0 where the p-value is above .05.
     noise_floor : NoiseFloor
         The ECE that a perfectly calibrated model would show.
     p_value : float
@@ -283,9 +284,13 @@ class _Measured:
         test = calibration_test(
             self.probabilities, self.labels, n_bins=len(self.bins.count), **self.resampling
         )
+        ece = bootstrap_interval(self.ece, self.probabilities, self.labels, **self.resampling)
+        if test.p_value > 0.05:
+            # the bootstrap cannot tell a small ECE from none, the test can
+            ece = ece._replace(low=0.0)
         return Measures(
             **{name: mean_interval(terms, **self.resampling) for name, terms in self.terms.items()},
-            ece=bootstrap_interval(self.ece, self.probabilities, self.labels, **self.resampling),
+            ece=ece,
             noise_floor=test.floor,
             p_value=test.p_value,
         )

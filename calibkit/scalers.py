@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import ClassVar, NamedTuple, Self
 
@@ -133,11 +133,14 @@ class Scaler(nn.Module):
         TypeError, ValueError
             As `collect_logits` and `fit_logits` do.
         """
-        with fail_together():
-            logits, labels = collect_logits(
-                model, calib_loader, progress=progress, device=device, empty=n_processes() > 1
+
+        def collect() -> tuple[Tensor, Tensor]:
+            empty = n_processes() > 1
+            return collect_logits(
+                model, calib_loader, progress=progress, device=device, empty=empty
             )
-        return self.fit_logits(logits, labels, ignore_index=ignore_index)
+
+        return self._fit_to(collect, ignore_index)
 
     def fit_logits(
         self,
@@ -171,9 +174,14 @@ class Scaler(nn.Module):
         RuntimeError
             If the search did not reach its optimum.
         """
+        return self._fit_to(lambda: (logits, labels), ignore_index)
+
+    def _fit_to(
+        self, calibration_set: Callable[[], tuple[object, object]], ignore_index: int | None
+    ) -> Self:
         with fail_together():
             rows = check_logits_and_labels(
-                logits, labels, ignore_index=ignore_index, empty=n_processes() > 1
+                *calibration_set(), ignore_index=ignore_index, empty=n_processes() > 1
             )
         if rows.scores.device.type == "mps":  # Apple's GPUs have no float64
             rows = rows.to("cpu")

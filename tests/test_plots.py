@@ -42,7 +42,7 @@ def test_a_bin_by_hand():
     low, high = binom.ppf([0.025, 0.975], 50, 0.75) / 50
     assert [band.get_y(), band.get_y() + band.get_height()] == pytest.approx([low, high])
     (gap,) = ax.collections[0].get_segments()
-    assert gap.tolist() == [pytest.approx([0.875, 0.6]), pytest.approx([0.875, 0.75])]
+    assert gap.tolist() == [pytest.approx([0.75, 0.6]), pytest.approx([0.75, 0.75])]
     (dots,) = (line for line in ax.lines if line.get_label() == "confidence")
     assert dots.get_ydata() == pytest.approx([0.75])
     (counts,) = ax.child_axes

@@ -1,0 +1,185 @@
+"""Several processes, each with its part of the data, find what one process finds."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calibkit import (
+    TemperatureScaler,
+    brier_score,
+    calibration_error,
+    ks_calibration_error,
+    score_decomposition,
+    smooth_calibration_error,
+)
+from tests.helpers import calibrated_problem
+
+ROOT = Path(__file__).resolve().parents[1]
+
+PRELUDE = """
+import json, sys
+import torch
+from torch import distributed as dist
+from torch.utils.data import DataLoader, TensorDataset
+from calibkit import *
+from tests.helpers import calibrated_problem
+
+rank, world, rendezvous = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world)
+logits, labels = calibrated_problem(3000, 10, 2.5)
+# unequal parts; of four processes one has no sample and one a single sample
+cuts = {2: [0, 700, 3000], 4: [0, 100, 100, 2999, 3000]}[world]
+part = slice(cuts[rank], cuts[rank + 1])
+model = torch.nn.Identity()
+
+
+def message(call):
+    try:
+        call()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+"""
+
+TEMPERATURES = """
+loader = DataLoader(TensorDataset(logits[part], labels[part]), batch_size=64)
+scaler = TemperatureScaler().fit(model, loader, progress=False)
+summary = scaler.summary
+found = {
+    "fit": [scaler.temperature, summary.n_samples, summary.nll_before, summary.nll_after,
+            *summary.temperature_interval],
+    "fit_logits": TemperatureScaler().fit_logits(logits[part], labels[part]).temperature,
+}
+"""
+
+REFUSALS = """
+everything_here = [] if rank == 0 else [(logits, labels)]
+found["empty loader"] = TemperatureScaler().fit(model, everything_here, progress=False).temperature
+fit, right = TemperatureScaler().fit_logits, logits.argmax(1)
+found["no optimum"] = message(lambda: fit(logits[part], right[part]))
+found["one class"] = message(lambda: fit(logits[part], torch.ones_like(labels[part])))
+found["vector"] = message(lambda: VectorScaler().fit_logits(logits[part], labels[part]))
+if rank == 0:
+    logits[0, 0] = float("nan")
+scaler = TemperatureScaler(1.25)
+found["nan"] = message(lambda: scaler.fit_logits(logits[part], labels[part]))
+found["kept"] = scaler.temperature
+"""
+
+METRICS = """
+found["metrics"] = []
+for metric in (CalibrationError(10), CalibrationError(10, binning="quantile"), BrierScore(10),
+               KSCalibrationError(10), SmoothCalibrationError(10), ScoreDecomposition(10)):
+    if part.stop > part.start:
+        metric.update(logits[part].softmax(1), labels[part])
+    value = metric.compute()
+    found["metrics"].append((value["calibration"] if isinstance(value, dict) else value).item())
+"""
+
+EPILOGUE = """
+print(json.dumps(found))
+dist.destroy_process_group()
+"""
+
+
+def loopback_is_up() -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname()).close()
+    except OSError:
+        return False
+    return True
+
+
+def run(folder: Path, code: str, n_processes: int) -> list[dict]:
+    script = folder / "script.py"
+    script.write_text(PRELUDE + code + EPILOGUE)
+    rendezvous = str(folder / "rendezvous")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(rank), str(n_processes), rendezvous],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(n_processes)
+    ]
+    outputs = [process.communicate(timeout=200) for process in processes]
+    for process, (_, errors) in zip(processes, outputs, strict=True):
+        assert process.returncode == 0, errors
+    return [json.loads(text.splitlines()[-1]) for text, _ in outputs]
+
+
+@pytest.fixture(scope="module")
+def found(request, tmp_path_factory) -> list[dict]:
+    if not loopback_is_up():
+        pytest.skip("the loopback interface is down")
+    code = TEMPERATURES + {2: REFUSALS, 4: METRICS}[request.param]
+    return run(tmp_path_factory.mktemp("processes"), code, request.param)
+
+
+two = pytest.mark.parametrize("found", [2], indirect=True)
+four = pytest.mark.parametrize("found", [4], indirect=True)
+two_and_four = pytest.mark.parametrize("found", [2, 4], indirect=True)
+
+
+@two_and_four
+def test_all_processes_find_the_temperature_of_one(found):
+    alone = TemperatureScaler().fit_logits(*calibrated_problem(3000, 10, 2.5))
+    summary = alone.summary
+    numbers = [3000, summary.nll_before, summary.nll_after, *summary.temperature_interval]
+    for of_process in found:
+        assert of_process["fit"] == found[0]["fit"]
+        assert of_process["fit"] == pytest.approx([alone.temperature, *numbers], rel=1e-9)
+        assert of_process["fit_logits"] == pytest.approx(alone.temperature, rel=1e-9)
+
+
+@two
+def test_an_empty_loader_is_a_part_too(found):
+    expected = TemperatureScaler().fit_logits(*calibrated_problem(3000, 10, 2.5)).temperature
+    for of_process in found:
+        assert of_process["empty loader"] == pytest.approx(expected, rel=1e-9)
+
+
+@two
+def test_what_is_wrong_with_the_whole_is_refused_by_all(found):
+    for of_process in found:
+        assert "all 3000 labels are the model's top class" in of_process["no optimum"]
+        assert "labels hold one class only: all 3000 are 1" in of_process["one class"]
+
+
+@two
+def test_no_process_waits_for_one_that_refused_its_part(found):
+    first, second = found
+    assert first["nan"].startswith("ValueError: logits must be finite")
+    assert second["nan"].startswith("RuntimeError: the fit was given up because 1 of 2 processes")
+    assert first["kept"] == second["kept"] == 1.25
+
+
+@two
+def test_class_wise_scalers_say_that_they_fit_in_one_process(found):
+    for of_process in found:
+        assert "got 2 under torch.distributed; gather the logits" in of_process["vector"]
+
+
+@four
+def test_metrics_are_summed_over_processes(found):
+    logits, labels = calibrated_problem(3000, 10, 2.5)
+    probabilities = logits.softmax(1)
+    expected = [
+        calibration_error(probabilities, labels),
+        calibration_error(probabilities, labels, binning="quantile"),
+        brier_score(probabilities, labels),
+        ks_calibration_error(probabilities, labels),
+        smooth_calibration_error(probabilities, labels),
+        score_decomposition(probabilities, labels).calibration,
+    ]
+    for of_process in found:
+        assert of_process["metrics"] == pytest.approx(expected, rel=1e-9)

@@ -1,0 +1,300 @@
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import calibkit
+from calibkit import TemperatureScaler, check_shift, compare, evaluate
+from tests.helpers import REAL, calibrated_problem, needs_real_data
+
+
+@pytest.fixture(scope="module")
+def problem():
+    logits, labels = calibrated_problem(3000, 10, 2)
+    scaler = TemperatureScaler().fit_logits(logits[:1000], labels[:1000])
+    return scaler, logits[1000:], labels[1000:]
+
+
+@pytest.fixture(scope="module")
+def report(problem):
+    scaler, logits, labels = problem
+    return evaluate(logits, labels, scaler=scaler)
+
+
+def test_numbers_are_the_metrics(report, problem):
+    scaler, logits, labels = problem
+    for measures, z in ((report.before, logits), (report.after, scaler(logits))):
+        p = z.softmax(1)
+        assert measures.accuracy.value == pytest.approx(calibkit.accuracy(p, labels))
+        assert measures.nll.value == pytest.approx(calibkit.negative_log_likelihood(p, labels))
+        assert measures.brier.value == pytest.approx(calibkit.brier_score(p, labels))
+        assert measures.ece.value == pytest.approx(calibkit.calibration_error(p, labels))
+        assert measures.noise_floor == pytest.approx(calibkit.noise_floor(p))
+        assert measures.p_value == calibkit.calibration_test(p, labels).p_value
+    metrics = {
+        "accuracy": calibkit.accuracy,
+        "nll": calibkit.negative_log_likelihood,
+        "brier": calibkit.brier_score,
+        "ece": calibkit.calibration_error,
+    }
+    for name, metric in metrics.items():
+        arguments = logits.softmax(1), scaler(logits).softmax(1), labels
+        expected = calibkit.paired_difference(metric, *arguments)
+        assert getattr(report.change, name) == pytest.approx(expected, abs=1e-9)
+    assert report.summary == scaler.summary
+    assert report.before.p_value < 0.01 < report.after.p_value
+    assert report.change.nll.high < 0
+    assert report.change.accuracy == (0, 0, 0)
+
+
+def test_bins_of_the_plot_give_the_printed_ece(report):
+    axes = report.plot()
+    for ax, measures in zip(axes, (report.before, report.after), strict=True):
+        (text,) = (text.get_text() for text in ax.texts)
+        assert f"ECE {measures.ece.value:.1%}" in text
+    with pytest.raises(ValueError, match="axes must be 2, one for each diagram, got 1"):
+        report.plot(axes[:1])
+
+
+def test_without_a_scaler_there_is_one_column(problem):
+    _, logits, labels = problem
+    alone = evaluate(logits, labels, n_resamples=50)
+    assert (alone.after, alone.change, alone.summary) == (None, None, None)
+    assert "value" in str(alone)
+    assert "change" not in str(alone)
+    assert len(alone.plot()) == 1
+
+
+def test_every_number_is_printed_as_text_and_as_html(report):
+    text = str(report)
+    assert "n = 2000, 10 classes, ECE in 15 bins" in text
+    for measures in (report.before, report.after):
+        assert f"{measures.ece.value:.1%} ({measures.ece.low:.1%} to" in text
+        assert f"{measures.nll.value:.3f} ({measures.nll.low:.3f} to" in text
+        assert f"{measures.noise_floor.mean:.1%}" in text
+        assert f"{measures.p_value:.3f}" in text
+    cells = []
+
+    class Cells(HTMLParser):
+        def handle_data(self, data):
+            cells.append(data)
+
+    Cells().feed(report._repr_html_())
+    for line in text.splitlines()[1:]:
+        for cell in line.split("  "):
+            assert not cell.strip() or cell.strip() in cells
+
+
+def test_dictionary_survives_json(report):
+    found = json.loads(json.dumps(report.to_dict()))
+    assert found["n_samples"] == 2000
+    assert found["after"]["ece"]["low"] == report.after.ece.low
+    assert found["change"]["nll"]["value"] == report.change.nll.value
+    assert found["summary"]["temperature"] == report.summary.temperature
+
+
+def test_interval_of_a_calibrated_models_ece_holds_zero():
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(1000, 10, generator=generator)
+    held = []
+    for seed in range(60):
+        labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+        held.append(evaluate(logits, labels, n_resamples=100, seed=seed).before.ece.low == 0)
+    assert np.mean(held) >= 0.9
+
+
+def test_a_model_with_its_loader(problem):
+    scaler, logits, labels = problem
+    model = nn.Sequential(nn.Identity(), nn.Dropout(0.9)).train()
+    loader = DataLoader(TensorDataset(logits, labels), batch_size=300)
+    found = evaluate(model, loader, scaler=scaler, n_resamples=50, progress=False)
+    expected = evaluate(logits, labels, scaler=scaler, n_resamples=50)
+    assert found.to_dict() == expected.to_dict()
+    assert model[1].training
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda z: z,
+        lambda z: z[:, None],
+        lambda z: torch.stack([torch.zeros_like(z), z], 1),
+        lambda z: torch.stack([-z / 2, z / 2], 1).numpy(),
+    ],
+)
+def test_a_binary_model_in_every_form(form):
+    logits, labels = calibrated_problem(400, 2, 2)
+    z = logits[:, 1] - logits[:, 0]
+    scaler = TemperatureScaler().fit_logits(form(z)[:200], labels[:200])
+    found = evaluate(form(z)[200:], labels[200:], scaler=scaler, n_resamples=20)
+    expected = evaluate(
+        logits[200:],
+        labels[200:],
+        scaler=TemperatureScaler().fit_logits(logits[:200], labels[:200]),
+        n_resamples=20,
+    )
+    assert found.after.nll == pytest.approx(expected.after.nll)
+    assert found.after.ece == pytest.approx(expected.after.ece)
+
+
+def test_pixels():
+    logits, labels = calibrated_problem(2 * 12 * 10, 4, 2)
+    images = logits.view(2, 12, 10, 4).movedim(-1, 1)
+    masks = labels.view(2, 12, 10).clone()
+    masks[:, 0] = 255
+    found = evaluate(images, masks, ignore_index=255, n_resamples=20)
+    kept = masks.flatten() != 255
+    assert found.n_samples == 220
+    assert found.before == evaluate(logits[kept], labels[kept], n_resamples=20).before
+
+
+def test_far_apart_logits_have_a_finite_nll():
+    logits = torch.tensor([[2000.0, 0.0], [2000.0, 0.0], [0.0, 2000.0]])
+    found = evaluate(logits, torch.tensor([0, 1, 1]), n_resamples=20)
+    assert found.before.nll.value == pytest.approx(2000 / 3)
+
+
+def test_calibration_samples_in_the_test_set_are_refused(problem):
+    _, logits, labels = problem
+    scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
+    with pytest.raises(ValueError, match=r"holds samples that the scaler was fitted on: .* 500 of"):
+        evaluate(logits, labels, scaler=scaler)
+    assert evaluate(logits[500:], labels[500:], scaler=scaler, n_resamples=10)
+    shuffled = torch.randperm(1600, generator=torch.Generator().manual_seed(0)) + 400
+    with pytest.raises(ValueError, match=r"100 of 500 calibration samples"):
+        evaluate(logits[shuffled], labels[shuffled], scaler=scaler)
+
+
+def test_equal_rows_of_different_samples_are_no_overlap():
+    """As a decision tree gives them."""
+    logits, labels = calibrated_problem(600, 3, 1)
+    logits = logits.round()
+    scaler = TemperatureScaler().fit_logits(logits[:300], labels[:300])
+    assert evaluate(logits[300:], labels[300:], scaler=scaler, n_resamples=10)
+
+
+def test_two_images_that_are_there_twice_are_no_overlap(problem):
+    _, logits, labels = problem
+    scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
+    assert evaluate(logits[498:], labels[498:], scaler=scaler, n_resamples=10)
+
+
+def test_what_is_no_fitted_scaler_is_refused(problem):
+    _, logits, labels = problem
+    with pytest.raises(RuntimeError, match="this TemperatureScaler is not fitted"):
+        evaluate(logits, labels, scaler=TemperatureScaler(2.0))
+    with pytest.raises(TypeError, match="scaler must be a calibkit scaler, got float"):
+        evaluate(logits, labels, scaler=2.0)
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "verdict"),
+    [(2.0, "helps"), (0.8, "hurts"), (1.405, "makes no clear difference")],
+)
+def test_shift(sharpness, verdict):
+    """Fitted at T = 2, on sets that ask for another T."""
+    logits, labels = calibrated_problem(4000, 10, 1)
+    scaler = TemperatureScaler().fit_logits(2 * logits[:2000], labels[:2000])
+    found = check_shift(scaler, sharpness * logits[2000:], labels[2000:], n_resamples=300)
+    assert found.verdict == verdict
+    asked = TemperatureScaler().fit_logits(sharpness * logits[2000:], labels[2000:])
+    assert found.refit == asked.summary
+    assert f"On these 2000 samples the fitted TemperatureScaler {verdict}." in str(found)
+    assert f"this set asks for  {asked.temperature:.3g}" in str(found)
+    assert json.loads(json.dumps(found.to_dict()))["verdict"] == verdict
+
+
+def test_shift_to_where_nothing_is_known():
+    logits, labels = calibrated_problem(1000, 4, 2)
+    scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
+    wrong = (logits[500:].argmax(1) + 1) % 4
+    found = check_shift(scaler, logits[500:], wrong, n_resamples=50)
+    assert found.verdict == "helps"
+    assert found.refit is None
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    logits, labels = calibrated_problem(1500, 5, 2)
+    scalers = [TemperatureScaler(), TemperatureScaler(3.0)]
+    return compare(scalers, logits, labels, n_calibration=[1000, 20], repeats=4, progress=False)
+
+
+def test_comparison_measures_what_the_split_leaves_over(comparison):
+    logits, labels = calibrated_problem(1500, 5, 2)
+    dataset = TensorDataset(labels)
+    calibration, _ = calibkit.split_calibration(dataset, 20, seed=2, stratify=labels)
+    _, test = calibkit.split_calibration(dataset, 1000, seed=2, stratify=labels)
+    scaler = TemperatureScaler().fit_logits(
+        logits[calibration.indices], labels[calibration.indices]
+    )
+    after = scaler(logits[test.indices]).softmax(1)
+    (trial,) = (
+        trial
+        for trial in comparison.trials
+        if (trial.scaler, trial.n_calibration, trial.repeat) == ("TemperatureScaler 1", 20, 2)
+    )
+    assert trial.n_test == 500
+    assert trial.temperature == scaler.temperature
+    assert trial.nll == pytest.approx(calibkit.negative_log_likelihood(after, labels[test.indices]))
+    assert trial.ece == pytest.approx(calibkit.calibration_error(after, labels[test.indices]))
+
+
+def test_comparison_knows_every_trial(comparison):
+    assert comparison.scalers == ["unscaled", "TemperatureScaler 1", "TemperatureScaler 2"]
+    assert comparison.sizes == [20, 1000]
+    assert len(comparison.trials) == 3 * 2 * 4
+    few, many = (comparison.values("TemperatureScaler 1", n, "temperature") for n in (20, 1000))
+    assert np.std(few) > 2 * np.std(many)
+    nll = np.mean(comparison.values("TemperatureScaler 1", 1000, "nll"))
+    assert f"{nll:.3f} ±" in str(comparison)
+    assert f"{nll:.3f} ±" in comparison._repr_html_()
+    assert json.loads(json.dumps(comparison.to_dict()))["trials"][0]["scaler"] == "unscaled"
+
+
+def test_comparison_leaves_the_scalers_alone():
+    logits, labels = calibrated_problem(300, 3, 2)
+    scaler = TemperatureScaler(1.5)
+    compare([scaler], logits, labels, n_calibration=100, repeats=1, progress=False)
+    assert (scaler.temperature, scaler.fitted) == (1.5, False)
+
+
+def test_refused_fits_are_counted_with_their_reason():
+    logits, labels = calibrated_problem(400, 100, 2)
+    found = compare(
+        [calibkit.VectorScaler()], logits, labels, n_calibration=[50], repeats=3, progress=False
+    )
+    refused = [trial.refused for trial in found.trials if trial.scaler == "VectorScaler"]
+    assert len(refused) == 3
+    assert all("labels must hold every class" in reason for reason in refused)
+    assert "3 of 3" in str(found)
+    assert found.plot().get_ylabel() == "NLL on 350 test samples"
+
+
+def test_comparison_shows_its_progress(capsys):
+    logits, labels = calibrated_problem(300, 3, 2)
+    compare([TemperatureScaler()], logits, labels, n_calibration=[50, 100], repeats=2)
+    captured = capsys.readouterr()
+    assert "8/8" in captured.err
+    assert captured.out == ""
+
+
+@needs_real_data
+def test_real_network():
+    """A DenseNet on CIFAR-100: T and ECE as published with the data."""
+    with np.load(REAL / "densenet-bc-100-cifar-100.npz") as arrays:
+        logits, labels = np.log(arrays["predictions"]), arrays["ground_truth"]
+    order = np.random.default_rng(0).permutation(10_000)
+    calibration, test = order[:1000], order[1000:]
+    scaler = TemperatureScaler().fit_logits(logits[calibration], labels[calibration])
+    low, high = scaler.summary.temperature_interval
+    assert low < 2.142 < high
+    found = evaluate(logits[test], labels[test], scaler=scaler)
+    assert found.before.ece.value == pytest.approx(0.1412, abs=5e-5)
+    assert found.after.ece.value == pytest.approx(0.0122, abs=5e-5)
+    assert found.before.p_value < 0.01
+    assert found.change.ece.high < -0.1

@@ -1,5 +1,7 @@
 """calibkit: classifier calibration, exact and honest about its noise."""
 
+from calibkit.beta_scaler import BetaScaler
+from calibkit.binning_scalers import HistogramScaler, IsotonicScaler
 from calibkit.bins import ReliabilityBins, reliability_bins
 from calibkit.bootstrap import Interval, bootstrap_interval, paired_difference
 from calibkit.compare import Comparison, Trial, compare
@@ -13,6 +15,7 @@ from calibkit.functional import (
 )
 from calibkit.glyphs100 import Glyphs100
 from calibkit.inference import collect_logits
+from calibkit.linear_scalers import DirichletScaler, MatrixScaler, VectorScaler
 from calibkit.metrics import (
     BrierScore,
     CalibrationError,
@@ -39,6 +42,7 @@ from calibkit.shift import ShiftCheck, check_shift
 from calibkit.splits import split_calibration
 
 __all__ = [
+    "BetaScaler",
     "BrierScore",
     "CIFAR100DataModule",
     "CalibrationError",
@@ -47,11 +51,15 @@ __all__ = [
     "ClasswiseCalibrationError",
     "Comparison",
     "Decomposition",
+    "DirichletScaler",
     "FitSummary",
     "Glyphs100",
     "Glyphs100DataModule",
+    "HistogramScaler",
     "Interval",
+    "IsotonicScaler",
     "KSCalibrationError",
+    "MatrixScaler",
     "Measures",
     "NegativeLogLikelihood",
     "NoOptimumError",
@@ -64,6 +72,7 @@ __all__ = [
     "SmoothCalibrationError",
     "TemperatureScaler",
     "Trial",
+    "VectorScaler",
     "accuracy",
     "bootstrap_interval",
     "brier_score",

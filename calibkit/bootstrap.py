@@ -61,9 +61,10 @@ def bootstrap_interval(
 
     The basic interval, twice the value minus the resampled quantiles, undoes the upward shift
     that resampling adds to an ECE; it is widened to hold the value where it does not. Near 0 that
-    is not enough: whether a small ECE differs from none is for `calibration_test` to say. calibkit's accuracy, proper scores, errors in
-    bins of equal width and Kolmogorov-Smirnov error are taken of all resamples at once; any other
-    function is called once a resample.
+    is not enough: whether a small ECE differs from none is for `calibration_test` to say.
+
+    calibkit's accuracy, proper scores, errors in bins of equal width and Kolmogorov-Smirnov error
+    are taken of all resamples at once; any other function is called once a resample.
 
     Parameters
     ----------

@@ -1,6 +1,5 @@
 """From a model and a loader to logits and labels."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -22,8 +21,9 @@ def collect_logits(
     """Run a model once over a loader and keep its logits and the labels.
 
     The model is put in eval mode and given back as it came: every module in its former mode, on
-    its former device, its running statistics untouched. Of a ``DataLoader`` over a data set with
-    a length, no more than the logits is ever held.
+    its former device, its running statistics untouched. From a ``DataLoader`` over a data set
+    with a length, or a list of batches, the logits are never held twice; a stream of unknown
+    length is joined at its end, which holds them twice for a moment.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class _Stack:
         self._expected = expected
         self._place: Tensor | None = None
         self._filled = 0
-        self._rest: deque[Tensor] = deque()
+        self._rest: list[Tensor] = []
 
     def __len__(self) -> int:
         return self._filled + sum(map(len, self._rest))
@@ -114,22 +114,13 @@ class _Stack:
 
     def joined(self) -> Tensor:
         assert self._place is not None
-        if not self._rest:
-            return self._place[: self._filled]
-        parts = deque([self._place[: self._filled], *self._rest])
-        whole = self._place.new_empty(len(self), *self._place.shape[1:])
-        self._rest.clear()
-        self._place = None
-        end = 0
-        while parts:
-            # each part is given free as soon as it is copied
-            part = parts.popleft()
-            whole[end : end + len(part)] = part
-            end += len(part)
-        return whole
+        filled = self._place[: self._filled]
+        return torch.cat([filled, *self._rest]) if self._rest else filled
 
 
 def _expected_length(loader: Iterable[object]) -> int:
+    if isinstance(loader, list | tuple):
+        return sum(len(labels) for _, labels in map(_check_batch, loader))
     if not isinstance(loader, DataLoader) or loader.batch_size is None:
         return 0
     try:

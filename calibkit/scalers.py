@@ -261,7 +261,7 @@ class TemperatureScaler(Scaler):
       parameters  1
       NLL before  1.0181
       NLL after   0.5623
-      iterations  5
+      iterations  3
       converged   yes, the next Newton step would move T by less than 1e-10 of it
       temperature 3.641 (95 %: 0.464 to 28.57)
     """
@@ -358,7 +358,7 @@ class ClassScaler(Scaler):
             )
         single = logits.ndim == 1 or logits.shape[1] == 1
         if single:
-            z = logits.reshape(len(logits), *logits.shape[2:])
+            z = logits.reshape(logits.shape[0], *logits.shape[2:])
             rows = torch.stack([torch.zeros_like(z), z], -1)
         else:
             rows = logits.movedim(1, -1)

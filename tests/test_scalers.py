@@ -1,5 +1,9 @@
 import copy
 import io
+import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -377,3 +381,247 @@ def test_bad_input_is_refused_and_changes_nothing(logits, labels, error, message
     with pytest.raises(error, match=message):
         scaler.fit_logits(logits, labels)
     assert scaler.temperature == 1.3
+
+
+def test_summary_tells_what_the_fit_did():
+    logits, labels = calibrated_problem(1000, 10, 3)
+    scaler = TemperatureScaler()
+    assert scaler.summary is None
+    assert not scaler.fitted
+    summary = scaler.fit_logits(logits, labels).summary
+    assert (summary.scaler, summary.n_samples, summary.n_parameters) == (
+        "TemperatureScaler",
+        1000,
+        1,
+    )
+    assert summary.nll_before == pytest.approx(nll(logits, labels, 1), rel=1e-12)
+    assert summary.nll_after == pytest.approx(nll(logits, labels, scaler.temperature), rel=1e-12)
+    assert summary.converged
+    assert summary.temperature == scaler.temperature
+    low, high = summary.temperature_interval
+    assert low < scaler.temperature < high
+    assert f"{scaler.temperature:.4g} (95 %: {low:.4g} to {high:.4g})" in str(summary)
+
+
+def test_interval_holds_the_true_temperature_95_times_of_100():
+    held = []
+    for seed in range(400):
+        logits, labels = calibrated_problem(300, 5, 2, seed)
+        low, high = TemperatureScaler().fit_logits(logits, labels).summary.temperature_interval
+        held.append(low <= 2 <= high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.03)
+
+
+def test_interval_is_right_where_the_model_is_wrong():
+    """Labels in part at random: no temperature is true, the interval is for the best one."""
+
+    def noisy(n, seed):
+        logits, labels = calibrated_problem(n, 5, 2, seed)
+        generator = torch.Generator().manual_seed(seed)
+        labels[: n // 5] = torch.randint(5, (n // 5,), generator=generator)
+        return logits, labels
+
+    best = TemperatureScaler().fit_logits(*noisy(400_000, 1234)).temperature
+    held = []
+    for seed in range(400):
+        low, high = TemperatureScaler().fit_logits(*noisy(500, seed)).summary.temperature_interval
+        held.append(low <= best <= high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.03)
+
+
+@pytest.mark.parametrize("n_classes", [2, 1000])
+def test_many_logits_in_float32_fit_as_their_float64_values_do(n_classes):
+    """Above 2 ** 23 elements the sums are of float32 terms, and begin at a sample's optimum."""
+    logits, labels = calibrated_problem(2**23 // n_classes + 5, n_classes, 3)
+    logits = logits.float()
+    found = TemperatureScaler().fit_logits(logits, labels)
+    expected = TemperatureScaler().fit_logits(logits.double(), labels)
+    assert found.temperature == pytest.approx(expected.temperature, rel=2e-7)
+    assert found.summary.nll_before == pytest.approx(expected.summary.nll_before, rel=1e-6)
+    assert found.summary.nll_after == pytest.approx(expected.summary.nll_after, rel=1e-6)
+    assert found.summary.iterations <= 4
+
+
+def test_a_sample_without_an_optimum_does_not_lead_astray(monkeypatch):
+    """The rows that are looked at first are all right, the others are not."""
+    logits, labels = calibrated_problem(1000, 10, 2)
+    expected = TemperatureScaler().fit_logits(logits, labels).temperature
+    monkeypatch.setattr("calibkit.newton._SAMPLE_ELEMENTS", 1000)
+    labels[::10] = logits[::10].argmax(1)
+    expected = reference_temperature(logits.numpy(), labels.numpy())
+    found = TemperatureScaler().fit_logits(logits, labels).temperature
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    scale=st.floats(-6, 6).map(np.exp),
+    n=st.integers(20, 300),
+    n_classes=st.sampled_from([2, 3, 20]),
+    seed=st.integers(0, 99),
+)
+def test_symmetries(scale, n, n_classes, seed):
+    """T(c z) = c T(z), whatever the order of samples and of classes."""
+    logits, labels = calibrated_problem(n, n_classes, 2, seed)
+    try:
+        expected = TemperatureScaler().fit_logits(logits, labels).temperature
+    except ValueError:
+        with pytest.raises(ValueError, match=r"no temperature is best|one class only"):
+            TemperatureScaler().fit_logits(scale * logits, labels)
+        return
+    scaled = TemperatureScaler().fit_logits(scale * logits, labels)
+    assert scaled.temperature == pytest.approx(scale * expected, rel=1e-9)
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randperm(n, generator=generator)
+    columns = torch.randperm(n_classes, generator=generator)
+    shuffled = logits[rows][:, columns], columns.argsort()[labels[rows]]
+    found = TemperatureScaler().fit_logits(*shuffled)
+    assert found.temperature == pytest.approx(expected, rel=1e-9)
+    assert torch.equal(found(logits).argmax(1), logits.argmax(1))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_calibrated_logits_ask_for_no_temperature(seed):
+    scaler = TemperatureScaler().fit_logits(*calibrated_problem(20_000, 10, 1, seed))
+    assert scaler.temperature == pytest.approx(1, abs=0.03)
+
+
+BINARY = {
+    "(N,)": lambda z: z,
+    "(N, 1)": lambda z: z[:, None],
+    "(0, z)": lambda z: torch.stack([torch.zeros_like(z), z], 1),
+    "(-z/2, z/2)": lambda z: torch.stack([-z / 2, z / 2], 1),
+    "numpy (N,)": lambda z: z.numpy(),
+}
+
+
+@pytest.mark.parametrize("form", BINARY)
+def test_binary_logits_in_every_form_give_the_same(form):
+    logits, labels = calibrated_problem(500, 2, 3)
+    z = logits[:, 1] - logits[:, 0]
+    scaler = TemperatureScaler().fit_logits(BINARY[form](z), labels)
+    expected = reference_temperature(logits.numpy(), labels.numpy())
+    assert scaler.temperature == pytest.approx(expected, rel=1e-9)
+    assert scaler(z).shape == z.shape
+    assert scaler(z[:, None]).shape == (500, 1)
+
+
+def test_a_binary_model_with_its_loader():
+    logits, labels = calibrated_problem(500, 2, 3)
+    z = logits[:, 1] - logits[:, 0]
+    expected = TemperatureScaler().fit_logits(logits, labels).temperature
+    for inputs in (z, z[:, None]):
+        loader = DataLoader(TensorDataset(inputs, labels), batch_size=64)
+        scaler = TemperatureScaler().fit(nn.Identity(), loader, progress=False)
+        assert scaler.temperature == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [7, 50, 2**20])
+def test_pixels(chunk, monkeypatch):
+    monkeypatch.setattr("calibkit.rows._CHUNK_ELEMENTS", chunk)
+    logits, labels = calibrated_problem(3 * 8 * 6, 5, 2)
+    images = logits.view(3, 8, 6, 5).movedim(-1, 1)
+    masks = labels.view(3, 8, 6)
+    expected = TemperatureScaler().fit_logits(logits, labels)
+    found = TemperatureScaler().fit_logits(images, masks)
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-12)
+    assert found(images).shape == images.shape
+
+    masks = masks.clone()
+    masks[1, 2:] = 255
+    images = images.clone()
+    images[1, :, 2:] = float("nan")  # what is not looked at may hold anything
+    kept = masks.flatten() != 255
+    expected = TemperatureScaler().fit_logits(logits[kept], labels[kept])
+    found = TemperatureScaler().fit_logits(images, masks, ignore_index=255)
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-12)
+    assert found.summary.n_samples == int(kept.sum())
+    loader = DataLoader(TensorDataset(images, masks), batch_size=2)
+    found = TemperatureScaler().fit(nn.Identity(), loader, ignore_index=255, progress=False)
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-12)
+
+
+def test_the_first_faulty_pixel_is_named():
+    images, masks = torch.randn(2, 3, 4, 5), torch.zeros(2, 4, 5, dtype=torch.int64)
+    masks[1, 2, 3] = 7
+    with pytest.raises(ValueError, match=r"got 7 at position \(1, 2, 3\); .* ignore_index"):
+        TemperatureScaler().fit_logits(images, masks)
+    masks[1, 2, 3] = 2
+    images[1, 0, 0, 4] = float("nan")
+    with pytest.raises(ValueError, match=r"in 1 of 40 rows, first in position \(1, 0, 4\)"):
+        TemperatureScaler().fit_logits(images, masks)
+
+
+def test_fitted_and_summary_survive_saving(tmp_path):
+    scaler = TemperatureScaler().fit_logits(*calibrated_problem(300, 5, 2))
+    torch.save(scaler.state_dict(), tmp_path / "scaler.pt")
+    restored = TemperatureScaler()
+    restored.load_state_dict(torch.load(tmp_path / "scaler.pt", weights_only=True))
+    assert restored.fitted
+    assert restored.summary == scaler.summary
+    unfitted = TemperatureScaler(1.5)
+    restored.load_state_dict(unfitted.state_dict())
+    assert not restored.fitted
+    assert restored.temperature == 1.5
+
+
+def test_pickle_and_deepcopy():
+    model = nn.Sequential(nn.Linear(4, 5), TemperatureScaler())
+    model[1].fit_logits(*calibrated_problem(300, 5, 2))
+    inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(twin(inputs), model(inputs))
+        assert twin[1].summary == model[1].summary
+
+
+def test_export_of_the_calibrated_model():
+    model = nn.Sequential(nn.Linear(4, 5), TemperatureScaler(1.7)).eval()
+    inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    batch = torch.export.Dim("batch", min=2)
+    exported = torch.export.export(model, (inputs,), dynamic_shapes=({0: batch},))
+    assert torch.equal(exported.module()(inputs), model(inputs))
+    assert exported.module()(inputs.repeat(4, 1)).shape == (12, 5)
+
+
+def test_compiled_model_gives_the_same_and_follows_a_new_fit():
+    model = nn.Sequential(nn.Linear(4, 5), TemperatureScaler(1.7)).eval()
+    inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    # tracing and guards are torch.compile's; its code generator needs a C++ compiler
+    compiled = torch.compile(model, backend="aot_eager")
+    with torch.no_grad():
+        assert torch.allclose(compiled(inputs), model(inputs))
+        model[1].fit_logits(*calibrated_problem(300, 5, 2))
+        assert torch.allclose(compiled(inputs), model(inputs))
+
+
+def test_logits_are_held_once():
+    """Peak memory of collecting 80 MB of logits from batches, in a process of its own."""
+    code = """
+import sys, torch
+from pathlib import Path
+from torch.utils.data import DataLoader, TensorDataset
+from calibkit import collect_logits
+
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+class Wide(torch.nn.Module):
+    def forward(self, inputs):
+        return inputs.expand(-1, 1000).contiguous()
+
+dataset = TensorDataset(torch.zeros(20_000, 1), torch.zeros(20_000, dtype=torch.int64))
+batches = DataLoader(dataset, batch_size=200)
+loader = list(batches) if sys.argv[1] == "list" else batches
+collect_logits(Wide(), [next(iter(batches))], progress=False)
+before = peak()
+logits, labels = collect_logits(Wide(), loader, progress=False)
+assert logits.shape == (20_000, 1000) and logits.untyped_storage().nbytes() == 80_000_000
+print(peak() - before)
+"""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("peak memory is read from /proc, which this system lacks")
+    for kind in ("loader", "list"):
+        command = [sys.executable, "-c", code, kind]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert float(output) < 1.3 * 80_000_000 / 2**20

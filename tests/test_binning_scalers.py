@@ -1,0 +1,314 @@
+import copy
+import io
+import math
+import pickle
+import time
+
+import numpy as np
+import pytest
+import torch
+from sklearn.isotonic import IsotonicRegression
+from torch import nn
+from torch.nn.functional import cross_entropy, logsigmoid
+
+from calibkit.binning_scalers import HistogramScaler, IsotonicScaler, _log_softmax
+from tests.helpers import calibrated_problem
+
+every_scaler = pytest.mark.parametrize("kind", [HistogramScaler, IsotonicScaler])
+
+
+def normalised(rows: np.ndarray) -> np.ndarray:
+    return rows / rows.sum(1, keepdims=True)
+
+
+def probabilities(scaler: nn.Module, logits: torch.Tensor) -> np.ndarray:
+    return scaler(logits).softmax(1).numpy()
+
+
+def histogram_by_hand(logits, labels, new, n_bins: int) -> np.ndarray:
+    """One-vs-rest, a loop over classes, bins and samples, where all probabilities differ."""
+    p, new_p = (x.softmax(1).numpy() for x in (logits, new))
+    columns = []
+    for k in range(p.shape[1]):
+        order = np.argsort(p[:, k])
+        ends = [math.ceil(i * len(p) / n_bins) for i in range(1, n_bins)]
+        bins = np.split(order, ends)
+        highest = [p[members, k].max() for members in bins]
+        lowest = [p[members, k].min() for members in bins]
+        edges = [np.sqrt(low * high) for high, low in zip(highest[:-1], lowest[1:], strict=True)]
+        share = [
+            ((labels[members] == k).sum().item() + p[members, k].mean()) / (len(members) + 1)
+            for members in bins
+        ]
+        columns.append([share[sum(edge < x for edge in edges)] for x in new_p[:, k]])
+    return normalised(np.array(columns).T)
+
+
+@pytest.mark.parametrize(("n", "n_bins"), [(150, 15), (152, 15), (150, 1), (151, 7)])
+def test_histogram_is_the_definition(n, n_bins):
+    logits, labels = calibrated_problem(n, 4, 3)
+    new, _ = calibrated_problem(200, 4, 4, seed=1)
+    scaler = HistogramScaler(n_bins).fit_logits(logits, labels)
+    for rows in (logits, new):
+        expected = histogram_by_hand(logits, labels, rows, n_bins)
+        assert probabilities(scaler, rows) == pytest.approx(expected, abs=1e-12)
+    assert scaler.summary.n_parameters == 4 * n_bins
+
+
+def test_histogram_of_a_few_samples_on_paper():
+    """Two bins of class 1: p = .1 .2 | .6 .8, with 0 and 2 positives."""
+    p = torch.tensor([0.1, 0.8, 0.2, 0.6], dtype=torch.float64)
+    scaler = HistogramScaler(2).fit_logits(p.logit(), torch.tensor([0, 1, 0, 1]))
+    one = [(0 + 0.15) / 3, (2 + 0.7) / 3]
+    zero = [(2 + 0.85) / 3, (0 + 0.3) / 3]
+    expected = [one[i] / (one[i] + zero[i]) for i in (0, 1, 0, 1)]
+    assert scaler(p.logit()).sigmoid().tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_histogram_puts_ties_in_one_bin_whatever_the_order():
+    """Half of all probabilities are alike, and a quantile falls among them."""
+    generator = torch.Generator().manual_seed(0)
+    z = torch.cat([torch.zeros(50), torch.randn(50, generator=generator)]).double()
+    labels = torch.tensor([1] * 25 + [0] * 25 + [0, 1] * 25)
+    scaler = HistogramScaler(10).fit_logits(z, labels)
+    assert len(scaler(z)[:50].unique()) == 1
+    for seed in range(5):
+        order = torch.randperm(100, generator=torch.Generator().manual_seed(seed))
+        other = HistogramScaler(10).fit_logits(z[order], labels[order])
+        assert torch.equal(other.edges, scaler.edges)
+        assert torch.allclose(other.values, scaler.values, rtol=0, atol=1e-12)
+    # bins that ties have swallowed are in no sample's way
+    assert scaler.summary.n_parameters < 20
+    for k, sign in enumerate([-1, 1]):
+        everywhere = torch.linspace(-5, 5, 1001, dtype=torch.float64)
+        seen, all_bins = (
+            set(torch.searchsorted(scaler.edges[k], logsigmoid(sign * x)).tolist())
+            for x in (z, everywhere)
+        )
+        assert all_bins == seen
+
+
+def test_a_bin_holds_ties_of_several_columns_too():
+    """Quantised logits of five classes: every bin value is the share among its own samples."""
+    logits, labels = calibrated_problem(500, 5, 2)
+    rounded = logits.round()
+    scaler = HistogramScaler(8).fit_logits(rounded, labels)
+    log_p = _log_softmax(rounded)
+    for k in range(5):
+        bins = torch.searchsorted(scaler.edges[k], log_p[:, k].contiguous())
+        for index in bins.unique():
+            members = bins == index
+            positives = (labels[members] == k).sum() + log_p[members, k].exp().mean()
+            expected = (positives / (members.sum() + 1)).item()
+            assert scaler.values[k, index].exp().item() == pytest.approx(expected, abs=1e-12)
+        assert bins.bincount().max() < 200
+
+
+@pytest.mark.parametrize("n_bins", [7, 300])
+def test_more_bins_than_samples(n_bins):
+    z, labels = torch.tensor([-2.0, 0.5, 1.0]).double(), torch.tensor([0, 1, 0])
+    scaler = HistogramScaler(n_bins).fit_logits(z, labels)
+    p = z.sigmoid()
+    one, zero = (labels + p) / 2, (1 - labels + 1 - p) / 2
+    assert torch.allclose(scaler(z).sigmoid(), one / (one + zero), rtol=0, atol=1e-12)
+    assert scaler.values.isfinite().all()
+
+
+def isotonic_by_sklearn(logits, labels, new) -> np.ndarray:
+    p, new_p = (x.softmax(1).numpy() for x in (logits, new))
+    columns = []
+    for k in range(p.shape[1]):
+        curve = IsotonicRegression(out_of_bounds="clip").fit(p[:, k], labels.numpy() == k)
+        columns.append((len(p) * curve.predict(new_p[:, k]) + new_p[:, k]) / (len(p) + 1))
+    return normalised(np.array(columns).T)
+
+
+@pytest.mark.parametrize(("n", "n_classes"), [(30, 2), (400, 4), (2000, 10)])
+def test_isotonic_is_that_of_sklearn(n, n_classes):
+    logits, labels = calibrated_problem(n, n_classes, 1.5)
+    new, _ = calibrated_problem(500, n_classes, 2.5, seed=1)
+    scaler = IsotonicScaler().fit_logits(logits, labels)
+    for rows in (logits, new, 0 * new):
+        expected = isotonic_by_sklearn(logits, labels, rows)
+        assert probabilities(scaler, rows) == pytest.approx(expected, abs=1e-10)
+
+
+def test_isotonic_with_ties_is_that_of_sklearn():
+    logits, labels = calibrated_problem(500, 3, 2)
+    scaler = IsotonicScaler().fit_logits(logits.round(), labels)
+    expected = isotonic_by_sklearn(logits.round(), labels, logits.round())
+    assert probabilities(scaler, logits.round()) == pytest.approx(expected, abs=1e-10)
+
+
+def test_isotonic_of_a_few_samples_on_paper():
+    """Positives 0 1 0 1 over p = .1 .3 .5 .9: the middle two violate, and pool to one half."""
+    p = torch.tensor([0.5, 0.1, 0.9, 0.3], dtype=torch.float64)
+    scaler = IsotonicScaler().fit_logits(p.logit(), torch.tensor([0, 0, 1, 1]))
+    asked = torch.tensor([0.05, 0.1, 0.2, 0.4, 0.6, 0.9, 0.95], dtype=torch.float64)
+    curve = torch.tensor([0, 0, 0.25, 0.5, 0.625, 1, 1], dtype=torch.float64)
+    expected = (4 * curve + asked) / 5
+    assert torch.allclose(scaler(asked.logit()).sigmoid(), expected, rtol=0, atol=1e-12)
+
+
+def test_isotonic_keeps_the_order_of_binary_samples():
+    z, labels = (problem := calibrated_problem(300, 2, 2))[0][:, 1], problem[1]
+    scaler = IsotonicScaler().fit_logits(z, labels)
+    grid = torch.linspace(-30, 30, 2001, dtype=torch.float64)
+    assert (scaler(grid).diff() > 0).all()  # the pseudo-sample breaks ties
+    half = probabilities(scaler, torch.zeros(1, 2).double())
+    assert half.sum() == pytest.approx(1)
+
+
+@every_scaler
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_no_probability_is_zero_and_no_output_is_not_a_number(kind, dtype):
+    logits, labels = calibrated_problem(300, 3, 1)
+    logits[::2] *= 300  # probabilities that round to 0 and 1 in every precision
+    scaler = kind().fit_logits(logits, labels)
+    extremes = torch.tensor([[1.0, 0, 0], [0, 1, -1], [0, 0, 0]]) * 3e4
+    for rows in (logits, extremes, extremes * 1e-3, extremes * 1e-6):
+        calibrated = scaler(rows.to(dtype))
+        assert calibrated.dtype == dtype
+        assert calibrated.isfinite().all()
+    confident = scaler(torch.tensor([[40.0, 0.0, 0.0]], dtype=torch.float64)).softmax(1)
+    assert (confident > 0).all()
+
+
+@every_scaler
+def test_probabilities_near_1_are_told_apart_in_float32_as_in_float64(kind):
+    """A sure model: 1 - p from 1e-8 to 1e-14 is all 1 in float32."""
+    z = torch.linspace(18, 32, 600)
+    z[::2] *= -1
+    labels = (z > 0).long()
+    labels[torch.randperm(600, generator=torch.Generator().manual_seed(0))[:60]] = 0
+    scaler = kind().fit_logits(z, labels)
+    # between samples, off the corners in both precisions
+    between = (z[2:].double() + 3 * z[:-2].double()) / 4
+    assert torch.allclose(scaler(between.float()).double(), scaler(between), rtol=0, atol=1e-3)
+    assert len(scaler(between.float()).unique()) > 5
+
+
+@every_scaler
+def test_float32_gives_the_same_to_its_precision(kind):
+    logits, labels = calibrated_problem(1000, 10, 2)
+    new, _ = calibrated_problem(1000, 10, 3, seed=1)
+    scaler = kind().fit_logits(logits, labels)
+    assert probabilities(scaler, new.float()) == pytest.approx(probabilities(scaler, new), abs=1e-4)
+
+
+@every_scaler
+def test_calibrates(kind):
+    logits, labels = calibrated_problem(20_000, 3, 3)
+    fresh, fresh_labels = calibrated_problem(20_000, 3, 3, seed=1)
+    truth = cross_entropy(fresh / 3, fresh_labels)
+    scaler = kind().fit_logits(logits, labels)
+    gap = cross_entropy(scaler(fresh), fresh_labels) - truth
+    assert gap < 0.1 * (cross_entropy(fresh, fresh_labels) - truth)
+    assert scaler.summary.nll_after == pytest.approx(
+        cross_entropy(scaler(logits), labels).item(), abs=1e-12
+    )
+
+
+@every_scaler
+def test_the_order_of_samples_and_the_shift_of_rows_do_not_matter(kind):
+    logits, labels = calibrated_problem(500, 5, 2)
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
+    expected = probabilities(kind().fit_logits(logits, labels), logits)
+    permuted = kind().fit_logits(logits[order], labels[order])
+    assert probabilities(permuted, logits) == pytest.approx(expected, abs=1e-12)
+    shifts = 10 * torch.arange(500, dtype=torch.float64)[:, None]
+    shifted = kind().fit_logits(logits + shifts, labels)
+    # the shift rounds the logits: a sample on a corner may slip by one
+    assert np.abs(probabilities(shifted, logits) - expected).mean() < 1e-3
+
+
+@every_scaler
+def test_all_forms_of_binary_logits_give_the_same(kind):
+    z, labels = (problem := calibrated_problem(400, 2, 2))[0][:, 1], problem[1]
+    pair = torch.stack([torch.zeros_like(z), z], 1)
+    expected = kind().fit_logits(pair, labels)(pair).softmax(1)[:, 1]
+    flat, column = kind().fit_logits(z, labels), kind().fit_logits(z[:, None], labels)
+    assert torch.allclose(flat(z).sigmoid(), expected, rtol=0, atol=1e-12)
+    assert torch.allclose(column(z[:, None])[:, 0].sigmoid(), expected, rtol=0, atol=1e-12)
+
+
+@every_scaler
+def test_pixels_are_samples(kind):
+    logits, labels = calibrated_problem(2 * 10 * 8, 3, 2)
+    images = logits.reshape(2, 10, 8, 3).movedim(-1, 1)
+    marked = labels.clone()
+    marked[::4] = 255
+    kept = marked != 255
+    flat = kind().fit_logits(logits[kept], labels[kept])
+    dense = kind().fit_logits(images, marked.reshape(2, 10, 8), ignore_index=255)
+    assert dense.summary == flat.summary
+    assert dense(images).shape == images.shape
+    assert torch.equal(dense(images).movedim(1, -1).reshape(-1, 3), flat(logits))
+
+
+@every_scaler
+def test_state_dict_pickle_and_copy_keep_everything(kind):
+    logits, labels = calibrated_problem(300, 4, 2)
+    scaler = kind().fit_logits(logits, labels)
+    file = io.BytesIO()
+    torch.save(nn.Sequential(nn.Linear(4, 4), scaler).half().state_dict(), file)
+    file.seek(0)
+    loaded = nn.Sequential(nn.Linear(4, 4), kind())
+    loaded.load_state_dict(torch.load(file, weights_only=True))
+    for other in (loaded[1], pickle.loads(pickle.dumps(scaler)), copy.deepcopy(scaler)):
+        assert other.fitted
+        assert other.summary == scaler.summary
+        assert torch.equal(other(logits), scaler(logits))
+
+
+@every_scaler
+def test_export(kind):
+    model = nn.Sequential(nn.Linear(6, 4), kind()).eval()
+    generator = torch.Generator().manual_seed(0)
+    inputs = 3 * torch.randn(200, 6, generator=generator)
+    logits = model[0](inputs)
+    model[1].fit_logits(logits, logits.softmax(1).multinomial(1, generator=generator)[:, 0])
+    batch = torch.export.Dim("batch")
+    exported = torch.export.export(model, (inputs[:10],), dynamic_shapes=({0: batch},))
+    assert torch.equal(exported.module()(inputs), model(inputs))
+
+
+@every_scaler
+def test_what_cannot_be_fitted_is_refused_and_changes_nothing(kind):
+    logits, labels = calibrated_problem(200, 3, 2)
+    with pytest.raises(RuntimeError, match=r"this \w+Scaler is not fitted; call fit"):
+        kind()(logits)
+    scaler = kind().fit_logits(logits, labels)
+    before = scaler(logits)
+    with pytest.raises(ValueError, match=r"no sample of 1 of the 3 classes \(2\)"):
+        scaler.fit_logits(logits, labels.clamp(max=1))
+    with pytest.raises(ValueError, match="logits must have 3 classes as in the fit"):
+        scaler(logits[:, :2])
+    assert torch.equal(scaler(logits), before)
+
+
+def test_bins_are_a_positive_integer():
+    for value in (0, -3):
+        with pytest.raises(ValueError, match="n_bins must be an integer of at least 1, got"):
+            HistogramScaler(value)
+    for value in (5.0, True, "15"):
+        with pytest.raises(TypeError, match="n_bins must be an integer of at least 1, got"):
+            HistogramScaler(value)
+
+
+@every_scaler
+def test_a_hundred_classes_take_seconds(kind):
+    logits, labels = calibrated_problem(1000, 100, 2)
+    labels[:100] = torch.arange(100)
+    start = time.perf_counter()
+    kind().fit_logits(logits.float(), labels)
+    assert time.perf_counter() - start < 10
+
+
+def test_log_softmax_is_torchs_with_all_digits_near_zero():
+    logits, _ = calibrated_problem(200, 5, 4)
+    logits[0] = 1.0
+    expected = logits.log_softmax(1)
+    assert torch.allclose(_log_softmax(logits), expected, rtol=1e-12, atol=1e-14)
+    sure = torch.tensor([[30.0, 0.0]])
+    assert _log_softmax(sure)[0, 0].item() == pytest.approx(-np.exp(-30.0), rel=1e-6)

@@ -4,34 +4,34 @@ import torch
 from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 
+from calibkit.bins import uniform_bin
 from calibkit.checks import check_n_bins
+from calibkit.functional import count_class_bins
 from calibkit.scalers import ClassScaler, FitOutcome
 
 
 class HistogramScaler(ClassScaler):
     r"""Histogram binning: a probability becomes the share of positives in its bin.
 
-    Every class against the rest: its probabilities on the calibration set are cut into bins of
-    equal mass, and a bin $B$ of $|B|$ samples with $k$ of the class gives
+    Every class against the rest: its probabilities on the calibration set are counted in bins of
+    equal width, and a bin $B$ of $|B|$ samples with $k$ of the class gives
 
     $$\frac{k + \bar p_B}{|B| + 1}$$
 
     where $\bar p_B$ is the model's mean probability of the class in the bin, a pseudo-sample
-    that keeps every probability above 0. Rows are then divided by their sum. Equal probabilities
-    fall in one bin, so that bins can differ in size. Classes may change their order in a row.
+    that keeps every probability above 0; an empty bin gives its middle. Rows are then divided by
+    their sum. Classes whose probabilities share a bin lose their order.
 
     Parameters
     ----------
     n_bins : int, default 15
-        Bins a class.
+        Bins of equal width over [0, 1], for every class.
 
     Attributes
     ----------
-    edges : Tensor of float64, shape (C, n_bins - 1)
-        Between the bins of every class, in log-probabilities, which tell apart also what is
-        near 0 or 1. Equal edges enclose no bin. Empty before a fit.
     values : Tensor of float64, shape (C, n_bins)
-        The logarithm of what a bin gives, before rows are divided by their sum.
+        The logarithm of what a bin gives, before rows are divided by their sum. Empty before a
+        fit.
     summary : FitSummary or None
         What the fit did; None before a fit.
 
@@ -55,13 +55,12 @@ class HistogramScaler(ClassScaler):
             [0.4000, 0.6000]])
     """
 
-    fitted_names = ("edges", "values")
+    fitted_names = ("values",)
 
     def __init__(self, n_bins: int = 15) -> None:
         super().__init__()
         check_n_bins(n_bins)
         self.n_bins = int(n_bins)
-        self.edges = torch.empty(0, dtype=torch.float64)
         self.values = torch.empty(0, dtype=torch.float64)
 
     @property
@@ -69,31 +68,21 @@ class HistogramScaler(ClassScaler):
         return len(self.values)
 
     def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitOutcome:
-        log_p, order = _by_class(_log_softmax(logits)).sort(1)
-        n_classes, n = log_p.shape
-        positives = labels[order] == torch.arange(n_classes, device=labels.device)[:, None]
-        # bins end at the quantiles; one that would cut through ties ends after them
-        bins = torch.arange(1, self.n_bins + 1, device=labels.device)
-        quantiles = log_p[:, (bins * n + self.n_bins - 1) // self.n_bins - 1]
-        ends = torch.searchsorted(log_p, quantiles, right=True)
-        counts = ends.diff(dim=1, prepend=torch.zeros_like(ends[:, :1]))
-        n_positive = _sums_up_to(positives.double(), ends)
-        total = _sums_up_to(log_p.exp(), ends)
-        mean = total / counts.clamp(min=1)
-        share = (n_positive + mean) / (counts + 1)
-        beyond = log_p.new_full((n_classes, 1), torch.inf)
-        edges = (quantiles + torch.cat([log_p, beyond], 1).gather(1, ends)) / 2
-        # probabilities that float64 rounds to 0
-        self.values = share.clamp(min=torch.finfo(share.dtype).tiny).log().cpu()
-        self.edges = edges[:, :-1].contiguous().cpu()
+        count, positive, total = count_class_bins(logits.softmax(1), labels, self.n_bins)
+        middle = (torch.arange(self.n_bins).to(total) + 0.5) / self.n_bins
+        mean = torch.where(count > 0, total / count.clamp(min=1), middle)
+        # a mean that float64 rounds to 0
+        mean = mean.clamp(min=torch.finfo(mean.dtype).tiny)
+        self.values = ((positive + mean) / (count + 1)).log().cpu()
         return FitOutcome(
-            n_parameters=int((counts > 0).sum()), iterations=0, message="every bin has a formula"
+            n_parameters=int((count > 0).sum()), iterations=0, message="every bin has a formula"
         )
 
     def _calibrate(self, logits: Tensor) -> Tensor:
-        log_p = _by_class(_log_softmax(logits))
-        bins = torch.searchsorted(self.edges.to(logits), log_p)
-        return _by_row(self.values.to(logits).gather(1, bins), logits).log_softmax(-1)
+        n_classes, n_bins = self.values.shape
+        index = uniform_bin(logits.softmax(-1).double(), n_bins)
+        of_class = torch.arange(n_classes, device=logits.device)
+        return self.values.to(logits)[of_class, index].log_softmax(-1)
 
 
 class IsotonicScaler(ClassScaler):
@@ -196,12 +185,6 @@ def _log_softmax(logits: Tensor) -> Tensor:
     z = logits - top
     others = z.exp().scatter(-1, index, 0.0).sum(-1, keepdim=True)
     return z - others.log1p()
-
-
-def _sums_up_to(values: Tensor, ends: Tensor) -> Tensor:
-    """Sums of rows (C, n) between one end and the next."""
-    sums = torch.nn.functional.pad(values.cumsum(1), (1, 0)).gather(1, ends)
-    return sums.diff(dim=1, prepend=torch.zeros_like(sums[:, :1]))
 
 
 def _by_class(scores: Tensor) -> Tensor:

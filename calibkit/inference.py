@@ -69,6 +69,11 @@ def collect_logits(
             f"model must be a torch.nn.Module, got {type(model).__name__}; "
             "if you have logits already, use fit_logits"
         )
+    if not isinstance(loader, Iterable) or isinstance(loader, Tensor | str):
+        raise TypeError(
+            f"the loader must give batches (inputs, labels), got {type(loader).__name__}; pass for "
+            "instance a torch.utils.data.DataLoader"
+        )
     logits, labels = _Stack(_expected_length(loader)), _Stack(_expected_length(loader))
     with _on_device(model, device) as target, _eval_mode(model), torch.no_grad():
         for batch in tqdm(loader, desc="logits", unit="batch") if progress else loader:

@@ -113,7 +113,14 @@ def quantile_bins(confidence: Tensor, correct: Tensor, n_bins: int) -> Reliabili
 
 def top_label(probabilities: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The confidence (N,) of the top class in float64, and whether it is the label (N,)."""
-    return as_confidence(probabilities.amax(1)), probabilities.argmax(1) == labels
+    return as_confidence(probabilities.amax(1)), _argmax(probabilities) == labels
+
+
+def _argmax(probabilities: Tensor) -> Tensor:
+    # on a processor numpy takes a fourth of torch's time
+    if probabilities.device.type == "cpu" and probabilities.dtype in (torch.float32, torch.float64):
+        return torch.from_numpy(probabilities.numpy().argmax(1))
+    return probabilities.argmax(1)
 
 
 def as_confidence(top: Tensor) -> Tensor:
@@ -140,8 +147,13 @@ def count_bins(
     index: Tensor, confidence: Tensor, correct: Tensor, n_bins: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Samples, samples that are right, and the sum of confidences, bin by bin."""
-    wrong_and_right = torch.bincount(2 * index + correct, minlength=2 * n_bins).view(-1, 2)
-    return wrong_and_right.sum(1), wrong_and_right[:, 1], torch.bincount(index, confidence, n_bins)
+    outcomes = count_outcomes(index, correct, n_bins)
+    return outcomes.sum(1), outcomes[:, 1], torch.bincount(index, confidence, n_bins)
+
+
+def count_outcomes(index: Tensor, correct: Tensor, n_bins: int) -> Tensor:
+    """Samples that are wrong and samples that are right, of shape (n_bins, 2)."""
+    return torch.bincount(2 * index + correct, minlength=2 * n_bins).view(n_bins, 2)
 
 
 def binned_error(

@@ -156,12 +156,12 @@ def _check_values(rows: Rows, name: str) -> bool:
 
 def _are_distributions(scores: Tensor) -> bool:
     """Whether all rows are probabilities that sum to 1; NaN and infinity are not."""
-    lowest, highest = scores.aminmax()
+    lowest, highest = (value.item() for value in scores.aminmax())
     if not (lowest >= 0 and highest <= 1 + _ROUNDING):
         return False
     total = scores.sum(1, dtype=torch.promote_types(scores.dtype, torch.float32))
-    least, most = total.aminmax()
-    return bool(least > 1 - _SUM_TOLERANCE and most < 1 + _SUM_TOLERANCE)
+    least, most = (value.item() for value in total.aminmax())
+    return least > 1 - _SUM_TOLERANCE and most < 1 + _SUM_TOLERANCE
 
 
 def _refuse_binary_probabilities(scores: Tensor) -> None:
@@ -225,7 +225,10 @@ def _check_labels(labels: object, scores: Tensor, ignore_index: int | None) -> T
             f"labels must have shape {expected} beside scores of shape {tuple(scores.shape)}, got "
             f"{tuple(tensor.shape)}; pass the labels of exactly these pixels"
         )
-    if tensor.numel() == 0 or (tensor.min() >= 0 and tensor.max() < n_classes):
+    if tensor.numel() == 0:
+        return tensor
+    lowest, highest = (value.item() for value in tensor.aminmax())
+    if lowest >= 0 and highest < n_classes:
         return tensor
     outside = (tensor < 0) | (tensor >= n_classes)
     if ignore_index is not None:

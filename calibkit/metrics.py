@@ -8,7 +8,7 @@ import torchmetrics
 from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
-from calibkit.bins import binned_error, count_bins, quantile_bins, top_label, uniform_bin
+from calibkit.bins import binned_error, count_outcomes, quantile_bins, top_label, uniform_bin
 from calibkit.checks import (
     check_choice,
     check_integer,
@@ -152,8 +152,7 @@ class CalibrationError(CalibrationMetric):
     0.166667
     """
 
-    count: Tensor
-    hits: Tensor
+    wrong_and_right: Tensor
     total: Tensor
     confidence: list[Tensor]
     correct: list[Tensor]
@@ -174,7 +173,9 @@ class CalibrationError(CalibrationMetric):
         check_choice(binning, "binning", ("uniform", "quantile"))
         self.n_bins, self.norm, self.binning, self.debias = n_bins, norm, binning, debias
         if binning == "uniform":
-            add_bin_states(self, ("count", "hits", "total"), (n_bins,))
+            outcomes, total = torch.zeros(n_bins, 2, dtype=torch.int64), torch.zeros(n_bins)
+            self.add_state("wrong_and_right", outcomes, dist_reduce_fx="sum")
+            self.add_state("total", total.double(), dist_reduce_fx="sum")
         else:
             add_sample_states(self)
 
@@ -185,10 +186,8 @@ class CalibrationError(CalibrationMetric):
             self.correct.append(correct)
             return
         index = uniform_bin(confidence, self.n_bins)
-        count, hits, total = count_bins(index, confidence, correct, self.n_bins)
-        self.count.add_(count)
-        self.hits.add_(hits)
-        self.total.add_(total)
+        self.wrong_and_right.add_(count_outcomes(index, correct, self.n_bins))
+        self.total.index_add_(0, index, confidence)
 
     def compute(self) -> Tensor:
         """The calibration error of all samples so far."""
@@ -197,7 +196,8 @@ class CalibrationError(CalibrationMetric):
             bins = quantile_bins(*samples(self), self.n_bins)
             count, hits, total = bins.count, bins.correct, bins.confidence
         else:
-            count, hits, total = (x.cpu().numpy() for x in (self.count, self.hits, self.total))
+            outcomes, total = self.wrong_and_right.cpu().numpy(), self.total.cpu().numpy()
+            count, hits = outcomes.sum(1), outcomes[:, 1]
         return self._value(float(binned_error(count, hits, total, self.norm, self.debias)))
 
 
@@ -244,7 +244,13 @@ class ClasswiseCalibrationError(CalibrationMetric):
         super().__init__(num_classes, **kwargs)
         check_n_bins(n_bins)
         self.n_bins = n_bins
-        add_bin_states(self, ("count", "positive", "total"), (num_classes, n_bins))
+        for name, dtype in {
+            "count": torch.int64,
+            "positive": torch.int64,
+            "total": torch.float64,
+        }.items():
+            zeros = torch.zeros(num_classes, n_bins, dtype=dtype)
+            self.add_state(name, zeros, dist_reduce_fx="sum")
 
     def _add(self, scores: Tensor, labels: Tensor) -> None:
         count, positive, total = count_class_bins(self._probabilities(scores), labels, self.n_bins)
@@ -488,14 +494,6 @@ class ScoreDecomposition(CalibrationMetric):
             dim_zero_cat(self.log_probabilities), dim_zero_cat(self.labels), self.score
         )
         return {name: self._value(value) for name, value in parts._asdict().items()}
-
-
-def add_bin_states(
-    metric: torchmetrics.Metric, names: tuple[str, str, str], shape: tuple[int, ...]
-) -> None:
-    """Two integer counts and a float64 sum."""
-    for name, dtype in zip(names, (torch.int64, torch.int64, torch.float64), strict=True):
-        metric.add_state(name, torch.zeros(shape, dtype=dtype), dist_reduce_fx="sum")
 
 
 def add_sample_states(metric: CalibrationMetric) -> None:

@@ -50,6 +50,9 @@ class Rows:
 
     def _all_chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
         size = max(1, _CHUNK_ELEMENTS // max(1, self.n_classes))
+        if self.scores.ndim == 2 and len(self.scores) <= size:
+            yield self.scores, self.labels
+            return
         if self.scores.ndim == 2:
             yield from zip(self.scores.split(size), self.labels.split(size), strict=True)
             return

@@ -7,9 +7,24 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+_alone = False
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Fit in this process only, on what may differ between processes."""
+    global _alone
+    before, _alone = _alone, True
+    try:
+        yield
+    finally:
+        _alone = before
+
 
 def n_processes() -> int:
     """How many processes share the calibration set; 1 without torch.distributed."""
+    if _alone:
+        return 1
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 

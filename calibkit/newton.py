@@ -15,6 +15,10 @@ _TOLERANCE = 1e-10
 _SAMPLE_ELEMENTS = 2**21
 # above it the rounding errors of float32 average out: below 1e-7 in the temperature
 _MANY_ELEMENTS = 2**23
+# of samples; fewer say too little about the optimum of all
+_FEWEST = 100
+# the mean square of logits whose squares neither overflow nor vanish, in float32 too
+_LEAST_SQUARE = 1e-20
 
 
 class NoOptimumError(ValueError):
@@ -31,8 +35,8 @@ class Optimum(NamedTuple):
     Attributes
     ----------
     inverse_temperature : float
-    standard_error : float
-        Of the inverse temperature, by the sandwich formula.
+    relative_error : float
+        The standard error of the inverse temperature by the sandwich formula, as a fraction of it.
     n_samples : int
     nll_before, nll_after : float
         In nats a sample, at T = 1 and at the optimum.
@@ -40,7 +44,7 @@ class Optimum(NamedTuple):
     """
 
     inverse_temperature: float
-    standard_error: float
+    relative_error: float
     n_samples: int
     nll_before: float
     nll_after: float
@@ -56,14 +60,29 @@ class _Sums(NamedTuple):
     square_slope: float
 
 
-class _Loss:
-    """The NLL and its derivatives in the inverse temperature b, over all processes."""
+class _FirstLook(NamedTuple):
+    """Sums over samples that tell whether there is an optimum, and near which b."""
 
-    def __init__(self, rows: Rows, n_elements: float) -> None:
+    nll: float
+    fall: float
+    curvature: float
+    spread: float
+    below_top: float
+    label: float
+    square_label: float
+
+
+class _Loss:
+    """The NLL and its derivatives in the inverse temperature b, over all processes.
+
+    Logits are taken in a unit, so that the squares of very large and very small ones stay finite.
+    """
+
+    def __init__(self, rows: Rows, dtype: torch.dtype, unit: float = 1.0) -> None:
         self.rows = rows
-        low_precision = rows.scores.dtype != torch.float64 and n_elements > _MANY_ELEMENTS
-        self.dtype = torch.float32 if low_precision else torch.float64
-        self._shifted = torch.empty(0, dtype=self.dtype, device=rows.scores.device)
+        self.dtype = dtype
+        self.unit = unit
+        self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)
         self._weights = torch.empty_like(self._shifted)
         (self.n,) = sum_over_processes(torch.tensor([float(len(rows))]).double())
 
@@ -81,48 +100,24 @@ class _Loss:
             total += torch.stack([value, slope, mean_square - mean**2, slope**2]).sum(1)
         return _Sums(*(entry / self.n for entry in sum_over_processes(total)))
 
-    def first_look(self) -> tuple[float, float]:
-        """The NLL at T = 1, and Newton's first step from b = 0, which is at the right scale.
-
-        Refuses labels of one class, and an NLL without an optimum: one that does not fall at b = 0
-        or does not rise at infinity.
-        """
+    def first_look(self) -> _FirstLook:
         total = torch.zeros(7, dtype=torch.float64, device=self.rows.scores.device)
         for logits, labels in self.rows.chunks():
             z = self._below_top(logits)
             z_y = z.gather(1, labels[:, None])[:, 0].double()
             mean = z.sum(1).double() / z.shape[1]
             square = torch.mul(z, z, out=_room(self._weights, z)).sum(1).double() / z.shape[1]
-            value = z.exp_().sum(1).double().log() - z_y
+            value = z.mul_(self.unit).exp_().sum(1).double().log() - self.unit * z_y
             y = labels.double()
             total += torch.stack(
                 [value, z_y - mean, square - mean**2, -mean, (z_y < 0).double(), y, y**2]
             ).sum(1)
-        nll, fall, curvature, spread, below_top, sum_y, sum_y_square = sum_over_processes(total)
-        if self.n * sum_y_square == sum_y**2:
-            raise ValueError(
-                f"labels hold one class only: all {self.n:.0f} are {sum_y / self.n:.0f}; "
-                "calibrate on samples of all classes, drawn as the test samples are"
-            )
-        if fall <= 8 * torch.finfo(self.dtype).eps * spread:
-            raise NoOptimumError(
-                f"no temperature is best: over the {self.n:.0f} samples the logit of the label is "
-                "on average no higher than the other logits, so the NLL falls for ever as T goes "
-                "to infinity; check that labels and logits belong together and count classes alike",
-                limit=math.inf,
-            )
-        if below_top == 0:
-            raise NoOptimumError(
-                f"no temperature is best: all {self.n:.0f} labels are the model's top class, so "
-                "the NLL falls for ever as T goes to 0; use a larger calibration set, one that the "
-                "model was not trained on",
-                limit=0.0,
-            )
-        return nll / self.n, fall / curvature
+        return _FirstLook(*sum_over_processes(total))
 
     def _below_top(self, logits: Tensor) -> Tensor:
         z = _room(self._shifted, logits).copy_(logits)
-        return z.sub_(logits.amax(1, keepdim=True))
+        z.sub_(logits.amax(1, keepdim=True))
+        return z if self.unit == 1 else z.div_(self.unit)
 
 
 def find_optimum(rows: Rows) -> Optimum:
@@ -138,27 +133,71 @@ def find_optimum(rows: Rows) -> Optimum:
         If the iteration does not settle.
     """
     (n_elements,) = sum_over_processes(torch.tensor([float(rows.scores.numel())]).double())
-    loss = _Loss(rows, n_elements)
-    nll_before, start = loss.first_look()
+    low_precision = rows.scores.dtype != torch.float64 and n_elements > _MANY_ELEMENTS
+    loss = _Loss(rows, torch.float32 if low_precision else torch.float64)
+    look = loss.first_look()
+    if not _LEAST_SQUARE < look.curvature / loss.n < 1 / _LEAST_SQUARE:
+        loss = _Loss(rows, torch.float64, unit=_mean_spread(rows, loss.n) or 1.0)
+        look = loss.first_look()
+    _check_optimum_exists(look, loss)
+    start = look.fall / look.curvature
     if n_elements > 2 * _SAMPLE_ELEMENTS:
-        sample = _Loss(rows.every(math.ceil(n_elements / _SAMPLE_ELEMENTS)), n_elements)
-        found, _, _, steps = _search(sample, start, tolerance=1e-3, max_iterations=20)
-        start = found if steps <= 20 else start
+        sample = rows.every(math.ceil(n_elements / _SAMPLE_ELEMENTS))
+        start = _start_from_sample(_Loss(sample, loss.dtype, loss.unit), start)
     best, last, sums, steps = _search(loss, start, _TOLERANCE, _MAX_ITERATIONS)
     if steps > _MAX_ITERATIONS:
         raise RuntimeError(
             f"the search for T did not settle within {_MAX_ITERATIONS} steps, 1 / T is near "
-            f"{best:.6g}; look for logits of very different sizes"
+            f"{best / loss.unit:.6g}; look for logits of very different sizes"
         )
     step = best - last
     return Optimum(
-        inverse_temperature=best,
-        standard_error=math.sqrt(sums.square_slope / loss.n) / sums.curvature,
+        inverse_temperature=best / loss.unit,
+        relative_error=math.sqrt(sums.square_slope / loss.n) / sums.curvature / best,
         n_samples=round(loss.n),
-        nll_before=nll_before,
+        nll_before=look.nll / loss.n,
         nll_after=sums.value + step * sums.slope + step**2 * sums.curvature / 2,
         iterations=steps,
     )
+
+
+def _check_optimum_exists(look: _FirstLook, loss: _Loss) -> None:
+    """The NLL, convex in b, has a minimum if it falls at 0 and rises at infinity."""
+    n = f"{loss.n:.0f}"
+    if loss.n * look.square_label == look.label**2:
+        raise ValueError(
+            f"labels hold one class only: all {n} are {look.label / loss.n:.0f}; "
+            "calibrate on samples of all classes, drawn as the test samples are"
+        )
+    if look.fall <= 8 * torch.finfo(loss.dtype).eps * look.spread:
+        raise NoOptimumError(
+            f"no temperature is best: over the {n} samples the logit of the label is on average "
+            "no higher than the other logits, so the NLL falls for ever as T goes to infinity; "
+            "check that labels and logits belong together and count classes alike",
+            limit=math.inf,
+        )
+    if look.below_top == 0:
+        raise NoOptimumError(
+            f"no temperature is best: all {n} labels are the model's top class, so the NLL falls "
+            "for ever as T goes to 0; use a larger calibration set, one that the model was not "
+            "trained on",
+            limit=0.0,
+        )
+
+
+def _mean_spread(rows: Rows, n: float) -> float:
+    """How far the lowest logit of a row lies below the top, on average."""
+    total = torch.zeros(1, dtype=torch.float64, device=rows.scores.device)
+    for logits, _ in rows.chunks():
+        total += (logits.amax(1).double() - logits.amin(1).double()).sum()
+    return sum_over_processes(total)[0] / n
+
+
+def _start_from_sample(sample: _Loss, start: float) -> float:
+    if sample.n < _FEWEST:
+        return start
+    found, _, _, steps = _search(sample, start, tolerance=1e-3, max_iterations=20)
+    return found if steps <= 20 else start
 
 
 def _search(

@@ -250,7 +250,8 @@ def evaluate(
             None,
             (before.bins,),
         )
-    check_no_overlap(scaler.calibration_rows, rows)
+    assert scaler.summary is not None
+    check_no_overlap(scaler.calibration_rows, scaler.summary.n_samples, rows)
     after = _Measured(scaler(logits), labels, n_bins, n_resamples, seed)
     return Report(
         *sizes,

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# a float64 copy fits the outer caches, and is large enough to share among threads
-_CHUNK_ELEMENTS = 2**20
+# little memory to touch anew where there is little to do, enough to share among threads where not
+_CHUNK_ELEMENTS = 2**17, 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,9 @@ class Rows:
                 yield scores, labels
 
     def _all_chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        size = max(1, _CHUNK_ELEMENTS // max(1, self.n_classes))
+        least, most = _CHUNK_ELEMENTS
+        elements = min(max(self.scores.numel() // 32, least), most)
+        size = max(1, elements // max(1, self.n_classes))
         if self.scores.ndim == 2 and len(self.scores) <= size:
             yield self.scores, self.labels
             return

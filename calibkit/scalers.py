@@ -195,15 +195,20 @@ class Scaler(nn.Module):
     def get_extra_state(self) -> dict[str, object]:
         fitted = {name: torch.as_tensor(getattr(self, name)) for name in self.fitted_names}
         summary = None if self.summary is None else asdict(self.summary)
-        return {"summary": summary, **fitted}
+        return {"scaler": type(self).__name__, "summary": summary, **fitted}
 
     def set_extra_state(self, state: dict[str, object]) -> None:
-        wanted = {"summary", *self.fitted_names}
+        wanted = {"scaler", "summary", *self.fitted_names}
         if not isinstance(state, dict) or set(state) != wanted:
             came = sorted(state) if isinstance(state, dict) else type(state).__name__
             raise ValueError(
                 f"the state of a {type(self).__name__} holds {sorted(wanted)}, got {came}; "
                 "load it into the kind of scaler that it was saved from"
+            )
+        if state["scaler"] != type(self).__name__:
+            raise ValueError(
+                f"the state must be that of a {type(self).__name__}, got that of a "
+                f"{state['scaler']}; load it into the kind of scaler that it was saved from"
             )
         self._set_fitted({name: state[name] for name in self.fitted_names})
         summary = state["summary"]
@@ -276,7 +281,8 @@ class TemperatureScaler(Scaler):
     def _fit(self, rows: Rows) -> None:
         found = find_optimum(rows)
         self.temperature = 1 / found.inverse_temperature
-        width = 1.959964 * found.standard_error / found.inverse_temperature
+        # beyond that the interval is everything, in float64
+        factor = math.exp(min(1.959964 * found.relative_error, 700))
         self.summary = FitSummary(
             scaler=type(self).__name__,
             n_samples=found.n_samples,
@@ -287,10 +293,7 @@ class TemperatureScaler(Scaler):
             converged=True,
             message="the next Newton step would move T by less than 1e-10 of it",
             temperature=self.temperature,
-            temperature_interval=(
-                self.temperature * math.exp(-width),
-                self.temperature * math.exp(width),
-            ),
+            temperature_interval=(self.temperature / factor, self.temperature * factor),
         )
 
     def forward(self, logits: Tensor) -> Tensor:
@@ -369,14 +372,17 @@ class ClassScaler(Scaler):
             )
         # half a precision is too little for logarithms of small probabilities
         precise = rows.to(torch.promote_types(rows.dtype, torch.float32))
-        calibrated = self._calibrate(precise).to(logits.dtype)
+        calibrated = self._calibrate(precise)
+        if logits.is_floating_point():
+            calibrated = calibrated.to(logits.dtype)
         if single:
             return (calibrated[..., 1] - calibrated[..., 0]).reshape(logits.shape)
         return calibrated.movedim(-1, 1)
 
 
 def _check_temperature(temperature: float) -> float:
-    if not isinstance(temperature, int | float | np.number) or not 0 < temperature < math.inf:
+    number = isinstance(temperature, int | float | np.number) and temperature is not True
+    if not number or not 0 < temperature < math.inf:
         raise ValueError(
             f"a temperature must be a positive, finite number, got {temperature!r}; "
             "1.0 leaves the logits as they are"

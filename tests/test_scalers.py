@@ -61,7 +61,7 @@ def test_derivatives_of_the_nll(inverse_temperature):
     (slope,) = torch.autograd.grad(value, b, create_graph=True)
     (curvature,) = torch.autograd.grad(slope, b)
     expected = [value.item(), slope.item(), curvature.item()]
-    found = _Loss(Rows(logits, labels), logits.numel()).at(inverse_temperature)
+    found = _Loss(Rows(logits, labels), torch.float64).at(inverse_temperature)
     assert found[:3] == pytest.approx(expected, rel=1e-10)
 
 
@@ -287,8 +287,15 @@ def test_what_is_no_temperature_is_refused(temperature):
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"temperature": torch.tensor(-1.0), "summary": None}, "positive, finite number, got -1.0"),
+        (
+            {"scaler": "TemperatureScaler", "temperature": torch.tensor(-1.0), "summary": None},
+            "positive, finite number, got -1.0",
+        ),
         ({"weight": torch.ones(3), "summary": None}, r"holds .* got \['summary', 'weight'\]"),
+        (
+            {"scaler": "Other", "temperature": torch.tensor(1.0), "summary": None},
+            "must be that of a TemperatureScaler, got that of a Other",
+        ),
         (torch.tensor(2.0), "got Tensor; load it into the kind of scaler"),
     ],
 )
@@ -518,7 +525,7 @@ def test_a_binary_model_with_its_loader():
 
 @pytest.mark.parametrize("chunk", [7, 50, 2**20])
 def test_pixels(chunk, monkeypatch):
-    monkeypatch.setattr("calibkit.rows._CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr("calibkit.rows._CHUNK_ELEMENTS", (chunk, chunk))
     logits, labels = calibrated_problem(3 * 8 * 6, 5, 2)
     images = logits.view(3, 8, 6, 5).movedim(-1, 1)
     masks = labels.view(3, 8, 6)
@@ -625,3 +632,46 @@ print(peak() - before)
         command = [sys.executable, "-c", code, kind]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert float(output) < 1.3 * 80_000_000 / 2**20
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e30, 1e90])
+def test_very_small_and_very_large_logits(scale):
+    logits, labels = calibrated_problem(300, 5, 2)
+    expected = TemperatureScaler().fit_logits(logits, labels)
+    found = TemperatureScaler().fit_logits(scale * logits, labels)
+    assert found.temperature == pytest.approx(scale * expected.temperature, rel=1e-9)
+    low, high = expected.summary.temperature_interval
+    expected = pytest.approx((scale * low, scale * high), rel=1e-6)
+    assert found.summary.temperature_interval == expected
+
+
+def test_masked_classes_among_many_logits_in_float32():
+    """Squares of -1e30 overflow in float32."""
+    logits, labels = calibrated_problem(90_000, 100, 2)
+    labels[labels == 7] = 8
+    logits[:, 7] = -1e30
+    seen = torch.arange(100) != 7
+    expected = TemperatureScaler().fit_logits(logits[:, seen], labels - (labels > 7).long())
+    found = TemperatureScaler().fit_logits(logits.float(), labels)
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-6)
+
+
+def test_sparsely_annotated_pixels(monkeypatch):
+    """The sample that the search begins with may hold none of them."""
+    monkeypatch.setattr("calibkit.newton._SAMPLE_ELEMENTS", 1000)
+    logits, labels = calibrated_problem(4000, 5, 2)
+    images, masks = logits.T.reshape(1, 5, 20, 200), labels.clone()
+    masks[::20] = 255
+    masks[1::2] = 255
+    kept = masks != 255
+    found = TemperatureScaler().fit_logits(images, masks.view(1, 20, 200), ignore_index=255)
+    expected = TemperatureScaler().fit_logits(logits[kept], labels[kept]).temperature
+    assert found.temperature == pytest.approx(expected, rel=1e-9)
+
+
+def test_an_interval_that_is_everything():
+    logits = [[-8.6e-5, 2.09e-4], [-5.66e-4, 1.28e-7], [-7.2e-6, -2.76e-4]]
+    logits = torch.tensor(logits, dtype=torch.float64)
+    scaler = TemperatureScaler().fit_logits(logits, torch.tensor([0, 1, 1]))
+    low, high = scaler.summary.temperature_interval
+    assert low < 1e-100 < scaler.temperature < 1e100 < high

@@ -188,6 +188,7 @@ def table_row(name: str, fits: dict[Cell, Fit]) -> list[str]:
     errors = [fit.error for fit in fits.values()]
     large = [fit.ratio for cell, fit in fits.items() if cell.n * cell.n_classes >= LARGE]
     faster = [ratio for ratio in large if ratio < 1]
+    faster_at_all = sum(fit.ratio < 1 for fit in fits.values())
     return [
         name,
         str(sum(error <= EXACT for error in errors)),
@@ -197,6 +198,7 @@ def table_row(name: str, fits: dict[Cell, Fit]) -> list[str]:
         str(sum(fit.worse for fit in fits.values())),
         str(sum(fit.failed for fit in fits.values())),
         f"{np.nanmedian([fit.ratio for fit in fits.values()]):.2f}",
+        f"{faster_at_all} of {len(fits)}",
         f"{len(faster)} of {len(large)}" + (f", down to {min(faster):.2f}" if faster else ""),
     ]
 
@@ -216,25 +218,21 @@ def compare(report: Report, cells: list[Cell], names: Iterable[str]) -> None:
         "NLL worse than before",
         "raised",
         "time / calibkit's",
+        "faster",
         f"faster where n C >= {LARGE}",
     ]
     report.table(f"Fits of one temperature, {len(cells)} problems", header, rows)
     wins = [
-        [
-            str(cell),
-            name,
-            f"{fit.ratio:.2f}",
-            "yes" if fit.error <= EXACT else f"off by {fit.error:.0e}",
-        ]
+        [str(cell), name, f"{fit.ratio:.2f}"]
         for cell, fits in measured.items()
         for name, fit in fits.items()
-        if fit.ratio < 1
+        if fit.ratio < 1 and fit.error <= EXACT
     ]
     if not wins:
-        report.say("No other fit is faster in any problem.")
+        report.say("No other fit that reaches the optimum is faster in any problem.")
         return
-    header = ["problem", "faster than calibkit", "time / calibkit's", "at the optimum"]
-    report.table("Where another fit is faster", header, wins)
+    header = ["problem", "faster than calibkit", "time / calibkit's"]
+    report.table("Where another fit that reaches the optimum is faster", header, wins)
 
 
 # part two: a large problem

@@ -1,6 +1,7 @@
 """What the benchmarks against peers share: problems, runs in turn, and a report."""
 
 import argparse
+import gc
 import logging
 import os
 import platform
@@ -52,6 +53,7 @@ def in_turn(
     """
     with silence():
         first = {name: _elapsed(call) for name, call in calls.items()}
+        gc.freeze()  # imported modules would make every collection slow
         seconds = {name: [took] if took > SLOW else [] for name, took in first.items()}
         runs = {
             name: 0 if took > SLOW else max(1, min(most, int(budget / took)))
@@ -128,9 +130,15 @@ class Report:
 
 
 def _elapsed(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    # nobody pays for the garbage of the one before
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        call()
+        return time.perf_counter() - start
+    finally:
+        gc.enable()
 
 
 def _escaped(text: str) -> str:

@@ -30,7 +30,7 @@ from calibkit.newton import NoOptimumError
 from calibkit.noise import CalibrationTest, NoiseFloor, calibration_test, noise_floor
 from calibkit.plots import confidence_histogram, reliability_diagram
 from calibkit.report import Change, Measures, Report, evaluate
-from calibkit.scalers import FitSummary, TemperatureScaler
+from calibkit.scalers import FitSummary, Scaler, TemperatureScaler
 from calibkit.scores import (
     Decomposition,
     accuracy,
@@ -67,6 +67,7 @@ __all__ = [
     "ReliabilityBins",
     "Report",
     "ResNet20",
+    "Scaler",
     "ScoreDecomposition",
     "ShiftCheck",
     "SmoothCalibrationError",

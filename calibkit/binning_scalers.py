@@ -14,11 +14,11 @@ class HistogramScaler(ClassScaler):
     r"""Histogram binning: a probability becomes the share of positives in its bin.
 
     Every class against the rest: its probabilities on the calibration set are counted in bins of
-    equal width, and a bin $B$ of $|B|$ samples with $k$ of the class gives
+    equal width, and a bin of $m$ samples with $k$ of the class gives
 
-    $$\frac{k + \bar p_B}{|B| + 1}$$
+    $$\frac{k + \bar p}{m + 1}$$
 
-    where $\bar p_B$ is the model's mean probability of the class in the bin, a pseudo-sample
+    where $\bar p$ is the model's mean probability of the class in the bin, a pseudo-sample
     that keeps every probability above 0; an empty bin gives its middle. Rows are then divided by
     their sum. Classes whose probabilities share a bin lose their order.
 
@@ -80,7 +80,8 @@ class HistogramScaler(ClassScaler):
 
     def _calibrate(self, logits: Tensor) -> Tensor:
         n_classes, n_bins = self.values.shape
-        index = uniform_bin(logits.softmax(-1).double(), n_bins)
+        # as in the fit: at an edge a rounding would choose another bin
+        index = uniform_bin(logits.double().softmax(-1), n_bins)
         of_class = torch.arange(n_classes, device=logits.device)
         return self.values.to(logits)[of_class, index].log_softmax(-1)
 

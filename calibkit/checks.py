@@ -6,9 +6,9 @@ from torch import Tensor
 
 from calibkit.rows import Rows
 
-# a softmax computed in bfloat16 over 1000 classes still sums to 1 within this
-_SUM_TOLERANCE = 1e-2
-# an average of float32 probabilities may exceed 1 by this
+# a softmax over 1000 classes still sums to 1 within this, in half and in full precision
+_SUM_TOLERANCE_HALF, _SUM_TOLERANCE = 1e-2, 1e-3
+# an average of float32 probabilities may leave [0, 1] by this
 _ROUNDING = 1e-6
 # the squares of larger logits overflow in float64
 _LARGEST = 1e100
@@ -25,7 +25,8 @@ def check_logits_and_labels(
         z = scores.reshape(len(scores), 1, *scores.shape[2:])
         scores = torch.cat([torch.zeros_like(z), z], 1)
     rows = _check_rows(scores, labels, "logits", ignore_index, empty)
-    if _check_values(rows, "logits") and not single and len(rows):
+    # a row or two may look so by chance
+    if _check_values(rows, "logits") and not single and len(rows) > 2:
         raise ValueError(
             "logits look like probabilities: all lie in [0, 1] and every row sums to 1; "
             "pass what the model gives before the softmax, or the logarithm of the probabilities "
@@ -38,11 +39,18 @@ def check_probabilities_and_labels(
     probabilities: object, labels: object, *, ignore_index: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return probabilities (N, C) and labels (N,) as tensors, or raise."""
+    return check_probability_rows(probabilities, labels, ignore_index=ignore_index).flat()
+
+
+def check_probability_rows(
+    probabilities: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
+) -> Rows:
+    """Return probabilities and labels as rows, or raise."""
     scores = _as_scores(probabilities, "probabilities")
-    rows = _check_rows(scores, labels, "probabilities", ignore_index)
+    rows = _check_rows(scores, labels, "probabilities", ignore_index, empty)
     if not _check_values(rows, "probabilities"):
         _refuse_as_probabilities(rows)
-    return rows.flat()
+    return rows
 
 
 def check_probabilities(probabilities: object) -> Tensor:
@@ -52,13 +60,14 @@ def check_probabilities(probabilities: object) -> Tensor:
     return check_probabilities_and_labels(scores, one_each)[0]
 
 
-def check_integer(value: object, name: str, *, least: int, advice: str) -> None:
-    """Refuse what is no integer, or a smaller one; True and 5.0 are none."""
+def check_integer(value: object, name: str, *, least: int, advice: str) -> int:
+    """Return an integer of at least that, or raise; True and 5.0 are none."""
     expected = f"{name} must be an integer of at least {least}, got {value!r}; {advice}"
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(expected)
     if value < least:
         raise ValueError(expected)
+    return int(value)
 
 
 def check_number(value: object, name: str, *, low: float, high: float, advice: str) -> float:
@@ -71,6 +80,15 @@ def check_number(value: object, name: str, *, low: float, high: float, advice: s
     return float(value)
 
 
+def check_ignore_index(ignore_index: object) -> None:
+    integer = isinstance(ignore_index, int | np.integer) and not isinstance(ignore_index, bool)
+    if ignore_index is not None and not integer:
+        raise TypeError(
+            f"ignore_index must be an integer or None, got {ignore_index!r}; "
+            "pass the label of what is left out, such as 255"
+        )
+
+
 def check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
@@ -80,8 +98,8 @@ def check_seed(seed: object) -> None:
     check_integer(seed, "seed", least=0, advice="every run with the same seed is the same")
 
 
-def check_n_bins(n_bins: object) -> None:
-    check_integer(n_bins, "n_bins", least=1, advice="15 is usual")
+def check_n_bins(n_bins: object) -> int:
+    return check_integer(n_bins, "n_bins", least=1, advice="15 is usual")
 
 
 def check_n_resamples(n_resamples: object) -> None:
@@ -157,15 +175,17 @@ def _check_values(rows: Rows, name: str) -> bool:
 def _are_distributions(scores: Tensor) -> bool:
     """Whether all rows are probabilities that sum to 1; NaN and infinity are not."""
     lowest, highest = (value.item() for value in scores.aminmax())
-    if not (lowest >= 0 and highest <= 1 + _ROUNDING):
+    if not (lowest >= -_ROUNDING and highest <= 1 + _ROUNDING):
         return False
     total = scores.sum(1, dtype=torch.promote_types(scores.dtype, torch.float32))
     least, most = (value.item() for value in total.aminmax())
-    return least > 1 - _SUM_TOLERANCE and most < 1 + _SUM_TOLERANCE
+    tolerance = _SUM_TOLERANCE_HALF if scores.dtype.itemsize < 4 else _SUM_TOLERANCE
+    return least > 1 - tolerance and most < 1 + tolerance
 
 
 def _refuse_binary_probabilities(scores: Tensor) -> None:
-    if scores.numel() and scores.min() >= 0 and scores.max() <= 1:
+    # fewer may be so by chance
+    if scores.numel() >= 20 and scores.min() >= 0 and scores.max() <= 1:
         raise ValueError(
             "logits look like probabilities: all lie in [0, 1]; pass what the model gives before "
             "the sigmoid, or both classes if these are logits: torch.stack([zeros, logits], 1)"
@@ -200,21 +220,15 @@ def _check_labels(labels: object, scores: Tensor, ignore_index: int | None) -> T
             f"labels must be integer class indices, got {tensor.dtype}; "
             "convert with labels.long() if they are whole numbers"
         )
-    if ignore_index is not None and (
-        isinstance(ignore_index, bool) or not isinstance(ignore_index, int | np.integer)
-    ):
-        raise TypeError(
-            f"ignore_index must be an integer or None, got {ignore_index!r}; "
-            "pass the label of what is left out, such as 255"
-        )
+    check_ignore_index(ignore_index)
     tensor = tensor.to(scores.device, torch.int64)
     n_classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
     if tensor.ndim != len(expected):
         shape = "(samples,)" if scores.ndim == 2 else str(expected)
-        raise ValueError(
-            f"labels must have shape {shape}, got {tuple(tensor.shape)}; "
-            "turn one-hot rows into indices with labels.argmax(1)"
-        )
+        advice = "turn one-hot rows into indices with labels.argmax(1)"
+        if tensor.ndim == len(expected) + 1 and tensor.shape[1] == 1:
+            advice = "take the single column with labels.squeeze(1)"
+        raise ValueError(f"labels must have shape {shape}, got {tuple(tensor.shape)}; {advice}")
     if scores.ndim == 2 and len(tensor) != len(scores):
         raise ValueError(
             f"labels must be as many as the rows of scores, got {len(tensor)} labels for "

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from calibkit.bins import Labels, Probabilities
 from calibkit.checks import check_integer, check_logits_and_labels, check_n_bins, check_seed
 from calibkit.curves import learning_curve
+from calibkit.distributed import alone
 from calibkit.functional import calibration_error
 from calibkit.scalers import Scaler
 from calibkit.scores import brier_terms, nll_terms
@@ -25,7 +26,9 @@ UNSCALED = "unscaled"
 
 @dataclass(frozen=True)
 class Trial:
-    """One scaler, one split: measured on the test part.
+    """One scaler, one split: accuracy, NLL, Brier score and ECE on the test part.
+
+    They are None where the fit was refused.
 
     Attributes
     ----------
@@ -34,8 +37,6 @@ class Trial:
     n_calibration, n_test : int
     repeat : int
         Number of the split.
-    accuracy, nll, brier, ece : float or None
-        On the test part; None where the fit was refused.
     temperature : float or None
         For temperature scaling.
     refused : str or None
@@ -215,7 +216,8 @@ def compare(
     check_n_bins(n_bins)
     check_seed(seed)
     named = dict(zip(names, scalers, strict=True))
-    trials = _trials(named, rows.scores, rows.labels, sizes, repeats, n_bins, seed)
+    logits, labels = rows.scores.cpu().double(), rows.labels.cpu()
+    trials = _trials(named, logits, labels, sizes, repeats, n_bins, seed)
     total = repeats * len(sizes) * (len(scalers) + 1)
     return Comparison(tuple(tqdm(trials, "fits", total, disable=not progress)))
 
@@ -245,7 +247,8 @@ def _trials(
                 calibration = parts[size][0].indices
                 fitted = copy.deepcopy(scaler)
                 try:
-                    fitted.fit_logits(logits[calibration], labels[calibration])
+                    with alone():
+                        fitted.fit_logits(logits[calibration], labels[calibration])
                 except (ValueError, RuntimeError) as error:
                     yield Trial(name, *split, refused=str(error))
                     continue
@@ -256,10 +259,10 @@ def _trials(
 
 def _measure(logits: Tensor, labels: Tensor, n_bins: int) -> tuple[float, float, float, float]:
     """Accuracy, NLL, Brier score and ECE."""
-    logs = logits.double().log_softmax(1)
+    logs = logits.log_softmax(1)
     probabilities = logs.exp()
     return (
-        float((logits.argmax(1) == labels).double().mean()),
+        float((probabilities.argmax(1) == labels).double().mean()),
         float(nll_terms(logs, labels).mean()),
         float(brier_terms(probabilities, labels).mean()),
         calibration_error(probabilities, labels, n_bins=n_bins),
@@ -268,11 +271,11 @@ def _measure(logits: Tensor, labels: Tensor, n_bins: int) -> tuple[float, float,
 
 def _names(scalers: Sequence[Scaler]) -> list[str]:
     """Class names, numbered where there are several of a class."""
-    wrong = [type(scaler).__name__ for scaler in scalers if not isinstance(scaler, Scaler)]
-    if wrong or not scalers:
+    several = isinstance(scalers, list | tuple)
+    if not several or not scalers or not all(isinstance(s, Scaler) for s in scalers):
         raise TypeError(
-            f"scalers must be a list of calibkit scalers, got {wrong or 'an empty list'}; pass "
-            "for instance [TemperatureScaler(), VectorScaler()]"
+            f"scalers must be a list of calibkit scalers, got {scalers!r}; pass instances, such as "
+            "[TemperatureScaler(), VectorScaler()]"
         )
     kinds = [type(scaler).__name__ for scaler in scalers]
     return [
@@ -284,11 +287,11 @@ def _names(scalers: Sequence[Scaler]) -> list[str]:
 def _check_sizes(n_calibration: int | Sequence[int]) -> list[int]:
     several = isinstance(n_calibration, Sequence | np.ndarray)
     sizes = list(cast(Sequence[int], n_calibration)) if several else [cast(int, n_calibration)]
-    for size in sizes:
-        check_integer(size, "n_calibration", least=2, advice="1000 is usual")
     if not sizes:
         raise ValueError("n_calibration must hold one size or more, got none; 1000 is usual")
-    return sorted(set(sizes))
+    return sorted(
+        {check_integer(size, "n_calibration", least=2, advice="1000 is usual") for size in sizes}
+    )
 
 
 def _spread(values: list[float], form: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibkit.bins import Floats, Labels, Probabilities, top_label
 from calibkit.checks import check_choice, check_logits_and_labels, check_probabilities_and_labels
+from calibkit.distributed import alone
 from calibkit.functional import calibration_error
 from calibkit.plots import BLUE, GREY, VERMILION
 from calibkit.scalers import TemperatureScaler
@@ -73,7 +74,8 @@ def temperature_curve(
     """
     rows = check_logits_and_labels(logits, labels)
     z, y = (part.cpu() for part in rows.flat())
-    best = TemperatureScaler().fit_logits(z, y).temperature
+    with alone():
+        best = TemperatureScaler().fit_logits(z, y).temperature
     temperatures = best * np.geomspace(1 / 4, 4, _N_TEMPERATURES)
     nll, ece = np.empty((2, _N_TEMPERATURES))
     for i, temperature in enumerate(temperatures):

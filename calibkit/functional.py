@@ -145,7 +145,8 @@ def classwise_calibration_error(
     scores, targets = check_probabilities_and_labels(
         probabilities, labels, ignore_index=ignore_index
     )
-    count, positive, total = count_class_bins(scores, targets, n_bins)
+    counted = count_class_bins(scores, targets, n_bins)
+    count, positive, total = (part.cpu() for part in counted)
     return float(binned_error(count.numpy(), positive.numpy(), total.numpy()).mean())
 
 

@@ -1,7 +1,8 @@
 """The functions of `calibkit.functional` as torchmetrics classes, fed batch by batch."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Self
+from zlib import crc32
 
 import torch
 import torchmetrics
@@ -11,10 +12,11 @@ from torchmetrics.utilities import dim_zero_cat
 from calibkit.bins import binned_error, count_outcomes, quantile_bins, top_label, uniform_bin
 from calibkit.checks import (
     check_choice,
+    check_ignore_index,
     check_integer,
     check_logits_and_labels,
     check_n_bins,
-    check_probabilities_and_labels,
+    check_probability_rows,
 )
 from calibkit.functional import check_norm, count_class_bins, ks_distance
 from calibkit.scores import (
@@ -47,10 +49,14 @@ class CalibrationMetric(torchmetrics.Metric):
         super().__init__(**kwargs)
         check_integer(num_classes, "num_classes", least=2, advice="a binary model has 2")
         check_choice(input, "input", ("probabilities", "logits"))
+        check_ignore_index(ignore_index)
         self.num_classes = num_classes
         self.input = input
         self.ignore_index = ignore_index
         self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
+        # a MetricCollection takes metrics of equal states for one metric
+        declared = crc32(f"{type(self).__name__} of {input} without {ignore_index}".encode())
+        self.add_state("declared", torch.tensor(declared), dist_reduce_fx="max")
         self._of_no_samples: dict[str, Tensor] = {}
 
     def update(self, preds: Tensor, target: Tensor) -> None:
@@ -63,21 +69,36 @@ class CalibrationMetric(torchmetrics.Metric):
         target : Tensor, shape (N,) or (N, ...)
             Class indices from 0 to C - 1.
         """
-        if self.input == "logits":
-            rows = check_logits_and_labels(preds, target, ignore_index=self.ignore_index)
-            scores, labels = rows.flat()
-        else:
-            scores, labels = check_probabilities_and_labels(
-                preds, target, ignore_index=self.ignore_index
-            )
+        check = check_logits_and_labels if self.input == "logits" else check_probability_rows
+        rows = check(preds, target, ignore_index=self.ignore_index, empty=True)
+        if len(rows) == 0:
+            return
+        scores, labels = rows.flat()
         if scores.shape[1] != self.num_classes:
             raise ValueError(
                 f"preds must have num_classes = {self.num_classes} classes, got "
                 f"{scores.shape[1]}; make the metric for this model"
             )
+        self._leave_inference_mode()
         # in place: a module's attributes are slow to set
         self._add(scores, labels)
         self.n.add_(len(labels))
+
+    def set_dtype(self, dst_type: str | torch.dtype) -> Self:
+        """Change nothing: counts stay integers and sums float64."""
+        return self
+
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Plot one value or several, as torchmetrics does."""
+        return self._plot(val, ax)
+
+    def _leave_inference_mode(self) -> None:
+        """Copy states that were made in it, which cannot be changed outside."""
+        if self.n.is_inference() and not torch.is_inference_mode_enabled():
+            for name in self._defaults:
+                state = getattr(self, name)
+                if isinstance(state, Tensor):
+                    setattr(self, name, state.clone())
 
     @abstractmethod
     def _add(self, scores: Tensor, labels: Tensor) -> None:
@@ -86,8 +107,9 @@ class CalibrationMetric(torchmetrics.Metric):
     def sync(self, *args: Any, **kwargs: Any) -> None:
         """Gather the states of all processes, also of one that has seen no sample."""
         for name, empty in self._of_no_samples.items():
-            if not getattr(self, name):
-                getattr(self, name).append(empty.to(self.n.device))
+            state = getattr(self, name)
+            if isinstance(state, list) and not state:
+                state.append(empty.to(self.n.device))
         super().sync(*args, **kwargs)
 
     def _keep(self, name: str, of_no_samples: Tensor) -> None:

@@ -102,6 +102,7 @@ def calibration_test(
     n_bins: int = 15,
     n_resamples: int = 1000,
     seed: int = 0,
+    ignore_index: int | None = None,
 ) -> CalibrationTest:
     """Test the hypothesis that the confidences of the top class are calibrated.
 
@@ -120,6 +121,8 @@ def calibration_test(
         Number of times that labels are drawn; the p-value is at least 1 / (n_resamples + 1).
     seed : int, default 0
         Same seed, same result.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
 
     Returns
     -------
@@ -148,7 +151,9 @@ def calibration_test(
     >>> f"{calibration_test(probabilities, labels).p_value:.2f}"
     '0.46'
     """
-    scores, targets = check_probabilities_and_labels(probabilities, labels)
+    scores, targets = check_probabilities_and_labels(
+        probabilities, labels, ignore_index=ignore_index
+    )
     errors = _errors_if_calibrated(scores, n_bins, n_resamples, seed)
     measured = calibration_error(scores, targets, n_bins=n_bins)
     # equal ECEs may differ by a rounding

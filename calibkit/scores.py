@@ -1,6 +1,5 @@
 """Accuracy, proper scores, and their parts."""
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from calibkit.bins import Labels, Probabilities
 from calibkit.checks import check_choice, check_probabilities_and_labels
+from calibkit.distributed import alone
 from calibkit.newton import NoOptimumError, find_optimum
 from calibkit.rows import Rows
 
@@ -246,17 +246,27 @@ def check_labels_possible(log_probabilities: Tensor, labels: Tensor) -> None:
 
 
 def decompose(log_probabilities: Tensor, labels: Tensor, score: str) -> Decomposition:
+    whole = _mean_score(log_probabilities, labels, score)
     # a probability of 0 stays as good as 0 at every temperature
-    logits = log_probabilities.clamp(min=-700)
-    whole = _mean_score(logits, labels, score)
+    impossible = log_probabilities.isinf()
+    lowest = log_probabilities.masked_fill(impossible, 0).min()
+    logits = log_probabilities.masked_fill(impossible, float(lowest) - 700)
     try:
-        b = find_optimum(Rows(logits, labels)).inverse_temperature
-        refinement = _mean_score((b * logits).log_softmax(1), labels, score)
+        with alone():
+            b = find_optimum(Rows(logits, labels)).inverse_temperature
+        best = (b * logits).log_softmax(1)
     except NoOptimumError as error:
-        n_classes = logits.shape[1]
-        even = {"nll": math.log(n_classes), "brier": 1 - 1 / n_classes}[score]
-        refinement = 0.0 if error.limit == 0 else even
+        best = _log_limit(logits, error.limit)
+    refinement = _mean_score(best, labels, score)
     return Decomposition(whole, whole - refinement, refinement)
+
+
+def _log_limit(logits: Tensor, temperature: float) -> Tensor:
+    """The log-probabilities at a temperature of 0, where the top classes share all, or infinity."""
+    if temperature == 0:
+        top = (logits == logits.amax(1, keepdim=True)).double()
+        return (top / top.sum(1, keepdim=True)).log()
+    return torch.zeros_like(logits).log_softmax(1)
 
 
 def _mean_score(log_probabilities: Tensor, labels: Tensor, score: str) -> float:

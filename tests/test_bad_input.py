@@ -1,6 +1,7 @@
 """What cannot be right is refused in one sentence: the argument, what came, what to do."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -267,6 +268,21 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"got 60 labels for 50 rows; pass the labels of exactly these samples",
     ),
+    "pairs of other classes": (
+        lambda: ck.paired_difference(ck.accuracy, P, LOGITS[:, :2].softmax(1), LABELS % 2),
+        ValueError,
+        r"before and after must have the same shape, got \(60, 3\) and \(60, 2\) rows; pass",
+    ),
+    "an option that the metric does not have": (
+        lambda: ck.bootstrap_interval(partial(ck.calibration_error, bins=30), P, LABELS),
+        TypeError,
+        r"calibration_error\(\) got an unexpected keyword argument 'bins'",
+    ),
+    "labels in a column": (
+        lambda: ck.accuracy(P, LABELS[:, None]),
+        ValueError,
+        r"labels must have shape \(samples,\), got \(60, 1\); take the single column with",
+    ),
     # reports and pictures
     "a number for a scaler": (
         lambda: ck.evaluate(LOGITS, LABELS, scaler=1.5),
@@ -291,7 +307,7 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no scalers": (
         lambda: ck.compare([], LOGITS, LABELS, n_calibration=10),
         TypeError,
-        r"scalers must be a list of calibkit scalers, got an empty list; pass",
+        r"scalers must be a list of calibkit scalers, got \[\]; pass instances",
     ),
     "classes for scalers": (
         lambda: ck.compare([ck.TemperatureScaler], LOGITS, LABELS, n_calibration=10),

@@ -267,3 +267,15 @@ def test_log_softmax_is_torchs_with_all_digits_near_zero():
     assert torch.allclose(_log_softmax(logits), expected, rtol=1e-12, atol=1e-14)
     sure = torch.tensor([[30.0, 0.0]])
     assert _log_softmax(sure)[0, 0].item() == pytest.approx(-np.exp(-30.0), rel=1e-6)
+
+
+def test_probabilities_on_edges_fall_as_in_the_fit():
+    """Shares of votes, as ensembles give them, stored in float32."""
+    votes = torch.arange(1, 15).repeat(100) / 15
+    logits = torch.stack([1 - votes, votes], 1).double().log().float()
+    labels = torch.bernoulli(votes**2, generator=torch.Generator().manual_seed(0)).long()
+    for n_bins in (5, 15):
+        scaler = HistogramScaler(n_bins).fit_logits(logits, labels)
+        assert torch.allclose(scaler(logits).double(), scaler(logits.double()), atol=1e-5)
+        expected = cross_entropy(scaler(logits), labels).item()
+        assert scaler.summary.nll_after == pytest.approx(expected, abs=1e-6)

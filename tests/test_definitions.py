@@ -373,7 +373,7 @@ def test_the_state_is_small():
         for _ in range(2):
             metric.update(probabilities, labels)
             sizes.append(sum(state.numel() for state in metric.metric_state.values()))
-        assert sizes[0] == sizes[1] <= 32_769
+        assert sizes[0] == sizes[1] <= 32_770
 
 
 def test_thirty_million_samples():
@@ -390,3 +390,78 @@ def test_thirty_million_samples():
         metric.update(probabilities, labels)
     assert metric.n == 30_000_000
     assert metric.compute().item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_collection_keeps_apart_what_begins_alike():
+    """On a first batch that is all right and sure, NLL and Brier score are both 0."""
+    collection = MetricCollection(
+        {
+            "nll": NegativeLogLikelihood(2),
+            "brier": BrierScore(2),
+            "all": CalibrationError(2),
+            "some": CalibrationError(2, ignore_index=1),
+        }
+    )
+    collection.update(torch.eye(2)[[0, 0]], torch.tensor([0, 0]))
+    probabilities, labels = torch.tensor([[0.9, 0.1], [0.6, 0.4]]), torch.tensor([1, 0])
+    collection.update(probabilities, labels)
+    found = {name: value.item() for name, value in collection.compute().items()}
+    assert found["nll"] == pytest.approx(-np.log(0.1 * 0.6) / 4)
+    assert found["brier"] == pytest.approx((2 * 0.81 + 2 * 0.16) / 4)
+    assert found["all"] == pytest.approx((0.9 + 0.4) / 4)
+    assert found["some"] == pytest.approx(0.4 / 3)
+
+
+def test_a_single_sample_of_declared_logits():
+    """It may look like a probability, and was declared to be none."""
+    metric = NegativeLogLikelihood(2, input="logits")
+    metric.update(torch.tensor([0.4]), torch.tensor([1]))
+    metric.update(torch.tensor([[0.25, 0.75]]), torch.tensor([1]))
+    expected = (np.log1p(np.exp(-0.4)) + np.log1p(np.exp(-0.5))) / 2
+    assert metric.compute().item() == pytest.approx(expected, abs=1e-7)
+
+
+@all_classes
+def test_a_batch_of_ignored_pixels_adds_nothing(metric, function, options):
+    probabilities, labels = draw(100, 5, 0)
+    found = metric(num_classes=5, ignore_index=255, **options)
+    found.update(probabilities, labels)
+    found.update(probabilities[:4], torch.full((4,), 255))
+    found.update(probabilities[:0], labels[:0])
+    expected = number(function(probabilities, labels, **options))
+    assert number(found.compute()) == pytest.approx(expected, abs=1e-12)
+
+
+@all_classes
+def test_inference_mode_precision_and_devices_change_nothing(metric, function, options):
+    probabilities, labels = draw(100, 5, 0)
+    found = metric(num_classes=5, **options)
+    with torch.inference_mode():
+        found.reset()
+        found.update(probabilities[:50], labels[:50])
+    found.set_dtype(torch.float32)
+    found.update(probabilities[50:], labels[50:])
+    expected = number(function(probabilities, labels, **options))
+    assert number(found.compute()) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_metric_plots_itself():
+    metric = CalibrationError(5)
+    metric.update(*draw(100, 5, 0))
+    _, ax = metric.plot()
+    assert ax.has_data()
+
+
+def test_decomposition_of_far_apart_logits():
+    logits = torch.tensor([[1000.0, 0.0], [0.0, 3.0], [2.0, 0.0]])
+    labels = torch.tensor([1, 1, 0])
+    metric, nll = ScoreDecomposition(2, input="logits"), NegativeLogLikelihood(2, input="logits")
+    metric.update(logits, labels)
+    nll.update(logits, labels)
+    assert metric.compute()["score"].item() == pytest.approx(nll.compute().item())
+
+
+def test_decomposition_shares_what_ties_at_the_top():
+    probabilities = torch.tensor([[0.5, 0.5, 0.0], [0.1, 0.9, 0.0]])
+    parts = calibkit.score_decomposition(probabilities, torch.tensor([0, 1]))
+    assert parts.refinement == pytest.approx(np.log(2) / 2)

@@ -63,6 +63,9 @@ found["empty loader"] = TemperatureScaler().fit(model, everything_here, progress
 fit, right = TemperatureScaler().fit_logits, logits.argmax(1)
 found["no optimum"] = message(lambda: fit(logits[part], right[part]))
 found["one class"] = message(lambda: fit(logits[part], torch.ones_like(labels[part])))
+part_here = logits[part].softmax(1), labels[part]
+if rank == 0:
+    found["alone"] = score_decomposition(*part_here).calibration
 found["vector"] = message(lambda: VectorScaler().fit_logits(logits[part], labels[part]))
 if rank == 0:
     logits[0, 0] = float("nan")
@@ -161,6 +164,14 @@ def test_no_process_waits_for_one_that_refused_its_part(found):
     assert first["nan"].startswith("ValueError: logits must be finite")
     assert second["nan"].startswith("RuntimeError: the fit was given up because 1 of 2 processes")
     assert first["kept"] == second["kept"] == 1.25
+
+
+@two
+def test_what_one_process_measures_is_its_own(found):
+    """And it waits for no other."""
+    logits, labels = calibrated_problem(3000, 10, 2.5)
+    expected = score_decomposition(logits[:700].softmax(1), labels[:700]).calibration
+    assert found[0]["alone"] == pytest.approx(expected, rel=1e-9)
 
 
 @two

@@ -325,3 +325,17 @@ def test_real_networks_gain_on_temperature_scaling(file, n, most):
     temperature = test_nll(TemperatureScaler())
     for kind in (VectorScaler, DirichletScaler):
         assert test_nll(kind()) < temperature + most
+
+
+def test_the_state_of_another_kind_is_refused():
+    logits, labels = distorted_problem(300, 4)
+    state = DirichletScaler().fit_logits(logits, labels).state_dict()
+    for kind in (MatrixScaler, VectorScaler):
+        with pytest.raises(ValueError, match="got that of a DirichletScaler"):
+            kind().load_state_dict(state)
+
+
+def test_whole_numbers_are_not_cut_off():
+    scaler = VectorScaler().fit_logits(*distorted_problem(300, 4))
+    whole = torch.tensor([[1, 2, 0, -1]])
+    assert torch.allclose(scaler(whole), scaler(whole.float()))

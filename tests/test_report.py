@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -44,7 +45,7 @@ def test_numbers_are_the_metrics(report, problem):
     for name, metric in metrics.items():
         arguments = logits.softmax(1), scaler(logits).softmax(1), labels
         expected = calibkit.paired_difference(metric, *arguments)
-        assert getattr(report.change, name) == pytest.approx(expected, abs=1e-9)
+        assert getattr(report.change, name) == pytest.approx(expected, abs=1e-9), name
     assert report.summary == scaler.summary
     assert report.before.p_value < 0.01 < report.after.p_value
     assert report.change.nll.high < 0
@@ -322,3 +323,44 @@ def test_real_network():
     assert found.after.ece.value == pytest.approx(0.0122, abs=5e-5)
     assert found.before.p_value < 0.01
     assert found.change.ece.high < -0.1
+
+
+def test_intervals_stay_in_range():
+    logits = torch.tensor([[6.0, 0.0]]).repeat(50, 1)
+    labels = torch.tensor([1, 1] + [0] * 48)
+    found = evaluate(logits, labels).before
+    assert found.accuracy.high == 1
+    assert 0 <= found.nll.low < found.nll.high
+    assert 0 <= found.brier.low < found.brier.high
+
+
+def test_few_resamples_say_nothing_against_an_ece():
+    logits, labels = calibrated_problem(1000, 10, 3)
+    assert evaluate(logits, labels, n_resamples=10).before.ece.low > 0.1
+
+
+def test_numpy_numbers_are_numbers_too():
+    logits, labels = calibrated_problem(300, 3, 2)
+    found = compare(
+        [TemperatureScaler()],
+        logits,
+        labels,
+        n_calibration=np.array([50, 100]),
+        repeats=1,
+        progress=False,
+    )
+    assert json.loads(json.dumps(found.to_dict()))
+    assert json.loads(json.dumps(evaluate(logits, labels, n_bins=np.int64(9)).to_dict()))
+
+
+def test_shift_to_one_class_alone():
+    logits, labels = calibrated_problem(600, 4, 2)
+    scaler = TemperatureScaler().fit_logits(logits[:300], labels[:300])
+    found = check_shift(scaler, logits[300:], torch.ones(300, dtype=torch.int64), n_resamples=20)
+    assert found.refit is None
+
+
+def test_one_picture_on_one_axes(problem):
+    _, logits, labels = problem
+    _, ax = plt.subplots()
+    assert evaluate(logits, labels, n_resamples=10).plot(ax) == [ax]

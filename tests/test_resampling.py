@@ -8,6 +8,7 @@ import torch
 
 import calibkit
 from calibkit import bootstrap_interval, calibration_test, paired_difference
+from calibkit.bootstrap import _resample
 from tests.helpers import calibrated_problem
 
 
@@ -31,14 +32,24 @@ METRICS = [
 def test_all_resamples_at_once_are_what_one_after_the_other_gives(metric):
     logits, labels = calibrated_problem(300, 4, 2)
     probabilities = (2 * logits).round().softmax(1)  # rounded: with equal confidences
-    options = {"n_resamples": 50, "seed": 3, "level": 0.8}
-    fast = bootstrap_interval(metric, probabilities, labels, **options)
-    slow = bootstrap_interval(lambda p, y: metric(p, y), probabilities, labels, **options)
+    value, fast = _resample(metric, probabilities, labels, 50, 3)
+    same, slow = _resample(lambda p, y: metric(p, y), probabilities, labels, 50, 3)
+    assert value == same == metric(probabilities, labels)
     assert fast == pytest.approx(slow, abs=1e-12)
-    after = logits.softmax(1)
-    fast = paired_difference(metric, probabilities, after, labels, **options)
-    slow = paired_difference(lambda p, y: metric(p, y), probabilities, after, labels, **options)
-    assert fast == pytest.approx(slow, abs=1e-12)
+
+
+def test_a_difference_is_of_the_same_resamples():
+    logits, labels = calibrated_problem(300, 4, 2)
+    before, after = (2 * logits).softmax(1), logits.softmax(1)
+    metric = calibkit.calibration_error
+    found = paired_difference(metric, before, after, labels, n_resamples=50, seed=3, level=0.8)
+    _, of_before = _resample(metric, before, labels, 50, 3)
+    _, of_after = _resample(metric, after, labels, 50, 3)
+    resampled = of_after - of_before
+    low, high = np.quantile(resampled, [0.1, 0.9]) - resampled.mean()
+    value = metric(after, labels) - metric(before, labels)
+    ends = sorted([value, 2 * value - resampled.mean()])
+    assert found == pytest.approx((value, ends[0] + low, ends[1] + high))
 
 
 def test_interval_of_a_mean_is_the_textbooks():
@@ -49,17 +60,44 @@ def test_interval_of_a_mean_is_the_textbooks():
     assert found == pytest.approx([0.7, 0.7 - half, 0.7 + half], abs=1e-3)
 
 
-def test_ninety_percent_intervals_hold_the_truth_of_a_miscalibrated_model_so_often():
-    """Confidence .9, right in 80 %: the ECE of endless data is .1."""
-    generator = torch.Generator().manual_seed(0)
-    probabilities = torch.tensor([[0.9, 0.1]]).repeat(500, 1)
+@pytest.mark.parametrize(("sharpness", "n"), [(1.2, 300), (1.3, 1000), (1.5, 1000)])
+def test_95_percent_intervals_hold_the_ece_of_endless_data(sharpness, n):
+    logits, labels = calibrated_problem(1_000_000, 10, sharpness)
+    truth = calibkit.calibration_error(logits.softmax(1), labels)
     held = []
-    for seed in range(300):
-        labels = (torch.rand(500, generator=generator) > 0.8).long()
-        options = {"n_resamples": 400, "level": 0.9, "seed": seed}
-        ece = bootstrap_interval(calibkit.calibration_error, probabilities, labels, **options)
-        held.append(ece.low <= 0.1 <= ece.high)
-    assert np.mean(held) == pytest.approx(0.9, abs=0.05)
+    for seed in range(200):
+        part = slice(seed * n, (seed + 1) * n)
+        ece = bootstrap_interval(
+            calibkit.calibration_error, logits[part].softmax(1), labels[part], n_resamples=200
+        )
+        held.append(ece.low <= truth <= ece.high)
+    assert np.mean(held) >= 0.92
+
+
+def test_the_interval_of_a_share_is_a_share():
+    probabilities = torch.tensor([[0.9, 0.1]]).repeat(20, 1)
+    labels = torch.tensor([1] + [0] * 19)
+    found = bootstrap_interval(calibkit.accuracy, probabilities, labels)
+    assert found.value == 0.95
+    assert 0.8 <= found.low < found.high == 1
+
+
+def test_pixels_to_ignore():
+    logits, labels = calibrated_problem(2 * 8 * 5, 3, 2)
+    images = logits.softmax(1).view(2, 8, 5, 3).movedim(-1, 1)
+    masks = labels.clone()
+    masks[::3] = 255
+    kept = masks != 255
+    dense, flat = (images, masks.view(2, 8, 5)), (logits.softmax(1)[kept], labels[kept])
+    ece, options = calibkit.calibration_error, {"n_resamples": 20, "ignore_index": 255}
+    assert bootstrap_interval(ece, *dense, **options) == pytest.approx(
+        bootstrap_interval(ece, *flat, n_resamples=20)
+    )
+    assert calibration_test(*dense, **options)[:2] == pytest.approx(
+        calibration_test(*flat, n_resamples=20)[:2]
+    )
+    found = paired_difference(ece, dense[0], *dense, **options)
+    assert found == (0, 0, 0)
 
 
 def test_p_values_of_calibrated_models_are_uniform():

@@ -365,7 +365,7 @@ def with_value(value: float) -> torch.Tensor:
         (LOGITS[:, :0], LABELS, ValueError, r"logits are empty: got shape \(3, 0\)"),
         (LOGITS[:, 0], LABELS[:2], ValueError, "got 2 labels for 3 rows"),
         (LOGITS[:, 0], LABELS + 1, ValueError, "between 0 and 1 for 2 classes, got 2 at"),
-        (LOGITS[:, 0].sigmoid(), LABELS, ValueError, "before the sigmoid"),
+        (LOGITS[:, 0].sigmoid().repeat(7), LABELS.repeat(7), ValueError, "before the sigmoid"),
         (with_value(float("nan")), LABELS, ValueError, "finite, .* 1 of 3 rows, first in row 1"),
         (with_value(float("inf")), LABELS, ValueError, "NaN or infinity"),
         (with_value(float("-inf")), LABELS, ValueError, "NaN or infinity"),

@@ -17,12 +17,9 @@ from calibkit.glyphs100 import Glyphs100
 from calibkit.inference import collect_logits
 from calibkit.linear_scalers import DirichletScaler, MatrixScaler, VectorScaler
 from calibkit.metrics import (
-    BrierScore,
     CalibrationError,
     ClasswiseCalibrationError,
     KSCalibrationError,
-    NegativeLogLikelihood,
-    ScoreDecomposition,
     SmoothCalibrationError,
 )
 from calibkit.models import ResNet20, cifar100_resnet20, glyphs100_resnet20
@@ -31,6 +28,7 @@ from calibkit.noise import CalibrationTest, NoiseFloor, calibration_test, noise_
 from calibkit.plots import confidence_histogram, reliability_diagram
 from calibkit.report import Change, Measures, Report, evaluate
 from calibkit.scalers import FitSummary, Scaler, TemperatureScaler
+from calibkit.score_metrics import BrierScore, NegativeLogLikelihood, ScoreDecomposition
 from calibkit.scores import (
     Decomposition,
     accuracy,

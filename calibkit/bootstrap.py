@@ -242,8 +242,7 @@ def _resample(
     if of_weights is not None:
         return value, np.concatenate([of_weights(block) for block in blocks])
     rows = (torch.from_numpy(np.repeat(np.arange(n), row)) for block in blocks for row in block)
-    bar = tqdm(rows, "resamples", n_resamples, delay=2)
-    resampled = [metric(probabilities[index], labels[index]) for index in bar]
+    resampled = [metric(probabilities[index], labels[index]) for index in rows]
     return value, np.array(resampled, dtype=np.float64)
 
 
@@ -251,10 +250,12 @@ def _weights(n: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.int64]]
     """How often each of n samples was drawn, one row a resample, some rows at a time."""
     generator = np.random.default_rng(seed)
     size = max(1, _BLOCK_ELEMENTS // n)
-    for start in range(0, n_resamples, size):
-        rows = min(size, n_resamples - start)
-        drawn = generator.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+    with tqdm(total=n_resamples, desc="resamples", delay=2) as bar:
+        for start in range(0, n_resamples, size):
+            rows = min(size, n_resamples - start)
+            drawn = generator.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
+            yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+            bar.update(rows)
 
 
 def _weighted(metric: Metric, probabilities: Tensor, labels: Tensor) -> OfWeights | None:

@@ -10,7 +10,8 @@ from calibkit.distributed import sum_over_processes
 from calibkit.rows import Rows
 
 _MAX_ITERATIONS = 200
-_TOLERANCE = 1e-10
+# of the next step, relative; float32 sums are no more exact than that
+_TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-9}
 # so many elements show where the optimum is to about one percent
 _SAMPLE_ELEMENTS = 2**21
 # above it the rounding errors of float32 average out: below 1e-7 in the temperature
@@ -41,6 +42,8 @@ class Optimum(NamedTuple):
     nll_before, nll_after : float
         In nats a sample, at T = 1 and at the optimum.
     iterations : int
+    tolerance : float
+        The next step would change the inverse temperature by less, as a fraction of it.
     """
 
     inverse_temperature: float
@@ -49,6 +52,7 @@ class Optimum(NamedTuple):
     nll_before: float
     nll_after: float
     iterations: int
+    tolerance: float
 
 
 class _Sums(NamedTuple):
@@ -144,7 +148,8 @@ def find_optimum(rows: Rows) -> Optimum:
     if n_elements > 2 * _SAMPLE_ELEMENTS:
         sample = rows.every(math.ceil(n_elements / _SAMPLE_ELEMENTS))
         start = _start_from_sample(_Loss(sample, loss.dtype, loss.unit), start)
-    best, last, sums, steps = _search(loss, start, _TOLERANCE, _MAX_ITERATIONS)
+    tolerance = _TOLERANCE[loss.dtype]
+    best, last, sums, steps = _search(loss, start, tolerance, _MAX_ITERATIONS)
     if steps > _MAX_ITERATIONS:
         raise RuntimeError(
             f"the search for T did not settle within {_MAX_ITERATIONS} steps, 1 / T is near "
@@ -158,6 +163,7 @@ def find_optimum(rows: Rows) -> Optimum:
         nll_before=look.nll / loss.n,
         nll_after=sums.value + step * sums.slope + step**2 * sums.curvature / 2,
         iterations=steps,
+        tolerance=tolerance,
     )
 
 

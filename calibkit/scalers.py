@@ -291,7 +291,7 @@ class TemperatureScaler(Scaler):
             nll_after=found.nll_after,
             iterations=found.iterations,
             converged=True,
-            message="the next Newton step would move T by less than 1e-10 of it",
+            message=f"the next Newton step would move T by less than {found.tolerance:g} of it",
             temperature=self.temperature,
             temperature_interval=(self.temperature / factor, self.temperature * factor),
         )

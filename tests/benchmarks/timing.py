@@ -13,6 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
+from random import Random
 from statistics import median
 
 import torch
@@ -59,10 +60,10 @@ def in_turn(
             name: 0 if took > SLOW else max(1, min(most, int(budget / took)))
             for name, took in first.items()
         }
-        names = list(calls)
+        shuffled = Random(0)
         for turn in range(max(runs.values())):
-            start = turn % len(names)  # everyone also comes after everyone else
-            for name in names[start:] + names[:start]:
+            # some leave work behind for whoever comes next: nobody always comes after the same
+            for name in shuffled.sample(list(calls), len(calls)):
                 if turn < runs[name]:
                     seconds[name].append(_elapsed(calls[name]))
     return seconds

@@ -153,7 +153,8 @@ def count_bins(
 
 def count_outcomes(index: Tensor, correct: Tensor, n_bins: int) -> Tensor:
     """Samples that are wrong and samples that are right, of shape (n_bins, 2)."""
-    return torch.bincount(2 * index + correct, minlength=2 * n_bins).view(n_bins, 2)
+    outcome = torch.add(correct, index, alpha=2)
+    return torch.bincount(outcome, minlength=2 * n_bins).view(n_bins, 2)
 
 
 def binned_error(

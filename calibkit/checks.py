@@ -174,13 +174,13 @@ def _check_values(rows: Rows, name: str) -> bool:
 
 def _are_distributions(scores: Tensor) -> bool:
     """Whether all rows are probabilities that sum to 1; NaN and infinity are not."""
-    lowest, highest = (value.item() for value in scores.aminmax())
-    if not (lowest >= -_ROUNDING and highest <= 1 + _ROUNDING):
+    lowest, highest = scores.aminmax()
+    if not (lowest.item() >= -_ROUNDING and highest.item() <= 1 + _ROUNDING):
         return False
     total = scores.sum(1, dtype=torch.promote_types(scores.dtype, torch.float32))
-    least, most = (value.item() for value in total.aminmax())
+    least, most = total.aminmax()
     tolerance = _SUM_TOLERANCE_HALF if scores.dtype.itemsize < 4 else _SUM_TOLERANCE
-    return least > 1 - tolerance and most < 1 + tolerance
+    return least.item() > 1 - tolerance and most.item() < 1 + tolerance
 
 
 def _refuse_binary_probabilities(scores: Tensor) -> None:
@@ -241,8 +241,8 @@ def _check_labels(labels: object, scores: Tensor, ignore_index: int | None) -> T
         )
     if tensor.numel() == 0:
         return tensor
-    lowest, highest = (value.item() for value in tensor.aminmax())
-    if lowest >= 0 and highest < n_classes:
+    lowest, highest = tensor.aminmax()
+    if lowest.item() >= 0 and highest.item() < n_classes:
         return tensor
     outside = (tensor < 0) | (tensor >= n_classes)
     if ignore_index is not None:

@@ -144,7 +144,7 @@ def learning_curve(
     """
     check_choice(metric, "metric", tuple(_AXIS_LABELS))
     if ax is None:
-        _, ax = plt.subplots(figsize=(5.6, 3.8), layout="constrained")
+        _, ax = plt.subplots(figsize=(7.4, 3.8), layout="constrained")
     styles = zip(cycle(_COLOURS), cycle(_MARKERS), strict=False)
     for name, (colour, marker) in zip(comparison.scalers, styles, strict=False):
         values = {size: comparison.values(name, size, metric) for size in comparison.sizes}
@@ -165,7 +165,8 @@ def learning_curve(
     ax.minorticks_off()
     if metric in ("ece", "accuracy"):
         ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.legend()
+    # several curves cross the whole picture
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 

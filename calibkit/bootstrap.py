@@ -20,9 +20,12 @@ from calibkit.checks import (
     check_seed,
 )
 from calibkit.functional import (
+    OfWeights,
+    Weights,
     calibration_error,
     classwise_calibration_error,
     ks_calibration_error,
+    ks_of_weights,
 )
 from calibkit.scores import (
     accuracy,
@@ -34,7 +37,6 @@ from calibkit.scores import (
 )
 
 Metric = Callable[[Tensor, Tensor], float]
-OfWeights = Callable[[NDArray[np.generic]], Floats]
 
 # weights held at a time
 _BLOCK_ELEMENTS = 2**21
@@ -310,7 +312,7 @@ def _weighted_calibration_error(
     parts = [in_bin, in_bin * correct[:, None], in_bin * confidence[:, None]]
     features = torch.cat(parts, 1).numpy()
 
-    def of_weights(weights: NDArray[np.generic]) -> Floats:
+    def of_weights(weights: Weights) -> Floats:
         count, hits, total = np.split(weights.astype(np.float64) @ features, 3, axis=1)
         return binned_error(count, hits, total, norm, debias)
 
@@ -332,12 +334,4 @@ def _weighted_classwise_error(probabilities: Tensor, labels: Tensor, n_bins: int
 
 def _weighted_ks_error(probabilities: Tensor, labels: Tensor) -> OfWeights:
     confidence, correct = top_label(probabilities, labels)
-    ordered, order = confidence.sort(stable=True)
-    gap = (ordered - correct[order].double()).numpy()
-    last_of_equals = torch.cat([ordered[1:] != ordered[:-1], torch.tensor([True])]).numpy()
-
-    def of_weights(weights: NDArray[np.generic]) -> Floats:
-        distance = np.cumsum(weights[:, order.numpy()] * gap, axis=1)[:, last_of_equals]
-        return np.asarray(np.abs(distance).max(1) / len(gap))
-
-    return of_weights
+    return ks_of_weights(confidence.numpy(), correct.numpy())

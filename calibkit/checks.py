@@ -106,14 +106,6 @@ def check_n_resamples(n_resamples: object) -> None:
     check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
 
 
-def check_several_classes(labels: Tensor) -> None:
-    if (labels == labels[0]).all():
-        raise ValueError(
-            f"labels hold one class only: all {len(labels)} are {int(labels[0])}; "
-            "calibrate on samples of all classes, drawn as the test samples are"
-        )
-
-
 def _as_scores(scores: object, name: str) -> Tensor:
     tensor = _as_tensor(scores, name).detach()
     if tensor.layout != torch.strided:

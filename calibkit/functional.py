@@ -1,11 +1,15 @@
 """Calibration errors of probabilities, as plain functions."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from calibkit.bins import (
+    Counts,
+    Floats,
     Labels,
     Probabilities,
     binned_error,
@@ -16,6 +20,9 @@ from calibkit.bins import (
 from calibkit.checks import check_choice, check_n_bins, check_probabilities_and_labels
 from calibkit.rows import Rows
 from calibkit.smooth import GRID_SIZE, add_residuals, smooth_error
+
+Weights = Counts | Floats
+OfWeights = Callable[[Weights], Floats]
 
 
 def calibration_error(
@@ -268,13 +275,23 @@ def count_class_bins(
     return count.view(shape), positive.view(shape), total.view(shape)
 
 
-def ks_distance(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
+def ks_distance(confidence: Floats, correct: NDArray[np.bool_]) -> float:
+    return float(ks_of_weights(confidence, correct)(np.ones((1, len(confidence))))[0])
+
+
+def ks_of_weights(confidence: Floats, correct: NDArray[np.bool_]) -> OfWeights:
+    """The Kolmogorov-Smirnov error of samples (N,) as a function of weights (R, N)."""
     order = np.argsort(confidence, kind="stable")
     ordered = confidence[order]
-    distance = np.cumsum(ordered - correct[order]) / len(ordered)
+    gap = ordered - correct[order]
     # samples of one confidence have no order among themselves
     last_of_equals = np.append(ordered[1:] != ordered[:-1], True)
-    return float(np.abs(distance[last_of_equals]).max())
+
+    def of_weights(weights: Weights) -> Floats:
+        distance = np.cumsum(weights[:, order] * gap, axis=1)[:, last_of_equals]
+        return np.asarray(np.abs(distance).max(1) / len(gap))
+
+    return of_weights
 
 
 def _top_label(

@@ -21,7 +21,7 @@ from calibkit.plots import plot_bins
 from calibkit.rows import Rows
 from calibkit.scalers import FitSummary, Scaler
 from calibkit.scores import brier_terms, nll_terms
-from calibkit.tables import html_table, text_table
+from calibkit.tables import html_table, text_table, with_range
 
 
 class Measures(NamedTuple):
@@ -138,9 +138,9 @@ class Report:
         columns = [self.before] if self.after is None else [self.before, self.after]
         table = [["", "before", "after", "change"] if self.after else ["", "value"]]
         for name, field, show in _SHOWN:
-            row = [name, *(_interval(getattr(measures, field), show) for measures in columns)]
+            row = [name, *(with_range(getattr(measures, field), show) for measures in columns)]
             if self.change is not None:
-                row.append(_interval(getattr(self.change, field), show, sign="+"))
+                row.append(with_range(getattr(self.change, field), f"+{show}"))
             table.append(row)
         for name, text in (("ECE if calibrated", _floor), ("p-value", _p_value)):
             row = [name, *(text(measures) for measures in columns)]
@@ -342,20 +342,11 @@ def check_fitted(scaler: object) -> None:
             f"scaler must be a calibkit scaler, got {type(scaler).__name__}; "
             "pass for instance a fitted TemperatureScaler"
         )
-    if not scaler.fitted:
-        raise RuntimeError(
-            f"this {type(scaler).__name__} is not fitted; call fit or fit_logits first"
-        )
-
-
-def _interval(interval: Interval, show: str, sign: str = "") -> str:
-    value, low, high = (format(number, sign + show) for number in interval)
-    return f"{value} ({low} to {high})"
+    scaler.check_fitted()
 
 
 def _floor(measures: Measures) -> str:
-    mean, low, high = measures.noise_floor
-    return f"{mean:.1%} ({low:.1%} to {high:.1%})"
+    return with_range(measures.noise_floor, ".1%")
 
 
 def _p_value(measures: Measures) -> str:

@@ -96,6 +96,13 @@ class Scaler(nn.Module):
         """Whether the scaler was fitted, also before it was saved and loaded."""
         return self.summary is not None
 
+    def check_fitted(self) -> None:
+        """Raise a RuntimeError where the scaler was not fitted."""
+        if not self.fitted:
+            raise RuntimeError(
+                f"this {type(self).__name__} is not fitted; call fit or fit_logits first"
+            )
+
     def fit(
         self,
         model: nn.Module,
@@ -193,7 +200,10 @@ class Scaler(nn.Module):
     def _fit(self, rows: Rows) -> None: ...
 
     def get_extra_state(self) -> dict[str, object]:
-        fitted = {name: torch.as_tensor(getattr(self, name)) for name in self.fitted_names}
+        fitted = {
+            name: torch.as_tensor(getattr(self, name), dtype=torch.float64)
+            for name in self.fitted_names
+        }
         summary = None if self.summary is None else asdict(self.summary)
         return {"scaler": type(self).__name__, "summary": summary, **fitted}
 
@@ -300,11 +310,6 @@ class TemperatureScaler(Scaler):
         """Return logits / T, in the shape and precision of the logits."""
         return logits / self.temperature
 
-    def get_extra_state(self) -> dict[str, object]:
-        return super().get_extra_state() | {
-            "temperature": torch.tensor(self.temperature, dtype=torch.float64)
-        }
-
     def _set_fitted(self, values: dict[str, object]) -> None:
         self.temperature = _check_temperature(float(values["temperature"]))  # type: ignore[arg-type]
 
@@ -355,10 +360,7 @@ class ClassScaler(Scaler):
 
     def forward(self, logits: Tensor) -> Tensor:
         """Return calibrated logits, in the shape and precision of the logits."""
-        if not self.fitted:
-            raise RuntimeError(
-                f"this {type(self).__name__} is not fitted; call fit or fit_logits first"
-            )
+        self.check_fitted()
         single = logits.ndim == 1 or logits.shape[1] == 1
         if single:
             z = logits.reshape(logits.shape[0], *logits.shape[2:])

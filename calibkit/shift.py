@@ -11,6 +11,7 @@ from calibkit.bootstrap import Interval
 from calibkit.distributed import alone
 from calibkit.report import Report, check_fitted, evaluate, logits_of
 from calibkit.scalers import FitSummary, Scaler, TemperatureScaler
+from calibkit.tables import with_range
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +39,8 @@ class ShiftCheck:
         scaler = self.report.summary.scaler if self.report.summary else "the scaler"
         lines = [
             f"On these {self.report.n_samples} samples the fitted {scaler} {self.verdict}.",
-            f"  NLL  {_show(change.nll, '+.3f')}",
-            f"  ECE  {_show(change.ece, '+.1%')}",
+            f"  NLL  {with_range(change.nll, '+.3f')}",
+            f"  ECE  {with_range(change.ece, '+.1%')}",
         ]
         if self.report.summary and self.report.summary.temperature is not None:
             lines.append(f"  fitted temperature {self.report.summary.temperature:.3g}")
@@ -151,8 +152,3 @@ def _refit(logits: torch.Tensor, labels: torch.Tensor) -> FitSummary | None:
             return TemperatureScaler().fit_logits(logits, labels).summary
     except ValueError:  # no temperature is best, or one class only
         return None
-
-
-def _show(interval: Interval, form: str) -> str:
-    value, low, high = (format(number, form) for number in interval)
-    return f"{value} ({low} to {high})"

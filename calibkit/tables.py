@@ -1,4 +1,7 @@
-"""Tables of text cells, the first row the head, for a terminal and for a notebook."""
+"""Numbers with their range, and tables of cells, for a terminal and for a notebook.
+
+The first row of a table is its head.
+"""
 
 from html import escape
 
@@ -20,3 +23,9 @@ def html_table(caption: str, cells: list[list[str]]) -> str:
         rows.append(f'<th scope="row" style="text-align: left">{escape(name)}</th>{data}')
     table = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table><caption>{escape(caption)}</caption>{table}</table>"
+
+
+def with_range(numbers: tuple[float, float, float], form: str) -> str:
+    """A value and the two ends of its range, all in one format."""
+    value, low, high = (format(number, form) for number in numbers)
+    return f"{value} ({low} to {high})"

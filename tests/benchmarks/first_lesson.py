@@ -11,6 +11,7 @@ from statistics import median
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
+from timing import calibrated_problem
 from torch.nn.functional import cross_entropy
 
 import calibkit
@@ -26,13 +27,6 @@ def seconds(call: Callable[[], object], repeats: int = 5) -> float:
     return median(once() for _ in range(repeats))
 
 
-def problem(n: int, n_classes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    logits = 2 * torch.randn(n, n_classes, generator=generator)
-    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-    return 2 * logits, labels
-
-
 def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     drawing = seconds(lambda: calibkit.Glyphs100(10_000))
@@ -44,12 +38,12 @@ def main() -> None:
     print(f"run ResNet-20: {1000 / inference:.0f} images a second")
 
     for n, n_classes in ((1000, 100), (10_000, 100), (50_000, 1000)):
-        logits, labels = problem(n, n_classes)
+        logits, labels = calibrated_problem(n, n_classes, temperature=2)
         fit = seconds(lambda: calibkit.TemperatureScaler().fit_logits(logits, labels))  # noqa: B023
         loss = seconds(lambda: cross_entropy(logits, labels))  # noqa: B023
         print(f"fit T, n = {n}, C = {n_classes}: {fit:.4f}, {fit / loss:.1f} cross-entropies")
 
-    probabilities = problem(10_000, 100)[0].softmax(1)
+    probabilities = calibrated_problem(10_000, 100, temperature=2)[0].softmax(1)
     floor = seconds(lambda: calibkit.noise_floor(probabilities, n_resamples=1000))
     print(f"noise floor, 1000 resamples of 10 000: {floor:.2f} (target: under 2)")
 

@@ -14,6 +14,8 @@ from calibkit.functional import (
     smooth_calibration_error,
 )
 from calibkit.glyphs100 import Glyphs100
+from calibkit.glyphs100_logits import glyphs100_logits
+from calibkit.glyphs100_population import glyphs100_population
 from calibkit.inference import collect_logits
 from calibkit.linear_scalers import DirichletScaler, MatrixScaler, VectorScaler
 from calibkit.metrics import (
@@ -84,6 +86,8 @@ __all__ = [
     "compare",
     "confidence_histogram",
     "evaluate",
+    "glyphs100_logits",
+    "glyphs100_population",
     "glyphs100_resnet20",
     "ks_calibration_error",
     "learning_curve",

@@ -57,13 +57,7 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
     """
 
     def __init__(self, n: int, *, seed: int = 0, severity: float = 0, unseen: bool = False) -> None:
-        check_integer(n, "n", least=1, advice="ask for one image or more")
-        check_seed(seed)
-        if not 0 <= severity <= 5:
-            raise ValueError(
-                f"severity must lie between 0 and 5, got {severity}; "
-                "0 is the distribution of the training data, 5 the strongest shift"
-            )
+        check_glyphs100(n, seed, severity)
         self.classes: list[str] = _assets()["classes"].tolist()
         masks = torch.from_numpy(_assets()["out_of_class_masks" if unseen else "class_masks"])
         with torch.device("cpu"):
@@ -81,6 +75,17 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.images[index], int(self.targets[index])
+
+
+def check_glyphs100(n: int, seed: int, severity: float) -> None:
+    """Raise if no `Glyphs100` has these arguments."""
+    check_integer(n, "n", least=1, advice="ask for one image or more")
+    check_seed(seed)
+    if not 0 <= severity <= 5:
+        raise ValueError(
+            f"severity must lie between 0 and 5, got {severity}; "
+            "0 is the distribution of the training data, 5 the strongest shift"
+        )
 
 
 @cache

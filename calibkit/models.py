@@ -95,12 +95,18 @@ def glyphs100_resnet20(pretrained: bool = True) -> ResNet20:
     """
     model = _untrained()
     if pretrained:
-        path = next(ASSETS.glob("glyphs100_resnet20-*.pt"), None)
-        if path is None:
-            raise RuntimeError(f"{ASSETS} holds no weights; install calibkit again")
+        path = glyphs100_weights()
         check_sha256(path)
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return model
+
+
+def glyphs100_weights() -> Path:
+    """The file of the embedded weights."""
+    path = next(ASSETS.glob("glyphs100_resnet20-*.pt"), None)
+    if path is None:
+        raise RuntimeError(f"{ASSETS} holds no weights; install calibkit again")
+    return path
 
 
 def cifar100_resnet20(pretrained: bool = True) -> ResNet20:

@@ -4,7 +4,9 @@ from calibkit.beta_scaler import BetaScaler
 from calibkit.binning_scalers import HistogramScaler, IsotonicScaler
 from calibkit.bins import ReliabilityBins, reliability_bins
 from calibkit.bootstrap import Interval, bootstrap_interval, paired_difference
+from calibkit.cached_logits import glyphs100_logits
 from calibkit.compare import Comparison, Trial, compare
+from calibkit.conformal import ConformalSets
 from calibkit.curves import learning_curve, risk_coverage_curve, temperature_curve
 from calibkit.datamodules import CIFAR100DataModule, Glyphs100DataModule
 from calibkit.functional import (
@@ -14,8 +16,6 @@ from calibkit.functional import (
     smooth_calibration_error,
 )
 from calibkit.glyphs100 import Glyphs100
-from calibkit.glyphs100_logits import glyphs100_logits
-from calibkit.glyphs100_population import glyphs100_population
 from calibkit.inference import collect_logits
 from calibkit.linear_scalers import DirichletScaler, MatrixScaler, VectorScaler
 from calibkit.metrics import (
@@ -28,6 +28,7 @@ from calibkit.models import ResNet20, cifar100_resnet20, glyphs100_resnet20
 from calibkit.newton import NoOptimumError
 from calibkit.noise import CalibrationTest, NoiseFloor, calibration_test, noise_floor
 from calibkit.plots import confidence_histogram, reliability_diagram
+from calibkit.population import glyphs100_population
 from calibkit.report import Change, Measures, Report, evaluate
 from calibkit.scalers import FitSummary, Scaler, TemperatureScaler
 from calibkit.score_metrics import BrierScore, NegativeLogLikelihood, ScoreDecomposition
@@ -40,6 +41,7 @@ from calibkit.scores import (
 )
 from calibkit.shift import ShiftCheck, check_shift
 from calibkit.splits import split_calibration
+from calibkit.uniform_mixture_scaler import UniformMixtureScaler
 
 __all__ = [
     "BetaScaler",
@@ -50,6 +52,7 @@ __all__ = [
     "Change",
     "ClasswiseCalibrationError",
     "Comparison",
+    "ConformalSets",
     "Decomposition",
     "DirichletScaler",
     "FitSummary",
@@ -73,6 +76,7 @@ __all__ = [
     "SmoothCalibrationError",
     "TemperatureScaler",
     "Trial",
+    "UniformMixtureScaler",
     "VectorScaler",
     "accuracy",
     "bootstrap_interval",

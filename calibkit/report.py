@@ -21,7 +21,7 @@ from calibkit.plots import plot_bins
 from calibkit.rows import Rows
 from calibkit.scalers import FitSummary, Scaler
 from calibkit.scores import brier_terms, nll_terms
-from calibkit.tables import html_table, text_table, with_range
+from calibkit.tables import html_table, markdown_table, text_table, with_range
 
 
 class Measures(NamedTuple):
@@ -58,6 +58,8 @@ class Change(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Report:
     """What `evaluate` found; printed a table, in a notebook an HTML table.
+
+    ``to_markdown()`` gives the table of a model card, ``to_dict()`` the numbers.
 
     Attributes
     ----------
@@ -100,6 +102,33 @@ class Report:
             "change": None if self.change is None else _as_dict(self.change),
             "summary": None if self.summary is None else asdict(self.summary),
         }
+
+    def to_markdown(self) -> str:
+        """The printed table as a GitHub-flavoured Markdown table, for a model card.
+
+        Returns
+        -------
+        str
+            The caption with the number of samples, classes and bins, an empty line, the table.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from calibkit import evaluate
+        >>> report = evaluate(torch.tensor([[2.0, 0.0]] * 100), torch.tensor([0, 0, 0, 1] * 25))
+        >>> print(report.to_markdown())
+        n = 100, 2 classes, ECE in 15 bins; in brackets 95 % intervals
+        <BLANKLINE>
+        |                   | value                  |
+        | ----------------- | ---------------------- |
+        | accuracy          | 75.0% (66.0% to 83.0%) |
+        | NLL               | 0.627 (0.467 to 0.807) |
+        | Brier score       | 0.409 (0.287 to 0.546) |
+        | ECE               | 13.1% (5.1% to 22.2%)  |
+        | ECE if calibrated | 2.6% (0.1% to 7.1%)    |
+        | p-value           | 0.001                  |
+        """
+        return markdown_table(self._caption(), self._cells())
 
     def plot(self, axes: Axes | Sequence[Axes] | None = None) -> list[Axes]:
         """Reliability diagrams, before and, with a scaler, after.
@@ -202,7 +231,8 @@ def evaluate(
     Returns
     -------
     Report
-        Prints as a table, shows as one in a notebook; ``to_dict()`` and ``plot()``.
+        Prints as a table, shows as one in a notebook; ``to_markdown()``, ``to_dict()`` and
+        ``plot()``.
 
     Raises
     ------

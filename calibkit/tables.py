@@ -1,4 +1,4 @@
-"""Numbers with their range, and tables of cells, for a terminal and for a notebook.
+"""Numbers with their range, and tables of cells, for a terminal, a notebook and a Markdown file.
 
 The first row of a table is its head.
 """
@@ -23,6 +23,17 @@ def html_table(caption: str, cells: list[list[str]]) -> str:
         rows.append(f'<th scope="row" style="text-align: left">{escape(name)}</th>{data}')
     table = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table><caption>{escape(caption)}</caption>{table}</table>"
+
+
+def markdown_table(caption: str, cells: list[list[str]]) -> str:
+    """A GitHub-flavoured table, padded so that it can be read as text too."""
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in cells]
+    widths = [max(3, *map(len, column)) for column in zip(*escaped, strict=True)]
+    head, *body = (
+        [cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in escaped
+    )
+    rows = [head, ["-" * width for width in widths], *body]
+    return "\n".join([caption, "", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def with_range(numbers: tuple[float, float, float], form: str) -> str:

@@ -1,6 +1,7 @@
-"""Make or renew the notebook of every lesson: ``python docs/make_notebooks.py``."""
+"""Make or renew the notebooks: ``python docs/make_notebooks.py``, of all lessons or ``20 30``."""
 
 import os
+import sys
 from pathlib import Path
 
 import nbformat
@@ -11,13 +12,23 @@ LESSONS = Path(__file__).parent / "lessons"
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
+def needs_network(notebook: nbformat.NotebookNode) -> bool:
+    """Whether the first cell says so; such a notebook is kept without outputs."""
+    return "network" in notebook.cells[0].metadata.get("tags", ())
+
+
 def make_notebook(script: Path) -> None:
     jupytext(["--sync", "--set-kernel", "python3", str(script)])
     path = NOTEBOOKS / f"{script.stem}.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    # timings would make every execution a change
+    if needs_network(notebook):
+        return
+    # timings and the moments at which a cell prints would make every execution a change
     NotebookClient(
-        notebook, record_timing=False, resources={"metadata": {"path": str(NOTEBOOKS)}}
+        notebook,
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
     ).execute()
     nbformat.write(notebook, path)
 
@@ -25,5 +36,6 @@ def make_notebook(script: Path) -> None:
 if __name__ == "__main__":
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    for script in sorted(LESSONS.glob("[0-9][0-9]_*.py")):
-        make_notebook(script)
+    for number in sys.argv[1:] or ["[0-9][0-9]"]:
+        for script in sorted(LESSONS.glob(f"{number}_*.py")):
+            make_notebook(script)

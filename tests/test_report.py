@@ -1,4 +1,5 @@
 import json
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import calibkit
 from calibkit import TemperatureScaler, check_shift, compare, evaluate
+from calibkit.tables import markdown_table
 from tests.helpers import REAL, calibrated_problem, needs_real_data
 
 
@@ -88,6 +90,29 @@ def test_every_number_is_printed_as_text_and_as_html(report):
     for line in text.splitlines()[1:]:
         for cell in line.split("  "):
             assert not cell.strip() or cell.strip() in cells
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_markdown_table_holds_the_printed_cells(report, problem, scaled):
+    _, logits, labels = problem
+    shown = report if scaled else evaluate(logits, labels, n_resamples=20)
+    caption, empty, head, rule, *body = shown.to_markdown().splitlines()
+    first, *printed = str(shown).splitlines()
+    assert caption == first
+    assert caption.startswith("n = 2000, 10 classes, ECE in 15 bins")
+    assert empty == ""
+    columns = 4 if scaled else 2
+    assert re.fullmatch(rf"\|( -{{3,}} \|){{{columns}}}", rule)
+    for row, line in zip([head, *body], printed, strict=True):
+        cells = [cell.strip() for cell in row[1:-1].split("|")]
+        assert len(cells) == columns
+        assert [cell for cell in cells if cell] == re.split(" {2,}", line.strip())
+
+
+def test_markdown_escapes_what_would_end_a_cell():
+    text = markdown_table("caption", [["", "b"], ["p(y|x)", "1"]])
+    lines = ["caption", "", "|         | b   |", "| ------- | --- |", r"| p(y\|x) | 1   |"]
+    assert text.splitlines() == lines
 
 
 def test_dictionary_survives_json(report):

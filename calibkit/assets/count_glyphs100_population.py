@@ -17,7 +17,7 @@ from calibkit import (
     reliability_bins,
     split_calibration,
 )
-from calibkit.glyphs100_population import N_FINE_BINS, POPULATION_FILE
+from calibkit.population import N_FINE_BINS, POPULATION_FILE
 
 FIRST_SEED = 1000  # far from those of the training, test and unseen images
 N_PARTS = 20
@@ -33,7 +33,7 @@ def main() -> None:
         logits, labels = collect_logits(model, loader, progress=False)
         for name, scores in (("plain", logits), ("scaled", scaler(logits))):
             bins = reliability_bins(scores.double().softmax(1), labels, n_bins=N_FINE_BINS)
-            sums[name] += [bins.count, bins.correct, bins.confidence]
+            sums[name] += np.stack([bins.count, bins.correct, bins.confidence])
     np.savez_compressed(POPULATION_FILE, plain=sums["plain"], scaled=sums["scaled"])
     print(f"wrote {POPULATION_FILE.name}: n = {sums['plain'][0].sum():.0f}", end=", ")
     print(f"T = {scaler.temperature:.4f}")

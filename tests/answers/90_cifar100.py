@@ -1,0 +1,38 @@
+import torch
+from torch.utils.data import DataLoader
+from torchmetrics.functional.classification import binary_auroc
+
+import calibkit
+
+
+def temperatures(lesson, n, seeds=range(10)):
+    loader = DataLoader(lesson.dm.test, batch_size=100)
+    logits, labels = calibkit.collect_logits(lesson.model, loader, progress=False)
+    found = []
+    for seed in seeds:
+        calib_set, _ = calibkit.split_calibration(lesson.dm.test, n, seed=seed, stratify=labels)
+        calib = calib_set.indices
+        fitted = calibkit.TemperatureScaler().fit_logits(logits[calib], labels[calib])
+        found.append(fitted.temperature)
+    return found
+
+
+def auroc(lesson, sign):
+    energy = torch.cat([lesson.logits, lesson.ood_logits]).logsumexp(-1)
+    return binary_auroc(sign * energy, lesson.is_cifar).item()
+
+
+def right(lesson):
+    return {"ten_temperatures": temperatures(lesson, 1000), "auroc_of_energy": auroc(lesson, 1)}
+
+
+def wrong(lesson):
+    return {
+        "ten_temperatures": [
+            temperatures(lesson, 1000, seeds=range(1, 11)),
+            temperatures(lesson, 1000, seeds=[0] * 10),
+            temperatures(lesson, 500),
+            temperatures(lesson, 1000, seeds=[0]),
+        ],
+        "auroc_of_energy": [auroc(lesson, -1), 0.5],
+    }

@@ -1,0 +1,225 @@
+"""Cached logits are those of the model, computed once; the population is that of the test set."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from calibkit import (
+    Glyphs100,
+    TemperatureScaler,
+    collect_logits,
+    glyphs100_logits,
+    glyphs100_population,
+    glyphs100_resnet20,
+    noise_floor,
+    reliability_bins,
+    split_calibration,
+)
+from calibkit import cached_logits as module
+from calibkit.assets import count_glyphs100_population as counting
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALIBKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def counted(monkeypatch) -> list[object]:
+    """One entry for each time that the model runs."""
+    calls: list[object] = []
+
+    def collect(model, loader, **options):
+        calls.append(loader)
+        return collect_logits(model, loader, **options)
+
+    monkeypatch.setattr(module, "collect_logits", collect)
+    return calls
+
+
+def kept(folder):
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+@pytest.mark.parametrize("options", [{}, {"severity": 2, "seed": 5}, {"unseen": True}])
+def test_logits_are_those_of_the_model_and_computed_once(options, counted):
+    expected = collect_logits(
+        glyphs100_resnet20(),
+        DataLoader(Glyphs100(30, **{"seed": 2, **options}), batch_size=100),
+        progress=False,
+    )
+    for _ in range(2):
+        logits, labels = glyphs100_logits(30, **options, progress=False)
+        torch.testing.assert_close(logits, expected[0])
+        assert torch.equal(labels, expected[1])
+    assert len(counted) == 1
+
+
+def test_every_argument_has_its_own_logits(folder, counted):
+    for options in ({}, {"seed": 3}, {"severity": 0.1234567}, {"severity": 1}, {"unseen": True}):
+        glyphs100_logits(20, **options, progress=False)
+    glyphs100_logits(21, progress=False)
+    assert len(counted) == len(kept(folder)) == 6
+    glyphs100_logits(20, severity=1.0, progress=False)
+    assert len(counted) == 6
+
+
+def test_another_model_or_other_images_have_other_logits(folder, monkeypatch, counted):
+    glyphs100_logits(20, progress=False)
+    monkeypatch.setattr(module, "_origin", lambda: "changed")
+    glyphs100_logits(20, progress=False)
+    assert len(counted) == 2
+
+
+def test_the_origin_holds_code_masks_and_weights(tmp_path, monkeypatch):
+    before = module._origin()
+    other = tmp_path / "weights.pt"
+    other.write_bytes(b"other weights")
+    monkeypatch.setattr(module, "glyphs100_weights", lambda: other)
+    assert module._origin() != before
+
+
+@pytest.mark.parametrize("content", [b"", b"half of an arch", "other shape", "other name"])
+def test_a_damaged_file_is_made_anew(content, folder, counted):
+    expected, _ = glyphs100_logits(20, progress=False)
+    (name,) = kept(folder)
+    if content == "other shape":
+        np.savez(folder / name, logits=np.zeros((3, 100)), labels=np.zeros(3))
+    elif content == "other name":
+        np.savez(folder / name, scores=np.zeros((20, 100)))
+    else:
+        (folder / name).write_bytes(content)
+    for _ in range(2):
+        torch.testing.assert_close(glyphs100_logits(20, progress=False)[0], expected)
+    assert len(counted) == 2
+
+
+def test_no_pickle_is_read(folder, counted):
+    glyphs100_logits(20, progress=False)
+    (name,) = kept(folder)
+    np.savez(folder / name, logits=np.array([print], dtype=object), labels=np.zeros(20))
+    glyphs100_logits(20, progress=False)
+    assert len(counted) == 2
+
+
+def test_two_processes_at_once_compute_once(folder):
+    program = """
+from calibkit import cached_logits as module
+compute = module._compute
+def announced(*arguments):
+    print("computed")
+    return compute(*arguments)
+module._compute = announced
+print(float(module.glyphs100_logits(1000, progress=False)[0].double().sum()))
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    lines = [process.communicate(timeout=120)[0].split() for process in started]
+    assert sorted(map(len, lines)) == [1, 1, 2]
+    assert len({line[-1] for line in lines}) == 1
+    assert len(kept(folder)) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_said_and_does_not_hinder(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("CALIBKIT_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.warns(UserWarning, match="cannot be kept in .* set CALIBKIT_CACHE to a folder"):
+        logits, _ = glyphs100_logits(20, progress=False)
+    assert logits.shape == (20, 100)
+
+
+def test_a_write_that_fails_leaves_nothing_and_loses_nothing(folder, monkeypatch, counted):
+    def full(path, **arrays):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(module.np, "savez", full)
+    with pytest.warns(UserWarning, match="no space left"):
+        logits, _ = glyphs100_logits(20, progress=False)
+    assert logits.shape == (20, 100)
+    assert kept(folder) == []
+    assert len(counted) == 1
+
+
+def test_without_a_choice_it_is_the_users_cache_folder(monkeypatch):
+    monkeypatch.delenv("CALIBKIT_CACHE")
+    assert module.cache_folder().name == "calibkit"
+
+
+@pytest.mark.parametrize("options", [{"n": 0}, {"n": 10, "severity": 6}, {"n": 10, "seed": -1}])
+def test_bad_arguments_are_refused_and_leave_no_file(options, folder):
+    with pytest.raises(ValueError, match="must"):
+        glyphs100_logits(**options)
+    assert not folder.exists()
+
+
+def test_population_bins_of_any_number_count_the_same_images():
+    for scaled in (False, True):
+        fine = glyphs100_population(2520, scaled=scaled)
+        for n_bins in (1, 10, 15):
+            bins = glyphs100_population(n_bins, scaled=scaled)
+            assert bins.count.sum() == 200_000
+            assert bins.correct.sum() == fine.correct.sum()
+            assert bins.confidence.sum() == pytest.approx(fine.confidence.sum(), rel=1e-12)
+            inside = bins.confidence / np.maximum(bins.count, 1)
+            filled = bins.count > 0
+            assert (inside >= bins.edges[:-1])[filled].all()
+            assert (inside <= bins.edges[1:])[filled].all()
+
+
+@pytest.mark.parametrize("n_bins", [11, 16, 5040])
+def test_population_bins_that_were_not_counted_are_refused(n_bins):
+    with pytest.raises(ValueError, match=f"must divide the 2520 bins .* got {n_bins}; take"):
+        glyphs100_population(n_bins)
+
+
+@pytest.mark.slow
+def test_population_and_test_set_agree_within_their_noise():
+    logits, labels = glyphs100_logits(10_000, progress=False)
+    calib, _ = split_calibration(range(10_000), 1000, seed=0, stratify=labels)
+    scaler = TemperatureScaler().fit_logits(logits[calib.indices], labels[calib.indices])
+    for scaled, scores in ((False, logits), (True, scaler(logits))):
+        probabilities = scores.double().softmax(1)
+        here = reliability_bins(probabilities, labels)
+        there = glyphs100_population(scaled=scaled)
+        shares = there.count / there.count.sum()
+        error = np.sqrt(shares / 10_000) + 1e-4
+        assert (np.abs(here.count / 10_000 - shares) < 5 * error).all()
+        accuracy = there.correct / np.maximum(there.count, 1)
+        error = np.sqrt(accuracy * (1 - accuracy) / np.maximum(here.count, 1)) + 1e-2
+        assert (np.abs(here.correct / np.maximum(here.count, 1) - accuracy) < 5 * error).all()
+        assert (
+            abs(here.calibration_error - there.calibration_error)
+            < 2 * noise_floor(probabilities).mean
+        )
+
+
+def test_the_script_that_counts_writes_what_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "population.npz"
+    monkeypatch.setattr(counting, "POPULATION_FILE", path)
+    monkeypatch.setattr(counting, "N_PARTS", 2)
+    monkeypatch.setattr(counting, "N_PER_PART", 40)
+    monkeypatch.setattr(counting, "first_lesson_scaler", lambda: TemperatureScaler(1.465))
+    counting.main()
+    monkeypatch.setattr("calibkit.population.POPULATION_FILE", path)
+    images = [Glyphs100(40, seed=1000 + part) for part in range(2)]
+    logits = torch.cat(
+        [
+            collect_logits(glyphs100_resnet20(), DataLoader(part), progress=False)[0]
+            for part in images
+        ]
+    )
+    labels = torch.cat([part.targets for part in images])
+    for scaled, scores in ((False, logits), (True, logits / 1.465)):
+        expected = reliability_bins(scores.double().softmax(1), labels)
+        found = glyphs100_population(scaled=scaled)
+        assert found.count.tolist() == expected.count.tolist()
+        assert found.correct.tolist() == expected.correct.tolist()
+        np.testing.assert_allclose(found.confidence, expected.confidence, rtol=1e-5)

@@ -36,7 +36,7 @@ class BetaScaler(ClassScaler):
     ----------
     Kull, Silva Filho and Flach (2017). Beta calibration: a well-founded and easily implemented
     improvement on logistic calibration for binary classifiers. AISTATS. Section 3.
-    http://proceedings.mlr.press/v54/kull17a.html
+    https://proceedings.mlr.press/v54/kull17a.html
 
     Examples
     --------

@@ -34,7 +34,7 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
         Same seed, same pixels, on every machine.
     severity : float, default 0
         Strength of the dataset shift, from 0 (what the embedded model was trained on) to 5
-        (warp and noise half as strong again).
+        (warp, move off the centre and noise larger by a half).
     unseen : bool, default False
         Draw glyphs that belong to none of the 100 classes; their targets are -1.
 

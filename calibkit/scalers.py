@@ -1,7 +1,7 @@
 """Scalers: fitted on a calibration set, they map logits to calibrated logits."""
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import ClassVar, NamedTuple, Self
@@ -72,7 +72,7 @@ class FitSummary:
         return "\n".join([self.scaler, *(f"  {name:12}{text}" for name, text in lines.items())])
 
 
-class Scaler(nn.Module):
+class Scaler(nn.Module, ABC):
     """What all scalers share; use one of its children.
 
     Attributes

@@ -38,7 +38,7 @@ def test_versions_are_ranges(project):
     extras = project["optional-dependencies"].values()
     entries = project["dependencies"] + [entry for extra in extras for entry in extra]
     for entry in entries:
-        assert entry == "calibkit[docs,test]" or re.search(r">=[\d.]+,<\d+$", entry), entry
+        assert entry.startswith("calibkit[") or re.search(r">=[\d.]+,<\d+$", entry), entry
 
 
 def test_readme_gives_the_commands_that_ci_runs():

@@ -15,7 +15,7 @@ from scipy.special import log_softmax, softmax
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from calibkit import TemperatureScaler, calibration_error
+from calibkit import Scaler, TemperatureScaler, calibration_error
 from calibkit.newton import _Loss
 from calibkit.rows import Rows
 from tests.helpers import REAL, calibrated_problem, needs_real_data
@@ -675,3 +675,8 @@ def test_an_interval_that_is_everything():
     scaler = TemperatureScaler().fit_logits(logits, torch.tensor([0, 1, 1]))
     low, high = scaler.summary.temperature_interval
     assert low < 1e-100 < scaler.temperature < 1e100 < high
+
+
+def test_the_common_base_cannot_be_used_by_itself():
+    with pytest.raises(TypeError, match="abstract"):
+        Scaler()

@@ -11,8 +11,9 @@
 Find out why calibration failed
 ===============================
 
-Temperature scaling is one division, and still it goes wrong in many projects. *Why did calibration
-fail on my model?* Often nothing crashes: a wrong number simply looks like a result.
+Temperature scaling (Guo et al. 2017) is one division, and still it goes wrong in many projects.
+*Why did calibration fail on my model?* Often nothing crashes: a wrong number simply looks like a
+result.
 
 What you will do
 ----------------
@@ -59,8 +60,8 @@ calib_logits, calib_labels = everything[calib_set.indices]
 test_logits, test_labels = everything[test_set.indices]
 
 # %% [markdown]
-# We fit the temperature. A small function prints accuracy, NLL and ECE side by side, because we
-# shall need all three.
+# We fit the temperature: ``fit_logits`` is ``fit`` for logits that we already have. A small
+# function prints accuracy, NLL and ECE side by side, because we shall need all three.
 
 # %%
 scaler = calibkit.TemperatureScaler().fit_logits(calib_logits, calib_labels)
@@ -87,9 +88,9 @@ print(f"noise floor {floor.low:.0%} to {floor.high:.0%}, n = {len(scaled)}")
 # Forget eval mode
 # ----------------
 #
-# In training mode, batch normalisation uses the mean and the variance of the batch at hand in place
-# of those that it has learned. We make this mistake with a copy of the model, on 3000 test images
-# in batches of 16.
+# In training mode, batch normalisation (Ioffe and Szegedy 2015) uses the mean and the variance of
+# the batch at hand in place of those that it has learned. We make this mistake with a copy of the
+# model, on 3000 test images in batches of 16.
 
 # %%
 model = calibkit.glyphs100_resnet20()
@@ -121,8 +122,8 @@ for ax, (name, z) in zip(axes, calibrated.items()):
 # where it should be 1.409. The ECE after scaling does not reveal it: it is 2 % for both. The ECE
 # asks whether a model knows how often it is right, not how often it is right.
 #
-# Accuracy gives the mistake away only to those who know what to expect. A test without labels: show
-# the same images in another order.
+# Accuracy gives the mistake away only to those who know what to expect. One test needs neither that
+# nor labels: show the same images in another order.
 
 # %%
 order = torch.randperm(500, generator=torch.Generator().manual_seed(2))
@@ -139,8 +140,8 @@ for name, z, other in (("eval", logits, right), ("training", train_mode, again))
 # against 0 % in eval mode.
 #
 # **Mended:** call ``model.eval()``, or let calibkit run the model: `calibkit.collect_logits` and
-# ``fit`` switch to eval mode and back. Which copy still has the means and variances that the model
-# has learned, its buffers?
+# ``fit`` switch to eval mode and back. The means and variances that a model has learned are kept in
+# its *buffers*. Which of our copies still has them?
 
 # %%
 fresh = copy.deepcopy(model).train()
@@ -202,11 +203,11 @@ print(f"T from the logarithms: {from_logs.temperature:.3f}")
 # Let a metric guess
 # ------------------
 #
-# Some metrics take both logits and probabilities and guess which they got. torchmetrics looks at
-# the values of each batch: if one is outside [0, 1], it applies the softmax to the whole batch, if
-# none is, it does not. Logits may lie in [0, 1] too, for instance where they are similarities. We
-# make such ones out of ours: we divide them, as a temperature does, and add the same number to all,
-# which changes no softmax.
+# Some metrics take both logits and probabilities and guess which they got. torchmetrics (Lightning
+# AI 2025) looks at the values of each batch: if one is outside [0, 1], it applies the softmax to
+# the whole batch, if none is, it does not. Logits may lie in [0, 1] too, for instance where they
+# are similarities. We make such ones out of ours: we divide them, as a temperature of 70 would, and
+# add the same number to all, which changes no softmax.
 
 # %%
 scores = 0.5 + test_logits / 70
@@ -221,8 +222,8 @@ show("softmax applied by us", scores, test_labels)
 
 # %% [markdown]
 # One image in 9000 decides. Its batch is taken for logits, all others for probabilities: so the ECE
-# is 13 % in batches of 10 and 58 % in a single batch. Only the last is right. An ECE that
-# changes with the batch size gives the mistake away.
+# is 13 % in batches of 10 and 58 % in a single batch. Only the last is right: divided by 70, these
+# logits claim next to nothing. An ECE that changes with the batch size gives the mistake away.
 #
 # **Mended:** declare what you have, and apply the softmax yourself. calibkit's metrics take
 # probabilities only, and say so.
@@ -280,8 +281,9 @@ for n in (0, 500, 900):
 #
 # Another mistake is to measure on the images that the temperature was fitted to. How much does
 # that flatter? We take two halves of our images, measure on one, and fit either on the same or on
-# the other. We do so for temperature scaling and for `calibkit.IsotonicScaler`, which bends the
-# probabilities of each class along a curve of its own: many parameters in place of one.
+# the other. We do so for temperature scaling and for `calibkit.IsotonicScaler` (Zadrozny and Elkan
+# 2002), which bends the probabilities of each class along a curve of its own: many parameters in
+# place of one.
 
 # %%
 pool_set, other_set = calibkit.split_calibration(everything, 5000, seed=0, stratify=labels)
@@ -300,8 +302,8 @@ for kind in (calibkit.TemperatureScaler(), calibkit.IsotonicScaler()):
 # temperature scaling, and on others 1.631, which is worse. So this mistake can make us choose the
 # wrong method.
 #
-# **Mended:** split first. `calibkit.evaluate` remembers which logits a scaler was fitted on. Let us
-# give it all 10 000, the 1000 for calibration among them.
+# **Mended:** split first. A scaler remembers which logits it was fitted on, and `calibkit.evaluate`
+# looks for them. Let us give it all 10 000, the 1000 for calibration among them.
 
 # %%
 try:
@@ -389,7 +391,8 @@ for name, classes in (("easiest", by_ease[-10:]), ("hardest", by_ease[:10]), ("a
 #
 # Many projects fit T with LBFGS, a general optimiser. The loop below is set up as a widely copied
 # one (Pleiss 2017): start at 1.5, learning rate 0.01, at most 50 iterations, and no line search,
-# which would check that each step leads down. We only keep the temperatures that it visits.
+# which would check that each step leads down. We only add a list of the temperatures that it
+# visits.
 
 # %%
 start = torch.tensor([1.5], dtype=torch.float64)
@@ -430,7 +433,7 @@ assert paths[0.1, 1][-1] < 0
 
 # %% [markdown]
 # Only one of four fits is right. With 0.01 the search is still close to its start, at 1.92 or 1.17,
-# and the ECE is 36 % or 56 %. With 1 the second model gets a T of -74.4. Its ECE of 1 % looks
+# and the ECE is 36 % or 56 %. With 1 the small logits get a T of -74.4. Its ECE of 1 % looks
 # better than the 2 % of the good fit, but its accuracy is 0.0 %. A negative T turns the order of
 # the classes round, and one of this size makes them all but equally likely. So the model is not
 # right and does not claim to be, and the ECE asks no more.
@@ -531,8 +534,8 @@ assert abs(mended.temperature - scaler.temperature) < 0.1
 #
 # What you see, why it may be so, and what to do:
 #
-# - **The accuracy is lower than known, or answers change with the order.** The model is in training
-#   mode. Load it again and call ``model.eval()``.
+# - **The accuracy is lower than it was after training, or answers change with the order.** The
+#   model is in training mode. Load it again and call ``model.eval()``.
 # - **All confidences are tiny, and T is far below 1.** Probabilities were passed as logits. Pass
 #   what comes before the softmax, or logarithms.
 # - **The ECE changes with the batch size.** The metric guesses. Apply the softmax yourself.
@@ -576,7 +579,7 @@ if ece_of_the_wrong_temperature is not None:
 # %% [markdown]
 # 2. Another mistake: somebody counts the classes from 1, so that every label is one too high, and
 #    the last class becomes 0. Guess what the fit makes of it, then do it with ``calib_labels`` and
-#    enter T. Which of the printed numbers would have told you?
+#    enter T. Which of the numbers that ``show`` prints would have told you?
 
 # %%
 temperature_of_shifted_labels = None

@@ -171,9 +171,9 @@ _ = ax.legend()
 # - *calibration*, what recalibration takes off
 # - *refinement*, what is left after it, because the model does not know more
 #
-# `calibkit.score_decomposition` recalibrates with the temperature that is best on these very
-# samples (Berta et al. 2025). What a temperature cannot mend counts as refinement. A scaler with
-# more parameters might take off more, so the calibration part is a lower bound.
+# `calibkit.score_decomposition` recalibrates with the temperature that has the lowest NLL on these
+# very samples (Berta et al. 2025). What a temperature cannot mend counts as refinement. A scaler
+# with more parameters might take off more, so the calibration part is a lower bound.
 #
 # We add a network that has lost detail: normal noise with a standard deviation of 2 on all its
 # logits, with and without a temperature of its own.
@@ -306,12 +306,13 @@ blends = [w * network + (1 - w) * forgetful for w in weights]
 blend_nll = torch.tensor([calibkit.negative_log_likelihood(p, calib_labels) for p in blends])
 blend_ece = torch.tensor([calibkit.calibration_error(p, calib_labels) for p in blends])
 
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
 fig.suptitle("The NLL is lowest where we keep the network, the ECE where we forget it")
 curves = {"NLL": (blend_nll, "#0072B2"), "ECE in %": (100 * blend_ece, "#D55E00")}
 for ax, (name, (curve, color)) in zip(axes, curves.items()):
     ax.plot(weights, curve, color=color)
-    ax.plot(weights[curve.argmin()], curve.min(), "o", color=color)
+    ax.plot(weights[curve.argmin()], curve.min(), "o", color=color, clip_on=False)
     ax.set(xlabel="weight of the network", ylabel=f"{name}, calibration set", ylim=(0, None))
     print(f"{name}: {curve[0]:.1f} at weight 0, {curve[-1]:.1f} at weight 1", end=", ")
     print(f"lowest at {weights[curve.argmin()]:.0f}")
@@ -408,10 +409,10 @@ print(f"T = {temperature.temperature:.2f}, a = {beta.a:.2f}, b = {beta.b:.2f}, c
 # %% [markdown]
 # A c of -0.86 takes something off every logit, which no temperature can do.
 #
-# The metrics want one column for each class and refuse the sigmoid alone, so we stack the two. We
-# compute two errors. The ECE looks at the top class, that is, at the answer "digit" or "no digit".
-# `calibkit.classwise_calibration_error` bins by the probability of a class instead. With two
-# classes it says how well the probability of a digit is calibrated.
+# The metrics want one column for each class and refuse the sigmoid alone, so we stack 1 - p and p.
+# We compute two errors. The ECE looks at the top class, that is, at the answer "digit" or "no
+# digit". `calibkit.classwise_calibration_error` bins by the probability of a class instead. With
+# two classes it says how well the probability of a digit is calibrated.
 
 # %%
 binary = {"unscaled": z_test, "temperature": temperature(z_test), "beta": beta(z_test)}
@@ -487,8 +488,9 @@ _ = axes[1].legend(loc="upper left")
 # %% [markdown]
 # On the left every bar ends in its grey band. On the right, from the second point on, all twenty
 # curves of temperature scaling run below the diagonal. No temperature can mend that, because it
-# leaves a probability of one half where it is. The curves of beta calibration lie around the diagonal. The error of the positive
-# class is at least 0.026 with a temperature, and lower with beta in 20 of 20 splits. So is the NLL.
+# leaves a probability of one half where it is, and there only about a third are digits. The curves
+# of beta calibration lie around the diagonal. The error of the positive class is at least 0.026
+# with a temperature, and lower with beta in 20 of 20 splits. The NLL is lower in all of them, too.
 #
 # The ECE of the top class would choose the other scaler. It is 0.002 to 0.011 with a temperature,
 # and lower with beta in only 3 of 20 splits. Three parameters from 1000 images, a tenth of them
@@ -544,9 +546,10 @@ if best_by_spherical is not None:
     assert abs(best_by_spherical - truth) < 0.011, "weights 0.8 and 0.2, and the root?"
 
 # %% [markdown]
-# 3. A binary model trained with ``pos_weight=5`` aims at logits that are higher by the logarithm of
-#    5. Imitate it: add that to ``z``, in both sets. Enter the NLL on the test set after
-#    temperature scaling and after beta calibration, as a pair. Which scaler undoes the weight?
+# 3. A binary model trained by ``BCEWithLogitsLoss`` with ``pos_weight=5`` counts every positive
+#    image five times. It aims at logits that are higher by the logarithm of 5. Imitate it: add that
+#    to ``z``, in both sets, and fit again. Enter the NLL on the test set after temperature scaling
+#    and after beta calibration, as a pair. Which scaler undoes the weight?
 
 # %%
 nll_with_pos_weight = None
@@ -562,9 +565,9 @@ if nll_with_pos_weight is not None:
 # ----------
 #
 # - Berta, Holzmüller, Jordan and Bach (2025). Rethinking Early Stopping: Refine, Then Calibrate.
-#   https://arxiv.org/abs/2501.19195
+#   Preprint. https://arxiv.org/abs/2501.19195
 # - Brier (1950). Verification of Forecasts Expressed in Terms of Probability. Monthly Weather
-#   Review 78. https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
+#   Review 78. https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
 # - Bröcker (2009). Reliability, Sufficiency, and the Decomposition of Proper Scores. Quarterly
 #   Journal of the Royal Meteorological Society 135. https://doi.org/10.1002/qj.456
 # - Gneiting, Balabdaoui and Raftery (2007). Probabilistic Forecasts, Calibration and Sharpness.
@@ -574,4 +577,4 @@ if nll_with_pos_weight is not None:
 #   of the American Statistical Association 102. https://doi.org/10.1198/016214506000001437
 # - Kull, Silva Filho and Flach (2017). Beta Calibration: A Well-Founded and Easily Implemented
 #   Improvement on Logistic Calibration for Binary Classifiers. AISTATS.
-#   http://proceedings.mlr.press/v54/kull17a.html
+#   https://proceedings.mlr.press/v54/kull17a.html

@@ -64,8 +64,8 @@ print(f"old T = {old.temperature:.3f}, from n = {len(calib)} images without shif
 # -----------------------
 #
 # `calibkit.Glyphs100` has a severity from 0 to 5. It makes the warp, the move off the centre and
-# the noise stronger, at 5 half as strong again. The same seed draws the same glyphs in the same
-# colours, so we can watch single images drift away from what the model was trained on.
+# the noise stronger, at 5 by a half. The same seed draws the same glyphs in the same colours, so we
+# can watch single images drift away from what the model was trained on.
 
 # %%
 drawn = [calibkit.Glyphs100(25, seed=2, severity=severity) for severity in range(6)]
@@ -154,9 +154,9 @@ _ = left.legend(), right.legend()
 # -------------------------------------
 #
 # So is the old temperature good or bad under shift? `calibkit.check_shift` compares the NLL with
-# and without it on the same images, and gives the change with its 95 % interval. If the whole
-# interval lies below 0, the verdict is "helps", if it lies above, "hurts". It also tells which
-# temperature these images themselves ask for.
+# and without it on the same images. It gives the change with a 95 % interval, the range that
+# chance leaves open. If the whole interval lies below 0, the verdict is "helps", if it lies above,
+# "hurts". It also tells which temperature these images themselves ask for.
 
 # %%
 for severity, z in enumerate(at):
@@ -200,7 +200,7 @@ _ = ax.legend(loc="upper center", ncols=4)
 #
 # So a temperature can hurt on images that are much easier than those it was fitted on. Let us see
 # such a case: a temperature from severity 5, say from a bad camera, is used without shift. We
-# measure on the test images behind the first 2000, which had no part in the fit.
+# measure on the test images after the first 2000, which had no part in the fit.
 
 # %%
 too_high = calibkit.TemperatureScaler().fit_logits(at[5], truth)
@@ -298,7 +298,7 @@ for ax, image, answer, p in zip(axes, glyphs.images, answers, confidences):
 print(f"the fifth image: {glyphs.classes[answers[4]]} with confidence {confidences[4]:.0%}")
 
 # %% [markdown]
-# The fifth image, an arrow to the left, passes as an equals sign with 96 %. We compare all 2000
+# The fifth image, an arrow to the right, passes as an equals sign with 96 %. We compare all 2000
 # unseen glyphs with the 9000 test images.
 
 # %%
@@ -343,6 +343,7 @@ def with_interval(high, low):
     return auroc(high, low), start, end
 
 
+# %%
 value, start, end = with_interval(*confidence["no scaling"])
 print(f"confidence, no scaling: AUROC {value:.3f} ({start:.3f} to {end:.3f})")
 
@@ -381,7 +382,7 @@ for (name, values), (color, line) in zip(groups.items(), styles):
     bins = torch.linspace(0, 1, 21)
     ax.hist(values, bins, density=True, **options, label=f"{name}, n = {len(values)}")
 ax.set(xlabel="confidence, old T", ylabel="density (area 1)", ylim=(0, 3))
-ax.set_title("Unseen glyphs look like wrong answers, and even a bit surer")
+ax.set_title("Unseen glyphs get a bit more confidence than wrong answers")
 _ = ax.legend()
 
 # %% [markdown]

@@ -15,7 +15,7 @@ EXERCISE = re.compile(r"^# %%\n(\w+) = (?:None|\[\]|\{\})\n(if .*?)(?=^# %%|\Z)"
 
 
 def try_answers(lesson: Path, names: dict[str, object]) -> None:
-    """Raise if a check takes a wrong answer or not the right one; names are what the lesson left."""
+    """Raise if a check takes a wrong answer or refuses the right one; names is what was left."""
     checks = dict(EXERCISE.findall(lesson.read_text(encoding="utf-8")))
     answers = runpy.run_path(str(Path(__file__).with_name(lesson.name)))
     left = SimpleNamespace(**names)

@@ -1,0 +1,12 @@
+"""The nbgrader course of this folder: nbgrader reads this file where it is run."""
+
+c = get_config()  # noqa: F821
+
+c.CourseDirectory.course_id = "calibkit"
+# the sources beside this file hold the solutions: none of their kind may reach release/
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.py"]
+
+# seconds for one cell; a cell that takes longer is stopped, the next ones are still graded
+c.Execute.timeout = 120
+# a test cell that a student deleted is put back, so that its points cannot be won by deleting it
+c.OverwriteCells.add_missing_cells = True

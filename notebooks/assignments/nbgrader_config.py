@@ -10,3 +10,9 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedb
 c.Execute.timeout = 120
 # a test cell that a student deleted is put back, so that its points cannot be won by deleting it
 c.OverwriteCells.add_missing_cells = True
+# whose is it? "doejane_123_456_ps1_temperature_scaling-1.ipynb" as Canvas names files,
+# "Jane Doe_123_assignsubmission_file_/ps1_temperature_scaling.ipynb" as Moodle does, or plainly
+# "anna_ps1_temperature_scaling.ipynb"
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*[/\\](?P<student_id>[^_/\\]+)_(?:[^/\\]*[/\\])?[^/\\]*?(?P<file_id>ps\d+_[a-z_]+)"
+)

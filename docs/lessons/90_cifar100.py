@@ -236,7 +236,7 @@ for ax, title, apply in zip(axes, ("Before", "After"), (torch.nn.Identity(), sca
 # %% [markdown]
 # Where the two colours overlap, confidence cannot tell which kind an image is of. The AUROC is the
 # probability that an image of CIFAR-100 has more confidence than one of SVHN (Hendrycks and Gimpel
-# 2017): 0.5 is a coin, 1 is perfect.
+# 2017): one half is a coin, 1 is perfect.
 
 # %%
 is_cifar = torch.cat([torch.ones(len(logits)), torch.zeros(len(ood_logits))]).long()
@@ -247,9 +247,9 @@ for title, apply in (("before", torch.nn.Identity()), ("after", scaler)):
 print(f"n = {len(logits):,} images of CIFAR-100 and {len(ood_logits):,} of SVHN")
 
 # %% [markdown]
-# An answer that cannot be right deserves no confidence at all. Compare that with the mean confidence
-# on SVHN, before and after: a temperature fitted on CIFAR-100 scales the confidence, and knows
-# nothing of images that are not of CIFAR-100. Lesson 60 goes further into this.
+# An answer that cannot be right deserves no confidence at all. Compare that with the mean
+# confidence on SVHN, before and after: a temperature fitted on CIFAR-100 scales the confidence, and
+# knows nothing of images that are not of CIFAR-100. Lesson 60 goes further into this.
 
 # %% [markdown]
 # What we have seen

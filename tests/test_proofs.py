@@ -77,7 +77,7 @@ def test_a_script_prints_what_the_notebook_shows_and_its_exercises_can_be_solved
     result = run(*without_network(), sys.executable, run_lesson, str(script), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "Warning" not in result.stderr
-    assert printed_lines(script) == result.stdout.splitlines()
+    assert printed_lines(script) == [line for line in result.stdout.splitlines() if line]
     assert list(tmp_path.iterdir()) == []
     assert run("git", "status", "--porcelain", "--ignored", cwd=ROOT).stdout == before
 

@@ -1,8 +1,11 @@
 """The site: prose, API reference, and the gallery of lessons."""
 
 import os
+import tomllib
 from importlib.metadata import version as installed_version
 from pathlib import Path
+
+from sphinx.application import Sphinx
 
 # captured pages hold results, no progress bars
 os.environ["TQDM_DISABLE"] = "1"
@@ -10,6 +13,8 @@ os.environ["TQDM_DISABLE"] = "1"
 project = "calibkit"
 copyright = "2026, the calibkit developers"
 version = release = installed_version("calibkit")
+pyproject = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+repository = pyproject["project"]["urls"]["Repository"]
 
 extensions = [
     "sphinx.ext.autodoc",
@@ -23,6 +28,7 @@ extensions = [
 default_role = "py:obj"
 exclude_patterns = ["_build", "lessons"]
 templates_path = ["_templates"]
+html_static_path = ["_static"]
 
 autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
@@ -61,3 +67,12 @@ html_theme_options = {
     "show_prev_next": False,
 }
 html_sidebars = {"**": []}
+
+
+def name_repository(app: Sphinx, page: str, source: list[str]) -> None:
+    """In commands too, where docutils replaces nothing."""
+    source[0] = source[0].replace("|repository|", repository)
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("source-read", name_repository)

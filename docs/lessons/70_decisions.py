@@ -42,7 +42,7 @@ GPU, no network.
 #
 # We start where lesson 10 ended. `calibkit.glyphs100_logits` gives the logits of the same model on
 # the same 10 000 images. We split them in the same way: 1000 to fit the temperature on, 9000 to
-# test with.
+# test with. Where ``fit`` takes a model and a loader, ``fit_logits`` takes logits and labels.
 
 # %%
 import torch
@@ -170,7 +170,7 @@ for ax, (name, p) in zip(axes, both.items()):
     lowest, at = bills[:, 1].min(0)
     print(f"{name}: lowest bill {lowest:.2f}, at a threshold of {thresholds[at]:.1f}")
 axes[0].set_ylabel("cost of an image")
-_ = axes[1].legend(loc="upper right")
+_ = axes[1].legend(loc="lower left")
 
 # %% [markdown]
 # After scaling the bill is lowest at 0.7, where the costs put the threshold. The curve is flat
@@ -215,7 +215,9 @@ for ax, (name, p) in zip(axes, both.items()):
 # %% [markdown]
 # The blue curve is the realised risk, and the dashed one what it would be if all right answers came
 # first. The area under the blue curve, AURC, is the mean risk over all coverages: 20.4 % before
-# scaling and 20.2 % after. For it only the order of the images counts. Does scaling change that?
+# scaling and 20.2 % after. For it only the order of the images counts. Does scaling change that? It
+# can: how far a confidence falls depends on all logits of its image, so two images may change
+# places.
 
 # %%
 surest = [p.amax(1).topk(n // 4).indices for p in both.values()]
@@ -223,9 +225,9 @@ same = torch.isin(*surest).double().mean()
 print(f"the surest {n // 4} images before scaling: {same:.0%} are also the surest after it")
 
 # %% [markdown]
-# Hardly: 95 % of the first quarter are the same images. What scaling does change is the orange
-# curve, the promise. In use there are no labels to draw the blue curve with. So let us rely on the
-# promise: we answer as many images as it allows for a risk of 10 %, and count the mistakes.
+# It hardly does: 95 % of the first quarter are the same images. What scaling does change is the
+# orange curve, the promise. In use there are no labels to draw the blue curve with. So let us rely
+# on the promise: we answer as many images as it allows for a risk of 10 %, and count the mistakes.
 
 # %%
 for name, p in both.items():
@@ -296,7 +298,8 @@ for name, p in both.items():
 # The coverage is 90.4 % before scaling and 90.3 % after. The sets need no calibrated model, because
 # the threshold makes up for the probabilities: it is 0.991 before and 0.974 after. From here on we
 # look at those after scaling, which the loop leaves behind. A class is in them if its probability
-# is at least 1 - 0.974. These are the first eight, the most probable class first.
+# is at least 1 - 0.974. These are the first eight, the most probable class first, with the images,
+# which `calibkit.Glyphs100` draws.
 
 # %%
 drawn = calibkit.Glyphs100(10_000, seed=2)
@@ -350,9 +353,9 @@ _ = ax.legend()
 
 # %% [markdown]
 # The mean coverage is 90 % before scaling and after, and its spread, the standard deviation over
-# the splits, 1.1 % and 1.0 %. The guarantee is for the average over calibration
-# sets: with a single one of 1000 images the coverage can easily be a percent or two off. The sets
-# have 4.3 and 4.2 classes on average: scaling hardly makes them smaller.
+# the splits, 1.1 % and 1.0 %. The guarantee is for the average over calibration sets: with a single
+# one of 1000 images the coverage can easily be a percent or two off. The sets have 4.3 and 4.2
+# classes on average: scaling hardly makes them smaller.
 
 # %% [markdown]
 # See what the average hides
@@ -360,7 +363,7 @@ _ = ax.legend()
 #
 # The guarantee is for an image drawn at random. It says nothing about the hard ones among them.
 # We sort the images by their confidence after scaling, cut them into thirds, and measure the
-# coverage of each.
+# coverage of each. Calling ``argsort`` twice gives each image its place in the order.
 
 # %%
 third = after[measure_on].amax(1).argsort().argsort() * 3 // 8000

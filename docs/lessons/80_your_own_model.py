@@ -92,8 +92,9 @@ scaler = calibkit.TemperatureScaler().fit_logits(logits[calib], labels[calib])
 print(scaler.summary)
 
 # %% [markdown]
-# The temperature is 1.465, as in the first lesson, because these are the same images. On the rest
-# `calibkit.evaluate` measures everything at once.
+# The temperature is 1.465, as in the first lesson, because these are the same images. ``converged``
+# says that it stands at the lowest NLL, and the interval in brackets how far off it may be by
+# chance, with 1000 samples. On the rest `calibkit.evaluate` measures everything at once.
 
 # %%
 report = calibkit.evaluate(logits[test], labels[test], scaler=scaler, progress=False)
@@ -110,8 +111,9 @@ print(report)
 # -----------------------------------
 #
 # Most classifiers of scikit-learn give probabilities, not logits. Naive Bayes is one that is often
-# too sure: it takes all pixels for independent evidence, though neighbours are alike. We train it
-# on 597 of scikit-learn's digits and keep 400 to calibrate on and 800 to test on.
+# too sure (Niculescu-Mizil and Caruana 2005): it takes all pixels for independent evidence, though
+# neighbours are alike. We train it on 597 of scikit-learn's digits and keep 400 to calibrate on and
+# 800 to test on.
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -148,6 +150,7 @@ print(bayes_report)
 
 # %%
 axes = bayes_report.plot()
+axes[1].get_legend().remove()
 axes[0].figure.suptitle("T = 6.1 takes away the false certainty of naive Bayes")
 top = bayes_scaler(torch.from_numpy(z_test)).softmax(1).max()
 print(f"the largest confidence after scaling: {top:.0%}")
@@ -288,8 +291,8 @@ print(dense_report)
 #
 # By how much is the interval of T too narrow? We draw 100 whole pictures with replacement, so that
 # pixels that belong together stay together, and fit again. We do so 200 times. This is a bootstrap
-# over pictures. To be quick we keep only the logits of ink pixels, and for each picture the list
-# of its rows.
+# over pictures (Field and Welsh 2007). To be quick we keep only the logits of ink pixels, and for
+# each picture the list of its rows.
 
 # %%
 calib_logits, calib_masks = calibkit.collect_logits(net, calib_loader, progress=False)
@@ -308,7 +311,7 @@ print(f"drawing whole pictures:        {low_pictures:.2f} to {high_pictures:.2f}
 print(f"wider by a factor of {(high_pictures - low_pictures) / (high - low):.1f}")
 
 # %%
-fig, ax = plt.subplots(figsize=(5.6, 3), layout="constrained")
+fig, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
 ax.hist(refits, bins=20, color="#0072B2", rwidth=0.9, label="refits on drawn pictures")
 ax.axvline(low, color="#D55E00", linestyle="--", label="interval from pixels")
 ax.axvline(high, color="#D55E00", linestyle="--")
@@ -517,11 +520,11 @@ if probability_program is not None:
 # References
 # ----------
 #
+# - Field and Welsh (2007). Bootstrapping Clustered Data. Journal of the Royal Statistical Society
+#   B 69. https://doi.org/10.1111/j.1467-9868.2007.00593.x
 # - Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
 #   https://arxiv.org/abs/1706.04599
 # - Mitchell, Wu, Zaldivar, Barnes, Vasserman, Hutchinson, Spitzer, Raji and Gebru (2019). Model
 #   Cards for Model Reporting. FAT*. https://arxiv.org/abs/1810.03993
 # - Niculescu-Mizil and Caruana (2005). Predicting Good Probabilities with Supervised Learning.
 #   ICML. Naive Bayes and margins. https://doi.org/10.1145/1102351.1102430
-# - Field and Welsh (2007). Bootstrapping Clustered Data. Journal of the Royal Statistical Society
-#   B 69. https://doi.org/10.1111/j.1467-9868.2007.00593.x

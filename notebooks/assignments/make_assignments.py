@@ -56,7 +56,8 @@ def make_assignment(script: Path, course: Path) -> Path:
 
 def with_nbgrader_metadata(notebook: NotebookNode) -> NotebookNode:
     """Turn ``solution``, ``tests``, ``essay`` and ``points`` into what nbgrader reads."""
-    for cell in notebook.cells:
+    for place, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{place}"  # not a random one: the same source gives the same notebook
         own, cell.metadata = cell.metadata, NotebookNode()
         kind = next((kind for kind in ("solution", "tests", "essay") if kind in own), None)
         if kind is None:

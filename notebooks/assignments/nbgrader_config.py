@@ -1,5 +1,8 @@
 """The nbgrader course of this folder: nbgrader reads this file where it is run."""
 
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+
 c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "calibkit"
@@ -10,6 +13,20 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedb
 c.Execute.timeout = 120
 # a test cell that a student deleted is put back, so that its points cannot be won by deleting it
 c.OverwriteCells.add_missing_cells = True
+
+
+class ForgiveWarnings(NbGraderPreprocessor):
+    """Drop what was written to stderr: nbgrader gives no points where a warning or a bar stands."""
+
+    def preprocess_cell(self, cell, resources, index):
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        return cell, resources
+
+
+_, *after_execution = Autograde.autograde_preprocessors.default()
+c.Autograde.autograde_preprocessors = [Execute, ForgiveWarnings, *after_execution]
+
 # whose is it? "doejane_123_456_ps1_temperature_scaling-1.ipynb" as Canvas names files,
 # "Jane Doe_123_assignsubmission_file_/ps1_temperature_scaling.ipynb" as Moodle does, or plainly
 # "anna_ps1_temperature_scaling.ipynb"

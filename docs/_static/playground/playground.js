@@ -1,0 +1,306 @@
+// The page: draws what numbers.js computes.
+"use strict";
+
+(() => {
+  const { lowest, highest, calibration, test, measure, optimum, draw, restart } = window.playground;
+  const SIZES = [50, 100, 300, 1000];
+  // all drawings are 400 units wide
+  const [LEFT, RIGHT] = [58, 388];
+  const best = optimum(calibration);
+  const at = (id) => document.getElementById(`pg-${id}`);
+  const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
+
+  function add(parent, tag, attributes = {}, text = "") {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    set(element, attributes);
+    element.textContent = text;
+    return parent.appendChild(element);
+  }
+
+  function set(element, attributes) {
+    for (const [name, value] of Object.entries(attributes)) {
+      element.setAttribute(name, typeof value === "number" ? value.toFixed(2) : value);
+    }
+  }
+
+  /** Axes of a part of a drawing; gives the places of values that span 0 to 1. */
+  function panel(svg, { top, bottom, xTicks, yTicks, xLabel, yLabel }) {
+    const x = (share) => LEFT + (RIGHT - LEFT) * share;
+    const y = (share) => bottom - (bottom - top) * share;
+    const axes = add(svg, "g", { class: "pg-axes" });
+    add(axes, "path", { d: `M${LEFT} ${top}V${bottom}H${RIGHT}` });
+    for (const [share, text] of xTicks) {
+      add(axes, "path", { d: `M${x(share)} ${bottom}v4` });
+      if (xLabel) add(axes, "text", { x: x(share), y: bottom + 18, "text-anchor": "middle" }, text);
+    }
+    const yMarks = yTicks.map(([share, text]) => {
+      const mark = add(axes, "g", { transform: `translate(0 ${y(share)})` });
+      add(mark, "path", { class: "pg-grid", d: `M${LEFT} 0H${RIGHT}` });
+      add(mark, "text", { x: LEFT - 6, y: 4, "text-anchor": "end" }, text);
+      return mark;
+    });
+    const middle = (top + bottom) / 2;
+    const turned = { transform: `translate(10 ${middle}) rotate(-90)`, "text-anchor": "middle" };
+    add(axes, "text", turned, yLabel);
+    const below = { x: (LEFT + RIGHT) / 2, y: bottom + 36, "text-anchor": "middle" };
+    if (xLabel) add(axes, "text", below, xLabel);
+    return { x, y, yMarks };
+  }
+
+  const percentTicks = (...shares) => shares.map((share) => [share, `${Math.round(100 * share)}%`]);
+  const fifths = percentTicks(0, 0.2, 0.4, 0.6, 0.8, 1);
+
+  function histogram() {
+    const svg = at("histogram");
+    const yTicks = percentTicks(0, 0.1, 0.2, 0.4);
+    const { x, y, yMarks } = panel(svg, {
+      top: 10, bottom: 110, xTicks: fifths, yTicks, yLabel: "images",
+    });
+    const bars = measure(1).bins.map(() => ({
+      right: add(svg, "rect", { class: "pg-right" }),
+      wrong: add(svg, "rect", { class: "pg-wrong" }),
+    }));
+    const accuracy = add(svg, "path", { class: "pg-line" });
+    const confidence = add(svg, "path", { class: "pg-line pg-dashed" });
+    return ({ bins, ...means }) => {
+      const highestBar = Math.max(...bins.map((bin) => bin.count / test.length), 0.15);
+      const height = (count) => count / test.length / highestBar;
+      bins.forEach(({ count, correct }, k) => {
+        const place = { x: x((k + 0.04) / bins.length), width: x(0.92 / bins.length) - x(0) };
+        const rightTop = y(height(correct));
+        const top = y(height(count));
+        set(bars[k].right, { ...place, y: rightTop, height: y(0) - rightTop });
+        set(bars[k].wrong, { ...place, y: top, height: rightTop - top });
+      });
+      yMarks.forEach((mark, k) => {
+        const share = yTicks[k][0] / highestBar;
+        set(mark, { transform: `translate(0 ${y(share)})`, opacity: share > 1 ? "0" : "1" });
+      });
+      set(accuracy, { d: `M${x(means.accuracy)} ${y(0)}V${y(1)}` });
+      set(confidence, { d: `M${x(means.confidence)} ${y(0)}V${y(1)}` });
+    };
+  }
+
+  function diagram() {
+    const svg = at("diagram");
+    const { x, y } = panel(svg, {
+      top: 10, bottom: 260, xTicks: fifths, yTicks: fifths,
+      xLabel: "confidence of the answer", yLabel: "accuracy",
+    });
+    const width = x(0.92) - x(0);
+    const parts = measure(1).bins.map((_, k, { length }) => {
+      const place = { x: x((k + 0.04) / length), width: width / length };
+      return { bar: add(svg, "rect", { class: "pg-accuracy", ...place }) };
+    });
+    add(svg, "path", { class: "pg-line pg-dashed", d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}` });
+    for (const part of parts) {
+      part.gap = add(svg, "path", { class: "pg-gap" });
+      part.dot = add(svg, "circle", { class: "pg-confidence", r: 4 });
+    }
+    return ({ bins }) =>
+      bins.forEach(({ count, correct, confidence }, k) => {
+        const { bar, gap, dot } = parts[k];
+        const accuracy = y(correct / (count || 1));
+        const mean = confidence / (count || 1);
+        const display = count ? "inline" : "none";
+        set(bar, { y: accuracy, height: y(0) - accuracy, display });
+        set(gap, { d: `M${x(mean)} ${accuracy}V${y(mean)}`, display });
+        set(dot, { cx: x(mean), cy: y(mean), display });
+      });
+  }
+
+  /** Where T stands between two temperatures, on a log scale. */
+  const between = (low, high) => (T) => Math.log(T / low) / Math.log(high / low);
+
+  function curves() {
+    const svg = at("curves");
+    const share = between(lowest, highest);
+    const xTicks = [0.5, 0.7, 1, 1.4, 2, 3, 4].map((T) => [share(T), T]);
+    const steps = Array.from({ length: 91 }, (_, k) => k / 90);
+    const temperatures = steps.map((step) => lowest * (highest / lowest) ** step);
+    const found = temperatures.map((T) => measure(T));
+    const rows = [
+      { score: "nll", low: 1.3, high: 2.6, ticks: [1.4, 1.8, 2.2, 2.6], yLabel: "NLL" },
+      { score: "ece", low: 0, high: 0.45, ticks: [0, 0.2, 0.4], yLabel: "ECE" },
+    ];
+    const lines = rows.map(({ score, low, high, ticks, yLabel }, k) => {
+      const { x, y } = panel(svg, {
+        top: 10 + 165 * k, bottom: 150 + 165 * k, xTicks, yLabel,
+        yTicks: ticks.map((tick) => [
+          (tick - low) / (high - low),
+          score === "nll" ? tick.toFixed(1) : `${100 * tick}%`,
+        ]),
+        xLabel: k ? "temperature T (log scale)" : "",
+      });
+      const place = (T, scores) => [x(share(T)), y((scores[score] - low) / (high - low))];
+      const points = temperatures.map((T, j) => place(T, found[j]).join(" "));
+      add(svg, "path", { class: "pg-line pg-dashed", d: `M${x(share(best))} ${y(0)}V${y(1)}` });
+      add(svg, "path", { class: `pg-curve pg-${score}`, d: `M${points.join("L")}` });
+      return { place, hand: add(svg, "circle", { class: `pg-hand pg-${score}`, r: 6 }) };
+    });
+    const beside = { x: LEFT + (RIGHT - LEFT) * share(best) + 6, y: 20, class: "pg-text" };
+    add(svg, "text", beside, `optimum ${best.toFixed(3)}`);
+    return (scores, T) => {
+      for (const { place, hand } of lines) {
+        const [cx, cy] = place(T, scores);
+        set(hand, { cx, cy });
+      }
+    };
+  }
+
+  const drawings = [histogram(), diagram(), curves()];
+  const hand = at("temperature");
+  let temperature;
+  let frame = 0;
+  let telling = 0;
+
+  function show(T) {
+    temperature = T;
+    const scores = measure(T);
+    for (const drawing of drawings) drawing(scores, T);
+    hand.value = Math.log2(T);
+    hand.setAttribute("aria-valuetext", T.toFixed(3));
+    at("t").textContent = T.toFixed(3);
+    at("nll").textContent = scores.nll.toFixed(3);
+    at("ece").textContent = percent(scores.ece);
+    at("accuracy").textContent = percent(scores.accuracy);
+    at("confidence").textContent = percent(scores.confidence);
+    clearTimeout(telling);
+    telling = setTimeout(() => tell(scores), 500);
+  }
+
+  /** The same in words and in a table, when the hand has come to rest. */
+  function tell({ nll, ece, accuracy, confidence, bins }) {
+    const gap = confidence - accuracy;
+    const wrong = gap > 0 ? "too sure" : "not sure enough";
+    const verdict = Math.abs(gap) < 0.02 ? "about as sure as right" : wrong;
+    at("words").textContent =
+      `At T = ${temperature.toFixed(3)} the model is ${verdict}: mean confidence ` +
+      `${percent(confidence)}, accuracy ${percent(accuracy)}. ECE ${percent(ece)}, ` +
+      `NLL ${nll.toFixed(3)}.`;
+    const above = bins.filter((bin) => bin.correct > bin.confidence).length;
+    const filled = bins.filter((bin) => bin.count).length;
+    at("diagram-desc").textContent =
+      `In ${above} of ${filled} bins the accuracy is above the mean confidence. ` +
+      `ECE ${percent(ece)}.`;
+    at("histogram-desc").textContent =
+      `Mean confidence ${percent(confidence)}, accuracy ${percent(accuracy)}. ` +
+      `The fullest bin holds ${percent(Math.max(...bins.map((bin) => bin.count)) / test.length)}.`;
+    at("curves-desc").textContent =
+      `Here NLL ${nll.toFixed(3)} and ECE ${percent(ece)}. The lowest NLL of the calibration set ` +
+      `is at T = ${best.toFixed(3)}.`;
+    at("bins").replaceChildren(...bins.map((bin, k) => row(
+      `${percent(k / bins.length)} to ${percent((k + 1) / bins.length)}`,
+      bin.count,
+      bin.count ? percent(bin.correct / bin.count) : "none",
+      bin.count ? percent(bin.confidence / bin.count) : "none",
+    )));
+  }
+
+  function row(heading, ...cells) {
+    const line = document.createElement("tr");
+    const head = line.appendChild(document.createElement("th"));
+    head.scope = "row";
+    head.textContent = heading;
+    for (const cell of cells) line.appendChild(document.createElement("td")).textContent = cell;
+    return line;
+  }
+
+  /** Once a frame at most. */
+  function follow(T) {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => show(T));
+  }
+
+  function glide(goal) {
+    cancelAnimationFrame(frame);
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return show(goal);
+    const [from, began] = [temperature, performance.now()];
+    function step(now) {
+      const done = Math.min((now - began) / 800, 1);
+      const eased = done * done * (3 - 2 * done);
+      show(from * (goal / from) ** eased);
+      if (done < 1) frame = requestAnimationFrame(step);
+    }
+    frame = requestAnimationFrame(step);
+  }
+
+  hand.addEventListener("input", () => follow(2 ** hand.value));
+  at("unscaled").addEventListener("click", () => glide(1));
+  at("best").addEventListener("click", () => glide(best));
+  at("best").textContent = `Optimum, T = ${best.toFixed(3)}`;
+  at("mark").style.setProperty("--share", between(lowest, highest)(best));
+  show(1);
+
+  // the lower part: calibration sets
+
+  const strip = (() => {
+    const svg = at("strip");
+    const share = between(1, 2.4);
+    const ticks = [1, 1.2, 1.4, 1.6, 1.8, 2, 2.4];
+    const { x, y } = panel(svg, {
+      top: 10, bottom: 190, xTicks: ticks.map((T) => [share(T), T]),
+      yTicks: SIZES.map((size, k) => [(SIZES.length - k - 0.5) / SIZES.length, size]),
+      xLabel: "temperature of the set (log scale)", yLabel: "images in the set",
+    });
+    add(svg, "path", { class: "pg-line pg-dashed", d: `M${x(share(best))} ${y(0)}V${y(1)}` });
+    return { dots: add(svg, "g"), x: (T) => x(Math.min(Math.max(share(T), 0), 1)), y };
+  })();
+  const drawn = new Map(SIZES.map((size) => [size, []]));
+
+  function drawSets(times) {
+    const size = Number(at("size").value);
+    const temperatures = drawn.get(size);
+    strip.dots.querySelectorAll(".pg-new").forEach((dot) => dot.classList.remove("pg-new"));
+    for (let k = 0; k < times; k++) {
+      const T = optimum(draw(size));
+      // the golden ratio spreads dots evenly over the height of their row
+      const height = 0.15 + 0.7 * ((temperatures.length * 0.618) % 1);
+      const y = strip.y(1 - (SIZES.indexOf(size) + height) / SIZES.length);
+      add(strip.dots, "circle", { class: "pg-set pg-new", cx: strip.x(T), cy: y, r: 3.5 });
+      temperatures.push(T);
+    }
+    tellSets();
+    const last = `${size} images gave T = ${temperatures.at(-1).toFixed(3)}.`;
+    at("set-words").textContent = temperatures.length > 1 ? `${last} ${inWords(size)}` : last;
+  }
+
+  function mean(values) {
+    return values.reduce((sum, value) => sum + value, 0) / values.length;
+  }
+
+  function deviation(values) {
+    const middle = mean(values);
+    const square = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+    return values.length > 1 ? Math.sqrt(square / (values.length - 1)).toFixed(3) : "";
+  }
+
+  function inWords(size) {
+    const values = drawn.get(size);
+    return `${values.length} sets of ${size}: mean ${mean(values).toFixed(3)}, ` +
+      `standard deviation ${deviation(values)}.`;
+  }
+
+  function tellSets() {
+    at("sets").replaceChildren(...SIZES.map((size) => {
+      const values = drawn.get(size);
+      const middle = values.length ? mean(values).toFixed(3) : "";
+      return row(size, values.length, middle, deviation(values));
+    }));
+    const several = SIZES.filter((size) => drawn.get(size).length > 1);
+    at("strip-desc").textContent = several.map(inWords).join(" ") || "Nothing to compare yet.";
+  }
+
+  function startAgain() {
+    restart();
+    for (const temperatures of drawn.values()) temperatures.length = 0;
+    strip.dots.replaceChildren();
+    at("set-words").textContent = "No set drawn yet.";
+    tellSets();
+  }
+
+  at("draw").addEventListener("click", () => drawSets(1));
+  at("draw-20").addEventListener("click", () => drawSets(20));
+  at("reset").addEventListener("click", startAgain);
+  startAgain();
+})();

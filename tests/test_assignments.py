@@ -1,0 +1,400 @@
+"""The nbgrader course: what students get, and what a class of them is given for it."""
+
+import csv
+import itertools
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from zipfile import ZipFile
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+ROOT = Path(__file__).resolve().parents[1]
+ASSIGNMENTS = ROOT / "notebooks" / "assignments"
+SOURCES = sorted(ASSIGNMENTS.glob("ps*.py"))
+NAMES = [script.stem for script in SOURCES]
+SUBMISSIONS = ROOT / "tests" / "submissions"
+# right, with a warning at every call
+NOISY = """
+quiet = {0}
+
+
+def {0}(*arguments, **options):
+    import warnings
+
+    warnings.warn("noise", stacklevel=2)
+    return quiet(*arguments, **options)
+"""
+SECONDS_FOR_A_LOOP = 40  # the other cells of the loop's notebook need far less
+
+
+def run(*command: str, cwd: Path) -> subprocess.CompletedProcess:
+    """Run python, with nbgrader's alembic on the path and one thread: two classes run at once."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=cwd,
+        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def make(course: Path) -> None:
+    made = run(str(ASSIGNMENTS / "make_assignments.py"), str(course), cwd=ROOT)
+    assert made.returncode == 0, made.stderr
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("course")
+    make(folder)
+    return folder
+
+
+def notebook(course: Path, step: str, name: str):
+    return nbformat.read(course / step / name / f"{name}.ipynb", as_version=4)
+
+
+def marked(nb, kind: str | None = None) -> dict:
+    """Cells that count for the grade, by name; kind is "solution", "tests" or "essay"."""
+    kinds = {}
+    for cell in nb.cells:
+        own = cell.metadata.get("nbgrader", {})
+        if "grade_id" in own:
+            is_kind = {(False, True): "solution", (True, False): "tests", (True, True): "essay"}
+            kinds[own.grade_id] = (is_kind[own.grade, own.solution], cell)
+    return {name: cell for name, (found, cell) in kinds.items() if kind in (None, found)}
+
+
+def points(nb, kind: str) -> dict[str, float]:
+    return {
+        name.partition("_")[2]: cell.metadata.nbgrader.points
+        for name, cell in marked(nb, kind).items()
+    }
+
+
+MARKED = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", re.DOTALL)
+
+
+def lines(text: str) -> set[str]:
+    return {line.strip() for line in text.splitlines() if line.strip()}
+
+
+def secrets(course: Path, name: str, what: str) -> set[str]:
+    """Lines between the markers of one assignment that no assignment shows elsewhere."""
+    hidden, shown = set(), set()
+    for other in NAMES:
+        for cell in notebook(course, "source", other).cells:
+            shown |= lines(MARKED.sub("", cell.source))
+            regions = MARKED.findall(cell.source) if other == name else ()
+            hidden |= {line for kind, text in regions if kind == what for line in lines(text)}
+    return hidden - shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("what", ["SOLUTION", "HIDDEN TESTS"])
+def test_nothing_secret_is_released(course, name, what):
+    secret = secrets(course, name, what)
+    assert len(secret) > 10
+    released = sorted(path for path in (course / "release").rglob("*") if path.is_file())
+    assert released == [course / "release" / other / f"{other}.ipynb" for other in NAMES]
+    with ZipFile(course / "students.zip") as archive:
+        texts = [archive.read(f"{other}/{other}.ipynb").decode() for other in NAMES]
+        assert archive.namelist() == [f"{other}/{other}.ipynb" for other in NAMES]
+    for text in [*texts, *(path.read_text(encoding="utf-8") for path in released)]:
+        assert f"BEGIN {what}" not in text
+        cells = nbformat.reads(text, as_version=4).cells
+        assert secret & set().union(*(lines(cell.source) for cell in cells)) == set()
+
+
+def test_a_secret_that_is_shown_elsewhere_stops_the_command(tmp_path):
+    """The markers alone do not help where a hidden line stands outside of them too."""
+    make_assignments = runpy.run_path(str(ASSIGNMENTS / "make_assignments.py"))
+    text = SOURCES[0].read_text(encoding="utf-8")
+    broken = text.replace("### END HIDDEN TESTS", "### END HIDDEN TEST", 1)
+    assert broken != text
+    script = tmp_path / SOURCES[0].name
+    script.write_text(broken, encoding="utf-8")
+    with pytest.raises(SystemExit, match="generate_assignment"):
+        make_assignments["make_assignment"](script, tmp_path / "course")
+    assert not list((tmp_path / "course" / "release").rglob("*.ipynb"))
+
+
+def test_the_same_sources_give_the_same_zip(course, tmp_path):
+    make(tmp_path)
+    assert (tmp_path / "students.zip").read_bytes() == (course / "students.zip").read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_assignment_says_what_it_asks_for(course, name):
+    released = notebook(course, "release", name)
+    automatic, manual = points(released, "tests"), points(released, "essay")
+    assert 5 <= len(automatic) <= 8
+    assert len(manual) >= 1
+    assert set(marked(released, "solution")) == set(automatic)
+    first, *_ = released.cells
+    assert "What you will learn" in first.source
+    assert "minutes" in first.source
+    total = sum(automatic.values()) + sum(manual.values())
+    assert f"{total:g} points" in first.source
+    headings = [
+        (float(number), float(asked))
+        for cell in released.cells
+        for number, asked in re.findall(
+            r"^## Question (\d+): .*\((\d+) points?\)", cell.source, re.MULTILINE
+        )
+    ]
+    assert [number for number, _ in headings] == list(range(1, len(headings) + 1))
+    order = [name for name, cell in marked(released).items() if cell.metadata.nbgrader.grade]
+    both = {f"tests_{q}": p for q, p in automatic.items()} | {
+        f"essay_{q}": p for q, p in manual.items()
+    }
+    assert [asked for _, asked in headings] == [both[question] for question in order]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_deleted_test_cell_can_be_put_back(course, name):
+    """nbgrader puts it behind the marked cell before it, and needs one that is not only locked."""
+    order = list(marked(notebook(course, "source", name)).values())
+    assert not order[0].metadata.nbgrader.grade
+    for before, cell in itertools.pairwise(order):
+        if cell.metadata.nbgrader.grade:
+            assert before.metadata.nbgrader.grade or before.metadata.nbgrader.solution
+
+
+class Class:
+    """Students of one assignment; each hands in the released notebook, with cells filled in."""
+
+    def __init__(self, course: Path, name: str) -> None:
+        self.course, self.name = course, name
+        solved = marked(notebook(course, "source", name), "solution")
+        self.solution = {question: cell.source for question, cell in solved.items()}
+        self.points = points(notebook(course, "release", name), "tests")
+        answers = runpy.run_path(str(SUBMISSIONS / f"{name}.py"))
+        self.wrong, self.different = answers["WRONG"], answers["DIFFERENT"]
+
+    def hand_in(self, student: str, answers: dict[str, str], without=(), edited=()) -> None:
+        nb = notebook(self.course, "release", self.name)
+        for question, cell in marked(nb, "solution").items():
+            cell.source = answers.get(question, cell.source)
+        for question in edited:
+            marked(nb, "tests")[f"tests_{question}"].source = "pass"
+        deleted = [id(marked(nb, "tests")[f"tests_{question}"]) for question in without]
+        nb.cells = [cell for cell in nb.cells if id(cell) not in deleted]
+        nbformat.write(nb, self._folder(student) / f"{self.name}.ipynb")
+
+    def hand_in_no_notebook(self, student: str) -> None:
+        (self._folder(student) / f"{self.name}.ipynb").write_text("{ torn", encoding="utf-8")
+
+    def _folder(self, student: str) -> Path:
+        folder = self.course / "submitted" / student / self.name
+        folder.mkdir(parents=True)
+        return folder
+
+    def autograde(self, *options: str) -> subprocess.CompletedProcess:
+        return run("-m", "nbgrader", "autograde", self.name, *options, cwd=self.course)
+
+    def lost(self, student: str) -> dict[str, float]:
+        """Points that a student lost, by question."""
+        with Gradebook(f"sqlite:///{self.course / 'gradebook.db'}") as gradebook:
+            submitted = gradebook.find_submission_notebook(self.name, self.name, student)
+            scores = {grade.name: grade.auto_score for grade in submitted.grades}
+        all_lost = {q: p - (scores[f"tests_{q}"] or 0) for q, p in self.points.items()}
+        return {question: lost for question, lost in all_lost.items() if lost}
+
+    def exported(self) -> dict[str, float]:
+        done = run("-m", "nbgrader", "export", cwd=self.course)
+        assert done.returncode == 0, done.stderr
+        with open(self.course / "grades.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {r["student_id"]: float(r["score"]) for r in rows if r["assignment"] == self.name}
+
+
+class Page(HTMLParser):
+    """The words of a feedback page, and where its links within the page lead."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.words, self.ids, self.links = "", set(), set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids |= {found.get("id"), found.get("name")}
+        if (found.get("href") or "").startswith("#"):
+            self.links.add(found["href"][1:])
+
+    def handle_data(self, data):
+        self.words += data
+
+
+def test_a_small_class(course):
+    """The quick form of the full class below, of the first assignment."""
+    small = Class(course, NAMES[0])
+    student, (question, answer) = next(iter(small.wrong.items()))
+    small.hand_in("full", small.solution)
+    small.hand_in("untouched", {})
+    small.hand_in(student, {**small.solution, question: answer})
+    graded = small.autograde()
+    assert graded.returncode == 0, graded.stderr
+    everything = sum(small.points.values())
+    assert small.exported() == {
+        "full": everything,
+        "untouched": 0,
+        student: everything - small.points[question],
+    }
+    assert small.lost("full") == {}
+    assert small.lost(student) == {question: small.points[question]}
+
+
+def pack_wrong(wrong: dict[str, tuple[str, str]]) -> Iterator[dict[str, str]]:
+    """Share the wrong answers out to as few students as can be: one a question each."""
+    left = list(wrong.values())
+    while left:
+        answers = dict(reversed(left))  # the first of each question
+        yield answers
+        left = [pair for pair in left if answers[pair[0]] != pair[1]]
+
+
+def grade_class(course: Path, name: str) -> SimpleNamespace:
+    make(course)
+    full = Class(course, name)
+    first, second, *_, last = full.points
+    full.hand_in("full", full.solution)
+    full.hand_in("untouched", {})
+    full.hand_in("different", {**full.solution, **full.different})
+    wrong = {f"wrong{k}": answers for k, answers in enumerate(pack_wrong(full.wrong))}
+    for student, answers in wrong.items():
+        full.hand_in(student, {**full.solution, **answers})
+    noisy = f"{full.solution[first]}\n\n{NOISY.format(first)}"
+    full.hand_in("noisy", {**full.solution, first: noisy})
+    full.hand_in("syntax", {**full.solution, last: "def broken(:"})
+    # a cheat deletes the test cell of one wrong answer and empties that of another
+    full.hand_in(
+        "cheat", {**full.solution, first: "", second: ""}, without=[first], edited=[second]
+    )
+    full.hand_in_no_notebook("torn")
+    graded = full.autograde()
+    full.hand_in("loop", {**full.solution, first: "while True:\n    pass"})
+    looped = full.autograde("--student=loop", f"--Execute.timeout={SECONDS_FOR_A_LOOP}")
+    exported = full.exported()
+    checked = run(str(ASSIGNMENTS / "check_grades.py"), str(course), cwd=ROOT)
+    told = run("-m", "nbgrader", "generate_feedback", name, cwd=course)
+    return SimpleNamespace(**locals())
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory) -> dict[str, SimpleNamespace]:
+    folders = [tmp_path_factory.mktemp(name) for name in NAMES]
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(NAMES, pool.map(grade_class, folders, NAMES), strict=True))
+
+
+@pytest.fixture
+def graded(classes, request) -> SimpleNamespace:
+    return classes[request.param]
+
+
+of_every_assignment = pytest.mark.parametrize("graded", NAMES, indirect=True)
+
+
+@pytest.mark.slow
+@of_every_assignment
+def test_right_answers_get_all_points_however_they_are_written(graded):
+    everything = sum(graded.full.points.values())
+    assert len(graded.full.different) >= 3
+    for student in ("full", "different", "noisy"):
+        assert graded.full.lost(student) == {}
+        assert graded.exported[student] == everything
+
+
+@pytest.mark.slow
+@of_every_assignment
+def test_an_untouched_release_gets_nothing_and_does_not_crash(graded):
+    assert graded.full.lost("untouched") == graded.full.points
+    assert graded.exported["untouched"] == 0
+
+
+@pytest.mark.slow
+@of_every_assignment
+def test_a_wrong_answer_loses_the_points_of_its_question_only(graded):
+    assert len(graded.full.wrong) >= 3
+    assert sum(len(answers) for answers in graded.wrong.values()) == len(graded.full.wrong)
+    for student, answers in graded.wrong.items():
+        expected = {question: graded.full.points[question] for question in answers}
+        assert graded.full.lost(student) == expected
+        assert graded.exported[student] == graded.exported["full"] - sum(expected.values())
+
+
+@pytest.mark.slow
+@of_every_assignment
+def test_what_does_not_run_is_reported_and_the_others_are_graded(graded):
+    full, worth = graded.full, graded.full.points
+    assert full.lost("loop") == {graded.first: worth[graded.first]}
+    assert full.lost("syntax") == {graded.last: worth[graded.last]}
+    assert full.lost("cheat") == {q: worth[q] for q in (graded.first, graded.second)}
+    # the torn notebook makes autograde exit with 1, after it has graded the others
+    assert graded.graded.returncode == 1
+    assert "processing assignment" in graded.graded.stderr
+    assert graded.looped.returncode == 0
+    assert graded.checked.returncode == 1
+    lines = {line.split()[1]: line for line in graded.checked.stdout.splitlines()}
+    assert lines.keys() == graded.exported.keys()
+    assert f"{graded.first} took too long, and was stopped" in lines["loop"]
+    assert f"{graded.last} is no valid Python" in lines["syntax"]
+    assert f"tests_{graded.first} was deleted, and put back" in lines["cheat"]
+    assert f"tests_{graded.second} was edited, and restored" in lines["cheat"]
+    assert "NOT GRADED" in lines["torn"]
+    assert "NOT GRADED" not in "".join(line for who, line in lines.items() if who != "torn")
+    for student in ("full", "different", "noisy", "untouched", *graded.wrong):
+        assert lines[student].split()[2:] == [
+            f"{graded.exported[student]:g}",
+            "of",
+            lines[student].split()[-1],
+        ]
+
+
+@pytest.mark.slow
+@of_every_assignment
+def test_feedback_says_why_points_were_lost(graded):
+    assert graded.told.returncode == 0, graded.told.stderr
+    folder = graded.course / "feedback"
+    for student in graded.exported.keys() - {"torn"}:
+        page = Page(folder / student / graded.name / f"{graded.name}.html")
+        assert page.links <= page.ids
+        for question, worth in graded.full.lost(student).items():
+            assert re.search(rf"tests_{question} \(Score: 0\.0 / {worth:.1f}\)", page.words)
+        if student.startswith("wrong"):
+            assert page.words.count("AssertionError: ") >= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_for_instructors_tells_points_and_minutes(course, name):
+    released = notebook(course, "release", name)
+    asked = [
+        cell.metadata.nbgrader.points
+        for cell in marked(released).values()
+        if cell.metadata.nbgrader.grade
+    ]
+    rubric = (ROOT / "docs" / "assignments_rubric.inc").read_text(encoding="utf-8")
+    (table,) = re.findall(rf"list-table:: ``{name}``\n(.*?)\n\n(?:\.\.|The)", rubric, re.DOTALL)
+    told = re.findall(r"\* - \d+ .*\n +- (\d+)\n +- (\d+)\n", table)
+    assert [int(points) for points, _ in told] == asked
+    minutes = sum(int(minutes) for _, minutes in told)
+    assert f"{minutes} minutes" in released.cells[0].source
+    overview = (ROOT / "docs" / "assignments_table.inc").read_text(encoding="utf-8")
+    by_hand = sum(points(released, "essay").values())
+    assert re.search(
+        rf"``{name}``.*\n.*\n.*\n +- {sum(asked):g}, of these {by_hand:g} by hand\n +- {minutes}\n",
+        overview,
+    )

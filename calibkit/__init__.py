@@ -9,6 +9,7 @@ from calibkit.compare import Comparison, Trial, compare
 from calibkit.conformal import ConformalSets
 from calibkit.curves import learning_curve, risk_coverage_curve, temperature_curve
 from calibkit.datamodules import CIFAR100DataModule, Glyphs100DataModule
+from calibkit.explore import explore_temperature
 from calibkit.functional import (
     calibration_error,
     classwise_calibration_error,
@@ -90,6 +91,7 @@ __all__ = [
     "compare",
     "confidence_histogram",
     "evaluate",
+    "explore_temperature",
     "glyphs100_logits",
     "glyphs100_population",
     "glyphs100_resnet20",

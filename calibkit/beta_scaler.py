@@ -18,7 +18,7 @@ _TOLERANCE = 1e-6
 class BetaScaler(ClassScaler):
     r"""Beta calibration of a binary model's probability p, with three parameters,
 
-    $$logit\,\hat p = a \ln p - b \ln(1 - p) + c, \qquad a, b \ge 0.$$
+    $$\mathrm{logit}\,\hat p = a \ln p - b \ln(1 - p) + c, \qquad a, b \ge 0.$$
 
     With beta distributed probabilities in both classes this is the form of the true posterior.
     It holds the identity (a = b = 1, c = 0), and with a = b Platt's scaling of the logit. The

@@ -95,11 +95,12 @@ class _LinearScaler(ClassScaler):
 
 
 class VectorScaler(_LinearScaler):
-    r"""Vector scaling: every class gets a factor and a bias, $\hat p = softmax(w \odot z + b)$.
+    r"""Vector scaling: a factor and a bias per class, $\hat p = \mathrm{softmax}(w \odot z + b)$.
 
     Fitted by the penalised likelihood
 
-    $$\sum_n NLL_n + diagonal \sum_i (w_i / b_T - 1)^2 + intercept \sum_i b_i^2$$
+    $$\sum_n \mathrm{NLL}_n + \mathrm{diagonal} \sum_i (w_i / b_T - 1)^2
+    + \mathrm{intercept} \sum_i b_i^2$$
 
     where $b_T = 1 / T$ is the best inverse temperature of the same samples: with little data the
     fit is temperature scaling. The penalties are those of a Gaussian prior and do not grow with
@@ -158,13 +159,16 @@ class VectorScaler(_LinearScaler):
 
 
 class MatrixScaler(_LinearScaler):
-    r"""Matrix scaling: a linear map of the logits, $\hat p = softmax(W z + b)$.
+    r"""Matrix scaling: a linear map of the logits, $\hat p = \mathrm{softmax}(W z + b)$.
 
     Fitted by the likelihood with off-diagonal and intercept regularisation (ODIR), which
     shrinks towards temperature scaling,
 
-    $$\sum_n NLL_n + diagonal \sum_i (W_{ii} / b_T - 1)^2
-    + off\_diagonal \sum_{i \ne j} (W_{ij} / b_T)^2 + intercept \sum_i b_i^2$$
+    $$\begin{aligned}
+    \sum_n \mathrm{NLL}_n &+ \mathrm{diagonal} \sum_i (W_{ii} / b_T - 1)^2 \\
+    &+ \mathrm{off\_diagonal} \sum_{i \ne j} (W_{ij} / b_T)^2
+    + \mathrm{intercept} \sum_i b_i^2
+    \end{aligned}$$
 
     where $b_T = 1 / T$ is the best inverse temperature of the same samples. ODIR leaves the
     diagonal free; here it has a penalty as in `VectorScaler`, so that there is one optimum, also
@@ -233,12 +237,12 @@ class MatrixScaler(_LinearScaler):
 
 
 class DirichletScaler(MatrixScaler):
-    r"""Dirichlet calibration: matrix scaling of log-probabilities, $softmax(W \ln p + b)$.
+    r"""Dirichlet calibration: matrix scaling of log-probabilities, $\mathrm{softmax}(W \ln p + b)$.
 
     With Dirichlet distributed probabilities in every class this is the form of the true
     posterior. Penalties, optimum and parameters are those of `MatrixScaler`, with
-    $\ln p = \ln softmax(z)$ in place of the logits z: the result depends on the probabilities
-    alone.
+    $\ln p = \ln \mathrm{softmax}(z)$ in place of the logits z: the result depends on the
+    probabilities alone.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ _Floats = NDArray[np.float64]
 class UniformMixtureScaler(Scaler):
     r"""Temperature scaling mixed with the uniform distribution over the C classes,
 
-    $$\hat p = (1 - w)\, softmax(z / T) + w / C, \qquad T > 0, \quad 0 \le w < 1.$$
+    $$\hat p = (1 - w)\, \mathrm{softmax}(z / T) + w / C, \qquad T > 0, \quad 0 \le w < 1.$$
 
     Where a share w of the labels was replaced by uniformly random ones, this is the form of the
     true posterior, which no temperature gives: the mixture leaves to every class a probability of

@@ -1,5 +1,6 @@
 """Make or renew the notebooks: ``python docs/make_notebooks.py``, of all lessons or ``20 30``."""
 
+import base64
 import os
 import sys
 from pathlib import Path
@@ -10,11 +11,20 @@ from nbclient import NotebookClient
 
 LESSONS = Path(__file__).parent / "lessons"
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+README_FIGURE = Path(__file__).parent / "_static" / "one_number.png"
+README_FIGURE_TITLE = "One number closes the gap between confidence and accuracy"
 
 
 def needs_network(notebook: nbformat.NotebookNode) -> bool:
     """Whether the first cell says so; such a notebook is kept without outputs."""
     return "network" in notebook.cells[0].metadata.get("tags", ())
+
+
+def readme_figure(notebook: nbformat.NotebookNode) -> bytes:
+    """The figure of the first lesson that the README shows too."""
+    (cell,) = (cell for cell in notebook.cells if f'"{README_FIGURE_TITLE}"' in cell.source)
+    (image,) = (o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", ()))
+    return base64.b64decode(image)
 
 
 def make_notebook(script: Path) -> None:
@@ -31,6 +41,8 @@ def make_notebook(script: Path) -> None:
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     ).execute()
     nbformat.write(notebook, path)
+    if script.stem == "10_temperature_scaling":
+        README_FIGURE.write_bytes(readme_figure(notebook))
 
 
 if __name__ == "__main__":

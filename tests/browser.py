@@ -1,7 +1,7 @@
 """A real browser for tests: ``pytest_plugins = ("tests.browser",)`` gives the fixture ``browser``.
 
-Headless Chromium, driven by selenium; pages come from conftest's ``serve``. Where browser, driver
-or selenium are missing, tests are skipped and say so.
+Headless Chromium, driven by playwright; pages come from conftest's ``serve``. Where either is
+missing, tests are skipped and say so.
 """
 
 import shutil
@@ -10,96 +10,82 @@ from collections.abc import Iterator
 import pytest
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-)
 
 
 class Browser:
-    """What tests do with a page; ``driver`` is selenium's."""
+    """What tests do with a page; ``page`` is playwright's."""
 
-    def __init__(self, driver):
-        self.driver = driver
+    def __init__(self, page):
+        self.page = page
+        self.faults: list[str] = []
+        page.on("console", self._note_error)
+        page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
+        page.on("requestfailed", self._note_failure)
+        page.on("response", self._note_refusal)
+
+    def _note_error(self, message) -> None:
+        if message.type == "error":
+            self.faults.append(f"{self.page.url}: {message.text}")
+
+    def _note_failure(self, request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the test went on to another page
+            self.faults.append(f"{request.url}: {request.failure}")
+
+    def _note_refusal(self, response) -> None:
+        if response.status >= 400:
+            self.faults.append(f"{response.url}: {response.status}")
 
     def open(self, address: str) -> None:
-        self.driver.get(address)
+        self.page.goto(address)
 
     def run(self, script: str, *arguments: object) -> object:
-        """What the script returns; it finds its arguments in ``arguments``."""
-        return self.driver.execute_script(script, *arguments)
+        """What the body of a function returns; it finds its arguments in ``arguments``."""
+        return self.page.evaluate(f"(arguments) => {{{script}}}", list(arguments))
 
     def wait(self, script: str, *arguments: object) -> object:
-        """What the script returns as soon as that is true."""
-        from selenium.webdriver.support.ui import WebDriverWait
+        """What it returns as soon as that is true."""
+        found = self.page.wait_for_function(
+            f"(arguments) => {{{script}}}", arg=list(arguments), timeout=10_000
+        )
+        return found.json_value()
 
-        def finished(driver):
-            return driver.execute_script(script, *arguments)
-
-        return WebDriverWait(self.driver, 10, 0.05).until(finished, f"never true: {script}")
-
-    @property
-    def focus(self):
-        return self.driver.switch_to.active_element
-
-    def press(self, *names: str) -> None:
-        """Press keys by their selenium names, such as "TAB", where the focus is."""
-        from selenium.webdriver.common.keys import Keys
-
-        for name in names:
-            self.focus.send_keys(getattr(Keys, name))
+    def press(self, *keys: str) -> None:
+        """Press keys where the focus is, by their names in the DOM, such as "Tab"."""
+        for key in keys:
+            self.page.keyboard.press(key)
 
     def resize(self, width: int, height: int) -> None:
-        """The size of the page's view; a window cannot be as narrow as a telephone."""
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.page.set_viewport_size({"width": width, "height": height})
 
     def set_theme(self, theme: str) -> None:
         """Switch pydata-sphinx-theme to "light" or "dark"."""
         self.run("document.documentElement.dataset.theme = arguments[0]", theme)
 
     def set_media(self, **features: str) -> None:
-        """Answers to media queries, such as ``prefers_reduced_motion="reduce"``."""
-        listed = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": listed})
-
-    def errors(self) -> list[str]:
-        """Console errors and failed requests since the last call."""
-        entries = self.driver.get_log("browser")
-        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+        """Answers to media queries, such as ``reduced_motion="reduce"``."""
+        self.page.emulate_media(**features)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+@pytest.fixture(scope="module")
+def chromium() -> Iterator:
+    # one module long: while playwright waits, no other event loop can run in this thread
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason='playwright is not installed: the extra "browser" has it'
+    )
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        missing = "chromium" if program is None else "chromedriver"
-        pytest.skip(f"{missing} is not on the path (Debian: chromium and chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in FLAGS:
-        options.add_argument(flag)
-    started = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield Browser(started)
-    started.quit()
+    if program is None:
+        pytest.skip("chromium is not on the path (Debian: apt install chromium)")
+    with playwright.sync_playwright() as started:
+        running = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture
 def browser(chromium) -> Iterator[Browser]:
     """The browser at an empty page; a console error or a failed request fails the test."""
-    chromium.open("about:blank")
-    chromium.set_media()
-    chromium.resize(1200, 900)
-    chromium.errors()  # of the test before
-    yield chromium
-    assert chromium.errors() == []
+    page = chromium.new_page(viewport={"width": 1200, "height": 900})
+    browser = Browser(page)
+    yield browser
+    page.close()
+    assert browser.faults == []

@@ -25,13 +25,14 @@ def project() -> dict:
 
 def test_conda_environment_and_pyproject_ask_for_the_same(project):
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    *packages, pip = environment["dependencies"]
-    assert pip == {"pip": ["-e ."]}
+    *packages, from_pypi = environment["dependencies"]
+    itself, *others = from_pypi["pip"]
+    assert itself == "-e ."
     wanted = [f"python{project['requires-python']}", "pip", *project["dependencies"]]
     for name, extra in project["optional-dependencies"].items():
         if name != "bench":  # the peers are on PyPI alone
             wanted += [entry for entry in extra if not entry.startswith("calibkit[")]
-    assert requirements(packages) == requirements(wanted)
+    assert requirements(packages + others) == requirements(wanted)
 
 
 def test_versions_are_ranges(project):
@@ -64,6 +65,7 @@ def test_top_level_holds_what_the_design_names():
         pytest.skip("this is no git checkout")
     top = {path.split("/")[0] for path in listed.stdout.split()}
     assert {name for name in top if not name.startswith(".")} == {
+        "CITATION.cff",
         "LICENSE",
         "README.md",
         "calibkit",

@@ -1,0 +1,251 @@
+"""The built site: what its pages hold, and what a browser sees of them."""
+
+import json
+import re
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from zipfile import ZipFile
+
+import pytest
+import yaml
+
+from tests.test_lessons import SCRIPTS
+
+pytest_plugins = ("tests.browser",)
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "docs" / "_build" / "html"
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+FETCHED = {"img": "src", "script": "src", "link": "href", "source": "src", "iframe": "src"}
+WIDE = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+SERIOUS = ("serious", "critical")
+
+
+class Page(HTMLParser):
+    """Links, anchors, images and headings of a page, and what it makes a browser fetch."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.links, self.ids, self.fetched = [], set(), []
+        self.without_alt, self.headings = [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids.add(found.get("id"))
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        if tag in FETCHED and found.get("rel") not in ("canonical", "index", "search"):
+            self.fetched += [found[FETCHED[tag]]] if FETCHED[tag] in found else []
+        if tag == "img" and not (found.get("alt") or "").strip():
+            self.without_alt.append(found.get("src"))
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[Path, Page]:
+    if not SITE.is_dir():
+        pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
+    found = sorted(SITE.rglob("*.html"))
+    assert len(found) > 60
+    return {path: Page(path) for path in found if "_static" not in path.parts}
+
+
+def target_of(link: str, page: Page) -> tuple[Path, str]:
+    parts = urlsplit(link)
+    path = (page.path.parent / unquote(parts.path)).resolve() if parts.path else page.path
+    return (path / "index.html" if path.is_dir() else path), unquote(parts.fragment)
+
+
+@pytest.mark.slow
+def test_every_link_within_the_site_leads_somewhere(pages):
+    broken = []
+    for page in pages.values():
+        for link in page.links:
+            if urlsplit(link).scheme:
+                continue
+            path, anchor = target_of(link, page)
+            known = pages[path].ids if path in pages else set()
+            if not path.is_file() or (anchor and path.suffix == ".html" and anchor not in known):
+                broken.append(f"{page.path.relative_to(SITE)}: {link}")
+    assert broken == []
+
+
+@pytest.mark.slow
+def test_no_page_fetches_anything_from_elsewhere(pages):
+    assert {
+        address
+        for page in pages.values()
+        for address in page.fetched
+        if urlsplit(address).netloc or not target_of(address, page)[0].is_file()
+    } == set()
+    assert any("tex-svg.js" in address for page in pages.values() for address in page.fetched)
+
+
+@pytest.mark.slow
+def test_every_image_has_a_text_and_headings_are_in_order(pages):
+    for page in pages.values():
+        assert page.without_alt == [], page.path
+        assert page.headings[:1] == [1], page.path
+        steps = zip(page.headings, page.headings[1:], strict=False)
+        assert all(after <= before + 1 for before, after in steps), page.path
+        assert page.headings.count(1) == 1, page.path
+
+
+@pytest.mark.slow
+def test_the_landing_page_has_a_card_for_every_lesson(pages):
+    index = (SITE / "index.html").read_text()
+    readme = (ROOT / "README.md").read_text()
+    for script in SCRIPTS:
+        ((question, time, needs),) = re.findall(
+            rf"{script.stem}.ipynb\) \| (.*) \| (.*) \| (.*) \|", readme
+        )
+        (card,) = re.findall(
+            rf'<div class="sd-card (?:(?!<div class="sd-card ).)*?{script.stem}\.html', index, re.S
+        )
+        assert question in card
+        assert f"Time: {time}" in card
+        assert f"Needs: {needs}" in card
+        assert f"sphx_glr_{script.stem}_thumb" in card
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_the_page_of_a_lesson_has_its_doors(script, pages):
+    page = pages[SITE / "auto_lessons" / f"{script.stem}.html"]
+    slug = REPOSITORY.removeprefix("https://github.com/")
+    notebook = f"notebooks/{script.stem}.ipynb"
+    assert f"https://colab.research.google.com/github/{slug}/blob/main/{notebook}" in page.links
+    assert f"https://mybinder.org/v2/gh/{slug}/main?urlpath=lab/tree/{notebook}" in page.links
+    assert (ROOT / notebook).is_file()
+    downloads = {Path(link).name: link for link in page.links if "_downloads" in link}
+    assert downloads.keys() >= {f"{script.stem}.py", f"{script.stem}.ipynb"}
+    with ZipFile(target_of(downloads["calibkit_lessons.zip"], page)[0]) as archive:
+        assert archive.read(f"calibkit_lessons/{script.name}") == script.read_bytes()
+        assert len(archive.namelist()) == 2 * len(SCRIPTS)
+    text = page.path.read_text()
+    assert "Estimated time on two cores" in text
+    assert ('class="left-prev"' in text) or ('class="right-next"' in text)
+
+
+@pytest.mark.slow
+def test_names_lead_to_the_pages_of_other_projects(pages):
+    links = {link for page in pages.values() for link in page.links}
+    for host in ("docs.python.org", "docs.pytorch.org", "scikit-learn.org", "numpy.org"):
+        assert any(urlsplit(link).netloc == host for link in links), host
+
+
+def test_the_address_of_the_repository_is_the_same_everywhere():
+    texts = [
+        ROOT / "CITATION.cff",
+        ROOT / ".github" / "CONTRIBUTING.md",
+        *(ROOT / "docs").glob("*.rst"),
+    ]
+    found = {
+        address
+        for path in texts
+        for address in re.findall(r"https://github\.com/[\w-]+/calibkit\b", path.read_text())
+    }
+    assert found == {REPOSITORY}
+
+
+def test_the_citation_is_of_this_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["repository-code"] == REPOSITORY
+    assert citation["license"] == project["license"]
+    assert citation["version"] == project["version"]
+    assert f"version = {{{project['version']}}}" in (ROOT / "docs" / "citing.rst").read_text()
+    assert f"\n{project['version']}\n---" in (ROOT / "docs" / "changelog.rst").read_text()
+
+
+@pytest.fixture
+def site(browser, serve):
+    """Opens a page of the site by its name."""
+    if not SITE.is_dir():
+        pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
+    address = serve(SITE)
+
+    def opened(name: str):
+        browser.open(f"{address}/{name}")
+        return browser
+
+    return opened
+
+
+def serious_faults(browser) -> list[str]:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason='the extra "browser" has axe'
+    )
+    found = axe.Axe().run(browser.page, options={"resultTypes": ["violations"]})
+    return [
+        f"{browser.page.url} {fault['id']}: {json.dumps([n['html'][:200] for n in fault['nodes']])}"
+        for fault in found.response["violations"]
+        if fault["impact"] in SERIOUS
+    ]
+
+
+@pytest.mark.slow
+def test_every_page_opens_without_a_fault_in_light_and_dark(pages, site, browser):
+    faults = []
+    browser.set_media(reduced_motion="reduce")  # else colours are seen while they change
+    for path in pages:
+        page = site(str(path.relative_to(SITE)))
+        for theme in ("light", "dark"):
+            page.set_theme(theme)
+            faults += [f"{theme} {fault}" for fault in serious_faults(page)]
+    assert faults == []
+
+
+@pytest.mark.slow
+def test_a_telephone_shows_every_page_without_scrolling_sideways(pages, site, browser):
+    browser.resize(380, 800)
+    wide = []
+    for path in pages:
+        width, view = site(str(path.relative_to(SITE))).run(WIDE)
+        if width > view:
+            wide.append(f"{path.relative_to(SITE)}: {width}")
+    assert wide == []
+
+
+@pytest.mark.slow
+def test_search_finds_the_first_lesson(site):
+    page = site("search.html?q=temperature")
+    page.wait("return document.querySelectorAll('#search-results li a').length > 5")
+    pages = page.run(
+        "return [...document.querySelectorAll('#search-results li a')].map((a) => a.pathname)"
+    )
+    assert "/auto_lessons/10_temperature_scaling.html" in pages
+
+
+@pytest.mark.slow
+def test_the_button_switches_to_dark(site):
+    page = site("index.html")
+    background = "return getComputedStyle(document.body).backgroundColor"
+    before = page.run(background)
+    page.page.locator(".theme-switch-container:visible button").first.click()
+    page.page.locator("button[data-mode=dark]:visible").click()
+    assert page.run("return document.documentElement.dataset.theme") == "dark"
+    assert page.run(background) != before
+
+
+@pytest.mark.slow
+def test_the_keyboard_begins_with_a_way_to_the_text(site):
+    page = site("auto_lessons/10_temperature_scaling.html")
+    page.press("Tab")
+    assert page.run("return document.activeElement.textContent.trim()") == "Skip to main content"
+    page.press("Enter")
+    assert page.run("return location.hash") == "#main-content"
+
+
+@pytest.mark.slow
+def test_formulas_are_set_by_the_site_itself(site):
+    page = site("generated/calibkit.brier_score.html")
+    page.wait("return document.querySelectorAll('mjx-container svg').length > 0")
+    origins = page.run(
+        "return performance.getEntriesByType('resource').map((e) => new URL(e.name).origin)"
+    )
+    assert set(origins) == {page.run("return location.origin")}

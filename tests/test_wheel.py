@@ -1,0 +1,68 @@
+"""What people install: a wheel with all that the package needs, and the README's quick start."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[1]
+# what a reader of the quick start has already
+OWN_MODEL = """
+from torch.utils.data import DataLoader, Subset
+
+data = calibkit.Glyphs100(400, seed=2)
+model = calibkit.glyphs100_resnet20()
+calib_loader = DataLoader(Subset(data, range(200)), batch_size=100)
+test_loader = DataLoader(Subset(data, range(200, 400)), batch_size=100)
+"""
+
+
+def run(*command: str, cwd: Path) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(folder), str(ROOT), cwd=folder)
+    (built,) = folder.glob("calibkit-*-py3-none-any.whl")
+    return built
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+    tracked = run("git", "ls-files", "calibkit", cwd=ROOT).split()
+    with ZipFile(wheel) as archive:
+        names = archive.namelist()
+    about = [name for name in names if ".dist-info/" in name]
+    assert sorted(set(names) - set(about)) == sorted(tracked)
+    assert {Path(name).name for name in about if "/licenses/" in name} == {
+        "LICENSE",
+        "LICENSE_DEJAVU",
+        "LICENSE_STIX",
+    }
+    assert wheel.stat().st_size < 3_000_000
+
+
+def test_the_quick_start_of_the_readme_runs_from_the_wheel(wheel, tmp_path):
+    run(
+        *(sys.executable, "-m", "pip", "install", "--no-deps", "--target", "installed"),
+        str(wheel),
+        cwd=tmp_path,
+    )
+    (quick_start,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(quick_start.strip().splitlines()) == 6
+    imports, _, lines = quick_start.partition("\n\n")
+    (tmp_path / "quick_start.py").write_text(
+        f"import sys\nsys.path.insert(0, 'installed')\n{imports}\n{OWN_MODEL}\n{lines}\n"
+        "print(calibkit.__file__)\n"
+    )
+    printed = run(sys.executable, "quick_start.py", cwd=tmp_path)
+    assert str(tmp_path / "installed" / "calibkit") in printed
+    assert "ECE" in printed
+    assert "n = 200" in printed

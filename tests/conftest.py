@@ -35,9 +35,12 @@ def serve() -> Iterator[Callable[..., str]]:
     except OSError as error:
         pytest.skip(f"the loopback interface is down ({error})")
 
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # a browser opens many connections at once
+
     def start(folder: Path, cut: tuple[str, ...] = ()) -> str:
         handler = partial(type("CutHandler", (Handler,), {"cut": cut}), directory=str(folder))
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = Server(("127.0.0.1", 0), handler)
         Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"

@@ -219,6 +219,7 @@ def test_search_finds_the_first_lesson(site):
         "return [...document.querySelectorAll('#search-results li a')].map((a) => a.pathname)"
     )
     assert "/auto_lessons/10_temperature_scaling.html" in pages
+    page.page.wait_for_load_state("networkidle")  # it fetches a summary of each
 
 
 @pytest.mark.slow

@@ -95,7 +95,9 @@ class _LinearScaler(ClassScaler):
 
 
 class VectorScaler(_LinearScaler):
-    r"""Vector scaling: a factor and a bias per class, $\hat p = \mathrm{softmax}(w \odot z + b)$.
+    r"""Vector scaling: every class gets a factor and a bias.
+
+    $$\hat p = \mathrm{softmax}(w \odot z + b)$$
 
     Fitted by the penalised likelihood
 
@@ -159,7 +161,9 @@ class VectorScaler(_LinearScaler):
 
 
 class MatrixScaler(_LinearScaler):
-    r"""Matrix scaling: a linear map of the logits, $\hat p = \mathrm{softmax}(W z + b)$.
+    r"""Matrix scaling: a linear map of the logits.
+
+    $$\hat p = \mathrm{softmax}(W z + b)$$
 
     Fitted by the likelihood with off-diagonal and intercept regularisation (ODIR), which
     shrinks towards temperature scaling,
@@ -237,7 +241,9 @@ class MatrixScaler(_LinearScaler):
 
 
 class DirichletScaler(MatrixScaler):
-    r"""Dirichlet calibration: matrix scaling of log-probabilities, $\mathrm{softmax}(W \ln p + b)$.
+    r"""Dirichlet calibration: matrix scaling of log-probabilities.
+
+    $$\hat p = \mathrm{softmax}(W \ln p + b)$$
 
     With Dirichlet distributed probabilities in every class this is the form of the true
     posterior. Penalties, optimum and parameters are those of `MatrixScaler`, with

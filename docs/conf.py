@@ -21,6 +21,7 @@ version = release = installed_version("calibkit")
 
 extensions = [
     "lesson_pages",
+    "matplotlib.sphinxext.plot_directive",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
@@ -93,6 +94,10 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
 }
 
+plot_formats = ["svg"]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -103,6 +108,10 @@ html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_static_path = ["_static", str(mathjax_file)]
 html_css_files = ["site.css"]
+# a column of neighbours beside lessons and API alone; elsewhere it would be empty
+html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "api"} | {
+    page: [] for page in ("genindex", "search", "_modules/*", "_modules/calibkit/*")
+}
 html_theme_options = {
     "github_url": REPOSITORY,
     "navigation_with_keys": False,

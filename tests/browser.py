@@ -88,4 +88,4 @@ def browser(chromium) -> Iterator[Browser]:
     browser = Browser(page)
     yield browser
     page.close()
-    assert browser.faults == []
+    assert not browser.faults, browser.faults

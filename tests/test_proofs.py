@@ -156,7 +156,7 @@ def test_the_gallery_page_of_a_lesson(script, site):
     assert len(re.findall(described, page)) >= 3
     assert "Total running time of the script" in page
     for suffix in (".py", ".ipynb"):
-        (link,) = set(re.findall(rf'href="([^"]*/{script.stem}{suffix})"', page))
+        (link,) = set(re.findall(rf'href="([^"]*_downloads/[^"]*/{script.stem}{suffix})"', page))
         assert (site / "auto_lessons" / link).resolve().is_file()
     index = (site / "auto_lessons" / "index.html").read_text()
     assert f"sphx_glr_{script.stem}_thumb.png" in index

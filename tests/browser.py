@@ -82,8 +82,11 @@ def chromium() -> Iterator:
 
 
 @pytest.fixture
-def browser(chromium) -> Iterator[Browser]:
-    """The browser at an empty page; a console error or a failed request fails the test."""
+def browser(chromium, serve) -> Iterator[Browser]:
+    """The browser at an empty page; a console error or a failed request fails the test.
+
+    It asks for the server, so that this is still there when the page closes.
+    """
     page = chromium.new_page(viewport={"width": 1200, "height": 900})
     browser = Browser(page)
     yield browser

@@ -1,64 +1,82 @@
-"""Sets of classes that hold the label as often as asked for."""
+"""Prediction sets that contain the label with a chosen probability."""
 
 import math
 from fractions import Fraction
-from typing import Self
+from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor
 
-from calibkit.bins import Labels, Probabilities
-from calibkit.checks import (
+from calibkit._checks import (
     check_choice,
     check_number,
     check_probabilities,
     check_probabilities_and_labels,
 )
-from calibkit.rows import Rows
+from calibkit._rows import Rows
+from calibkit._types import Labels, Probabilities
+
+Score = Literal["lac", "aps"]
 
 
 class ConformalSets:
-    """Sets of classes that hold the label with a given probability, by split conformal prediction.
+    """Sets of classes that contain the label with a chosen probability, by split conformal.
 
-    A score says how badly a class fits a sample. The threshold is the ceil((n + 1) coverage)-th
-    smallest score of the labels of n calibration samples. If these and a test sample are
-    exchangeable, as independent draws from one distribution are, the test sample's set holds its
-    label with at least that probability, however wrong the model's probabilities are. That is a
-    mean over calibration sets and test samples: it need not hold for every class, and it does
-    not hold under shift.
+    A score measures how badly a class fits a sample. The threshold is the
+    ceil((n + 1) coverage)-th smallest score among the labels of n calibration samples. If the
+    calibration samples and a test sample are exchangeable, as independent draws from one
+    distribution are, then the set of the test sample contains its label with a probability of at
+    least ``coverage``, however wrong the model's probabilities are. This guarantee is an average
+    over calibration sets and test samples. It need not hold for every class, and it does not hold
+    if the test samples come from another distribution.
 
     Parameters
     ----------
     coverage : float, default 0.9
-        The probability, strictly between 0 and 1, read as the decimal that is written.
+        The probability that a set contains the label, strictly between 0 and 1. It is read as the
+        decimal number that you write: 0.55 means exactly 55 / 100.
     score : {"lac", "aps"}, default "lac"
-        - "lac": 1 minus the probability of the class. A class is in the set if its score is no
-          larger than the threshold. The sets are small on average, and some may be empty. Where
-          no two scores are equal, the coverage exceeds the wanted one by less than 1 / (n + 1).
-        - "aps": the sum of the probabilities of all classes that are at least as probable,
-          the class itself included. The set takes classes in order of their probability until
-          that sum reaches the threshold, so that no set is empty; equal ones come in together.
-          Nothing is left to chance, unlike in the paper: the class that reaches the threshold is
-          always taken, the sets are conservative, and cover more than asked for.
+        - "lac": the score is 1 minus the probability of the class. A class is in the set if its
+          score is at most the threshold. The sets are small on average, and some may be empty. If
+          no two scores are equal, the coverage exceeds the chosen one by less than 1 / (n + 1).
+        - "aps": the score is the sum of the probabilities of all classes that are at least as
+          probable as this one, itself included. The set adds classes in order of decreasing
+          probability until their sum reaches the threshold, so that no set is empty. Equally
+          probable classes are added together. Unlike in the paper, nothing is random: the class
+          that reaches the threshold is always added. The sets are therefore conservative, which
+          means that they cover more than was asked for.
 
     Attributes
     ----------
     threshold : float or None
-        The threshold of the score; None before a fit.
+        The threshold of the score, or None before a fit.
     n_samples : int or None
-        Samples that the fit saw; None before a fit.
+        Number of samples in the calibration set, or None before a fit.
+
+    Raises
+    ------
+    TypeError
+        If `coverage` is not a number.
+    ValueError
+        If `coverage` is not strictly between 0 and 1, or if `score` is neither "lac" nor "aps".
+
+    See Also
+    --------
+    calibkit.risk_coverage_curve : Answer only some of the samples, and see how often it is wrong.
+    calibkit.split_calibration : Split a data set into a calibration set and a test set.
+    calibkit.check_shift : Test whether new samples come from another distribution.
 
     References
     ----------
     Sadinle, Lei and Wasserman (2019). Least Ambiguous Set-Valued Classifiers with Bounded Error
-    Levels. JASA 114. Section 2, the score "lac". https://arxiv.org/abs/1609.00451
+    Levels. JASA 114. Section 2 defines the score "lac". https://arxiv.org/abs/1609.00451
 
     Romano, Sesia and Candès (2020). Classification with Valid and Adaptive Coverage. NeurIPS.
-    Section 2, the score "aps". https://arxiv.org/abs/2006.02544
+    Section 2 defines the score "aps". https://arxiv.org/abs/2006.02544
 
     Angelopoulos and Bates (2023). Conformal Prediction: A Gentle Introduction. Foundations and
-    Trends in Machine Learning 16. Sections 1 and 2.1, the threshold, and "aps" without chance.
-    https://arxiv.org/abs/2107.07511
+    Trends in Machine Learning 16. Section 1 has the threshold, Section 2.1 the score "aps" without
+    randomness. https://arxiv.org/abs/2107.07511
 
     Examples
     --------
@@ -66,7 +84,7 @@ class ConformalSets:
     >>> from calibkit import ConformalSets
     >>> probabilities = torch.tensor([[0.75, 0.25, 0.0], [0.5, 0.25, 0.25], [0.5, 0.5, 0.0]])
     >>> sets = ConformalSets(coverage=0.5).fit(probabilities, torch.tensor([0, 1, 0]))
-    >>> sets.threshold  # the second smallest of 0.25, 0.5 and 0.75
+    >>> sets.threshold  # the second smallest of the scores 0.25, 0.5 and 0.75
     0.5
     >>> sets.predict(probabilities).int()
     tensor([[1, 0, 0],
@@ -74,10 +92,10 @@ class ConformalSets:
             [1, 1, 0]], dtype=torch.int32)
     """
 
-    def __init__(self, coverage: float = 0.9, score: str = "lac") -> None:
+    def __init__(self, coverage: float = 0.9, score: Score = "lac") -> None:
         self.coverage = check_number(coverage, "coverage", low=0, high=1, advice="0.9 is usual")
-        check_choice(score, "score", ("lac", "aps"))
-        self.score = score
+        check_choice(score, "score", get_args(Score))
+        self.score: Score = score
         self.threshold: float | None = None
         self.n_samples: int | None = None
         self._n_classes = 0
@@ -88,7 +106,8 @@ class ConformalSets:
         Parameters
         ----------
         probabilities : Tensor or array, shape (N, C)
-            Rows in [0, 1] that sum to 1, of samples on which nothing else was trained.
+            Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. Neither the
+            model nor a scaler may have been trained on these samples.
         labels : Tensor or array, shape (N,)
             Class indices from 0 to C - 1.
 
@@ -99,50 +118,59 @@ class ConformalSets:
 
         Raises
         ------
-        TypeError, ValueError
-            If an argument is of the wrong kind, shape, range or length, or if the samples are too
-            few for the coverage. The object is then what it was.
+        TypeError
+            If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+            integers.
+        ValueError
+            If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a
+            class outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no
+            sample, if `probabilities` holds images instead of rows, or if the samples are too few
+            for the coverage. An earlier fit is then kept.
         """
         scores, targets = check_probabilities_and_labels(probabilities, labels)
         _refuse_pixels(probabilities)
         n, coverage = len(targets), Fraction(str(self.coverage))
-        # exact: in floating point 100 * 0.55 exceeds 55
+        # Fractions are exact, whereas in floating point 100 * 0.55 exceeds 55.
         rank = math.ceil((n + 1) * coverage)
         if rank > n:
             least = math.ceil(coverage / (1 - coverage))
             raise ValueError(
-                f"labels must be of at least {least} samples for a coverage of "
+                f"labels must hold at least {least} samples for a coverage of "
                 f"{self.coverage:g}, got {n}; pass more samples, or ask for less coverage"
             )
-        of_labels = torch.cat(
+        label_scores = torch.cat(
             [
                 self._scores(chunk)[0].gather(1, y.cpu()[:, None])[:, 0]
                 for chunk, y in Rows(scores, targets).chunks()
             ]
         )
-        self.threshold = float(of_labels.sort().values[rank - 1])
+        self.threshold = float(label_scores.sort().values[rank - 1])
         self.n_samples, self._n_classes = n, scores.shape[1]
         return self
 
     def predict(self, probabilities: Probabilities) -> Tensor:
-        """Tell which classes are in the sets.
+        """Return which classes are in the set of every sample.
 
         Parameters
         ----------
         probabilities : Tensor or array, shape (N, C)
-            Rows in [0, 1] that sum to 1.
+            Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
 
         Returns
         -------
         Tensor of bool, shape (N, C)
-            True where the class is in the set, on the device of the probabilities.
+            True where the class is in the set. The tensor is on the device of `probabilities`.
 
         Raises
         ------
         RuntimeError
-            Before a fit.
-        TypeError, ValueError
-            If the probabilities are of the wrong kind, shape or range.
+            If the sets are not fitted.
+        TypeError
+            If `probabilities` is not a floating-point tensor or array.
+        ValueError
+            If a probability is outside [0, 1], if a row does not sum to 1, if there is no sample,
+            if `probabilities` holds images instead of rows, or if the number of classes is not
+            that of the calibration set.
         """
         if self.threshold is None:
             raise RuntimeError("this ConformalSets is not fitted; call fit first")
@@ -157,13 +185,17 @@ class ConformalSets:
         sets = []
         for chunk, _ in Rows(scores, no_labels).chunks():
             score, before = self._scores(chunk)
-            # both: where rounding hides a small probability, before equals score
+            # Both comparisons are needed: where rounding hides a small probability, the sum before
+            # the class is added equals its score.
             sets.append((score <= self.threshold) | (before < self.threshold))
         return torch.cat(sets).to(scores.device)
 
     def _scores(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
-        """The scores (N, C) in float64, and from where on a threshold lets the class in."""
-        # of the same rows the same sums, wherever they are
+        """Return the scores (N, C), and the sums (N, C) before the class is added, in float64.
+
+        The score "lac" has no such sums, so the scores are returned twice.
+        """
+        # The processor computes them, so that the same rows give the same sums on every device.
         p = probabilities.cpu().double().contiguous()
         if self.score == "lac":
             return 1 - p, 1 - p
@@ -178,5 +210,5 @@ def _refuse_pixels(probabilities: Probabilities) -> None:
     if probabilities.ndim > 2:
         raise ValueError(
             f"probabilities must have shape (samples, classes), got {tuple(probabilities.shape)}; "
-            "pixels of one image are not exchangeable, pass one row a sample"
+            "pixels of one image are not exchangeable, pass one row per sample"
         )

@@ -16,44 +16,53 @@ def collect_logits(
     *,
     progress: bool = True,
     device: torch.device | str | None = None,
-    empty: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Run a model once over a loader and keep its logits and the labels.
+    """Run a model once over a loader and return its logits and the labels.
 
-    The model is put in eval mode and given back as it came: every module in its former mode, on
-    its former device, its running statistics untouched. From a ``DataLoader`` over a data set
-    with a length, or a list of batches, the logits are never held twice; a stream of unknown
-    length is joined at its end, which holds them twice for a moment.
+    The model runs in eval mode and without gradients. Afterwards every module is in the mode and
+    on the device that it had before, and its running statistics have not changed.
 
     Parameters
     ----------
     model : nn.Module
-        Maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) with a class for
-        every pixel, or (batch,) or (batch, 1) for a binary model.
+        Maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) if every pixel
+        has a class, or (batch,) or (batch, 1) if the model is binary.
     loader : iterable
         Gives batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``.
     progress : bool, default True
-        Show a progress bar on stderr.
+        Whether to show a progress bar on stderr.
     device : torch.device or str, optional
-        Where to run. Default: where the model is.
-    empty : bool, default False
-        Let a loader without a batch pass, as the part of one process may be; the logits are then
-        of shape (0, 0).
+        Where the model runs. By default it runs where it is.
 
     Returns
     -------
-    logits : Tensor, shape (N, C), (N, C, ...) or (N,)
-        On the device of the run, in the model's precision.
+    logits : Tensor, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        What the model returned, in its precision and on the device where it ran.
     labels : Tensor, shape (N,) or (N, ...)
-        On the same device.
+        The labels of the loader, on the same device.
 
     Raises
     ------
     TypeError
-        If the model is no ``nn.Module`` or a batch is no pair of tensors.
+        If `model` is not an ``nn.Module``, if `loader` is not an iterable of batches, if a batch
+        is not a pair of tensors, or if the model does not return a tensor.
     ValueError
-        If the loader is empty, or the model does not give one row of logits a label, or gives
-        logits of another shape than before.
+        If the loader gives no sample, if the model does not return one row of logits for each
+        label, if the batches differ in shape beyond the first dimension, or if `device` is given
+        and the model is spread over several devices.
+
+    See Also
+    --------
+    calibkit.TemperatureScaler : Fit a temperature on these logits with `fit_logits`.
+    calibkit.evaluate : Report on a model and a loader, or on logits and labels.
+    calibkit.split_calibration : Split a data set before you build the loaders.
+    calibkit.glyphs100_logits : Get the stored logits of the embedded model.
+
+    Notes
+    -----
+    If the loader is a list of batches, or a ``DataLoader`` over a data set with a length, memory
+    never holds the logits twice. The batches of a stream of unknown length are joined at its end,
+    and for that moment memory holds them twice.
 
     Examples
     --------
@@ -63,6 +72,24 @@ def collect_logits(
     >>> logits, labels = collect_logits(torch.nn.Linear(3, 5), batches, progress=False)
     >>> logits.shape, labels.shape
     (torch.Size([8, 5]), torch.Size([8]))
+    """
+    logits, labels = collect_logits_of_process(model, loader, progress=progress, device=device)
+    if not len(logits):
+        raise ValueError("the loader gave no batch; pass a loader over one sample or more")
+    return logits, labels
+
+
+def collect_logits_of_process(
+    model: nn.Module,
+    loader: Iterable[object],
+    *,
+    progress: bool = True,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Run a model over the samples of this process, of which there may be none.
+
+    Several processes may share a calibration set, and one of them may get no part of it. Its
+    logits then have the shape (0, 0). In everything else this is `collect_logits`.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(
@@ -74,63 +101,66 @@ def collect_logits(
             f"the loader must give batches (inputs, labels), got {type(loader).__name__}; pass for "
             "instance a torch.utils.data.DataLoader"
         )
-    logits, labels = _Stack(_expected_length(loader)), _Stack(_expected_length(loader))
+    n_expected = _expected_length(loader)
+    logits, labels = _BatchBuffer(n_expected), _BatchBuffer(n_expected)
     with _on_device(model, device) as target, _eval_mode(model), torch.no_grad():
         for batch in tqdm(loader, desc="logits", unit="batch") if progress else loader:
             inputs, batch_labels = _check_batch(batch)
             batch_logits = model(inputs.to(target))
-            _check_rows(batch_logits, batch_labels)
-            logits.add(batch_logits)
-            labels.add(batch_labels.to(target))
+            _check_shapes(batch_logits, batch_labels)
+            logits.append(batch_logits)
+            labels.append(batch_labels.to(target))
     if not len(logits):
-        if not empty:
-            raise ValueError("the loader gave no batch; pass a loader over one sample or more")
         return torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
-    return logits.joined(), labels.joined()
+    return logits.concatenate(), labels.concatenate()
 
 
-class _Stack:
-    """Batches copied into place where their number is known, joined at the end where not."""
+class _BatchBuffer:
+    """Batches of rows that are copied into one tensor, allocated for the rows that are expected.
 
-    def __init__(self, expected: int) -> None:
-        self._expected = expected
-        self._place: Tensor | None = None
-        self._filled = 0
-        self._rest: list[Tensor] = []
+    Rows beyond the expected number are kept apart and joined at the end.
+    """
+
+    def __init__(self, n_expected: int) -> None:
+        self._n_expected = n_expected
+        self._allocated: Tensor | None = None
+        self._n_filled = 0
+        self._surplus: list[Tensor] = []
 
     def __len__(self) -> int:
-        return self._filled + sum(map(len, self._rest))
+        return self._n_filled + sum(map(len, self._surplus))
 
-    def add(self, batch: Tensor) -> None:
-        if self._place is None:
-            self._place = batch.new_empty(self._expected, *batch.shape[1:])
-        if batch.shape[1:] != self._place.shape[1:]:
+    def append(self, batch: Tensor) -> None:
+        if self._allocated is None:
+            self._allocated = batch.new_empty(self._n_expected, *batch.shape[1:])
+        if batch.shape[1:] != self._allocated.shape[1:]:
             raise ValueError(
-                f"all batches must have the same shape behind the first dimension, got "
-                f"{tuple(batch.shape)} after {(len(self), *self._place.shape[1:])}; bring the "
+                f"all batches must have the same shape beyond the first dimension, got "
+                f"{tuple(batch.shape)} after {(len(self), *self._allocated.shape[1:])}; bring the "
                 "inputs to one size"
             )
-        end = self._filled + len(batch)
-        if end > self._expected:
-            self._rest.append(batch)
+        end = self._n_filled + len(batch)
+        if end > self._n_expected:
+            self._surplus.append(batch)
             return
-        self._place[self._filled : end] = batch
-        self._filled = end
+        self._allocated[self._n_filled : end] = batch
+        self._n_filled = end
 
-    def joined(self) -> Tensor:
-        assert self._place is not None
-        filled = self._place[: self._filled]
-        return torch.cat([filled, *self._rest]) if self._rest else filled
+    def concatenate(self) -> Tensor:
+        assert self._allocated is not None
+        filled = self._allocated[: self._n_filled]
+        return torch.cat([filled, *self._surplus]) if self._surplus else filled
 
 
 def _expected_length(loader: Iterable[object]) -> int:
+    """Return how many samples the loader will give, or 0 if that is not known."""
     if isinstance(loader, list | tuple):
         return sum(len(labels) for _, labels in map(_check_batch, loader))
     if not isinstance(loader, DataLoader) or loader.batch_size is None:
         return 0
     try:
         return len(loader.sampler)  # type: ignore[arg-type]
-    except TypeError:  # a stream without an end in sight
+    except TypeError:  # the sampler of a stream has no length
         return 0
 
 
@@ -141,7 +171,8 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
         model.eval()
         yield
     finally:
-        # train() first, for modules that do more in it than set the flag
+        # some modules override train() to do more than set the flag, so it is called first;
+        # it also changes the flags of the children, and the second loop restores them one by one
         for module, training in modes:
             if module.training != training:
                 module.train(training)
@@ -151,14 +182,14 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _on_device(model: nn.Module, device: torch.device | str | None) -> Iterator[torch.device]:
-    homes = {tensor.device for tensor in chain(model.parameters(), model.buffers())}
-    home = next(iter(homes), torch.device("cpu"))
+    devices = {tensor.device for tensor in chain(model.parameters(), model.buffers())}
+    original = next(iter(devices), torch.device("cpu"))
     if device is None:
-        yield home
+        yield original
         return
-    if len(homes) > 1:
+    if len(devices) > 1:
         raise ValueError(
-            f"the model is spread over {len(homes)} devices and cannot be moved to {device} "
+            f"the model is spread over {len(devices)} devices and cannot be moved to {device} "
             "and back; leave device=None"
         )
     target = torch.device(device)
@@ -166,7 +197,7 @@ def _on_device(model: nn.Module, device: torch.device | str | None) -> Iterator[
         model.to(target)
         yield target
     finally:
-        model.to(home)
+        model.to(original)
 
 
 def _check_batch(batch: object) -> tuple[Tensor, Tensor]:
@@ -174,24 +205,24 @@ def _check_batch(batch: object) -> tuple[Tensor, Tensor]:
         case [Tensor() as inputs, Tensor() as labels]:
             return inputs, labels
         case [*parts]:
-            came = "(" + ", ".join(type(part).__name__ for part in parts) + ")"
+            found = "(" + ", ".join(type(part).__name__ for part in parts) + ")"
         case _:
-            came = type(batch).__name__
+            found = type(batch).__name__
     raise TypeError(
-        f"the loader must give pairs of tensors (inputs, labels), got {came}; "
+        f"the loader must give pairs of tensors (inputs, labels), got {found}; "
         "wrap it in a generator that yields such pairs"
     )
 
 
-def _check_rows(logits: object, labels: Tensor) -> None:
+def _check_shapes(logits: object, labels: Tensor) -> None:
     if not isinstance(logits, Tensor):
         raise TypeError(
             f"the model must return a tensor of logits, got {type(logits).__name__}; "
-            "wrap it in a module that returns the logits alone"
+            "wrap it in a module that returns only the logits"
         )
     if logits.ndim == 0 or logits.shape[:1] + logits.shape[2:] != labels.shape:
         raise ValueError(
             f"the model must give logits (batch, classes) for labels (batch,), or (batch, classes, "
             f"...) for (batch, ...), got {tuple(logits.shape)} for {tuple(labels.shape)}; bring "
-            "both to one row a sample"
+            "both to one row for each sample"
         )

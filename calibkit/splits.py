@@ -1,4 +1,4 @@
-"""Calibration and test splits: seeded, stratified on demand, disjoint by construction."""
+"""Split a data set at random into a calibration set and a test set."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
-from calibkit.checks import check_integer, check_seed
+from calibkit._checks import check_integer, check_seed
 
-Sample = TypeVar("Sample", covariant=True)
+Sample_co = TypeVar("Sample_co", covariant=True)
 Labels = Sequence[int] | NDArray[np.integer] | Tensor
 
 
 def split_calibration(
-    dataset: Dataset[Sample],
+    dataset: Dataset[Sample_co],
     n_calibration: int,
     *,
     seed: int = 0,
     stratify: Labels | None = None,
-) -> tuple[Subset[Sample], Subset[Sample]]:
+) -> tuple[Subset[Sample_co], Subset[Sample_co]]:
     """Split a data set at random into a calibration set and a test set.
 
     Parameters
@@ -28,22 +28,32 @@ def split_calibration(
     dataset : Dataset
         A data set with a length.
     n_calibration : int
-        Size of the calibration set; the rest is the test set.
+        Number of samples in the calibration set. All other samples form the test set.
     seed : int, default 0
-        Same seed, same split, on every machine.
-    stratify : sequence of int, shape (N,), optional
-        The labels. If given, both sets hold every class in the proportion of the whole, as
-        closely as whole samples allow.
+        Seed of the random draws. The same seed gives the same split on every machine.
+    stratify : sequence of int, Tensor or array, shape (N,), optional
+        The labels. If they are given, each class has the same share of both sets as of the whole
+        data set, as nearly as whole samples allow.
 
     Returns
     -------
     calibration, test : Subset
-        Disjoint, together the whole data set, each in the order of the data set.
+        Two sets that share no sample and together hold the whole data set. Each keeps the order
+        of the data set.
 
     Raises
     ------
+    TypeError
+        If `n_calibration` or `seed` is not an integer, or if the data set has no length.
     ValueError
-        If a set would be empty, or the labels are not as many as the samples.
+        If `n_calibration` is less than 1 or leaves no sample for the test set, if `seed` is
+        negative, or if `stratify` does not hold one label for each sample.
+
+    See Also
+    --------
+    calibkit.collect_logits : Run a model over one of the two sets.
+    calibkit.TemperatureScaler : Fit a temperature on the calibration set.
+    calibkit.evaluate : Measure the calibration on the test set.
 
     Examples
     --------
@@ -79,9 +89,10 @@ def _check_length(stratify: Labels, n_samples: int) -> NDArray[np.integer]:
 
 
 def _interleave_classes(labels: NDArray[np.integer]) -> NDArray[np.intp]:
-    """An order whose every prefix apportions the classes by Webster's method.
+    """Return an order of the samples whose every beginning shares the classes out fairly.
 
-    The k-th of m samples of a class stands at the fraction (k - 1/2) / m of the whole.
+    The k-th of the m samples of a class is placed at the fraction (k - 1/2) / m of the order. The
+    class counts of the first n samples are then those of Webster's method of apportionment.
     """
     _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     grouped = np.argsort(classes, kind="stable")

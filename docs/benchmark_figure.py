@@ -1,20 +1,20 @@
 """The first benchmark table as a picture: error of T against time."""
 
-import re
+import csv
 from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from calibkit.plots import BLUE, VERMILION
+from calibkit.plots.reliability import BLUE, VERMILION
 
-# sphinx runs this in the folder of this file
-table = Path("benchmark_temperature.inc").read_text(encoding="utf-8")
-first = table.partition(".. list-table::")[2].partition(".. list-table::")[0]
-rows = [re.split(r"\n +- ", row) for row in re.split(r"\n   \* - ", first)[1:]]
+# Sphinx runs this script in the folder in which the script is stored.
+with Path("benchmarks", "temperature_fits.csv").open(encoding="utf-8", newline="") as file:
+    rows = list(csv.DictReader(file))
 
 fig, ax = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
-for name, _, median, largest, *_, time, _, _ in rows:
-    x, low, high = float(time), float(median), float(largest)
+for row in rows:
+    name, x = row["fit"], float(row["time / calibkit's"])
+    low, high = float(row["error of T: median"]), float(row["largest"])
     colour = BLUE if name == "calibkit" else VERMILION
     ax.plot([x, x], [low, high], "-", color=colour)
     ax.plot(x, low, "o", color=colour)

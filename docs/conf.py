@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import sys
-import zlib
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -12,11 +11,11 @@ sys.path.insert(0, str(HERE))
 from lesson_pages import REPOSITORY  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 
-# captured pages hold results, no progress bars
+# The pages show results and no progress bars.
 os.environ["TQDM_DISABLE"] = "1"
 
 project = "calibkit"
-copyright = "2026, the calibkit developers"
+copyright = "2026, the calibkit developers"  # noqa: A001
 version = release = installed_version("calibkit")
 
 extensions = [
@@ -41,41 +40,35 @@ autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
 autosummary_generate = True
 napoleon_google_docstring = False
-napoleon_use_ivar = True
+napoleon_use_ivar = False  # else names of fields become links to fields of other classes
 
 
-def write_inventory(listing: Path) -> tuple[str, str]:
-    """Turn a list of names, as in ``inventories/torch.txt``, into what intersphinx reads."""
-    url, *lines = listing.read_text().splitlines()
-    rows = [line.split() for line in lines]
-    objects = "".join(f"{name} {role} 1 {page.replace('$', name)} -\n" for name, role, page in rows)
-    built = HERE / "_build" / "inventories" / f"{listing.stem}.inv"
-    built.parent.mkdir(parents=True, exist_ok=True)
-    header = (
-        "# Sphinx inventory version 2\n"
-        f"# Project: {listing.stem}\n"
-        "# Version: \n"
-        "# The remainder of this file is compressed using zlib.\n"
-    )
-    built.write_bytes(header.encode() + zlib.compress(objects.encode()))
-    return url, str(built)
-
-
-# no network while building: the few names that we mention are listed by hand
+# A build needs no network: each inventory is a text file, in the first version of Sphinx's format,
+# with the names that we mention. A line holds a name, its kind and its page, and Sphinx adds the
+# anchor. To make a link of another name, add a line.
 intersphinx_mapping = {
-    listing.stem: write_inventory(listing) for listing in sorted(HERE.glob("inventories/*.txt"))
+    "matplotlib": ("https://matplotlib.org/stable/", "inventories/matplotlib.inv"),
+    "numpy": ("https://numpy.org/doc/stable/", "inventories/numpy.inv"),
+    "python": ("https://docs.python.org/3/", "inventories/python.inv"),
+    "sklearn": ("https://scikit-learn.org/stable/", "inventories/sklearn.inv"),
+    "torch": ("https://docs.pytorch.org/docs/stable/", "inventories/torch.inv"),
+    "torchmetrics": (
+        "https://lightning.ai/docs/torchmetrics/stable/",
+        "inventories/torchmetrics.inv",
+    ),
+    "torchvision": ("https://docs.pytorch.org/vision/stable/", "inventories/torchvision.inv"),
 }
 
-# MathJax in one file, from the site itself
+# The site itself serves MathJax, as one file.
 mathjax_package = importlib.util.find_spec("sphinx-mathjax-offline")
 mathjax_file = Path(mathjax_package.origin).parent / "static" / "mathjax" / "tex-svg.js"
 mathjax_path = mathjax_file.name
 mathjax3_config = {
     "tex": {"inlineMath": [["\\(", "\\)"]], "displayMath": [["\\[", "\\]"]]},
-    "options": {"enableMenu": False},  # its extras would be fetched one by one
+    "options": {"enableMenu": False},  # the menu would fetch its parts one by one
 }
 
-# lesson 90 is shown without running where what it fetches is not there
+# Lesson 90 is shown without running if the data that it fetches are not here.
 cifar100_is_here = (HERE / "lessons" / "data" / "cifar-100-python").is_dir()
 
 sphinx_gallery_conf = {
@@ -91,6 +84,7 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
     "remove_config_comments": True,
     "show_signature": False,
+    "thumbnail_size": (640, 420),
     "write_computation_times": False,
 }
 
@@ -108,7 +102,7 @@ html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_static_path = ["_static", str(mathjax_file)]
 html_css_files = ["site.css"]
-# a column of neighbours beside lessons and API alone; elsewhere it would be empty
+# Only lessons and API have neighbours to show in a left column. Elsewhere it would be empty.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "api"} | {
     page: [] for page in ("genindex", "search", "_modules/*", "_modules/calibkit/*")
 }
@@ -123,9 +117,18 @@ html_theme_options = {
 
 
 def name_repository(app: Sphinx, page: str, source: list[str]) -> None:
-    """In commands too, where docutils replaces nothing."""
+    """Write the address of the repository, also in commands, where docutils replaces nothing."""
     source[0] = source[0].replace("|repository|", REPOSITORY)
 
 
+def skip_tuple_fields(
+    app: Sphinx, what: str, name: str, member: object, skip: bool, options: object
+) -> bool | None:
+    """Leave out "Alias for field number 0": the section Attributes describes the fields."""
+    return True if (getattr(member, "__doc__", None) or "").startswith("Alias for field") else None
+
+
 def setup(app: Sphinx) -> None:
+    """Register both functions with Sphinx."""
+    app.connect("autodoc-skip-member", skip_tuple_fields)
     app.connect("source-read", name_repository)

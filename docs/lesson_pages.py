@@ -1,7 +1,8 @@
-"""What the site adds to the lessons: cards, thumbnails, and a box on top of each page.
+"""What the site adds to the lessons: cards, and a box on top of each page.
 
-Name, question, time and needs of a lesson stand once, in the README's table. The slug of the
-repository stands once, in pyproject.toml.
+The name, the question, the time and the needs of a lesson are written once, in the README's table.
+The address of the repository is written once, in pyproject.toml. A lesson's script chooses the
+figure for its card, with sphinx-gallery's thumbnail number.
 """
 
 import re
@@ -12,7 +13,6 @@ from textwrap import indent
 from typing import NamedTuple
 
 from docutils import nodes
-from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -23,23 +23,13 @@ SLUG = REPOSITORY.removeprefix("https://github.com/")
 ROW = re.compile(
     r"^\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*\?) \| (.*) \| (.*) \|$", re.MULTILINE
 )
-THUMBNAIL_SIZE = (640, 420)
-
-# the figure on a lesson's card, by how its title begins
-TELLING_FIGURES = {
-    "10_temperature_scaling": "One number closes the gap between confidence and accuracy",
-    "20_reading_reliability_diagrams": "One perfect model: with few images",
-    "30_pitfalls": "The fewer images, the more T is chance",
-    "40_beyond_temperature": "Histogram and isotonic spoil more answers",
-    "50_proper_scores": "On 1000 images the NLL has one valley",
-    "60_dataset_shift": "Accuracy falls faster than confidence",
-    "70_decisions": "After scaling the bill is lowest",
-    "80_your_own_model": "T = 6.1 takes away the false certainty",
-}
+THUMBNAIL_NUMBER = re.compile(r"^# sphinx_gallery_thumbnail_number = (\d+)$", re.MULTILINE)
 NO_FIGURE = "A cloud and a downward arrow: this lesson needs the network"
 
 
 class Lesson(NamedTuple):
+    """A row of the README's table."""
+
     name: str
     stem: str
     question: str
@@ -48,39 +38,30 @@ class Lesson(NamedTuple):
 
 
 class Figure(NamedTuple):
+    """A figure of a lesson, stored under this path, with the sentence that is its title."""
+
     path: str
     title: str
 
 
 def lessons() -> list[Lesson]:
+    """Read the README's table."""
     return [Lesson(*row) for row in ROW.findall(README.read_text(encoding="utf-8"))]
 
 
-def telling_figure(gallery: Path, stem: str) -> Figure | None:
-    """The figure for the card of a lesson, None if the lesson was not run."""
-    page = (gallery / f"{stem}.rst").read_text(encoding="utf-8")
-    figures = [Figure(*f) for f in re.findall(r"image-sg:: /(\S+)\n +:alt: (.*)", page)]
+def card_figure(source: Path, stem: str) -> Figure | None:
+    """Return the figure for the card of a lesson, or None if the lesson was not run."""
+    page = (source / "auto_lessons" / f"{stem}.rst").read_text(encoding="utf-8")
+    figures = re.findall(r"image-sg:: /(\S+)\n +:alt: (.*)", page)
     if not figures:
         return None
-    beginning = TELLING_FIGURES.get(stem, "")
-    for figure in figures:
-        if figure.title.startswith(beginning):
-            return figure
-    raise ValueError(f"no figure of {stem} has a title that begins with {beginning!r}")
-
-
-def make_thumbnails(app: Sphinx) -> None:
-    """Put the telling figures in place of sphinx-gallery's thumbnails, which are the first ones."""
-    gallery = app.srcdir / "auto_lessons"
-    for lesson in lessons():
-        if figure := telling_figure(gallery, lesson.stem):
-            with Image.open(app.srcdir / figure.path.replace(".png", "_2_00x.png")) as image:
-                image.thumbnail(THUMBNAIL_SIZE)
-                image.save(gallery / "images" / "thumb" / f"sphx_glr_{lesson.stem}_thumb.png")
+    script = (source / "lessons" / f"{stem}.py").read_text(encoding="utf-8")
+    chosen = THUMBNAIL_NUMBER.search(script)
+    return Figure(*figures[int(chosen[1]) - 1 if chosen else 0])
 
 
 def make_zip(app: Sphinx) -> None:
-    """All lessons in one file, scripts beside notebooks."""
+    """Write all lessons into one file, scripts beside notebooks."""
     with zipfile.ZipFile(app.srcdir / "auto_lessons" / "calibkit_lessons.zip", "w") as archive:
         for lesson in lessons():
             for path in (
@@ -91,7 +72,7 @@ def make_zip(app: Sphinx) -> None:
 
 
 def box(lesson: Lesson) -> str:
-    """Time, needs, downloads, and doors to Colab and Binder."""
+    """Write the box: time, needs, downloads, and links to Colab and Binder."""
     notebook = f"notebooks/{lesson.stem}.ipynb"
     colab = f"https://colab.research.google.com/github/{SLUG}/blob/main/{notebook}"
     binder = f"https://mybinder.org/v2/gh/{SLUG}/main?urlpath=lab/tree/{notebook}"
@@ -124,37 +105,40 @@ def add_box(app: Sphinx, docname: str, content: list[str]) -> None:
             content[0] = title_class + page[:below_title] + box(lesson) + page[below_title:]
 
 
-def figure_title(gallery: Path, stem: str) -> str:
-    """What a card tells those who do not see its figure."""
-    figure = telling_figure(gallery, stem)
+def figure_title(source: Path, stem: str) -> str:
+    """Return what a card tells readers who do not see its figure."""
+    figure = card_figure(source, stem)
     return figure.title if figure else NO_FIGURE
 
 
 def describe_thumbnails(app: Sphinx, doctree: nodes.document) -> None:
-    """sphinx-gallery leaves the alternative text of its thumbnails empty."""
+    """Give thumbnails the alternative text that sphinx-gallery leaves empty."""
     for image in doctree.findall(nodes.image):
         if thumbnail := re.search(r"/thumb/sphx_glr_(\w+)_thumb\.", image["uri"]):
-            image["alt"] = figure_title(app.srcdir / "auto_lessons", thumbnail[1])
+            image["alt"] = figure_title(app.srcdir, thumbnail[1])
 
 
 class LessonCards(SphinxDirective):
-    """All lessons as cards."""
+    """Shows all lessons as cards."""
 
     def run(self) -> list[nodes.Node]:
+        """Return the grid of cards."""
         self.env.note_dependency(README)
         cards = "".join(indent(self.card(lesson), "   ") for lesson in lessons())
         return self.parse_text_to_nodes(f".. grid:: 1 2 2 2\n   :gutter: 3\n{cards}")
 
     def card(self, lesson: Lesson) -> str:
-        gallery = self.env.srcdir / "auto_lessons"
-        (thumbnail,) = gallery.glob(f"images/thumb/sphx_glr_{lesson.stem}_thumb.*")
+        """Write the card of one lesson."""
+        thumbnails = self.env.srcdir / "auto_lessons" / "images" / "thumb"
+        # A lesson that was built with and without running has two: the PNG file comes first.
+        thumbnail = min(thumbnails.glob(f"sphx_glr_{lesson.stem}_thumb.*"))
         return f"""
 .. grid-item-card:: {lesson.name}
    :link: /auto_lessons/{lesson.stem}
    :link-type: doc
    :link-alt: Lesson {lesson.name}
    :img-top: /auto_lessons/images/thumb/{thumbnail.name}
-   :img-alt: {figure_title(gallery, lesson.stem)}
+   :img-alt: {figure_title(self.env.srcdir, lesson.stem)}
 
    {lesson.question}
 
@@ -164,12 +148,13 @@ class LessonCards(SphinxDirective):
 
 
 class LessonFigure(SphinxDirective):
-    """The telling figure of one lesson, in its full size."""
+    """Shows the card's figure of one lesson in its full size."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        figure = telling_figure(self.env.srcdir / "auto_lessons", self.arguments[0])
+        """Return the image."""
+        figure = card_figure(self.env.srcdir, self.arguments[0])
         if figure is None:
             raise self.error(f"{self.arguments[0]} was not run, so it has no figure")
         return self.parse_text_to_nodes(
@@ -180,8 +165,8 @@ class LessonFigure(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    # after sphinx-gallery has run the lessons
-    app.connect("builder-inited", make_thumbnails, priority=600)
+    """Register all of this with Sphinx."""
+    # the folder of the zip file exists only after sphinx-gallery has run
     app.connect("builder-inited", make_zip, priority=600)
     app.connect("source-read", add_box)
     app.connect("doctree-read", describe_thumbnails)

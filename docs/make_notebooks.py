@@ -16,18 +16,19 @@ README_FIGURE_TITLE = "One number closes the gap between confidence and accuracy
 
 
 def needs_network(notebook: nbformat.NotebookNode) -> bool:
-    """Whether the first cell says so; such a notebook is kept without outputs."""
+    """Tell whether the first cell says so; such a notebook is kept without outputs."""
     return "network" in notebook.cells[0].metadata.get("tags", ())
 
 
 def readme_figure(notebook: nbformat.NotebookNode) -> bytes:
-    """The figure of the first lesson that the README shows too."""
+    """Return the figure of the first lesson that the README also shows."""
     (cell,) = (cell for cell in notebook.cells if f'"{README_FIGURE_TITLE}"' in cell.source)
     (image,) = (o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", ()))
     return base64.b64decode(image)
 
 
 def make_notebook(script: Path) -> None:
+    """Sync the notebook of a lesson with its script, and execute it."""
     jupytext(["--sync", "--set-kernel", "python3", str(script)])
     path = NOTEBOOKS / f"{script.stem}.ipynb"
     notebook = nbformat.read(path, as_version=4)

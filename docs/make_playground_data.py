@@ -52,7 +52,7 @@ def columns() -> list[tuple[float, Integers]]:
 
 
 def make_data() -> str:
-    """A script that defines ``playgroundData``: columns of integers, their bits one after another.
+    """Return a script that defines ``playgroundData``, columns of integers as packed bits.
 
     The value of an image in a column is ``step * (low + integer)``; ``bits`` is the integers' size.
     """

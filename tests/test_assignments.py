@@ -42,6 +42,7 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         [sys.executable, *command],
+        check=False,
         cwd=cwd,
         env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -215,7 +216,7 @@ class Class:
     def exported(self) -> dict[str, float]:
         done = run("-m", "nbgrader", "export", cwd=self.course)
         assert done.returncode == 0, done.stderr
-        with open(self.course / "grades.csv", newline="", encoding="utf-8") as file:
+        with (self.course / "grades.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         return {r["student_id"]: float(r["score"]) for r in rows if r["assignment"] == self.name}
 

@@ -1,4 +1,4 @@
-"""Conformal sets: by hand, by definition sample by sample, and their guarantee by simulation."""
+"""Conformal sets, compared with small cases, with the definition, and with their guarantee."""
 
 import math
 import pickle
@@ -13,14 +13,14 @@ from scipy.special import softmax
 
 from calibkit import ConformalSets
 from tests.helpers import calibrated_problem
-from tests.test_definitions import draw
+from tests.metrics.test_definitions import draw
 
 both_scores = pytest.mark.parametrize("score", ["lac", "aps"])
 P = torch.tensor([[0.5, 0.25, 0.125, 0.125], [0.25, 0.0, 0.75, 0.0], [0.125, 0.375, 0.25, 0.25]])
 
 
 def summed(probabilities: np.ndarray) -> float:
-    """From the largest to the smallest, one by one."""
+    """Add from the largest to the smallest, one by one."""
     total = 0.0
     for p in sorted(probabilities, reverse=True):
         total += p
@@ -51,11 +51,11 @@ def covered(sets: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 def test_lac_by_hand():
     sets = ConformalSets(coverage=0.5, score="lac").fit(P, torch.tensor([0, 0, 3]))
-    # of .5, .75 and .75 the second smallest
+    # The threshold is the second smallest of the scores .5, .75 and .75.
     assert sets.threshold == 0.75
     assert sets.n_samples == 3
     assert sets.predict(P).tolist() == [
-        [True, True, False, False],  # .25 is just in
+        [True, True, False, False],  # the score of .25 equals the threshold
         [True, False, True, False],
         [False, True, True, True],
     ]
@@ -69,12 +69,12 @@ def test_lac_may_give_an_empty_set():
 
 def test_aps_by_hand():
     sets = ConformalSets(coverage=0.5, score="aps").fit(P, torch.tensor([1, 0, 1]))
-    # of .75, 1 and .375 the second smallest
+    # The threshold is the second smallest of the scores .75, 1 and .375.
     assert sets.threshold == 0.75
     assert sets.predict(P).tolist() == [
         [True, True, False, False],  # .5 + .25 reaches .75
-        [False, False, True, False],  # .75 does alone
-        [False, True, True, True],  # .375, then two equal ones together
+        [False, False, True, False],  # .75 reaches it alone
+        [False, True, True, True],  # .375, then two equally probable classes together
     ]
 
 
@@ -100,7 +100,7 @@ def test_definition(n, n_classes, seed, score, coverage):
     assert sets.threshold == threshold
     expected = [reference_set(p, threshold, score) for p in test]
     assert sets.predict(test).tolist() == expected
-    # what the guarantee rests on
+    # The guarantee follows from this coverage of the calibration set itself.
     on_itself = covered(sets.predict(probabilities), labels)
     assert on_itself.sum() >= math.ceil((n + 1) * Fraction(coverage))
 
@@ -108,13 +108,13 @@ def test_definition(n, n_classes, seed, score, coverage):
 @both_scores
 @pytest.mark.parametrize("coverage", [0.5, 0.9])
 def test_coverage_is_what_theory_says(score, coverage):
-    """For continuous scores the mean coverage of "lac" is rank / (n + 1), to the digit."""
+    """Without ties, the expected coverage of "lac" is exactly rank / (n + 1)."""
     n, n_splits, n_test = 30, 4000, 25
     rng = np.random.default_rng(0)
     means = np.empty(n_splits)
     for split in range(n_splits):
         p = softmax(2 * rng.standard_normal((n + n_test, 4)), axis=1)
-        # the model is wrong about its labels, which the guarantee does not mind
+        # The guarantee must hold although the probabilities of this model are wrong.
         labels = np.where(rng.random(len(p)) < 0.3, rng.integers(4, size=len(p)), p.argmax(1))
         sets = ConformalSets(coverage, score).fit(p[:n], labels[:n])
         test = torch.from_numpy(labels[n:])
@@ -140,7 +140,7 @@ def test_order_of_classes_does_not_matter(score):
 
 
 @both_scores
-def test_numpy_and_torch_alike(score):
+def test_numpy_arrays_and_tensors_give_the_same_sets(score):
     logits, labels = calibrated_problem(300, 5, 1)
     p = logits.softmax(1)
     first = ConformalSets(score=score).fit(p, labels)
@@ -156,7 +156,7 @@ def test_numpy_and_torch_alike(score):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_other_precisions_are_computed_in_float64(score, dtype):
     rng = np.random.default_rng(0)
-    # multiples of 1 / 128 are exact in every precision
+    # Multiples of 1 / 128 are exact in every precision.
     p = torch.from_numpy(rng.multinomial(128, [0.5, 0.2, 0.2, 0.1], 300) / 128).to(dtype)
     labels = torch.from_numpy(rng.integers(4, size=300))
     sets = ConformalSets(score=score).fit(p, labels)
@@ -167,7 +167,7 @@ def test_other_precisions_are_computed_in_float64(score, dtype):
 
 @both_scores
 def test_samples_are_independent_of_each_other(score):
-    logits, labels = calibrated_problem(5000, 40, 1)  # several chunks
+    logits, labels = calibrated_problem(5000, 40, 1)  # read in several chunks
     p = logits.softmax(1)
     sets = ConformalSets(score=score).fit(p, labels)
     order = torch.randperm(len(p), generator=torch.Generator().manual_seed(0))
@@ -179,7 +179,7 @@ def test_samples_are_independent_of_each_other(score):
 
 @both_scores
 def test_labels_without_probability_are_covered(score):
-    """Where a softmax rounds to 1 and 0, the sum of all equals the sum of one."""
+    """If a softmax rounds to 1 and 0, the sum of all probabilities equals the largest one."""
     p = torch.tensor([[1.0, 0.0, 0.0], [1.0, 1e-30, 0.0]], dtype=torch.float64).repeat(10, 1)
     labels = torch.ones(20, dtype=torch.int64)
     sets = ConformalSets(score=score).fit(p, labels)
@@ -212,7 +212,7 @@ def test_too_few_samples_are_refused(coverage, least):
 
 
 def test_the_rank_is_exact():
-    # 100 * .55 is 55.000000000000007 in floating point
+    # In floating point, 100 * .55 is 55.000000000000007.
     p = torch.linspace(0.5, 1, 99, dtype=torch.float64)
     labels = torch.zeros(99, dtype=torch.int64)
     sets = ConformalSets(0.55).fit(torch.stack([p, 1 - p], 1), labels)
@@ -245,7 +245,7 @@ def test_refusals():
 
 
 @both_scores
-def test_is_kept_by_pickle(score):
+def test_pickled_sets_predict_the_same(score):
     p, labels = draw(40, 3, 0)
     sets = ConformalSets(score=score).fit(p, labels)
     again = pickle.loads(pickle.dumps(sets))

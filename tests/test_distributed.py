@@ -1,4 +1,4 @@
-"""Several processes, each with its part of the data, find what one process finds."""
+"""Several processes with a part of the data each find what one process finds with all data."""
 
 import json
 import os
@@ -33,7 +33,7 @@ rank, world, rendezvous = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(1)
 dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world)
 logits, labels = calibrated_problem(3000, 10, 2.5)
-# unequal parts; of four processes one has no sample and one a single sample
+# The parts are unequal: of four processes one has no sample and one has a single sample.
 cuts = {2: [0, 700, 3000], 4: [0, 100, 100, 2999, 3000]}[world]
 part = slice(cuts[rank], cuts[rank + 1])
 model = torch.nn.Identity()
@@ -65,7 +65,7 @@ found["no optimum"] = message(lambda: fit(logits[part], right[part]))
 found["one class"] = message(lambda: fit(logits[part], torch.ones_like(labels[part])))
 part_here = logits[part].softmax(1), labels[part]
 if rank == 0:
-    found["alone"] = score_decomposition(*part_here).calibration
+    found["in one process"] = score_decomposition(*part_here).calibration
 found["vector"] = message(lambda: VectorScaler().fit_logits(logits[part], labels[part]))
 if rank == 0:
     logits[0, 0] = float("nan")
@@ -135,13 +135,13 @@ two_and_four = pytest.mark.parametrize("found", [2, 4], indirect=True)
 
 @two_and_four
 def test_all_processes_find_the_temperature_of_one(found):
-    alone = TemperatureScaler().fit_logits(*calibrated_problem(3000, 10, 2.5))
-    summary = alone.summary
+    expected = TemperatureScaler().fit_logits(*calibrated_problem(3000, 10, 2.5))
+    summary = expected.summary
     numbers = [3000, summary.nll_before, summary.nll_after, *summary.temperature_interval]
     for of_process in found:
         assert of_process["fit"] == found[0]["fit"]
-        assert of_process["fit"] == pytest.approx([alone.temperature, *numbers], rel=1e-9)
-        assert of_process["fit_logits"] == pytest.approx(alone.temperature, rel=1e-9)
+        assert of_process["fit"] == pytest.approx([expected.temperature, *numbers], rel=1e-9)
+        assert of_process["fit_logits"] == pytest.approx(expected.temperature, rel=1e-9)
 
 
 @two
@@ -167,11 +167,10 @@ def test_no_process_waits_for_one_that_refused_its_part(found):
 
 
 @two
-def test_what_one_process_measures_is_its_own(found):
-    """And it waits for no other."""
+def test_a_function_that_one_process_calls_measures_its_part_and_waits_for_no_other(found):
     logits, labels = calibrated_problem(3000, 10, 2.5)
     expected = score_decomposition(logits[:700].softmax(1), labels[:700]).calibration
-    assert found[0]["alone"] == pytest.approx(expected, rel=1e-9)
+    assert found[0]["in one process"] == pytest.approx(expected, rel=1e-9)
 
 
 @two

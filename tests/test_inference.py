@@ -6,6 +6,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from calibkit import collect_logits
+from calibkit.inference import collect_logits_of_process
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_logits_carry_no_graph_yet_can_enter_one(model):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_device_is_used_and_left_again(fails):
+def test_the_model_visits_the_device_and_returns(fails):
     class Traveller(nn.Linear):
         visited: tuple[torch.device, ...] = ()
 
@@ -54,7 +55,7 @@ def test_a_device_is_used_and_left_again(fails):
     assert model.visited == (torch.device("meta"), torch.device("cpu"))
 
 
-def test_a_model_over_several_devices_is_not_moved():
+def test_a_model_spread_over_several_devices_is_not_moved():
     spread = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3, device="meta"))
     with pytest.raises(ValueError, match=r"spread over 2 devices .* leave device=None"):
         collect_logits(spread, [(torch.ones(2, 3), torch.arange(2))], device="cpu")
@@ -86,15 +87,22 @@ def test_bad_loaders_are_refused(model, batches, error, message):
         collect_logits(model, batches, progress=False)
 
 
-def test_what_is_no_model_is_refused():
+def test_a_function_is_not_a_model():
     with pytest.raises(TypeError, match=r"model must be a torch.nn.Module, got function"):
         collect_logits(lambda images: images, [])
 
 
-def test_a_model_that_returns_no_tensor_is_refused():
+def test_a_model_that_does_not_return_a_tensor_is_refused():
     class Pair(nn.Module):
         def forward(self, inputs):
             return inputs, inputs
 
     with pytest.raises(TypeError, match="must return a tensor of logits, got tuple"):
         collect_logits(Pair(), [(torch.ones(2, 3), torch.arange(2))], progress=False)
+
+
+def test_one_of_several_processes_may_have_no_sample(model):
+    logits, labels = collect_logits_of_process(model, [], progress=False)
+    assert logits.shape == (0, 0)
+    assert labels.shape == (0,)
+    assert model.training

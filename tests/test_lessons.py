@@ -1,7 +1,10 @@
 """Every lesson is one text: script and notebook agree, and prose claims what outputs show."""
 
 import base64
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jupytext
@@ -170,3 +173,47 @@ def test_the_page_on_the_embedded_model_quotes_the_first_lesson():
     quoted = re.findall(MEASURED, table)
     assert len(quoted) == 9
     assert set(quoted) <= set(re.findall(MEASURED, printed(lesson)))
+
+
+@pytest.fixture
+def copied_notebook(tmp_path) -> Path:
+    """Store a notebook outside the repository: a figure, a progress bar and a printed number."""
+    notebook = nbformat.v4.new_notebook()
+    figure = {"text/plain": "<Figure size 640x480 with 1 Axes>"}
+    notebook.cells = [
+        nbformat.v4.new_code_cell(
+            "from matplotlib import pyplot as plt\n_ = plt.plot([1, 2])",
+            execution_count=1,
+            outputs=[nbformat.v4.new_output("display_data", figure)],
+        ),
+        nbformat.v4.new_code_cell(
+            "from tqdm import tqdm\nprint(sum(tqdm([1, 2])))",
+            execution_count=2,
+            outputs=[nbformat.v4.new_output("stream", name="stdout", text="3\n")],
+        ),
+    ]
+    nbformat.write(notebook, tmp_path / "copy.ipynb")
+    return tmp_path / "copy.ipynb"
+
+
+def run_notebook(path: Path, **variables: str) -> str:
+    shell = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), str(path)],
+        cwd=ROOT,
+        env=shell | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout
+
+
+@pytest.mark.parametrize("variables", [{"MPLBACKEND": "Agg"}, {"TQDM_DISABLE": "1"}])
+def test_a_copied_notebook_passes_whatever_the_shell_says(variables, copied_notebook):
+    assert " 2 passed" in run_notebook(copied_notebook, **variables)
+
+
+def test_a_wrong_number_in_a_copied_notebook_is_noticed(copied_notebook):
+    copied_notebook.write_text(copied_notebook.read_text().replace('"3\\n"', '"4\\n"'))
+    assert " 1 failed, 1 passed" in run_notebook(copied_notebook)

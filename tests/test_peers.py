@@ -20,7 +20,7 @@ from torchmetrics.functional.classification import (
 import calibkit
 from calibkit import TemperatureScaler, calibration_error, classwise_calibration_error
 from tests.helpers import calibrated_problem
-from tests.test_definitions import reference_smooth_error, top
+from tests.metrics.test_definitions import reference_smooth_error, top
 
 FLOAT32 = 1e-6  # what a peer that rounds to float32 can give
 norms = pytest.mark.parametrize("norm", ["l1", "l2", "max"])
@@ -53,7 +53,7 @@ def fed(metric, *batch) -> float:
 def gaps(bins: calibkit.ReliabilityBins) -> np.ndarray:
     """Of the bins that hold samples."""
     full = bins.count > 0
-    return np.abs(bins.correct - bins.confidence)[full] / bins.count[full]
+    return np.abs(bins.n_correct - bins.confidence_sum)[full] / bins.count[full]
 
 
 def best_temperature(logits: np.ndarray, labels: torch.Tensor) -> float:
@@ -439,8 +439,8 @@ def test_sklearn_calibration_curve(problem, binning, n_bins):
     accuracy, mean = calibration_curve(correct, confidence, n_bins=n_bins, strategy=binning)
     bins = calibkit.reliability_bins(*problem, n_bins=n_bins, binning=binning)
     full = bins.count > 0
-    assert bins.correct[full] / bins.count[full] == pytest.approx(accuracy, abs=1e-9)
-    assert bins.confidence[full] / bins.count[full] == pytest.approx(mean, abs=1e-9)
+    assert bins.n_correct[full] / bins.count[full] == pytest.approx(accuracy, abs=1e-9)
+    assert bins.confidence_sum[full] / bins.count[full] == pytest.approx(mean, abs=1e-9)
 
 
 @pytest.mark.parametrize(("dtype", "precision"), [(np.float64, 1e-6), (np.float32, 5e-4)])

@@ -1,6 +1,7 @@
 """The files around the code say the same thing."""
 
 import re
+import runpy
 import subprocess
 import tomllib
 from pathlib import Path
@@ -9,30 +10,33 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
-
-
-def requirements(entries: list[str]) -> set[tuple[str, str]]:
-    """Names, as conda-forge has them, with their version ranges."""
-    pairs = (re.fullmatch(r"([\w-]+)(.*)", entry).groups() for entry in entries)
-    return {(CONDA_NAMES.get(name, name), versions) for name, versions in pairs}
 
 
 @pytest.fixture
 def project() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def test_conda_environment_and_pyproject_ask_for_the_same(project):
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    *packages, from_pypi = environment["dependencies"]
+def test_conda_environment_is_the_one_that_its_script_makes(project):
+    script = runpy.run_path(str(ROOT / ".ci" / "make_environment.py"))
+    committed = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert committed == script["environment"](project), "run python .ci/make_environment.py"
+
+
+def test_conda_environment_holds_every_dependency_but_the_peers(project):
+    *packages, from_pypi = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     itself, *others = from_pypi["pip"]
     assert itself == "-e ."
-    wanted = [f"python{project['requires-python']}", "pip", *project["dependencies"]]
-    for name, extra in project["optional-dependencies"].items():
-        if name != "bench":  # the peers are on PyPI alone
-            wanted += [entry for entry in extra if not entry.startswith("calibkit[")]
-    assert requirements(packages + others) == requirements(wanted)
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + [
+        entry
+        for name, extra in extras.items()
+        for entry in extra
+        if name != "bench" and not entry.startswith("calibkit[")
+    ]
+    on_conda_forge = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+    wanted = {re.sub(r"^[\w-]+", lambda m: on_conda_forge.get(m[0], m[0]), w) for w in wanted}
+    assert set(packages + others) == wanted | {f"python{project['requires-python']}", "pip"}
 
 
 def test_versions_are_ranges(project):
@@ -43,20 +47,21 @@ def test_versions_are_ranges(project):
 
 
 def test_readme_gives_the_commands_that_ci_runs():
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     test_command = 'python -m pip install -e ".[test]" && python -m pytest\n'
     assert (
-        "python -m pip install -e . && jupyter lab notebooks/10_temperature_scaling.ipynb\n"
-        in readme
+        'python -m pip install -e ".[course]" && '
+        "jupyter lab notebooks/10_temperature_scaling.ipynb\n" in readme
     )
     assert "python docs/lessons/10_temperature_scaling.py\n" in readme
     assert test_command in readme
-    assert test_command.strip() in (ROOT / ".ci" / "run").read_text()
+    assert test_command.strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_top_level_holds_what_the_design_names():
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        check=False,
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -78,6 +83,20 @@ def test_top_level_holds_what_the_design_names():
 
 
 def test_font_licences_lie_beside_the_masks():
-    assets = ROOT / "calibkit" / "assets"
+    assets = ROOT / "calibkit" / "data" / "assets"
     assert "Bitstream" in (assets / "LICENSE_DEJAVU").read_text(errors="replace")
     assert "STI Pub" in (assets / "LICENSE_STIX").read_text(errors="replace")
+
+
+def test_no_file_of_the_package_is_too_long():
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in (ROOT / "calibkit").rglob("*.py*")
+        if path.suffix in {".py", ".pyi"}
+    }
+    assert {path: length for path, length in lengths.items() if length > 420} == {}
+
+
+def test_the_citation_and_pyproject_give_the_same_version(project):
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == project["version"]

@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
+import calibkit
 from tests.test_lessons import SCRIPTS
 
 pytest_plugins = ("tests.browser",)
@@ -167,6 +168,12 @@ def test_the_citation_is_of_this_version():
     assert citation["version"] == project["version"]
     assert f"version = {{{project['version']}}}" in (ROOT / "docs" / "citing.rst").read_text()
     assert f"\n{project['version']}\n---" in (ROOT / "docs" / "changelog.rst").read_text()
+
+
+def test_the_api_reference_lists_every_public_name_once():
+    page = (ROOT / "docs" / "api.rst").read_text()
+    lists = re.findall(r"autosummary::\n(?:   :.*\n)+\n((?:   \w+\n)+)", page)
+    assert sorted(name for names in lists for name in names.split()) == sorted(calibkit.__all__)
 
 
 @pytest.fixture

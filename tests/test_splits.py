@@ -59,7 +59,7 @@ def test_stratified_counts_are_within_one_sample_of_webster_shares(sizes, fracti
     counts = np.bincount(labels[calibration.indices], minlength=len(sizes))
     lowest = (counts - 0.5) / sizes
     highest = (counts + 0.5) / sizes
-    # some one share of the whole rounds to each class's count
+    # there is one share of the whole that rounds to the count of every class
     assert lowest.max() <= highest.min() + 1e-12
 
 
@@ -81,7 +81,7 @@ def test_a_set_without_samples_is_refused(n_calibration):
 @pytest.mark.parametrize(
     ("n_calibration", "seed"), [(5.0, 0), (0.5, 0), (True, 0), ("5", 0), (5, None), (5, 1.5)]
 )
-def test_what_is_no_integer_is_refused(n_calibration, seed):
+def test_a_size_or_seed_that_is_not_an_integer_is_refused(n_calibration, seed):
     with pytest.raises(TypeError, match="must be an integer of at least"):
         split_calibration(data_set(10), n_calibration, seed=seed)
 

@@ -243,6 +243,7 @@ fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.2), layout="constrained")
 fig.suptitle("One number closes the gap between confidence and accuracy")
 _ = calibkit.reliability_diagram(logits.softmax(-1), labels, title="Before scaling", ax=axes[0])
 _ = calibkit.reliability_diagram(scaled.softmax(-1), labels, title="After scaling", ax=axes[1])
+# sphinx_gallery_thumbnail_number = 4
 
 # %% [markdown]
 # None of the 9000 images in these bars was used to fit the temperature. That makes the result
@@ -253,7 +254,7 @@ _ = calibkit.reliability_diagram(scaled.softmax(-1), labels, title="After scalin
 # ----------------------------
 #
 # Would another temperature have done better? In JupyterLab the next cell shows a slider, if
-# ipywidgets is installed (``pip install "calibkit[widgets]"``): move it, and curves and bins
+# ipywidgets is installed (``pip install "calibkit[course]"``): move it, and curves and bins
 # follow. Elsewhere you see the same picture without the slider. The website has it too, as its
 # playground.
 

@@ -297,9 +297,9 @@ centres = (np.arange(15) + 0.5) / 15
 
 def gaps(bins):
     count = np.where(bins.count > 100, bins.count, np.nan)  # fewer images say little
-    accuracy = bins.correct / count
+    accuracy = bins.n_correct / count
     error = 1.96 * np.sqrt(accuracy * (1 - accuracy) / count)
-    return 100 * (accuracy - bins.confidence / count), 100 * error
+    return 100 * (accuracy - bins.confidence_sum / count), 100 * error
 
 
 # %%

@@ -342,6 +342,7 @@ ax.set(title="The fewer images, the more T is chance", ylabel="T, 30 draws each"
 ax.set_xticks(range(len(found)), [str(n) for n in found])
 ax.set_xlabel("images to calibrate on")
 _ = ax.legend(loc="lower right")
+# sphinx_gallery_thumbnail_number = 2
 
 # %%
 show("before", other_logits, other_labels)

@@ -243,6 +243,7 @@ for n_bins, color in zip((5, 15, 30), ["#0072B2", "#D55E00", "#009E73"]):
     print(f"ECE with {n_bins:2} bins: lowest at T = {temperatures[curve.argmin()]:.2f}")
 axes[1].set(xlabel="T", ylabel="ECE in %, calibration set", ylim=(0, None))
 _ = axes[1].legend()
+# sphinx_gallery_thumbnail_number = 3
 
 # %% [markdown]
 # The dots mark the lowest points. Each time that an image changes its bin, the ECE can jump. With

@@ -171,6 +171,7 @@ for ax, (name, p) in zip(axes, both.items()):
     print(f"{name}: lowest bill {lowest:.2f}, at a threshold of {thresholds[at]:.1f}")
 axes[0].set_ylabel("cost of an image")
 _ = axes[1].legend(loc="lower left")
+# sphinx_gallery_thumbnail_number = 2
 
 # %% [markdown]
 # After scaling the bill is lowest at 0.7, where the costs put the threshold. The curve is flat

@@ -92,9 +92,10 @@ scaler = calibkit.TemperatureScaler().fit_logits(logits[calib], labels[calib])
 print(scaler.summary)
 
 # %% [markdown]
-# The temperature is 1.465, as in the first lesson, because these are the same images. ``converged``
-# says that it stands at the lowest NLL, and the interval in brackets how far off it may be by
-# chance, with 1000 samples. On the rest `calibkit.evaluate` measures everything at once.
+# The temperature is 1.465, as in the first lesson, because these are the same images. The line
+# ``optimum`` says how we know that it gives the lowest NLL: another step of the search would not
+# change it. The interval in brackets says how far off it may be by chance, with 1000 samples. On
+# the other samples, `calibkit.evaluate` measures everything at once.
 
 # %%
 report = calibkit.evaluate(logits[test], labels[test], scaler=scaler, progress=False)
@@ -396,7 +397,7 @@ torch.save(scaler.state_dict(), folder / "scaler.pt")
 loaded = calibkit.TemperatureScaler()
 loaded.load_state_dict(torch.load(folder / "scaler.pt", weights_only=True))
 print(f"the same temperature: {loaded.temperature == scaler.temperature}")
-print(f"fitted on n = {loaded.summary.n_samples}, converged: {loaded.summary.converged}")
+print(f"fitted on n = {loaded.summary.n_samples}; {loaded.summary.message}")
 
 # %% [markdown]
 # The temperature comes back to the last bit, with the number of samples it was fitted on.

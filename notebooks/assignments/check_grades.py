@@ -17,7 +17,8 @@ NOT_GRADED = "NOT GRADED, 0 points are not a result"
 
 
 def main(course: Path) -> int:
-    with open(course / "grades.csv", newline="", encoding="utf-8") as file:
+    """Print what a teacher should look at; return 1 if a notebook was not graded."""
+    with (course / "grades.csv").open(newline="", encoding="utf-8") as file:
         grades = {(row["student_id"], row["assignment"]): row for row in csv.DictReader(file)}
     n_not_graded = 0
     for folder in sorted((course / "submitted").glob("*/*/")):
@@ -33,6 +34,7 @@ def main(course: Path) -> int:
 
 
 def remarks_on(course: Path, student: str, assignment: str) -> Iterator[str]:
+    """Yield what is unusual about a submitted notebook, one sentence at a time."""
     name = f"{assignment}.ipynb"
     submitted_file = course / "submitted" / student / assignment / name
     graded_file = course / "autograded" / student / assignment / name
@@ -57,7 +59,7 @@ def remarks_on(course: Path, student: str, assignment: str) -> Iterator[str]:
 
 
 def marked_cells(path: Path) -> dict[str, NotebookNode]:
-    """The cells that count for the grade, by their name."""
+    """Return the cells that count for the grade, by their names."""
     cells = nbformat.read(path, as_version=4).cells
     marked = (cell for cell in cells if "grade_id" in cell.metadata.get("nbgrader", {}))
     return {cell.metadata.nbgrader.grade_id: cell for cell in marked}

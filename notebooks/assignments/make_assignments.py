@@ -80,6 +80,7 @@ def nbgrader(*arguments: str, course: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
+        check=False,
         cwd=course,
         env={**os.environ, "PATH": path},
         capture_output=True,
@@ -98,17 +99,19 @@ def secret_lines(notebook: NotebookNode) -> set[str]:
 
 
 def secrets(source: str) -> Iterator[str]:
+    """Yield the lines of a source that students must not see."""
     for match in SECRET.finditer(source):
         yield from match[2].splitlines()
 
 
 def lines(path: Path) -> Iterator[str]:
+    """Yield the source lines of a notebook."""
     for cell in nbformat.read(path, as_version=4).cells:
         yield from cell.source.splitlines()
 
 
 def pack(notebooks: list[Path], target: Path) -> Path:
-    """The same notebooks give the same bytes: no times are kept."""
+    """Zip notebooks without their times, so that the same notebooks give the same bytes."""
     with ZipFile(target, "w") as archive:
         for notebook in notebooks:
             entry = ZipInfo(f"{notebook.stem}/{notebook.name}")

@@ -19,6 +19,7 @@ class ForgiveWarnings(NbGraderPreprocessor):
     """Drop what was written to stderr: nbgrader gives no points where a warning or a bar stands."""
 
     def preprocess_cell(self, cell, resources, index):
+        """Keep every output of a cell but those on stderr."""
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
         return cell, resources

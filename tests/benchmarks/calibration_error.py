@@ -1,7 +1,7 @@
 """Compare calibration errors: ``python tests/benchmarks/calibration_error.py [--quick] [...]``.
 
 How long each library takes for the ECE with 15 bins, of all samples at once and of batches of
-128; ``--output FILE`` writes the report as reStructuredText, too.
+128. ``--output FOLDER`` writes the tables as CSV files, too.
 """
 
 import os
@@ -98,39 +98,36 @@ WHOLE: dict[str, Metric] = {
 FED: dict[str, Metric] = {"calibkit": fed_calibkit, "torchmetrics": fed_torchmetrics}
 
 
-def compare(report: Report, title: str, metrics: dict[str, Metric], n: int) -> None:
+def compare(report: Report, name: str, title: str, metrics: dict[str, Metric], n: int) -> None:
     logits, labels = calibrated_problem(n, N_CLASSES, temperature=2)
     probabilities = logits.softmax(1)
-    calls = {name: partial(metric, probabilities, labels) for name, metric in metrics.items()}
+    calls = {library: partial(metric, probabilities, labels) for library, metric in metrics.items()}
     seconds = in_turn(calls, budget=10)
     exact = ece_numpy(probabilities, labels)
     rows = [
         [
-            name,
-            f"{1000 * median(seconds[name]):.1f}",
-            f"{paired_ratio(seconds[name], seconds['calibkit']):.2f}",
+            library,
+            f"{1000 * median(seconds[library]):.1f}",
+            f"{paired_ratio(seconds[library], seconds['calibkit']):.2f}",
             f"{abs(call() - exact):.0e}",
         ]
-        for name, call in calls.items()
+        for library, call in calls.items()
     ]
-    header = ["", "ms", "time / calibkit's", "difference to numpy's"]
-    report.table(f"{title}, {n} samples, {N_CLASSES} classes", header, rows)
+    header = ["library", "ms", "time / calibkit's", "difference to numpy's"]
+    report.table(f"{name}_{n}", f"{title}, {n} samples, {N_CLASSES} classes", header, rows)
 
 
 def main() -> None:
     chosen = arguments(__doc__.partition(":")[0])
     tiny = torch.eye(N_CLASSES), torch.arange(N_CLASSES)
     names = installed({name: partial(metric, *tiny) for name, metric in WHOLE.items()})
-    report = Report()
-    report.machine(["torch", *names])
-    for title, metrics, sizes in (
-        ("ECE of all samples at once", {name: WHOLE[name] for name in names}, (10_000, 1_000_000)),
-        (f"ECE of batches of {BATCH}", FED, (10_000, 100_000)),
-    ):
-        for n in [1000] if chosen.quick else sizes:
-            compare(report, title, metrics, n)
-    if chosen.output:
-        report.save(chosen.output)
+    whole = {name: WHOLE[name] for name in names}
+    report = Report(chosen.output)
+    report.machine("ece_machine", ["torch", *names])
+    for n in [1000] if chosen.quick else [10_000, 1_000_000]:
+        compare(report, "ece", "ECE of all samples at once", whole, n)
+    for n in [1000] if chosen.quick else [10_000, 100_000]:
+        compare(report, "ece_batches", f"ECE of batches of {BATCH}", FED, n)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Compare temperature fits: ``python tests/benchmarks/temperature.py [--quick] [--output FILE]``.
+"""Compare temperature fits: ``python tests/benchmarks/temperature.py [--quick] [--output FOLDER]``.
 
 Over 96 problems, whether each library finds the temperature of least NLL, and how long it takes;
 then time and memory of calibkit on a large problem. Libraries that are not installed are left out.
+With an output folder, the tables are written there as CSV files.
 """
 
 import os
@@ -210,7 +211,7 @@ def compare(report: Report, cells: list[Cell], names: Iterable[str]) -> None:
         table_row(name, {cell: fits[name] for cell, fits in measured.items()}) for name in names
     ]
     header = [
-        "",
+        "fit",
         f"T right to {EXACT:.0e}",
         "error of T: median",
         "largest",
@@ -221,18 +222,18 @@ def compare(report: Report, cells: list[Cell], names: Iterable[str]) -> None:
         "faster",
         f"faster where n C >= {LARGE}",
     ]
-    report.table(f"Fits of one temperature, {len(cells)} problems", header, rows)
+    report.table(
+        "temperature_fits", f"Fits of one temperature, {len(cells)} problems", header, rows
+    )
     wins = [
         [str(cell), name, f"{fit.ratio:.2f}"]
         for cell, fits in measured.items()
         for name, fit in fits.items()
         if fit.ratio < 1 and fit.error <= EXACT
     ]
-    if not wins:
-        report.say("No other fit that reaches the optimum is faster in any problem.")
-        return
     header = ["problem", "faster than calibkit", "time / calibkit's"]
-    report.table("Where another fit that reaches the optimum is faster", header, wins)
+    title = "Where another fit that reaches the optimum is faster"
+    report.table("temperature_faster", title, header, wins or [["none", "", ""]])
 
 
 # part two: a large problem
@@ -252,11 +253,14 @@ def time_large_fit(report: Report, n: int, n_classes: int) -> None:
         rows.append([str(threads), f"{median(seconds['fit']):.3f}", f"{ratio:.2f}"])
     torch.set_num_threads(1)
     header = ["threads", "seconds", "in cross-entropies of the same logits"]
-    report.table(f"One fit by calibkit, n = {n}, C = {n_classes}, float32", header, rows)
+    title = f"One fit by calibkit, n = {n}, C = {n_classes}, float32"
+    report.table("temperature_large_fit", title, header, rows)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
         extra = fresh.submit(extra_memory, n, n_classes).result()
     took = "was not measured" if extra is None else f"is {extra:.1%} of the memory of the logits"
-    report.say(f"The most memory that this fit takes beside its input {took}.")
+    report.say(
+        "temperature_memory", f"The most memory that this fit takes beside its input {took}."
+    )
 
 
 def extra_memory(n: int, n_classes: int) -> float | None:
@@ -284,12 +288,11 @@ def main() -> None:
     names = installed(
         {name: partial(contender.fit, *tiny) for name, contender in CONTENDERS.items()}
     )
-    report = Report()
-    report.machine(dict.fromkeys(["torch", "numpy", *(CONTENDERS[name].package for name in names)]))
+    packages = ["torch", "numpy", *(CONTENDERS[name].package for name in names)]
+    report = Report(chosen.output)
+    report.machine("temperature_machine", dict.fromkeys(packages))
     compare(report, QUICK if chosen.quick else GRID, names)
     time_large_fit(report, n=2000 if chosen.quick else 50_000, n_classes=1000)
-    if chosen.output:
-        report.save(chosen.output)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the benchmarks against peers share: problems, runs in turn, and a report."""
 
 import argparse
+import csv
 import gc
 import logging
 import os
@@ -90,44 +91,49 @@ def installed(contenders: Mapping[str, Callable[[], object]]) -> list[str]:
 def arguments(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a few small problems, to try it")
-    parser.add_argument("--output", type=Path, help="write the report as reStructuredText, too")
+    parser.add_argument("--output", type=Path, help="a folder to write tables and sentences to")
     return parser.parse_args()
 
 
 class Report:
-    """Prints as it grows; `save` writes the same as a part of a reStructuredText page."""
+    """Prints sentences and tables; with a folder, also writes each to a file named there.
 
-    def __init__(self) -> None:
-        self._blocks: list[str] = []
+    docs/benchmarks.rst shows the files: a sentence in NAME.inc, a table in NAME.csv.
+    """
 
-    def say(self, text: str) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def say(self, name: str, text: str) -> None:
         print(text, flush=True)
-        self._blocks.append(_escaped(text))
+        if self._folder is not None:
+            (self._folder / f"{name}.inc").write_text(f"{text}\n", encoding="utf-8")
 
-    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(
+        self, name: str, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> None:
         lines = [header, *rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         print(f"\n{title}")
         for line in lines:
             print("  ".join(map(str.ljust, line, widths)).rstrip())
         print(flush=True)
-        block = [f".. list-table:: {_escaped(title)}", "   :header-rows: 1", ""]
-        for line in lines:
-            marks = ["   * - ", *["     - "] * (len(line) - 1)]
-            block += [mark + _escaped(cell) for mark, cell in zip(marks, line, strict=True)]
-        self._blocks.append("\n".join(line.rstrip() for line in block))
+        if self._folder is not None:
+            path = self._folder / f"{name}.csv"
+            with path.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(lines)
 
-    def machine(self, packages: Iterable[str]) -> None:
+    def machine(self, name: str, packages: Iterable[str]) -> None:
         versions = [f"{package} {version(package)}" for package in packages]
         python = f"Python {platform.python_version()}"
         threads = torch.get_num_threads()
         self.say(
+            name,
             f"{_cpu()}, {os.cpu_count()} cores; {threads} thread{'s' * (threads > 1)} where not "
-            f"said otherwise. {', '.join([python, *versions])}."
+            f"said otherwise. {', '.join([python, *versions])}.",
         )
-
-    def save(self, path: Path) -> None:
-        path.write_text("\n\n".join(self._blocks) + "\n")
 
 
 def _elapsed(call: Callable[[], object]) -> float:
@@ -140,10 +146,6 @@ def _elapsed(call: Callable[[], object]) -> float:
         return time.perf_counter() - start
     finally:
         gc.enable()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("*", r"\*")
 
 
 def _cpu() -> str:

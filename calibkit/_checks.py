@@ -1,0 +1,289 @@
+"""Check arguments, and refuse those that are wrong.
+
+An error message is one sentence. It names the argument, says what was expected and what was
+passed, and ends in what to do.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calibkit._rows import Rows
+
+# In half and in full precision, a softmax over 1000 classes still sums to 1 within these.
+_SUM_TOLERANCE_HALF, _SUM_TOLERANCE = 1e-2, 1e-3
+# Rounding may carry an average of float32 probabilities this far outside [0, 1].
+_ROUNDING = 1e-6
+# The squares of larger logits could overflow in float64.
+_LARGEST_VALUE = 1e100
+
+
+def check_logits_and_labels(
+    logits: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
+) -> Rows:
+    """Return logits and labels as rows, or raise. A single binary logit z becomes (0, z)."""
+    scores = _as_scores(logits, "logits")
+    single = scores.ndim == 1 or (scores.ndim >= 2 and scores.shape[1] == 1)
+    if single:
+        _refuse_binary_probabilities(scores)
+        z = scores.reshape(len(scores), 1, *scores.shape[2:])
+        scores = torch.cat([torch.zeros_like(z), z], 1)
+    rows = _check_rows(scores, labels, "logits", ignore_index, empty)
+    # One or two rows of logits may look like probabilities by chance.
+    if _check_values(rows, "logits") and not single and len(rows) > 2:
+        raise ValueError(
+            "logits look like probabilities: all lie in [0, 1] and every row sums to 1; "
+            "pass what the model gives before the softmax, or the logarithm of the probabilities "
+            "where none of them is 0"
+        )
+    return rows
+
+
+def check_probabilities_and_labels(
+    probabilities: object, labels: object, *, ignore_index: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return probabilities (N, C) and labels (N,) as tensors, or raise."""
+    return check_probability_rows(probabilities, labels, ignore_index=ignore_index).flat()
+
+
+def check_probability_rows(
+    probabilities: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
+) -> Rows:
+    """Return probabilities and labels as rows, or raise."""
+    scores = _as_scores(probabilities, "probabilities")
+    rows = _check_rows(scores, labels, "probabilities", ignore_index, empty)
+    if not _check_values(rows, "probabilities"):
+        _refuse_as_probabilities(rows)
+    return rows
+
+
+def check_probabilities(probabilities: object) -> Tensor:
+    """Return probabilities (N, C) as a tensor, or raise."""
+    scores = _as_scores(probabilities, "probabilities")
+    one_each = torch.zeros(scores.shape[:1] + scores.shape[2:], dtype=torch.int64)
+    return check_probabilities_and_labels(scores, one_each)[0]
+
+
+def check_integer(value: object, name: str, *, least: int, advice: str) -> int:
+    """Return an integer of at least ``least``, or raise. True and 5.0 are not integers."""
+    expected = f"{name} must be an integer of at least {least}, got {value!r}; {advice}"
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(expected)
+    if value < least:
+        raise ValueError(expected)
+    return int(value)
+
+
+def check_number(value: object, name: str, *, low: float, high: float, advice: str) -> float:
+    """Return a number strictly between low and high as a float, or raise."""
+    expected = f"{name} must be a number between {low:g} and {high:g}, got {value!r}; {advice}"
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(expected)
+    if not low < value < high:
+        raise ValueError(expected)
+    return float(value)
+
+
+def check_temperature(temperature: float) -> float:
+    """Return a temperature as a float, or raise if it is not a positive, finite number."""
+    number = isinstance(temperature, int | float | np.number) and not isinstance(temperature, bool)
+    if not number or not 0 < temperature < math.inf:
+        raise ValueError(
+            f"a temperature must be a positive, finite number, got {temperature!r}; "
+            "1.0 leaves the logits as they are"
+        )
+    return float(temperature)
+
+
+def check_ignore_index(ignore_index: object) -> None:
+    """Raise if the label to leave out is neither an integer nor None."""
+    integer = isinstance(ignore_index, int | np.integer) and not isinstance(ignore_index, bool)
+    if ignore_index is not None and not integer:
+        raise TypeError(
+            f"ignore_index must be an integer or None, got {ignore_index!r}; "
+            "pass the label of the samples or pixels to leave out, such as 255"
+        )
+
+
+def check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
+    """Raise if a value is not one of the choices, such as ``get_args`` returns of a Literal."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_seed(seed: object) -> None:
+    """Raise if a seed is not an integer of at least 0."""
+    check_integer(seed, "seed", least=0, advice="the same seed gives the same result")
+
+
+def check_n_bins(n_bins: object) -> int:
+    """Return the number of bins, or raise if it is not an integer of at least 1."""
+    return check_integer(n_bins, "n_bins", least=1, advice="15 is usual")
+
+
+def check_n_resamples(n_resamples: object) -> None:
+    """Raise if the number of resamples is not an integer of at least 1."""
+    check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
+
+
+def _as_scores(scores: object, name: str) -> Tensor:
+    tensor = _as_tensor(scores, name).detach()
+    if tensor.layout != torch.strided:
+        raise TypeError(f"{name} must be dense, got {tensor.layout}; convert with to_dense()")
+    if not tensor.is_floating_point():
+        raise TypeError(
+            f"{name} must be floating point, got {tensor.dtype}; "
+            f"pass the model's {name}, not class indices"
+        )
+    return tensor
+
+
+def _check_rows(
+    scores: Tensor, labels: object, name: str, ignore_index: int | None, empty: bool = False
+) -> Rows:
+    if scores.ndim < 2:
+        raise ValueError(
+            f"{name} must have shape (samples, classes) or (samples, classes, height, width), got "
+            f"{tuple(scores.shape)}; pass one row per sample, for a binary model "
+            "torch.stack([1 - p, p], 1)"
+        )
+    if scores.numel() == 0 and not empty:
+        raise ValueError(
+            f"{name} are empty: got shape {tuple(scores.shape)}; pass one sample or more"
+        )
+    if scores.shape[1] < 2 and not empty:
+        raise ValueError(
+            f"{name} must have two classes or more, got {scores.shape[1]} column; "
+            "for a binary model pass both classes: torch.stack([1 - p, p], 1)"
+        )
+    targets = _check_labels(labels, scores, name, ignore_index)
+    rows = Rows(scores, targets, ignore_index)
+    if not empty and len(rows) == 0:
+        raise ValueError(
+            f"labels must hold something to measure: all {targets.numel()} are the ignore_index "
+            f"{ignore_index}; pass samples with other labels"
+        )
+    return rows
+
+
+def _check_values(rows: Rows, name: str) -> bool:
+    """Refuse NaN, infinity and overflow, and return whether all rows are probabilities."""
+    distributions = True
+    for scores, _ in rows.chunks():
+        if distributions and _are_distributions(scores):
+            continue
+        distributions = False
+        top, bottom = scores.amax(1), scores.amin(1)
+        if not (top.isfinite().all() and bottom.isfinite().all()):
+            _refuse_non_finite(rows, name)
+        if scores.dtype == torch.float64 and max(top.max(), -bottom.min()) > _LARGEST_VALUE:
+            raise ValueError(
+                f"{name} must not exceed {_LARGEST_VALUE:g} in size, got "
+                f"{max(top.max(), -bottom.min()):g}; look at what the model does with that input"
+            )
+    return distributions
+
+
+def _are_distributions(scores: Tensor) -> bool:
+    """Return whether all rows lie in [0, 1] and sum to 1, which NaN and infinity do not."""
+    lowest, highest = scores.aminmax()
+    if not (lowest.item() >= -_ROUNDING and highest.item() <= 1 + _ROUNDING):
+        return False
+    total = scores.sum(1, dtype=torch.promote_types(scores.dtype, torch.float32))
+    least, most = total.aminmax()
+    tolerance = _SUM_TOLERANCE_HALF if scores.dtype.itemsize < 4 else _SUM_TOLERANCE
+    return least.item() > 1 - tolerance and most.item() < 1 + tolerance
+
+
+def _refuse_binary_probabilities(scores: Tensor) -> None:
+    # Fewer logits may all lie in [0, 1] by chance.
+    if scores.numel() >= 20 and scores.min() >= 0 and scores.max() <= 1:
+        raise ValueError(
+            "logits look like probabilities: all lie in [0, 1]; pass what the model gives before "
+            "the sigmoid, or both classes if these are logits: torch.stack([zeros, logits], 1)"
+        )
+
+
+def _refuse_non_finite(rows: Rows, name: str) -> None:
+    counted = torch.ones_like(rows.labels, dtype=torch.bool)
+    if rows.ignore_index is not None:
+        counted = rows.labels != rows.ignore_index
+    wrong = (~rows.scores.isfinite().all(1) & counted).flatten().nonzero()
+    raise ValueError(
+        f"{name} must be finite, got NaN or infinity in {len(wrong)} of {len(rows)} rows, first "
+        f"in {rows.position(int(wrong[0]))}; look at what the model does with that input"
+    )
+
+
+def _refuse_as_probabilities(rows: Rows) -> None:
+    scores = rows.flat()[0].double()
+    total = scores.sum(1)
+    raise ValueError(
+        "probabilities must lie in [0, 1] and every row must sum to 1, got values from "
+        f"{scores.min():.4g} to {scores.max():.4g} and row sums from {total.min():.4g} to "
+        f"{total.max():.4g}; if these are logits, pass logits.softmax(1)"
+    )
+
+
+def _check_labels(labels: object, scores: Tensor, name: str, ignore_index: int | None) -> Tensor:
+    tensor = _as_tensor(labels, "labels")
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(
+            f"labels must be integer class indices, got {tensor.dtype}; "
+            "convert with labels.long() if they are whole numbers"
+        )
+    check_ignore_index(ignore_index)
+    tensor = tensor.to(scores.device, torch.int64)
+    n_classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
+    if tensor.ndim != len(expected):
+        shape = "(samples,)" if scores.ndim == 2 else str(expected)
+        advice = "turn one-hot rows into indices with labels.argmax(1)"
+        if tensor.ndim == len(expected) + 1 and tensor.shape[1] == 1:
+            advice = "take the single column with labels.squeeze(1)"
+        raise ValueError(f"labels must have shape {shape}, got {tuple(tensor.shape)}; {advice}")
+    if scores.ndim == 2 and len(tensor) != len(scores):
+        raise ValueError(
+            f"labels must have one entry for every row of {name}, got {len(tensor)} labels for "
+            f"{len(scores)} rows; pass the labels of exactly these samples"
+        )
+    if tuple(tensor.shape) != expected:
+        raise ValueError(
+            f"labels must have shape {expected} for {name} of shape {tuple(scores.shape)}, got "
+            f"{tuple(tensor.shape)}; pass the labels of exactly these pixels"
+        )
+    if tensor.numel() == 0:
+        return tensor
+    lowest, highest = tensor.aminmax()
+    if lowest.item() >= 0 and highest.item() < n_classes:
+        return tensor
+    outside = (tensor < 0) | (tensor >= n_classes)
+    if ignore_index is not None:
+        outside &= tensor != ignore_index
+    if outside.any():
+        index = int(outside.flatten().nonzero()[0])
+        place = Rows(scores, tensor).position(index).replace("row", "position")
+        advice = "count classes from 0"
+        if scores.ndim > 2:
+            advice += ", and pass the label of pixels to leave out as ignore_index"
+        raise ValueError(
+            f"labels must lie between 0 and {n_classes - 1} for {n_classes} classes, got "
+            f"{int(tensor.flatten()[index])} at {place}; {advice}"
+        )
+    return tensor
+
+
+def _as_tensor(values: object, name: str) -> Tensor:
+    if isinstance(values, Tensor):
+        return values
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be masked; pass only the rows to use, without a mask")
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.itemsize <= 8:
+        native = values.dtype.newbyteorder("=")
+        return torch.from_numpy(np.require(values, native, ["C_CONTIGUOUS", "WRITEABLE"]))
+    kind = f"array of {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
+    raise TypeError(
+        f"{name} must be a torch tensor or a numeric numpy array, got {kind}; "
+        "convert with torch.tensor(...)"
+    )

@@ -1,0 +1,70 @@
+"""Sums over the processes of ``torch.distributed``, or over the one process that there is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+_in_single_process = ContextVar("_in_single_process", default=False)
+
+
+@contextmanager
+def single_process() -> Iterator[None]:
+    """Sum over this process only, because the other processes may not make the same calls."""
+    token = _in_single_process.set(True)
+    try:
+        yield
+    finally:
+        _in_single_process.reset(token)
+
+
+def n_processes() -> int:
+    """Return how many processes share the calibration set: 1 without ``torch.distributed``."""
+    if _in_single_process.get():
+        return 1
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def sum_over_processes(values: Tensor) -> list[float]:
+    """Return the sums of float64 values over all processes, the same in every process."""
+    if n_processes() > 1:
+        values = values.to(_device())
+        dist.all_reduce(values)
+    return [float(value) for value in values.tolist()]
+
+
+@contextmanager
+def fail_together() -> Iterator[None]:
+    """Raise in every process if one process raises, so that none waits for it for ever."""
+    failure: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    (failures,) = sum_over_processes(torch.tensor([float(failure is not None)]).double())
+    if failure is not None:
+        raise failure
+    if failures:
+        raise RuntimeError(
+            f"the fit was given up because {failures:.0f} of {n_processes()} processes refused "
+            "their part of the calibration set; read their messages"
+        )
+
+
+def refuse_several_processes(name: str) -> None:
+    """Raise if several processes share the calibration set."""
+    if n_processes() > 1:
+        raise RuntimeError(
+            f"{name} is fitted in one process, got {n_processes()} under torch.distributed; "
+            "gather the logits and fit before the process group starts, or use TemperatureScaler"
+        )
+
+
+def _device() -> torch.device:
+    """Return the device on which the process group can add."""
+    if dist.get_backend() == "nccl":
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")

@@ -1,0 +1,183 @@
+"""The bases of the torchmetrics classes, which are fed batch by batch."""
+
+from abc import abstractmethod
+from typing import Any, Self, get_args
+from zlib import crc32
+
+import torch
+import torchmetrics
+from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
+
+from calibkit._checks import (
+    check_choice,
+    check_ignore_index,
+    check_integer,
+    check_logits_and_labels,
+    check_probability_rows,
+)
+from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
+
+
+class CalibrationMetric(torchmetrics.Metric):
+    """Base of the torchmetrics classes: the input is declared and checked, samples are counted.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes. A binary model has 2.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+    """
+
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+
+    n: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        input: ScoreKind = "probabilities",  # noqa: A002 - the name of the public option
+        ignore_index: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_integer(num_classes, "num_classes", least=2, advice="a binary model has 2")
+        check_choice(input, "input", get_args(ScoreKind))
+        check_ignore_index(ignore_index)
+        self.num_classes = num_classes
+        self.input = input
+        self.ignore_index = ignore_index
+        self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
+        # A MetricCollection treats metrics with equal states as one metric.
+        declared = crc32(f"{type(self).__name__} of {input} without {ignore_index}".encode())
+        self.add_state("declared", torch.tensor(declared), dist_reduce_fx="max")
+        self._lists_of_no_samples: dict[str, Tensor] = {}
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        preds : Tensor, shape (N, C) or (N, C, ...)
+            Probabilities or logits, as declared. A batch without a sample adds nothing.
+        target : Tensor, shape (N,) or (N, ...)
+            Class indices from 0 to C - 1.
+
+        Raises
+        ------
+        TypeError
+            If ``preds`` is not a floating-point tensor, or ``target`` is not one of integers.
+        ValueError
+            If ``preds`` is not what was declared, or has another number of classes than
+            ``num_classes``, if ``target`` holds a class outside 0..C-1, or if the two differ in
+            length.
+        """
+        check = check_logits_and_labels if self.input == "logits" else check_probability_rows
+        rows = check(preds, target, ignore_index=self.ignore_index, empty=True)
+        if len(rows) == 0:
+            return
+        scores, labels = rows.flat()
+        if scores.shape[1] != self.num_classes:
+            raise ValueError(
+                f"preds must have num_classes = {self.num_classes} classes, got "
+                f"{scores.shape[1]}; make the metric for this model"
+            )
+        self._leave_inference_mode()
+        self._add(Predictions(scores, labels, self.input))
+        # States change in place, because setting an attribute of a module is slow.
+        self.n.add_(len(labels))
+
+    def compute(self) -> Any:
+        """Return the metric of all samples so far.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no sample.
+        """
+        if self.n == 0:
+            raise RuntimeError(
+                f"{type(self).__name__} has seen no sample; call update before compute"
+            )
+        return self._value()
+
+    def set_dtype(self, dst_type: str | torch.dtype) -> Self:
+        """Change nothing: counts stay integers and sums stay float64."""
+        return self
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Gather the states of all processes, including one that has seen no sample."""
+        for name, empty in self._lists_of_no_samples.items():
+            state = getattr(self, name)
+            if isinstance(state, list) and not state:
+                state.append(empty.to(self.n.device))
+        super().sync(*args, **kwargs)
+
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Plot one value or several, as torchmetrics does."""
+        return self._plot(val, ax)
+
+    @abstractmethod
+    def _add(self, predictions: Predictions) -> None:
+        """Add a batch that was checked."""
+
+    @abstractmethod
+    def _value(self) -> Any:
+        """Return the metric of all samples so far, of which there is at least one."""
+
+    def _as_tensor(self, value: float) -> Tensor:
+        return torch.tensor(value, dtype=torch.float64, device=self.n.device)
+
+    def _add_list_state(self, name: str, of_no_samples: Tensor) -> None:
+        self.add_state(name, [], dist_reduce_fx="cat")
+        self._lists_of_no_samples[name] = of_no_samples
+
+    def _leave_inference_mode(self) -> None:
+        """Copy states that were made in inference mode, which cannot change outside of it."""
+        if self.n.is_inference() and not torch.is_inference_mode_enabled():
+            for name in self._defaults:
+                state = getattr(self, name)
+                if isinstance(state, Tensor):
+                    setattr(self, name, state.clone())
+
+
+class StreamedSums(CalibrationMetric):
+    """A torchmetrics class whose state is the sums of a `SumsMetric`, in constant memory."""
+
+    sums: Tensor
+
+    def _keep_sums(self, metric: SumsMetric) -> None:
+        self.metric = metric
+        self.add_state("sums", metric.no_sums(self.num_classes), dist_reduce_fx="sum")
+
+    def _add(self, predictions: Predictions) -> None:
+        self.metric.terms(predictions).add_to(self.sums)
+
+    def _value(self) -> Tensor:
+        return self._as_tensor(float(self.metric.value(self.sums.cpu().numpy(), int(self.n))))
+
+
+class StreamedConfidences(CalibrationMetric):
+    """A torchmetrics class that keeps the confidence of every sample."""
+
+    confidence: list[Tensor]
+    correct: list[Tensor]
+
+    def _keep_confidences(self) -> None:
+        self._add_list_state("confidence", torch.empty(0, dtype=torch.float64))
+        self._add_list_state("correct", torch.empty(0, dtype=torch.bool))
+
+    def _add(self, predictions: Predictions) -> None:
+        self.confidence.append(predictions.confidence)
+        self.correct.append(predictions.correct)
+
+    def _kept(self) -> tuple[Tensor, Tensor]:
+        return dim_zero_cat(self.confidence).cpu(), dim_zero_cat(self.correct).cpu()

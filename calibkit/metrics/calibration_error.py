@@ -1,0 +1,267 @@
+"""The binned calibration error of the top class: ECE, RMSCE and MCE."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calibkit._checks import check_choice, check_n_bins, check_probability_rows
+from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
+from calibkit.metrics._binning import quantile_bin, uniform_bin
+from calibkit.metrics._streaming import StreamedConfidences, StreamedSums
+from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
+
+Norm = Literal["l1", "l2", "max"]
+
+
+@dataclass(frozen=True)
+class BinnedCalibrationError(SumsMetric):
+    """The definition of the calibration error in bins of equal width.
+
+    Every sample adds to its bin 1, whether it is correct, and its confidence.
+    """
+
+    n_bins: int = 15
+    norm: Norm = "l1"
+    debias: bool = False
+
+    n_columns: ClassVar[int] = 3
+
+    def __post_init__(self) -> None:
+        check_n_bins(self.n_bins)
+        check_choice(self.norm, "norm", get_args(Norm))
+        if self.debias and self.norm != "l2":
+            raise ValueError(f'debias is for norm "l2", got norm {self.norm!r}; pass norm="l2"')
+
+    def n_cells(self, n_classes: int) -> int:
+        """Return the number of bins."""
+        return self.n_bins
+
+    def terms(self, predictions: Predictions) -> Terms:
+        """Return what each sample adds to its bin."""
+        confidence = predictions.confidence
+        return _terms_in(uniform_bin(confidence, self.n_bins), confidence, predictions.correct)
+
+    def sums_in(self, bins: Tensor, confidence: Tensor, correct: Tensor) -> Floats:
+        """Return the sums over samples in bins that were chosen otherwise."""
+        sums = self.no_sums(n_classes=2)
+        _terms_in(bins, confidence, correct).add_to(sums)
+        return sums.numpy()
+
+    def value(self, sums: Floats, n: int) -> Floats:
+        """Return the calibration error of bins along the last axis."""
+        count, n_correct, confidence_sum = (sums[..., column, :] for column in range(3))
+        return binned_error(count, n_correct, confidence_sum, self.norm, self.debias)
+
+
+def _terms_in(bins: Tensor, confidence: Tensor, correct: Tensor) -> Terms:
+    return Terms(bins, (torch.ones_like(confidence), correct.double(), confidence))
+
+
+def binned_error(
+    count: Counts | Floats,
+    n_correct: Counts | Floats,
+    confidence_sum: Floats,
+    norm: Norm = "l1",
+    debias: bool = False,
+) -> Floats:
+    """Return the calibration error of bins along the last axis."""
+    at_least_one = np.maximum(count, 1)
+    weight = count / count.sum(-1, keepdims=True)
+    gap = np.abs(n_correct - confidence_sum) / at_least_one
+    if norm == "l1":
+        return np.asarray((weight * gap).sum(-1))
+    if norm == "max":
+        return np.asarray(gap.max(-1))
+    square = gap**2
+    if debias:
+        accuracy = n_correct / at_least_one
+        square -= accuracy * (1 - accuracy) / np.maximum(count - 1, 1)
+        weight = np.where(count > 1, weight, 0)
+    return np.asarray(np.sqrt(np.maximum((weight * square).sum(-1), 0)))
+
+
+def calibration_error(
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    n_bins: int = 15,
+    norm: Norm = "l1",
+    binning: Binning = "uniform",
+    debias: bool = False,
+    ignore_index: int | None = None,
+) -> float:
+    r"""Compute the binned calibration error of the top class: ECE, RMSCE or MCE.
+
+    Samples are sorted into bins by their confidence. The gap of bin b is the distance between its
+    accuracy and its mean confidence, and n_b of the n samples are in it. The norm "l1" gives
+    :math:`\sum_b \frac{n_b}{n} \lvert \mathrm{acc}_b - \mathrm{conf}_b \rvert`, the expected
+    calibration error (ECE). The norm "l2" gives the root of the mean square gap (RMSCE), and
+    "max" gives the largest gap (MCE).
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    n_bins : int, default 15
+        Number of bins.
+    norm : {"l1", "l2", "max"}, default "l1"
+        How the gaps of the bins are averaged.
+    binning : {"uniform", "quantile"}, default "uniform"
+        Bins of equal width over [0, 1], or bins of equal mass; see `reliability_bins`.
+    debias : bool, default False
+        For norm "l2", subtract from the square gap of every bin what chance alone is expected to
+        add, acc (1 - acc) / (n_b - 1). Bins of one sample are then left out, and the result is
+        never below 0.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    float
+        A fraction between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers, or if
+        `n_bins` is not an integer.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample; also if `n_bins` is less than 1, if `norm` or `binning` is not one of its
+        choices, or if `debias` is asked for another norm than "l2".
+
+    See Also
+    --------
+    calibkit.CalibrationError : The same metric, fed batch by batch.
+    calibkit.reliability_bins : The bins themselves.
+    calibkit.noise_floor : The ECE that a perfectly calibrated model would show.
+    calibkit.smooth_calibration_error : A calibration error without bins.
+
+    References
+    ----------
+    Naeini, Cooper and Hauskrecht (2015). Obtaining Well Calibrated Probabilities Using Bayesian
+    Binning. AAAI. https://arxiv.org/abs/1411.0160
+
+    Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
+    Equations 3 and 5. https://arxiv.org/abs/1706.04599
+
+    Kumar, Liang and Ma (2019). Verified Uncertainty Calibration. NeurIPS. Section 5 has the
+    debiased l2. https://arxiv.org/abs/1909.10155
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import calibration_error
+    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
+    >>> labels = torch.tensor([0, 1, 1])
+    >>> calibration_error(probabilities, labels, n_bins=5)  # two thirds of .25
+    0.16666666666666666
+    >>> calibration_error(probabilities, labels, n_bins=5, norm="max")
+    0.25
+    """
+    metric = BinnedCalibrationError(n_bins, norm, debias)
+    check_choice(binning, "binning", get_args(Binning))
+    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    if binning == "uniform":
+        return measure(rows, metric)[0]
+    predictions = Predictions(*rows.flat())
+    return _quantile_error(metric, predictions.confidence.cpu(), predictions.correct.cpu())
+
+
+def _quantile_error(metric: BinnedCalibrationError, confidence: Tensor, correct: Tensor) -> float:
+    sums = metric.sums_in(quantile_bin(confidence, metric.n_bins), confidence, correct)
+    return float(metric.value(sums, len(confidence)))
+
+
+class CalibrationError(StreamedSums, StreamedConfidences):
+    """The binned calibration error of the top class, fed batch by batch: ECE, RMSCE or MCE.
+
+    With bins of equal width, the state is three float64 sums per bin, whatever the number of
+    samples. With bins of equal mass, the confidence of every sample is kept.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes. A binary model has 2.
+    n_bins : int, default 15
+        Number of bins.
+    norm : {"l1", "l2", "max"}, default "l1"
+        How the gaps of the bins are averaged.
+    binning : {"uniform", "quantile"}, default "uniform"
+        Bins of equal width, or bins of equal mass.
+    debias : bool, default False
+        For norm "l2", subtract what chance alone is expected to add.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    Raises
+    ------
+    TypeError
+        If ``num_classes`` or ``ignore_index`` is not an integer, or
+        ``n_bins`` is not one.
+    ValueError
+        If ``num_classes`` is less than 2, if ``n_bins`` is less than 1, if ``norm``,
+        ``binning`` or ``input`` is not one of its choices, or if ``debias`` is asked for another
+        norm than "l2".
+
+    See Also
+    --------
+    calibkit.calibration_error : The same metric as a function, with its references.
+    calibkit.ClasswiseCalibrationError : The calibration error of every class.
+
+    References
+    ----------
+    As for `calibration_error`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import CalibrationError
+    >>> metric = CalibrationError(num_classes=2, n_bins=5)
+    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    >>> metric.update(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
+    >>> round(metric.compute().item(), 6)  # two thirds of .25
+    0.166667
+    """
+
+    metric: BinnedCalibrationError
+
+    def __init__(
+        self,
+        num_classes: int,
+        n_bins: int = 15,
+        norm: Norm = "l1",
+        binning: Binning = "uniform",
+        *,
+        debias: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(num_classes, **kwargs)
+        check_choice(binning, "binning", get_args(Binning))
+        self.binning = binning
+        metric = BinnedCalibrationError(n_bins, norm, debias)
+        if binning == "uniform":
+            self._keep_sums(metric)
+        else:
+            self.metric = metric
+            self._keep_confidences()
+
+    def _add(self, predictions: Predictions) -> None:
+        kept = StreamedSums if self.binning == "uniform" else StreamedConfidences
+        kept._add(self, predictions)
+
+    def _value(self) -> Tensor:
+        if self.binning == "uniform":
+            return super()._value()
+        return self._as_tensor(_quantile_error(self.metric, *self._kept()))

@@ -1,0 +1,163 @@
+"""The classwise calibration error: the ECE of every class, averaged."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from calibkit._checks import check_n_bins, check_probability_rows
+from calibkit._types import Floats, Labels, Probabilities
+from calibkit.metrics._binning import uniform_bin
+from calibkit.metrics._streaming import StreamedSums
+from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
+
+
+@dataclass(frozen=True)
+class ClasswiseError(SumsMetric):
+    """The definition of the classwise calibration error.
+
+    For every class, a sample adds to the bin of that class's probability whether the class is
+    the label, minus the probability. No counts are needed: the share of a bin times its gap is
+    the size of that sum divided by the number of all samples.
+    """
+
+    n_bins: int = 15
+
+    def __post_init__(self) -> None:
+        check_n_bins(self.n_bins)
+
+    def n_cells(self, n_classes: int) -> int:
+        """Return the number of bins of all classes."""
+        return n_classes * self.n_bins
+
+    def terms(self, predictions: Predictions) -> Terms:
+        """Return what each sample adds to one bin of every class."""
+        p = predictions.probabilities.double()
+        bins = uniform_bin(p.clamp(0, 1).contiguous(), self.n_bins)
+        first_bin = torch.arange(p.shape[1], device=p.device) * self.n_bins
+        excess = (-p).scatter_add_(1, predictions.labels[:, None], torch.ones_like(p[:, :1]))
+        return Terms(bins + first_bin, (excess,))
+
+    def value(self, sums: Floats, n: int) -> Floats:
+        """Return the mean over classes of the gaps, each times the share of its bin."""
+        n_classes = sums.shape[-1] // self.n_bins
+        return np.asarray(np.abs(sums[..., 0, :]).sum(-1) / n / n_classes)
+
+
+def classwise_calibration_error(
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    n_bins: int = 15,
+    ignore_index: int | None = None,
+) -> float:
+    """Compute the classwise calibration error, the mean over classes of the ECE of each class.
+
+    For each class, all samples are sorted into bins of equal width by the probability of that
+    class. The gap of a bin is the distance between the mean of that probability and the share of
+    samples whose label is the class.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1].
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    float
+        A fraction between 0 and 1. With many classes it is small, because most probabilities
+        are small.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers, or if
+        `n_bins` is not an integer.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample; also if `n_bins` is less than 1.
+
+    See Also
+    --------
+    calibkit.ClasswiseCalibrationError : The same metric, fed batch by batch.
+    calibkit.calibration_error : The error of the top class alone.
+
+    References
+    ----------
+    Kull, Perello-Nieto, Kängsepp, Silva Filho, Song and Flach (2019). Beyond Temperature Scaling.
+    NeurIPS. Section 2. https://arxiv.org/abs/1910.12656
+
+    Nixon, Dusenberry, Zhang, Jerfel and Tran (2019). Measuring Calibration in Deep Learning. CVPR
+    Workshops. The static calibration error. https://arxiv.org/abs/1904.01685
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import classwise_calibration_error
+    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25]])
+    >>> classwise_calibration_error(probabilities, torch.tensor([0, 0]))
+    0.25
+    """
+    metric = ClasswiseError(n_bins)
+    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    return measure(rows, metric)[0]
+
+
+class ClasswiseCalibrationError(StreamedSums):
+    """The mean over classes of the ECE of each class, fed batch by batch.
+
+    The state is one float64 sum per class and bin.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes. A binary model has 2.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1].
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    Raises
+    ------
+    TypeError
+        If ``num_classes`` or ``ignore_index`` is not an integer, or
+        ``n_bins`` is not one.
+    ValueError
+        If ``num_classes`` is less than 2, if ``n_bins`` is less than 1, or if
+        ``input`` is not one of its choices.
+
+    See Also
+    --------
+    calibkit.classwise_calibration_error : The same metric as a function, with its references.
+    calibkit.CalibrationError : The error of the top class alone.
+
+    References
+    ----------
+    As for `classwise_calibration_error`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import ClasswiseCalibrationError
+    >>> metric = ClasswiseCalibrationError(num_classes=2)
+    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 0]))
+    >>> metric.compute().item()
+    0.25
+    """
+
+    def __init__(self, num_classes: int, n_bins: int = 15, **kwargs: Any) -> None:
+        super().__init__(num_classes, **kwargs)
+        self._keep_sums(ClasswiseError(n_bins))

@@ -1,0 +1,142 @@
+"""The Kolmogorov-Smirnov calibration error, which needs the order of all samples."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from calibkit._checks import check_probabilities_and_labels
+from calibkit._types import Counts, Floats, Labels, Probabilities
+from calibkit.metrics._streaming import StreamedConfidences
+from calibkit.metrics.base import Predictions
+
+
+def ks_calibration_error(
+    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+) -> float:
+    r"""Compute the Kolmogorov-Smirnov calibration error of the top class.
+
+    It has no bins to choose. In order of confidence, the confidences and the correct predictions
+    are added up. The error is the largest distance between the two cumulative sums,
+    :math:`\max_c \lvert \frac{1}{n} \sum_{i: p_i \le c} (p_i - \mathrm{correct}_i) \rvert`.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    float
+        A fraction between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample.
+
+    See Also
+    --------
+    calibkit.KSCalibrationError : The same metric, fed batch by batch.
+    calibkit.smooth_calibration_error : Another error without bins.
+
+    References
+    ----------
+    Gupta, Rahimi, Ajanthan, Mensink, Sminchisescu and Hartley (2021). Calibration of Neural
+    Networks using Splines. ICLR. Section 3.1. https://arxiv.org/abs/2006.12800
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import ks_calibration_error
+    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
+    >>> round(ks_calibration_error(probabilities, torch.tensor([0, 1, 1])), 6)  # (1.5 - 1) / 3
+    0.166667
+    """
+    predictions = Predictions(
+        *check_probabilities_and_labels(probabilities, labels, ignore_index=ignore_index)
+    )
+    return _ks_distance(predictions.confidence.cpu(), predictions.correct.cpu())
+
+
+def _ks_distance(confidence: Tensor, correct: Tensor) -> float:
+    once_each = np.ones((1, len(confidence)))
+    return float(weighted_ks_distance(confidence.numpy(), correct.numpy())(once_each)[0])
+
+
+def weighted_ks_distance(
+    confidence: Floats, correct: NDArray[np.bool_]
+) -> Callable[[Counts | Floats], Floats]:
+    """Return the error of samples (N,) as a function of their weights (R, N)."""
+    order = np.argsort(confidence, kind="stable")
+    ordered = confidence[order]
+    gap = ordered - correct[order]
+    # Samples with the same confidence have no order among themselves.
+    last_of_equals = np.append(ordered[1:] != ordered[:-1], True)
+
+    def distance(weights: Counts | Floats) -> Floats:
+        cumulative = np.cumsum(weights[:, order] * gap, axis=1)[:, last_of_equals]
+        return np.asarray(np.abs(cumulative).max(1) / len(gap))
+
+    return distance
+
+
+class KSCalibrationError(StreamedConfidences):
+    """The Kolmogorov-Smirnov calibration error of the top class, fed batch by batch.
+
+    The confidence of every sample is kept, because the definition needs their order.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes. A binary model has 2.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    Raises
+    ------
+    TypeError
+        If ``num_classes`` or ``ignore_index`` is not an integer.
+    ValueError
+        If ``num_classes`` is less than 2, or if ``input`` is not one of its choices.
+
+    See Also
+    --------
+    calibkit.ks_calibration_error : The same metric as a function, with its reference.
+    calibkit.SmoothCalibrationError : An error without bins, in constant memory.
+
+    References
+    ----------
+    As for `ks_calibration_error`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import KSCalibrationError
+    >>> metric = KSCalibrationError(num_classes=2)
+    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    >>> metric.compute().item()
+    0.25
+    """
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(num_classes, **kwargs)
+        self._keep_confidences()
+
+    def _value(self) -> Tensor:
+        return self._as_tensor(_ks_distance(*self._kept()))

@@ -1,0 +1,225 @@
+"""Proper scores: the Brier score and the negative log-likelihood (NLL)."""
+
+from typing import Any
+
+from torch import Tensor
+
+from calibkit._checks import check_probability_rows
+from calibkit._types import Labels, Probabilities
+from calibkit.metrics._streaming import StreamedSums
+from calibkit.metrics.base import MeanMetric, Predictions, measure
+
+
+class Brier(MeanMetric):
+    """The definition of the Brier score."""
+
+    def of_samples(self, predictions: Predictions) -> Tensor:
+        """Return the square distance of each row from the one-hot label."""
+        p = predictions.probabilities.double()
+        p_label = p.gather(1, predictions.labels[:, None])[:, 0]
+        return p.square().sum(1) - 2 * p_label + 1
+
+
+class NLL(MeanMetric):
+    """The definition of the negative log-likelihood."""
+
+    def of_samples(self, predictions: Predictions) -> Tensor:
+        """Return minus the logarithm of the probability of each label."""
+        return -predictions.log_probabilities.gather(1, predictions.labels[:, None])[:, 0]
+
+
+def brier_score(
+    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+) -> float:
+    r"""Compute the Brier score, the mean square distance of the probabilities from the label.
+
+    The label counts as a one-hot row:
+    :math:`\frac{1}{n} \sum_i \sum_c (p_{ic} - [y_i = c])^2`.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    float
+        Between 0, the best value, and 2.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample.
+
+    See Also
+    --------
+    calibkit.BrierScore : The same metric, fed batch by batch.
+    calibkit.negative_log_likelihood : The other proper score.
+    calibkit.score_decomposition : The score in two parts, calibration and refinement.
+
+    References
+    ----------
+    Brier (1950). Verification of Forecasts Expressed in Terms of Probability. Monthly Weather
+    Review 78. Equation 2. https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import brier_score
+    >>> brier_score(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    0.625
+    """
+    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    return measure(rows, Brier())[0]
+
+
+def negative_log_likelihood(
+    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+) -> float:
+    """Compute the NLL, the mean of minus the logarithm of the label's probability, in nats.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    float
+        From 0, the best value, to infinity, where a label has the probability 0.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample.
+
+    See Also
+    --------
+    calibkit.NegativeLogLikelihood : The same metric, fed batch by batch, also from logits.
+    calibkit.brier_score : The other proper score.
+    calibkit.score_decomposition : The score in two parts, calibration and refinement.
+
+    References
+    ----------
+    Good (1952). Rational Decisions. Journal of the Royal Statistical Society B 14. Section 6.
+    https://doi.org/10.1111/j.2517-6161.1952.tb00104.x
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import negative_log_likelihood
+    >>> negative_log_likelihood(torch.tensor([[0.5, 0.5]]), torch.tensor([0]))
+    0.6931471805599453
+    """
+    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    return measure(rows, NLL())[0]
+
+
+class BrierScore(StreamedSums):
+    """The Brier score, fed batch by batch. The state is a count and a float64 sum.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes. A binary model has 2.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    Raises
+    ------
+    TypeError
+        If ``num_classes`` or ``ignore_index`` is not an integer.
+    ValueError
+        If ``num_classes`` is less than 2, or if ``input`` is not one of its choices.
+
+    See Also
+    --------
+    calibkit.brier_score : The same metric as a function, with its reference.
+    calibkit.NegativeLogLikelihood : The other proper score.
+
+    References
+    ----------
+    As for `brier_score`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import BrierScore
+    >>> metric = BrierScore(num_classes=2)
+    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    >>> metric.compute().item()
+    0.625
+    """
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(num_classes, **kwargs)
+        self._keep_sums(Brier())
+
+
+class NegativeLogLikelihood(StreamedSums):
+    """The negative log-likelihood (NLL) in nats, fed batch by batch.
+
+    The state is a count and a float64 sum.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes. A binary model has 2.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    Raises
+    ------
+    TypeError
+        If ``num_classes`` or ``ignore_index`` is not an integer.
+    ValueError
+        If ``num_classes`` is less than 2, or if ``input`` is not one of its choices.
+
+    See Also
+    --------
+    calibkit.negative_log_likelihood : The same metric as a function, with its reference.
+    calibkit.BrierScore : The other proper score.
+
+    References
+    ----------
+    As for `negative_log_likelihood`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import NegativeLogLikelihood
+    >>> metric = NegativeLogLikelihood(num_classes=2, input="logits")
+    >>> metric.update(torch.tensor([[1000.0, 0.0]]), torch.tensor([1]))
+    >>> metric.compute().item()
+    1000.0
+    """
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(num_classes, **kwargs)
+        self._keep_sums(NLL())

@@ -1,0 +1,132 @@
+"""Samples counted by their confidence: what a reliability diagram shows."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from calibkit._checks import check_choice, check_n_bins, check_probabilities_and_labels
+from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
+from calibkit.metrics._binning import quantile_bin, quantile_edges, uniform_bin, uniform_edges
+from calibkit.metrics.base import Predictions
+from calibkit.metrics.calibration_error import BinnedCalibrationError, binned_error
+
+
+@dataclass(frozen=True, eq=False)
+class ReliabilityBins:
+    """Samples counted by their confidence, one entry per bin.
+
+    Attributes
+    ----------
+    edges : ndarray of float64, shape (n_bins + 1,)
+        Where each bin begins, and where the last one ends.
+    count : ndarray of int64, shape (n_bins,)
+        Number of samples in each bin.
+    n_correct : ndarray of int64, shape (n_bins,)
+        Number of samples in each bin whose top class is the label.
+    confidence_sum : ndarray of float64, shape (n_bins,)
+        Sum of the confidences in each bin.
+
+    See Also
+    --------
+    calibkit.reliability_bins : Count samples into these bins.
+    calibkit.reliability_diagram : Plot them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import reliability_bins
+    >>> bins = reliability_bins(torch.tensor([[0.75, 0.25]]), torch.tensor([0]), n_bins=2)
+    >>> bins.edges.tolist(), bins.calibration_error
+    ([0.0, 0.5, 1.0], 0.25)
+    """
+
+    edges: Floats
+    count: Counts
+    n_correct: Counts
+    confidence_sum: Floats
+
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error of these bins, a fraction between 0 and 1."""
+        return float(binned_error(self.count, self.n_correct, self.confidence_sum))
+
+
+def reliability_bins(
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    n_bins: int = 15,
+    binning: Binning = "uniform",
+    ignore_index: int | None = None,
+) -> ReliabilityBins:
+    """Count samples by their confidence, the probability of the top class.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    n_bins : int, default 15
+        Number of bins.
+    binning : {"uniform", "quantile"}, default "uniform"
+        With "uniform", the bins have equal width: bin ``k`` of ``n`` holds the confidences in
+        [k / n, (k + 1) / n), and the last bin also holds 1. With "quantile", they have equal
+        mass: the sample of rank ``r`` among ``N`` falls into bin ``r n // N``, and equal
+        confidences stay together.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    ReliabilityBins
+        Counts as integers and sums in float64.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers, or if
+        `n_bins` is not an integer.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample; also if `n_bins` is less than 1, or if `binning` is not one of its choices.
+
+    See Also
+    --------
+    calibkit.calibration_error : The mean gap of these bins.
+    calibkit.reliability_diagram : A plot of these bins.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import reliability_bins
+    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
+    >>> bins = reliability_bins(probabilities, torch.tensor([0, 1, 1]), n_bins=2)
+    >>> bins.count.tolist(), bins.n_correct.tolist(), bins.confidence_sum.tolist()
+    ([0, 3], [0, 2], [0.0, 2.5])
+    """
+    check_n_bins(n_bins)
+    check_choice(binning, "binning", get_args(Binning))
+    predictions = Predictions(
+        *check_probabilities_and_labels(probabilities, labels, ignore_index=ignore_index)
+    )
+    return count_into_bins(predictions, n_bins, binning)
+
+
+def count_into_bins(
+    predictions: Predictions, n_bins: int, binning: Binning = "uniform"
+) -> ReliabilityBins:
+    """Count predictions that were checked."""
+    confidence, correct = predictions.confidence.cpu(), predictions.correct.cpu()
+    if binning == "uniform":
+        bins, edges = uniform_bin(confidence, n_bins), uniform_edges(n_bins)
+    else:
+        bins, edges = quantile_bin(confidence, n_bins), quantile_edges(confidence, n_bins)
+    sums = BinnedCalibrationError(n_bins).sums_in(bins, confidence, correct)
+    count, n_correct, confidence_sum = sums
+    return ReliabilityBins(
+        edges.numpy(), count.astype(np.int64), n_correct.astype(np.int64), confidence_sum
+    )

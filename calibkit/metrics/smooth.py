@@ -1,0 +1,182 @@
+"""The smooth calibration error: no bins, but a kernel whose width follows from the data."""
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.fft import dct, idct
+from scipy.optimize import brentq
+
+from calibkit._checks import check_probability_rows
+from calibkit._types import Floats, Labels, Probabilities
+from calibkit.metrics._streaming import StreamedSums
+from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
+
+_N_CELLS = 2**15
+# A kernel of this width spreads over eleven cells to each side, so the size of the cells does not
+# show in the error.
+_NARROWEST_WIDTH = 8.6 / (math.pi * 2**13)
+
+
+class SmoothError(SumsMetric):
+    """The definition of the smooth calibration error.
+
+    A sample adds its residual, correct minus confidence, to a fine histogram of the confidences.
+    Cubic interpolation divides the residual among the four cells around the confidence.
+    """
+
+    def n_cells(self, n_classes: int) -> int:
+        """Return the number of cells of the histogram."""
+        return _N_CELLS
+
+    def terms(self, predictions: Predictions) -> Terms:
+        """Return what each sample adds to its four cells."""
+        residual = predictions.correct.double() - predictions.confidence
+        place = predictions.confidence * _N_CELLS - 0.5
+        second = place.floor()
+        t = place - second
+        shares = [
+            -t * (t - 1) * (t - 2) / 6,
+            (t + 1) * (t - 1) * (t - 2) / 2,
+            -(t + 1) * t * (t - 2) / 2,
+            (t + 1) * t * (t - 1) / 6,
+        ]
+        cells = second.long()[:, None] + torch.arange(-1, 3, device=place.device)
+        # The kernel reflects at 0 and at 1, and so do the cells.
+        cells = torch.where(cells < 0, -1 - cells, cells)
+        cells = torch.minimum(cells, 2 * _N_CELLS - 1 - cells)
+        return Terms(cells, (residual[:, None] * torch.stack(shares, 1),))
+
+    def value(self, sums: Floats, n: int) -> Floats:
+        """Return the error at the kernel width that it equals, or at the narrowest width."""
+        residuals = sums[..., 0, :] / n
+        errors = [_error_at_its_own_width(row) for row in residuals.reshape(-1, _N_CELLS)]
+        return np.array(errors).reshape(residuals.shape[:-1])
+
+
+def _error_at_its_own_width(residuals: Floats) -> float:
+    coefficients = dct(residuals)
+
+    def size_of_smoothed(width: float) -> float:
+        # With reflecting ends, a Gaussian kernel damps every cosine coefficient by itself.
+        damped = coefficients * np.exp(-((width * _frequencies()) ** 2) / 2)
+        return float(np.abs(idct(damped)).sum())
+
+    def excess(width: float) -> float:
+        return size_of_smoothed(width) - width
+
+    if excess(_NARROWEST_WIDTH) <= 0:
+        return size_of_smoothed(_NARROWEST_WIDTH)
+    return float(brentq(excess, _NARROWEST_WIDTH, 1.0, xtol=1e-13, rtol=1e-13))
+
+
+@cache
+def _frequencies() -> Floats:
+    return np.asarray(math.pi * np.arange(_N_CELLS), dtype=np.float64)
+
+
+def smooth_calibration_error(
+    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+) -> float:
+    r"""Compute the smooth calibration error (smECE) of the top class, which has no bins to choose.
+
+    The residuals, correct minus confidence, are smoothed over the confidence by a Gaussian kernel
+    that reflects at 0 and 1, and the absolute value of the result is integrated. The width of the
+    kernel is the one that equals the error found with it, but no less than 0.00034.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    float
+        A fraction between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample.
+
+    See Also
+    --------
+    calibkit.SmoothCalibrationError : The same metric, fed batch by batch.
+    calibkit.calibration_error : The error in bins.
+    calibkit.ks_calibration_error : Another error without bins.
+
+    References
+    ----------
+    Błasiok and Nakkiran (2024). Smooth ECE: Principled Reliability Diagrams via Kernel Smoothing.
+    ICLR. Section 3. https://arxiv.org/abs/2309.12236
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import smooth_calibration_error
+    >>> probabilities = torch.tensor([[0.8, 0.2]]).repeat(1000, 1)
+    >>> labels = (torch.arange(1000) >= 700).long()  # right in 70 %
+    >>> round(smooth_calibration_error(probabilities, labels), 6)
+    0.1
+    """
+    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    return measure(rows, SmoothError())[0]
+
+
+class SmoothCalibrationError(StreamedSums):
+    """The smooth calibration error (smECE) of the top class, fed batch by batch.
+
+    The state is a histogram of 32 768 float64 sums, whatever the number of samples.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes. A binary model has 2.
+    input : {"probabilities", "logits"}, default "probabilities"
+        What `update` is given. It is checked, never guessed.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    **kwargs
+        As for ``torchmetrics.Metric``.
+
+    Raises
+    ------
+    TypeError
+        If ``num_classes`` or ``ignore_index`` is not an integer.
+    ValueError
+        If ``num_classes`` is less than 2, or if ``input`` is not one of its choices.
+
+    See Also
+    --------
+    calibkit.smooth_calibration_error : The same metric as a function, with its reference.
+    calibkit.CalibrationError : The error in bins.
+
+    References
+    ----------
+    As for `smooth_calibration_error`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import SmoothCalibrationError
+    >>> metric = SmoothCalibrationError(num_classes=2)
+    >>> for _ in range(10):
+    ...     metric.update(torch.tensor([[0.8, 0.2]]).repeat(10, 1), (torch.arange(10) >= 7).long())
+    >>> round(metric.compute().item(), 6)
+    0.1
+    """
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(num_classes, **kwargs)
+        self._keep_sums(SmoothError())

@@ -1,0 +1,1 @@
+"""Plots of calibration: reliability diagrams, curves, and a slider for the temperature."""

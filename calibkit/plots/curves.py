@@ -1,0 +1,203 @@
+"""Curves: NLL and ECE against the temperature, and risk against coverage."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibkit._checks import check_logits_and_labels, check_probabilities_and_labels
+from calibkit._distributed import single_process
+from calibkit._rows import Rows
+from calibkit._types import Floats, Labels, Probabilities
+from calibkit.metrics.base import Predictions, measure
+from calibkit.metrics.calibration_error import BinnedCalibrationError
+from calibkit.metrics.proper_scores import NLL
+from calibkit.plots._axes import format_as_percent, new_axes
+from calibkit.plots.reliability import BLUE, GREY, VERMILION
+from calibkit.scalers.temperature import TemperatureScaler
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_N_TEMPERATURES = 61
+
+
+def temperature_curve(
+    logits: Probabilities,
+    labels: Labels,
+    *,
+    n_bins: int = 15,
+    title: str = "NLL and ECE against temperature",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Plot NLL and ECE of logits / T against T, and mark the T with the lowest NLL.
+
+    The solid line shows the NLL, with its scale on the left. The dashed line shows the ECE, with
+    its scale on the right. The two have their minima at different temperatures, and
+    `TemperatureScaler` finds the minimum of the NLL.
+
+    Parameters
+    ----------
+    logits : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        What the model returns before the softmax, or before the sigmoid for a binary model.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1], for the ECE.
+    title : str, default "NLL and ECE against temperature"
+        Title of the plot, one sentence that says what to see.
+    ax : matplotlib.axes.Axes, optional
+        Where to plot. By default the plot goes into a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes of the NLL.
+
+    Raises
+    ------
+    TypeError
+        If `logits` is not a floating-point tensor or array, if `labels` is not one of integers, or
+        if `n_bins` is not an integer.
+    ValueError
+        If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
+        class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
+        is no sample, or if `n_bins` is less than 1.
+    NoOptimumError
+        If no finite temperature minimises the NLL.
+
+    See Also
+    --------
+    calibkit.TemperatureScaler : Find the temperature with the lowest NLL.
+    calibkit.explore_temperature : Move the temperature with a slider.
+    calibkit.negative_log_likelihood : Compute the NLL.
+    calibkit.calibration_error : Compute the ECE.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import temperature_curve
+    >>> logits = torch.tensor([[4.0, 0.0], [0.0, 4.0], [4.0, 0.0], [0.0, 4.0]])
+    >>> ax = temperature_curve(logits, torch.tensor([0, 1, 0, 0]))
+    >>> ax.get_xlabel()
+    'temperature (n = 4, log scale)'
+    """
+    metrics = NLL(), BinnedCalibrationError(n_bins)
+    z, y = (part.cpu() for part in check_logits_and_labels(logits, labels).flat())
+    with single_process():
+        best = TemperatureScaler().fit_logits(z, y).temperature
+    temperatures = best * np.geomspace(1 / 4, 4, _N_TEMPERATURES)
+    nll, ece = np.empty((2, _N_TEMPERATURES))
+    for i, temperature in enumerate(temperatures):
+        scaled = Rows(z.double() / temperature, y)
+        nll[i], ece[i] = measure(scaled, *metrics, scores_are="logits")
+    if ax is None:
+        ax = new_axes((5.6, 3.8))
+    ax.plot(temperatures, nll, color=BLUE, label="NLL (left)")
+    ax.axvline(best, color=GREY, label=f"best for the NLL: T = {best:.3g}")
+    ax.set(title=title, xlabel=f"temperature (n = {len(y)}, log scale)", ylabel="NLL")
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter(lambda tick, _: f"{tick:.3g}")
+    ax.minorticks_off()
+    right = ax.twinx()
+    right.plot(temperatures, ece, color=VERMILION, linestyle="--", label="ECE (right)")
+    right.plot(temperatures[ece.argmin()], ece.min(), "o", color=VERMILION)
+    right.set(ylabel=f"ECE, {n_bins} bins", ylim=(0, None))
+    format_as_percent(right.yaxis)
+    lines = [*ax.get_lines(), right.get_lines()[0]]
+    ax.legend(lines, [str(line.get_label()) for line in lines], loc="upper center")
+    return ax
+
+
+def risk_coverage_curve(
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    title: str = "Risk against coverage",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    r"""Plot the error rate among the most confident samples against their share of all samples.
+
+    Suppose that you answer only where the confidence is highest. The coverage is the share of the
+    samples that you answer, and the risk is the error rate among them. The dashed line is the
+    lowest risk that any order could reach: it answers all right samples before the wrong ones.
+    AURC is the area under the solid curve.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    title : str, default "Risk against coverage"
+        Title of the plot, one sentence that says what to see.
+    ax : matplotlib.axes.Axes, optional
+        Where to plot. By default the plot goes into a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes of the curve.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
+
+    See Also
+    --------
+    calibkit.ConformalSets : Answer every sample with a set of classes.
+    calibkit.confidence_histogram : Show how many samples have which confidence.
+    calibkit.accuracy : Compute the accuracy, which is 1 minus the risk at full coverage.
+
+    References
+    ----------
+    Geifman and El-Yaniv (2017). Selective Classification for Deep Neural Networks. NeurIPS.
+    https://arxiv.org/abs/1705.08500
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import risk_coverage_curve
+    >>> probabilities = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    >>> ax = risk_coverage_curve(probabilities, torch.tensor([0, 0, 0, 1]))
+    >>> ax.texts[0].get_text()
+    'AURC 6.2%\nn = 4'
+    """
+    scores, targets = check_probabilities_and_labels(probabilities, labels)
+    predictions = Predictions(scores.cpu(), targets.cpu())
+    confidence, correct = predictions.confidence.numpy(), predictions.correct.numpy()
+    coverage, risk = _risk_coverage(confidence, correct)
+    _, best = _risk_coverage(correct.astype(np.float64), correct)
+    if ax is None:
+        ax = new_axes((4.8, 3.8))
+    ax.plot(coverage, risk, color=BLUE, label="by confidence")
+    ax.plot(coverage, best, color=GREY, linestyle="--", label="best order")
+    ax.text(
+        0.97,
+        0.04,
+        f"AURC {risk.mean():.1%}\nn = {len(risk)}",
+        transform=ax.transAxes,
+        horizontalalignment="right",
+        bbox={"facecolor": "white", "edgecolor": GREY, "boxstyle": "round"},
+    )
+    ax.set(title=title, xlim=(0, 1), xlabel="coverage", ylabel="risk: error rate among answered")
+    ax.set_ylim(0, None)
+    format_as_percent(ax.xaxis, ax.yaxis)
+    ax.legend(loc="upper left")
+    return ax
+
+
+def _risk_coverage(confidence: Floats, correct: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return coverage and risk when the k most confident samples are answered, for k = 1 to n.
+
+    Samples of equal confidence share their errors equally, whatever their order.
+    """
+    _, group, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
+    error_rate = np.bincount(group, ~correct) / sizes
+    answered = np.arange(1, len(correct) + 1)
+    return answered / len(correct), np.cumsum(np.repeat(error_rate, sizes)) / answered

@@ -1,0 +1,170 @@
+"""A slider for the temperature in notebooks, and the same plot as a plain figure elsewhere."""
+
+import math
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from calibkit._checks import check_logits_and_labels, check_n_bins, check_temperature
+from calibkit._rows import Rows
+from calibkit._types import Labels, Probabilities
+from calibkit.metrics.base import measure
+from calibkit.metrics.calibration_error import BinnedCalibrationError
+from calibkit.metrics.proper_scores import NLL
+from calibkit.plots.curves import temperature_curve
+from calibkit.plots.reliability import reliability_diagram
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FIGSIZE = (9.6, 5.2)
+_SLIDER_STEP = 0.01  # in units of log2 T
+
+
+def explore_temperature(
+    logits: Probabilities,
+    labels: Labels,
+    *,
+    temperature: float = 1.0,
+    n_bins: int = 15,
+    interactive: bool | None = None,
+) -> None:
+    """Show NLL and ECE at every temperature, and the reliability diagram at one.
+
+    In JupyterLab a slider moves the temperature, if ipywidgets is installed
+    (``pip install "calibkit[course]"``). Elsewhere the same plots appear as a plain figure.
+
+    Parameters
+    ----------
+    logits : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        What the model returns before the softmax, or before the sigmoid for a binary model.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    temperature : float, default 1.0
+        The temperature of the reliability diagram, where the slider starts.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1].
+    interactive : bool, optional
+        Whether to show a slider. By default it is shown if ipywidgets is installed and a Jupyter
+        server has opened the notebook, but not if the notebook is only executed. In Colab and VS
+        Code, pass True.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If `interactive` is True and ipywidgets is not installed.
+    TypeError
+        If `logits` is not a floating-point tensor or array, if `labels` is not one of integers, or
+        if `n_bins` is not an integer.
+    ValueError
+        If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
+        class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
+        is no sample, if `temperature` is not a positive, finite number, or if `n_bins` is less
+        than 1.
+    NoOptimumError
+        If no finite temperature minimises the NLL.
+
+    See Also
+    --------
+    calibkit.temperature_curve : Plot NLL and ECE against the temperature.
+    calibkit.reliability_diagram : Plot accuracy against confidence.
+    calibkit.TemperatureScaler : Find the temperature with the lowest NLL.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import explore_temperature
+    >>> logits = torch.tensor([[4.0, 0.0], [0.0, 4.0], [4.0, 0.0], [0.0, 4.0]])
+    >>> explore_temperature(logits, torch.tensor([0, 1, 0, 0]), temperature=2.0)
+    """
+    check_temperature(temperature)
+    check_n_bins(n_bins)
+    z, y = (part.cpu() for part in check_logits_and_labels(logits, labels).flat())
+    if _slider_is_usable() if interactive is None else interactive:
+        view = _slider_view(z, y, temperature, n_bins)
+        import_module("IPython.display").display(view)
+    else:
+        from matplotlib import pyplot as plt
+
+        figure = plt.figure(figsize=_FIGSIZE, layout="constrained")
+        _TemperaturePlots(figure, z, y, n_bins).show(temperature)
+
+
+def _slider_view(logits: Tensor, labels: Tensor, temperature: float, n_bins: int) -> Any:
+    """Return a slider, NLL and ECE in words, and the plots, in one ``ipywidgets.VBox``."""
+    if not find_spec("ipywidgets"):
+        raise ModuleNotFoundError(
+            'interactive=True needs ipywidgets; pip install "calibkit[course]", then reload the '
+            "page"
+        )
+    from matplotlib.figure import Figure
+
+    widgets = import_module("ipywidgets")
+    plots = _TemperaturePlots(Figure(_FIGSIZE, layout="constrained"), logits, labels, n_bins)
+    low, high = (math.log2(end) for end in plots.range)
+    start = min(max(math.log2(temperature), low), high)
+    slider = widgets.FloatLogSlider(
+        value=2**start,
+        base=2,
+        # The minimum is a whole number of steps below the start, so that the slider can stop there.
+        min=start - _SLIDER_STEP * math.floor((start - low) / _SLIDER_STEP),
+        max=high,
+        step=_SLIDER_STEP,
+        description="temperature",
+        readout_format=".3f",
+        style={"description_width": "initial"},
+        layout={"width": "24rem"},
+    )
+    metrics, image = widgets.Label(), widgets.Image(format="png")
+
+    def update(_: object = None) -> None:
+        metrics.value = plots.show(slider.value)
+        image.value = plots.png()
+
+    update()
+    # The first drawing has laid out the axes. They should not move with the slider.
+    plots.figure.set_layout_engine("none")
+    slider.observe(update, "value")
+    return widgets.VBox([widgets.HBox([slider, metrics]), image])
+
+
+class _TemperaturePlots:
+    """The temperature curve on the left, and the reliability diagram at one temperature."""
+
+    def __init__(self, figure: "Figure", logits: Tensor, labels: Tensor, n_bins: int) -> None:
+        self.figure = figure
+        self.logits, self.labels, self.n_bins = logits.double(), labels, n_bins
+        left, self.diagram = figure.subplots(1, 2)
+        curve = temperature_curve(logits, labels, n_bins=n_bins, ax=left).get_lines()[0]
+        temperatures = np.asarray(curve.get_xdata())
+        self.range = float(temperatures[0]), float(temperatures[-1])
+        self.marker = left.axvline(1.0, color="black", linestyle=":")
+
+    def show(self, temperature: float) -> str:
+        """Draw the diagram at this temperature, and return its NLL and ECE in words."""
+        scaled = Rows(self.logits / temperature, self.labels)
+        metrics = NLL(), BinnedCalibrationError(self.n_bins)
+        nll, ece = measure(scaled, *metrics, scores_are="logits")
+        self.marker.set_xdata([temperature, temperature])
+        self.diagram.clear()
+        title = f"The bins at T = {temperature:.3f}, the dotted line"
+        probabilities = scaled.scores.softmax(1)
+        reliability_diagram(
+            probabilities, self.labels, n_bins=self.n_bins, title=title, ax=self.diagram
+        )
+        return f"NLL {nll:.3f}, ECE {ece:.1%}"
+
+    def png(self) -> bytes:
+        file = BytesIO()
+        self.figure.savefig(file)
+        return file.getvalue()
+
+
+def _slider_is_usable() -> bool:
+    # A Jupyter server sets this variable for the kernels of the notebooks that it opens.
+    return "JPY_SESSION_NAME" in os.environ and find_spec("ipywidgets") is not None

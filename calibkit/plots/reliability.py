@@ -1,0 +1,231 @@
+"""The reliability diagram, and the histogram of confidences."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from calibkit._types import Binning, Floats, Labels, Probabilities
+from calibkit.metrics.reliability_bins import ReliabilityBins, reliability_bins
+from calibkit.plots._axes import format_as_percent, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Colour-blind readers can tell Okabe and Ito's blue and vermilion apart. The two also differ in
+# lightness, for a print in grey.
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8C8C8C"
+
+
+def reliability_diagram(
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    n_bins: int = 15,
+    binning: Binning = "uniform",
+    title: str = "Reliability diagram",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    r"""Plot accuracy against confidence, bin by bin, and print the ECE of the same bins.
+
+    Each bar shows the accuracy of the samples in a bin, and the dot their mean confidence. The
+    line between the two is the gap that the ECE averages. The grey band shows where the accuracy
+    of a perfectly calibrated model would be in 95 % of all test sets (binomial quantiles). The
+    upper panel shows how many samples are in each bin.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    n_bins : int, default 15
+        Number of bins.
+    binning : {"uniform", "quantile"}, default "uniform"
+        Whether the bins have equal width over [0, 1], or hold equally many samples.
+    title : str, default "Reliability diagram"
+        Title of the plot, one sentence that says what to see.
+    ax : matplotlib.axes.Axes, optional
+        Where to plot. By default the plot goes into a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes of the diagram.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not one of
+        integers, or if `n_bins` is not an integer.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
+        `n_bins` is less than 1, or if `binning` is neither "uniform" nor "quantile".
+
+    See Also
+    --------
+    calibkit.reliability_bins : Return the numbers that this diagram shows.
+    calibkit.calibration_error : Compute the ECE.
+    calibkit.confidence_histogram : Show how many samples have which confidence.
+    calibkit.evaluate : Compare the diagrams before and after a scaler.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
+    Figure 4. https://arxiv.org/abs/1706.04599
+
+    Bröcker and Smith (2007). Increasing the Reliability of Reliability Diagrams. Weather and
+    Forecasting 22. It describes the consistency band. https://doi.org/10.1175/WAF993.1
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import reliability_diagram
+    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
+    >>> ax = reliability_diagram(probabilities, torch.tensor([0, 1, 1]), n_bins=3)
+    >>> ax.texts[0].get_text()
+    'ECE 16.7%\nn = 3, 3 bins'
+    """
+    bins = reliability_bins(probabilities, labels, n_bins=n_bins, binning=binning)
+    if ax is None:
+        ax = new_axes((4.8, 5.2))
+    plot_bins(ax, bins, title)
+    return ax
+
+
+def confidence_histogram(
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    n_bins: int = 15,
+    title: str = "Confidence histogram",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Plot how many samples have which confidence, with wrong ones stacked on right ones.
+
+    Two lines mark the accuracy and the mean confidence. A single number, such as the temperature,
+    can close the distance between them.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1].
+    title : str, default "Confidence histogram"
+        Title of the plot, one sentence that says what to see.
+    ax : matplotlib.axes.Axes, optional
+        Where to plot. By default the plot goes into a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes of the histogram.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not one of
+        integers, or if `n_bins` is not an integer.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, or
+        if `n_bins` is less than 1.
+
+    See Also
+    --------
+    calibkit.reliability_diagram : Compare the accuracy and the mean confidence of every bin.
+    calibkit.accuracy : Compute the accuracy.
+    calibkit.TemperatureScaler : Lower or raise the confidences by one number.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
+    Figure 1, upper row. https://arxiv.org/abs/1706.04599
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import confidence_histogram
+    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
+    >>> ax = confidence_histogram(probabilities, torch.tensor([0, 1, 1]), n_bins=3)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['accuracy 66.7%', 'mean confidence 83.3%', 'right', 'wrong']
+    """
+    bins = reliability_bins(probabilities, labels, n_bins=n_bins)
+    if ax is None:
+        ax = new_axes((4.8, 3.6))
+    centre, width = _bars(bins)
+    n = bins.count.sum()
+    right, wrong = bins.n_correct, bins.count - bins.n_correct
+    ax.bar(centre, right, width, color=BLUE, label="right")
+    ax.bar(
+        centre, wrong, width, right, color=VERMILION, hatch="//", edgecolor="white", label="wrong"
+    )
+    accuracy, confidence = right.sum() / n, bins.confidence_sum.sum() / n
+    ax.axvline(accuracy, color="black", label=f"accuracy {accuracy:.1%}")
+    ax.axvline(confidence, color="black", linestyle="--", label=f"mean confidence {confidence:.1%}")
+    ax.set(title=title, xlim=(0, 1), xlabel="confidence of the top class", ylabel=f"samples of {n}")
+    format_as_percent(ax.xaxis)
+    ax.legend(loc="upper left")
+    return ax
+
+
+def plot_bins(ax: "Axes", bins: ReliabilityBins, title: str) -> None:
+    """Plot the reliability diagram of bins that are counted already."""
+    ax.set_title(title)
+    _plot_accuracy(ax, bins)
+    _plot_counts(ax.inset_axes((0, 1.03, 1, 0.16), sharex=ax), bins)
+
+
+def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
+    from scipy.stats import binom
+
+    filled = bins.count > 0
+    centre, width = (values[filled] for values in _bars(bins))
+    count = bins.count[filled]
+    accuracy = bins.n_correct[filled] / count
+    confidence = bins.confidence_sum[filled] / count
+    low, high = binom.ppf([[0.025], [0.975]], count, confidence) / count
+
+    ax.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, zorder=1)
+    ax.bar(centre, accuracy, width, color=BLUE, label="accuracy", zorder=2)
+    ax.bar(
+        centre,
+        high - low,
+        width,
+        low,
+        color=GREY,
+        alpha=0.45,
+        label="95% if calibrated",
+        zorder=3,
+    )
+    ax.vlines(confidence, accuracy, confidence, color=VERMILION, linewidth=2, zorder=4)
+    ax.plot(confidence, confidence, "o", color=VERMILION, label="confidence", zorder=5)
+    ax.text(
+        0.97,
+        0.04,
+        f"ECE {bins.calibration_error:.1%}\nn = {count.sum()}, {len(bins.count)} bins",
+        transform=ax.transAxes,
+        horizontalalignment="right",
+        bbox={"facecolor": "white", "edgecolor": GREY, "boxstyle": "round"},
+        zorder=6,
+    )
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence of the top class", ylabel="accuracy")
+    format_as_percent(ax.xaxis, ax.yaxis)
+    ax.legend(loc="upper left")
+
+
+def _plot_counts(ax: "Axes", bins: ReliabilityBins) -> None:
+    centre, width = _bars(bins)
+    ax.bar(centre, bins.count, width, color=GREY)
+    ax.set(ylabel="samples")
+    ax.tick_params(labelbottom=False)
+
+
+def _bars(bins: ReliabilityBins) -> tuple[Floats, Floats]:
+    """Return centres and widths of bars that leave gaps, and are never too narrow to see."""
+    left, right = bins.edges[:-1], bins.edges[1:]
+    return (left + right) / 2, np.maximum(0.92 * (right - left), 0.004)

@@ -1,0 +1,87 @@
+"""What every report measures, and on which logits."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, cast
+
+import torch
+from torch import nn
+
+from calibkit._checks import check_logits_and_labels
+from calibkit._rows import Rows
+from calibkit._types import Floats, Labels, Probabilities
+from calibkit.inference import collect_logits
+from calibkit.metrics.accuracy import Accuracy
+from calibkit.metrics.base import SumsMetric, measure
+from calibkit.metrics.calibration_error import BinnedCalibrationError
+from calibkit.metrics.proper_scores import NLL, Brier
+from calibkit.scalers.base import Scaler
+from calibkit.uncertainty._resampling import resample, weighted
+
+
+class Resampled(NamedTuple):
+    """A metric with its values on bootstrap resamples."""
+
+    metric: SumsMetric
+    value: float
+    resampled: Floats
+
+
+def reported_metrics(n_bins: int) -> dict[str, SumsMetric]:
+    """Return the metrics of every report by the names of their fields."""
+    return {
+        "accuracy": Accuracy(),
+        "nll": NLL(),
+        "brier": Brier(),
+        "ece": BinnedCalibrationError(n_bins),
+    }
+
+
+def measure_logits(rows: Rows, n_bins: int) -> dict[str, float]:
+    """Return the value of every reported metric."""
+    metrics = reported_metrics(n_bins)
+    values = measure(rows, *metrics.values(), scores_are="logits")
+    return dict(zip(metrics, values, strict=True))
+
+
+def resample_logits(
+    sets: list[Rows], n_bins: int, n_resamples: int, seed: int
+) -> list[dict[str, Resampled]]:
+    """Measure several sets of logits of the same samples, on the same resamples."""
+    metrics = reported_metrics(n_bins)
+    functions = [weighted(metric, rows, "logits") for rows in sets for metric in metrics.values()]
+    resampled = iter(resample(functions, len(sets[0]), n_resamples=n_resamples, seed=seed))
+    values = [measure_logits(rows, n_bins) for rows in sets]
+    return [
+        {name: Resampled(metrics[name], value, next(resampled)) for name, value in named.items()}
+        for named in values
+    ]
+
+
+def logits_of(
+    model_or_logits: nn.Module | Probabilities,
+    loader_or_labels: Iterable[object] | Labels,
+    *,
+    ignore_index: int | None,
+    progress: bool,
+    device: torch.device | str | None,
+) -> Rows:
+    """Return the checked logits and labels of a model on a loader, or those that were given."""
+    logits, labels = model_or_logits, loader_or_labels
+    if isinstance(model_or_logits, nn.Module):
+        logits, labels = collect_logits(
+            model_or_logits,
+            cast(Iterable[object], loader_or_labels),
+            progress=progress,
+            device=device,
+        )
+    return check_logits_and_labels(logits, labels, ignore_index=ignore_index)
+
+
+def check_fitted(scaler: object) -> None:
+    """Raise unless this is a scaler that was fitted."""
+    if not isinstance(scaler, Scaler):
+        raise TypeError(
+            f"scaler must be a calibkit scaler, got {type(scaler).__name__}; "
+            "pass for instance a fitted TemperatureScaler"
+        )
+    scaler.check_fitted()

@@ -1,0 +1,44 @@
+"""Tables for a terminal, a notebook and a Markdown file, and numbers with their range.
+
+The first row of the cells is the head of the table.
+"""
+
+from html import escape
+
+
+def text_table(caption: str, cells: list[list[str]]) -> str:
+    """Return a table in plain text."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    return "\n".join([caption, *lines])
+
+
+def html_table(caption: str, cells: list[list[str]]) -> str:
+    """Return a table in HTML, in which the first cell of every row is its header."""
+    head, *body = cells
+    rows = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
+    for name, *values in body:
+        data = "".join(f"<td>{escape(value)}</td>" for value in values)
+        rows.append(f'<th scope="row" style="text-align: left">{escape(name)}</th>{data}')
+    table = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<table><caption>{escape(caption)}</caption>{table}</table>"
+
+
+def markdown_table(caption: str, cells: list[list[str]]) -> str:
+    """Return a GitHub-flavoured table, padded so that it is also readable as plain text."""
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in cells]
+    widths = [max(3, *map(len, column)) for column in zip(*escaped, strict=True)]
+    head, *body = (
+        [cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in escaped
+    )
+    rows = [head, ["-" * width for width in widths], *body]
+    return "\n".join([caption, "", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def with_range(numbers: tuple[float, float, float], form: str) -> str:
+    """Return a value and the two ends of its range as text, all in one format."""
+    value, low, high = (format(number, form) for number in numbers)
+    return f"{value} ({low} to {high})"

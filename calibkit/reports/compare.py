@@ -1,0 +1,417 @@
+"""Several scalers side by side, on many splits and sizes of the calibration set."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import TensorDataset
+from tqdm import tqdm
+
+from calibkit._checks import (
+    check_choice,
+    check_integer,
+    check_logits_and_labels,
+    check_n_bins,
+    check_seed,
+)
+from calibkit._distributed import single_process
+from calibkit._rows import Rows
+from calibkit._types import Labels, Probabilities
+from calibkit.plots._axes import format_as_percent, new_axes
+from calibkit.plots.reliability import BLUE, GREY, VERMILION
+from calibkit.reports._measuring import measure_logits
+from calibkit.reports._tables import html_table, text_table
+from calibkit.scalers.base import Scaler
+from calibkit.splits import split_calibration
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ReportedMetric = Literal["nll", "ece", "brier", "accuracy"]
+
+UNSCALED = "unscaled"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One scaler on one split: what it was fitted on, and its metrics on the test set.
+
+    Attributes
+    ----------
+    scaler : str
+        Name of the scaler; "unscaled" for the logits without a scaler.
+    n_calibration, n_test : int
+        Sizes of the calibration set and of the test set.
+    repeat : int
+        Number of the split.
+    accuracy, nll, brier, ece : float or None
+        The metrics on the test set; None if the fit was refused.
+    temperature : float or None
+        The fitted temperature, for temperature scaling.
+    refused : str or None
+        Why the fit was refused.
+
+    See Also
+    --------
+    calibkit.compare : Run the trials.
+    calibkit.Comparison : All trials together.
+    """
+
+    scaler: str
+    n_calibration: int
+    n_test: int
+    repeat: int
+    accuracy: float | None = None
+    nll: float | None = None
+    brier: float | None = None
+    ece: float | None = None
+    temperature: float | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The result of `compare`, which prints as a table and shows as one in a notebook.
+
+    Attributes
+    ----------
+    trials : tuple of Trial
+        Every scaler on every split and size.
+
+    See Also
+    --------
+    calibkit.compare : Make a comparison.
+    calibkit.learning_curve : Plot one.
+    """
+
+    trials: tuple[Trial, ...]
+
+    def values(self, scaler: str, n_calibration: int, metric: str) -> list[float]:
+        """Return the metric of one scaler at one size, with one value per split."""
+        found = (
+            getattr(trial, metric)
+            for trial in self.trials
+            if trial.scaler == scaler and trial.n_calibration == n_calibration
+        )
+        return [value for value in found if value is not None]
+
+    @property
+    def scalers(self) -> list[str]:
+        """Names of the scalers, in the order of the comparison."""
+        return list(dict.fromkeys(trial.scaler for trial in self.trials))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Sizes of the calibration set, in ascending order."""
+        return sorted({trial.n_calibration for trial in self.trials})
+
+    def __str__(self) -> str:
+        return text_table(self._caption(), self._cells())
+
+    def _repr_html_(self) -> str:
+        return html_table(self._caption(), self._cells())
+
+    def to_dict(self) -> dict[str, object]:
+        """Return every trial as plain values, ready for JSON."""
+        return {"trials": [asdict(trial) for trial in self.trials]}
+
+    def _caption(self) -> str:
+        repeats = len({trial.repeat for trial in self.trials})
+        return (
+            f"{repeats} splits, {self.trials[0].n_test} test samples each; mean and standard "
+            "deviation over splits"
+        )
+
+    def _cells(self) -> list[list[str]]:
+        head = ["scaler", "n", "NLL", "ECE", "Brier score", "accuracy", "T", "refused"]
+        body = [self._row(name, size) for name in self.scalers for size in self.sizes]
+        filled = [any(column) for column in zip(*body, strict=True)]
+        return [
+            [cell for cell, keep in zip(row, filled, strict=True) if keep] for row in (head, *body)
+        ]
+
+    def _row(self, name: str, size: int) -> list[str]:
+        of_row = [t for t in self.trials if (t.scaler, t.n_calibration) == (name, size)]
+        refused = sum(trial.refused is not None for trial in of_row)
+        return [
+            name,
+            str(size),
+            _spread(self.values(name, size, "nll"), ".3f"),
+            _spread(self.values(name, size, "ece"), ".1%"),
+            _spread(self.values(name, size, "brier"), ".3f"),
+            _spread(self.values(name, size, "accuracy"), ".1%"),
+            _spread(self.values(name, size, "temperature"), ".3f"),
+            f"{refused} of {len(of_row)}" if refused else "",
+        ]
+
+
+def compare(
+    scalers: Sequence[Scaler],
+    logits: Probabilities,
+    labels: Labels,
+    *,
+    n_calibration: int | Sequence[int],
+    repeats: int = 10,
+    n_bins: int = 15,
+    seed: int = 0,
+    progress: bool = True,
+) -> Comparison:
+    """Fit scalers on calibration sets of several sizes and splits, and measure them on the rest.
+
+    Splits are stratified by class. Within one split, the smaller calibration sets are parts of the
+    larger ones. All sizes and scalers share one test set: the samples that the largest calibration
+    set leaves over.
+
+    Parameters
+    ----------
+    scalers : sequence of Scaler
+        The scalers to compare. Copies are fitted, so the scalers themselves do not change.
+    logits : Tensor or array, shape (N, C), (N, 1) or (N,)
+        What the model returns before the softmax, or before the sigmoid for a binary model, on
+        samples that it was not trained on.
+    labels : Tensor or array, shape (N,)
+        Class indices from 0 to C - 1.
+    n_calibration : int or sequence of int
+        Sizes of the calibration set.
+    repeats : int, default 10
+        Number of splits.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1] for the ECE.
+    seed : int, default 0
+        Seed of the first split; the others follow. The same seed gives the same result.
+    progress : bool, default True
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    Comparison
+        It prints as a table and shows as one in a notebook. If a fit is refused, for instance
+        because a class is missing, the refusal is counted and its reason is kept.
+
+    Raises
+    ------
+    TypeError
+        If `scalers` is not a list of scalers, if `logits` is not a floating-point tensor or array,
+        if `labels` is not one of integers, or if a size, `repeats`, `n_bins` or `seed` is not an
+        integer.
+    ValueError
+        If `logits` are probabilities, NaN, infinite or of more than two dimensions, if `labels`
+        holds a class outside 0..C-1, if `logits` and `labels` differ in length, if a size is less
+        than 2 or leaves no test set, if `repeats` or `n_bins` is less than 1, or if `seed` is
+        negative.
+
+    See Also
+    --------
+    calibkit.learning_curve : Plot the comparison.
+    calibkit.evaluate : Measure one fitted scaler, with intervals.
+    calibkit.split_calibration : The split behind each trial.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import TemperatureScaler, compare
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> logits = 2 * torch.randn(3000, 10, generator=generator)
+    >>> labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    >>> comparison = compare(
+    ...     [TemperatureScaler()], 2 * logits, labels, n_calibration=[100, 1000], progress=False
+    ... )
+    >>> print(comparison)
+    10 splits, 2000 test samples each; mean and standard deviation over splits
+    scaler             n     NLL            ECE           Brier score    accuracy      T
+    unscaled           100   1.651 ± 0.024  21.6% ± 0.5%  0.681 ± 0.008  52.8% ± 0.6%
+    unscaled           1000  1.651 ± 0.024  21.6% ± 0.5%  0.681 ± 0.008  52.8% ± 0.6%
+    TemperatureScaler  100   1.345 ± 0.011  3.5% ± 1.4%   0.616 ± 0.005  52.8% ± 0.6%  2.077 ± 0.187
+    TemperatureScaler  1000  1.341 ± 0.014  2.9% ± 0.4%   0.614 ± 0.006  52.8% ± 0.6%  2.055 ± 0.042
+    """
+    rows = check_logits_and_labels(logits, labels)
+    if rows.scores.ndim > 2:
+        raise ValueError(
+            f"logits must have shape (samples, classes), got {tuple(rows.scores.shape)}; "
+            "of images, choose pixels first: neighbours in a split are no independent test"
+        )
+    names = _names(scalers)
+    sizes = _check_sizes(n_calibration)
+    check_integer(repeats, "repeats", least=1, advice="10 is usual")
+    check_n_bins(n_bins)
+    check_seed(seed)
+    named = dict(zip(names, scalers, strict=True))
+    logits, labels = rows.scores.cpu().double(), rows.labels.cpu()
+    trials = _trials(named, logits, labels, sizes, repeats, n_bins, seed)
+    total = repeats * len(sizes) * (len(scalers) + 1)
+    return Comparison(tuple(tqdm(trials, "fits", total, disable=not progress)))
+
+
+def _trials(
+    scalers: dict[str, Scaler],
+    logits: Tensor,
+    labels: Tensor,
+    sizes: list[int],
+    repeats: int,
+    n_bins: int,
+    seed: int,
+) -> Iterator[Trial]:
+    dataset = TensorDataset(labels)
+    for repeat in range(repeats):
+        parts = {
+            size: split_calibration(dataset, size, seed=seed + repeat, stratify=labels)
+            for size in sizes
+        }
+        test = parts[sizes[-1]][1].indices
+        test_logits, test_labels = logits[test], labels[test]
+        unscaled = measure_logits(Rows(test_logits, test_labels), n_bins)
+        for size in sizes:
+            split = size, len(test), repeat
+            yield _trial(UNSCALED, split, unscaled)
+            for name, scaler in scalers.items():
+                calibration = parts[size][0].indices
+                fitted = copy.deepcopy(scaler)
+                try:
+                    with single_process():
+                        fitted.fit_logits(logits[calibration], labels[calibration])
+                except (ValueError, RuntimeError) as error:
+                    yield Trial(name, *split, refused=str(error))
+                    continue
+                temperature = fitted.summary.temperature if fitted.summary else None
+                scaled = measure_logits(Rows(fitted(test_logits), test_labels), n_bins)
+                yield _trial(name, split, scaled, temperature)
+
+
+def _trial(
+    scaler: str,
+    split: tuple[int, int, int],
+    metrics: dict[str, float],
+    temperature: float | None = None,
+) -> Trial:
+    return Trial(
+        scaler,
+        *split,
+        accuracy=metrics["accuracy"],
+        nll=metrics["nll"],
+        brier=metrics["brier"],
+        ece=metrics["ece"],
+        temperature=temperature,
+    )
+
+
+def _names(scalers: Sequence[Scaler]) -> list[str]:
+    """Return the names of the scalers' classes, with numbers where a class comes several times."""
+    is_sequence = isinstance(scalers, list | tuple)
+    if not is_sequence or not scalers or not all(isinstance(s, Scaler) for s in scalers):
+        raise TypeError(
+            f"scalers must be a list of calibkit scalers, got {scalers!r}; pass instances, such as "
+            "[TemperatureScaler(), VectorScaler()]"
+        )
+    kinds = [type(scaler).__name__ for scaler in scalers]
+    return [
+        kind if kinds.count(kind) == 1 else f"{kind} {kinds[:i].count(kind) + 1}"
+        for i, kind in enumerate(kinds)
+    ]
+
+
+def _check_sizes(n_calibration: int | Sequence[int]) -> list[int]:
+    is_sequence = isinstance(n_calibration, Sequence | np.ndarray)
+    sizes = list(cast(Sequence[int], n_calibration)) if is_sequence else [cast(int, n_calibration)]
+    if not sizes:
+        raise ValueError("n_calibration must hold one size or more, got none; 1000 is usual")
+    return sorted(
+        {check_integer(size, "n_calibration", least=2, advice="1000 is usual") for size in sizes}
+    )
+
+
+def _spread(values: list[float], form: str) -> str:
+    """Return mean and standard deviation as text, or nothing if there are no values."""
+    if not values:
+        return ""
+    return f"{format(np.mean(values), form)} ± {format(np.std(values), form)}"
+
+
+# The colours of Okabe and Ito, from dark to light so that they also differ in grey.
+_COLOURS = ("black", BLUE, VERMILION, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", GREY)
+_MARKERS = "osD^vPX*"
+_AXIS_LABELS: dict[ReportedMetric, str] = {
+    "nll": "NLL",
+    "ece": "ECE",
+    "brier": "Brier score",
+    "accuracy": "accuracy",
+}
+
+
+def learning_curve(
+    comparison: Comparison,
+    *,
+    metric: ReportedMetric = "nll",
+    title: str | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Plot a metric on the test set against the size of the calibration set.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The result of `compare`.
+    metric : {"nll", "ece", "brier", "accuracy"}, default "nll"
+        What to plot: the mean over the splits, with bars of one standard deviation.
+    title : str, optional
+        The title. By default it names the metric and the number of splits.
+    ax : matplotlib.axes.Axes, optional
+        Where to plot. By default the plot goes into a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes of the plot.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is not one of its choices.
+
+    See Also
+    --------
+    calibkit.compare : Make the comparison.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import TemperatureScaler, compare, learning_curve
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> logits = 2 * torch.randn(1000, 3, generator=generator)
+    >>> labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    >>> found = compare(
+    ...     [TemperatureScaler()], 2 * logits, labels, n_calibration=[50, 500], progress=False
+    ... )
+    >>> learning_curve(found, metric="ece").get_ylabel()
+    'ECE on 500 test samples'
+    """
+    check_choice(metric, "metric", tuple(_AXIS_LABELS))
+    from matplotlib.ticker import ScalarFormatter
+
+    ax = ax or new_axes((7.4, 3.8))
+    styles = zip(cycle(_COLOURS), cycle(_MARKERS), strict=False)
+    for name, (colour, marker) in zip(comparison.scalers, styles, strict=False):
+        values = {size: comparison.values(name, size, metric) for size in comparison.sizes}
+        sizes = [size for size in values if values[size]]
+        mean = [np.mean(values[size]) for size in sizes]
+        spread = [np.std(values[size]) for size in sizes]
+        ax.errorbar(sizes, mean, spread, color=colour, marker=marker, capsize=3, label=name)
+    repeats = len({trial.repeat for trial in comparison.trials})
+    n_test = comparison.trials[0].n_test
+    ax.set(
+        title=title or f"{_AXIS_LABELS[metric]} after scaling, {repeats} splits",
+        xscale="log",
+        xlabel="calibration samples (log scale)",
+        ylabel=f"{_AXIS_LABELS[metric]} on {n_test} test samples",
+    )
+    ax.set_xticks(comparison.sizes)
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.minorticks_off()
+    if metric in ("ece", "accuracy"):
+        format_as_percent(ax.yaxis)
+    # Several curves may cross the whole plot, so the legend stands beside it.
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax

@@ -1,0 +1,373 @@
+"""One call that says how well calibrated a model is, before and after scaling."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import nn
+
+from calibkit._checks import check_n_bins, check_n_resamples, check_seed
+from calibkit._rows import Rows
+from calibkit._types import Labels, Probabilities
+from calibkit.metrics.base import Predictions
+from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
+from calibkit.reports._measuring import Resampled, check_fitted, logits_of, resample_logits
+from calibkit.reports._overlap import check_no_overlap
+from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
+from calibkit.scalers.base import FitSummary, Scaler
+from calibkit.uncertainty.bootstrap import Interval, interval_of_change, interval_of_value
+from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor, calibration_test
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# With fewer resamples, no p-value can be below .05.
+_FEWEST_RESAMPLES_FOR_A_TEST = 20
+
+# The rows of the printed table: name, field, format.
+_SHOWN = (
+    ("accuracy", "accuracy", ".1%"),
+    ("NLL", "nll", ".3f"),
+    ("Brier score", "brier", ".3f"),
+    ("ECE", "ece", ".1%"),
+)
+
+
+class MetricValues(NamedTuple):
+    """The metrics of one set of probabilities, each with its 95 % interval.
+
+    Attributes
+    ----------
+    accuracy, nll, brier, ece : Interval
+        Value and interval. The NLL is in nats, and the ECE is a fraction. The interval of the ECE
+        begins at 0 if the p-value is above .05.
+    noise_floor : NoiseFloor
+        The ECE that a perfectly calibrated model would show.
+    p_value : float
+        How often a perfectly calibrated model shows this ECE or a larger one.
+
+    See Also
+    --------
+    calibkit.evaluate : Measure a model.
+    calibkit.Report : The report that holds these values.
+    """
+
+    accuracy: Interval
+    nll: Interval
+    brier: Interval
+    ece: Interval
+    noise_floor: NoiseFloor
+    p_value: float
+
+
+class Change(NamedTuple):
+    """How much each metric changes on the same samples, with 95 % intervals.
+
+    Attributes
+    ----------
+    accuracy, nll, brier, ece : Interval
+        The value after scaling minus the value before.
+
+    See Also
+    --------
+    calibkit.evaluate : Measure a model.
+    calibkit.Report : The report that holds these values.
+    """
+
+    accuracy: Interval
+    nll: Interval
+    brier: Interval
+    ece: Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The result of `evaluate`, which prints as a table and shows as one in a notebook.
+
+    ``to_markdown()`` gives the table for a model card, ``to_dict()`` the numbers, and ``plot()``
+    the reliability diagrams.
+
+    Attributes
+    ----------
+    n_samples, n_classes, n_bins : int
+        Number of samples, of classes, and of bins for the ECE.
+    before : MetricValues
+        The metrics of the unscaled logits.
+    after : MetricValues or None
+        The metrics of the scaled logits; None without a scaler.
+    change : Change or None
+        After minus before, on the same samples; None without a scaler.
+    summary : FitSummary or None
+        What the fit of the scaler did; None without a scaler.
+    bins : tuple of ReliabilityBins
+        The bins of the diagrams: before and, with a scaler, after.
+
+    See Also
+    --------
+    calibkit.evaluate : Make a report.
+    calibkit.ShiftCheck : A report on a shifted test set.
+    """
+
+    n_samples: int
+    n_classes: int
+    n_bins: int
+    before: MetricValues
+    after: MetricValues | None
+    change: Change | None
+    summary: FitSummary | None
+    bins: tuple[ReliabilityBins, ...]
+
+    def __str__(self) -> str:
+        return text_table(self._caption(), self._cells())
+
+    def _repr_html_(self) -> str:
+        return html_table(self._caption(), self._cells())
+
+    def to_dict(self) -> dict[str, object]:
+        """Return all but the bins as plain numbers in nested dictionaries, ready for JSON."""
+        return {
+            "n_samples": self.n_samples,
+            "n_classes": self.n_classes,
+            "n_bins": self.n_bins,
+            "before": _as_dict(self.before),
+            "after": None if self.after is None else _as_dict(self.after),
+            "change": None if self.change is None else _as_dict(self.change),
+            "summary": None if self.summary is None else asdict(self.summary),
+        }
+
+    def to_markdown(self) -> str:
+        """Return the printed table as a GitHub-flavoured Markdown table, for a model card.
+
+        Returns
+        -------
+        str
+            The caption with the number of samples, classes and bins, an empty line, and the table.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from calibkit import evaluate
+        >>> report = evaluate(torch.tensor([[2.0, 0.0]] * 100), torch.tensor([0, 0, 0, 1] * 25))
+        >>> print(report.to_markdown())
+        n = 100, 2 classes, ECE in 15 bins; in brackets 95 % intervals
+        <BLANKLINE>
+        |                   | value                  |
+        | ----------------- | ---------------------- |
+        | accuracy          | 75.0% (66.0% to 83.0%) |
+        | NLL               | 0.627 (0.467 to 0.807) |
+        | Brier score       | 0.409 (0.287 to 0.546) |
+        | ECE               | 13.1% (5.1% to 22.2%)  |
+        | ECE if calibrated | 2.6% (0.1% to 7.1%)    |
+        | p-value           | 0.001                  |
+        """
+        return markdown_table(self._caption(), self._cells())
+
+    def plot(self, axes: "Axes | Sequence[Axes] | None" = None) -> "list[Axes]":
+        """Plot the reliability diagrams: before and, with a scaler, after.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes or sequence of them, optional
+            Where to plot, one for each diagram. By default the plot goes into a new figure.
+
+        Returns
+        -------
+        list of matplotlib.axes.Axes
+            The axes of the diagrams.
+
+        Raises
+        ------
+        ValueError
+            If the number of axes is not the number of diagrams.
+        """
+        from matplotlib import pyplot as plt
+
+        from calibkit.plots.reliability import plot_bins
+
+        titles = ["Before scaling", "After scaling"] if self.after else ["As the model gives it"]
+        if axes is None:
+            size = (4.8 * len(titles), 5.2)
+            figure = plt.figure(figsize=size, layout="constrained")
+            axes = list(figure.subplots(1, len(titles), squeeze=False)[0])
+        axes = list(axes) if isinstance(axes, Sequence) else [axes]
+        if len(axes) != len(titles):
+            raise ValueError(
+                f"axes must be {len(titles)}, one for each diagram, got {len(axes)}; "
+                "leave axes out for a new figure"
+            )
+        for ax, bins, title in zip(axes, self.bins, titles, strict=True):
+            plot_bins(ax, bins, title)
+        return axes
+
+    def _caption(self) -> str:
+        return (
+            f"n = {self.n_samples}, {self.n_classes} classes, ECE in {self.n_bins} bins; "
+            "in brackets 95 % intervals"
+        )
+
+    def _cells(self) -> list[list[str]]:
+        columns = [self.before] if self.after is None else [self.before, self.after]
+        table = [["", "before", "after", "change"] if self.after else ["", "value"]]
+        for name, field, show in _SHOWN:
+            row = [name, *(with_range(getattr(values, field), show) for values in columns)]
+            if self.change is not None:
+                row.append(with_range(getattr(self.change, field), f"+{show}"))
+            table.append(row)
+        no_change = [""] if self.change is not None else []
+        floors = [with_range(values.noise_floor, ".1%") for values in columns]
+        p_values = [f"{values.p_value:.3f}" for values in columns]
+        table.append(["ECE if calibrated", *floors, *no_change])
+        table.append(["p-value", *p_values, *no_change])
+        return table
+
+
+def evaluate(
+    model_or_logits: nn.Module | Probabilities,
+    loader_or_labels: Iterable[object] | Labels,
+    *,
+    scaler: Scaler | None = None,
+    n_bins: int = 15,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    ignore_index: int | None = None,
+    progress: bool = True,
+    device: torch.device | str | None = None,
+) -> Report:
+    """Measure a model on a test set, before and after scaling.
+
+    The report holds the accuracy, the NLL, the Brier score and the ECE with their 95 % bootstrap
+    intervals, and how much each of them changes with its paired interval. Beside the ECE stand its
+    noise floor and the p-value of the hypothesis that the model is calibrated. All intervals assume
+    independent samples. Pixels of the same image are not independent, so for segmentation the
+    intervals are too narrow.
+
+    Parameters
+    ----------
+    model_or_logits : nn.Module, or Tensor or array of shape (N, C), (N, C, ...), (N, 1) or (N,)
+        A model, which runs in eval mode and is given back in the mode and on the device it had,
+        or its logits.
+    loader_or_labels : iterable, or Tensor or array of shape (N,) or (N, ...)
+        With a model, a loader over the test set; with logits, the labels.
+    scaler : Scaler, optional
+        A scaler that was fitted on a calibration set without any sample of the test set.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1] for the ECE.
+    n_resamples : int, default 1000
+        Number of resamples for the intervals, the noise floor and the p-value.
+    seed : int, default 0
+        Seed of the random draws. The same seed gives the same result.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    progress : bool, default True
+        Whether to show a progress bar on stderr while the model runs.
+    device : torch.device or str, optional
+        Where the model runs. By default it runs where it is.
+
+    Returns
+    -------
+    Report
+        It prints as a table and shows as one in a notebook; see also its methods
+        ``to_markdown()``, ``to_dict()`` and ``plot()``.
+
+    Raises
+    ------
+    TypeError
+        If `scaler` is not a scaler of calibkit, if the logits are not a floating-point tensor or
+        array, if the labels are not one of integers, or if a batch of the loader is not a pair of
+        tensors.
+    ValueError
+        If the logits are probabilities, NaN or infinite, if a label is outside 0..C-1, if logits
+        and labels differ in length, if there is no sample, if the scaler was fitted on samples of
+        this test set, if `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+    RuntimeError
+        If the scaler is not fitted.
+
+    See Also
+    --------
+    calibkit.compare : Compare several scalers over splits and sizes.
+    calibkit.check_shift : Check a fitted scaler on a shifted test set.
+    calibkit.bootstrap_interval : The interval of any metric.
+    calibkit.calibration_test : The test behind the p-value.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import TemperatureScaler, evaluate
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> logits = 2 * torch.randn(2000, 10, generator=generator)
+    >>> labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    >>> logits = 2 * logits  # twice too sure
+    >>> scaler = TemperatureScaler().fit_logits(logits[:1000], labels[:1000])
+    >>> report = evaluate(logits[1000:], labels[1000:], scaler=scaler)
+    >>> print(report)
+    n = 1000, 10 classes, ECE in 15 bins; in brackets 95 % intervals
+                       before                  after                   change
+    accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
+    NLL                1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
+    Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
+    ECE                20.8% (18.0% to 23.6%)  2.7% (0.0% to 4.7%)     -18.1% (-23.4% to -14.4%)
+    ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
+    p-value            0.001                   0.911
+    """
+    n_bins = check_n_bins(n_bins)
+    check_n_resamples(n_resamples)
+    check_seed(seed)
+    if scaler is not None:
+        check_fitted(scaler)
+    rows = logits_of(
+        model_or_logits,
+        loader_or_labels,
+        ignore_index=ignore_index,
+        progress=progress,
+        device=device,
+    ).to("cpu")
+    scores, labels = rows.flat()
+    sets = [Rows(scores.double(), labels)]
+    if scaler is not None:
+        assert scaler.summary is not None
+        check_no_overlap(scaler.calibration_fingerprints, scaler.summary.n_samples, rows)
+        sets.append(Rows(scaler(scores.double()), labels))
+    predictions = [Predictions(part.scores, labels, "logits") for part in sets]
+    resampled = resample_logits(sets, n_bins, n_resamples, seed)
+    options = {"n_bins": n_bins, "n_resamples": n_resamples, "seed": seed}
+    tests = [calibration_test(part.probabilities, labels, **options) for part in predictions]
+    values = [
+        _values(metrics, test, n_resamples) for metrics, test in zip(resampled, tests, strict=True)
+    ]
+    return Report(
+        n_samples=len(labels),
+        n_classes=scores.shape[1],
+        n_bins=n_bins,
+        before=values[0],
+        after=None if scaler is None else values[1],
+        change=None if scaler is None else _change(*resampled),
+        summary=None if scaler is None else scaler.summary,
+        bins=tuple(count_into_bins(part, n_bins) for part in predictions),
+    )
+
+
+def _values(metrics: dict[str, Resampled], test: CalibrationTest, n_resamples: int) -> MetricValues:
+    intervals = {name: interval_of_value(*resampled) for name, resampled in metrics.items()}
+    if test.p_value > 0.05 and n_resamples >= _FEWEST_RESAMPLES_FOR_A_TEST:
+        # The bootstrap cannot tell a small ECE from none, but the test can.
+        intervals["ece"] = intervals["ece"]._replace(low=0.0)
+    return MetricValues(**intervals, noise_floor=test.floor, p_value=test.p_value)
+
+
+def _change(before: dict[str, Resampled], after: dict[str, Resampled]) -> Change:
+    return Change(
+        **{
+            name: interval_of_change(
+                metric, after[name].value - value, after[name].resampled - resampled
+            )
+            for name, (metric, value, resampled) in before.items()
+        }
+    )
+
+
+def _as_dict(values: MetricValues | Change) -> dict[str, object]:
+    return {
+        name: value._asdict() if isinstance(value, Interval | NoiseFloor) else value
+        for name, value in values._asdict().items()
+    }

@@ -1,0 +1,170 @@
+"""A check whether a scaler that was fitted on one distribution still helps on another."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from calibkit._distributed import single_process
+from calibkit._types import Probabilities
+from calibkit.reports._measuring import check_fitted, logits_of
+from calibkit.reports._tables import with_range
+from calibkit.reports.report import Report, evaluate
+from calibkit.scalers.base import FitSummary, Scaler
+from calibkit.scalers.temperature import TemperatureScaler
+from calibkit.splits import Labels
+from calibkit.uncertainty.bootstrap import Interval
+
+Verdict = Literal["helps", "hurts", "makes no clear difference"]
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftCheck:
+    """The result of `check_shift`, which prints as a few lines.
+
+    Attributes
+    ----------
+    verdict : {"helps", "hurts", "makes no clear difference"}
+        What the scaler does to the NLL, by the interval of its change.
+    report : Report
+        The metrics before and after the scaler, on the shifted test set.
+    refit : FitSummary or None
+        The fit of temperature scaling on the shifted test set itself, with the temperature that
+        this set asks for; None if no temperature is best.
+
+    See Also
+    --------
+    calibkit.check_shift : Run the check.
+    """
+
+    verdict: Verdict
+    report: Report
+    refit: FitSummary | None
+
+    def __str__(self) -> str:
+        change = self.report.change
+        assert change is not None
+        scaler = self.report.summary.scaler if self.report.summary else "the scaler"
+        lines = [
+            f"On these {self.report.n_samples} samples the fitted {scaler} {self.verdict}.",
+            f"  NLL  {with_range(change.nll, '+.3f')}",
+            f"  ECE  {with_range(change.ece, '+.1%')}",
+        ]
+        if self.report.summary and self.report.summary.temperature is not None:
+            lines.append(f"  fitted temperature {self.report.summary.temperature:.3g}")
+        if self.refit and self.refit.temperature_interval:
+            low, high = self.refit.temperature_interval
+            lines.append(
+                f"  this set asks for  {self.refit.temperature:.3g} ({low:.3g} to {high:.3g})"
+            )
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything as plain numbers in nested dictionaries, ready for JSON."""
+        refit = None if self.refit is None else asdict(self.refit)
+        return {"verdict": self.verdict, "report": self.report.to_dict(), "refit": refit}
+
+
+def check_shift(
+    scaler: Scaler,
+    model_or_logits: nn.Module | Probabilities,
+    loader_or_labels: Iterable[object] | Labels,
+    *,
+    n_bins: int = 15,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    ignore_index: int | None = None,
+    progress: bool = True,
+    device: torch.device | str | None = None,
+) -> ShiftCheck:
+    """Tell whether a scaler that was fitted in distribution helps or hurts on another set.
+
+    The scaler helps if the 95 % interval of the paired change of the NLL is below 0, and it hurts
+    if the interval is above 0.
+
+    Parameters
+    ----------
+    scaler : Scaler
+        A scaler that was fitted in distribution.
+    model_or_logits : nn.Module, or Tensor or array of shape (N, C), (N, C, ...), (N, 1) or (N,)
+        A model, which runs in eval mode and is given back in the mode and on the device it had,
+        or its unscaled logits.
+    loader_or_labels : iterable, or Tensor or array of shape (N,) or (N, ...)
+        With a model, a loader over the shifted set; with logits, the labels.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1] for the ECE.
+    n_resamples : int, default 1000
+        Number of resamples for the intervals, the noise floor and the p-value.
+    seed : int, default 0
+        Seed of the random draws. The same seed gives the same result.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    progress : bool, default True
+        Whether to show a progress bar on stderr while the model runs.
+    device : torch.device or str, optional
+        Where the model runs. By default it runs where it is.
+
+    Returns
+    -------
+    ShiftCheck
+        The verdict, the report on this set, and the temperature that this set asks for.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        As for `evaluate`.
+
+    See Also
+    --------
+    calibkit.evaluate : Measure a model on a test set from the same distribution.
+
+    References
+    ----------
+    Ovadia, Fertig, Ren, Nado, Sculley, Nowozin, Dillon, Lakshminarayanan and Snoek (2019). Can You
+    Trust Your Model's Uncertainty? NeurIPS. https://arxiv.org/abs/1906.02530
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import TemperatureScaler, check_shift
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> logits = 2 * torch.randn(3000, 10, generator=generator)
+    >>> labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    >>> scaler = TemperatureScaler().fit_logits(3 * logits[:1000], labels[:1000])
+    >>> print(check_shift(scaler, logits[1000:] / 2, labels[1000:]))
+    On these 2000 samples the fitted TemperatureScaler hurts.
+      NLL  +0.436 (+0.418 to +0.453)
+      ECE  +16.2% (+15.8% to +16.5%)
+      fitted temperature 3.05
+      this set asks for  0.511 (0.489 to 0.534)
+    """
+    check_fitted(scaler)
+    rows = logits_of(
+        model_or_logits,
+        loader_or_labels,
+        ignore_index=ignore_index,
+        progress=progress,
+        device=device,
+    )
+    logits, labels = rows.flat()
+    report = evaluate(
+        logits, labels, scaler=scaler, n_bins=n_bins, n_resamples=n_resamples, seed=seed
+    )
+    assert report.change is not None
+    return ShiftCheck(_verdict(report.change.nll), report, _refit(logits, labels))
+
+
+def _verdict(change: Interval) -> Verdict:
+    if change.high < 0:
+        return "helps"
+    return "hurts" if change.low > 0 else "makes no clear difference"
+
+
+def _refit(logits: torch.Tensor, labels: torch.Tensor) -> FitSummary | None:
+    try:
+        with single_process():
+            return TemperatureScaler().fit_logits(logits, labels).summary
+    except ValueError:  # No temperature is best, or there is only one class.
+        return None

@@ -1,0 +1,1 @@
+"""Scalers: fitted on a calibration set, they map logits to calibrated logits."""

@@ -1,0 +1,293 @@
+"""The interface that all scalers share, and the summary of a fit."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from calibkit._checks import check_logits_and_labels
+from calibkit._distributed import fail_together, n_processes
+from calibkit._fingerprints import sample_fingerprints
+from calibkit._rows import Rows
+from calibkit.inference import collect_logits, collect_logits_of_process
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """A record of what a fit did, which prints as a small table.
+
+    Attributes
+    ----------
+    scaler : str
+        Name of the scaler's class.
+    n_samples : int
+        Number of samples, or pixels, that the scaler was fitted on.
+    n_parameters : int
+        Number of parameters that were fitted.
+    nll_before, nll_after : float
+        NLL of the calibration set in nats per sample, without the scaler and with it. The NLL of
+        a test set is usually a little higher than `nll_after`.
+    iterations : int
+        Number of steps of the search, or 0 if a formula gives the parameters.
+    message : str
+        How we know that the parameters are the best ones.
+    temperature : float or None
+        The fitted temperature. Only temperature scaling sets it.
+    temperature_interval : tuple of two floats, or None
+        A 95 % confidence interval of the temperature that an infinitely large calibration set
+        would give. Only temperature scaling sets it.
+
+    See Also
+    --------
+    calibkit.Scaler : Hold such a summary after a fit.
+    calibkit.TemperatureScaler : Fit the scaler whose summary has an interval.
+    """
+
+    scaler: str
+    n_samples: int
+    n_parameters: int
+    nll_before: float
+    nll_after: float
+    iterations: int
+    message: str
+    temperature: float | None = None
+    temperature_interval: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        lines = {
+            "samples": str(self.n_samples),
+            "parameters": str(self.n_parameters),
+            "NLL before": f"{self.nll_before:.4f}",
+            "NLL after": f"{self.nll_after:.4f}",
+            "iterations": str(self.iterations),
+            "optimum": self.message,
+        }
+        if self.temperature is not None and self.temperature_interval is not None:
+            low, high = self.temperature_interval
+            lines["temperature"] = f"{self.temperature:.4g} (95 %: {low:.4g} to {high:.4g})"
+        return "\n".join([self.scaler, *(f"  {name:12}{text}" for name, text in lines.items())])
+
+
+class Scaler(nn.Module, ABC):
+    """The common base of all scalers, which fits, saves and loads them.
+
+    It is abstract: use one of the scalers that inherit from it.
+
+    Attributes
+    ----------
+    summary : FitSummary or None
+        What the fit did. None before a fit.
+    calibration_fingerprints : Tensor or None
+        Fingerprints by which `calibkit.evaluate` recognises calibration samples in a test set.
+        None before a fit. They are not saved.
+
+    See Also
+    --------
+    calibkit.TemperatureScaler : Fit one parameter, the temperature, which suits most models.
+    calibkit.VectorScaler : Fit a factor and a bias for each class.
+    calibkit.FitSummary : Read what a fit did.
+    calibkit.compare : Compare several scalers on the same logits.
+    """
+
+    # the attributes that a fit sets; the state dict holds them as float64 tensors
+    fitted_names: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.summary: FitSummary | None = None
+        self.calibration_fingerprints: Tensor | None = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the scaler is fitted, or was fitted before it was saved and loaded."""
+        return self.summary is not None
+
+    def check_fitted(self) -> None:
+        """Raise an error if the scaler is not fitted.
+
+        Raises
+        ------
+        RuntimeError
+            If neither `fit` nor `fit_logits` has succeeded, and no fitted state was loaded.
+        """
+        if not self.fitted:
+            raise RuntimeError(
+                f"this {type(self).__name__} is not fitted; call fit or fit_logits first"
+            )
+
+    def fit(
+        self,
+        model: nn.Module,
+        calib_loader: Iterable[object],
+        *,
+        ignore_index: int | None = None,
+        progress: bool = True,
+        device: torch.device | str | None = None,
+    ) -> Self:
+        """Fit on the logits that a model returns for the calibration set.
+
+        The model runs in eval mode. Afterwards every part of it is again in the mode and on the
+        device it was in before.
+
+        Parameters
+        ----------
+        model : nn.Module
+            Maps a batch of inputs to logits of shape (batch, C), to logits of shape
+            (batch, C, ...) that classify every pixel, or to logits of shape (batch,) or (batch, 1)
+            if the model is binary.
+        calib_loader : iterable
+            Yields batches ``(inputs, labels)`` of samples that the model was not trained on.
+        ignore_index : int, optional
+            Samples or pixels with this label are left out.
+        progress : bool, default True
+            Whether to show a progress bar on stderr.
+        device : torch.device or str, optional
+            Where the model runs. By default it runs where it is.
+
+        Returns
+        -------
+        Scaler
+            The scaler itself.
+
+        Raises
+        ------
+        TypeError
+            If `model` is not an `nn.Module`, if `calib_loader` yields anything but pairs of
+            tensors, or as `fit_logits` does.
+        ValueError
+            If `calib_loader` yields no batch, if the model does not return logits for each label
+            of a batch, or as `fit_logits` does. The scaler then stays as it was.
+        RuntimeError
+            As `fit_logits` does.
+
+        See Also
+        --------
+        calibkit.Scaler.fit_logits : Fit on logits that you have already.
+        calibkit.collect_logits : Keep the logits, in order to fit several scalers on them.
+        """
+
+        def collect() -> tuple[Tensor, Tensor]:
+            # one of several processes may have no sample of the calibration set
+            collect_here = collect_logits_of_process if n_processes() > 1 else collect_logits
+            return collect_here(model, calib_loader, progress=progress, device=device)
+
+        return self._fit_calibration_set(collect, ignore_index)
+
+    def fit_logits(
+        self,
+        logits: Tensor | NDArray[np.floating],
+        labels: Tensor | NDArray[np.integer],
+        *,
+        ignore_index: int | None = None,
+    ) -> Self:
+        """Fit on the logits and the labels of the calibration set.
+
+        Parameters
+        ----------
+        logits : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+            What the model returns before the softmax, or before the sigmoid for a binary model.
+        labels : Tensor or array, shape (N,) or (N, ...)
+            Class indices from 0 to C - 1.
+        ignore_index : int, optional
+            Samples or pixels with this label are left out.
+
+        Returns
+        -------
+        Scaler
+            The scaler itself.
+
+        Raises
+        ------
+        TypeError
+            If `logits` is not a dense floating-point tensor or array, if `labels` is not one of
+            integers, or if `ignore_index` is not an integer.
+        ValueError
+            If a logit is NaN, infinite or larger than 1e100, if `logits` holds probabilities, if
+            `labels` holds a class outside 0..C-1, if `logits` and `labels` differ in length, if
+            there is no sample, if all labels are the same, or if the scaler has parameters for
+            each class and a class has no sample. The scaler then stays as it was.
+        NoOptimumError
+            If the NLL has no minimum at a finite temperature above 0. This is a ValueError, too.
+        RuntimeError
+            If the search did not reach the minimum of the NLL, or if several processes share the
+            calibration set and the scaler is not a `TemperatureScaler`.
+
+        See Also
+        --------
+        calibkit.Scaler.fit : Run the model and fit on its logits.
+        calibkit.split_calibration : Split logits and labels into a calibration and a test set.
+        """
+        return self._fit_calibration_set(lambda: (logits, labels), ignore_index)
+
+    def _fit_calibration_set(
+        self, calibration_set: Callable[[], tuple[object, object]], ignore_index: int | None
+    ) -> Self:
+        with fail_together():
+            rows = check_logits_and_labels(
+                *calibration_set(), ignore_index=ignore_index, empty=n_processes() > 1
+            )
+        if rows.scores.device.type == "mps":  # Apple's GPUs have no float64
+            rows = rows.to("cpu")
+        self._fit(rows)
+        self.calibration_fingerprints = sample_fingerprints(rows)
+        return self
+
+    @abstractmethod
+    def _fit(self, rows: Rows) -> None: ...
+
+    def get_extra_state(self) -> dict[str, object]:
+        """Return what `state_dict` saves: the class, the summary and the fitted parameters."""
+        fitted = {
+            name: torch.as_tensor(getattr(self, name), dtype=torch.float64)
+            for name in self.fitted_names
+        }
+        summary = None if self.summary is None else asdict(self.summary)
+        return {"scaler": type(self).__name__, "summary": summary, **fitted}
+
+    def set_extra_state(self, state: dict[str, object]) -> None:
+        """Restore what `get_extra_state` returned.
+
+        Raises
+        ------
+        ValueError
+            If the state was saved from another kind of scaler or by another version of calibkit.
+            The scaler then stays as it was.
+        """
+        name = type(self).__name__
+        wanted = {"scaler", "summary", *self.fitted_names}
+        if not isinstance(state, dict) or set(state) != wanted:
+            found = sorted(state) if isinstance(state, dict) else type(state).__name__
+            raise ValueError(
+                f"the state of a {name} holds {sorted(wanted)}, got {found}; "
+                "load it into the kind of scaler that it was saved from"
+            )
+        if state["scaler"] != name:
+            raise ValueError(
+                f"the state must come from a {name}, got one that was saved from a "
+                f"{state['scaler']}; load it into the kind of scaler that it was saved from"
+            )
+        summary = _restore_summary(state["summary"])
+        self._set_fitted({name: state[name] for name in self.fitted_names})
+        self.summary = summary
+        self.calibration_fingerprints = None
+
+    def _set_fitted(self, values: dict[str, object]) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+def _restore_summary(summary: object) -> FitSummary | None:
+    if not isinstance(summary, dict):
+        return None
+    wanted = {field.name for field in fields(FitSummary)}
+    if set(summary) != wanted:
+        raise ValueError(
+            f"the saved summary must hold {sorted(wanted)}, got {sorted(summary)}, which another "
+            "version of calibkit has written; fit the scaler again and save it again"
+        )
+    return FitSummary(**summary)

@@ -1,0 +1,242 @@
+"""Histogram binning and isotonic regression, which fit a curve to each class."""
+
+import torch
+from torch import Tensor
+
+from calibkit._checks import check_n_bins
+from calibkit._rows import Rows
+from calibkit.metrics._binning import uniform_bin
+from calibkit.scalers.class_scaler import ClassScaler, FitDetails
+
+
+class HistogramScaler(ClassScaler):
+    r"""Histogram binning, which replaces a probability by the frequency of the class in its bin.
+
+    Each class is calibrated on its own, against all other classes together. The scaler sorts the
+    probabilities of the class on the calibration set into bins of equal width. If a bin holds $m$
+    samples and $k$ of them belong to the class, a probability in this bin becomes
+
+    $$\frac{k + \bar p}{m + 1}$$
+
+    where $\bar p$ is the model's mean probability of the class in the bin. It acts as one more
+    sample, which keeps every probability above 0. In an empty bin a probability becomes the middle
+    of the bin. At the end every row is divided by its sum. The order of the classes in a row may
+    change.
+
+    Parameters
+    ----------
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1]. Every class has as many.
+
+    Attributes
+    ----------
+    values : Tensor of float64, shape (C, n_bins)
+        The logarithms of the new probabilities, before every row is divided by its sum. Empty
+        before a fit.
+    summary : FitSummary or None
+        What the fit did. None before a fit.
+
+    Raises
+    ------
+    TypeError
+        If `n_bins` is not an integer.
+    ValueError
+        If `n_bins` is less than 1.
+
+    See Also
+    --------
+    calibkit.IsotonicScaler : Fit an increasing curve in place of a step function.
+    calibkit.classwise_calibration_error : Measure the calibration of every class.
+    calibkit.VectorScaler : Fit fewer parameters for each class.
+
+    References
+    ----------
+    Zadrozny and Elkan (2001). Obtaining calibrated probability estimates from decision trees and
+    naive Bayesian classifiers. ICML. https://dl.acm.org/doi/10.5555/645530.655658
+
+    Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
+    Section 4.1, and section 4.2 for several classes. https://arxiv.org/abs/1706.04599
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import HistogramScaler
+    >>> logits = torch.tensor([[3.0, 0.0]] * 10 + [[0.0, 3.0]] * 10).repeat(1000, 1)
+    >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
+    >>> scaler = HistogramScaler(n_bins=2).fit_logits(logits, labels)
+    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
+    tensor([[0.9000, 0.1000],
+            [0.4000, 0.6000]])
+    """
+
+    fitted_names = ("values",)
+
+    def __init__(self, n_bins: int = 15) -> None:
+        super().__init__()
+        check_n_bins(n_bins)
+        self.n_bins = int(n_bins)
+        self.values = torch.empty(0, dtype=torch.float64)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes that the scaler was fitted on."""
+        return len(self.values)
+
+    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
+        count, positive, total = _count_class_bins(logits.softmax(1), labels, self.n_bins)
+        middle = (torch.arange(self.n_bins).to(total) + 0.5) / self.n_bins
+        mean = torch.where(count > 0, total / count.clamp(min=1), middle)
+        # float64 may round a mean to 0, which has no logarithm
+        mean = mean.clamp(min=torch.finfo(mean.dtype).tiny)
+        self.values = ((positive + mean) / (count + 1)).log().cpu()
+        return FitDetails(
+            n_parameters=int((count > 0).sum()), iterations=0, message="every bin has a formula"
+        )
+
+    def _calibrate(self, logits: Tensor) -> Tensor:
+        n_classes, n_bins = self.values.shape
+        # float64 as in the fit, because rounding near an edge would choose another bin
+        index = uniform_bin(logits.double().softmax(-1), n_bins)
+        classes = torch.arange(n_classes, device=logits.device)
+        return self.values.to(logits)[classes, index].log_softmax(-1)
+
+
+class IsotonicScaler(ClassScaler):
+    r"""Isotonic regression, which maps the probability of each class by an increasing curve.
+
+    Each class is calibrated on its own, against all other classes together. Among all increasing
+    functions of the model's probability $p$, the curve $\hat m$ has the least squared distance to
+    the labels, and pooling adjacent violators finds it. The curve is linear in $p$ between two
+    samples and constant outside their range. For $n$ samples the probability $p$ becomes
+
+    $$\frac{n \hat m(p) + p}{n + 1}$$
+
+    where the model's own probability $p$ acts as one more sample, which keeps every probability
+    above 0. At the end every row is divided by its sum. The order of the classes in a row may
+    change.
+
+    Attributes
+    ----------
+    thresholds : Tensor of float64, shape (C, K)
+        The log-probabilities at the corners of the curve of each class. In contrast to
+        probabilities, logarithms stay distinct near 0 and near 1. K is the largest number of
+        corners, and a class with fewer corners repeats its last one. Empty before a fit.
+    values : Tensor of float64, shape (C, K)
+        The heights of the curve at these corners. Empty before a fit.
+    n_samples : Tensor of float64, shape ()
+        The number $n$ of samples. Empty before a fit.
+    summary : FitSummary or None
+        What the fit did. None before a fit.
+
+    See Also
+    --------
+    calibkit.HistogramScaler : Fit a step function in place of an increasing curve.
+    calibkit.BetaScaler : Calibrate a binary model with three parameters.
+    calibkit.classwise_calibration_error : Measure the calibration of every class.
+
+    References
+    ----------
+    Zadrozny and Elkan (2002). Transforming classifier scores into accurate multiclass probability
+    estimates. KDD. https://doi.org/10.1145/775047.775151
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import IsotonicScaler
+    >>> logits = torch.tensor([[3.0, 0.0]] * 10 + [[0.0, 3.0]] * 10).repeat(1000, 1)
+    >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
+    >>> scaler = IsotonicScaler().fit_logits(logits, labels)
+    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
+    tensor([[0.9000, 0.1000],
+            [0.4000, 0.6000]])
+    """
+
+    fitted_names = ("thresholds", "values", "n_samples")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thresholds = torch.empty(0, dtype=torch.float64)
+        self.values = torch.empty(0, dtype=torch.float64)
+        self.n_samples = torch.empty(0, dtype=torch.float64)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes that the scaler was fitted on."""
+        return len(self.values)
+
+    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
+        log_p = _precise_log_softmax(logits).cpu()
+        curves = [_isotonic_curve(log_p[:, k], labels.cpu() == k) for k in range(logits.shape[1])]
+        n_corners = max(len(thresholds) for thresholds, _ in curves)
+        self.thresholds = torch.stack([_pad(x, n_corners) for x, _ in curves])
+        self.values = torch.stack([_pad(y, n_corners) for _, y in curves])
+        self.n_samples = torch.tensor(float(len(labels)), dtype=torch.float64)
+        return FitDetails(
+            n_parameters=sum(len(y.unique()) for _, y in curves),
+            iterations=0,
+            message="pooling adjacent violators ends at the optimum",
+        )
+
+    def _calibrate(self, logits: Tensor) -> Tensor:
+        log_p = _classes_first(_precise_log_softmax(logits))
+        thresholds, values = self.thresholds.to(logits), self.values.to(logits)
+        inside = torch.clamp(log_p, thresholds[:, :1], thresholds[:, -1:])
+        above = torch.searchsorted(thresholds, inside)
+        below = (above - 1).clamp(min=0)
+        low, high = thresholds.gather(1, below), thresholds.gather(1, above)
+        # (p - p_low) / (p_high - p_low) from logarithms, where no digits cancel
+        span = (low - high).expm1().clamp(max=-torch.finfo(low.dtype).tiny)
+        weight = (inside - high).exp() * (low - inside).expm1() / span
+        curve = torch.lerp(values.gather(1, below), values.gather(1, above), weight)
+        # log(n m + p) stays finite even if m is 0 and p rounds to 0
+        mixed = torch.logaddexp((curve * self.n_samples.to(logits)).log(), log_p)
+        return _classes_last(mixed, logits).log_softmax(-1)
+
+
+def _count_class_bins(
+    probabilities: Tensor, labels: Tensor, n_bins: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return samples, samples of the class, and sums of probabilities, each (C, n_bins)."""
+    n_classes = probabilities.shape[1]
+    size = n_classes * n_bins
+    first_bin = torch.arange(n_classes, device=labels.device) * n_bins
+    count, positive = torch.zeros(2, size, dtype=torch.int64, device=labels.device)
+    total = torch.zeros(size, dtype=torch.float64, device=labels.device)
+    for p, targets in Rows(probabilities, labels).chunks():
+        index = uniform_bin(p.clamp(0, 1).contiguous(), n_bins) + first_bin
+        count += torch.bincount(index.flatten(), minlength=size)
+        positive += torch.bincount(index.gather(1, targets[:, None])[:, 0], minlength=size)
+        total += torch.bincount(index.flatten(), p.flatten(), size)
+    shape = (n_classes, n_bins)
+    return count.view(shape), positive.view(shape), total.view(shape)
+
+
+def _isotonic_curve(log_p: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the log-probabilities and the heights at the corners of the curve of one class."""
+    # scikit-learn is slow to import
+    from sklearn.isotonic import IsotonicRegression
+
+    regression = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    regression.fit(log_p.numpy(), positives.double().numpy())
+    return torch.tensor(regression.X_thresholds_), torch.tensor(regression.y_thresholds_)
+
+
+def _pad(values: Tensor, length: int) -> Tensor:
+    return torch.cat([values, values[-1:].expand(length - len(values))])
+
+
+def _precise_log_softmax(logits: Tensor) -> Tensor:
+    """Return torch's log_softmax, but keep all digits of log-probabilities near 0."""
+    top, index = logits.max(-1, keepdim=True)
+    z = logits - top
+    others = z.exp().scatter(-1, index, 0.0).sum(-1, keepdim=True)
+    return z - others.log1p()
+
+
+def _classes_first(scores: Tensor) -> Tensor:
+    """Return scores (..., C) as (C, M), so that each class is searched in its own row."""
+    return scores.reshape(-1, scores.shape[-1]).T.contiguous()
+
+
+def _classes_last(class_scores: Tensor, like: Tensor) -> Tensor:
+    return class_scores.T.reshape(like.shape)

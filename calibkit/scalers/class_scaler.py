@@ -1,0 +1,98 @@
+"""The common base of the scalers that have parameters for every class."""
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from calibkit._distributed import refuse_several_processes
+from calibkit._rows import Rows
+from calibkit.scalers.base import FitSummary, Scaler
+
+
+class FitDetails(NamedTuple):
+    """What the fit of a `ClassScaler` tells its summary."""
+
+    n_parameters: int
+    iterations: int
+    message: str
+
+
+class ClassScaler(Scaler):
+    """A scaler that has parameters for every class and is fitted in one process."""
+
+    def _fit(self, rows: Rows) -> None:
+        refuse_several_processes(type(self).__name__)
+        scores, labels = rows.flat()
+        _check_every_class(labels, rows.n_classes)
+        logits = scores.double()
+        details = self._fit_classes(logits, labels)
+        self.summary = FitSummary(
+            scaler=type(self).__name__,
+            n_samples=len(labels),
+            n_parameters=details.n_parameters,
+            nll_before=float(cross_entropy(logits, labels)),
+            nll_after=float(cross_entropy(self._calibrate(logits), labels)),
+            iterations=details.iterations,
+            message=details.message,
+        )
+
+    @abstractmethod
+    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
+        """Fit on float64 logits (N, C) and labels (N,).
+
+        A fit that fails raises an error and leaves the parameters as they were.
+        """
+
+    @abstractmethod
+    def _calibrate(self, logits: Tensor) -> Tensor:
+        """Map logits (..., C) to calibrated logits (..., C)."""
+
+    @property
+    @abstractmethod
+    def n_classes(self) -> int:
+        """Number of classes that the scaler was fitted on."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Return calibrated logits in the shape and precision of the logits.
+
+        Raises
+        ------
+        RuntimeError
+            If the scaler is not fitted.
+        ValueError
+            If `logits` has another number of classes than the scaler was fitted on.
+        """
+        self.check_fitted()
+        single = logits.ndim == 1 or logits.shape[1] == 1
+        if single:
+            z = logits.reshape(logits.shape[0], *logits.shape[2:])
+            rows = torch.stack([torch.zeros_like(z), z], -1)
+        else:
+            rows = logits.movedim(1, -1)
+        if rows.shape[-1] != self.n_classes:
+            raise ValueError(
+                f"logits must have {self.n_classes} classes as in the fit, got "
+                f"{tuple(logits.shape)}; fit a {type(self).__name__} for this model"
+            )
+        # float16 cannot represent the logarithms of small probabilities
+        precise = rows.to(torch.promote_types(rows.dtype, torch.float32))
+        calibrated = self._calibrate(precise)
+        if logits.is_floating_point():
+            calibrated = calibrated.to(logits.dtype)
+        if single:
+            return (calibrated[..., 1] - calibrated[..., 0]).reshape(logits.shape)
+        return calibrated.movedim(-1, 1)
+
+
+def _check_every_class(labels: Tensor, n_classes: int) -> None:
+    missing = (torch.bincount(labels, minlength=n_classes) == 0).nonzero()[:, 0].tolist()
+    if missing:
+        shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        raise ValueError(
+            f"labels must hold every class, got no sample of {len(missing)} of the {n_classes} "
+            f"classes ({shown}) among {len(labels)}; use a larger or stratified calibration set, "
+            "or TemperatureScaler, which shares one parameter among all classes"
+        )

@@ -1,0 +1,297 @@
+"""Bootstrap intervals of metrics, and of the change of a metric on the same samples."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from calibkit._checks import (
+    check_n_resamples,
+    check_number,
+    check_probability_rows,
+    check_seed,
+)
+from calibkit._rows import Rows
+from calibkit._types import Floats, Labels, Probabilities
+from calibkit.metrics.accuracy import Accuracy, accuracy
+from calibkit.metrics.base import MeanMetric, Predictions, SumsMetric
+from calibkit.metrics.calibration_error import BinnedCalibrationError, calibration_error
+from calibkit.metrics.classwise import ClasswiseError, classwise_calibration_error
+from calibkit.metrics.kolmogorov_smirnov import ks_calibration_error, weighted_ks_distance
+from calibkit.metrics.proper_scores import NLL, Brier, brier_score, negative_log_likelihood
+from calibkit.metrics.smooth import SmoothError, smooth_calibration_error
+from calibkit.uncertainty._resampling import (
+    WeightedMetric,
+    resample,
+    weighted,
+    weighted_by_calls,
+)
+
+Metric = Callable[[Tensor, Tensor], float]
+
+_DEFINITIONS: dict[object, Callable[..., SumsMetric]] = {
+    accuracy: Accuracy,
+    brier_score: Brier,
+    negative_log_likelihood: NLL,
+    calibration_error: BinnedCalibrationError,
+    classwise_calibration_error: ClasswiseError,
+    smooth_calibration_error: SmoothError,
+}
+
+
+class Interval(NamedTuple):
+    """A value with its confidence interval.
+
+    Attributes
+    ----------
+    value : float
+        What was measured.
+    low, high : float
+        The ends of the interval.
+
+    See Also
+    --------
+    calibkit.bootstrap_interval : Compute one.
+    calibkit.paired_difference : Compute one of a change.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    metric: Metric,
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    ignore_index: int | None = None,
+) -> Interval:
+    """Compute a metric with its confidence interval, by the bootstrap.
+
+    For accuracy, Brier score and NLL, which are means, this is the percentile interval. An ECE
+    grows when samples are resampled, because the noise of the resamples adds to the noise of the
+    data. So its interval corrects for that bias: it starts from the value, or from the value minus
+    the bias if that is further out, and reaches as far as the quantiles of the resamples are from
+    their mean. Near 0 this is not enough: whether a small ECE differs from none is for
+    `calibration_test` to say. Any other metric is treated like the ECE. In simulations, these 95 %
+    intervals of an ECE held the truth in 92 to 95 of 100 cases.
+
+    The accuracy, the proper scores and the calibration errors of calibkit (except with bins of
+    equal mass) are computed for many resamples at once. Any other function is called once per
+    resample.
+
+    Parameters
+    ----------
+    metric : callable
+        A function of probabilities (N, C) and labels (N,) that returns a number, such as
+        `calibration_error`. Set its options with ``functools.partial(calibration_error,
+        n_bins=30)``.
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    level : float, default 0.95
+        Confidence level of the interval.
+    n_resamples : int, default 1000
+        Number of resamples. Each draws N samples from the N, with replacement.
+    seed : int, default 0
+        Seed of the random draws. The same seed gives the same result.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    Interval
+        ``(value, low, high)``. The ends are not below 0 where no resample is.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers, or if
+        `metric` cannot be called, or `level`, `n_resamples` or `seed` is no number.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample; also if `level` is not between 0 and 1, if `n_resamples` is less than 1, or if
+        `seed` is negative.
+
+    See Also
+    --------
+    calibkit.paired_difference : The interval of a change.
+    calibkit.calibration_test : Test whether an ECE differs from none.
+    calibkit.evaluate : All metrics with their intervals.
+
+    References
+    ----------
+    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Sections 5.2 and
+    5.3. https://doi.org/10.1017/CBO9780511802843
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import accuracy, bootstrap_interval
+    >>> probabilities = torch.tensor([[0.8, 0.2]]).repeat(1000, 1)
+    >>> labels = (torch.arange(1000) >= 700).long()
+    >>> interval = bootstrap_interval(accuracy, probabilities, labels)
+    >>> f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    '0.70 (0.67 to 0.73)'
+    """
+    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    _check_bootstrap(metric, level, n_resamples, seed)
+    value, function = _of_weights(metric, rows)
+    (resampled,) = resample([function], len(rows), n_resamples=n_resamples, seed=seed)
+    return interval_of_value(_definition(metric), value, resampled, level)
+
+
+def paired_difference(
+    metric: Metric,
+    before: Probabilities,
+    after: Probabilities,
+    labels: Labels,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    ignore_index: int | None = None,
+) -> Interval:
+    """Compute how much a metric changes from one set of probabilities to another.
+
+    Both sets belong to the same samples, and the metric is computed on the same resamples of
+    both, so that what makes a sample difficult cancels out.
+
+    Parameters
+    ----------
+    metric : callable
+        A function of probabilities (N, C) and labels (N,), as for `bootstrap_interval`.
+    before, after : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes for the same samples. Every row lies in [0, 1] and sums to
+        1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    level : float, default 0.95
+        Confidence level of the interval.
+    n_resamples : int, default 1000
+        Number of resamples. Each draws N samples from the N, with replacement.
+    seed : int, default 0
+        Seed of the random draws. The same seed gives the same result.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    Interval
+        ``metric(after) - metric(before)`` and the ends of its interval. If 0 is outside the
+        interval, chance does not explain the change.
+
+    Raises
+    ------
+    TypeError
+        If `before` or `after` is not a floating-point tensor or array, or `labels` is not one of
+        integers, or if
+        `metric` cannot be called, or `level`, `n_resamples` or `seed` is no number.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if probabilities and labels differ in length, or if there is no
+        sample; also if `before` and `after` differ in shape, if `level` is not between 0 and 1, if
+        `n_resamples` is less than 1, or if `seed` is negative.
+
+    See Also
+    --------
+    calibkit.bootstrap_interval : The interval of one value.
+    calibkit.evaluate : All metrics before and after scaling, with their changes.
+
+    References
+    ----------
+    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Sections 5.2
+    and 5.3. https://doi.org/10.1017/CBO9780511802843
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import negative_log_likelihood, paired_difference
+    >>> labels = (torch.arange(1000) >= 700).long()
+    >>> before = torch.tensor([[0.9, 0.1]]).repeat(1000, 1)
+    >>> after = torch.tensor([[0.7, 0.3]]).repeat(1000, 1)
+    >>> difference = paired_difference(negative_log_likelihood, before, after, labels)
+    >>> f"{difference.value:.3f} ({difference.low:.3f} to {difference.high:.3f})"
+    '-0.154 (-0.196 to -0.117)'
+    """
+    first = check_probability_rows(before, labels, ignore_index=ignore_index)
+    second = check_probability_rows(after, labels, ignore_index=ignore_index)
+    if first.scores.shape != second.scores.shape:
+        raise ValueError(
+            f"before and after must have the same shape, got {tuple(first.scores.shape)} and "
+            f"{tuple(second.scores.shape)}; pass probabilities of the same samples and classes"
+        )
+    _check_bootstrap(metric, level, n_resamples, seed)
+    values, functions = zip(*(_of_weights(metric, rows) for rows in (first, second)), strict=True)
+    resampled = resample(functions, len(first), n_resamples=n_resamples, seed=seed)
+    change, resampled_change = values[1] - values[0], resampled[1] - resampled[0]
+    return interval_of_change(_definition(metric), change, resampled_change, level)
+
+
+def interval_of_value(
+    definition: SumsMetric | None, value: float, resampled: Floats, level: float = 0.95
+) -> Interval:
+    """Return the interval of a metric from its values on resamples."""
+    interval = interval_of_change(definition, value, resampled, level)
+    if value >= 0 and (resampled >= 0).all():
+        return interval._replace(low=max(interval.low, 0.0))
+    return interval
+
+
+def interval_of_change(
+    definition: SumsMetric | None, value: float, resampled: Floats, level: float = 0.95
+) -> Interval:
+    """Return the interval of a number that may be negative, from its values on resamples."""
+    quantiles = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    low, high = (float(quantile) for quantile in quantiles)
+    if isinstance(definition, MeanMetric):
+        return Interval(value, low, high)
+    mean = float(resampled.mean())
+    unbiased = 2 * value - mean
+    return Interval(
+        value, min(value, unbiased) - (mean - low), max(value, unbiased) + (high - mean)
+    )
+
+
+def _of_weights(metric: Metric, rows: Rows) -> tuple[float, WeightedMetric]:
+    """Return the metric of all samples, and the metric as a function of their weights."""
+    probabilities, labels = rows.flat()
+    value = float(metric(probabilities, labels))
+    definition = _definition(metric)
+    if definition is not None:
+        return value, weighted(definition, rows)
+    if metric is ks_calibration_error:
+        predictions = Predictions(probabilities, labels)
+        confidence, correct = predictions.confidence.cpu(), predictions.correct.cpu()
+        return value, weighted_ks_distance(confidence.numpy(), correct.numpy())
+    return value, weighted_by_calls(metric, probabilities, labels)
+
+
+def _definition(metric: Metric) -> SumsMetric | None:
+    """Return the definition behind a function of calibkit, with its options, if it has one."""
+    function, options = metric, {}
+    if isinstance(metric, partial) and not metric.args:
+        function, options = metric.func, dict(metric.keywords)
+    if options.pop("binning", "uniform") != "uniform" or "ignore_index" in options:
+        return None
+    return _DEFINITIONS[function](**options) if function in _DEFINITIONS else None
+
+
+def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int) -> None:
+    if not callable(metric):
+        raise TypeError(
+            f"metric must be a function of probabilities and labels, got {metric!r}; "
+            "pass for instance calibkit.calibration_error"
+        )
+    check_number(level, "level", low=0, high=1, advice="0.95 is usual")
+    check_n_resamples(n_resamples)
+    check_seed(seed)

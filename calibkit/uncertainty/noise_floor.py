@@ -1,0 +1,224 @@
+"""Which part of a measured ECE is noise: the noise floor, and a test of calibration."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import trange
+
+from calibkit._checks import (
+    check_n_resamples,
+    check_probabilities,
+    check_probability_rows,
+    check_seed,
+)
+from calibkit._types import Floats, Labels, Probabilities
+from calibkit.metrics._binning import uniform_bin
+from calibkit.metrics.base import confidences, measure
+from calibkit.metrics.calibration_error import BinnedCalibrationError
+
+
+class NoiseFloor(NamedTuple):
+    """The ECE that a perfectly calibrated model would show: its mean and its 95 % range.
+
+    Attributes
+    ----------
+    mean : float
+        Mean of the ECE over the random draws of the labels.
+    low, high : float
+        Its 2.5 % and 97.5 % quantiles.
+
+    See Also
+    --------
+    calibkit.noise_floor : Compute it.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+class CalibrationTest(NamedTuple):
+    """The result of a test of the hypothesis that the confidences are calibrated.
+
+    Attributes
+    ----------
+    calibration_error : float
+        The ECE that was measured.
+    p_value : float
+        How often a perfectly calibrated model shows this ECE or a larger one.
+    floor : NoiseFloor
+        The ECE that a perfectly calibrated model shows.
+
+    See Also
+    --------
+    calibkit.calibration_test : Run the test.
+    """
+
+    calibration_error: float
+    p_value: float
+    floor: NoiseFloor
+
+
+def noise_floor(
+    probabilities: Probabilities,
+    *,
+    n_bins: int = 15,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> NoiseFloor:
+    """Compute the ECE that would be measured if the model were perfectly calibrated.
+
+    With finitely many samples, even a perfect model shows an ECE above 0. Labels are drawn at
+    random so that a sample with confidence p is correct with probability p, and the ECE is
+    computed for each draw.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1].
+    n_resamples : int, default 1000
+        Number of times that labels are drawn.
+    seed : int, default 0
+        Seed of the random draws. The same seed gives the same result.
+
+    Returns
+    -------
+    NoiseFloor
+        Mean, 2.5 % quantile and 97.5 % quantile of the ECE.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or if `n_bins`, `n_resamples`
+        or `seed` is not an integer.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if there is no sample, if
+        `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+
+    See Also
+    --------
+    calibkit.calibration_test : Compare a measured ECE with the noise floor.
+    calibkit.calibration_error : Measure an ECE.
+
+    References
+    ----------
+    Vaicenavicius, Widmann, Andersson, Lindsten, Roll and Schön (2019). Evaluating Model
+    Calibration in Classification. AISTATS. Section 4.2, consistency resampling.
+    https://arxiv.org/abs/1902.06977
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import noise_floor
+    >>> probabilities = torch.tensor([[0.75, 0.25]]).repeat(1000, 1)
+    >>> floor = noise_floor(probabilities)
+    >>> f"{floor.mean:.1%}, {floor.low:.1%} to {floor.high:.1%}"
+    '1.1%, 0.0% to 3.2%'
+    """
+    scores = check_probabilities(probabilities)
+    metric = BinnedCalibrationError(n_bins)
+    return _floor(_errors_if_calibrated(confidences(scores), metric, n_resamples, seed))
+
+
+def calibration_test(
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    n_bins: int = 15,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    ignore_index: int | None = None,
+) -> CalibrationTest:
+    """Test the hypothesis that the confidences of the top class are calibrated.
+
+    The measured ECE is compared with the ECEs that `noise_floor` draws. A small p-value says that
+    chance does not explain the ECE. A large p-value does not prove that the model is calibrated.
+
+    Parameters
+    ----------
+    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    n_bins : int, default 15
+        Number of bins of equal width over [0, 1].
+    n_resamples : int, default 1000
+        Number of times that labels are drawn. The p-value is at least 1 / (n_resamples + 1).
+    seed : int, default 0
+        Seed of the random draws. The same seed gives the same result.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+
+    Returns
+    -------
+    CalibrationTest
+        The ECE, its p-value, and the noise floor.
+
+    Raises
+    ------
+    TypeError
+        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
+        integers, or if
+        `n_bins`, `n_resamples` or `seed` is not an integer.
+    ValueError
+        If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
+        sample; also if `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+
+    See Also
+    --------
+    calibkit.noise_floor : The ECE that a perfectly calibrated model would show.
+    calibkit.bootstrap_interval : An interval of the ECE, or of another metric.
+    calibkit.evaluate : This test beside all other metrics.
+
+    References
+    ----------
+    Vaicenavicius, Widmann, Andersson, Lindsten, Roll and Schön (2019). Evaluating Model
+    Calibration in Classification. AISTATS. Section 4.2. https://arxiv.org/abs/1902.06977
+
+    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Equation 4.11, on the
+    p-value of a simulation. https://doi.org/10.1017/CBO9780511802843
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import calibration_test
+    >>> probabilities = torch.tensor([[0.8, 0.2]]).repeat(1000, 1)
+    >>> labels = (torch.arange(1000) >= 790).long()  # right in 79 %
+    >>> f"{calibration_test(probabilities, labels).p_value:.2f}"
+    '0.46'
+    """
+    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    metric = BinnedCalibrationError(n_bins)
+    errors = _errors_if_calibrated(confidences(rows.flat()[0]), metric, n_resamples, seed)
+    (measured,) = measure(rows, metric)
+    # Equal ECEs may differ by a rounding error.
+    as_large = int((errors >= measured - 1e-12).sum())
+    return CalibrationTest(measured, (1 + as_large) / (1 + n_resamples), _floor(errors))
+
+
+def _errors_if_calibrated(
+    confidence: Tensor, metric: BinnedCalibrationError, n_resamples: int, seed: int
+) -> Floats:
+    """Draw whether each sample is correct, many times, and return the error of each draw."""
+    check_n_resamples(n_resamples)
+    check_seed(seed)
+    ordered = confidence.cpu().sort().values
+    bins = uniform_bin(ordered, metric.n_bins)
+    sums = metric.sums_in(bins, ordered, torch.zeros_like(ordered))
+    filled, starts = np.unique(bins.numpy(), return_index=True)
+    sums_of_draws = np.tile(sums[:, filled], (n_resamples, 1, 1))
+    generator = np.random.default_rng(seed)
+    for i in trange(n_resamples, desc="resamples", delay=2):
+        correct = generator.random(len(ordered)) < ordered.numpy()
+        sums_of_draws[i, 1] = np.add.reduceat(correct, starts, dtype=np.int64)
+    return metric.value(sums_of_draws, len(ordered))
+
+
+def _floor(errors: Floats) -> NoiseFloor:
+    low, high = np.quantile(errors, [0.025, 0.975])
+    return NoiseFloor(float(errors.mean()), float(low), float(high))

@@ -1,0 +1,176 @@
+import numpy as np
+import pytest
+import torch
+import torchmetrics
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from calibkit import calibration_error, noise_floor, reliability_bins
+from tests.helpers import REAL, needs_real_data
+
+
+def reference_ece(probabilities: np.ndarray, labels: np.ndarray, n_bins: int) -> float:
+    """The definition, sample by sample and bin by bin, in float64."""
+    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
+    total = 0.0
+    for k in range(n_bins):
+        last = k == n_bins - 1
+        low, high = k / n_bins, (k + 1) / n_bins
+        inside = [low <= p < high or (last and p == 1) for p in confidence]
+        if any(inside):
+            share = np.mean(inside)
+            total += share * abs(correct[inside].mean() - confidence[inside].mean())
+    return total
+
+
+def draw(n: int, n_classes: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
+    return logits.softmax(1), torch.randint(n_classes, (n,), generator=generator)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 400), st.integers(2, 12), st.integers(1, 40), st.integers(0, 99))
+def test_ece_agrees_with_the_definition(n, n_classes, n_bins, seed):
+    probabilities, labels = draw(n, n_classes, seed)
+    expected = reference_ece(probabilities.numpy(), labels.numpy(), n_bins)
+    assert calibration_error(probabilities, labels, n_bins=n_bins) == pytest.approx(
+        expected, abs=1e-12
+    )
+
+
+def test_ece_agrees_with_torchmetrics():
+    probabilities, labels = draw(5000, 100, 0)
+    peer = torchmetrics.CalibrationError(task="multiclass", num_classes=100, n_bins=15)
+    expected = peer(probabilities.float(), labels).item()
+    assert calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-6)
+
+
+def test_confidence_one_belongs_to_the_last_bin():
+    # by hand: one bin holds both, |1 - .95 - 1| / 2; torchmetrics 1.9 gives .525
+    probabilities = np.array([[0.95, 0.05], [1.0, 0.0]])
+    assert calibration_error(probabilities, np.array([0, 1])) == pytest.approx(0.475, abs=1e-12)
+
+
+def test_bins_count_every_sample_once():
+    probabilities, labels = draw(1000, 10, 1)
+    bins = reliability_bins(probabilities, labels, n_bins=20)
+    confidences = probabilities.amax(1)
+    assert bins.count.sum() == 1000
+    assert bins.n_correct.sum() == (probabilities.argmax(1) == labels).sum()
+    assert bins.confidence_sum.sum() == pytest.approx(confidences.sum().item())
+
+
+def test_round_confidences_belong_to_the_bin_above():
+    # .6 opens the bin [.6, .7): by hand, (|1 - .6| + |0 - .55|) / 2
+    probabilities = np.array([[0.6, 0.4], [0.55, 0.45]])
+    error = calibration_error(probabilities, np.array([0, 1]), n_bins=10)
+    assert error == pytest.approx(0.475, abs=1e-12)
+
+
+def test_confidences_a_rounding_above_one_count_as_one():
+    probabilities = torch.tensor([[1.0000001, 0.0], [0.9, 0.1]])
+    assert probabilities.max() > 1
+    assert calibration_error(probabilities, torch.tensor([0, 1])) == pytest.approx(0.45)
+
+
+def test_edges_belong_to_the_bin_above():
+    probabilities = np.array([[0.5, 0.5], [0.75, 0.25], [0.74, 0.26]])
+    bins = reliability_bins(probabilities, np.array([0, 0, 0]), n_bins=4)
+    assert bins.count.tolist() == [0, 0, 2, 1]
+
+
+@needs_real_data
+def test_real_networks():
+    for file, expected in {
+        "densenet-bc-100-cifar-100": 0.1422,
+        "wideresnet-16-4-cifar-100": 0.0581,
+    }.items():
+        with np.load(REAL / f"{file}.npz") as arrays:
+            probabilities, labels = arrays["predictions"], arrays["ground_truth"]
+        assert calibration_error(probabilities, labels) == pytest.approx(expected, abs=5e-5)
+
+
+def test_softmax_in_bfloat16_still_counts_as_probabilities():
+    probabilities = draw(500, 1000, 0)[0].float().log().bfloat16().softmax(1)
+    assert (probabilities.float().sum(1) - 1).abs().max() > 1e-4
+    assert 0 < noise_floor(probabilities, n_resamples=10).mean < 1
+
+
+def test_noise_floor_range_holds_95_percent_of_a_binomial():
+    # one bin, n = 400, p = .5: |binomial - 200| / 400 exceeds .0475 in 5 % of draws
+    floor = noise_floor(torch.tensor([[0.5, 0.5]]).repeat(400, 1), n_resamples=20_000)
+    assert floor.high == pytest.approx(binom.ppf(0.9875, 400, 0.5) / 400 - 0.5, abs=1e-3)
+
+
+def test_noise_floor_is_what_calibrated_models_really_show():
+    generator = torch.Generator().manual_seed(0)
+    probabilities = (2 * torch.randn(1000, 10, generator=generator)).softmax(1)
+    floor = noise_floor(probabilities)
+    shown = np.array(
+        [
+            calibration_error(
+                probabilities, torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+            )
+            for _ in range(400)
+        ]
+    )
+    assert floor.mean == pytest.approx(shown.mean(), rel=0.05)
+    assert ((floor.low <= shown) & (shown <= floor.high)).mean() == pytest.approx(0.95, abs=0.03)
+
+
+def test_noise_floor_falls_with_the_square_root_of_n():
+    probabilities, _ = draw(40_000, 10, 0)
+    ratio = noise_floor(probabilities[:2500]).mean / noise_floor(probabilities).mean
+    assert ratio == pytest.approx(4, rel=0.1)
+
+
+def test_noise_floor_of_one_bin_by_hand():
+    # one bin of n samples at p: mean of |binomial - n p| / n, near sqrt(2 p (1 - p) / (pi n))
+    floor = noise_floor(torch.tensor([[0.7, 0.3]]).repeat(10_000, 1), n_resamples=4000)
+    assert floor.mean == pytest.approx(np.sqrt(2 * 0.21 / np.pi / 10_000), rel=0.05)
+
+
+def test_noise_floor_is_seeded():
+    probabilities, _ = draw(200, 5, 0)
+    assert noise_floor(probabilities, seed=1) == noise_floor(probabilities, seed=1)
+    assert noise_floor(probabilities, seed=1) != noise_floor(probabilities, seed=2)
+
+
+PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "error", "message"),
+    [
+        (PROBABILITIES.log(), [0, 1], ValueError, r"must lie in \[0, 1\] .*logits.softmax\(1\)"),
+        (torch.tensor([[0.9, 0.2, -0.1]]), [0], ValueError, r"must lie in \[0, 1\]"),
+        (torch.eye(3)[:2] * 0.985, [0, 1], ValueError, "every row must sum to 1"),
+        (np.ma.array(PROBABILITIES.numpy()), [0, 1], TypeError, "must not be masked"),
+        (PROBABILITIES.to_sparse(), [0, 1], TypeError, r"must be dense, got torch.sparse_coo"),
+        (PROBABILITIES / 2, [0, 1], ValueError, "every row must sum to 1, .* 0.5 to 0.5"),
+        (PROBABILITIES * float("nan"), [0, 1], ValueError, "probabilities must be finite"),
+        (PROBABILITIES, [0, 3], ValueError, "got 3 at position 1"),
+        (PROBABILITIES, [0], ValueError, "got 1 labels for 2 rows"),
+        (PROBABILITIES[0], [0], ValueError, r"shape \(samples, classes\)"),
+        (PROBABILITIES.tolist(), [0, 1], TypeError, "probabilities must be a torch tensor"),
+    ],
+)
+def test_bad_input_is_refused(probabilities, labels, error, message):
+    with pytest.raises(error, match=message):
+        calibration_error(probabilities, torch.tensor(labels))
+
+
+@pytest.mark.parametrize("wrong", [0, -3, 2.5, True, None])
+@pytest.mark.parametrize("argument", ["n_bins", "n_resamples", "seed"])
+def test_what_is_no_such_integer_is_refused(argument, wrong):
+    if argument == "seed" and wrong == 0:
+        wrong = -1
+    with pytest.raises((TypeError, ValueError), match=f"{argument} must be an integer of at least"):
+        noise_floor(PROBABILITIES, **{argument: wrong})
+
+
+def test_bins_that_are_none_are_refused_by_the_metric_too():
+    with pytest.raises(ValueError, match="n_bins must be an integer of at least"):
+        calibration_error(PROBABILITIES, torch.tensor([0, 1]), n_bins=-1)

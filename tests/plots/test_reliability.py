@@ -1,0 +1,75 @@
+import pytest
+import torch
+from scipy.stats import binom
+
+from calibkit import calibration_error, confidence_histogram, reliability_diagram
+
+
+@pytest.fixture
+def predictions():
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(800, 10, generator=generator)
+    labels = torch.multinomial((logits / 2).softmax(1), 1, generator=generator)[:, 0]
+    return logits.softmax(1), labels
+
+
+def test_the_printed_number_is_the_metric(predictions):
+    for n_bins in (5, 15, 40):
+        error = calibration_error(*predictions, n_bins=n_bins)
+        text = reliability_diagram(*predictions, n_bins=n_bins).texts[0].get_text()
+        assert text == f"ECE {100 * error:.1f}%\nn = 800, {n_bins} bins"
+
+
+def test_bars_show_the_accuracy_of_their_bin(predictions):
+    probabilities, labels = predictions
+    ax = reliability_diagram(probabilities, labels, n_bins=10)
+    confidences, predicted = probabilities.max(1)
+    inside = (confidences >= 0.8) & (confidences < 0.9)
+    accuracy = (predicted == labels)[inside].double().mean().item()
+    bars = {round(bar.get_x() + bar.get_width() / 2, 2): bar for bar in ax.containers[0]}
+    assert bars[0.85].get_height() == pytest.approx(accuracy)
+
+
+def test_a_bin_by_hand():
+    # 50 samples of confidence .75, 30 of them right
+    probabilities = torch.tensor([[0.75, 0.25]]).repeat(50, 1)
+    ax = reliability_diagram(probabilities, torch.tensor([0] * 30 + [1] * 20), n_bins=4)
+    (accuracy,), (band,) = ax.containers
+    assert accuracy.get_height() == pytest.approx(0.6)
+    low, high = binom.ppf([0.025, 0.975], 50, 0.75) / 50
+    assert [band.get_y(), band.get_y() + band.get_height()] == pytest.approx([low, high])
+    (gap,) = ax.collections[0].get_segments()
+    assert gap.tolist() == [pytest.approx([0.75, 0.6]), pytest.approx([0.75, 0.75])]
+    (dots,) = (line for line in ax.lines if line.get_label() == "confidence")
+    assert dots.get_ydata() == pytest.approx([0.75])
+    (counts,) = ax.child_axes
+    assert [bar.get_height() for bar in counts.patches] == [0, 0, 0, 50]
+
+
+def test_empty_bins_and_confidence_one_are_drawn():
+    ax = reliability_diagram(torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([0, 0]))
+    ax.figure.canvas.draw()
+    assert len(ax.containers[0]) == 2
+
+
+def test_quantile_bins_are_drawn_between_their_edges():
+    probabilities = torch.tensor([[0.6, 0.4], [0.7, 0.3], [0.9, 0.1], [1.0, 0.0]])
+    ax = reliability_diagram(
+        probabilities, torch.tensor([0, 1, 0, 0]), n_bins=2, binning="quantile"
+    )
+    accuracy, _ = ax.containers
+    assert [bar.get_height() for bar in accuracy] == [0.5, 1]
+    assert [bar.get_x() + bar.get_width() / 2 for bar in accuracy] == pytest.approx([0.75, 0.95])
+    (dots,) = (line for line in ax.lines if line.get_label() == "confidence")
+    assert dots.get_xdata() == pytest.approx([0.65, 0.95])
+    assert dots.get_ydata() == pytest.approx([0.65, 0.95])
+
+
+def test_confidence_histogram_stacks_wrong_on_right():
+    probabilities = torch.tensor([[0.6, 0.4]] * 5 + [[0.9, 0.1]] * 3)
+    ax = confidence_histogram(probabilities, torch.tensor([0, 0, 0, 1, 1, 0, 0, 0]), n_bins=2)
+    right, wrong = ax.containers
+    assert [bar.get_height() for bar in right] == [0, 6]
+    assert [(bar.get_y(), bar.get_height()) for bar in wrong] == [(0, 0), (6, 2)]
+    accuracy, confidence = (line.get_xdata()[0] for line in ax.lines)
+    assert (accuracy, confidence) == pytest.approx((6 / 8, (3 + 2.7) / 8))

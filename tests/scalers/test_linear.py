@@ -1,0 +1,362 @@
+import copy
+import io
+import pickle
+import re
+import time
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import approx_fprime, minimize
+from scipy.special import logsumexp
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from calibkit import DirichletScaler, MatrixScaler, TemperatureScaler, VectorScaler
+from tests.helpers import REAL, calibrated_problem, needs_real_data
+
+SCALERS = [VectorScaler, MatrixScaler, DirichletScaler]
+every_scaler = pytest.mark.parametrize("kind", SCALERS)
+
+
+def distorted_problem(n: int, n_classes: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sharpened logits, mixed a little, with a bias of every class: temperature is not enough."""
+    logits, labels = calibrated_problem(n, n_classes, 2, seed)
+    generator = torch.Generator().manual_seed(seed + 1)
+    noise = torch.randn(n_classes, n_classes + 1, generator=generator, dtype=torch.float64)
+    mixing = torch.eye(n_classes) + 0.1 * noise[:, 1:]
+    return logits @ mixing + noise[:, 0], labels
+
+
+def definition(kind: type, scaler: nn.Module, logits: np.ndarray, labels: np.ndarray):
+    """The penalised sum of the docstrings as a function of W and b."""
+    temperature = TemperatureScaler().fit_logits(logits, labels).temperature
+    n_classes = logits.shape[1]
+    features = logits - logits.mean(1, keepdims=True)
+    if kind is DirichletScaler:
+        features = logits - logsumexp(logits, axis=1, keepdims=True)
+    off = ~np.eye(n_classes, dtype=bool)
+
+    def value(weight: np.ndarray, bias: np.ndarray) -> float:
+        z = features @ weight.T + bias
+        nll = logsumexp(z, axis=1) - z[np.arange(len(z)), labels]
+        total = nll.sum() + scaler.intercept * (bias**2).sum()
+        total += scaler.diagonal * ((np.diag(weight) * temperature - 1) ** 2).sum()
+        if kind is not VectorScaler:
+            total += scaler.off_diagonal * ((weight[off] * temperature) ** 2).sum()
+        return float(total)
+
+    return value, temperature
+
+
+def unpack(kind: type, parameters: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    weight, bias = parameters[:-n_classes], parameters[-n_classes:]
+    return np.diag(weight) if kind is VectorScaler else weight.reshape(n_classes, -1), bias
+
+
+@every_scaler
+@pytest.mark.parametrize("penalty", [0.3, 20.0])
+def test_the_fit_is_the_optimum_of_the_definition(kind, penalty):
+    logits, labels = (tensor.numpy() for tensor in distorted_problem(400, 3))
+    options = {"off_diagonal": 3 * penalty} if kind is not VectorScaler else {}
+    scaler = kind(diagonal=penalty, intercept=penalty / 2, **options).fit_logits(logits, labels)
+    value, temperature = definition(kind, scaler, logits, labels)
+    start = np.ones(3) if kind is VectorScaler else np.eye(3).ravel()
+    found = minimize(
+        lambda x: value(*unpack(kind, x, 3)),
+        np.concatenate([start / temperature, np.zeros(3)]),
+        method="BFGS",
+        options={"gtol": 1e-7},
+    )
+    fitted = torch.cat([scaler.weight.flatten(), scaler.bias]).numpy()
+    assert fitted == pytest.approx(found.x, abs=2e-5)
+    assert value(*unpack(kind, fitted, 3)) <= found.fun + 1e-9
+    slopes = approx_fprime(fitted, lambda x: value(*unpack(kind, x, 3)), 1e-6)
+    assert np.abs(slopes).max() < 0.01
+    assert scaler.summary.n_parameters == len(fitted)
+    calibrated = scaler(torch.from_numpy(logits))
+    expected = cross_entropy(calibrated, torch.from_numpy(labels)).item()
+    assert scaler.summary.nll_after == pytest.approx(expected, abs=1e-12)
+
+
+@every_scaler
+def test_gradient_of_the_definition_vanishes_at_the_fit(kind):
+    """Autograd differentiates the definition, in float64 and without a line of the scaler's."""
+    logits, labels = distorted_problem(600, 4)
+    scaler = kind().fit_logits(logits, labels)
+    temperature = TemperatureScaler().fit_logits(logits, labels).temperature
+    weight, bias = (x.clone().requires_grad_() for x in (scaler.weight, scaler.bias))
+    features = logits.log_softmax(1) if kind is DirichletScaler else logits - logits.mean(1, True)
+    matrix = torch.diag(weight) if kind is VectorScaler else weight
+    scaled = matrix * temperature
+    total = cross_entropy(features @ matrix.T + bias, labels, reduction="sum")
+    total = total + scaler.diagonal * ((scaled.diagonal() - 1) ** 2).sum()
+    total = total + scaler.intercept * (bias**2).sum()
+    if kind is not VectorScaler:
+        total = total + scaler.off_diagonal * (scaled[~torch.eye(4, dtype=torch.bool)] ** 2).sum()
+    by_weight, by_bias = torch.autograd.grad(total / len(labels), [weight, bias])
+    # the summary states the gradient in W / b_T, which is that in W divided by T
+    largest = max((by_weight / temperature).abs().max().item(), by_bias.abs().max().item())
+    assert largest < 1e-7
+    stated = float(re.search(r"gradient is (\S+) per sample", scaler.summary.message)[1])
+    assert stated < 1e-7
+
+
+@every_scaler
+def test_newton_needs_few_steps(kind):
+    """A wrong curvature would still end at the optimum, but only after many steps."""
+    scaler = kind(0.1, 0.1).fit_logits(*distorted_problem(600, 4))
+    assert scaler.summary.iterations <= 12
+
+
+def test_a_rejected_step_costs_few_more():
+    """The search tries a step that is too long, and takes the curvature of where it goes back."""
+    logits, labels = distorted_problem(200, 3, seed=3)
+    logits[:, 0] += torch.where(labels == 0, 40.0, -40.0)
+    logits[3:40] *= 20
+    labels[:3] = torch.tensor([1, 2, 0])
+    scaler = VectorScaler(1e-4, 1e-4).fit_logits(logits, labels)
+    assert scaler.summary.iterations <= 13  # 11, or 16 with the curvature of the rejected point
+
+
+@every_scaler
+def test_large_penalties_give_temperature_scaling(kind):
+    logits, labels = distorted_problem(500, 5)
+    options = {"off_diagonal": 1e12} if kind is not VectorScaler else {}
+    scaler = kind(diagonal=1e12, intercept=1e12, **options).fit_logits(logits, labels)
+    temperature = TemperatureScaler().fit_logits(logits, labels)
+    expected = temperature(logits).softmax(1)
+    assert scaler(logits).softmax(1).numpy() == pytest.approx(expected.numpy(), abs=1e-8)
+    assert torch.equal(scaler(logits).argmax(1), logits.argmax(1))
+
+
+@every_scaler
+def test_penalties_do_not_grow_with_the_samples(kind):
+    """So k copies of the samples outweigh them k times."""
+    logits, labels = distorted_problem(300, 3)
+    names = ["diagonal", "intercept"] + ["off_diagonal"] * (kind is not VectorScaler)
+    one = kind(**dict.fromkeys(names, 2.0)).fit_logits(logits, labels)
+    ten = kind(**dict.fromkeys(names, 20.0)).fit_logits(logits.repeat(10, 1), labels.repeat(10))
+    assert torch.allclose(ten.weight, one.weight, rtol=0, atol=1e-6)
+    assert torch.allclose(ten.bias, one.bias, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [VectorScaler, MatrixScaler])
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_the_size_of_logits_does_not_matter(kind, size):
+    logits, labels = distorted_problem(300, 4)
+    one = kind().fit_logits(logits, labels)
+    other = kind().fit_logits(size * logits, labels)
+    assert torch.allclose(other(size * logits), one(logits), rtol=0, atol=1e-6)
+
+
+@every_scaler
+def test_logits_far_from_zero_have_their_optimum_too(kind):
+    logits, labels = distorted_problem(300, 4)
+    scaler = kind().fit_logits(logits + 1000, labels)
+    assert (
+        scaler.summary.nll_after < TemperatureScaler().fit_logits(logits, labels).summary.nll_after
+    )
+
+
+@every_scaler
+def test_recovers_a_bias_of_one_class(kind):
+    logits, labels = calibrated_problem(20_000, 3, 1)
+    bias = torch.tensor([1.0, 0.0, 0.0])
+    before = cross_entropy(logits + bias, labels)
+    scaler = kind().fit_logits(logits + bias, labels)
+    assert (scaler.bias - scaler.bias.mean()).tolist() == pytest.approx(
+        [-2 / 3, 1 / 3, 1 / 3], abs=0.12
+    )
+    after = cross_entropy(scaler(logits + bias), labels)
+    assert after < before - 0.03
+    assert after == pytest.approx(cross_entropy(logits, labels).item(), abs=1e-3)
+
+
+def test_a_matrix_that_may_not_mix_is_a_vector():
+    logits, labels = distorted_problem(500, 4)
+    vector = VectorScaler().fit_logits(logits, labels)
+    matrix = MatrixScaler(off_diagonal=1e12).fit_logits(logits, labels)
+    assert matrix.weight.diagonal().tolist() == pytest.approx(vector.weight.tolist(), abs=1e-7)
+    assert matrix.bias.tolist() == pytest.approx(vector.bias.tolist(), abs=1e-7)
+
+
+@every_scaler
+def test_a_constant_in_a_row_changes_nothing(kind):
+    logits, labels = distorted_problem(300, 4)
+    shifts = 50 * torch.arange(300, dtype=torch.float64)[:, None]
+    plain = kind().fit_logits(logits, labels)
+    shifted = kind().fit_logits(logits + shifts, labels)
+    assert torch.allclose(shifted.weight, plain.weight, atol=1e-7)
+    assert torch.allclose(shifted(logits).softmax(1), plain(logits + shifts).softmax(1), atol=1e-6)
+
+
+@every_scaler
+def test_a_separable_class_has_a_finite_optimum(kind):
+    logits, labels = calibrated_problem(600, 3, 1)
+    logits[:, 0] = torch.where(labels == 0, 40.0, -40.0)
+    scaler = kind().fit_logits(logits, labels)
+    assert scaler.weight.isfinite().all()
+    assert scaler.summary.message.startswith("the largest entry of the gradient is")
+
+
+@every_scaler
+def test_forward_is_the_definition(kind):
+    logits, labels = distorted_problem(300, 4)
+    scaler = kind().fit_logits(logits, labels)
+    centred = logits - logits.mean(1, keepdim=True)
+    features = logits.log_softmax(1) if kind is DirichletScaler else centred
+    weight = torch.diag(scaler.weight) if kind is VectorScaler else scaler.weight
+    expected = torch.stack([weight @ row + scaler.bias for row in features])
+    assert torch.allclose(scaler(logits), expected, rtol=0, atol=1e-12)
+    assert scaler(logits.float()).dtype == torch.float32
+    assert torch.allclose(scaler(logits.float()).double(), expected, rtol=0, atol=1e-4)
+    assert scaler(logits.half()).dtype == torch.float16
+
+
+@every_scaler
+def test_the_order_of_samples_does_not_matter(kind):
+    logits, labels = distorted_problem(500, 5)
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
+    one = kind().fit_logits(logits, labels)
+    other = kind().fit_logits(logits[order], labels[order])
+    assert torch.allclose(one.weight, other.weight, rtol=0, atol=1e-9)
+
+
+@every_scaler
+def test_single_binary_logits_are_those_of_zero_and_z(kind):
+    logits, labels = calibrated_problem(400, 2, 2)
+    z = logits[:, 1] - logits[:, 0]
+    pair = logits  # of the same difference
+    expected = kind().fit_logits(pair, labels)(pair).softmax(1)[:, 1]
+    flat = kind().fit_logits(z, labels)
+    column = kind().fit_logits(z[:, None], labels)
+    assert torch.allclose(flat(z).sigmoid(), expected, rtol=0, atol=1e-12)
+    assert torch.allclose(column(z[:, None])[:, 0].sigmoid(), expected, rtol=0, atol=1e-12)
+
+
+@every_scaler
+def test_pixels_are_samples(kind):
+    logits, labels = distorted_problem(2 * 6 * 5, 3)
+    images = logits.reshape(2, 6, 5, 3).movedim(-1, 1)
+    marked = labels.clone()
+    marked[::4] = 255
+    kept = marked != 255
+    flat = kind().fit_logits(logits[kept], labels[kept])
+    dense = kind().fit_logits(images, marked.reshape(2, 6, 5), ignore_index=255)
+    assert torch.allclose(dense.weight, flat.weight, rtol=0, atol=1e-10)
+    assert dense.summary.n_samples == 45
+    by_pixel = dense(images).movedim(1, -1).reshape(-1, 3)
+    assert torch.allclose(by_pixel, flat(logits), rtol=0, atol=1e-8)
+
+
+@every_scaler
+def test_state_dict_pickle_and_copy_keep_everything(kind):
+    logits, labels = distorted_problem(300, 4)
+    scaler = kind().fit_logits(logits, labels)
+    file = io.BytesIO()
+    torch.save(nn.Sequential(nn.Linear(4, 4), scaler).half().state_dict(), file)
+    file.seek(0)
+    loaded = nn.Sequential(nn.Linear(4, 4), kind())
+    loaded.load_state_dict(torch.load(file, weights_only=True))
+    for other in (loaded[1], pickle.loads(pickle.dumps(scaler)), copy.deepcopy(scaler)):
+        assert other.fitted
+        assert other.summary == scaler.summary
+        assert torch.equal(other(logits), scaler(logits))
+
+
+@every_scaler
+def test_export(kind):
+    model = nn.Sequential(nn.Linear(6, 4), kind()).eval()
+    inputs = 3 * torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(200) % 4
+    labels[:150] = model[0](inputs)[:150].argmax(1)
+    model[1].fit_logits(model[0](inputs), labels)
+    batch = torch.export.Dim("batch")
+    exported = torch.export.export(model, (inputs[:10],), dynamic_shapes=({0: batch},))
+    assert torch.equal(exported.module()(inputs), model(inputs))
+
+
+@every_scaler
+def test_what_cannot_be_fitted_is_refused_and_changes_nothing(kind):
+    logits, labels = distorted_problem(200, 3)
+    with pytest.raises(RuntimeError, match=r"this \w+Scaler is not fitted; call fit"):
+        kind()(logits)
+    scaler = kind().fit_logits(logits, labels)
+    before = scaler(logits)
+    with pytest.raises(ValueError, match=r"no sample of 1 of the 3 classes \(2\)"):
+        scaler.fit_logits(logits, labels.clamp(max=1))
+    with pytest.raises(ValueError, match="no temperature is best: all 200 labels"):
+        scaler.fit_logits(logits, logits.argmax(1))
+    with pytest.raises(ValueError, match="logits must have 3 classes as in the fit"):
+        scaler(logits[:, :2])
+    assert torch.equal(scaler(logits), before)
+
+
+@every_scaler
+def test_a_search_that_stops_early_is_refused(kind, monkeypatch):
+    monkeypatch.setattr("calibkit.scalers.linear._MAX_ITERATIONS", 1)
+    scaler = kind(1e-3, 1e-3)
+    with pytest.raises(
+        RuntimeError, match=r"stopped after 1 steps with a gradient of .* raise the"
+    ):
+        scaler.fit_logits(*distorted_problem(300, 4))
+    assert not scaler.fitted
+    assert scaler.weight.numel() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *((VectorScaler, name) for name in ("diagonal", "intercept")),
+        *((MatrixScaler, name) for name in ("diagonal", "off_diagonal", "intercept")),
+    ],
+)
+def test_penalties_are_positive_numbers(kind, name):
+    for value in (0.0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"{name} must be a number between 0 and inf, got"):
+            kind(**{name: value})
+    with pytest.raises(TypeError, match="temperature scaling"):
+        kind(**{name: "1"})
+
+
+@every_scaler
+def test_a_hundred_classes_take_seconds(kind):
+    logits, labels = calibrated_problem(1000, 100, 2)
+    labels[:100] = torch.arange(100)
+    start = time.perf_counter()
+    kind().fit_logits(logits.float(), labels)
+    assert time.perf_counter() - start < 10
+
+
+@needs_real_data
+@pytest.mark.parametrize("file", ["densenet-bc-100-cifar-100", "wideresnet-16-4-cifar-100"])
+@pytest.mark.parametrize(("n", "most"), [(1000, 0.002), (5000, -0.002)])
+def test_real_networks_gain_on_temperature_scaling(file, n, most):
+    with np.load(REAL / f"{file}.npz") as arrays:
+        logits = torch.from_numpy(np.log(arrays["predictions"].clip(1e-30)))
+        labels = torch.from_numpy(arrays["ground_truth"])
+    order = np.random.default_rng(0).permutation(10_000)
+    calibration, test = order[:n], order[5000:]
+
+    def test_nll(scaler) -> float:
+        scaler.fit_logits(logits[calibration], labels[calibration])
+        return cross_entropy(scaler(logits[test]), labels[test]).item()
+
+    temperature = test_nll(TemperatureScaler())
+    for kind in (VectorScaler, DirichletScaler):
+        assert test_nll(kind()) < temperature + most
+
+
+def test_the_state_of_another_kind_is_refused():
+    logits, labels = distorted_problem(300, 4)
+    state = DirichletScaler().fit_logits(logits, labels).state_dict()
+    for kind in (MatrixScaler, VectorScaler):
+        with pytest.raises(ValueError, match="got one that was saved from a DirichletScaler"):
+            kind().load_state_dict(state)
+
+
+def test_whole_numbers_are_not_cut_off():
+    scaler = VectorScaler().fit_logits(*distorted_problem(300, 4))
+    whole = torch.tensor([[1, 2, 0, -1]])
+    assert torch.allclose(scaler(whole), scaler(whole.float()))

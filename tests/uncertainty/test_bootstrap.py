@@ -1,0 +1,165 @@
+"""Intervals: what they promise, by simulation, and many resamples at once against one by one."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+import calibkit
+from calibkit import bootstrap_interval, calibration_test, paired_difference
+from tests.helpers import calibrated_problem
+
+MEANS = [calibkit.accuracy, calibkit.brier_score, calibkit.negative_log_likelihood]
+ERRORS = [
+    calibkit.calibration_error,
+    partial(calibkit.calibration_error, n_bins=7, norm="l2", debias=True),
+    partial(calibkit.calibration_error, norm="max", binning="uniform"),
+    partial(calibkit.calibration_error, n_bins=4, binning="quantile"),
+    partial(calibkit.classwise_calibration_error, n_bins=5),
+    calibkit.smooth_calibration_error,
+    calibkit.ks_calibration_error,
+]
+
+
+@pytest.fixture(scope="module")
+def problem() -> tuple[torch.Tensor, torch.Tensor]:
+    logits, labels = calibrated_problem(300, 4, 2)
+    return (2 * logits).round().softmax(1), labels  # rounded: with equal confidences
+
+
+def resampled_one_by_one(metric, probabilities, labels, n_resamples: int, seed: int) -> np.ndarray:
+    n = len(labels)
+    drawn = np.random.default_rng(seed).integers(n, size=(n_resamples, n))
+    return np.array([metric(probabilities[rows], labels[rows]) for rows in drawn])
+
+
+def around(value: float, resampled: np.ndarray, level: float) -> tuple[float, float, float]:
+    """The interval that corrects for the bias of the resamples."""
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2]) - resampled.mean()
+    ends = sorted([value, 2 * value - resampled.mean()])
+    return value, ends[0] + low, ends[1] + high
+
+
+@pytest.mark.parametrize("metric", ERRORS)
+def test_interval_of_an_error_is_that_of_resamples_one_by_one(metric, problem):
+    resampled = resampled_one_by_one(metric, *problem, 40, 3)
+    value, low, high = around(metric(*problem), resampled, 0.8)
+    found = bootstrap_interval(metric, *problem, n_resamples=40, seed=3, level=0.8)
+    assert found == pytest.approx((value, max(low, 0), high), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", MEANS)
+def test_interval_of_a_mean_is_that_of_scipy(metric, problem):
+    probabilities, labels = problem
+    rows = zip(probabilities, labels, strict=True)
+    terms = np.array([metric(p[None], y[None]) for p, y in rows])
+    reference = scipy.stats.bootstrap(
+        (terms,), np.mean, n_resamples=200, method="percentile", rng=np.random.default_rng(3)
+    ).confidence_interval
+    found = bootstrap_interval(metric, *problem, n_resamples=200, seed=3)
+    assert found == pytest.approx((terms.mean(), *reference), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", ERRORS[:2])
+def test_a_difference_is_of_the_same_resamples(metric, problem):
+    after, labels = problem
+    before = (after**2) / (after**2).sum(1, keepdim=True)
+    resampled = resampled_one_by_one(metric, after, labels, 50, 3) - resampled_one_by_one(
+        metric, before, labels, 50, 3
+    )
+    found = paired_difference(metric, before, after, labels, n_resamples=50, seed=3, level=0.8)
+    change = metric(after, labels) - metric(before, labels)
+    assert found == pytest.approx(around(change, resampled, 0.8), abs=1e-12)
+
+
+def test_many_samples_are_resampled_in_blocks_with_the_same_draws():
+    logits, labels = calibrated_problem(60_000, 2, 2)
+    probabilities = logits.softmax(1)
+    found = bootstrap_interval(calibkit.accuracy, probabilities, labels, n_resamples=50, seed=3)
+    resampled = resampled_one_by_one(calibkit.accuracy, probabilities, labels, 50, 3)
+    assert found[1:] == pytest.approx(np.quantile(resampled, [0.025, 0.975]), abs=1e-12)
+
+
+def test_interval_of_a_mean_is_the_textbooks():
+    probabilities = torch.tensor([[0.8, 0.2]]).repeat(1000, 1)
+    labels = (torch.arange(1000) >= 700).long()
+    found = bootstrap_interval(calibkit.accuracy, probabilities, labels, n_resamples=20_000)
+    half = 1.959964 * np.sqrt(0.7 * 0.3 / 1000)
+    assert found == pytest.approx([0.7, 0.7 - half, 0.7 + half], abs=1e-3)
+
+
+@pytest.mark.parametrize(("sharpness", "n"), [(1.2, 300), (1.3, 1000), (1.5, 1000)])
+def test_95_percent_intervals_hold_the_ece_of_endless_data(sharpness, n):
+    logits, labels = calibrated_problem(1_000_000, 10, sharpness)
+    truth = calibkit.calibration_error(logits.softmax(1), labels)
+    held = []
+    for seed in range(200):
+        part = slice(seed * n, (seed + 1) * n)
+        ece = bootstrap_interval(
+            calibkit.calibration_error, logits[part].softmax(1), labels[part], n_resamples=200
+        )
+        held.append(ece.low <= truth <= ece.high)
+    assert np.mean(held) >= 0.92
+
+
+def test_the_interval_of_a_share_is_a_share():
+    probabilities = torch.tensor([[0.9, 0.1]]).repeat(20, 1)
+    labels = torch.tensor([1] + [0] * 19)
+    found = bootstrap_interval(calibkit.accuracy, probabilities, labels)
+    assert found.value == 0.95
+    assert 0.8 <= found.low < found.high == 1
+
+
+def test_pixels_to_ignore():
+    logits, labels = calibrated_problem(2 * 8 * 5, 3, 2)
+    images = logits.softmax(1).view(2, 8, 5, 3).movedim(-1, 1)
+    masks = labels.clone()
+    masks[::3] = 255
+    kept = masks != 255
+    dense, flat = (images, masks.view(2, 8, 5)), (logits.softmax(1)[kept], labels[kept])
+    ece, options = calibkit.calibration_error, {"n_resamples": 20, "ignore_index": 255}
+    assert bootstrap_interval(ece, *dense, **options) == pytest.approx(
+        bootstrap_interval(ece, *flat, n_resamples=20)
+    )
+    assert calibration_test(*dense, **options)[:2] == pytest.approx(
+        calibration_test(*flat, n_resamples=20)[:2]
+    )
+    found = paired_difference(ece, dense[0], *dense, **options)
+    assert found == (0, 0, 0)
+
+
+def test_pairing_takes_out_what_is_hard_in_a_sample():
+    logits, labels = calibrated_problem(1000, 10, 1.2)
+    before, after = logits.softmax(1), (logits / 1.2).softmax(1)
+    change = paired_difference(calibkit.negative_log_likelihood, before, after, labels)
+    alone = bootstrap_interval(calibkit.negative_log_likelihood, after, labels)
+    assert change.high < 0
+    assert change.high - change.low < (alone.high - alone.low) / 2
+
+
+def test_same_seed_same_result():
+    logits, labels = calibrated_problem(200, 5, 2)
+    arguments = calibkit.calibration_error, logits.softmax(1), labels
+    assert bootstrap_interval(*arguments, seed=1) == bootstrap_interval(*arguments, seed=1)
+    assert bootstrap_interval(*arguments, seed=1) != bootstrap_interval(*arguments, seed=2)
+
+
+def test_any_function_will_do_and_a_negative_one_is_not_cut_off():
+    logits, labels = calibrated_problem(200, 5, 2)
+
+    def minus_accuracy(probabilities, labels):
+        return -float((probabilities.argmax(1) == labels).double().mean())
+
+    found = bootstrap_interval(minus_accuracy, logits.softmax(1), labels, n_resamples=100)
+    assert found.low < found.value < found.high < 0
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_an_infinite_nll_stays_infinite():
+    probabilities = torch.tensor([[0.5, 0.5], [1.0, 0.0]])
+    found = bootstrap_interval(
+        calibkit.negative_log_likelihood, probabilities, torch.tensor([0, 1]), n_resamples=10
+    )
+    assert found.value == np.inf

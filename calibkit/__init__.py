@@ -1,7 +1,7 @@
 """calibkit: classifier calibration, exact and honest about its noise.
 
-The public names are listed in ``__init__.pyi``. Each is imported on first use, so that
-``import calibkit`` costs next to nothing.
+The public names are listed in ``__init__.pyi``. Each name is imported when it is first used, so
+``import calibkit`` is fast.
 """
 
 import lazy_loader

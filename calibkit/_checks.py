@@ -1,7 +1,7 @@
-"""Check arguments, and refuse those that are wrong.
+"""Checks of arguments, which raise an error if an argument is wrong.
 
 An error message is one sentence. It names the argument, says what was expected and what was
-passed, and ends in what to do.
+passed, and ends by saying what to do.
 """
 
 import math
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from calibkit._rows import Rows
 
-# In half and in full precision, a softmax over 1000 classes still sums to 1 within these.
+# In half and in full precision, the softmax over 1000 classes sums to 1 within these tolerances.
 _SUM_TOLERANCE_HALF, _SUM_TOLERANCE = 1e-2, 1e-3
-# Rounding may carry an average of float32 probabilities this far outside [0, 1].
+# Rounding may push an average of float32 probabilities this far outside [0, 1].
 _ROUNDING = 1e-6
 # The squares of larger logits could overflow in float64.
 _LARGEST_VALUE = 1e100
@@ -23,7 +23,7 @@ _LARGEST_VALUE = 1e100
 def check_logits_and_labels(
     logits: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
 ) -> Rows:
-    """Return logits and labels as rows, or raise. A single binary logit z becomes (0, z)."""
+    """Return logits and labels as rows, or raise an error. A binary logit z becomes (0, z)."""
     scores = _as_scores(logits, "logits")
     single = scores.ndim == 1 or (scores.ndim >= 2 and scores.shape[1] == 1)
     if single:
@@ -44,14 +44,14 @@ def check_logits_and_labels(
 def check_probabilities_and_labels(
     probabilities: object, labels: object, *, ignore_index: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return probabilities (N, C) and labels (N,) as tensors, or raise."""
+    """Return probabilities (N, C) and labels (N,) as tensors, or raise an error."""
     return check_probability_rows(probabilities, labels, ignore_index=ignore_index).flat()
 
 
 def check_probability_rows(
     probabilities: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
 ) -> Rows:
-    """Return probabilities and labels as rows, or raise."""
+    """Return probabilities and labels as rows, or raise an error."""
     scores = _as_scores(probabilities, "probabilities")
     rows = _check_rows(scores, labels, "probabilities", ignore_index, empty)
     if not _check_values(rows, "probabilities"):
@@ -60,14 +60,14 @@ def check_probability_rows(
 
 
 def check_probabilities(probabilities: object) -> Tensor:
-    """Return probabilities (N, C) as a tensor, or raise."""
+    """Return probabilities (N, C) as a tensor, or raise an error."""
     scores = _as_scores(probabilities, "probabilities")
     one_each = torch.zeros(scores.shape[:1] + scores.shape[2:], dtype=torch.int64)
     return check_probabilities_and_labels(scores, one_each)[0]
 
 
 def check_integer(value: object, name: str, *, least: int, advice: str) -> int:
-    """Return an integer of at least ``least``, or raise. True and 5.0 are not integers."""
+    """Return an integer of at least ``least``, or raise an error. True and 5.0 are not integers."""
     expected = f"{name} must be an integer of at least {least}, got {value!r}; {advice}"
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(expected)
@@ -77,7 +77,7 @@ def check_integer(value: object, name: str, *, least: int, advice: str) -> int:
 
 
 def check_number(value: object, name: str, *, low: float, high: float, advice: str) -> float:
-    """Return a number strictly between low and high as a float, or raise."""
+    """Return a number strictly between ``low`` and ``high`` as a float, or raise an error."""
     expected = f"{name} must be a number between {low:g} and {high:g}, got {value!r}; {advice}"
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise TypeError(expected)
@@ -87,7 +87,7 @@ def check_number(value: object, name: str, *, low: float, high: float, advice: s
 
 
 def check_temperature(temperature: float) -> float:
-    """Return a temperature as a float, or raise if it is not a positive, finite number."""
+    """Return a temperature as a float, or raise an error if it is not positive and finite."""
     number = isinstance(temperature, int | float | np.number) and not isinstance(temperature, bool)
     if not number or not 0 < temperature < math.inf:
         raise ValueError(
@@ -98,7 +98,7 @@ def check_temperature(temperature: float) -> float:
 
 
 def check_ignore_index(ignore_index: object) -> None:
-    """Raise if the label to leave out is neither an integer nor None."""
+    """Raise an error if the label to leave out is neither an integer nor None."""
     integer = isinstance(ignore_index, int | np.integer) and not isinstance(ignore_index, bool)
     if ignore_index is not None and not integer:
         raise TypeError(
@@ -108,23 +108,23 @@ def check_ignore_index(ignore_index: object) -> None:
 
 
 def check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
-    """Raise if a value is not one of the choices, such as ``get_args`` returns of a Literal."""
+    """Raise an error if a value is not one of the choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_seed(seed: object) -> None:
-    """Raise if a seed is not an integer of at least 0."""
+    """Raise an error if a seed is not an integer of at least 0."""
     check_integer(seed, "seed", least=0, advice="the same seed gives the same result")
 
 
 def check_n_bins(n_bins: object) -> int:
-    """Return the number of bins, or raise if it is not an integer of at least 1."""
+    """Return the number of bins, or raise an error if it is not an integer of at least 1."""
     return check_integer(n_bins, "n_bins", least=1, advice="15 is usual")
 
 
 def check_n_resamples(n_resamples: object) -> None:
-    """Raise if the number of resamples is not an integer of at least 1."""
+    """Raise an error if the number of resamples is not an integer of at least 1."""
     check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
 
 
@@ -169,7 +169,7 @@ def _check_rows(
 
 
 def _check_values(rows: Rows, name: str) -> bool:
-    """Refuse NaN, infinity and overflow, and return whether all rows are probabilities."""
+    """Refuse NaN, infinity and excessive values, and return whether all rows are probabilities."""
     distributions = True
     for scores, _ in rows.chunks():
         if distributions and _are_distributions(scores):
@@ -187,7 +187,7 @@ def _check_values(rows: Rows, name: str) -> bool:
 
 
 def _are_distributions(scores: Tensor) -> bool:
-    """Return whether all rows lie in [0, 1] and sum to 1, which NaN and infinity do not."""
+    """Return whether all rows lie in [0, 1] and sum to 1. Rows with NaN or infinity do not."""
     lowest, highest = scores.aminmax()
     if not (lowest.item() >= -_ROUNDING and highest.item() <= 1 + _ROUNDING):
         return False
@@ -198,7 +198,7 @@ def _are_distributions(scores: Tensor) -> bool:
 
 
 def _refuse_binary_probabilities(scores: Tensor) -> None:
-    # Fewer logits may all lie in [0, 1] by chance.
+    # A smaller number of logits may all lie in [0, 1] by chance.
     if scores.numel() >= 20 and scores.min() >= 0 and scores.max() <= 1:
         raise ValueError(
             "logits look like probabilities: all lie in [0, 1]; pass what the model gives before "

@@ -1,4 +1,4 @@
-"""Sums over the processes of ``torch.distributed``, or over the one process that there is."""
+"""Sums over all processes of ``torch.distributed``, or over the only process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,14 +22,14 @@ def single_process() -> Iterator[None]:
 
 
 def n_processes() -> int:
-    """Return how many processes share the calibration set: 1 without ``torch.distributed``."""
+    """Return how many processes share the calibration set, 1 without ``torch.distributed``."""
     if _in_single_process.get():
         return 1
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def sum_over_processes(values: Tensor) -> list[float]:
-    """Return the sums of float64 values over all processes, the same in every process."""
+    """Return the sums of float64 values over all processes. Every process gets the same sums."""
     if n_processes() > 1:
         values = values.to(_device())
         dist.all_reduce(values)
@@ -38,7 +38,7 @@ def sum_over_processes(values: Tensor) -> list[float]:
 
 @contextmanager
 def fail_together() -> Iterator[None]:
-    """Raise in every process if one process raises, so that none waits for it for ever."""
+    """Raise an error in every process if one fails, so that the others do not wait forever."""
     failure: Exception | None = None
     try:
         yield
@@ -55,7 +55,7 @@ def fail_together() -> Iterator[None]:
 
 
 def refuse_several_processes(name: str) -> None:
-    """Raise if several processes share the calibration set."""
+    """Raise an error if several processes share the calibration set."""
     if n_processes() > 1:
         raise RuntimeError(
             f"{name} is fitted in one process, got {n_processes()} under torch.distributed; "
@@ -64,7 +64,7 @@ def refuse_several_processes(name: str) -> None:
 
 
 def _device() -> torch.device:
-    """Return the device on which the process group can add."""
+    """Return the device on which the process group can add tensors."""
     if dist.get_backend() == "nccl":
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")

@@ -1,4 +1,4 @@
-"""Fingerprints of logits, by which a report finds test samples that a scaler was fitted on."""
+"""Fingerprints of logits. With them, a report finds test samples that a scaler was fitted on."""
 
 import math
 
@@ -7,16 +7,17 @@ from torch import Tensor
 
 from calibkit._rows import Rows
 
-# A sample of this size meets a shared row almost surely, and costs little compared with a fit.
+# If two sets share rows, a subsample of this size almost surely holds some of them. It costs little
+# compared with a fit.
 _MAX_SAMPLED_ELEMENTS = 2**20
 
 
 def fingerprints(rows: Rows) -> Tensor:
-    """Return two numbers (N, 2) that identify a row of logits.
+    """Return two numbers for each row of logits, of shape (N, 2), that identify the row.
 
     The numbers are the logarithms of the mean and of the root mean square of the distances to the
-    largest logit of the row. The same logits agree closely in them, within a relative error, even
-    if they were computed in batches of another size or are shifted by a constant.
+    largest logit of the row. They hardly change if the logits were computed in batches of another
+    size, and a constant that is added to all logits of the row does not change them.
     """
     parts = []
     for logits, _ in rows.chunks():
@@ -27,6 +28,6 @@ def fingerprints(rows: Rows) -> Tensor:
 
 
 def sample_fingerprints(rows: Rows) -> Tensor:
-    """Return the fingerprints of a sample of rows, spread evenly over all rows."""
+    """Return the fingerprints of a subsample of the rows, which is spread evenly over all rows."""
     step = math.ceil(max(1, rows.scores.numel()) / _MAX_SAMPLED_ELEMENTS)
     return fingerprints(rows.every_nth(step))

@@ -1,4 +1,4 @@
-"""Logits with their labels, one row per sample or pixel, read in chunks and never copied whole."""
+"""Scores with their labels, one row per sample or pixel, which can be read in chunks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _CHUNK_ELEMENTS = 2**17, 2**20
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Scores (N, C, ...) with labels (N, ...), which the methods return as rows (M, C) and (M,).
+    """Scores (N, C, ...) and labels (N, ...), which the methods return as rows (M, C) and (M,).
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Rows:
     def chunks(self, n_elements: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield scores (m, C) and labels (m,) chunk by chunk, as views wherever possible.
 
-        A chunk holds about so many elements; by default their number depends on the problem.
+        A chunk holds about ``n_elements`` scores. By default this number grows with the problem.
         """
         for scores, labels in self._all_chunks(n_elements or self._usual_chunk_elements()):
             counted_scores, counted_labels = self._without_ignored(scores, labels)
@@ -94,7 +94,7 @@ class Rows:
         return type(self)(self.scores.to(device), self.labels.to(device), self.ignore_index)
 
     def position(self, index: int) -> str:
-        """Say where the label with this index is, counting ignored labels too."""
+        """Describe the place of the label with this index, which also counts ignored labels."""
         if self.labels.ndim == 1:
             return f"row {index}"
         place = np.unravel_index(index, tuple(self.labels.shape))

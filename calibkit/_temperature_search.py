@@ -1,4 +1,4 @@
-"""A search for the temperature that minimises the NLL, exact up to rounding."""
+"""A search for the temperature that minimises the NLL. It is exact up to rounding."""
 
 import math
 from typing import NamedTuple
@@ -10,15 +10,15 @@ from calibkit._distributed import sum_over_processes
 from calibkit._rows import Rows
 
 _MAX_ITERATIONS = 200
-# The search ends when the next step would change T by less than this fraction. Sums of float32
-# terms are no more exact than 1e-9.
+# The search ends when the next step would change T by less than this fraction. A relative error of
+# about 1e-9 remains in sums of float32 terms.
 _RELATIVE_TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-9}
 # A subsample with this many elements finds the optimum to about one percent.
 _SAMPLE_ELEMENTS = 2**21
 # With fewer samples than this, a subsample says too little about the optimum of all samples.
 _MIN_SUBSAMPLE_SIZE = 100
-# With more elements than this, the rounding errors of float32 terms average out: they change the
-# temperature by less than 1e-7 of it.
+# With more elements than this, the rounding errors of float32 terms average out. They change the
+# temperature by less than a fraction of 1e-7.
 _MIN_FLOAT32_ELEMENTS = 2**23
 # If the mean square of the logits is between this and its inverse, their squares neither overflow
 # nor vanish, not even in float32.
@@ -26,18 +26,19 @@ _MIN_MEAN_SQUARE = 1e-20
 
 
 class NoOptimumError(ValueError):
-    """No finite temperature is best: the NLL falls all the way to a limit, 0 or infinity.
+    """No finite temperature is best, because the NLL keeps falling as T goes to 0 or to infinity.
 
     Attributes
     ----------
     limit : float
-        The limit towards which the NLL falls: 0 if every label is the top class, infinity if the
-        logits say nothing about the labels.
+        The temperature towards which the NLL falls. It is 0 if every label is the top class, and
+        infinity if the logits say nothing about the labels. With `UniformMixtureScaler`, it is
+        also 0 if label noise alone explains every wrong answer.
 
     See Also
     --------
-    calibkit.TemperatureScaler : The scaler that raises it when it is fitted.
-    calibkit.compare : Count the fits that were refused, with their reasons.
+    calibkit.TemperatureScaler : Fit a temperature, which may raise this error.
+    calibkit.compare : Compare scalers, and count the fits that were refused.
     """
 
     def __init__(self, message: str, limit: float) -> None:
@@ -46,14 +47,15 @@ class NoOptimumError(ValueError):
 
 
 class TemperatureOptimum(NamedTuple):
-    """The best inverse temperature, with what the search measured on its way.
+    """The best inverse temperature, with what the search measured on the way.
 
     Attributes
     ----------
     inverse_temperature : float
         The inverse temperature that minimises the NLL.
     relative_error : float
-        The standard error of the inverse temperature by the sandwich formula, as a fraction of it.
+        The standard error of the inverse temperature, by the sandwich formula, divided by the
+        inverse temperature.
     n_samples : int
         Number of samples, over all processes.
     nll_before, nll_after : float
@@ -61,7 +63,7 @@ class TemperatureOptimum(NamedTuple):
     iterations : int
         Number of Newton or bracketing steps on all samples.
     tolerance : float
-        The next step would change the inverse temperature by less than this fraction of it.
+        The next step would change the inverse temperature by less than this fraction.
     """
 
     inverse_temperature: float
@@ -74,10 +76,10 @@ class TemperatureOptimum(NamedTuple):
 
 
 class _Derivatives(NamedTuple):
-    """Means over samples at one b: the NLL, its two derivatives, and the square of the first.
+    """Means over samples at one inverse temperature b: the NLL and what follows from its slope.
 
-    The first derivative of the NLL of one sample is E_p[z] - z_y, the second is Var_p[z], where
-    p = softmax(b z).
+    For one sample, p = softmax(b z). The slope is the first derivative of the NLL in b, which is
+    E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z].
     """
 
     nll: float
@@ -101,8 +103,8 @@ class _StartingSums(NamedTuple):
 class _ScaledNLL:
     """The NLL of softmax(b z) as a function of the inverse temperature b, over all processes.
 
-    The logits z are divided by a unit, so that the squares of very large and very small logits
-    stay finite and positive.
+    The logits z are divided by ``unit``, so that the squares of very large logits stay finite and
+    those of very small logits stay positive.
     """
 
     def __init__(self, rows: Rows, dtype: torch.dtype, unit: float = 1.0) -> None:
@@ -150,7 +152,7 @@ class _ScaledNLL:
 
 
 class _SearchResult(NamedTuple):
-    """Where a search ended: the optimum, and the last point where the NLL was measured."""
+    """The end of a search: the optimum, and the last point at which the NLL was measured."""
 
     optimum: float
     last_point: float
@@ -206,9 +208,10 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
 
 
 def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
-    """Raise if the NLL has no minimum, or if all labels are the same.
+    """Raise an error if the NLL has no minimum, or if all labels are the same.
 
-    The NLL is convex in b. It has a minimum if it falls at b = 0 and rises as b goes to infinity.
+    The NLL is convex in the inverse temperature b. It has a minimum if it falls at b = 0 and rises
+    as b goes to infinity.
     """
     n = f"{nll.n:.0f}"
     if nll.n * sums.squared_label_sum == sums.label_sum**2:
@@ -234,7 +237,7 @@ def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
 
 
 def _mean_spread(rows: Rows, n: float) -> float:
-    """Return the mean distance from the lowest logit of a row to the largest."""
+    """Return the mean distance between the smallest and the largest logit of a row."""
     total = torch.zeros(1, dtype=torch.float64, device=rows.scores.device)
     for logits, _ in rows.chunks():
         total += (logits.amax(1).double() - logits.amin(1).double()).sum()
@@ -279,7 +282,7 @@ def _point_within(low: float, high: float) -> float:
 
 
 def _view_of_buffer(buffer: Tensor, like: Tensor) -> Tensor:
-    """Return a view of the buffer, grown if necessary, in the shape of a tensor.
+    """Return a view of the buffer in the shape of a tensor, and enlarge the buffer if necessary.
 
     The buffer is used again for every chunk, because new memory costs more than the arithmetic.
     """

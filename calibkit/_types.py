@@ -1,4 +1,4 @@
-"""Types that several modules name in their signatures."""
+"""Types that the signatures of several modules share."""
 
 from typing import Literal
 

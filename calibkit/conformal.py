@@ -20,15 +20,16 @@ Score = Literal["lac", "aps"]
 
 
 class ConformalSets:
-    """Sets of classes that contain the label with a chosen probability, by split conformal.
+    """Split conformal prediction: sets of classes that contain the label with a chosen probability.
 
-    A score measures how badly a class fits a sample. The threshold is the
-    ceil((n + 1) coverage)-th smallest score among the labels of n calibration samples. If the
-    calibration samples and a test sample are exchangeable, as independent draws from one
-    distribution are, then the set of the test sample contains its label with a probability of at
-    least ``coverage``, however wrong the model's probabilities are. This guarantee is an average
-    over calibration sets and test samples. It need not hold for every class, and it does not hold
-    if the test samples come from another distribution.
+    A score measures how badly a class fits a sample, and a threshold decides which classes are in
+    the set. The threshold is the ceil((n + 1) coverage)-th smallest of the scores that the labels
+    of the n calibration samples have. If the calibration samples and a test sample are
+    exchangeable, as independent draws from one distribution are, then the set of the test sample
+    contains its label with a probability of at least ``coverage``, however wrong the model's
+    probabilities are. This guarantee is an average over calibration sets and test samples. It need
+    not hold for each class separately, and it does not hold if the test samples come from another
+    distribution.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class ConformalSets:
           no two scores are equal, the coverage exceeds the chosen one by less than 1 / (n + 1).
         - "aps": the score is the sum of the probabilities of all classes that are at least as
           probable as this one, itself included. The set adds classes in order of decreasing
-          probability until their sum reaches the threshold, so that no set is empty. Equally
+          probability until their sum reaches the threshold, so no set is empty. Equally
           probable classes are added together. Unlike in the paper, nothing is random: the class
           that reaches the threshold is always added. The sets are therefore conservative, which
           means that they cover more than was asked for.
@@ -62,7 +63,7 @@ class ConformalSets:
 
     See Also
     --------
-    calibkit.risk_coverage_curve : Answer only some of the samples, and see how often it is wrong.
+    calibkit.risk_coverage_curve : Answer only the most confident samples, and plot the error rate.
     calibkit.split_calibration : Split a data set into a calibration set and a test set.
     calibkit.check_shift : Test whether new samples come from another distribution.
 
@@ -75,8 +76,8 @@ class ConformalSets:
     Section 2 defines the score "aps". https://arxiv.org/abs/2006.02544
 
     Angelopoulos and Bates (2023). Conformal Prediction: A Gentle Introduction. Foundations and
-    Trends in Machine Learning 16. Section 1 has the threshold, Section 2.1 the score "aps" without
-    randomness. https://arxiv.org/abs/2107.07511
+    Trends in Machine Learning 16. Section 1 defines the threshold, and Section 2.1 the score "aps"
+    without randomness. https://arxiv.org/abs/2107.07511
 
     Examples
     --------
@@ -119,13 +120,13 @@ class ConformalSets:
         Raises
         ------
         TypeError
-            If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-            integers.
+            If `probabilities` is not a floating-point tensor or array, or if `labels` is not an
+            integer tensor or array.
         ValueError
             If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a
             class outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no
-            sample, if `probabilities` holds images instead of rows, or if the samples are too few
-            for the coverage. An earlier fit is then kept.
+            sample, if `probabilities` holds images instead of rows, or if there are too few
+            samples for the coverage. An earlier fit is then kept.
         """
         scores, targets = check_probabilities_and_labels(probabilities, labels)
         _refuse_pixels(probabilities)
@@ -159,7 +160,8 @@ class ConformalSets:
         Returns
         -------
         Tensor of bool, shape (N, C)
-            True where the class is in the set. The tensor is on the device of `probabilities`.
+            The entries are True where the class is in the set. The tensor is on the device of
+            `probabilities`.
 
         Raises
         ------
@@ -169,8 +171,8 @@ class ConformalSets:
             If `probabilities` is not a floating-point tensor or array.
         ValueError
             If a probability is outside [0, 1], if a row does not sum to 1, if there is no sample,
-            if `probabilities` holds images instead of rows, or if the number of classes is not
-            that of the calibration set.
+            if `probabilities` holds images instead of rows, or if it has another number of classes
+            than the calibration set.
         """
         if self.threshold is None:
             raise RuntimeError("this ConformalSets is not fitted; call fit first")
@@ -191,11 +193,11 @@ class ConformalSets:
         return torch.cat(sets).to(scores.device)
 
     def _scores(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the scores (N, C), and the sums (N, C) before the class is added, in float64.
+        """Return the scores (N, C), and the sums (N, C) before each class is added, in float64.
 
-        The score "lac" has no such sums, so the scores are returned twice.
+        For the score "lac" there are no such sums, so the scores are returned twice.
         """
-        # The processor computes them, so that the same rows give the same sums on every device.
+        # The sums are computed on the CPU, so that the same rows give the same sums everywhere.
         p = probabilities.cpu().double().contiguous()
         if self.score == "lac":
             return 1 - p, 1 - p

@@ -1,4 +1,4 @@
-"""From a model and a loader to logits and labels."""
+"""A function that runs a model over a loader and collects its logits and labels."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,10 +25,10 @@ def collect_logits(
     Parameters
     ----------
     model : nn.Module
-        Maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) if every pixel
-        has a class, or (batch,) or (batch, 1) if the model is binary.
+        A model that maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) if
+        every pixel has a class, or (batch,) or (batch, 1) if the model is binary.
     loader : iterable
-        Gives batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``.
+        A source of batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``.
     progress : bool, default True
         Whether to show a progress bar on stderr.
     device : torch.device or str, optional
@@ -86,10 +86,10 @@ def collect_logits_of_process(
     progress: bool = True,
     device: torch.device | str | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Run a model over the samples of this process, of which there may be none.
+    """Run a model over the samples of this process, which may have none.
 
-    Several processes may share a calibration set, and one of them may get no part of it. Its
-    logits then have the shape (0, 0). In everything else this is `collect_logits`.
+    Several processes may share a calibration set, and a process may get no part of it. Its logits
+    then have the shape (0, 0). In every other respect this function behaves as `collect_logits`.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(
@@ -116,7 +116,7 @@ def collect_logits_of_process(
 
 
 class _BatchBuffer:
-    """Batches of rows that are copied into one tensor, allocated for the rows that are expected.
+    """Batches of rows that are copied into one tensor, which has room for the expected rows.
 
     Rows beyond the expected number are kept apart and joined at the end.
     """
@@ -171,8 +171,8 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
         model.eval()
         yield
     finally:
-        # some modules override train() to do more than set the flag, so it is called first;
-        # it also changes the flags of the children, and the second loop restores them one by one
+        # Some modules override train() to do more than set the flag, so it is called first. It
+        # also changes the flags of the children, so the second loop restores them one by one.
         for module, training in modes:
             if module.training != training:
                 module.train(training)

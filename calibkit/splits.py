@@ -32,8 +32,8 @@ def split_calibration(
     seed : int, default 0
         Seed of the random draws. The same seed gives the same split on every machine.
     stratify : sequence of int, Tensor or array, shape (N,), optional
-        The labels. If they are given, each class has the same share of both sets as of the whole
-        data set, as nearly as whole samples allow.
+        The labels. If they are given, each class makes up the same share of both sets as of the
+        whole data set, as closely as whole samples allow.
 
     Returns
     -------
@@ -89,10 +89,10 @@ def _check_length(stratify: Labels, n_samples: int) -> NDArray[np.integer]:
 
 
 def _interleave_classes(labels: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Return an order of the samples whose every beginning shares the classes out fairly.
+    """Return an order of the samples in which the first n, for every n, represent all classes.
 
     The k-th of the m samples of a class is placed at the fraction (k - 1/2) / m of the order. The
-    class counts of the first n samples are then those of Webster's method of apportionment.
+    class counts among the first n samples then follow Webster's method of apportionment.
     """
     _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     grouped = np.argsort(classes, kind="stable")

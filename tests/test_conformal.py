@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from calibkit import ConformalSets
 from tests.helpers import calibrated_problem
-from tests.metrics.test_definitions import draw
+from tests.metrics.references import draw
 
 both_scores = pytest.mark.parametrize("score", ["lac", "aps"])
 P = torch.tensor([[0.5, 0.25, 0.125, 0.125], [0.25, 0.0, 0.75, 0.0], [0.125, 0.375, 0.25, 0.25]])

@@ -20,7 +20,7 @@ from torchmetrics.functional.classification import (
 import calibkit
 from calibkit import TemperatureScaler, calibration_error, classwise_calibration_error
 from tests.helpers import calibrated_problem
-from tests.metrics.test_definitions import reference_smooth_error, top
+from tests.metrics.references import reference_smooth_error, top
 
 FLOAT32 = 1e-6  # what a peer that rounds to float32 can give
 norms = pytest.mark.parametrize("norm", ["l1", "l2", "max"])

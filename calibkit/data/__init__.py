@@ -1,5 +1,4 @@
 """The data sets and the network of the course: Glyphs-100, CIFAR-100 and ResNet-20.
 
-The library itself does not need them. Only the lessons, the assignments and the tests import
-these modules.
+The rest of the library does not need them. They serve the lessons, the assignments and the tests.
 """

@@ -1,4 +1,4 @@
-"""Logits of the embedded model: computed once, then read from the user's cache folder."""
+"""Logits of the embedded model, which are computed once and then read from a cache folder."""
 
 import hashlib
 import os
@@ -35,9 +35,9 @@ def glyphs100_logits(
     """Return the logits of `glyphs100_resnet20` on `Glyphs100` images, and the labels.
 
     The first call with these arguments draws the images, runs the model and stores the result in
-    a file; later calls read that file. If several processes ask for the same logits at once, one
-    of them computes the logits and the others wait. A new version of the model, or of the code
-    that draws the images, computes the logits anew.
+    a file. Later calls read that file. If several processes ask for the same logits at once, one
+    of them computes the logits and the others wait. If the model or the code that draws the images
+    changes, the logits are computed again.
 
     The files are in the folder that the environment variable ``CALIBKIT_CACHE`` names, or else in
     the user's cache folder. The folder may be deleted at any time.
@@ -47,7 +47,7 @@ def glyphs100_logits(
     n : int, default 10_000
         Number of images.
     seed : int, default 2
-        Seed of the images. Seed 2 draws the test set of `Glyphs100DataModule`; the 3150 training
+        Seed of the images. Seed 2 draws the test set of `Glyphs100DataModule`. The 3150 training
         images were drawn with seed 1.
     severity : float, default 0
         Strength of the dataset shift, from 0 to 5.
@@ -118,7 +118,7 @@ def cache_folder() -> Path:
 
 
 def _file_stem(n: int, seed: int, severity: float, unseen: bool) -> str:
-    """Return a file name that is another one whenever the images or the model are others."""
+    """Return a file name that changes whenever the images or the model change."""
     kind = "unseen" if unseen else "seen"
     version = _hash_of_code_and_weights()
     return f"glyphs100-{kind}-n{n}-seed{seed}-severity{float(severity)}-{version}"
@@ -159,7 +159,7 @@ def _read(path: Path, n: int) -> tuple[Tensor, Tensor] | None:
 
 
 def _write(path: Path, logits: Tensor, labels: Tensor) -> None:
-    # the complete file is moved to its path, so that nobody ever reads half a file
+    # Only a complete file is moved to its path, so that no process ever reads half a file.
     with TemporaryDirectory(prefix=".logits-", dir=path.parent) as folder:
         complete = Path(folder, path.name)
         np.savez(complete, logits=logits.numpy(), labels=labels.numpy())

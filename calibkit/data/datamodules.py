@@ -1,4 +1,4 @@
-"""Two data modules with one interface: Glyphs-100 is drawn here, CIFAR-100 is downloaded."""
+"""Two data modules with one interface, which draw Glyphs-100 and download CIFAR-100."""
 
 from http.client import HTTPException
 from pathlib import Path
@@ -20,15 +20,15 @@ N_TEST = 10_000
 
 
 class Glyphs100DataModule:
-    """The Glyphs-100 test set: 10 000 images, drawn in a few seconds without a network.
+    """The Glyphs-100 test set of 10 000 images, which is drawn in seconds and not downloaded.
 
     Parameters
     ----------
     batch_size : int, default 32
         Number of images in a batch.
     ood_detection : bool, default False
-        Whether to add a second test loader: 10 000 images of glyphs that belong to no class,
-        labelled -1.
+        Whether to add a second test loader, with 10 000 images of glyphs that belong to no class.
+        Their labels are -1.
     severity : float, default 0
         Strength of the dataset shift, from 0 (none) to 5.
     num_workers : int, default 0
@@ -76,7 +76,7 @@ class Glyphs100DataModule:
         """Do nothing, because there is nothing to download."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Draw the test set, and the unseen glyphs with ``ood_detection=True``.
+        """Draw the test set and, with ``ood_detection=True``, the unseen glyphs.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class Glyphs100DataModule:
             self.ood = Glyphs100(N_TEST, seed=UNSEEN_SEED, severity=self.severity, unseen=True)
 
     def test_dataloader(self) -> list[DataLoader[Any]]:
-        """Return the test loader, followed by that of unseen glyphs with ``ood_detection=True``.
+        """Return the test loader and, with ``ood_detection=True``, the loader of unseen glyphs.
 
         Raises
         ------
@@ -105,18 +105,18 @@ class Glyphs100DataModule:
 
 
 class CIFAR100DataModule:
-    """The CIFAR-100 test set, downloaded by torchvision.
+    """The CIFAR-100 test set, which torchvision downloads.
 
     The images are normalised as `cifar100_resnet20` expects.
 
     Parameters
     ----------
     root : str or Path, default "./data"
-        Folder of the downloaded files.
+        Folder for the downloaded files.
     batch_size : int, default 32
         Number of images in a batch.
     ood_detection : bool, default False
-        Whether to add a second test loader: the SVHN test set, labelled -1.
+        Whether to add a second test loader, with the SVHN test set. Its labels are -1.
     num_workers : int, default 0
         Number of worker processes of each loader.
 
@@ -175,7 +175,7 @@ class CIFAR100DataModule:
         ConnectionError
             If a file is not in ``root`` and cannot be downloaded.
         RuntimeError
-            If a downloaded file is not the published one. It is not kept.
+            If a downloaded file differs from the published one. The file is not kept.
         """
         from torchvision.datasets import CIFAR100, SVHN
         from torchvision.datasets.utils import extract_archive
@@ -189,7 +189,7 @@ class CIFAR100DataModule:
             _download_if_missing("SVHN", url, self.root / filename, md5)
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the test set, and SVHN with ``ood_detection=True``.
+        """Open the test set and, with ``ood_detection=True``, SVHN.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class CIFAR100DataModule:
             ) from None
 
     def test_dataloader(self) -> list[DataLoader[Any]]:
-        """Return the CIFAR-100 loader, followed by that of SVHN with ``ood_detection=True``.
+        """Return the CIFAR-100 loader and, with ``ood_detection=True``, the SVHN loader.
 
         Raises
         ------
@@ -240,7 +240,7 @@ class CIFAR100DataModule:
 
 
 def _no_class(target: int) -> int:
-    # a function of the module and not a lambda, so that worker processes can unpickle it
+    # This is a function of the module and not a lambda, so that worker processes can unpickle it.
     return -1
 
 
@@ -271,7 +271,7 @@ def _download_if_missing(name: str, url: str, path: Path, md5: str) -> None:
         return
     by_hand = f"download {url} on another machine and put it at {path.resolve()}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    # the complete file is moved to its path, so that an interruption leaves no half file there
+    # Only a complete file is moved to its path, so that an interruption leaves no half file.
     with TemporaryDirectory(prefix=".download-", dir=path.parent) as folder:
         try:
             download_url(url, folder, path.name, md5)

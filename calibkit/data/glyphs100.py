@@ -1,4 +1,4 @@
-"""Glyphs-100: an endless, labelled image data set of 100 classes that needs no network.
+"""Glyphs-100, a labelled image data set of 100 classes with any number of images.
 
 Every number that the drawing computes is a multiple of 1/65536 and small enough for float32 to
 hold it without rounding. The arithmetic is therefore exact, and the same seed gives the same
@@ -24,8 +24,8 @@ CHUNK_SIZE = 1000
 class Glyphs100(Dataset[tuple[Tensor, int]]):
     """Images of warped, coloured and noisy glyphs: digits, Latin and Greek letters, and signs.
 
-    Image ``i`` depends on `seed`, on `severity` and on ``i``, but not on `n`: a longer data set
-    begins with the images of a shorter one. Another seed gives other images.
+    Image ``i`` depends on `seed`, on `severity` and on ``i``, but not on `n`. A longer data set
+    therefore begins with the images of a shorter one. Another seed gives other images.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
         Seed of the random draws. The same seed gives the same pixels on every machine.
     severity : float, default 0
         Strength of the dataset shift, from 0 to 5. The embedded model was trained on severity 0.
-        At severity 5 the warp, the move off the centre and the noise are half as strong again.
+        At severity 5, the warp, the distance from the centre and the noise are half as strong
+        again.
     unseen : bool, default False
         Whether to draw glyphs that belong to none of the 100 classes. Their targets are -1.
 
@@ -57,7 +58,7 @@ class Glyphs100(Dataset[tuple[Tensor, int]]):
 
     See Also
     --------
-    calibkit.Glyphs100DataModule : Draw the test set and hand out its loader.
+    calibkit.Glyphs100DataModule : Draw the test set and return its loader.
     calibkit.glyphs100_resnet20 : Load the model that was trained on these images.
     calibkit.glyphs100_logits : Get the logits of that model on these images.
 
@@ -110,7 +111,7 @@ def _load_glyph_masks() -> dict[str, np.ndarray]:
 
 
 def _generator(seed: int, chunk: int) -> torch.Generator:
-    # torch's CPU generator keeps only 32 bits of its seed, so the two numbers are mixed into 32
+    # The CPU generator of torch keeps only 32 bits of its seed, so the two numbers are mixed.
     mixed = np.random.SeedSequence([seed, chunk]).generate_state(1)[0]
     return torch.Generator().manual_seed(int(mixed))
 
@@ -136,15 +137,15 @@ def _round_to_fractions(values: Tensor, denominator: int = 256) -> Tensor:
 
 
 def _warp(glyphs: Tensor, generator: torch.Generator, strength: float) -> Tensor:
-    """Map each glyph by a random affine map: the identity plus uniform noise, and a shift."""
+    """Transform each glyph by a random affine map, the identity plus uniform noise and a shift."""
     stretch = _round_to_fractions(strength * _uniform(-80, 80, (CHUNK_SIZE, 2, 2), generator))
     shift = _round_to_fractions(strength * _uniform(-4 * 256, 4 * 256, (CHUNK_SIZE, 2), generator))
     axis = torch.arange(SIZE, dtype=torch.float32) - (SIZE - 1) / 2
     pixels = torch.cartesian_prod(axis, axis).flip(-1)
     matrix = torch.eye(2, dtype=torch.float32) + stretch
-    # a sum of products, not matmul: the user may have told torch to lower matmul's precision
+    # This is a sum of products and not a matmul, whose precision the user may have lowered.
     source = (matrix[:, None] * pixels[:, None]).sum(-1) + shift[:, None]
-    # positions in sixteenths of a pixel keep the bilinear weights exact
+    # Positions in sixteenths of a pixel keep the bilinear weights exact.
     positions = _round_to_fractions(source, 16).reshape(CHUNK_SIZE, SIZE, SIZE, 2)
     warped = grid_sample(glyphs[:, None], positions / (SIZE / 2), align_corners=False)
     return _round_to_fractions(warped)
@@ -158,7 +159,7 @@ def _colour(glyphs: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _noise(generator: torch.Generator, strength: float) -> Tensor:
-    """Draw Gaussian pixel noise; each image has its own sigma, 0.12 to 0.24 at severity 0."""
+    """Draw Gaussian pixel noise. Each image has its own sigma, 0.12 to 0.24 at severity 0."""
     sigma = _round_to_fractions(strength * _uniform(31, 61, (CHUNK_SIZE, 1, 1, 1), generator))
     quantiles = _gaussian_quantiles()
     draws = torch.randint(len(quantiles), (CHUNK_SIZE, 3, SIZE, SIZE), generator=generator)

@@ -1,4 +1,4 @@
-"""The calibration error of the embedded model, nearly without noise, from 200 000 images."""
+"""The calibration error of the embedded model on 200 000 images, which is nearly free of noise."""
 
 import numpy as np
 
@@ -14,17 +14,17 @@ N_FINE_BINS = 2520
 def glyphs100_population(n_bins: int = 15, *, scaled: bool = False) -> ReliabilityBins:
     """Return the bins of `glyphs100_resnet20` on 200 000 `Glyphs100` images.
 
-    Nothing else uses these images. With so many of them the ECE is nearly the value that an
-    estimate from a small test set aims at. The images were drawn and counted once, by
-    ``calibkit/data/assets/count_glyphs100_population.py``; this function reads the counts.
+    Nothing else uses these images. There are so many of them that their ECE is close to the value
+    that a small test set can only estimate. The images were drawn and counted once, by
+    ``calibkit/data/assets/count_glyphs100_population.py``. This function reads the counts.
 
     Parameters
     ----------
     n_bins : int, default 15
-        Number of bins of equal width over [0, 1]. It must be a divisor of 2520: 1 to 10, 12, 14,
-        15, 18, 20, 21, 24, ...
+        Number of bins of equal width over [0, 1]. It must be a divisor of 2520, such as 1 to 10,
+        12, 14, 15, 18, 20, 21 or 24.
     scaled : bool, default False
-        Whether to count the logits divided by a temperature. That is the temperature of the first
+        Whether to divide the logits by a temperature first. It is the temperature of the first
         lesson, 1.465, which is fitted on
         ``split_calibration(dm.test, 1000, seed=0, stratify=dm.test.targets)``.
 
@@ -44,7 +44,7 @@ def glyphs100_population(n_bins: int = 15, *, scaled: bool = False) -> Reliabili
     --------
     calibkit.reliability_bins : Count your own probabilities.
     calibkit.glyphs100_logits : Get the logits of the same model on a test set.
-    calibkit.noise_floor : Compute the ECE that perfect calibration shows on a small test set.
+    calibkit.noise_floor : Compute the ECE that a perfectly calibrated model would show.
 
     Examples
     --------

@@ -17,9 +17,9 @@ CIFAR100_WEIGHTS = (
 
 
 class ResNet20(nn.Module):
-    """The ResNet-20 for small images: 16, 32 and 64 channels, three basic blocks each.
+    """The ResNet-20 for small images, with three basic blocks each of 16, 32 and 64 channels.
 
-    The parameters have the names that torchvision gives those of its residual networks.
+    The parameters have the same names as in the residual networks of torchvision.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class ResNet20(nn.Module):
     References
     ----------
     He, Zhang, Ren and Sun (2016). Deep Residual Learning for Image Recognition. CVPR.
-    Section 4.2; the shortcuts between stages are projections. https://arxiv.org/abs/1512.03385
+    Section 4.2. The shortcuts between the stages are projections. https://arxiv.org/abs/1512.03385
 
     Examples
     --------
@@ -136,8 +136,8 @@ def cifar100_resnet20(pretrained: bool = True) -> ResNet20:
     Returns
     -------
     ResNet20
-        The model on the CPU, in eval mode. It expects images that are normalised as
-        `CIFAR100DataModule` does.
+        The model on the CPU, in eval mode. It expects images that are normalised as in
+        `CIFAR100DataModule`.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def check_sha256(path: Path) -> None:
 
 
 def sha256_digits(path: Path, n_digits: int = 8) -> str:
-    """Return the first digits of a file's SHA-256, which torch.hub expects in the file's name."""
+    """Return the first digits of a file's SHA-256, as torch.hub expects them in the file's name."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:n_digits]
 
 

@@ -1,1 +1,1 @@
-"""Metrics: the function, the torchmetrics class and the formula of one metric stand in one file."""
+"""Metrics. One file holds the function, the torchmetrics class and the formula of a metric."""

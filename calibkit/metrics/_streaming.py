@@ -1,4 +1,4 @@
-"""The bases of the torchmetrics classes, which are fed batch by batch."""
+"""The bases of the torchmetrics classes, which receive their samples batch by batch."""
 
 from abc import abstractmethod
 from typing import Any, Self, get_args
@@ -20,18 +20,18 @@ from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
 
 
 class CalibrationMetric(torchmetrics.Metric):
-    """Base of the torchmetrics classes: the input is declared and checked, samples are counted.
+    """The base of the torchmetrics classes, which checks the declared input and counts samples.
 
     Parameters
     ----------
     num_classes : int
         Number of classes. A binary model has 2.
     input : {"probabilities", "logits"}, default "probabilities"
-        What `update` is given. It is checked, never guessed.
+        What `update` receives. The input is checked, and its kind is never guessed.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
-        As for ``torchmetrics.Metric``.
+        Further options, which are passed to ``torchmetrics.Metric``.
     """
 
     is_differentiable = False
@@ -56,7 +56,8 @@ class CalibrationMetric(torchmetrics.Metric):
         self.input = input
         self.ignore_index = ignore_index
         self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
-        # A MetricCollection treats metrics with equal states as one metric.
+        # A MetricCollection merges metrics whose states are equal. This state keeps metrics apart
+        # that differ in their class or in these options.
         declared = crc32(f"{type(self).__name__} of {input} without {ignore_index}".encode())
         self.add_state("declared", torch.tensor(declared), dist_reduce_fx="max")
         self._lists_of_no_samples: dict[str, Tensor] = {}
@@ -67,18 +68,17 @@ class CalibrationMetric(torchmetrics.Metric):
         Parameters
         ----------
         preds : Tensor, shape (N, C) or (N, C, ...)
-            Probabilities or logits, as declared. A batch without a sample adds nothing.
+            Probabilities or logits, as `input` declares. A batch without a sample adds nothing.
         target : Tensor, shape (N,) or (N, ...)
             Class indices from 0 to C - 1.
 
         Raises
         ------
         TypeError
-            If ``preds`` is not a floating-point tensor, or ``target`` is not one of integers.
+            If ``preds`` is not a floating-point tensor, or if ``target`` is not an integer tensor.
         ValueError
-            If ``preds`` is not what was declared, or has another number of classes than
-            ``num_classes``, if ``target`` holds a class outside 0..C-1, or if the two differ in
-            length.
+            If ``preds`` is not what `input` declares, if it does not have ``num_classes`` classes,
+            if ``target`` holds a class outside 0..C-1, or if the two differ in length.
         """
         check = check_logits_and_labels if self.input == "logits" else check_probability_rows
         rows = check(preds, target, ignore_index=self.ignore_index, empty=True)
@@ -96,12 +96,12 @@ class CalibrationMetric(torchmetrics.Metric):
         self.n.add_(len(labels))
 
     def compute(self) -> Any:
-        """Return the metric of all samples so far.
+        """Return the metric of all samples that were added.
 
         Raises
         ------
         RuntimeError
-            If there was no sample.
+            If no sample was added.
         """
         if self.n == 0:
             raise RuntimeError(
@@ -110,11 +110,11 @@ class CalibrationMetric(torchmetrics.Metric):
         return self._value()
 
     def set_dtype(self, dst_type: str | torch.dtype) -> Self:
-        """Change nothing: counts stay integers and sums stay float64."""
+        """Do nothing, so that counts stay integers and sums stay float64."""
         return self
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the states of all processes, including one that has seen no sample."""
+        """Gather the states of all processes, even if some of them have seen no sample."""
         for name, empty in self._lists_of_no_samples.items():
             state = getattr(self, name)
             if isinstance(state, list) and not state:
@@ -122,16 +122,16 @@ class CalibrationMetric(torchmetrics.Metric):
         super().sync(*args, **kwargs)
 
     def plot(self, val: Any = None, ax: Any = None) -> Any:
-        """Plot one value or several, as torchmetrics does."""
+        """Plot one value or several values, as torchmetrics does."""
         return self._plot(val, ax)
 
     @abstractmethod
     def _add(self, predictions: Predictions) -> None:
-        """Add a batch that was checked."""
+        """Add a batch that has been checked."""
 
     @abstractmethod
     def _value(self) -> Any:
-        """Return the metric of all samples so far, of which there is at least one."""
+        """Return the metric of all samples that were added. There is at least one sample."""
 
     def _as_tensor(self, value: float) -> Tensor:
         return torch.tensor(value, dtype=torch.float64, device=self.n.device)
@@ -141,7 +141,7 @@ class CalibrationMetric(torchmetrics.Metric):
         self._lists_of_no_samples[name] = of_no_samples
 
     def _leave_inference_mode(self) -> None:
-        """Copy states that were made in inference mode, which cannot change outside of it."""
+        """Copy states that were made in inference mode, because they cannot change outside it."""
         if self.n.is_inference() and not torch.is_inference_mode_enabled():
             for name in self._defaults:
                 state = getattr(self, name)
@@ -150,7 +150,7 @@ class CalibrationMetric(torchmetrics.Metric):
 
 
 class StreamedSums(CalibrationMetric):
-    """A torchmetrics class whose state is the sums of a `SumsMetric`, in constant memory."""
+    """A torchmetrics class that keeps the sums of a `SumsMetric`, in constant memory."""
 
     sums: Tensor
 
@@ -166,7 +166,7 @@ class StreamedSums(CalibrationMetric):
 
 
 class StreamedConfidences(CalibrationMetric):
-    """A torchmetrics class that keeps the confidence of every sample."""
+    """A torchmetrics class that keeps the confidence of every sample and whether it is correct."""
 
     confidence: list[Tensor]
     correct: list[Tensor]

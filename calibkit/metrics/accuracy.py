@@ -37,8 +37,8 @@ def accuracy(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
@@ -46,8 +46,8 @@ def accuracy(
 
     See Also
     --------
-    calibkit.calibration_error : How far the confidences are from the accuracy.
-    calibkit.evaluate : The accuracy with its interval, beside the other metrics.
+    calibkit.calibration_error : Measure how far the confidences are from the accuracy.
+    calibkit.evaluate : Report the accuracy with its interval, beside the other metrics.
 
     Examples
     --------

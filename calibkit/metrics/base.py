@@ -1,4 +1,4 @@
-"""What defines a metric: predictions, what each sample adds to sums, and the value of the sums.
+"""Definitions of metrics: what each sample adds to sums, and which value the sums give.
 
 A metric that is a function of sums over the samples is written once, as a `SumsMetric`. The plain
 function, the streaming class, the bootstrap, the noise floor and the reports all use it.
@@ -17,12 +17,12 @@ from calibkit._types import Floats
 
 ScoreKind = Literal["probabilities", "logits"]
 
-# A chunk this large hides the cost of the calls, and its float64 copy takes 8 MiB.
+# In a chunk of this size, the cost of the calls is negligible, and its float64 copy takes 8 MiB.
 _CHUNK_ELEMENTS = 2**20
 
 
 class Predictions:
-    """What a model says about labelled samples, computed from probabilities or from logits.
+    """Predictions for labelled samples, computed from probabilities or from logits.
 
     Parameters
     ----------
@@ -43,14 +43,14 @@ class Predictions:
 
     @classmethod
     def from_log_probabilities(cls, log_probabilities: Tensor, labels: Tensor) -> Self:
-        """Represent log-probabilities (N, C) in float64, of which some may be minus infinity."""
+        """Represent float64 log-probabilities (N, C), some of which may be minus infinity."""
         predictions = cls(log_probabilities.exp(), labels)
         predictions.log_probabilities = log_probabilities
         return predictions
 
     @cached_property
     def probabilities(self) -> Tensor:
-        """Probabilities (N, C): as they were given, or in float64 where logits were given."""
+        """Probabilities (N, C), as they were given, or in float64 if logits were given."""
         return self.scores.double().softmax(1) if self.scores_are == "logits" else self.scores
 
     @cached_property
@@ -67,7 +67,7 @@ class Predictions:
 
     @cached_property
     def correct(self) -> Tensor:
-        """Whether the top class is the label, of shape (N,)."""
+        """Whether the top class is the label, as booleans (N,)."""
         return _argmax(self.probabilities) == self.labels
 
 
@@ -78,7 +78,7 @@ def confidences(probabilities: Tensor) -> Tensor:
 
 
 def _argmax(probabilities: Tensor) -> Tensor:
-    # On a processor, numpy takes a quarter of torch's time.
+    # On the CPU, numpy takes a quarter of torch's time.
     if probabilities.device.type == "cpu" and probabilities.dtype in (torch.float32, torch.float64):
         return torch.from_numpy(probabilities.numpy().argmax(1))
     return probabilities.argmax(1)
@@ -90,16 +90,16 @@ class Terms(NamedTuple):
     Attributes
     ----------
     cells : Tensor of int64, shape (N,) or (N, K), or None
-        The cells of the sums to which a sample adds. None means that there is one cell only.
+        The cells of the sums to which each sample adds. None means that there is only one cell.
     columns : tuple of Tensor of float64, each with the shape of the cells, or (N,)
-        What a sample adds to the columns of its cells.
+        What each sample adds to the columns of its cells.
     """
 
     cells: Tensor | None
     columns: tuple[Tensor, ...]
 
     def add_to(self, sums: Tensor) -> None:
-        """Add all samples to sums of shape (columns, cells)."""
+        """Add the terms of all samples to sums of shape (columns, cells)."""
         for total, column in zip(sums, self.columns, strict=True):
             if self.cells is None:
                 total.add_(column.sum())
@@ -113,11 +113,11 @@ class SumsMetric(ABC):
     n_columns: ClassVar[int] = 1
 
     def n_cells(self, n_classes: int) -> int:
-        """Return how many cells each column of the sums has."""
+        """Return the number of cells in each column of the sums."""
         return 1
 
     def no_sums(self, n_classes: int) -> Tensor:
-        """Return the sums (columns, cells) of no samples, in float64."""
+        """Return the sums (columns, cells) over no samples, which are zeros in float64."""
         return torch.zeros(self.n_columns, self.n_cells(n_classes), dtype=torch.float64)
 
     @abstractmethod
@@ -126,7 +126,7 @@ class SumsMetric(ABC):
 
     @abstractmethod
     def value(self, sums: Floats, n: int) -> Floats:
-        """Return the metric (...) of n samples with sums (..., columns, cells)."""
+        """Return the metric (...) of n samples from their sums (..., columns, cells)."""
 
 
 class MeanMetric(SumsMetric):
@@ -134,7 +134,7 @@ class MeanMetric(SumsMetric):
 
     @abstractmethod
     def of_samples(self, predictions: Predictions) -> Tensor:
-        """Return the number of each sample, of shape (N,), in float64."""
+        """Return one number for each sample, as float64 of shape (N,)."""
 
     def terms(self, predictions: Predictions) -> Terms:
         """Return the numbers whose mean is the metric."""
@@ -150,7 +150,7 @@ def measure(
     *metrics: SumsMetric,
     scores_are: ScoreKind = "probabilities",
 ) -> tuple[float, ...]:
-    """Return the value of each metric on all rows, from one pass over them."""
+    """Return the value of each metric over all rows, which are read once."""
     sums = [metric.no_sums(rows.n_classes).to(rows.scores.device) for metric in metrics]
     for scores, labels in rows.chunks(_CHUNK_ELEMENTS):
         predictions = Predictions(scores, labels, scores_are)

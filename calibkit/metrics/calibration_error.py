@@ -20,7 +20,8 @@ Norm = Literal["l1", "l2", "max"]
 class BinnedCalibrationError(SumsMetric):
     """The definition of the calibration error in bins of equal width.
 
-    Every sample adds to its bin 1, whether it is correct, and its confidence.
+    Every sample adds three numbers to its bin: 1 for the count, 1 or 0 for whether it is correct,
+    and its confidence.
     """
 
     n_bins: int = 15
@@ -45,13 +46,13 @@ class BinnedCalibrationError(SumsMetric):
         return _terms_in(uniform_bin(confidence, self.n_bins), confidence, predictions.correct)
 
     def sums_in(self, bins: Tensor, confidence: Tensor, correct: Tensor) -> Floats:
-        """Return the sums over samples in bins that were chosen otherwise."""
+        """Return the sums over samples whose bins were chosen in another way."""
         sums = self.no_sums(n_classes=2)
         _terms_in(bins, confidence, correct).add_to(sums)
         return sums.numpy()
 
     def value(self, sums: Floats, n: int) -> Floats:
-        """Return the calibration error of bins along the last axis."""
+        """Return the calibration error of the bins along the last axis."""
         count, n_correct, confidence_sum = (sums[..., column, :] for column in range(3))
         return binned_error(count, n_correct, confidence_sum, self.norm, self.debias)
 
@@ -67,7 +68,7 @@ def binned_error(
     norm: Norm = "l1",
     debias: bool = False,
 ) -> Floats:
-    """Return the calibration error of bins along the last axis."""
+    """Return the calibration error of the bins along the last axis."""
     at_least_one = np.maximum(count, 1)
     weight = count / count.sum(-1, keepdims=True)
     gap = np.abs(n_correct - confidence_sum) / at_least_one
@@ -95,8 +96,8 @@ def calibration_error(
 ) -> float:
     r"""Compute the binned calibration error of the top class: ECE, RMSCE or MCE.
 
-    Samples are sorted into bins by their confidence. The gap of bin b is the distance between its
-    accuracy and its mean confidence, and n_b of the n samples are in it. The norm "l1" gives
+    Samples are sorted into bins by their confidence. Bin b holds n_b of the n samples, and its gap
+    is the distance between its accuracy and its mean confidence. The norm "l1" gives
     :math:`\sum_b \frac{n_b}{n} \lvert \mathrm{acc}_b - \mathrm{conf}_b \rvert`, the expected
     calibration error (ECE). The norm "l2" gives the root of the mean square gap (RMSCE), and
     "max" gives the largest gap (MCE).
@@ -110,13 +111,14 @@ def calibration_error(
     n_bins : int, default 15
         Number of bins.
     norm : {"l1", "l2", "max"}, default "l1"
-        How the gaps of the bins are averaged.
+        How the gaps of the bins are combined.
     binning : {"uniform", "quantile"}, default "uniform"
-        Bins of equal width over [0, 1], or bins of equal mass; see `reliability_bins`.
+        Whether the bins have equal width over [0, 1], or hold equally many samples. See
+        `reliability_bins`.
     debias : bool, default False
-        For norm "l2", subtract from the square gap of every bin what chance alone is expected to
-        add, acc (1 - acc) / (n_b - 1). Bins of one sample are then left out, and the result is
-        never below 0.
+        Whether to subtract from the squared gap of every bin what chance alone is expected to add,
+        acc (1 - acc) / (n_b - 1). This needs the norm "l2". Bins with one sample are then left
+        out, and the result is never below 0.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
 
@@ -128,21 +130,21 @@ def calibration_error(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers, or if
-        `n_bins` is not an integer.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer
+        nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample; also if `n_bins` is less than 1, if `norm` or `binning` is not one of its
-        choices, or if `debias` is asked for another norm than "l2".
+        outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
+        `n_bins` is less than 1, if `norm` or `binning` is not one of its choices, or if `debias` is
+        asked for another norm than "l2".
 
     See Also
     --------
-    calibkit.CalibrationError : The same metric, fed batch by batch.
-    calibkit.reliability_bins : The bins themselves.
-    calibkit.noise_floor : The ECE that a perfectly calibrated model would show.
-    calibkit.smooth_calibration_error : A calibration error without bins.
+    calibkit.CalibrationError : Compute the same metric batch by batch.
+    calibkit.reliability_bins : Return the bins themselves.
+    calibkit.noise_floor : Compute the ECE that a perfectly calibrated model would show.
+    calibkit.smooth_calibration_error : Compute a calibration error without bins.
 
     References
     ----------
@@ -152,8 +154,8 @@ def calibration_error(
     Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
     Equations 3 and 5. https://arxiv.org/abs/1706.04599
 
-    Kumar, Liang and Ma (2019). Verified Uncertainty Calibration. NeurIPS. Section 5 has the
-    debiased l2. https://arxiv.org/abs/1909.10155
+    Kumar, Liang and Ma (2019). Verified Uncertainty Calibration. NeurIPS. Section 5 defines
+    the debiased error. https://arxiv.org/abs/1909.10155
 
     Examples
     --------
@@ -181,10 +183,10 @@ def _quantile_error(metric: BinnedCalibrationError, confidence: Tensor, correct:
 
 
 class CalibrationError(StreamedSums, StreamedConfidences):
-    """The binned calibration error of the top class, fed batch by batch: ECE, RMSCE or MCE.
+    """The binned calibration error of the top class (ECE, RMSCE or MCE), computed batch by batch.
 
     With bins of equal width, the state is three float64 sums per bin, whatever the number of
-    samples. With bins of equal mass, the confidence of every sample is kept.
+    samples is. With bins of equal mass, the confidence of every sample is kept.
 
     Parameters
     ----------
@@ -193,23 +195,23 @@ class CalibrationError(StreamedSums, StreamedConfidences):
     n_bins : int, default 15
         Number of bins.
     norm : {"l1", "l2", "max"}, default "l1"
-        How the gaps of the bins are averaged.
+        How the gaps of the bins are combined.
     binning : {"uniform", "quantile"}, default "uniform"
-        Bins of equal width, or bins of equal mass.
+        Whether the bins have equal width over [0, 1], or hold equally many samples.
     debias : bool, default False
-        For norm "l2", subtract what chance alone is expected to add.
+        Whether to subtract what chance alone is expected to add. This needs the norm "l2".
     input : {"probabilities", "logits"}, default "probabilities"
-        What `update` is given. It is checked, never guessed.
+        What `update` receives. The input is checked, and its kind is never guessed.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
-        As for ``torchmetrics.Metric``.
+        Further options, which are passed to ``torchmetrics.Metric``.
 
     Raises
     ------
     TypeError
-        If ``num_classes`` or ``ignore_index`` is not an integer, or
-        ``n_bins`` is not one.
+        If ``num_classes`` or ``n_bins`` is not an integer, or if ``ignore_index`` is neither an
+        integer nor None.
     ValueError
         If ``num_classes`` is less than 2, if ``n_bins`` is less than 1, if ``norm``,
         ``binning`` or ``input`` is not one of its choices, or if ``debias`` is asked for another
@@ -217,12 +219,12 @@ class CalibrationError(StreamedSums, StreamedConfidences):
 
     See Also
     --------
-    calibkit.calibration_error : The same metric as a function, with its references.
-    calibkit.ClasswiseCalibrationError : The calibration error of every class.
+    calibkit.calibration_error : Compute the same metric with a function.
+    calibkit.ClasswiseCalibrationError : Average the calibration errors of all classes.
 
     References
     ----------
-    As for `calibration_error`.
+    See `calibration_error`.
 
     Examples
     --------

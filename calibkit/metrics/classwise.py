@@ -1,4 +1,4 @@
-"""The classwise calibration error: the ECE of every class, averaged."""
+"""The classwise calibration error, which is the mean over classes of their ECEs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,10 @@ from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
 class ClasswiseError(SumsMetric):
     """The definition of the classwise calibration error.
 
-    For every class, a sample adds to the bin of that class's probability whether the class is
-    the label, minus the probability. No counts are needed: the share of a bin times its gap is
-    the size of that sum divided by the number of all samples.
+    For every class, a sample adds one number to the bin that holds the probability of that class:
+    1 or 0 for whether the class is the label, minus the probability. No counts are needed, because
+    the share of a bin times its gap is the absolute value of this sum, divided by the number of all
+    samples.
     """
 
     n_bins: int = 15
@@ -28,7 +29,7 @@ class ClasswiseError(SumsMetric):
         check_n_bins(self.n_bins)
 
     def n_cells(self, n_classes: int) -> int:
-        """Return the number of bins of all classes."""
+        """Return the number of bins of all classes together."""
         return n_classes * self.n_bins
 
     def terms(self, predictions: Predictions) -> Terms:
@@ -40,7 +41,7 @@ class ClasswiseError(SumsMetric):
         return Terms(bins + first_bin, (excess,))
 
     def value(self, sums: Floats, n: int) -> Floats:
-        """Return the mean over classes of the gaps, each times the share of its bin."""
+        """Return the mean over classes of the sum of the gaps, each times the share of its bin."""
         n_classes = sums.shape[-1] // self.n_bins
         return np.asarray(np.abs(sums[..., 0, :]).sum(-1) / n / n_classes)
 
@@ -78,18 +79,18 @@ def classwise_calibration_error(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers, or if
-        `n_bins` is not an integer.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer
+        nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample; also if `n_bins` is less than 1.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, or
+        if `n_bins` is less than 1.
 
     See Also
     --------
-    calibkit.ClasswiseCalibrationError : The same metric, fed batch by batch.
-    calibkit.calibration_error : The error of the top class alone.
+    calibkit.ClasswiseCalibrationError : Compute the same metric batch by batch.
+    calibkit.calibration_error : Compute the error of the top class alone.
 
     References
     ----------
@@ -113,7 +114,7 @@ def classwise_calibration_error(
 
 
 class ClasswiseCalibrationError(StreamedSums):
-    """The mean over classes of the ECE of each class, fed batch by batch.
+    """The mean over classes of the ECE of each class, computed batch by batch.
 
     The state is one float64 sum per class and bin.
 
@@ -124,29 +125,29 @@ class ClasswiseCalibrationError(StreamedSums):
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
     input : {"probabilities", "logits"}, default "probabilities"
-        What `update` is given. It is checked, never guessed.
+        What `update` receives. The input is checked, and its kind is never guessed.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
-        As for ``torchmetrics.Metric``.
+        Further options, which are passed to ``torchmetrics.Metric``.
 
     Raises
     ------
     TypeError
-        If ``num_classes`` or ``ignore_index`` is not an integer, or
-        ``n_bins`` is not one.
+        If ``num_classes`` or ``n_bins`` is not an integer, or if ``ignore_index`` is neither an
+        integer nor None.
     ValueError
-        If ``num_classes`` is less than 2, if ``n_bins`` is less than 1, or if
-        ``input`` is not one of its choices.
+        If ``num_classes`` is less than 2, if ``n_bins`` is less than 1, or if ``input`` is not one
+        of its choices.
 
     See Also
     --------
-    calibkit.classwise_calibration_error : The same metric as a function, with its references.
-    calibkit.CalibrationError : The error of the top class alone.
+    calibkit.classwise_calibration_error : Compute the same metric with a function.
+    calibkit.CalibrationError : Compute the error of the top class alone.
 
     References
     ----------
-    As for `classwise_calibration_error`.
+    See `classwise_calibration_error`.
 
     Examples
     --------

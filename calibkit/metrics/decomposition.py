@@ -1,4 +1,4 @@
-"""A proper score in two parts: calibration and refinement."""
+"""The decomposition of a proper score into calibration and refinement."""
 
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -30,11 +30,11 @@ class Decomposition(NamedTuple):
     calibration : float
         The part that recalibration removes.
     refinement : float
-        The part that remains: how well the probabilities tell the samples apart.
+        The part that remains. It is small if the probabilities separate the classes well.
 
     See Also
     --------
-    calibkit.score_decomposition : Compute it.
+    calibkit.score_decomposition : Compute the two parts.
     """
 
     score: float
@@ -51,11 +51,12 @@ def score_decomposition(
 ) -> Decomposition:
     """Split the NLL or the Brier score into calibration and refinement.
 
-    Refinement is the score after the probabilities are recalibrated by the temperature that is
-    best on these very samples. Calibration is what that removes. So calibration is a lower bound:
-    what a single temperature cannot fix counts as refinement. For the Brier score, calibration can
-    be slightly negative, because the temperature minimises the NLL. Where the best temperature is
-    0 or infinite, the limit is taken.
+    Refinement is the score after the probabilities are recalibrated with the temperature that
+    minimises the NLL of the same samples. Calibration is how much the recalibration lowers the
+    score. It does not include everything that could be recalibrated, because an error that a single
+    temperature cannot fix counts as refinement. For the Brier score, calibration can be slightly
+    negative, because the temperature minimises the NLL. If no finite temperature is best,
+    refinement is the score in the limit where the temperature goes to 0 or to infinity.
 
     Parameters
     ----------
@@ -77,19 +78,19 @@ def score_decomposition(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample; also if `score` is not one of its choices, if a label has the probability 0,
-        or if the labels hold one class only.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
+        `score` is not one of its choices, if a label has the probability 0, or if the labels hold
+        one class only.
 
     See Also
     --------
-    calibkit.ScoreDecomposition : The same decomposition, fed batch by batch.
-    calibkit.negative_log_likelihood : The score itself.
-    calibkit.TemperatureScaler : The recalibration that defines refinement.
+    calibkit.ScoreDecomposition : Compute the same decomposition batch by batch.
+    calibkit.negative_log_likelihood : Compute the score itself.
+    calibkit.TemperatureScaler : Recalibrate with a temperature.
 
     References
     ----------
@@ -97,7 +98,7 @@ def score_decomposition(
     Journal of the Royal Meteorological Society 135. https://doi.org/10.1002/qj.456
 
     Berta, Holzmüller, Jordan and Bach (2025). Rethinking Early Stopping: Refine, Then Calibrate.
-    Section 3, on temperature scaling as the recalibration. https://arxiv.org/abs/2501.19195
+    Section 3 uses temperature scaling as the recalibration. https://arxiv.org/abs/2501.19195
 
     Examples
     --------
@@ -128,7 +129,7 @@ def _check_labels_possible(predictions: Predictions) -> None:
 
 def _decompose(log_probabilities: Tensor, labels: Tensor, score: Score) -> Decomposition:
     whole = _mean_score(log_probabilities, labels, score)
-    # A probability of 0 stays practically 0 at every temperature.
+    # A probability of 0 gets a logit so low that the probability stays practically 0.
     impossible = log_probabilities.isinf()
     lowest = log_probabilities.masked_fill(impossible, 0).min()
     logits = log_probabilities.masked_fill(impossible, float(lowest) - 700)
@@ -143,9 +144,9 @@ def _decompose(log_probabilities: Tensor, labels: Tensor, score: Score) -> Decom
 
 
 def _log_probabilities_in_the_limit(logits: Tensor, temperature: float) -> Tensor:
-    """Return what scaling gives at a temperature of 0 or infinity."""
+    """Return the log-probabilities in the limit of a temperature of 0 or infinity."""
     if temperature == 0:
-        # The top classes of a row share its probability equally.
+        # If several classes are on top, they share the probability equally.
         top = (logits == logits.amax(1, keepdim=True)).double()
         return (top / top.sum(1, keepdim=True)).log()
     return torch.zeros_like(logits).log_softmax(1)
@@ -157,9 +158,11 @@ def _mean_score(log_probabilities: Tensor, labels: Tensor, score: Score) -> floa
 
 
 class ScoreDecomposition(CalibrationMetric):
-    """The decomposition of a proper score, fed batch by batch.
+    """The decomposition of a proper score, computed batch by batch.
 
-    The logarithms of all probabilities are kept.
+    The logarithms of all probabilities are kept. Besides the errors that every metric raises,
+    `update` raises a ValueError if a label has the probability 0, and `compute` raises one if the
+    labels hold one class only.
 
     Parameters
     ----------
@@ -168,28 +171,28 @@ class ScoreDecomposition(CalibrationMetric):
     score : {"nll", "brier"}, default "nll"
         Which score to split.
     input : {"probabilities", "logits"}, default "probabilities"
-        What `update` is given. It is checked, never guessed.
+        What `update` receives. The input is checked, and its kind is never guessed.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
-        As for ``torchmetrics.Metric``.
+        Further options, which are passed to ``torchmetrics.Metric``.
 
     Raises
     ------
     TypeError
-        If ``num_classes`` or ``ignore_index`` is not an integer.
+        If ``num_classes`` is not an integer, or if ``ignore_index`` is neither an integer nor None.
     ValueError
         If ``num_classes`` is less than 2, or if ``score`` or ``input`` is not one of its
         choices.
 
     See Also
     --------
-    calibkit.score_decomposition : The same decomposition as a function.
-    calibkit.NegativeLogLikelihood : The score itself, in constant memory.
+    calibkit.score_decomposition : Compute the same decomposition with a function.
+    calibkit.NegativeLogLikelihood : Compute the score itself, in constant memory.
 
     References
     ----------
-    As for `score_decomposition`.
+    See `score_decomposition`.
 
     Examples
     --------

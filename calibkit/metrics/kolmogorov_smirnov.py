@@ -18,8 +18,9 @@ def ks_calibration_error(
 ) -> float:
     r"""Compute the Kolmogorov-Smirnov calibration error of the top class.
 
-    It has no bins to choose. In order of confidence, the confidences and the correct predictions
-    are added up. The error is the largest distance between the two cumulative sums,
+    This error needs no bins. The samples are sorted by confidence, and their confidences and their
+    correct predictions are summed up cumulatively. The error is the largest distance between the
+    two cumulative sums, divided by the number of samples:
     :math:`\max_c \lvert \frac{1}{n} \sum_{i: p_i \le c} (p_i - \mathrm{correct}_i) \rvert`.
 
     Parameters
@@ -39,8 +40,8 @@ def ks_calibration_error(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
@@ -48,8 +49,8 @@ def ks_calibration_error(
 
     See Also
     --------
-    calibkit.KSCalibrationError : The same metric, fed batch by batch.
-    calibkit.smooth_calibration_error : Another error without bins.
+    calibkit.KSCalibrationError : Compute the same metric batch by batch.
+    calibkit.smooth_calibration_error : Compute another error without bins.
 
     References
     ----------
@@ -78,11 +79,11 @@ def _ks_distance(confidence: Tensor, correct: Tensor) -> float:
 def weighted_ks_distance(
     confidence: Floats, correct: NDArray[np.bool_]
 ) -> Callable[[Counts | Floats], Floats]:
-    """Return the error of samples (N,) as a function of their weights (R, N)."""
+    """Return the error of N samples as a function of R rows of weights, of shape (R, N)."""
     order = np.argsort(confidence, kind="stable")
     ordered = confidence[order]
     gap = ordered - correct[order]
-    # Samples with the same confidence have no order among themselves.
+    # Samples with the same confidence have no order, so the sums count only after the last one.
     last_of_equals = np.append(ordered[1:] != ordered[:-1], True)
 
     def distance(weights: Counts | Floats) -> Floats:
@@ -93,7 +94,7 @@ def weighted_ks_distance(
 
 
 class KSCalibrationError(StreamedConfidences):
-    """The Kolmogorov-Smirnov calibration error of the top class, fed batch by batch.
+    """The Kolmogorov-Smirnov calibration error of the top class, computed batch by batch.
 
     The confidence of every sample is kept, because the definition needs their order.
 
@@ -102,27 +103,27 @@ class KSCalibrationError(StreamedConfidences):
     num_classes : int
         Number of classes. A binary model has 2.
     input : {"probabilities", "logits"}, default "probabilities"
-        What `update` is given. It is checked, never guessed.
+        What `update` receives. The input is checked, and its kind is never guessed.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
-        As for ``torchmetrics.Metric``.
+        Further options, which are passed to ``torchmetrics.Metric``.
 
     Raises
     ------
     TypeError
-        If ``num_classes`` or ``ignore_index`` is not an integer.
+        If ``num_classes`` is not an integer, or if ``ignore_index`` is neither an integer nor None.
     ValueError
         If ``num_classes`` is less than 2, or if ``input`` is not one of its choices.
 
     See Also
     --------
-    calibkit.ks_calibration_error : The same metric as a function, with its reference.
-    calibkit.SmoothCalibrationError : An error without bins, in constant memory.
+    calibkit.ks_calibration_error : Compute the same metric with a function.
+    calibkit.SmoothCalibrationError : Compute an error without bins, in constant memory.
 
     References
     ----------
-    As for `ks_calibration_error`.
+    See `ks_calibration_error`.
 
     Examples
     --------

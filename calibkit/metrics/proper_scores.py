@@ -14,7 +14,7 @@ class Brier(MeanMetric):
     """The definition of the Brier score."""
 
     def of_samples(self, predictions: Predictions) -> Tensor:
-        """Return the square distance of each row from the one-hot label."""
+        """Return the squared distance of each row from the one-hot label."""
         p = predictions.probabilities.double()
         p_label = p.gather(1, predictions.labels[:, None])[:, 0]
         return p.square().sum(1) - 2 * p_label + 1
@@ -31,9 +31,9 @@ class NLL(MeanMetric):
 def brier_score(
     probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
 ) -> float:
-    r"""Compute the Brier score, the mean square distance of the probabilities from the label.
+    r"""Compute the Brier score, the mean squared distance of the probabilities from the label.
 
-    The label counts as a one-hot row:
+    The label is represented by a one-hot row:
     :math:`\frac{1}{n} \sum_i \sum_c (p_{ic} - [y_i = c])^2`.
 
     Parameters
@@ -48,13 +48,13 @@ def brier_score(
     Returns
     -------
     float
-        Between 0, the best value, and 2.
+        A number from 0, the best value, to 2.
 
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
@@ -62,9 +62,9 @@ def brier_score(
 
     See Also
     --------
-    calibkit.BrierScore : The same metric, fed batch by batch.
-    calibkit.negative_log_likelihood : The other proper score.
-    calibkit.score_decomposition : The score in two parts, calibration and refinement.
+    calibkit.BrierScore : Compute the same metric batch by batch.
+    calibkit.negative_log_likelihood : Compute the other proper score.
+    calibkit.score_decomposition : Split the score into calibration and refinement.
 
     References
     ----------
@@ -99,13 +99,14 @@ def negative_log_likelihood(
     Returns
     -------
     float
-        From 0, the best value, to infinity, where a label has the probability 0.
+        A number from 0, the best value, to infinity. It is infinite if a label has the probability
+        0.
 
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
@@ -113,9 +114,9 @@ def negative_log_likelihood(
 
     See Also
     --------
-    calibkit.NegativeLogLikelihood : The same metric, fed batch by batch, also from logits.
-    calibkit.brier_score : The other proper score.
-    calibkit.score_decomposition : The score in two parts, calibration and refinement.
+    calibkit.NegativeLogLikelihood : Compute the same metric batch by batch, also from logits.
+    calibkit.brier_score : Compute the other proper score.
+    calibkit.score_decomposition : Split the score into calibration and refinement.
 
     References
     ----------
@@ -134,34 +135,36 @@ def negative_log_likelihood(
 
 
 class BrierScore(StreamedSums):
-    """The Brier score, fed batch by batch. The state is a count and a float64 sum.
+    """The Brier score, computed batch by batch.
+
+    The state is a count and a float64 sum.
 
     Parameters
     ----------
     num_classes : int
         Number of classes. A binary model has 2.
     input : {"probabilities", "logits"}, default "probabilities"
-        What `update` is given. It is checked, never guessed.
+        What `update` receives. The input is checked, and its kind is never guessed.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
-        As for ``torchmetrics.Metric``.
+        Further options, which are passed to ``torchmetrics.Metric``.
 
     Raises
     ------
     TypeError
-        If ``num_classes`` or ``ignore_index`` is not an integer.
+        If ``num_classes`` is not an integer, or if ``ignore_index`` is neither an integer nor None.
     ValueError
         If ``num_classes`` is less than 2, or if ``input`` is not one of its choices.
 
     See Also
     --------
-    calibkit.brier_score : The same metric as a function, with its reference.
-    calibkit.NegativeLogLikelihood : The other proper score.
+    calibkit.brier_score : Compute the same metric with a function.
+    calibkit.NegativeLogLikelihood : Compute the other proper score.
 
     References
     ----------
-    As for `brier_score`.
+    See `brier_score`.
 
     Examples
     --------
@@ -179,7 +182,7 @@ class BrierScore(StreamedSums):
 
 
 class NegativeLogLikelihood(StreamedSums):
-    """The negative log-likelihood (NLL) in nats, fed batch by batch.
+    """The negative log-likelihood (NLL) in nats, computed batch by batch.
 
     The state is a count and a float64 sum.
 
@@ -188,27 +191,27 @@ class NegativeLogLikelihood(StreamedSums):
     num_classes : int
         Number of classes. A binary model has 2.
     input : {"probabilities", "logits"}, default "probabilities"
-        What `update` is given. It is checked, never guessed.
+        What `update` receives. The input is checked, and its kind is never guessed.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
-        As for ``torchmetrics.Metric``.
+        Further options, which are passed to ``torchmetrics.Metric``.
 
     Raises
     ------
     TypeError
-        If ``num_classes`` or ``ignore_index`` is not an integer.
+        If ``num_classes`` is not an integer, or if ``ignore_index`` is neither an integer nor None.
     ValueError
         If ``num_classes`` is less than 2, or if ``input`` is not one of its choices.
 
     See Also
     --------
-    calibkit.negative_log_likelihood : The same metric as a function, with its reference.
-    calibkit.BrierScore : The other proper score.
+    calibkit.negative_log_likelihood : Compute the same metric with a function.
+    calibkit.BrierScore : Compute the other proper score.
 
     References
     ----------
-    As for `negative_log_likelihood`.
+    See `negative_log_likelihood`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Samples counted by their confidence: what a reliability diagram shows."""
+"""Samples counted by their confidence, which is what a reliability diagram shows."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -14,12 +14,12 @@ from calibkit.metrics.calibration_error import BinnedCalibrationError, binned_er
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityBins:
-    """Samples counted by their confidence, one entry per bin.
+    """Samples counted by their confidence, with one entry per bin.
 
     Attributes
     ----------
     edges : ndarray of float64, shape (n_bins + 1,)
-        Where each bin begins, and where the last one ends.
+        The confidences at which the bins begin, and at which the last bin ends.
     count : ndarray of int64, shape (n_bins,)
         Number of samples in each bin.
     n_correct : ndarray of int64, shape (n_bins,)
@@ -30,7 +30,7 @@ class ReliabilityBins:
     See Also
     --------
     calibkit.reliability_bins : Count samples into these bins.
-    calibkit.reliability_diagram : Plot them.
+    calibkit.reliability_diagram : Plot the bins.
 
     Examples
     --------
@@ -72,32 +72,32 @@ def reliability_bins(
         Number of bins.
     binning : {"uniform", "quantile"}, default "uniform"
         With "uniform", the bins have equal width: bin ``k`` of ``n`` holds the confidences in
-        [k / n, (k + 1) / n), and the last bin also holds 1. With "quantile", they have equal
-        mass: the sample of rank ``r`` among ``N`` falls into bin ``r n // N``, and equal
-        confidences stay together.
+        [k / n, (k + 1) / n), and the last bin also holds 1. With "quantile", the bins have equal
+        mass, which means that they hold equally many samples: the sample of rank ``r`` among ``N``
+        falls into bin ``r n // N``, and equal confidences share a bin.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
 
     Returns
     -------
     ReliabilityBins
-        Counts as integers and sums in float64.
+        The counts as integers and the sums in float64.
 
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers, or if
-        `n_bins` is not an integer.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer
+        nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample; also if `n_bins` is less than 1, or if `binning` is not one of its choices.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
+        `n_bins` is less than 1, or if `binning` is not one of its choices.
 
     See Also
     --------
-    calibkit.calibration_error : The mean gap of these bins.
-    calibkit.reliability_diagram : A plot of these bins.
+    calibkit.calibration_error : Compute the mean gap of these bins.
+    calibkit.reliability_diagram : Plot these bins.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def reliability_bins(
 def count_into_bins(
     predictions: Predictions, n_bins: int, binning: Binning = "uniform"
 ) -> ReliabilityBins:
-    """Count predictions that were checked."""
+    """Count predictions that have been checked."""
     confidence, correct = predictions.confidence.cpu(), predictions.correct.cpu()
     if binning == "uniform":
         bins, edges = uniform_bin(confidence, n_bins), uniform_edges(n_bins)

@@ -1,4 +1,4 @@
-"""The smooth calibration error: no bins, but a kernel whose width follows from the data."""
+"""The smooth calibration error, which uses a kernel in place of bins."""
 
 import math
 from functools import cache
@@ -15,15 +15,16 @@ from calibkit.metrics._streaming import StreamedSums
 from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
 
 _N_CELLS = 2**15
-# A kernel of this width spreads over eleven cells to each side, so the size of the cells does not
-# show in the error.
+# A kernel of this width has a standard deviation of eleven cells, so the size of the cells hardly
+# affects the error.
 _NARROWEST_WIDTH = 8.6 / (math.pi * 2**13)
 
 
 class SmoothError(SumsMetric):
     """The definition of the smooth calibration error.
 
-    A sample adds its residual, correct minus confidence, to a fine histogram of the confidences.
+    A sample adds its residual to a fine histogram over the confidence. The residual is 1 or 0 for
+    whether the sample is correct, minus its confidence.
     Cubic interpolation divides the residual among the four cells around the confidence.
     """
 
@@ -50,7 +51,7 @@ class SmoothError(SumsMetric):
         return Terms(cells, (residual[:, None] * torch.stack(shares, 1),))
 
     def value(self, sums: Floats, n: int) -> Floats:
-        """Return the error at the kernel width that it equals, or at the narrowest width."""
+        """Return the error at the kernel width that equals it, or at the narrowest width."""
         residuals = sums[..., 0, :] / n
         errors = [_error_at_its_own_width(row) for row in residuals.reshape(-1, _N_CELLS)]
         return np.array(errors).reshape(residuals.shape[:-1])
@@ -60,7 +61,7 @@ def _error_at_its_own_width(residuals: Floats) -> float:
     coefficients = dct(residuals)
 
     def size_of_smoothed(width: float) -> float:
-        # With reflecting ends, a Gaussian kernel damps every cosine coefficient by itself.
+        # With reflecting ends, a Gaussian kernel damps each cosine coefficient independently.
         damped = coefficients * np.exp(-((width * _frequencies()) ** 2) / 2)
         return float(np.abs(idct(damped)).sum())
 
@@ -82,9 +83,10 @@ def smooth_calibration_error(
 ) -> float:
     r"""Compute the smooth calibration error (smECE) of the top class, which has no bins to choose.
 
-    The residuals, correct minus confidence, are smoothed over the confidence by a Gaussian kernel
-    that reflects at 0 and 1, and the absolute value of the result is integrated. The width of the
-    kernel is the one that equals the error found with it, but no less than 0.00034.
+    The residual of a sample is 1 or 0 for whether it is correct, minus its confidence. A Gaussian
+    kernel that reflects at 0 and 1 smooths the residuals over the confidence, and the absolute
+    value of the result is integrated. The width of the kernel is chosen so that it equals the
+    resulting error, but it is never below 0.00033.
 
     Parameters
     ----------
@@ -103,8 +105,8 @@ def smooth_calibration_error(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
@@ -112,9 +114,9 @@ def smooth_calibration_error(
 
     See Also
     --------
-    calibkit.SmoothCalibrationError : The same metric, fed batch by batch.
-    calibkit.calibration_error : The error in bins.
-    calibkit.ks_calibration_error : Another error without bins.
+    calibkit.SmoothCalibrationError : Compute the same metric batch by batch.
+    calibkit.calibration_error : Compute the error in bins.
+    calibkit.ks_calibration_error : Compute another error without bins.
 
     References
     ----------
@@ -135,36 +137,36 @@ def smooth_calibration_error(
 
 
 class SmoothCalibrationError(StreamedSums):
-    """The smooth calibration error (smECE) of the top class, fed batch by batch.
+    """The smooth calibration error (smECE) of the top class, computed batch by batch.
 
-    The state is a histogram of 32 768 float64 sums, whatever the number of samples.
+    The state is a histogram of 32 768 float64 sums, whatever the number of samples is.
 
     Parameters
     ----------
     num_classes : int
         Number of classes. A binary model has 2.
     input : {"probabilities", "logits"}, default "probabilities"
-        What `update` is given. It is checked, never guessed.
+        What `update` receives. The input is checked, and its kind is never guessed.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
-        As for ``torchmetrics.Metric``.
+        Further options, which are passed to ``torchmetrics.Metric``.
 
     Raises
     ------
     TypeError
-        If ``num_classes`` or ``ignore_index`` is not an integer.
+        If ``num_classes`` is not an integer, or if ``ignore_index`` is neither an integer nor None.
     ValueError
         If ``num_classes`` is less than 2, or if ``input`` is not one of its choices.
 
     See Also
     --------
-    calibkit.smooth_calibration_error : The same metric as a function, with its reference.
-    calibkit.CalibrationError : The error in bins.
+    calibkit.smooth_calibration_error : Compute the same metric with a function.
+    calibkit.CalibrationError : Compute the error in bins.
 
     References
     ----------
-    As for `smooth_calibration_error`.
+    See `smooth_calibration_error`.
 
     Examples
     --------

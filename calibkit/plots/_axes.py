@@ -16,7 +16,7 @@ def new_axes(figsize: tuple[float, float]) -> "Axes":
 
 
 def format_as_percent(*axes: "Axis") -> None:
-    """Label the ticks of an x-axis or y-axis as percentages of 1."""
+    """Label the ticks of axes as percentages, so that 1 becomes 100 %."""
     from matplotlib.ticker import PercentFormatter
 
     for axis in axes:

@@ -33,8 +33,8 @@ def temperature_curve(
     """Plot NLL and ECE of logits / T against T, and mark the T with the lowest NLL.
 
     The solid line shows the NLL, with its scale on the left. The dashed line shows the ECE, with
-    its scale on the right. The two have their minima at different temperatures, and
-    `TemperatureScaler` finds the minimum of the NLL.
+    its scale on the right, and a dot marks its minimum. The two minima are usually at different
+    temperatures. `TemperatureScaler` finds the minimum of the NLL.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def temperature_curve(
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     n_bins : int, default 15
-        Number of bins of equal width over [0, 1], for the ECE.
+        Number of bins of equal width over [0, 1] for the ECE.
     title : str, default "NLL and ECE against temperature"
-        Title of the plot, one sentence that says what to see.
+        Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
         Where to plot. By default the plot goes into a new figure.
 
@@ -57,8 +57,8 @@ def temperature_curve(
     Raises
     ------
     TypeError
-        If `logits` is not a floating-point tensor or array, if `labels` is not one of integers, or
-        if `n_bins` is not an integer.
+        If `logits` is not a floating-point tensor or array, if `labels` is not an integer tensor or
+        array, or if `n_bins` is not an integer.
     ValueError
         If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
         class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
@@ -116,12 +116,12 @@ def risk_coverage_curve(
     title: str = "Risk against coverage",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    r"""Plot the error rate among the most confident samples against their share of all samples.
+    r"""Plot the error rate of the most confident samples against their share of all samples.
 
     Suppose that you answer only where the confidence is highest. The coverage is the share of the
     samples that you answer, and the risk is the error rate among them. The dashed line is the
-    lowest risk that any order could reach: it answers all right samples before the wrong ones.
-    AURC is the area under the solid curve.
+    lowest risk that any order of the samples could reach, which is to answer all right samples
+    before the wrong ones. The plot also states the area under the solid risk curve (AURC).
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def risk_coverage_curve(
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     title : str, default "Risk against coverage"
-        Title of the plot, one sentence that says what to see.
+        Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
         Where to plot. By default the plot goes into a new figure.
 
@@ -142,8 +142,8 @@ def risk_coverage_curve(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers.
+        If `probabilities` is not a floating-point tensor or array, or if `labels` is not an integer
+        tensor or array.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
@@ -151,7 +151,7 @@ def risk_coverage_curve(
     See Also
     --------
     calibkit.ConformalSets : Answer every sample with a set of classes.
-    calibkit.confidence_histogram : Show how many samples have which confidence.
+    calibkit.confidence_histogram : Plot a histogram of the confidences.
     calibkit.accuracy : Compute the accuracy, which is 1 minus the risk at full coverage.
 
     References

@@ -1,4 +1,4 @@
-"""A slider for the temperature in notebooks, and the same plot as a plain figure elsewhere."""
+"""A slider for the temperature in notebooks, and the same plots as a plain figure elsewhere."""
 
 import math
 import os
@@ -34,7 +34,7 @@ def explore_temperature(
     n_bins: int = 15,
     interactive: bool | None = None,
 ) -> None:
-    """Show NLL and ECE at every temperature, and the reliability diagram at one.
+    """Show NLL and ECE against the temperature, and the reliability diagram at one temperature.
 
     In JupyterLab a slider moves the temperature, if ipywidgets is installed
     (``pip install "calibkit[course]"``). Elsewhere the same plots appear as a plain figure.
@@ -46,7 +46,7 @@ def explore_temperature(
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     temperature : float, default 1.0
-        The temperature of the reliability diagram, where the slider starts.
+        The temperature of the reliability diagram, at which the slider starts.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
     interactive : bool, optional
@@ -59,8 +59,8 @@ def explore_temperature(
     ModuleNotFoundError
         If `interactive` is True and ipywidgets is not installed.
     TypeError
-        If `logits` is not a floating-point tensor or array, if `labels` is not one of integers, or
-        if `n_bins` is not an integer.
+        If `logits` is not a floating-point tensor or array, if `labels` is not an integer tensor or
+        array, or if `n_bins` is not an integer.
     ValueError
         If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
         class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
@@ -96,7 +96,7 @@ def explore_temperature(
 
 
 def _slider_view(logits: Tensor, labels: Tensor, temperature: float, n_bins: int) -> Any:
-    """Return a slider, NLL and ECE in words, and the plots, in one ``ipywidgets.VBox``."""
+    """Return an ``ipywidgets.VBox`` with a slider, the NLL and ECE as text, and the plots."""
     if not find_spec("ipywidgets"):
         raise ModuleNotFoundError(
             'interactive=True needs ipywidgets; pip install "calibkit[course]", then reload the '
@@ -127,7 +127,7 @@ def _slider_view(logits: Tensor, labels: Tensor, temperature: float, n_bins: int
         image.value = plots.png()
 
     update()
-    # The first drawing has laid out the axes. They should not move with the slider.
+    # The first drawing has laid out the axes. From now on, they should not move with the slider.
     plots.figure.set_layout_engine("none")
     slider.observe(update, "value")
     return widgets.VBox([widgets.HBox([slider, metrics]), image])
@@ -146,7 +146,7 @@ class _TemperaturePlots:
         self.marker = left.axvline(1.0, color="black", linestyle=":")
 
     def show(self, temperature: float) -> str:
-        """Draw the diagram at this temperature, and return its NLL and ECE in words."""
+        """Draw the diagram at this temperature, and return the NLL and the ECE as text."""
         scaled = Rows(self.logits / temperature, self.labels)
         metrics = NLL(), BinnedCalibrationError(self.n_bins)
         nll, ece = measure(scaled, *metrics, scores_are="logits")

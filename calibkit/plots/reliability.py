@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Colour-blind readers can tell Okabe and Ito's blue and vermilion apart. The two also differ in
-# lightness, for a print in grey.
+# lightness, so that they can be told apart in a grey print.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8C8C8C"
 
 
@@ -27,10 +27,11 @@ def reliability_diagram(
 ) -> "Axes":
     r"""Plot accuracy against confidence, bin by bin, and print the ECE of the same bins.
 
-    Each bar shows the accuracy of the samples in a bin, and the dot their mean confidence. The
-    line between the two is the gap that the ECE averages. The grey band shows where the accuracy
-    of a perfectly calibrated model would be in 95 % of all test sets (binomial quantiles). The
-    upper panel shows how many samples are in each bin.
+    Each bar shows the accuracy of the samples in a bin, and the dot shows their mean confidence.
+    The line between the two is the gap that the ECE averages. The grey band of a bin shows where
+    the accuracy of this bin would be in 95 % of all test sets if the model were perfectly
+    calibrated. Its ends are binomial quantiles. The upper panel shows how many samples are in each
+    bin.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def reliability_diagram(
     binning : {"uniform", "quantile"}, default "uniform"
         Whether the bins have equal width over [0, 1], or hold equally many samples.
     title : str, default "Reliability diagram"
-        Title of the plot, one sentence that says what to see.
+        Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
         Where to plot. By default the plot goes into a new figure.
 
@@ -55,8 +56,8 @@ def reliability_diagram(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, if `labels` is not one of
-        integers, or if `n_bins` is not an integer.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `n_bins` is not an integer.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
@@ -66,7 +67,7 @@ def reliability_diagram(
     --------
     calibkit.reliability_bins : Return the numbers that this diagram shows.
     calibkit.calibration_error : Compute the ECE.
-    calibkit.confidence_histogram : Show how many samples have which confidence.
+    calibkit.confidence_histogram : Plot a histogram of the confidences.
     calibkit.evaluate : Compare the diagrams before and after a scaler.
 
     References
@@ -101,10 +102,10 @@ def confidence_histogram(
     title: str = "Confidence histogram",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Plot how many samples have which confidence, with wrong ones stacked on right ones.
+    """Plot a histogram of the confidences, with wrong predictions stacked on right ones.
 
     Two lines mark the accuracy and the mean confidence. A single number, such as the temperature,
-    can close the distance between them.
+    can close the gap between them.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def confidence_histogram(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
     title : str, default "Confidence histogram"
-        Title of the plot, one sentence that says what to see.
+        Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
         Where to plot. By default the plot goes into a new figure.
 
@@ -127,8 +128,8 @@ def confidence_histogram(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, if `labels` is not one of
-        integers, or if `n_bins` is not an integer.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `n_bins` is not an integer.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, or
@@ -138,12 +139,12 @@ def confidence_histogram(
     --------
     calibkit.reliability_diagram : Compare the accuracy and the mean confidence of every bin.
     calibkit.accuracy : Compute the accuracy.
-    calibkit.TemperatureScaler : Lower or raise the confidences by one number.
+    calibkit.TemperatureScaler : Lower or raise the confidences with one number.
 
     References
     ----------
     Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
-    Figure 1, upper row. https://arxiv.org/abs/1706.04599
+    Figure 1 shows it in the upper row. https://arxiv.org/abs/1706.04599
 
     Examples
     --------
@@ -174,7 +175,7 @@ def confidence_histogram(
 
 
 def plot_bins(ax: "Axes", bins: ReliabilityBins, title: str) -> None:
-    """Plot the reliability diagram of bins that are counted already."""
+    """Plot the reliability diagram of bins that have been counted."""
     ax.set_title(title)
     _plot_accuracy(ax, bins)
     _plot_counts(ax.inset_axes((0, 1.03, 1, 0.16), sharex=ax), bins)
@@ -226,6 +227,6 @@ def _plot_counts(ax: "Axes", bins: ReliabilityBins) -> None:
 
 
 def _bars(bins: ReliabilityBins) -> tuple[Floats, Floats]:
-    """Return centres and widths of bars that leave gaps, and are never too narrow to see."""
+    """Return centres and widths of bars that leave gaps and are never too narrow to see."""
     left, right = bins.edges[:-1], bins.edges[1:]
     return (left + right) / 2, np.maximum(0.92 * (right - left), 0.004)

@@ -1,1 +1,1 @@
-"""Reports: one call that measures a model, compares scalers, or checks a shift."""
+"""Reports, each from one call, which measure a model, compare scalers or check a shift."""

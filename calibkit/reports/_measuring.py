@@ -1,4 +1,4 @@
-"""What every report measures, and on which logits."""
+"""The metrics that every report measures, and the logits that it measures."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, cast
@@ -27,7 +27,7 @@ class Resampled(NamedTuple):
 
 
 def reported_metrics(n_bins: int) -> dict[str, SumsMetric]:
-    """Return the metrics of every report by the names of their fields."""
+    """Return the metrics of every report, with the names of their fields as keys."""
     return {
         "accuracy": Accuracy(),
         "nll": NLL(),
@@ -46,7 +46,7 @@ def measure_logits(rows: Rows, n_bins: int) -> dict[str, float]:
 def resample_logits(
     sets: list[Rows], n_bins: int, n_resamples: int, seed: int
 ) -> list[dict[str, Resampled]]:
-    """Measure several sets of logits of the same samples, on the same resamples."""
+    """Measure several sets of logits of the same samples on the same resamples."""
     metrics = reported_metrics(n_bins)
     functions = [weighted(metric, rows, "logits") for rows in sets for metric in metrics.values()]
     resampled = iter(resample(functions, len(sets[0]), n_resamples=n_resamples, seed=seed))
@@ -65,7 +65,7 @@ def logits_of(
     progress: bool,
     device: torch.device | str | None,
 ) -> Rows:
-    """Return the checked logits and labels of a model on a loader, or those that were given."""
+    """Run a model over a loader, or use the given logits and labels, and return checked rows."""
     logits, labels = model_or_logits, loader_or_labels
     if isinstance(model_or_logits, nn.Module):
         logits, labels = collect_logits(
@@ -78,7 +78,7 @@ def logits_of(
 
 
 def check_fitted(scaler: object) -> None:
-    """Raise unless this is a scaler that was fitted."""
+    """Raise an error unless this is a scaler that has been fitted."""
     if not isinstance(scaler, Scaler):
         raise TypeError(
             f"scaler must be a calibkit scaler, got {type(scaler).__name__}; "

@@ -8,15 +8,15 @@ from calibkit._fingerprints import fingerprints
 from calibkit._rows import Rows
 from calibkit._types import Floats
 
-# Other batch sizes and other processors change logits by less, relative to their size.
+# Another batch size or another processor changes logits by a smaller fraction than this.
 _RELATIVE_TOLERANCE = 1e-5
 
 
 def check_no_overlap(calibration: Tensor | None, n_calibration: int, test: Rows) -> None:
     """Refuse a test set that holds samples of the calibration set.
 
-    The two are compared by the fingerprints of their logits. Where rows of the test set itself are
-    equal, as those of a decision tree, equal fingerprints prove nothing.
+    The two sets are compared by the fingerprints of their logits. If the test set itself has equal
+    rows, as is usual for a decision tree, then equal fingerprints prove nothing.
     """
     if calibration is None:
         return
@@ -29,9 +29,9 @@ def check_no_overlap(calibration: Tensor | None, n_calibration: int, test: Rows)
         tested[: len(fitted)], k=[2], distance_upper_bound=_RELATIVE_TOLERANCE
     )[0]
     by_chance = (equal_to_another < np.inf).mean() * len(fitted)
-    # This many are shared if the smaller set is completely inside the larger one.
+    # If one set contained the other completely, they would share this many fingerprints.
     most = min(len(fitted), len(tested) * len(fitted) / n_calibration)
-    # A data set may hold a few samples twice, as CIFAR-100 does.
+    # A data set may hold a few samples twice, as CIFAR-100 does, so a few are accepted.
     if shared > max(1, 0.01 * most) + 2 * by_chance:
         raise ValueError(
             f"the test set holds samples that the scaler was fitted on: the logits of {shared} of "

@@ -1,6 +1,6 @@
-"""Tables for a terminal, a notebook and a Markdown file, and numbers with their range.
+"""Tables for a terminal, a notebook and a Markdown file, and numbers with their ranges.
 
-The first row of the cells is the head of the table.
+In every table, the first row of the cells is the head.
 """
 
 from html import escape
@@ -28,7 +28,7 @@ def html_table(caption: str, cells: list[list[str]]) -> str:
 
 
 def markdown_table(caption: str, cells: list[list[str]]) -> str:
-    """Return a GitHub-flavoured table, padded so that it is also readable as plain text."""
+    """Return a GitHub-flavoured table that is padded, so that it also reads well as plain text."""
     escaped = [[cell.replace("|", r"\|") for cell in row] for row in cells]
     widths = [max(3, *map(len, column)) for column in zip(*escaped, strict=True)]
     head, *body = (

@@ -1,4 +1,4 @@
-"""Several scalers side by side, on many splits and sizes of the calibration set."""
+"""A comparison of several scalers, on many splits and sizes of the calibration set."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -38,27 +38,27 @@ UNSCALED = "unscaled"
 
 @dataclass(frozen=True)
 class Trial:
-    """One scaler on one split: what it was fitted on, and its metrics on the test set.
+    """One fit of a comparison, with the sizes of its data sets and the metrics on the test set.
 
     Attributes
     ----------
     scaler : str
-        Name of the scaler; "unscaled" for the logits without a scaler.
+        Name of the scaler, or "unscaled" for the logits without a scaler.
     n_calibration, n_test : int
         Sizes of the calibration set and of the test set.
     repeat : int
-        Number of the split.
+        Index of the split, counted from 0.
     accuracy, nll, brier, ece : float or None
-        The metrics on the test set; None if the fit was refused.
+        The metrics on the test set, or None if the fit was refused.
     temperature : float or None
-        The fitted temperature, for temperature scaling.
+        The fitted temperature. Only temperature scaling sets it.
     refused : str or None
-        Why the fit was refused.
+        Why the fit was refused, or None if it succeeded.
 
     See Also
     --------
     calibkit.compare : Run the trials.
-    calibkit.Comparison : All trials together.
+    calibkit.Comparison : Summarise all trials.
     """
 
     scaler: str
@@ -80,12 +80,12 @@ class Comparison:
     Attributes
     ----------
     trials : tuple of Trial
-        Every scaler on every split and size.
+        One trial for every scaler, split and size.
 
     See Also
     --------
     calibkit.compare : Make a comparison.
-    calibkit.learning_curve : Plot one.
+    calibkit.learning_curve : Plot a comparison.
     """
 
     trials: tuple[Trial, ...]
@@ -160,11 +160,11 @@ def compare(
     seed: int = 0,
     progress: bool = True,
 ) -> Comparison:
-    """Fit scalers on calibration sets of several sizes and splits, and measure them on the rest.
+    """Fit scalers on calibration sets of several splits and sizes, and measure them on a test set.
 
-    Splits are stratified by class. Within one split, the smaller calibration sets are parts of the
-    larger ones. All sizes and scalers share one test set: the samples that the largest calibration
-    set leaves over.
+    The splits are stratified by class. Within one split, the smaller calibration sets are parts of
+    the larger ones, and all sizes and scalers share one test set. It consists of the samples that
+    are not in the largest calibration set.
 
     Parameters
     ----------
@@ -182,33 +182,33 @@ def compare(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for the ECE.
     seed : int, default 0
-        Seed of the first split; the others follow. The same seed gives the same result.
+        Seed of the first split. Split k has the seed plus k. The same seed gives the same result.
     progress : bool, default True
         Whether to show a progress bar on stderr.
 
     Returns
     -------
     Comparison
-        It prints as a table and shows as one in a notebook. If a fit is refused, for instance
-        because a class is missing, the refusal is counted and its reason is kept.
+        The result, which prints as a table and shows as one in a notebook. If a fit is refused,
+        for instance because a class is missing, the refusal is counted and its reason is kept.
 
     Raises
     ------
     TypeError
-        If `scalers` is not a list of scalers, if `logits` is not a floating-point tensor or array,
-        if `labels` is not one of integers, or if a size, `repeats`, `n_bins` or `seed` is not an
-        integer.
+        If `scalers` is not a list of scalers or is empty, if `logits` is not a floating-point
+        tensor or array, if `labels` is not an integer tensor or array, or if a size, `repeats`,
+        `n_bins` or `seed` is not an integer.
     ValueError
-        If `logits` are probabilities, NaN, infinite or of more than two dimensions, if `labels`
-        holds a class outside 0..C-1, if `logits` and `labels` differ in length, if a size is less
-        than 2 or leaves no test set, if `repeats` or `n_bins` is less than 1, or if `seed` is
-        negative.
+        If a logit is NaN or infinite, if the logits look like probabilities or have more than two
+        dimensions, if `labels` holds a class outside 0..C-1, if `logits` and `labels` differ in
+        length, if there is no size, if a size is less than 2 or leaves no test set, if `repeats`
+        or `n_bins` is less than 1, or if `seed` is negative.
 
     See Also
     --------
     calibkit.learning_curve : Plot the comparison.
     calibkit.evaluate : Measure one fitted scaler, with intervals.
-    calibkit.split_calibration : The split behind each trial.
+    calibkit.split_calibration : Make the split of each trial.
 
     Examples
     --------
@@ -299,7 +299,7 @@ def _trial(
 
 
 def _names(scalers: Sequence[Scaler]) -> list[str]:
-    """Return the names of the scalers' classes, with numbers where a class comes several times."""
+    """Return the names of the scalers' classes, with numbers if a class occurs several times."""
     is_sequence = isinstance(scalers, list | tuple)
     if not is_sequence or not scalers or not all(isinstance(s, Scaler) for s in scalers):
         raise TypeError(
@@ -324,13 +324,13 @@ def _check_sizes(n_calibration: int | Sequence[int]) -> list[int]:
 
 
 def _spread(values: list[float], form: str) -> str:
-    """Return mean and standard deviation as text, or nothing if there are no values."""
+    """Return mean and standard deviation as text, or an empty text if there are no values."""
     if not values:
         return ""
     return f"{format(np.mean(values), form)} ± {format(np.std(values), form)}"
 
 
-# The colours of Okabe and Ito, from dark to light so that they also differ in grey.
+# The colours of Okabe and Ito go from dark to light, so that they also differ in a grey print.
 _COLOURS = ("black", BLUE, VERMILION, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", GREY)
 _MARKERS = "osD^vPX*"
 _AXIS_LABELS: dict[ReportedMetric, str] = {
@@ -355,7 +355,7 @@ def learning_curve(
     comparison : Comparison
         The result of `compare`.
     metric : {"nll", "ece", "brier", "accuracy"}, default "nll"
-        What to plot: the mean over the splits, with bars of one standard deviation.
+        Which metric to plot, as the mean over the splits with bars of one standard deviation.
     title : str, optional
         The title. By default it names the metric and the number of splits.
     ax : matplotlib.axes.Axes, optional

@@ -1,4 +1,4 @@
-"""One call that says how well calibrated a model is, before and after scaling."""
+"""A report on how well calibrated a model is, before and after scaling."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,10 +22,10 @@ from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor, calibr
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# With fewer resamples, no p-value can be below .05.
+# With fewer resamples, no p-value can be below 0.05.
 _FEWEST_RESAMPLES_FOR_A_TEST = 20
 
-# The rows of the printed table: name, field, format.
+# The rows of the printed table, each with its name, its field and its format.
 _SHOWN = (
     ("accuracy", "accuracy", ".1%"),
     ("NLL", "nll", ".3f"),
@@ -41,11 +41,11 @@ class MetricValues(NamedTuple):
     ----------
     accuracy, nll, brier, ece : Interval
         Value and interval. The NLL is in nats, and the ECE is a fraction. The interval of the ECE
-        begins at 0 if the p-value is above .05.
+        begins at 0 if the p-value is above 0.05 and there were at least 20 resamples.
     noise_floor : NoiseFloor
         The ECE that a perfectly calibrated model would show.
     p_value : float
-        How often a perfectly calibrated model shows this ECE or a larger one.
+        How often a perfectly calibrated model would show this ECE or a larger one.
 
     See Also
     --------
@@ -85,8 +85,8 @@ class Change(NamedTuple):
 class Report:
     """The result of `evaluate`, which prints as a table and shows as one in a notebook.
 
-    ``to_markdown()`` gives the table for a model card, ``to_dict()`` the numbers, and ``plot()``
-    the reliability diagrams.
+    The method `to_markdown` returns the table for a model card, `to_dict` returns the numbers, and
+    `plot` plots the reliability diagrams.
 
     Attributes
     ----------
@@ -95,18 +95,18 @@ class Report:
     before : MetricValues
         The metrics of the unscaled logits.
     after : MetricValues or None
-        The metrics of the scaled logits; None without a scaler.
+        The metrics of the scaled logits, or None without a scaler.
     change : Change or None
-        After minus before, on the same samples; None without a scaler.
+        The values after scaling minus those before, on the same samples, or None without a scaler.
     summary : FitSummary or None
-        What the fit of the scaler did; None without a scaler.
+        What the fit of the scaler did, or None without a scaler.
     bins : tuple of ReliabilityBins
-        The bins of the diagrams: before and, with a scaler, after.
+        The bins of the reliability diagrams before scaling and, with a scaler, after it.
 
     See Also
     --------
     calibkit.evaluate : Make a report.
-    calibkit.ShiftCheck : A report on a shifted test set.
+    calibkit.ShiftCheck : Hold a report on a shifted test set.
     """
 
     n_samples: int
@@ -125,7 +125,7 @@ class Report:
         return html_table(self._caption(), self._cells())
 
     def to_dict(self) -> dict[str, object]:
-        """Return all but the bins as plain numbers in nested dictionaries, ready for JSON."""
+        """Return everything but the bins in nested dictionaries of plain values, ready for JSON."""
         return {
             "n_samples": self.n_samples,
             "n_classes": self.n_classes,
@@ -164,12 +164,13 @@ class Report:
         return markdown_table(self._caption(), self._cells())
 
     def plot(self, axes: "Axes | Sequence[Axes] | None" = None) -> "list[Axes]":
-        """Plot the reliability diagrams: before and, with a scaler, after.
+        """Plot the reliability diagrams before scaling and, with a scaler, after it.
 
         Parameters
         ----------
         axes : matplotlib.axes.Axes or sequence of them, optional
-            Where to plot, one for each diagram. By default the plot goes into a new figure.
+            Where to plot, with one axes object for each diagram. By default the plot goes into a
+            new figure.
 
         Returns
         -------
@@ -237,18 +238,18 @@ def evaluate(
     """Measure a model on a test set, before and after scaling.
 
     The report holds the accuracy, the NLL, the Brier score and the ECE with their 95 % bootstrap
-    intervals, and how much each of them changes with its paired interval. Beside the ECE stand its
-    noise floor and the p-value of the hypothesis that the model is calibrated. All intervals assume
-    independent samples. Pixels of the same image are not independent, so for segmentation the
-    intervals are too narrow.
+    intervals. With a scaler, it also holds the change of each metric with its paired interval. For
+    the ECE, it gives the noise floor and the p-value of the hypothesis that the model is
+    calibrated. All intervals assume independent samples. Pixels of the same image are not
+    independent, so for segmentation the intervals are too narrow.
 
     Parameters
     ----------
     model_or_logits : nn.Module, or Tensor or array of shape (N, C), (N, C, ...), (N, 1) or (N,)
-        A model, which runs in eval mode and is given back in the mode and on the device it had,
-        or its logits.
+        A model or its logits. A model runs in eval mode, and afterwards it is in the mode and on
+        the device that it had before.
     loader_or_labels : iterable, or Tensor or array of shape (N,) or (N, ...)
-        With a model, a loader over the test set; with logits, the labels.
+        A loader over the test set if a model is given, or the labels if logits are given.
     scaler : Scaler, optional
         A scaler that was fitted on a calibration set without any sample of the test set.
     n_bins : int, default 15
@@ -267,19 +268,20 @@ def evaluate(
     Returns
     -------
     Report
-        It prints as a table and shows as one in a notebook; see also its methods
-        ``to_markdown()``, ``to_dict()`` and ``plot()``.
+        The report, which prints as a table and shows as one in a notebook.
 
     Raises
     ------
     TypeError
         If `scaler` is not a scaler of calibkit, if the logits are not a floating-point tensor or
-        array, if the labels are not one of integers, or if a batch of the loader is not a pair of
-        tensors.
+        array, if the labels are not an integer tensor or array, if a batch of the loader is not a
+        pair of tensors, if `n_bins`, `n_resamples` or `seed` is not an integer, or if
+        `ignore_index` is neither an integer nor None.
     ValueError
-        If the logits are probabilities, NaN or infinite, if a label is outside 0..C-1, if logits
-        and labels differ in length, if there is no sample, if the scaler was fitted on samples of
-        this test set, if `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+        If a logit is NaN or infinite, if the logits look like probabilities, if a label is outside
+        0..C-1, if logits and labels differ in length, if there is no sample, if the scaler was
+        fitted on samples of this test set or on another number of classes, if `n_bins` or
+        `n_resamples` is less than 1, or if `seed` is negative.
     RuntimeError
         If the scaler is not fitted.
 
@@ -287,8 +289,8 @@ def evaluate(
     --------
     calibkit.compare : Compare several scalers over splits and sizes.
     calibkit.check_shift : Check a fitted scaler on a shifted test set.
-    calibkit.bootstrap_interval : The interval of any metric.
-    calibkit.calibration_test : The test behind the p-value.
+    calibkit.bootstrap_interval : Compute the interval of any metric.
+    calibkit.calibration_test : Run the test that gives the p-value.
 
     Examples
     --------
@@ -350,7 +352,7 @@ def evaluate(
 def _values(metrics: dict[str, Resampled], test: CalibrationTest, n_resamples: int) -> MetricValues:
     intervals = {name: interval_of_value(*resampled) for name, resampled in metrics.items()}
     if test.p_value > 0.05 and n_resamples >= _FEWEST_RESAMPLES_FOR_A_TEST:
-        # The bootstrap cannot tell a small ECE from none, but the test can.
+        # The bootstrap cannot tell whether a small ECE is only noise, but the test can.
         intervals["ece"] = intervals["ece"]._replace(low=0.0)
     return MetricValues(**intervals, noise_floor=test.floor, p_value=test.p_value)
 

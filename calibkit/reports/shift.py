@@ -1,4 +1,4 @@
-"""A check whether a scaler that was fitted on one distribution still helps on another."""
+"""A check of whether a scaler that was fitted on one distribution still helps on another."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -27,12 +27,12 @@ class ShiftCheck:
     Attributes
     ----------
     verdict : {"helps", "hurts", "makes no clear difference"}
-        What the scaler does to the NLL, by the interval of its change.
+        What the scaler does to the NLL, judged by the 95 % interval of the change.
     report : Report
-        The metrics before and after the scaler, on the shifted test set.
+        The metrics before and after scaling, on the shifted test set.
     refit : FitSummary or None
-        The fit of temperature scaling on the shifted test set itself, with the temperature that
-        this set asks for; None if no temperature is best.
+        The fit of temperature scaling on the shifted test set itself, whose temperature is the one
+        that this set asks for. It is None if no temperature is best, or if all labels are the same.
 
     See Also
     --------
@@ -62,7 +62,7 @@ class ShiftCheck:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
-        """Return everything as plain numbers in nested dictionaries, ready for JSON."""
+        """Return everything but the bins in nested dictionaries of plain values, ready for JSON."""
         refit = None if self.refit is None else asdict(self.refit)
         return {"verdict": self.verdict, "report": self.report.to_dict(), "refit": refit}
 
@@ -79,20 +79,20 @@ def check_shift(
     progress: bool = True,
     device: torch.device | str | None = None,
 ) -> ShiftCheck:
-    """Tell whether a scaler that was fitted in distribution helps or hurts on another set.
+    """Check whether a fitted scaler helps or hurts on a test set from another distribution.
 
     The scaler helps if the 95 % interval of the paired change of the NLL is below 0, and it hurts
-    if the interval is above 0.
+    if the interval is above 0. Otherwise it makes no clear difference.
 
     Parameters
     ----------
     scaler : Scaler
-        A scaler that was fitted in distribution.
+        A scaler that was fitted on samples from the original distribution.
     model_or_logits : nn.Module, or Tensor or array of shape (N, C), (N, C, ...), (N, 1) or (N,)
-        A model, which runs in eval mode and is given back in the mode and on the device it had,
-        or its unscaled logits.
+        A model or its unscaled logits. A model runs in eval mode, and afterwards it is in the mode
+        and on the device that it had before.
     loader_or_labels : iterable, or Tensor or array of shape (N,) or (N, ...)
-        With a model, a loader over the shifted set; with logits, the labels.
+        A loader over the shifted test set if a model is given, or the labels if logits are given.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for the ECE.
     n_resamples : int, default 1000
@@ -109,12 +109,16 @@ def check_shift(
     Returns
     -------
     ShiftCheck
-        The verdict, the report on this set, and the temperature that this set asks for.
+        The verdict, the report on this test set, and the temperature that it asks for.
 
     Raises
     ------
-    TypeError, ValueError, RuntimeError
-        As for `evaluate`.
+    TypeError
+        If `scaler` is not a scaler of calibkit, or for another reason that `evaluate` names.
+    ValueError
+        For a reason that `evaluate` names.
+    RuntimeError
+        If the scaler is not fitted.
 
     See Also
     --------
@@ -166,5 +170,5 @@ def _refit(logits: torch.Tensor, labels: torch.Tensor) -> FitSummary | None:
     try:
         with single_process():
             return TemperatureScaler().fit_logits(logits, labels).summary
-    except ValueError:  # No temperature is best, or there is only one class.
+    except ValueError:  # no temperature is best, or all labels are the same
         return None

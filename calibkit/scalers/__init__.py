@@ -1,1 +1,1 @@
-"""Scalers: fitted on a calibration set, they map logits to calibrated logits."""
+"""Scalers, which are fitted on a calibration set and map logits to calibrated logits."""

@@ -1,4 +1,4 @@
-"""Proof that a search reached its optimum: the gradient there is as good as 0."""
+"""A check that a search reached its optimum, where the gradient is practically 0."""
 
 _LARGEST_GRADIENT_ACCEPTED = 1e-6  # per sample
 
@@ -9,16 +9,16 @@ def describe_gradient(largest: float, *, search: str, advice: str) -> str:
     Parameters
     ----------
     largest : float
-        The entry of the gradient of the NLL per sample that is largest in size.
+        The largest absolute value among the entries of the gradient of the NLL per sample.
     search : str
-        What was searched for and when the search stopped, as the error message says it.
+        What was searched for and when the search stopped, in the words of the error message.
     advice : str
-        What the user can do, behind a look at the size of the logits.
+        What the user can do, apart from looking at the size of the logits.
 
     Returns
     -------
     str
-        A sentence that tells the size of the gradient.
+        A clause that states the size of the gradient.
 
     Raises
     ------

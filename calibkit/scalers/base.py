@@ -44,7 +44,7 @@ class FitSummary:
 
     See Also
     --------
-    calibkit.Scaler : Hold such a summary after a fit.
+    calibkit.Scaler : Fit a scaler, which then holds such a summary.
     calibkit.TemperatureScaler : Fit the scaler whose summary has an interval.
     """
 
@@ -83,8 +83,8 @@ class Scaler(nn.Module, ABC):
     summary : FitSummary or None
         What the fit did. None before a fit.
     calibration_fingerprints : Tensor or None
-        Fingerprints by which `calibkit.evaluate` recognises calibration samples in a test set.
-        None before a fit. They are not saved.
+        Fingerprints with which `calibkit.evaluate` recognises calibration samples in a test set.
+        They are not saved. None before a fit.
 
     See Also
     --------
@@ -94,7 +94,7 @@ class Scaler(nn.Module, ABC):
     calibkit.compare : Compare several scalers on the same logits.
     """
 
-    # the attributes that a fit sets; the state dict holds them as float64 tensors
+    # These are the attributes that a fit sets. The state dict holds them as float64 tensors.
     fitted_names: ClassVar[tuple[str, ...]]
 
     def __init__(self) -> None:
@@ -131,17 +131,16 @@ class Scaler(nn.Module, ABC):
     ) -> Self:
         """Fit on the logits that a model returns for the calibration set.
 
-        The model runs in eval mode. Afterwards every part of it is again in the mode and on the
-        device it was in before.
+        The model runs in eval mode. Afterwards every module is in the mode and on the device that
+        it had before.
 
         Parameters
         ----------
         model : nn.Module
-            Maps a batch of inputs to logits of shape (batch, C), to logits of shape
-            (batch, C, ...) that classify every pixel, or to logits of shape (batch,) or (batch, 1)
-            if the model is binary.
+            A model that maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) if
+            every pixel has a class, or (batch,) or (batch, 1) if the model is binary.
         calib_loader : iterable
-            Yields batches ``(inputs, labels)`` of samples that the model was not trained on.
+            A source of batches ``(inputs, labels)`` of samples that the model was not trained on.
         ignore_index : int, optional
             Samples or pixels with this label are left out.
         progress : bool, default True
@@ -157,22 +156,25 @@ class Scaler(nn.Module, ABC):
         Raises
         ------
         TypeError
-            If `model` is not an `nn.Module`, if `calib_loader` yields anything but pairs of
-            tensors, or as `fit_logits` does.
+            If `model` is not an ``nn.Module``, if `calib_loader` is not an iterable of batches, if
+            a batch is not a pair of tensors, if the model does not return a tensor, or for a reason
+            that `fit_logits` names.
         ValueError
-            If `calib_loader` yields no batch, if the model does not return logits for each label
-            of a batch, or as `fit_logits` does. The scaler then stays as it was.
+            If `calib_loader` gives no sample, if the model does not return one row of logits for
+            each label, if the batches differ in shape beyond the first dimension, if `device` is
+            given and the model is spread over several devices, or for a reason that `fit_logits`
+            names. The scaler then stays as it was.
         RuntimeError
-            As `fit_logits` does.
+            For a reason that `fit_logits` names.
 
         See Also
         --------
-        calibkit.Scaler.fit_logits : Fit on logits that you have already.
+        calibkit.Scaler.fit_logits : Fit on logits that you already have.
         calibkit.collect_logits : Keep the logits, in order to fit several scalers on them.
         """
 
         def collect() -> tuple[Tensor, Tensor]:
-            # one of several processes may have no sample of the calibration set
+            # If several processes share the calibration set, one of them may have no sample.
             collect_here = collect_logits_of_process if n_processes() > 1 else collect_logits
             return collect_here(model, calib_loader, progress=progress, device=device)
 
@@ -204,23 +206,27 @@ class Scaler(nn.Module, ABC):
         Raises
         ------
         TypeError
-            If `logits` is not a dense floating-point tensor or array, if `labels` is not one of
-            integers, or if `ignore_index` is not an integer.
+            If `logits` is not a dense floating-point tensor or array, if `labels` is not an integer
+            tensor or array, or if `ignore_index` is neither an integer nor None.
         ValueError
-            If a logit is NaN, infinite or larger than 1e100, if `logits` holds probabilities, if
-            `labels` holds a class outside 0..C-1, if `logits` and `labels` differ in length, if
-            there is no sample, if all labels are the same, or if the scaler has parameters for
-            each class and a class has no sample. The scaler then stays as it was.
+            If a logit is NaN, infinite or larger than 1e100 in size, if the logits look like
+            probabilities, if `labels` holds a class outside 0..C-1, if `logits` and `labels` differ
+            in length, if there is no sample, if all labels are the same, or if the scaler has
+            parameters for each class and a class has no sample. A `BetaScaler` also raises this
+            error if there are more than two classes or fewer than three different probabilities,
+            or if no sample of class 1 has a lower probability of class 1 than a sample of class 0.
+            The scaler then stays as it was.
         NoOptimumError
-            If the NLL has no minimum at a finite temperature above 0. This is a ValueError, too.
+            If the NLL has no minimum at a finite temperature above 0. This error is a ValueError.
         RuntimeError
-            If the search did not reach the minimum of the NLL, or if several processes share the
-            calibration set and the scaler is not a `TemperatureScaler`.
+            If the search does not reach the minimum of the NLL, if several processes share the
+            calibration set and the scaler is not a `TemperatureScaler`, or if another process
+            refuses its part of the calibration set.
 
         See Also
         --------
         calibkit.Scaler.fit : Run the model and fit on its logits.
-        calibkit.split_calibration : Split logits and labels into a calibration and a test set.
+        calibkit.split_calibration : Split a data set into a calibration set and a test set.
         """
         return self._fit_calibration_set(lambda: (logits, labels), ignore_index)
 
@@ -255,8 +261,8 @@ class Scaler(nn.Module, ABC):
         Raises
         ------
         ValueError
-            If the state was saved from another kind of scaler or by another version of calibkit.
-            The scaler then stays as it was.
+            If the state was saved from another kind of scaler or by another version of calibkit, or
+            if it holds a parameter that cannot be right. The scaler then stays as it was.
         """
         name = type(self).__name__
         wanted = {"scaler", "summary", *self.fitted_names}

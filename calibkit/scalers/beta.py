@@ -1,4 +1,4 @@
-"""Beta calibration, which bends the probability of a binary model with three parameters."""
+"""Beta calibration, which maps the probability of a binary model with three parameters."""
 
 import numpy as np
 import torch
@@ -17,15 +17,15 @@ _GRADIENT_TARGET = 1e-10  # the search ends below it, per sample
 class BetaScaler(ClassScaler):
     r"""Beta calibration of a binary model, which has three parameters.
 
-    It maps the model's probability $p$ of class 1 to $\hat p$:
+    The scaler maps the model's probability $p$ of class 1 to $\hat p$:
 
     $$\mathrm{logit}\,\hat p = a \ln p - b \ln(1 - p) + c, \qquad a, b \ge 0$$
 
     If the model's probabilities follow a beta distribution in both classes, the true posterior has
     this form. With $a = b = 1$ and $c = 0$ the map changes nothing, and with $a = b$ it is Platt
     scaling of the logit. The NLL is convex in the three parameters, and the scaler finds its
-    minimum under the bounds exactly. The map never reverses the order of two samples, but if $a$
-    or $b$ is 0, it may give the same probability to both.
+    minimum under these bounds exactly. The map never reverses the order of two samples, but if $a$
+    or $b$ is 0, it may give both the same probability.
 
     Attributes
     ----------
@@ -107,8 +107,8 @@ class _StandardisedNLL:
     """The NLL per sample as a function of a slope for each feature and an intercept.
 
     Both features are shifted and scaled to mean 0 and standard deviation 1. The slopes are a and b
-    times positive factors, so their bounds stay at 0, and the intercept is c plus what the shift
-    adds.
+    times positive factors, so their bounds stay at 0. The intercept is c plus the contribution of
+    the shift.
     """
 
     def __init__(self, features: Tensor, signs: Tensor) -> None:
@@ -116,7 +116,7 @@ class _StandardisedNLL:
         self.scale = features.std(0).clamp(min=torch.finfo(features.dtype).tiny)
         design = torch.cat([(features - self.mean) / self.scale, torch.ones(len(features), 1)], 1)
         self.signed_design = signs[:, None] * design
-        # a = b = 1 and c = 0, which leave the probabilities as they are
+        # These coefficients mean a = b = 1 and c = 0, which leave the probabilities as they are.
         self.identity = torch.cat([self.scale, self.mean.sum()[None]]).numpy()
 
     def value_and_gradient(
@@ -135,19 +135,19 @@ class _StandardisedNLL:
 def _largest_projected_gradient(
     coefficients: NDArray[np.float64], gradient: NDArray[np.float64]
 ) -> float:
-    """Return the largest entry of the gradient, but count none that pushes a or b below 0."""
+    """Return the largest entry of the gradient, without entries that would push a or b below 0."""
     stepped = coefficients - gradient
     stepped[:2] = stepped[:2].clip(min=0)
     return float(np.abs(stepped - coefficients).max())
 
 
 def _logit(logits: Tensor) -> Tensor:
-    """Return the single logit of class 1 that stands for the logits of both classes."""
+    """Return the single logit of class 1, which is equivalent to the logits of both classes."""
     return logits[..., 1] - logits[..., 0]
 
 
 def _features(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ln p and -ln(1 - p) of p = sigmoid(z) in full precision, also near 0 and 1."""
+    """Return ln p and -ln(1 - p) for p = sigmoid(z), in full precision even near 0 and 1."""
     return logsigmoid(z), -logsigmoid(-z)
 
 

@@ -18,15 +18,15 @@ class HistogramScaler(ClassScaler):
 
     $$\frac{k + \bar p}{m + 1}$$
 
-    where $\bar p$ is the model's mean probability of the class in the bin. It acts as one more
-    sample, which keeps every probability above 0. In an empty bin a probability becomes the middle
-    of the bin. At the end every row is divided by its sum. The order of the classes in a row may
-    change.
+    where $\bar p$ is the model's mean probability of the class in the bin. This mean acts as one
+    more sample, which keeps every probability above 0. In an empty bin, a probability becomes the
+    middle of the bin. At the end, every row is divided by its sum. The order of the classes in a
+    row may change.
 
     Parameters
     ----------
     n_bins : int, default 15
-        Number of bins of equal width over [0, 1]. Every class has as many.
+        Number of bins of equal width over [0, 1], the same for every class.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class HistogramScaler(ClassScaler):
         count, positive, total = _count_class_bins(logits.softmax(1), labels, self.n_bins)
         middle = (torch.arange(self.n_bins).to(total) + 0.5) / self.n_bins
         mean = torch.where(count > 0, total / count.clamp(min=1), middle)
-        # float64 may round a mean to 0, which has no logarithm
+        # In float64 a mean may be rounded to 0, which has no logarithm.
         mean = mean.clamp(min=torch.finfo(mean.dtype).tiny)
         self.values = ((positive + mean) / (count + 1)).log().cpu()
         return FitDetails(
@@ -95,7 +95,7 @@ class HistogramScaler(ClassScaler):
 
     def _calibrate(self, logits: Tensor) -> Tensor:
         n_classes, n_bins = self.values.shape
-        # float64 as in the fit, because rounding near an edge would choose another bin
+        # As in the fit, the type is float64, because rounding near an edge could change the bin.
         index = uniform_bin(logits.double().softmax(-1), n_bins)
         classes = torch.arange(n_classes, device=logits.device)
         return self.values.to(logits)[classes, index].log_softmax(-1)
@@ -106,21 +106,22 @@ class IsotonicScaler(ClassScaler):
 
     Each class is calibrated on its own, against all other classes together. Among all increasing
     functions of the model's probability $p$, the curve $\hat m$ has the least squared distance to
-    the labels, and pooling adjacent violators finds it. The curve is linear in $p$ between two
-    samples and constant outside their range. For $n$ samples the probability $p$ becomes
+    the labels. The pool-adjacent-violators algorithm finds it. The curve is linear in $p$ between
+    neighbouring samples and constant outside their range. For $n$ samples, the probability $p$
+    becomes
 
     $$\frac{n \hat m(p) + p}{n + 1}$$
 
     where the model's own probability $p$ acts as one more sample, which keeps every probability
-    above 0. At the end every row is divided by its sum. The order of the classes in a row may
+    above 0. At the end, every row is divided by its sum. The order of the classes in a row may
     change.
 
     Attributes
     ----------
     thresholds : Tensor of float64, shape (C, K)
-        The log-probabilities at the corners of the curve of each class. In contrast to
-        probabilities, logarithms stay distinct near 0 and near 1. K is the largest number of
-        corners, and a class with fewer corners repeats its last one. Empty before a fit.
+        The logarithms of the probabilities at the corners of the curve of each class. In contrast
+        to the probabilities themselves, they stay distinct near 0 and near 1. K is the largest
+        number of corners, and a class with fewer corners repeats its last one. Empty before a fit.
     values : Tensor of float64, shape (C, K)
         The heights of the curve at these corners. Empty before a fit.
     n_samples : Tensor of float64, shape ()
@@ -184,11 +185,11 @@ class IsotonicScaler(ClassScaler):
         above = torch.searchsorted(thresholds, inside)
         below = (above - 1).clamp(min=0)
         low, high = thresholds.gather(1, below), thresholds.gather(1, above)
-        # (p - p_low) / (p_high - p_low) from logarithms, where no digits cancel
+        # The weight is (p - p_low) / (p_high - p_low), in logarithms so that no digits cancel.
         span = (low - high).expm1().clamp(max=-torch.finfo(low.dtype).tiny)
         weight = (inside - high).exp() * (low - inside).expm1() / span
         curve = torch.lerp(values.gather(1, below), values.gather(1, above), weight)
-        # log(n m + p) stays finite even if m is 0 and p rounds to 0
+        # In this form, log(n m + p) stays finite even if m is 0 and p is rounded to 0.
         mixed = torch.logaddexp((curve * self.n_samples.to(logits)).log(), log_p)
         return _classes_last(mixed, logits).log_softmax(-1)
 
@@ -196,7 +197,7 @@ class IsotonicScaler(ClassScaler):
 def _count_class_bins(
     probabilities: Tensor, labels: Tensor, n_bins: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return samples, samples of the class, and sums of probabilities, each (C, n_bins)."""
+    """Count samples and samples of the class, and sum the probabilities, each as (C, n_bins)."""
     n_classes = probabilities.shape[1]
     size = n_classes * n_bins
     first_bin = torch.arange(n_classes, device=labels.device) * n_bins
@@ -213,7 +214,7 @@ def _count_class_bins(
 
 def _isotonic_curve(log_p: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
     """Return the log-probabilities and the heights at the corners of the curve of one class."""
-    # scikit-learn is slow to import
+    # The import stands here because scikit-learn takes long to load.
     from sklearn.isotonic import IsotonicRegression
 
     regression = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")

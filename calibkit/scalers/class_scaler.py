@@ -13,7 +13,7 @@ from calibkit.scalers.base import FitSummary, Scaler
 
 
 class FitDetails(NamedTuple):
-    """What the fit of a `ClassScaler` tells its summary."""
+    """What the fit of a `ClassScaler` contributes to its summary."""
 
     n_parameters: int
     iterations: int
@@ -56,14 +56,14 @@ class ClassScaler(Scaler):
         """Number of classes that the scaler was fitted on."""
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Return calibrated logits in the shape and precision of the logits.
+        """Return calibrated logits in the shape and precision of the given logits.
 
         Raises
         ------
         RuntimeError
             If the scaler is not fitted.
         ValueError
-            If `logits` has another number of classes than the scaler was fitted on.
+            If `logits` does not have the number of classes that the scaler was fitted on.
         """
         self.check_fitted()
         single = logits.ndim == 1 or logits.shape[1] == 1
@@ -77,7 +77,7 @@ class ClassScaler(Scaler):
                 f"logits must have {self.n_classes} classes as in the fit, got "
                 f"{tuple(logits.shape)}; fit a {type(self).__name__} for this model"
             )
-        # float16 cannot represent the logarithms of small probabilities
+        # The type float16 cannot represent the logarithms of small probabilities.
         precise = rows.to(torch.promote_types(rows.dtype, torch.float32))
         calibrated = self._calibrate(precise)
         if logits.is_floating_point():

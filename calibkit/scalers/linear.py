@@ -25,7 +25,7 @@ _GRADIENT_TARGET = 1e-8  # the search ends below it, per sample
 
 
 class _Parameters(NamedTuple):
-    """Weights and biases, or another number for each of them, such as its penalty."""
+    """Weights and biases, or one number for each of them, such as its penalty."""
 
     weight: Tensor
     bias: Tensor
@@ -75,13 +75,13 @@ class _LinearScaler(ClassScaler):
         return self._multiply(self._features(logits), weight) + bias
 
     def _features(self, logits: Tensor) -> Tensor:
-        """Return x, which the weights are multiplied with."""
-        # the softmax ignores a constant that is added to a row, so the weights must not see it
+        """Return the features x that the weights multiply."""
+        # The softmax ignores a constant that is added to a row, so the weights must not see it.
         return logits - logits.mean(-1, keepdim=True)
 
     @abstractmethod
     def _prior(self, n_classes: int) -> tuple[_Parameters, _Parameters]:
-        """Return the values that the penalties pull W / b_T and b towards, and the penalties."""
+        """Return the values towards which W / b_T and b are pulled, and the penalties."""
 
     @abstractmethod
     def _multiply(self, features: Tensor, weight: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class _LinearScaler(ClassScaler):
 
     @abstractmethod
     def _weight_gradient(self, residuals: Tensor, features: Tensor) -> Tensor:
-        """Return the derivative of sum(residuals * multiply(features, W)) in W."""
+        """Return the derivative of sum(residuals * multiply(features, W)) with respect to W."""
 
 
 class VectorScaler(_LinearScaler):
@@ -103,11 +103,12 @@ class VectorScaler(_LinearScaler):
     + \mathrm{intercept} \sum_i b_i^2$$
 
     where $b_T = 1 / T$ is the best inverse temperature of the same samples. With few samples the
-    penalties win, and the fit is temperature scaling. They correspond to a Gaussian prior and do
-    not grow with the number of samples, so their influence fades as samples are added. They also
-    make the problem strictly convex. Hence there is exactly one optimum, even if a class is
-    separable, and Newton's method with a trust region finds it exactly. The scaler first subtracts
-    the mean of every row from the logits $z$, because the softmax ignores such a constant.
+    penalties dominate, and the fit is close to temperature scaling. The penalties correspond to a
+    Gaussian prior and do not grow with the number of samples, so their influence fades as samples
+    are added. They also make the problem strictly convex. There is therefore exactly one optimum,
+    even if a class is separable, and Newton's method with a trust region finds it. The scaler first
+    subtracts the mean of every row from the logits $z$, because the softmax ignores such a
+    constant.
 
     Parameters
     ----------
@@ -187,9 +188,9 @@ class MatrixScaler(_LinearScaler):
     \end{aligned}$$
 
     where $b_T = 1 / T$ is the best inverse temperature of the same samples. The original ODIR
-    leaves the diagonal free. Here it has a penalty as in `VectorScaler`, so there is exactly one
-    optimum, even if a class is separable, and Newton's method with a trust region finds it
-    exactly. The penalties correspond to a Gaussian prior and do not grow with the number of
+    leaves the diagonal free. Here the diagonal has a penalty as in `VectorScaler`, so there is
+    exactly one optimum, even if a class is separable, and Newton's method with a trust region
+    finds it. The penalties correspond to a Gaussian prior and do not grow with the number of
     samples, so their influence fades as samples are added. The scaler first subtracts the mean of
     every row from the logits $z$, because the softmax ignores such a constant.
 
@@ -273,8 +274,8 @@ class DirichletScaler(MatrixScaler):
 
     If the model's probabilities follow a Dirichlet distribution in every class, the true
     posterior has this form. The scaler fits the same parameters with the same penalties as
-    `MatrixScaler`, but uses $\ln p = \ln \mathrm{softmax}(z)$ in place of the logits $z$. So the
-    result depends only on the model's probabilities.
+    `MatrixScaler`, but uses $\ln p = \ln \mathrm{softmax}(z)$ in place of the logits $z$. The
+    result therefore depends only on the model's probabilities.
 
     Parameters
     ----------

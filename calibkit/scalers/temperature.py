@@ -30,7 +30,7 @@ class TemperatureScaler(Scaler):
         The number that the logits are divided by. A temperature above 1 lowers the confidences,
         and one below 1 raises them.
     summary : FitSummary or None
-        What the fit did, with a confidence interval for the temperature. None before a fit.
+        What the fit did, with a confidence interval of the temperature. None before a fit.
 
     Raises
     ------
@@ -40,7 +40,7 @@ class TemperatureScaler(Scaler):
     See Also
     --------
     calibkit.VectorScaler : Give each class a factor and a bias.
-    calibkit.UniformMixtureScaler : Calibrate with labels that are partly noise.
+    calibkit.UniformMixtureScaler : Calibrate a model if some labels are noise.
     calibkit.temperature_curve : Plot NLL and ECE over the temperature.
     calibkit.evaluate : Report what a scaler gains on a test set.
 
@@ -78,13 +78,14 @@ class TemperatureScaler(Scaler):
 
     def __init__(self, init_temperature: float = 1.0) -> None:
         super().__init__()
-        # a plain float stays exact in every precision of the model and on every device
+        # A plain float stays exact in every precision of the model and on every device.
         self.temperature = check_temperature(init_temperature)
 
     def _fit(self, rows: Rows) -> None:
         found = find_best_inverse_temperature(rows)
         self.temperature = 1 / found.inverse_temperature
-        # a larger exponent overflows, and with this one the interval already holds everything
+        # A larger exponent would overflow, and with this one the interval is already unbounded in
+        # practice.
         factor = math.exp(min(1.959964 * found.relative_error, 700))
         self.summary = FitSummary(
             scaler=type(self).__name__,
@@ -99,12 +100,12 @@ class TemperatureScaler(Scaler):
         )
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Return the logits divided by T, in the same shape and precision."""
+        """Return the logits divided by T, in their shape and precision."""
         return logits / self.temperature
 
     def _set_fitted(self, values: dict[str, object]) -> None:
         self.temperature = check_temperature(float(values["temperature"]))  # type: ignore[arg-type]
 
     def extra_repr(self) -> str:
-        """Return the temperature for the printed scaler."""
+        """Return the temperature as part of the printed scaler."""
         return f"temperature={self.temperature:.4g}"

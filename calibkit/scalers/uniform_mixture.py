@@ -17,9 +17,9 @@ from calibkit._temperature_search import NoOptimumError, find_best_inverse_tempe
 from calibkit.scalers._gradient_check import describe_gradient
 from calibkit.scalers.base import FitSummary, Scaler
 
-# the search looks first at these multiples of the best 1 / T without w, as logarithms
+# The search first tries these multiples of the 1 / T that is best without w. They are logarithms.
 _LOG_RATIO_GRID = tuple(math.log(2) * power for power in range(-3, 13))
-# a smaller weight moves the NLL by less than its rounding error
+# A smaller weight changes the NLL by less than its rounding error.
 _SMALLEST_WEIGHT = 1e-12
 _NLL_ROUNDING = 1e-12
 _Floats = NDArray[np.float64]
@@ -28,35 +28,37 @@ _Floats = NDArray[np.float64]
 class UniformMixtureScaler(Scaler):
     r"""Temperature scaling mixed with the uniform distribution over the classes.
 
-    It has two parameters, which all C classes share:
+    The scaler has two parameters, which all C classes share:
 
     $$\hat p = (1 - w)\, \mathrm{softmax}(z / T) + w / C, \qquad T > 0, \quad 0 \le w < 1$$
 
     If a share $w$ of the labels was replaced by uniformly random ones, the true posterior has this
-    form. No temperature can give it, because it leaves every class a probability of at least
-    $w / C$. A $w$ above 0 can also mean that the model is sometimes confident and wrong. Some
-    classes may have no sample. The order of the classes stays the same, so no prediction changes.
+    form. A temperature alone cannot produce it, because every class keeps a probability of at least
+    $w / C$, however far its logit is below the largest one. A $w$ above 0 can also mean that the
+    model is sometimes confident and wrong. Some classes may have no sample. The order of the
+    classes stays the same, so no prediction changes.
 
-    The scaler fits $T$ and $w$ jointly by their NLL. The NLL is convex in $w$, so the best $w$ for
-    a given $T$ is found exactly. It need not be convex in $T$. There the search tries temperatures
-    from 8 times the best one without $w$ down to a 4000th of it, and goes downhill from the best of
-    them. The result is certified to be stationary, and its NLL is no higher than that of
+    The scaler chooses $T$ and $w$ jointly, so that they minimise the NLL of the calibration set.
+    The NLL is convex in $w$, so the best $w$ for a given $T$ is found exactly. The NLL need not be
+    convex in $T$. The search therefore tries temperatures from 8 times the temperature that is
+    best without $w$ down to about a 4000th of it, and goes downhill from the best of them. The
+    gradient at the result is checked to be 0, and the NLL there is no higher than the NLL of
     temperature scaling. Only a narrow valley elsewhere could hold a lower NLL. If $w$ is exactly
     0, the result is temperature scaling.
 
     Attributes
     ----------
     temperature : float
-        The number $T$ that the logits are divided by. 1 before a fit.
+        The number $T$ that the logits are divided by. It is 1 before a fit.
     uniform_weight : float
-        The weight $w$ of the uniform distribution. 0 before a fit.
+        The weight $w$ of the uniform distribution. It is 0 before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
     See Also
     --------
     calibkit.TemperatureScaler : Fit the temperature only.
-    calibkit.HistogramScaler : Assume no form at all.
+    calibkit.HistogramScaler : Calibrate without assuming any form of the map.
     calibkit.compare : Find out which scaler is worth its parameters.
 
     References
@@ -86,7 +88,7 @@ class UniformMixtureScaler(Scaler):
 
     def __init__(self) -> None:
         super().__init__()
-        # plain floats stay exact in every precision of the model and on every device
+        # Plain floats stay exact in every precision of the model and on every device.
         self.temperature = 1.0
         self.uniform_weight = 0.0
 
@@ -126,7 +128,7 @@ class UniformMixtureScaler(Scaler):
         )
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Return log-probabilities, or a single logit for a single logit.
+        """Return log-probabilities, or one logit for each sample if the model is binary.
 
         The result has the shape and the precision of the logits.
 
@@ -136,7 +138,7 @@ class UniformMixtureScaler(Scaler):
             If the scaler is not fitted.
         """
         self.check_fitted()
-        # float16 cannot represent the logarithms of small probabilities
+        # The type float16 cannot represent the logarithms of small probabilities.
         z = logits.to(torch.promote_types(logits.dtype, torch.float32)) / self.temperature
         if z.ndim == 1 or z.shape[1] == 1:
             calibrated = self._mix(logsigmoid(z), 2) - self._mix(logsigmoid(-z), 2)
@@ -160,15 +162,15 @@ class UniformMixtureScaler(Scaler):
         self.temperature, self.uniform_weight = temperature, weight
 
     def extra_repr(self) -> str:
-        """Return the parameters for the printed scaler."""
+        """Return the parameters as part of the printed scaler."""
         return f"temperature={self.temperature:.4g}, uniform_weight={self.uniform_weight:.4g}"
 
 
 class _BestWeight(NamedTuple):
     """The best weight for one temperature.
 
-    The slopes are the derivatives of the NLL in log(1 / T) and in w. Where w is 0, a positive
-    slope in w counts as 0, because w cannot become smaller.
+    The slopes are the derivatives of the NLL with respect to log(1 / T) and to w. If w is 0, a
+    positive slope in w counts as 0, because w cannot become smaller.
     """
 
     weight: float
@@ -180,7 +182,7 @@ class _BestWeight(NamedTuple):
 def _label_log_probabilities(
     rows: Rows, inverse_temperature: float
 ) -> tuple[_Floats, _Floats, int]:
-    """Return ln softmax(b z) at the labels, its derivatives in ln b, and the number of classes."""
+    """Return ln softmax(b z) at the labels, its derivatives by ln b, and the number of classes."""
     terms = []
     for logits, labels in rows.chunks():
         z = logits.double()
@@ -193,10 +195,10 @@ def _label_log_probabilities(
     return values, derivatives, rows.n_classes
 
 
-# a weight of 0 gives log 0, and divides by 0 where s is 0, too
+# A weight of 0 leads to log 0, and to a division by 0 where s is 0 as well.
 @np.errstate(divide="ignore")
 def _fit_weight(log_s: _Floats, derivatives: _Floats, n_classes: int) -> _BestWeight:
-    """Minimise the NLL of (1 - w) s + w / C in w, in which it is convex."""
+    """Find the w that minimises the NLL of (1 - w) s + w / C, which is convex in w."""
     s = np.exp(log_s)
 
     def slope_at(weight: float) -> float:
@@ -220,9 +222,9 @@ def _fit_weight(log_s: _Floats, derivatives: _Floats, n_classes: int) -> _BestWe
 
 
 def _check_optimum_exists(rows: Rows, best: _BestWeight, *, falls: bool) -> None:
-    """Raise unless the NLL is higher in the limit T = 0 than at the best point.
+    """Raise an error unless the NLL in the limit T = 0 is higher than at the best point.
 
-    In that limit the softmax gives the top class 1 and all other classes 0.
+    In that limit, the softmax gives the top class a probability of 1 and all other classes 0.
     """
     limits = []
     for logits, labels in rows.chunks():

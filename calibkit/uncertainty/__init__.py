@@ -1,1 +1,1 @@
-"""How certain a metric is: bootstrap intervals, the noise floor, and a test of calibration."""
+"""The uncertainty of metrics: bootstrap intervals, the noise floor, and a calibration test."""

@@ -1,6 +1,6 @@
 """The values of metrics on bootstrap resamples.
 
-A resample says how often each of the n samples was drawn, so it is a row of weights. A metric is
+A resample is a row of weights, which say how often each of the n samples was drawn. A metric is
 turned into a function of many such rows at once.
 """
 
@@ -19,20 +19,20 @@ from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric, Terms
 
 WeightedMetric = Callable[[Counts], Floats]
 
-# The numbers that are held at a time stay below this.
+# At most about this many elements are in memory at the same time.
 _BLOCK_ELEMENTS = 2**21
 
 
 def resample(
     metrics: Sequence[WeightedMetric], n: int, *, n_resamples: int, seed: int
 ) -> list[Floats]:
-    """Return the value of each metric on every resample, drawn for all metrics alike."""
+    """Return the values of each metric on all resamples, which are the same for all metrics."""
     blocks = [[metric(weights) for metric in metrics] for weights in _draw(n, n_resamples, seed)]
     return [np.concatenate(values) for values in zip(*blocks, strict=True)]
 
 
 def _draw(n: int, n_resamples: int, seed: int) -> Iterator[Counts]:
-    """Draw how often each of n samples is in each resample, some resamples at a time."""
+    """Draw how often each of n samples is in each resample, and yield a few resamples at a time."""
     generator = np.random.default_rng(seed)
     size = max(1, _BLOCK_ELEMENTS // n)
     with tqdm(total=n_resamples, desc="resamples", delay=2) as bar:
@@ -46,11 +46,11 @@ def _draw(n: int, n_resamples: int, seed: int) -> Iterator[Counts]:
 def weighted(
     metric: SumsMetric, rows: Rows, scores_are: ScoreKind = "probabilities"
 ) -> WeightedMetric:
-    """Turn a function of sums over the samples into a function of their weights."""
+    """Turn a function of sums over the samples into a function of the samples' weights."""
     chunks = [metric.terms(Predictions(*chunk, scores_are)) for chunk in rows.chunks()]
     terms = _matrix(chunks, metric.n_cells(rows.n_classes))
     if isinstance(terms, np.ndarray) and not np.isfinite(terms).all():
-        # An NLL that is infinite counts as infinite in every resample.
+        # If the NLL is infinite on the samples, it counts as infinite on every resample.
         return lambda weights: np.full(len(weights), np.inf)
 
     def value(weights: Counts) -> Floats:
@@ -64,7 +64,7 @@ def weighted(
 
 
 def _matrix(chunks: list[Terms], n_cells: int) -> Any:
-    """Return the matrix, dense or sparse, that maps weights of the samples to the sums."""
+    """Return the dense or sparse matrix that maps the weights of the samples to the sums."""
     columns = zip(*(terms.columns for terms in chunks), strict=True)
     added = torch.stack([torch.cat(column) for column in columns], -1).cpu().numpy()
     if chunks[0].cells is None:
@@ -80,7 +80,7 @@ def _matrix(chunks: list[Terms], n_cells: int) -> Any:
 def weighted_by_calls(
     metric: Callable[[Tensor, Tensor], float], probabilities: Tensor, labels: Tensor
 ) -> WeightedMetric:
-    """Turn any function of probabilities and labels into a function of their weights."""
+    """Turn any function of probabilities and labels into a function of the samples' weights."""
 
     def values(weights: Counts) -> Floats:
         samples = np.arange(len(labels))

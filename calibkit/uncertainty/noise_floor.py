@@ -1,4 +1,4 @@
-"""Which part of a measured ECE is noise: the noise floor, and a test of calibration."""
+"""The part of an ECE that is noise: the noise floor, and a test of calibration."""
 
 from typing import NamedTuple
 
@@ -20,18 +20,18 @@ from calibkit.metrics.calibration_error import BinnedCalibrationError
 
 
 class NoiseFloor(NamedTuple):
-    """The ECE that a perfectly calibrated model would show: its mean and its 95 % range.
+    """The ECE that a perfectly calibrated model would show, as its mean and its 95 % range.
 
     Attributes
     ----------
     mean : float
         Mean of the ECE over the random draws of the labels.
     low, high : float
-        Its 2.5 % and 97.5 % quantiles.
+        The 2.5 % and 97.5 % quantiles of the ECE over the same draws.
 
     See Also
     --------
-    calibkit.noise_floor : Compute it.
+    calibkit.noise_floor : Compute the noise floor.
     """
 
     mean: float
@@ -47,9 +47,9 @@ class CalibrationTest(NamedTuple):
     calibration_error : float
         The ECE that was measured.
     p_value : float
-        How often a perfectly calibrated model shows this ECE or a larger one.
+        How often a perfectly calibrated model would show this ECE or a larger one.
     floor : NoiseFloor
-        The ECE that a perfectly calibrated model shows.
+        The ECE that a perfectly calibrated model would show.
 
     See Also
     --------
@@ -88,7 +88,7 @@ def noise_floor(
     Returns
     -------
     NoiseFloor
-        Mean, 2.5 % quantile and 97.5 % quantile of the ECE.
+        The mean, the 2.5 % quantile and the 97.5 % quantile of the ECE.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def noise_floor(
     References
     ----------
     Vaicenavicius, Widmann, Andersson, Lindsten, Roll and Schön (2019). Evaluating Model
-    Calibration in Classification. AISTATS. Section 4.2, consistency resampling.
+    Calibration in Classification. AISTATS. Section 4.2 describes consistency resampling.
     https://arxiv.org/abs/1902.06977
 
     Examples
@@ -135,8 +135,9 @@ def calibration_test(
 ) -> CalibrationTest:
     """Test the hypothesis that the confidences of the top class are calibrated.
 
-    The measured ECE is compared with the ECEs that `noise_floor` draws. A small p-value says that
-    chance does not explain the ECE. A large p-value does not prove that the model is calibrated.
+    The measured ECE is compared with the ECEs that `noise_floor` draws. A small p-value means that
+    chance alone does not explain the ECE. A large p-value does not prove that the model is
+    calibrated. The p-value depends on the number of bins, so choose it before you look at the data.
 
     Parameters
     ----------
@@ -161,26 +162,26 @@ def calibration_test(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or `labels` is not one of
-        integers, or if
-        `n_bins`, `n_resamples` or `seed` is not an integer.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, if `n_bins`, `n_resamples` or `seed` is not an integer, or if
+        `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample; also if `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
+        `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
 
     See Also
     --------
-    calibkit.noise_floor : The ECE that a perfectly calibrated model would show.
-    calibkit.bootstrap_interval : An interval of the ECE, or of another metric.
-    calibkit.evaluate : This test beside all other metrics.
+    calibkit.noise_floor : Compute the ECE that a perfectly calibrated model would show.
+    calibkit.bootstrap_interval : Compute the interval of the ECE, or of another metric.
+    calibkit.evaluate : Report this test beside the metrics.
 
     References
     ----------
     Vaicenavicius, Widmann, Andersson, Lindsten, Roll and Schön (2019). Evaluating Model
     Calibration in Classification. AISTATS. Section 4.2. https://arxiv.org/abs/1902.06977
 
-    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Equation 4.11, on the
+    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Equation 4.11 is the
     p-value of a simulation. https://doi.org/10.1017/CBO9780511802843
 
     Examples
@@ -196,7 +197,7 @@ def calibration_test(
     metric = BinnedCalibrationError(n_bins)
     errors = _errors_if_calibrated(confidences(rows.flat()[0]), metric, n_resamples, seed)
     (measured,) = measure(rows, metric)
-    # Equal ECEs may differ by a rounding error.
+    # Two ECEs that should be equal may differ by a rounding error.
     as_large = int((errors >= measured - 1e-12).sum())
     return CalibrationTest(measured, (1 + as_large) / (1 + n_resamples), _floor(errors))
 
@@ -204,7 +205,7 @@ def calibration_test(
 def _errors_if_calibrated(
     confidence: Tensor, metric: BinnedCalibrationError, n_resamples: int, seed: int
 ) -> Floats:
-    """Draw whether each sample is correct, many times, and return the error of each draw."""
+    """Draw many times which samples are correct, and return the error of each draw."""
     check_n_resamples(n_resamples)
     check_seed(seed)
     ordered = confidence.cpu().sort().values

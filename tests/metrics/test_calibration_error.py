@@ -1,13 +1,26 @@
+"""The calibration error in bins: against its definition, by hand, and at its edges."""
+
 import numpy as np
 import pytest
 import torch
 import torchmetrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
 
-from calibkit import calibration_error, noise_floor, reliability_bins
+import calibkit
+from calibkit import (
+    calibration_error,
+    noise_floor,
+    reliability_bins,
+)
 from tests.helpers import REAL, needs_real_data
+from tests.metrics.references import (
+    draw,
+    few_examples,
+    problems,
+    reference_error,
+    top,
+)
 
 
 def reference_ece(probabilities: np.ndarray, labels: np.ndarray, n_bins: int) -> float:
@@ -24,7 +37,7 @@ def reference_ece(probabilities: np.ndarray, labels: np.ndarray, n_bins: int) ->
     return total
 
 
-def draw(n: int, n_classes: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def random_problem(n: int, n_classes: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
     return logits.softmax(1), torch.randint(n_classes, (n,), generator=generator)
@@ -33,7 +46,7 @@ def draw(n: int, n_classes: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]
 @settings(deadline=None)
 @given(st.integers(1, 400), st.integers(2, 12), st.integers(1, 40), st.integers(0, 99))
 def test_ece_agrees_with_the_definition(n, n_classes, n_bins, seed):
-    probabilities, labels = draw(n, n_classes, seed)
+    probabilities, labels = random_problem(n, n_classes, seed)
     expected = reference_ece(probabilities.numpy(), labels.numpy(), n_bins)
     assert calibration_error(probabilities, labels, n_bins=n_bins) == pytest.approx(
         expected, abs=1e-12
@@ -41,7 +54,7 @@ def test_ece_agrees_with_the_definition(n, n_classes, n_bins, seed):
 
 
 def test_ece_agrees_with_torchmetrics():
-    probabilities, labels = draw(5000, 100, 0)
+    probabilities, labels = random_problem(5000, 100, 0)
     peer = torchmetrics.CalibrationError(task="multiclass", num_classes=100, n_bins=15)
     expected = peer(probabilities.float(), labels).item()
     assert calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-6)
@@ -54,7 +67,7 @@ def test_confidence_one_belongs_to_the_last_bin():
 
 
 def test_bins_count_every_sample_once():
-    probabilities, labels = draw(1000, 10, 1)
+    probabilities, labels = random_problem(1000, 10, 1)
     bins = reliability_bins(probabilities, labels, n_bins=20)
     confidences = probabilities.amax(1)
     assert bins.count.sum() == 1000
@@ -93,49 +106,9 @@ def test_real_networks():
 
 
 def test_softmax_in_bfloat16_still_counts_as_probabilities():
-    probabilities = draw(500, 1000, 0)[0].float().log().bfloat16().softmax(1)
+    probabilities = random_problem(500, 1000, 0)[0].float().log().bfloat16().softmax(1)
     assert (probabilities.float().sum(1) - 1).abs().max() > 1e-4
     assert 0 < noise_floor(probabilities, n_resamples=10).mean < 1
-
-
-def test_noise_floor_range_holds_95_percent_of_a_binomial():
-    # one bin, n = 400, p = .5: |binomial - 200| / 400 exceeds .0475 in 5 % of draws
-    floor = noise_floor(torch.tensor([[0.5, 0.5]]).repeat(400, 1), n_resamples=20_000)
-    assert floor.high == pytest.approx(binom.ppf(0.9875, 400, 0.5) / 400 - 0.5, abs=1e-3)
-
-
-def test_noise_floor_is_what_calibrated_models_really_show():
-    generator = torch.Generator().manual_seed(0)
-    probabilities = (2 * torch.randn(1000, 10, generator=generator)).softmax(1)
-    floor = noise_floor(probabilities)
-    shown = np.array(
-        [
-            calibration_error(
-                probabilities, torch.multinomial(probabilities, 1, generator=generator)[:, 0]
-            )
-            for _ in range(400)
-        ]
-    )
-    assert floor.mean == pytest.approx(shown.mean(), rel=0.05)
-    assert ((floor.low <= shown) & (shown <= floor.high)).mean() == pytest.approx(0.95, abs=0.03)
-
-
-def test_noise_floor_falls_with_the_square_root_of_n():
-    probabilities, _ = draw(40_000, 10, 0)
-    ratio = noise_floor(probabilities[:2500]).mean / noise_floor(probabilities).mean
-    assert ratio == pytest.approx(4, rel=0.1)
-
-
-def test_noise_floor_of_one_bin_by_hand():
-    # one bin of n samples at p: mean of |binomial - n p| / n, near sqrt(2 p (1 - p) / (pi n))
-    floor = noise_floor(torch.tensor([[0.7, 0.3]]).repeat(10_000, 1), n_resamples=4000)
-    assert floor.mean == pytest.approx(np.sqrt(2 * 0.21 / np.pi / 10_000), rel=0.05)
-
-
-def test_noise_floor_is_seeded():
-    probabilities, _ = draw(200, 5, 0)
-    assert noise_floor(probabilities, seed=1) == noise_floor(probabilities, seed=1)
-    assert noise_floor(probabilities, seed=1) != noise_floor(probabilities, seed=2)
 
 
 PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
@@ -174,3 +147,20 @@ def test_what_is_no_such_integer_is_refused(argument, wrong):
 def test_bins_that_are_none_are_refused_by_the_metric_too():
     with pytest.raises(ValueError, match="n_bins must be an integer of at least"):
         calibration_error(PROBABILITIES, torch.tensor([0, 1]), n_bins=-1)
+
+
+@few_examples
+@given(
+    **problems,
+    n_bins=st.integers(1, 25),
+    norm=st.sampled_from(["l1", "l2", "max"]),
+    binning=st.sampled_from(["uniform", "quantile"]),
+    debias=st.booleans(),
+)
+def test_calibration_error(n, n_classes, seed, n_bins, norm, binning, debias):
+    probabilities, labels = draw(n, n_classes, seed)
+    debias = debias and norm == "l2"
+    options = {"n_bins": n_bins, "norm": norm, "binning": binning, "debias": debias}
+    expected = reference_error(*top(probabilities, labels), n_bins, norm, binning, debias)
+    found = calibkit.calibration_error(probabilities, labels, **options)
+    assert found == pytest.approx(expected, abs=1e-9)

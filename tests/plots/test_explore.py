@@ -63,7 +63,7 @@ def test_without_ipywidgets_the_plots_are_a_plain_figure(displayed):
 
 @pytest.mark.usefixtures("no_widgets")
 def test_a_slider_without_ipywidgets_is_refused_with_what_to_install():
-    with pytest.raises(ModuleNotFoundError, match=r"calibkit\[widgets\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"calibkit\[course\]"):
         explore_temperature(*calibrated_problem(300, 3, 2), interactive=True)
     assert plt.get_fignums() == []
 
@@ -71,14 +71,14 @@ def test_a_slider_without_ipywidgets_is_refused_with_what_to_install():
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(("interactive", "n_sliders"), [(None, 1), (True, 1), (False, 0)])
 def test_a_notebook_that_a_server_has_opened_shows_a_slider(displayed, interactive, n_sliders):
-    pytest.importorskip("ipywidgets", reason="the extra widgets is not installed")
+    pytest.importorskip("ipywidgets", reason="the extra course is not installed")
     explore_temperature(*calibrated_problem(300, 3, 2), interactive=interactive)
     assert len(displayed) == n_sliders
     assert len(plt.get_fignums()) == 1 - n_sliders
 
 
 def test_the_slider_changes_plots_and_numbers(displayed):
-    pytest.importorskip("ipywidgets", reason="the extra widgets is not installed")
+    pytest.importorskip("ipywidgets", reason="the extra course is not installed")
     logits, labels = calibrated_problem(500, 4, 2)
     explore_temperature(logits, labels, interactive=True)
     slider, metrics, image = parts_of(*displayed)
@@ -91,7 +91,7 @@ def test_the_slider_changes_plots_and_numbers(displayed):
 
 
 def test_the_slider_starts_within_its_range(displayed):
-    pytest.importorskip("ipywidgets", reason="the extra widgets is not installed")
+    pytest.importorskip("ipywidgets", reason="the extra course is not installed")
     explore_temperature(*calibrated_problem(500, 4, 2), temperature=1000.0, interactive=True)
     slider, _, _ = parts_of(*displayed)
     assert slider.value == pytest.approx(2**slider.max)

@@ -1,8 +1,9 @@
 """Draw the glyph masks of Glyphs-100 from the fonts that matplotlib ships.
 
-``python calibkit/data/assets/make_glyph_masks.py`` was run once, and runs from any folder. It
-writes ``glyph_masks.npz`` into its own folder: for each of the 100 classes, and for each of the
-symbols that belong to no class, one mask per font, of 32 x 32 pixels (uint8, 0 to 255).
+``python calibkit/data/assets/make_glyph_masks.py`` was run once. It can be run from any folder, and
+writes ``glyph_masks.npz`` into its own folder. The file holds one mask per font for each of the
+100 classes, and for each of the symbols that belong to no class. A mask has 32 x 32 pixels (uint8,
+0 to 255).
 """
 
 from pathlib import Path
@@ -66,7 +67,7 @@ def draw_masks(glyphs: str, folder: Path) -> np.ndarray:
 
 
 def main() -> None:
-    """Draw the glyphs of the classes and those of no class, and write their masks."""
+    """Draw the glyphs of all classes and the glyphs of no class, and write their masks."""
     assert len(set(CLASSES)) == len(CLASSES) == 100
     assert not set(CLASSES) & set(OUT_OF_CLASS)
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"

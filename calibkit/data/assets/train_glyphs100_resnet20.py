@@ -1,12 +1,12 @@
 """Train the embedded ResNet-20 on Glyphs-100.
 
-The model sees few images and has no weight decay, which is what makes it overconfident.
+The model sees few images and is trained without weight decay, which makes it overconfident.
 
 ``python calibkit/data/assets/train_glyphs100_resnet20.py`` writes
 ``glyphs100_resnet20-<first digits of its SHA-256>.pt`` into its own folder and deletes the old
 weights. A run that was interrupted continues after the last epoch that it completed. The seed
-fixes the images, their order and the initial weights; the last bits of the weights also depend on
-the machine that trains.
+fixes the images, their order and the initial weights. The last bits of the trained weights also
+depend on the machine.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def write_complete_file(state: dict[str, object], path: Path) -> None:
 
 
 def print_measurements(model: ResNet20) -> None:
-    """Print the accuracy, and the NLL and the ECE before and after temperature scaling."""
+    """Print the accuracy, and the NLL and ECE before and after temperature scaling."""
     data = Glyphs100DataModule(batch_size=250)
     data.setup("test")
     calibration, test = (

@@ -20,6 +20,9 @@ NAN[4, 1] = float("nan")
 OTHER_NAN = LOGITS.clone()
 OTHER_NAN[7, 2] = float("-inf")
 BATCHES = [(LOGITS, LABELS)]
+NAN_IMAGES, IGNORED_MASKS = IMAGES.clone(), MASKS.clone()
+NAN_IMAGES[0, :, 0, 0] = NAN_IMAGES[1, 0, 2, 3] = float("nan")
+IGNORED_MASKS[0, 0, 0] = 255
 
 
 def fit(scaler: ck.TemperatureScaler, logits: object, labels: object, **options: object):
@@ -313,6 +316,21 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: ck.compare([ck.TemperatureScaler], LOGITS, LABELS, n_calibration=10),
         TypeError,
         r"scalers must be a list of calibkit scalers, got .*; pass",
+    ),
+    "no size of a calibration set": (
+        lambda: ck.compare([ck.TemperatureScaler()], LOGITS, LABELS, n_calibration=[]),
+        ValueError,
+        r"n_calibration must hold one size or more, got none; 1000 is usual",
+    ),
+    "one column of probabilities": (
+        lambda: ck.accuracy(P[:, :1], LABELS),
+        ValueError,
+        r"probabilities must have two classes or more, got 1 column; for a binary model pass both",
+    ),
+    "NaN in a pixel that counts": (
+        fit(ck.TemperatureScaler(), NAN_IMAGES, IGNORED_MASKS, ignore_index=255),
+        ValueError,
+        r"logits must be finite, got NaN or infinity in 1 of 59 rows, first in position \(1, 2",
     ),
     "no test set": (
         lambda: ck.compare([FITTED], LOGITS, LABELS, n_calibration=60, progress=False),

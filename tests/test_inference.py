@@ -3,7 +3,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from calibkit import collect_logits
 from calibkit.inference import collect_logits_of_process
@@ -21,6 +21,16 @@ def test_gives_every_logit_once_and_in_order(model):
     logits, collected = collect_logits(model, loader, progress=False)
     assert torch.equal(collected, labels)
     torch.testing.assert_close(logits, model.eval()(inputs))
+
+
+def test_a_stream_without_a_length_is_collected_whole(model):
+    class Stream(IterableDataset):
+        def __iter__(self):
+            yield from ((torch.full((3,), float(i)), i % 5) for i in range(7))
+
+    logits, labels = collect_logits(model, DataLoader(Stream(), batch_size=2), progress=False)
+    assert labels.tolist() == [0, 1, 2, 3, 4, 0, 1]
+    torch.testing.assert_close(logits, model.eval()(torch.arange(7.0)[:, None].expand(7, 3)))
 
 
 def test_logits_carry_no_graph_yet_can_enter_one(model):

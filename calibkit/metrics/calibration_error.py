@@ -10,7 +10,7 @@ from torch import Tensor
 from calibkit._checks import check_choice, check_n_bins, check_probability_rows
 from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
 from calibkit.metrics._binning import quantile_bin, uniform_bin
-from calibkit.metrics._streaming import StreamedConfidences, StreamedSums
+from calibkit.metrics._torchmetrics_base import StreamedConfidences, StreamedSums
 from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
 
 Norm = Literal["l1", "l2", "max"]

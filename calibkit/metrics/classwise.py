@@ -9,7 +9,7 @@ import torch
 from calibkit._checks import check_n_bins, check_probability_rows
 from calibkit._types import Floats, Labels, Probabilities
 from calibkit.metrics._binning import uniform_bin
-from calibkit.metrics._streaming import StreamedSums
+from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
 
 

@@ -11,7 +11,7 @@ from calibkit._distributed import single_process
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError, find_best_inverse_temperature
 from calibkit._types import Labels, Probabilities
-from calibkit.metrics._streaming import CalibrationMetric
+from calibkit.metrics._torchmetrics_base import CalibrationMetric
 from calibkit.metrics.base import MeanMetric, Predictions
 from calibkit.metrics.proper_scores import NLL, Brier
 

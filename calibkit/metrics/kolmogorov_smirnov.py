@@ -9,7 +9,7 @@ from torch import Tensor
 
 from calibkit._checks import check_probabilities_and_labels
 from calibkit._types import Counts, Floats, Labels, Probabilities
-from calibkit.metrics._streaming import StreamedConfidences
+from calibkit.metrics._torchmetrics_base import StreamedConfidences
 from calibkit.metrics.base import Predictions
 
 

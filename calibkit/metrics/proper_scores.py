@@ -6,7 +6,7 @@ from torch import Tensor
 
 from calibkit._checks import check_probability_rows
 from calibkit._types import Labels, Probabilities
-from calibkit.metrics._streaming import StreamedSums
+from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.base import MeanMetric, Predictions, measure
 
 

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 from calibkit._checks import check_probability_rows
 from calibkit._types import Floats, Labels, Probabilities
-from calibkit.metrics._streaming import StreamedSums
+from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
 
 _N_CELLS = 2**15

@@ -1,4 +1,4 @@
-"""A check that the test set holds no sample that a scaler was fitted on."""
+"""A check for leaks: the test set must hold no sample that the scaler was fitted on."""
 
 import numpy as np
 from scipy.spatial import cKDTree

@@ -7,8 +7,8 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from calibkit.scalers._class_scaler import ClassScaler, FitDetails
 from calibkit.scalers._gradient_check import describe_gradient
-from calibkit.scalers.class_scaler import ClassScaler, FitDetails
 
 _MAX_ITERATIONS = 10_000
 _GRADIENT_TARGET = 1e-10  # the search ends below it, per sample

@@ -6,7 +6,7 @@ from torch import Tensor
 from calibkit._checks import check_n_bins
 from calibkit._rows import Rows
 from calibkit.metrics._binning import uniform_bin
-from calibkit.scalers.class_scaler import ClassScaler, FitDetails
+from calibkit.scalers._class_scaler import ClassScaler, FitDetails
 
 
 class HistogramScaler(ClassScaler):

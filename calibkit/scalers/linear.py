@@ -17,8 +17,8 @@ from torch.nn.functional import linear
 from calibkit._checks import check_number
 from calibkit._rows import Rows
 from calibkit._temperature_search import find_best_inverse_temperature
+from calibkit.scalers._class_scaler import ClassScaler, FitDetails
 from calibkit.scalers._gradient_check import describe_gradient
-from calibkit.scalers.class_scaler import ClassScaler, FitDetails
 
 _MAX_ITERATIONS = 1000
 _GRADIENT_TARGET = 1e-8  # the search ends below it, per sample

@@ -60,6 +60,31 @@ def test_ece_agrees_with_torchmetrics():
     assert calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("norm", "debias", "expected"),
+    [
+        ("l1", False, 0.5 * 0.05 + 0.5 * 0.25),
+        ("l2", False, np.sqrt(0.5 * 0.05**2 + 0.5 * 0.25**2)),
+        ("l2", True, 0.0),  # .0025 - .25 and .0625 - 0, on average below 0
+        ("max", False, 0.25),
+    ],
+)
+def test_two_bins_by_hand(norm, debias, expected):
+    # Two samples at .55, one of them correct, and two at .75, both correct.
+    confidence = torch.tensor([0.55, 0.55, 0.75, 0.75], dtype=torch.float64)
+    probabilities, labels = torch.stack([confidence, 1 - confidence], 1), torch.tensor([0, 1, 0, 0])
+    found = calibration_error(probabilities, labels, n_bins=10, norm=norm, debias=debias)
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_gives_what_its_rounded_probabilities_give(dtype):
+    probabilities, labels = random_problem(500, 4, 0)
+    rounded = probabilities.to(dtype)
+    expected = reference_ece(rounded.double().numpy(), labels.numpy(), 15)
+    assert calibration_error(rounded, labels) == pytest.approx(expected, abs=1e-12)
+
+
 def test_confidence_one_belongs_to_the_last_bin():
     # by hand: one bin holds both, |1 - .95 - 1| / 2; torchmetrics 1.9 gives .525
     probabilities = np.array([[0.95, 0.05], [1.0, 0.0]])

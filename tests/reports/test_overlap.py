@@ -61,3 +61,18 @@ def test_two_images_that_are_there_twice_are_no_overlap(problem):
     _, logits, labels = problem
     scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
     assert evaluate(logits[498:], labels[498:], scaler=scaler, n_resamples=10)
+
+
+def test_a_loaded_scaler_does_not_know_its_calibration_set_any_more(problem):
+    scaler, logits, labels = problem
+    loaded = TemperatureScaler()
+    loaded.load_state_dict(scaler.state_dict())
+    again = evaluate(logits, labels, scaler=loaded, n_resamples=10)
+    assert again.to_dict() == evaluate(logits, labels, scaler=scaler, n_resamples=10).to_dict()
+
+
+def test_rows_without_a_fingerprint_are_no_overlap():
+    # A row whose logits are all equal has no distance to its largest logit.
+    logits, labels = calibrated_problem(1000, 4, 2)
+    scaler = TemperatureScaler().fit_logits(logits, labels)
+    assert evaluate(torch.zeros(50, 4), labels[:50], scaler=scaler, n_resamples=10)

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from calibkit import TemperatureScaler, check_shift
+from calibkit import TemperatureScaler, VectorScaler, check_shift
 from tests.helpers import calibrated_problem
 
 
@@ -40,3 +40,13 @@ def test_shift_to_one_class_alone():
     scaler = TemperatureScaler().fit_logits(logits[:300], labels[:300])
     found = check_shift(scaler, logits[300:], torch.ones(300, dtype=torch.int64), n_resamples=20)
     assert found.refit is None
+
+
+def test_what_is_not_known_is_not_printed():
+    logits, labels = calibrated_problem(1000, 4, 2)
+    wrong = (logits[500:].argmax(1) + 1) % 4
+    scaler = VectorScaler().fit_logits(logits[:500], labels[:500])
+    shown = str(check_shift(scaler, logits[500:], wrong, n_resamples=20))
+    assert shown.startswith("On these 500 samples the fitted VectorScaler ")
+    assert "temperature" not in shown
+    assert "asks for" not in shown

@@ -360,3 +360,10 @@ def test_whole_numbers_are_not_cut_off():
     scaler = VectorScaler().fit_logits(*distorted_problem(300, 4))
     whole = torch.tensor([[1, 2, 0, -1]])
     assert torch.allclose(scaler(whole), scaler(whole.float()))
+
+
+def test_the_summary_of_a_scaler_without_a_temperature_prints_none():
+    logits, labels = calibrated_problem(300, 3, 2)
+    shown = str(VectorScaler().fit_logits(logits, labels).summary)
+    assert "NLL after" in shown
+    assert "temperature" not in shown

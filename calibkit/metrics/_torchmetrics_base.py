@@ -1,7 +1,7 @@
 """The bases of the torchmetrics classes, which receive their samples batch by batch."""
 
 from abc import abstractmethod
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 from zlib import crc32
 
 import torch
@@ -16,7 +16,9 @@ from calibkit._checks import (
     check_logits_and_labels,
     check_probability_rows,
 )
-from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
+from calibkit.metrics.base import Predictions, SumsMetric
+
+Input = Literal["probabilities", "logits"]
 
 
 class CalibrationMetric(torchmetrics.Metric):
@@ -44,13 +46,13 @@ class CalibrationMetric(torchmetrics.Metric):
         self,
         num_classes: int,
         *,
-        input: ScoreKind = "probabilities",  # noqa: A002 - the name of the public option
+        input: Input = "probabilities",  # noqa: A002 - the name of the public option
         ignore_index: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_integer(num_classes, "num_classes", least=2, advice="a binary model has 2")
-        check_choice(input, "input", get_args(ScoreKind))
+        check_choice(input, "input", get_args(Input))
         check_ignore_index(ignore_index)
         self.num_classes = num_classes
         self.input = input

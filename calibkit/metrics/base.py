@@ -6,7 +6,7 @@ function, the streaming class, the bootstrap, the noise floor and the reports al
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +15,11 @@ from torch import Tensor
 from calibkit._rows import Rows
 from calibkit._types import Floats
 
-ScoreKind = Literal["probabilities", "logits"]
+ScoreKind = Literal["probabilities", "logits", "log-probabilities"]
 
-# In a chunk of this size, the cost of the calls is negligible, and its float64 copy takes 8 MiB.
-_CHUNK_ELEMENTS = 2**20
+# A larger chunk hides the cost of the calls better. But new memory is slow, so where a metric makes
+# float64 copies of the rows, they must be small enough for memory to be used again.
+_CHUNK_ELEMENTS, _CHUNK_ELEMENTS_IF_COPIED = 2**20, 2**18
 
 
 class Predictions:
@@ -30,7 +31,7 @@ class Predictions:
         Probabilities or logits.
     labels : Tensor of int64, shape (N,)
         Class indices.
-    scores_are : {"probabilities", "logits"}, default "probabilities"
+    scores_are : {"probabilities", "logits", "log-probabilities"}, default "probabilities"
         What the scores are.
     """
 
@@ -41,24 +42,28 @@ class Predictions:
         self.labels = labels
         self.scores_are = scores_are
 
-    @classmethod
-    def from_log_probabilities(cls, log_probabilities: Tensor, labels: Tensor) -> Self:
-        """Represent float64 log-probabilities (N, C), some of which may be minus infinity."""
-        predictions = cls(log_probabilities.exp(), labels)
-        predictions.log_probabilities = log_probabilities
-        return predictions
-
     @cached_property
     def probabilities(self) -> Tensor:
-        """Probabilities (N, C), as they were given, or in float64 if logits were given."""
-        return self.scores.double().softmax(1) if self.scores_are == "logits" else self.scores
+        """Probabilities (N, C): as they were given, or else in float64."""
+        if self.scores_are == "logits":
+            return self.scores.double().softmax(1)
+        return self.scores if self.scores_are == "probabilities" else self.scores.double().exp()
 
     @cached_property
     def log_probabilities(self) -> Tensor:
         """Logarithms of the probabilities (N, C), in float64."""
         if self.scores_are == "logits":
             return self.scores.double().log_softmax(1)
-        return self.scores.double().clamp(max=1).log()
+        scores = self.scores.double()
+        return scores.clamp(max=1).log() if self.scores_are == "probabilities" else scores
+
+    @cached_property
+    def label_log_probability(self) -> Tensor:
+        """Logarithms of the probabilities of the labels (N,), in float64."""
+        label = self.labels[:, None]
+        if self.scores_are == "probabilities":  # The other logarithms would be wasted.
+            return self.scores.gather(1, label)[:, 0].double().clamp(max=1).log()
+        return self.log_probabilities.gather(1, label)[:, 0]
 
     @cached_property
     def confidence(self) -> Tensor:
@@ -111,6 +116,7 @@ class SumsMetric(ABC):
     """The definition of a metric that is a function of sums over the samples."""
 
     n_columns: ClassVar[int] = 1
+    copies_rows: ClassVar[bool] = False
 
     def n_cells(self, n_classes: int) -> int:
         """Return the number of cells in each column of the sums."""
@@ -152,7 +158,8 @@ def measure(
 ) -> tuple[float, ...]:
     """Return the value of each metric over all rows, which are read once."""
     sums = [metric.no_sums(rows.n_classes).to(rows.scores.device) for metric in metrics]
-    for scores, labels in rows.chunks(_CHUNK_ELEMENTS):
+    copies = scores_are != "probabilities" or any(metric.copies_rows for metric in metrics)
+    for scores, labels in rows.chunks(_CHUNK_ELEMENTS_IF_COPIED if copies else _CHUNK_ELEMENTS):
         predictions = Predictions(scores, labels, scores_are)
         for metric, total in zip(metrics, sums, strict=True):
             metric.terms(predictions).add_to(total)

@@ -1,7 +1,7 @@
 """The classwise calibration error, which is the mean over classes of their ECEs."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ class ClasswiseError(SumsMetric):
     """
 
     n_bins: int = 15
+
+    copies_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_n_bins(self.n_bins)

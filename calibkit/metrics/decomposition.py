@@ -153,7 +153,7 @@ def _log_probabilities_in_the_limit(logits: Tensor, temperature: float) -> Tenso
 
 
 def _mean_score(log_probabilities: Tensor, labels: Tensor, score: Score) -> float:
-    predictions = Predictions.from_log_probabilities(log_probabilities, labels)
+    predictions = Predictions(log_probabilities, labels, "log-probabilities")
     return float(_DEFINITIONS[score].of_samples(predictions).mean())
 
 

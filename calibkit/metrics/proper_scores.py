@@ -1,6 +1,6 @@
 """Proper scores: the Brier score and the negative log-likelihood (NLL)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -12,6 +12,8 @@ from calibkit.metrics.base import MeanMetric, Predictions, measure
 
 class Brier(MeanMetric):
     """The definition of the Brier score."""
+
+    copies_rows: ClassVar[bool] = True
 
     def of_samples(self, predictions: Predictions) -> Tensor:
         """Return the squared distance of each row from the one-hot label."""
@@ -25,7 +27,7 @@ class NLL(MeanMetric):
 
     def of_samples(self, predictions: Predictions) -> Tensor:
         """Return minus the logarithm of the probability of each label."""
-        return -predictions.log_probabilities.gather(1, predictions.labels[:, None])[:, 0]
+        return -predictions.label_log_probability
 
 
 def brier_score(

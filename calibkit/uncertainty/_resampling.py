@@ -74,7 +74,9 @@ def _matrix(chunks: list[Terms], n_cells: int) -> Any:
     places = cells[..., None] + n_cells * np.arange(n_columns)
     starts = np.arange(n_samples + 1) * (places.size // n_samples)
     shape = (n_samples, n_cells * n_columns)
-    return csr_array((added.ravel(), places.ravel(), starts), shape=shape).T.tocsr()
+    by_sample = csr_array((added.ravel(), places.ravel(), starts), shape=shape)
+    by_sample.eliminate_zeros()
+    return by_sample.T.tocsr()
 
 
 def weighted_by_calls(

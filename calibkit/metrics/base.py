@@ -116,6 +116,7 @@ class SumsMetric(ABC):
     """The definition of a metric that is a function of sums over the samples."""
 
     n_columns: ClassVar[int] = 1
+    # Whether the terms are computed from a float64 copy of the rows.
     copies_rows: ClassVar[bool] = False
 
     def n_cells(self, n_classes: int) -> int:

@@ -247,7 +247,7 @@ def test_the_numbers_of_the_first_lesson_are_shown(page):
     click(page, "best")
     page.wait("return document.getElementById('pg-t').textContent === '1.465'")
     assert shown(page) == ("1.465", "1.7 %", "1.397")
-    assert text(page, "best") == "TemperatureOptimum, T = 1.465"
+    assert text(page, "best") == "Optimum, T = 1.465"
     click(page, "unscaled")
     page.wait("return document.getElementById('pg-t').textContent === '1.000'")
 

@@ -36,6 +36,26 @@ def sum_over_processes(values: Tensor) -> list[float]:
     return [float(value) for value in values.tolist()]
 
 
+def gather_rows(rows: Tensor) -> Tensor:
+    """Return the rows (N, K) of all processes, in the order of the processes, on the CPU.
+
+    A process without rows may give another K or another dtype than the others.
+    """
+    if n_processes() == 1:
+        return rows
+    here = torch.tensor(rows.shape, device=_device())
+    shapes = [torch.empty_like(here) for _ in range(n_processes())]
+    dist.all_gather(shapes, here)
+    sizes = [int(shape[0]) for shape in shapes]
+    width = max((int(shape[1]) for shape in shapes if shape[0]), default=rows.shape[1])
+    padded = torch.zeros(max(sizes), width, dtype=torch.float64, device=_device())
+    padded[: len(rows)] = rows if len(rows) else rows.new_empty(0, width)
+    parts = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(parts, padded)
+    found = torch.cat([part[:size].cpu() for part, size in zip(parts, sizes, strict=True)])
+    return found.to(rows.dtype) if width == rows.shape[1] else found
+
+
 @contextmanager
 def fail_together() -> Iterator[None]:
     """Raise an error in every process if one fails, so that the others do not wait forever."""

@@ -5,29 +5,51 @@ import math
 import torch
 from torch import Tensor
 
+from calibkit._distributed import gather_rows
 from calibkit._rows import Rows
 
-# If two sets share rows, a subsample of this size almost surely holds some of them. It costs little
-# compared with a fit.
-_MAX_SAMPLED_ELEMENTS = 2**20
+# Four numbers identify a row of many logits, and they take little memory beside the logits.
+_MOST_NUMBERS = 4
+# Logits that are further than this below the largest one, such as those of masked classes, count
+# as equally far away.
+FARTHEST = 1e4
 
 
 def fingerprints(rows: Rows) -> Tensor:
-    """Return two numbers for each row of logits, of shape (N, 2), that identify the row.
+    """Return up to four numbers for each row of logits, which identify the row.
 
-    The numbers are the logarithms of the mean and of the root mean square of the distances to the
-    largest logit of the row. They hardly change if the logits were computed in batches of another
-    size, and a constant that is added to all logits of the row does not change them.
+    The numbers are the first coefficients of the row's cosine transform without the constant one.
+    So two logits give one number, their difference, and three give two. The numbers change as
+    little as the logits do if a model runs with another batch size, and a constant that is added to
+    all logits of the row does not change them.
     """
-    parts = []
-    for logits, _ in rows.chunks():
-        below = logits.amax(1, keepdim=True) - logits
-        root_mean_square = torch.linalg.vector_norm(below, dim=1) / math.sqrt(logits.shape[1])
-        parts.append(torch.stack([below.mean(1), root_mean_square], 1).cpu())
-    return torch.cat(parts).double().log() if parts else torch.empty(0, 2, dtype=torch.float64)
+    n_numbers = min(max(rows.n_classes - 1, 0), _MOST_NUMBERS)
+    # If a row has a single number, chance matches are common and every digit counts.
+    single = n_numbers <= 1
+    dtype = torch.float64 if single else torch.float32
+    computed_in = torch.promote_types(rows.scores.dtype, dtype)
+    weights = _cosines(rows.n_classes, n_numbers).to(rows.scores.device, computed_in)
+    parts = [torch.empty(0, n_numbers, dtype=dtype)]
+    for chunk, _ in rows.chunks():
+        logits = chunk.to(computed_in)
+        low, high = logits.aminmax()
+        if not high - low <= FARTHEST:
+            logits = (logits - logits.amax(1, keepdim=True)).clamp(min=-FARTHEST)
+        elif single:
+            logits = logits - logits[:, :1]  # Other forms of the same logits give the same digits.
+        with torch.autocast(logits.device.type, enabled=False):
+            parts.append((logits @ weights).to("cpu", dtype))
+    return torch.cat(parts)
 
 
-def sample_fingerprints(rows: Rows) -> Tensor:
-    """Return the fingerprints of a subsample of the rows, which is spread evenly over all rows."""
-    step = math.ceil(max(1, rows.scores.numel()) / _MAX_SAMPLED_ELEMENTS)
-    return fingerprints(rows.every_nth(step))
+def gather_fingerprints(rows: Rows) -> Tensor:
+    """Return the fingerprints of the calibration set, with the parts of all processes."""
+    return gather_rows(fingerprints(rows))
+
+
+def _cosines(n_classes: int, n_numbers: int) -> Tensor:
+    n_classes = max(n_classes, 1)  # A process without samples may not know the classes.
+    classes = torch.arange(n_classes, dtype=torch.float64) + 0.5
+    orders = torch.arange(1, n_numbers + 1, dtype=torch.float64)
+    angles = math.pi / n_classes * classes[:, None] * orders
+    return angles.cos() * math.sqrt(2 / n_classes)

@@ -54,6 +54,9 @@ found = {
     "fit": [scaler.temperature, summary.n_samples, summary.nll_before, summary.nll_after,
             *summary.temperature_interval],
     "fit_logits": TemperatureScaler().fit_logits(logits[part], labels[part]).temperature,
+    "leak": [message(lambda: evaluate(logits[samples], labels[samples], scaler=scaler,
+                                      n_resamples=1))
+             for samples in (slice(0, 90), slice(2000, 2600))],
 }
 """
 
@@ -142,6 +145,13 @@ def test_all_processes_find_the_temperature_of_one(found):
         assert of_process["fit"] == found[0]["fit"]
         assert of_process["fit"] == pytest.approx([expected.temperature, *numbers], rel=1e-9)
         assert of_process["fit_logits"] == pytest.approx(expected.temperature, rel=1e-9)
+
+
+@two_and_four
+def test_every_process_knows_the_calibration_samples_of_the_others(found):
+    for of_process in found:
+        for refusal in of_process["leak"]:
+            assert "of 3000 calibration samples are among" in refusal
 
 
 @two

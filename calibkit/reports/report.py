@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -102,6 +103,10 @@ class Report:
         What the fit of the scaler did, or None without a scaler.
     bins : tuple of ReliabilityBins
         The bins of the reliability diagrams before scaling and, with a scaler, after it.
+    leak_check : str or None
+        Why the logits cannot tell whether the test set holds calibration samples. None if they can
+        and the test set holds none, and also if there is no scaler or it was loaded, because only
+        a scaler that was fitted in this process knows its calibration set.
 
     See Also
     --------
@@ -117,15 +122,22 @@ class Report:
     change: Change | None
     summary: FitSummary | None
     bins: tuple[ReliabilityBins, ...]
+    leak_check: str | None = None
 
     def __str__(self) -> str:
-        return text_table(self._caption(), self._cells())
+        table = text_table(self._caption(), self._cells())
+        return table if self.leak_check is None else f"{table}\n{self.leak_check}"
 
     def _repr_html_(self) -> str:
-        return html_table(self._caption(), self._cells())
+        table = html_table(self._caption(), self._cells())
+        return table if self.leak_check is None else f"{table}<p>{escape(self.leak_check)}</p>"
 
     def to_dict(self) -> dict[str, object]:
-        """Return everything but the bins in nested dictionaries of plain values, ready for JSON."""
+        """Return everything but the bins in nested dictionaries of plain values, ready for JSON.
+
+        The key ``leak_check`` is there only if the leak check could not be made.
+        """
+        unchecked = {} if self.leak_check is None else {"leak_check": self.leak_check}
         return {
             "n_samples": self.n_samples,
             "n_classes": self.n_classes,
@@ -134,6 +146,7 @@ class Report:
             "after": None if self.after is None else _as_dict(self.after),
             "change": None if self.change is None else _as_dict(self.change),
             "summary": None if self.summary is None else asdict(self.summary),
+            **unchecked,
         }
 
     def to_markdown(self) -> str:
@@ -161,7 +174,8 @@ class Report:
         | ECE if calibrated | 2.6% (0.1% to 7.1%)    |
         | p-value           | 0.001                  |
         """
-        return markdown_table(self._caption(), self._cells())
+        table = markdown_table(self._caption(), self._cells())
+        return table if self.leak_check is None else f"{table}\n\n{self.leak_check}"
 
     def plot(self, axes: "Axes | Sequence[Axes] | None" = None) -> "list[Axes]":
         """Plot the reliability diagrams before scaling and, with a scaler, after it.
@@ -242,6 +256,10 @@ def evaluate(
     the ECE, it gives the noise floor and the p-value of the hypothesis that the model is
     calibrated. All intervals assume independent samples. Pixels of the same image are not
     independent, so for segmentation the intervals are too narrow.
+
+    A test set is refused if it holds samples that the scaler was fitted on, at least 1 % of the
+    smaller of the two sets. They are recognised by their logits. If the logits cannot tell, because
+    they are rounded or clamped or because a binary model has very many samples, the report says so.
 
     Parameters
     ----------
@@ -326,9 +344,9 @@ def evaluate(
     ).to("cpu")
     scores, labels = rows.flat()
     sets = [Rows(scores.double(), labels)]
+    leak_check = None
     if scaler is not None:
-        assert scaler.summary is not None
-        check_no_overlap(scaler.calibration_fingerprints, scaler.summary.n_samples, rows)
+        leak_check = check_no_overlap(scaler.calibration_fingerprints, rows)
         sets.append(Rows(scaler(scores.double()), labels))
     predictions = [Predictions(part.scores, labels, "logits") for part in sets]
     resampled = resample_logits(sets, n_bins, n_resamples, seed)
@@ -346,6 +364,7 @@ def evaluate(
         change=None if scaler is None else _change(*resampled),
         summary=None if scaler is None else scaler.summary,
         bins=tuple(count_into_bins(part, n_bins) for part in predictions),
+        leak_check=leak_check,
     )
 
 

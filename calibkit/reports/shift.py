@@ -59,6 +59,8 @@ class ShiftCheck:
             lines.append(
                 f"  this set asks for  {self.refit.temperature:.3g} ({low:.3g} to {high:.3g})"
             )
+        if self.report.leak_check is not None:
+            lines.append(f"  {self.report.leak_check}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from calibkit._checks import check_logits_and_labels
 from calibkit._distributed import fail_together, n_processes
-from calibkit._fingerprints import sample_fingerprints
+from calibkit._fingerprints import gather_fingerprints
 from calibkit._rows import Rows
 from calibkit.inference import collect_logits, collect_logits_of_process
 
@@ -240,7 +240,7 @@ class Scaler(nn.Module, ABC):
         if rows.scores.device.type == "mps":  # Apple's GPUs have no float64
             rows = rows.to("cpu")
         self._fit(rows)
-        self.calibration_fingerprints = sample_fingerprints(rows)
+        self.calibration_fingerprints = gather_fingerprints(rows)
         return self
 
     @abstractmethod

@@ -1,10 +1,13 @@
 """Test sets that hold calibration samples are refused, and others are not."""
 
+import time
+
 import pytest
 import torch
 
-from calibkit import TemperatureScaler, evaluate
+from calibkit import TemperatureScaler, check_shift, evaluate
 from tests.helpers import calibrated_problem
+from tests.simulations.leak_check import draw, verdict, verdicts
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +79,168 @@ def test_rows_without_a_fingerprint_are_no_overlap():
     logits, labels = calibrated_problem(1000, 4, 2)
     scaler = TemperatureScaler().fit_logits(logits, labels)
     assert evaluate(torch.zeros(50, 4), labels[:50], scaler=scaler, n_resamples=10)
+
+
+SIZES = [(200, 200), (8000, 150), (300, 9000), (10_000, 10_000)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("n_classes", [2, 3, 10, 100])
+def test_independent_test_sets_are_no_leak_however_the_logits_are_stored(n_classes, dtype):
+    for sizes in SIZES[: 3 if n_classes == 100 else 4]:
+        counts = verdicts(n_classes, sizes, 0, 3, lambda z: z.to(dtype))
+        assert counts["refused"] == 0, sizes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("n_classes", [2, 3, 10, 100])
+def test_no_independent_test_set_of_hundreds_is_a_leak_and_one_per_cent_passes_nowhere(
+    n_classes, dtype
+):
+    """The table in docs/toolkit.rst."""
+    for n in (200, 1000, 10_000):
+        assert not verdicts(n_classes, (n, n), 0, 100, lambda z: z.to(dtype))["refused"]
+        # Two samples of 200 may also be there twice; five are found, or the report says so.
+        overlap = max(n // 100, 5)
+        assert not verdicts(n_classes, (n, n), overlap, 100, lambda z: z.to(dtype))["passed"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_independent_binary_test_sets_are_no_leak(seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3.4 * torch.randn(8150, generator=generator)
+    labels = torch.bernoulli((logits / 2).sigmoid(), generator=generator).long()
+    scaler = TemperatureScaler().fit_logits(logits[:8000], labels[:8000])
+    assert evaluate(logits[8000:], labels[8000:], scaler=scaler, n_resamples=1)
+
+
+@pytest.mark.parametrize("sizes", [(200_000, 200_000), (200_000, 20_000), (20_000, 200_000)])
+def test_one_per_cent_is_found_among_200_000_binary_samples(sizes):
+    assert verdicts(2, sizes, 0, 1) == {"passed": 1}
+    assert verdicts(2, sizes, min(sizes) // 100, 1) == {"refused": 1}
+
+
+def test_a_binary_calibration_set_evaluated_on_itself_is_a_leak():
+    logits, labels = calibrated_problem(200_000, 2, 2)
+    logits = (logits[:, 1] - logits[:, 0]).float()
+    scaler = TemperatureScaler().fit_logits(logits, labels)
+    with pytest.raises(ValueError, match="of 200000 calibration samples are among the 200000"):
+        evaluate(logits, labels, scaler=scaler, n_resamples=1)
+
+
+@pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("fitted_in", [torch.float32, torch.float16])
+@pytest.mark.parametrize("n_classes", [10, 100])
+def test_one_per_cent_is_found_after_rounding(n_classes, fitted_in, stored):
+    generator = torch.Generator().manual_seed(0)
+    logits = draw(5950, n_classes, generator)
+    assert verdict(logits[:1000].to(fitted_in), logits[990:1990].to(stored)) == "refused"
+    assert verdict(logits[:3000].to(fitted_in), logits[2970:].to(stored)) == "refused"
+    assert verdict(logits[:2000].to(fitted_in), logits[2000:].to(stored)) == "passed"
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10, 100])
+def test_one_per_cent_is_found_although_other_batches_change_the_last_digits(n_classes):
+    generator = torch.Generator().manual_seed(0)
+    logits = draw(3960, n_classes, generator)
+    noisy = logits * (1 + 2e-7 * torch.randn(logits.shape, generator=generator))
+    assert verdict(logits[:2000], noisy[1960:]) == "refused"
+
+
+def test_an_overlap_is_found_where_the_first_pixels_are_ignored():
+    generator = torch.Generator().manual_seed(0)
+    logits = draw(40 * 32 * 32, 5, generator).reshape(40, 32, 32, 5).movedim(-1, 1)
+    labels = logits.argmax(1)
+    labels[torch.rand(labels.shape, generator=generator) < 0.3] = 0
+    labels[:, :, :8] = labels[:, :4] = -1
+    scaler = TemperatureScaler().fit_logits(logits[:20], labels[:20], ignore_index=-1)
+    options = {"scaler": scaler, "n_resamples": 1, "ignore_index": -1}
+    with pytest.raises(ValueError, match="holds samples that the scaler was fitted on"):
+        evaluate(logits[19:39], labels[19:39], **options)
+    assert evaluate(logits[20:], labels[20:], **options).leak_check is None
+
+
+FORMS_THAT_CANNOT_TELL = {
+    "rounded": lambda z: z.round(),
+    "of one decimal": lambda z: (10 * z).round() / 10,
+    "clamped": lambda z: z.clamp(-2, 2),
+    "of few values": lambda z: z.sign(),
+    "in half precision": lambda z: z.half(),
+    "of half precision, widened": lambda z: z.half().float(),
+    "constant": lambda z: 0 * z,
+}
+
+
+@pytest.mark.parametrize("sizes", [(10_000, 10_000), (10_000, 500), (500, 10_000)])
+@pytest.mark.parametrize("form", FORMS_THAT_CANNOT_TELL)
+def test_logits_that_cannot_tell_are_neither_refused_nor_cleared(form, sizes):
+    counts = verdicts(2, sizes, 0, 3, FORMS_THAT_CANNOT_TELL[form])
+    assert counts == {"cannot be checked": 3}
+
+
+@pytest.mark.parametrize("decimals", range(7))
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_decimals_of_a_text_file_are_no_leak(n_classes, decimals):
+    for sizes in ((200, 200), (1000, 300), (3000, 3000)):
+        counts = verdicts(n_classes, sizes, 0, 10, lambda z: z.double().round(decimals=decimals))
+        assert not counts["refused"], sizes
+
+
+@pytest.mark.parametrize("form", [lambda z: z, lambda z: z.half(), lambda z: z.clamp(-3, 3)])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("sizes", [(20_000, 500), (500, 20_000), (5000, 5000)])
+def test_sets_of_different_distributions_are_no_leak(sizes, n_classes, form):
+    generator = torch.Generator().manual_seed(0)
+    wide, narrow = draw(sizes[0], n_classes, generator), draw(sizes[1], n_classes, generator) / 8
+    assert verdict(form(wide), form(narrow)) != "refused"
+    assert verdict(form(wide), form(narrow + torch.eye(n_classes)[0])) != "refused"
+
+
+def test_the_report_says_where_the_check_could_not_be_made(problem):
+    logits, labels = calibrated_problem(2000, 2, 2)
+    logits = logits.round()
+    scaler = TemperatureScaler().fit_logits(logits[:1000], labels[:1000])
+    report = evaluate(logits[1000:], labels[1000:], scaler=scaler, n_resamples=10)
+    assert "cannot be checked" in report.leak_check
+    assert report.to_dict()["leak_check"] == report.leak_check
+    for shown in (str(report), report.to_markdown()):
+        assert shown.splitlines()[-1] == report.leak_check
+    assert report._repr_html_().endswith(f"</table><p>{report.leak_check}</p>")
+    shifted = check_shift(scaler, logits[1000:], labels[1000:], n_resamples=10)
+    assert str(shifted).endswith(report.leak_check)
+    scaler, logits, labels = problem
+    ordinary = evaluate(logits, labels, scaler=scaler, n_resamples=10)
+    assert ordinary.leak_check is None
+    assert "leak_check" not in ordinary.to_dict()
+    assert "checked" not in str(ordinary) + ordinary.to_markdown() + ordinary._repr_html_()
+
+
+def test_a_fit_on_new_data_replaces_the_fingerprints(problem):
+    _, logits, labels = problem
+    scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
+    scaler.fit_logits(logits[500:1000], labels[500:1000])
+    assert evaluate(logits[:500], labels[:500], scaler=scaler, n_resamples=1)
+    with pytest.raises(ValueError, match="holds samples that the scaler was fitted on"):
+        evaluate(logits[500:1000], labels[500:1000], scaler=scaler, n_resamples=1)
+
+
+def test_masked_classes_hide_no_leak():
+    generator = torch.Generator().manual_seed(0)
+    logits = draw(3000, 10, generator)
+    logits[:, 4:6] = -1e9
+    assert verdict(logits[:1000], logits[990:1990]) == "refused"
+    assert verdict(logits[:1000], logits[1000:]) == "passed"
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("form", [lambda z: z.clamp(-2, 2), lambda z: 0 * z, lambda z: z.round()])
+def test_repeated_logits_do_not_make_the_leak_check_quadratic(form, n_classes):
+    def seconds(n):
+        logits = form(draw(2 * n, n_classes, torch.Generator().manual_seed(1)))
+        start = time.perf_counter()
+        verdict(logits[:n], logits[n:])
+        return time.perf_counter() - start
+
+    seconds(2000)
+    assert seconds(80_000) < 24 * min(seconds(10_000) for _ in range(3))

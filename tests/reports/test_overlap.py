@@ -215,6 +215,13 @@ def test_the_report_says_where_the_check_could_not_be_made(problem):
     assert "checked" not in str(ordinary) + ordinary.to_markdown() + ordinary._repr_html_()
 
 
+def test_the_refusal_counts_all_shared_samples(problem):
+    _, logits, labels = problem
+    scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
+    with pytest.raises(ValueError, match="of 123 of 500 calibration samples are among the 1623 of"):
+        evaluate(logits[377:], labels[377:], scaler=scaler, n_resamples=1)
+
+
 def test_a_fit_on_new_data_replaces_the_fingerprints(problem):
     _, logits, labels = problem
     scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])

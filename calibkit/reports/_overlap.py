@@ -101,23 +101,23 @@ def check_no_overlap(calibration: Tensor | None, test: Rows) -> str | None:
         return UNCHECKED
     step = max(_step(test) / spread, _step_of_ties(points[: sizes[0]], points[sizes[0] :]))
     power_law = _PowerLaw(sizes, points.shape[1])
-    could_be_found = False
+    found, could_be_found = 0, False
     for matches in _count_matches(points, len(fitted)):
         power_law.update(matches)
         expected = power_law.expected(step)
-        found = _overlap(matches, matches.across, expected, sizes)
-        if found:
-            raise ValueError(
-                f"the test set holds samples that the scaler was fitted on: the logits of {found} "
-                f"of {sizes[0]} calibration samples are among the {sizes[1]} of the test set; keep "
-                "the two apart, with split_calibration"
-            )
+        found = max(found, _overlap(matches, matches.across, expected, sizes))
         sought = max(_SOUGHT * min(sizes), _FEWEST) * matches.alone
         by_chance = matches.within * matches.chance / (1 - matches.chance)
         there = round(by_chance + sought)
         could_be_found |= bool(_overlap(matches, there, expected, sizes))
         if could_be_found and not matches.shared:
             break  # Narrower cells hold no matches either.
+    if found:
+        raise ValueError(
+            f"the test set holds samples that the scaler was fitted on: the logits of {found} of "
+            f"{sizes[0]} calibration samples are among the {sizes[1]} of the test set; keep the "
+            "two apart, with split_calibration"
+        )
     return None if could_be_found else UNCHECKED
 
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import softmax
 
 from calibkit import ConformalSets
 from tests.helpers import calibrated_problem
@@ -20,28 +19,32 @@ P = torch.tensor([[0.5, 0.25, 0.125, 0.125], [0.25, 0.0, 0.75, 0.0], [0.125, 0.3
 
 
 def summed(probabilities: np.ndarray) -> float:
-    """Add from the largest to the smallest, one by one."""
+    """Add from the smallest to the largest, one by one."""
     total = 0.0
-    for p in sorted(probabilities, reverse=True):
+    for p in sorted(probabilities):
         total += p
     return total
 
 
-def reference_score(p: np.ndarray, label: int, score: str) -> float:
-    return 1 - p[label] if score == "lac" else summed(p[p >= p[label]])
+def reference_score(p: np.ndarray, label: int, score: str) -> tuple[float, float]:
+    """The score, for "aps" less 1, which keeps the digits of sums near 1, and the tie-break."""
+    if score == "lac":
+        return 1 - p[label], 0
+    return -summed(p[p < p[label]]), -p[label] if p[label] > 0 else 1
 
 
-def reference_threshold(probabilities, labels, coverage: str, score: str) -> float:
-    scores = [reference_score(p, y, score) for p, y in zip(probabilities, labels, strict=True)]
+def reference_threshold(probabilities, labels, coverage: str, score: str) -> tuple[float, float]:
+    scores = [
+        (-1, -1) if score == "aps" and p[y] == p.max() else reference_score(p, y, score)
+        for p, y in zip(probabilities, labels, strict=True)
+    ]
     return sorted(scores)[math.ceil((len(scores) + 1) * Fraction(coverage)) - 1]
 
 
-def reference_set(p: np.ndarray, threshold: float, score: str) -> list[bool]:
+def reference_set(p: np.ndarray, threshold: tuple[float, float], score: str) -> list[bool]:
     inside = [reference_score(p, label, score) <= threshold for label in range(len(p))]
-    if score == "aps":  # the class that reaches the threshold
-        inside = [
-            chosen or summed(p[p > p[label]]) < threshold for label, chosen in enumerate(inside)
-        ]
+    if score == "aps" and not any(inside):
+        return (p == p.max()).tolist()
     return inside
 
 
@@ -69,19 +72,130 @@ def test_lac_may_give_an_empty_set():
 
 def test_aps_by_hand():
     sets = ConformalSets(coverage=0.5, score="aps").fit(P, torch.tensor([1, 0, 1]))
-    # The threshold is the second smallest of the scores .75, 1 and .375.
+    # The threshold is the second smallest of the scores .75, 1 and, for the top class, 0.
     assert sets.threshold == 0.75
     assert sets.predict(P).tolist() == [
-        [True, True, False, False],  # .5 + .25 reaches .75
-        [False, False, True, False],  # .75 reaches it alone
-        [False, True, True, True],  # .375, then two equally probable classes together
+        [True, True, False, False],  # .5 + .25 equals .75
+        [False, False, True, False],  # .75 equals it alone
+        [False, True, False, False],  # .375, but the next two together make it .875
     ]
 
 
-def test_aps_takes_the_class_that_reaches_the_threshold():
+def test_aps_takes_equally_probable_classes_together():
+    sets = ConformalSets(coverage=0.5, score="aps").fit(P, torch.tensor([0, 1, 3]))
+    # The scores are 0 for the top class, 1 for a class of probability 0, and .875.
+    assert sets.threshold == 0.875
+    assert sets.predict(P).int().tolist() == [[1, 1, 0, 0], [0, 0, 1, 0], [0, 1, 1, 1]]
+
+
+def test_aps_takes_the_top_class_where_no_class_is_within_the_threshold():
     sets = ConformalSets(coverage=0.25, score="aps").fit(P, torch.tensor([1, 2, 1]))
-    assert sets.threshold == 0.375
+    assert sets.threshold == 0
     assert sets.predict(P).int().tolist() == [[1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]]
+
+
+def test_of_equal_scores_the_larger_probability_comes_first():
+    """The least probable class always has the score 1, which is no reason to take it always."""
+    p = torch.tensor([[0.75, 0.25], [0.625, 0.375], [0.875, 0.125], [0.5, 0.5], [1, 0]])
+    sets = ConformalSets(0.5, "aps").fit(p, torch.tensor([1, 1, 1, 0, 0]))
+    # In order: 0, 0, and then 1 with the probabilities .375, .25 and .125.
+    assert sets.threshold == 1
+    expected = [[True, False], [True, True], [True, False], [True, True], [True, False]]
+    assert sets.predict(p).tolist() == expected
+
+
+def test_raps_by_hand():
+    """The score grows for every class by which the rank exceeds k_reg."""
+    sets = ConformalSets(0.5, "aps", regularization=0.125).fit(P, torch.tensor([1, 0, 1]))
+    # The scores are .75 + .125 for rank 2, 1 + .125 for rank 2, and 0 for the top class.
+    assert sets.threshold == 0.875
+    assert sets.predict(P).int().tolist() == [[1, 1, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]]
+    sets = ConformalSets(0.5, "aps", regularization=0.125, k_reg=2).fit(P, torch.tensor([1, 0, 3]))
+    # The scores are .75, 1, and .875 + .125 for rank 3, which two classes share.
+    assert sets.threshold == 1
+    assert sets.predict(P).int().tolist() == [[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 1]]
+
+
+def test_thresholds_per_class_by_hand():
+    p = torch.tensor([[0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0.875, 0.125]])
+    sets = ConformalSets(0.5, per_class=True).fit(p, torch.tensor([0, 0, 1, 1]))
+    # Of the scores .25 and .5 of class 0, and .25 and .875 of class 1, these are the second.
+    assert sets.threshold.tolist() == [0.5, 0.875]
+    assert sets.predict(p).int().tolist() == [[1, 1], [1, 1], [0, 1], [1, 1]]
+
+
+def test_the_draws_are_those_of_the_documentation():
+    p, labels = draw(40, 3, 0)
+    sets = ConformalSets(0.8, "aps", randomized=True, seed=7).fit(p, labels)
+
+    def scores(probabilities, stream):
+        u = 1 - np.random.default_rng(stream).random(len(probabilities))
+        larger = [[row[row > q].sum() for q in row] for row in probabilities.numpy()]
+        equal = [[row[row == q].sum() for q in row] for row in probabilities.numpy()]
+        return torch.tensor(np.array(larger) + u[:, None] * np.array(equal))
+
+    of_labels = scores(p, [7, 0]).gather(1, labels[:, None])[:, 0]
+    assert sets.threshold == pytest.approx(float(of_labels.sort().values[32]), abs=1e-12)
+    assert torch.equal(sets.predict(p), scores(p, [7, 1]) <= sets.threshold)
+    assert torch.equal(sets.predict(p, seed=3), scores(p, [3, 1]) <= sets.threshold)
+    again = ConformalSets(0.8, "aps", randomized=True, seed=7).fit(p, labels)
+    assert again.threshold == sets.threshold
+    assert torch.equal(again.predict(p), sets.predict(p))
+    assert not torch.equal(sets.predict(p, seed=3), sets.predict(p))
+    assert ConformalSets(0.8, "aps", randomized=True).fit(p, labels).threshold != sets.threshold
+
+
+CERTAIN = torch.tensor([[1.0, 0, 0, 0]] * 40 + [[0.5, 0.3, 0.2, 0.0]] * 60, dtype=torch.float64)
+CERTAIN_LABELS = torch.tensor([0] * 40 + [0] * 20 + [1] * 20 + [2] * 20)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("coverage", [0.5, 0.9, 0.98])
+@pytest.mark.parametrize(
+    "options", [{}, {"regularization": 0.5}, {"regularization": 1e-20}, {"k_reg": 9}]
+)
+def test_aps_sets_of_a_certain_answer_hold_one_class(dtype, coverage, options):
+    p = CERTAIN.to(dtype)
+    sets = ConformalSets(coverage, "aps", **options).fit(p, CERTAIN_LABELS)
+    assert sets.predict(p[:1]).tolist() == [[True, False, False, False]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("sharpness", [1, 10, 300])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"randomized": True},
+        {"regularization": 0.1, "k_reg": 2},
+        {"regularization": 0.1, "k_reg": 2, "randomized": True},
+        {"per_class": True},
+        {"per_class": True, "randomized": True},
+    ],
+)
+def test_no_class_of_probability_0_is_added_to_a_complete_set(dtype, sharpness, options):
+    """The rows sum to a little less or more than 1, and to 1 before the last class is added."""
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy(sharpness * rng.standard_normal((3000, 8)))
+    logits[torch.from_numpy(rng.random((3000, 8)) < 0.3)] = -torch.inf
+    logits[:, 0] = logits[:, 0].clamp(min=-5)  # A row must not be empty.
+    p = logits.to(torch.float32).softmax(1).to(dtype)
+    labels = p.double().multinomial(1, generator=torch.Generator().manual_seed(0))[:, 0]
+    assert (p.gather(1, labels[:, None]) > 0).all()
+    for coverage in (0.5, 0.9, 0.98):
+        sets = ConformalSets(coverage, "aps", **options).fit(p, labels)
+        inside = sets.predict(p)
+        assert not (inside & (p == 0)).any()
+        assert covered(inside, labels).double().mean() > coverage - 0.03
+
+
+def test_scores_near_1_keep_their_order():
+    """In float64, 1 - 1e-30 is 1, but the score of the second class is still below the third's."""
+    p = torch.tensor([[1.0, 1e-20, 1e-30, 1e-40]], dtype=torch.float64).repeat(300, 1)
+    labels = torch.arange(300) % 4
+    for coverage, size in [(0.2, 1), (0.45, 2), (0.7, 3), (0.9, 4)]:
+        sets = ConformalSets(coverage, "aps").fit(p, labels)
+        assert sets.predict(p[:1]).sum() == size
 
 
 @settings(deadline=None, max_examples=60)
@@ -97,7 +211,7 @@ def test_definition(n, n_classes, seed, score, coverage):
     test = draw(20, n_classes, seed + 1)[0].numpy()
     sets = ConformalSets(float(coverage), score).fit(probabilities, labels)
     threshold = reference_threshold(probabilities.numpy(), labels.numpy(), coverage, score)
-    assert sets.threshold == threshold
+    assert sets.threshold == threshold[0] + (score == "aps")
     expected = [reference_set(p, threshold, score) for p in test]
     assert sets.predict(test).tolist() == expected
     # The guarantee follows from this coverage of the calibration set itself.
@@ -105,28 +219,21 @@ def test_definition(n, n_classes, seed, score, coverage):
     assert on_itself.sum() >= math.ceil((n + 1) * Fraction(coverage))
 
 
-@both_scores
-@pytest.mark.parametrize("coverage", [0.5, 0.9])
-def test_coverage_is_what_theory_says(score, coverage):
-    """Without ties, the expected coverage of "lac" is exactly rank / (n + 1)."""
-    n, n_splits, n_test = 30, 4000, 25
-    rng = np.random.default_rng(0)
-    means = np.empty(n_splits)
-    for split in range(n_splits):
-        p = softmax(2 * rng.standard_normal((n + n_test, 4)), axis=1)
-        # The guarantee must hold although the probabilities of this model are wrong.
-        labels = np.where(rng.random(len(p)) < 0.3, rng.integers(4, size=len(p)), p.argmax(1))
-        sets = ConformalSets(coverage, score).fit(p[:n], labels[:n])
-        test = torch.from_numpy(labels[n:])
-        means[split] = covered(sets.predict(p[n:]), test).double().mean()
-    error = means.std() / np.sqrt(n_splits)
-    rank = math.ceil((n + 1) * Fraction(str(coverage)))
-    assert coverage <= rank / (n + 1) < coverage + 1 / (n + 1)
-    if score == "lac":
-        assert means.mean() == pytest.approx(rank / (n + 1), abs=4 * error)
-        assert error < 0.003
-    else:
-        assert means.mean() > coverage + 4 * error
+@pytest.mark.parametrize("randomized", [False, True])
+@pytest.mark.parametrize("regularization", [0, 0.1])
+@pytest.mark.parametrize("per_class", [False, True])
+def test_order_of_classes_does_not_matter_to_aps(randomized, regularization, per_class):
+    options = {
+        "score": "aps",
+        "randomized": randomized,
+        "regularization": regularization,
+        "per_class": per_class,
+    }
+    p, labels = draw(200, 6, 1)
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+    sets = ConformalSets(**options).fit(p, labels)
+    permuted = ConformalSets(**options).fit(p[:, order], order.argsort()[labels])
+    assert torch.equal(permuted.predict(p[:, order]), sets.predict(p)[:, order])
 
 
 @both_scores
@@ -242,6 +349,38 @@ def test_refusals():
         ConformalSets(90)
     with pytest.raises(ValueError, match=r"score must be one of 'lac', 'aps', got 'raps'"):
         ConformalSets(score="raps")
+    for options in ({"randomized": True}, {"regularization": 0.1}):
+        with pytest.raises(
+            ValueError, match=r"must be left out for the score \"lac\", got .*; pass"
+        ):
+            ConformalSets(**options)
+        ConformalSets(score="aps", **options)  # as the message advises
+    message = r"regularization must be a number between 0 and inf, got -1; 0 leaves it out"
+    with pytest.raises(ValueError, match=message):
+        ConformalSets(score="aps", regularization=-1)
+    with pytest.raises(ValueError, match=r"k_reg must be an integer of at least 0, got -1; 1"):
+        ConformalSets(score="aps", regularization=0.1, k_reg=-1)
+    with pytest.raises(TypeError, match=r"seed must be an integer of at least 0, got 0.5; the"):
+        ConformalSets(score="aps", randomized=True, seed=0.5)
+    with pytest.raises(ValueError, match=r"seed must be an integer of at least 0, got -1; the"):
+        sets.predict(p, seed=-1)
+
+
+@pytest.mark.parametrize(("coverage", "least"), [(0.9, 9), (0.5, 1), (0.99, 99)])
+def test_too_few_samples_of_one_class_are_refused(coverage, least):
+    labels = torch.tensor([0] * least + [1] * least + [2] * least)
+    p = torch.full((3 * least, 3), 1 / 3)
+    sets = ConformalSets(coverage, per_class=True).fit(p, labels)
+    kept = sets.threshold
+    message = (
+        rf"at least {least} samples of every class for a coverage of {coverage:g} in each, "
+        rf"got {least - 1} of class 2, and too few of 1 in 3 classes; pass more"
+    )
+    with pytest.raises(ValueError, match=message):
+        sets.fit(p[:-1], labels[:-1])
+    assert sets.threshold is kept
+    with pytest.raises(ValueError, match=r"got 0 of class 1, and too few of 2 in 3 classes"):
+        sets.fit(p[:least], labels[:least])
 
 
 @both_scores

@@ -45,10 +45,13 @@ def gather_from_processes(integers: Sequence[int]) -> list[list[int]]:
     """Return the integers of every process, ordered by rank. Every process passes equally many."""
     if n_processes() == 1:
         return [list(integers)]
-    here = torch.tensor(integers, dtype=torch.int64, device=_device())
-    gathered = [torch.empty_like(here) for _ in range(n_processes())]
-    dist.all_gather(gathered, here)
-    return [values.tolist() for values in gathered]
+    # Every process fills its own row, and the sum has all of them.
+    rows = torch.zeros(n_processes(), len(integers), dtype=torch.int64)
+    rows[dist.get_rank()] = torch.tensor(integers, dtype=torch.int64)
+    rows = rows.to(_device())
+    dist.all_reduce(rows)
+    found: list[list[int]] = rows.tolist()
+    return found
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calibkit._devices import with_float64
 from calibkit._rows import Rows
 
 # In half and in full precision, the softmax over 1000 classes sums to 1 within these tolerances.
@@ -137,7 +138,7 @@ def _as_scores(scores: object, name: str) -> Tensor:
             f"{name} must be floating point, got {tensor.dtype}; "
             f"pass the model's {name}, not class indices"
         )
-    return tensor
+    return with_float64(tensor)
 
 
 def _check_rows(
@@ -211,9 +212,12 @@ def _refuse_non_finite(rows: Rows, name: str) -> None:
     if rows.ignore_index is not None:
         counted = rows.labels != rows.ignore_index
     wrong = (~rows.scores.isfinite().all(1) & counted).flatten().nonzero()
+    advice = "look at what the model does with that input"
+    if name == "logits" and not (rows.scores.isnan() | rows.scores.isposinf()).any():
+        advice = "give a masked class a large negative number such as -10000 in place of -inf"
     raise ValueError(
         f"{name} must be finite, got NaN or infinity in {len(wrong)} of {len(rows)} rows, first "
-        f"in {rows.position(int(wrong[0]))}; look at what the model does with that input"
+        f"in {rows.position(int(wrong[0]))}; {advice}"
     )
 
 

@@ -1,6 +1,6 @@
 """Sums over all processes of ``torch.distributed``, or over the only process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -56,6 +56,24 @@ def gather_rows(rows: Tensor) -> Tensor:
     return found.to(rows.dtype) if width == rows.shape[1] else found
 
 
+def count_over_processes(count: int) -> int:
+    """Return the sum of a count over all processes. Every process gets the same sum."""
+    return sum(number for (number,) in gather_from_processes([count]))
+
+
+def gather_from_processes(integers: Sequence[int]) -> list[list[int]]:
+    """Return the integers of every process, ordered by rank. Every process passes equally many."""
+    if n_processes() == 1:
+        return [list(integers)]
+    # Every process fills its own row, and the sum has all of them.
+    rows = torch.zeros(n_processes(), len(integers), dtype=torch.int64)
+    rows[dist.get_rank()] = torch.tensor(integers, dtype=torch.int64)
+    rows = rows.to(_device())
+    dist.all_reduce(rows)
+    found: list[list[int]] = rows.tolist()
+    return found
+
+
 @contextmanager
 def fail_together() -> Iterator[None]:
     """Raise an error in every process if one fails, so that the others do not wait forever."""
@@ -64,12 +82,12 @@ def fail_together() -> Iterator[None]:
         yield
     except Exception as error:
         failure = error
-    (failures,) = sum_over_processes(torch.tensor([float(failure is not None)]).double())
+    failures = count_over_processes(int(failure is not None))
     if failure is not None:
         raise failure
     if failures:
         raise RuntimeError(
-            f"the fit was given up because {failures:.0f} of {n_processes()} processes refused "
+            f"the fit was given up because {failures} of {n_processes()} processes refused "
             "their part of the calibration set; read their messages"
         )
 

@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor
 
-from calibkit._distributed import gather_rows
 from calibkit._rows import Rows
 
 # Four numbers identify a row of many logits, and they take little memory beside the logits.
@@ -40,11 +39,6 @@ def fingerprints(rows: Rows) -> Tensor:
         with torch.autocast(logits.device.type, enabled=False):
             parts.append((logits @ weights).to("cpu", dtype))
     return torch.cat(parts)
-
-
-def gather_fingerprints(rows: Rows) -> Tensor:
-    """Return the fingerprints of the calibration set, with the parts of all processes."""
-    return gather_rows(fingerprints(rows))
 
 
 def _cosines(n_classes: int, n_numbers: int) -> Tensor:

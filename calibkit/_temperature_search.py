@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from calibkit._distributed import sum_over_processes
+from calibkit._distributed import count_over_processes, sum_over_processes
 from calibkit._rows import Rows
 
 _MAX_ITERATIONS = 200
@@ -113,7 +113,7 @@ class _ScaledNLL:
         self.unit = unit
         self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)
         self._weights = torch.empty_like(self._shifted)
-        (self.n,) = sum_over_processes(torch.tensor([float(len(rows))]).double())
+        self.n = count_over_processes(len(rows))
 
     def derivatives(self, inverse_temperature: float) -> _Derivatives:
         total = torch.zeros(4, dtype=torch.float64, device=self.rows.scores.device)
@@ -173,7 +173,7 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
     RuntimeError
         If the iteration does not converge.
     """
-    (n_elements,) = sum_over_processes(torch.tensor([float(rows.scores.numel())]).double())
+    n_elements = count_over_processes(rows.scores.numel())
     low_precision = rows.scores.dtype != torch.float64 and n_elements > _MIN_FLOAT32_ELEMENTS
     nll = _ScaledNLL(rows, torch.float32 if low_precision else torch.float64)
     sums = nll.starting_sums()
@@ -199,7 +199,7 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
     return TemperatureOptimum(
         inverse_temperature=found.optimum / nll.unit,
         relative_error=math.sqrt(last.squared_slope / nll.n) / last.curvature / found.optimum,
-        n_samples=round(nll.n),
+        n_samples=nll.n,
         nll_before=sums.nll_before / nll.n,
         nll_after=nll_after,
         iterations=found.iterations,
@@ -213,8 +213,9 @@ def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
     The NLL is convex in the inverse temperature b. It has a minimum if it falls at b = 0 and rises
     as b goes to infinity.
     """
-    n = f"{nll.n:.0f}"
-    if nll.n * sums.squared_label_sum == sums.label_sum**2:
+    n = f"{nll.n}"
+    # The sums of integers are exact, and so is Python's arithmetic with integers.
+    if nll.n * int(sums.squared_label_sum) == int(sums.label_sum) ** 2:
         raise ValueError(
             f"labels hold one class only: all {n} are {sums.label_sum / nll.n:.0f}; "
             "calibrate on samples of all classes, drawn in the same way as the test samples"
@@ -236,7 +237,7 @@ def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
         )
 
 
-def _mean_spread(rows: Rows, n: float) -> float:
+def _mean_spread(rows: Rows, n: int) -> float:
     """Return the mean distance between the smallest and the largest logit of a row."""
     total = torch.zeros(1, dtype=torch.float64, device=rows.scores.device)
     for logits, _ in rows.chunks():

@@ -133,6 +133,8 @@ class _BatchBuffer:
     def append(self, batch: Tensor) -> None:
         if self._allocated is None:
             self._allocated = batch.new_empty(self._n_expected, *batch.shape[1:])
+        if batch.dtype != self._allocated.dtype:
+            self._widen(batch.dtype)
         if batch.shape[1:] != self._allocated.shape[1:]:
             raise ValueError(
                 f"all batches must have the same shape beyond the first dimension, got "
@@ -141,10 +143,22 @@ class _BatchBuffer:
             )
         end = self._n_filled + len(batch)
         if end > self._n_expected:
-            self._surplus.append(batch)
+            # A stream may write its next batch into the same memory, so the rows are copied.
+            self._surplus.append(batch.to(self._allocated, copy=True))
             return
         self._allocated[self._n_filled : end] = batch
         self._n_filled = end
+
+    def _widen(self, dtype: torch.dtype) -> None:
+        """Change the type of all rows to one that also holds the values of the given type."""
+        assert self._allocated is not None
+        both = self._allocated.dtype, dtype
+        if all(not (kind.is_floating_point or kind.is_complex) for kind in both):
+            wider = torch.int64  # torch has no common type for some pairs of integers.
+        else:
+            wider = torch.promote_types(*both)
+        self._allocated = self._allocated.to(wider)
+        self._surplus = [batch.to(wider) for batch in self._surplus]
 
     def concatenate(self) -> Tensor:
         assert self._allocated is not None

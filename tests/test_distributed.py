@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from calibkit import (
     TemperatureScaler,
@@ -27,6 +28,7 @@ import torch
 from torch import distributed as dist
 from torch.utils.data import DataLoader, TensorDataset
 from calibkit import *
+from calibkit.scalers import base
 from tests.helpers import calibrated_problem
 
 rank, world, rendezvous = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -75,6 +77,66 @@ if rank == 0:
 scaler = TemperatureScaler(1.25)
 found["nan"] = message(lambda: scaler.fit_logits(logits[part], labels[part]))
 found["kept"] = scaler.temperature
+"""
+
+AGREEMENT = """
+logits, labels = calibrated_problem(3000, 10, 2.5)
+dtype = [torch.float16, torch.float32][rank]
+found["dtypes"] = TemperatureScaler().fit_logits(logits[part].to(dtype), labels[part]).temperature
+# Above 2^23 elements the precision of the logits decides where the search ends.
+large, targets = calibrated_problem(85_000, 100, 2.5)
+here = slice(0, 0) if rank == 0 else slice(None)
+for name, empty in {
+    "empty": (large[here], targets[here]),
+    "empty of another dtype": (large[here].half(), targets[here]),
+    "empty of other classes": (torch.empty(0, 3), targets[here]),
+    "empty without classes": (torch.empty(0, 0), targets[here]),
+}.items():
+    z, y = empty if rank == 0 else (large, targets)
+    found[name] = TemperatureScaler().fit_logits(z, y).temperature
+z, y = (large.float(), targets) if rank == 0 else (large[:1000], targets[:1000])
+found["large and small"] = TemperatureScaler().fit_logits(z, y).temperature
+kept = TemperatureScaler(1.25)
+found["classes"] = message(lambda: kept.fit_logits(logits[part, : 10 - rank], labels[part] % 9))
+found["no sample"] = message(lambda: kept.fit_logits(torch.empty(0, 3), labels[:0]))
+fingerprints = base.fingerprints
+
+
+def fails_in_one(rows):
+    if rank == 0:
+        raise MemoryError("no memory")
+    return fingerprints(rows)
+
+
+base.fingerprints = fails_in_one
+found["late failure"] = message(lambda: kept.fit_logits(logits[part], labels[part]))
+base.fingerprints = fingerprints
+found["kept"] = [kept.temperature, kept.summary]
+found["after that"] = kept.fit_logits(logits[part], labels[part]).temperature
+torch.set_default_dtype(torch.bfloat16)
+scaler = TemperatureScaler().fit_logits(logits[part], labels[part])
+found["counted"] = scaler.summary.n_samples
+torch.set_default_dtype(torch.float32)
+"""
+
+REFUSED_BATCHES = """
+found["metrics"] = []
+for metric in (CalibrationError(10, ignore_index=-1), KSCalibrationError(10, ignore_index=-1),
+               ScoreDecomposition(10, ignore_index=-1)):
+    metric.to(torch.bfloat16)
+    for call in (metric, metric.update):
+        if rank == 0:
+            message(lambda: call(logits.softmax(1) * float("nan"), labels))
+        if rank == 1:
+            call(logits.softmax(1), torch.full_like(labels, -1))
+    message(metric.compute)  # no process has seen a sample
+    for i in range(part.start, part.stop, 100):
+        batch = slice(i, min(i + 100, part.stop))
+        metric(logits[batch].softmax(1), labels[batch])
+        if rank == 1:
+            message(lambda: metric(logits.softmax(1) * float("nan"), labels))
+    value = metric.compute()
+    found["metrics"].append((value["calibration"] if isinstance(value, dict) else value).item())
 """
 
 METRICS = """
@@ -203,3 +265,59 @@ def test_metrics_are_summed_over_processes(found):
     ]
     for of_process in found:
         assert of_process["metrics"] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.fixture(scope="module")
+def agreement(tmp_path_factory) -> list[dict]:
+    if not loopback_is_up():
+        pytest.skip("the loopback interface is down")
+    return run(tmp_path_factory.mktemp("processes"), "found = {}\n" + AGREEMENT, 2)
+
+
+def test_processes_agree_on_the_precision(agreement):
+    logits, labels = calibrated_problem(3000, 10, 2.5)
+    joined = torch.cat([logits[:700].half().float(), logits[700:].float()])
+    expected = TemperatureScaler().fit_logits(joined, labels).temperature
+    assert [found["dtypes"] for found in agreement] == pytest.approx([expected] * 2, rel=1e-9)
+    assert agreement[0]["dtypes"] == agreement[1]["dtypes"]
+
+
+def test_an_empty_part_of_any_kind_agrees_with_the_others(agreement):
+    expected = TemperatureScaler().fit_logits(*calibrated_problem(85_000, 100, 2.5)).temperature
+    for found in agreement:
+        for name in ("empty", "empty of another dtype", "empty of other classes"):
+            assert found[name] == pytest.approx(expected, rel=1e-9)
+        assert found["empty without classes"] == found["empty"]
+        assert found["large and small"] == agreement[0]["large and small"]
+
+
+def test_other_numbers_of_classes_are_refused_by_all(agreement):
+    for found in agreement:
+        assert found["classes"].startswith("ValueError: all processes must pass logits of the same")
+        assert "got [9, 10] classes" in found["classes"]
+        assert found["no sample"].startswith("ValueError: the calibration set holds no sample in")
+
+
+def test_a_failure_after_the_search_leaves_the_scalers_of_all_as_they_were(agreement):
+    first, second = agreement
+    assert first["late failure"] == "MemoryError: no memory"
+    assert second["late failure"].startswith("RuntimeError: the fit was given up because 1 of 2")
+    expected = TemperatureScaler().fit_logits(*calibrated_problem(3000, 10, 2.5)).temperature
+    for found in agreement:
+        assert found["kept"] == [1.25, None]
+        assert found["after that"] == pytest.approx(expected, rel=1e-9)
+        assert found["counted"] == 3000
+
+
+def test_refused_and_empty_batches_do_not_stop_synchronisation(tmp_path):
+    if not loopback_is_up():
+        pytest.skip("the loopback interface is down")
+    logits, labels = calibrated_problem(3000, 10, 2.5)
+    probabilities = logits.softmax(1)
+    expected = [
+        calibration_error(probabilities, labels),
+        ks_calibration_error(probabilities, labels),
+        score_decomposition(probabilities, labels).calibration,
+    ]
+    for found in run(tmp_path, "found = {}\n" + REFUSED_BATCHES, 2):
+        assert found["metrics"] == pytest.approx(expected, rel=1e-9)

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from calibkit import collect_logits
+from calibkit import TemperatureScaler, collect_logits
 from calibkit.inference import collect_logits_of_process
+from tests.helpers import calibrated_problem
 
 
 @pytest.fixture
@@ -116,3 +117,90 @@ def test_one_of_several_processes_may_have_no_sample(model):
     assert logits.shape == (0, 0)
     assert labels.shape == (0,)
     assert model.training
+
+
+def stream_in_one_buffer(inputs, labels, size=800):
+    """A stream of unknown length that writes every batch into the same memory."""
+    x, y = torch.empty_like(inputs[:size]), torch.empty_like(labels[:size])
+    for i in range(0, len(inputs), size):
+        yield x.copy_(inputs[i : i + size]), y.copy_(labels[i : i + size])
+
+
+def test_a_stream_that_reuses_its_buffers_is_collected_right():
+    logits, labels = calibrated_problem(2400, 6, 3)
+    found = collect_logits(nn.Identity(), stream_in_one_buffer(logits, labels), progress=False)
+    assert torch.equal(found[0], logits)
+    assert torch.equal(found[1], labels)
+    scaler = TemperatureScaler().fit(
+        nn.Identity(), stream_in_one_buffer(logits, labels), progress=False
+    )
+    assert scaler.temperature == TemperatureScaler().fit_logits(logits, labels).temperature
+
+
+def test_a_model_that_reuses_its_output_is_collected_right():
+    class Reusing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.output = torch.empty(100, 6, dtype=torch.float64)
+
+        def forward(self, inputs):
+            return self.output.copy_(inputs)
+
+    logits, labels = calibrated_problem(300, 6, 3)
+    batches = list(zip(logits.split(100), labels.split(100), strict=True))
+    for loader in (batches, iter(batches)):
+        found, _ = collect_logits(Reusing(), loader, progress=False)
+        assert torch.equal(found, logits)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["list", "stream"])
+@pytest.mark.parametrize(
+    "dtypes",
+    [
+        (torch.uint8, torch.int64),
+        (torch.int64, torch.uint8),
+        (torch.uint8, torch.int16, torch.uint8),
+        (torch.int8, torch.uint16),
+        (torch.uint16, torch.uint8),
+        (torch.uint32, torch.int32),
+    ],
+    ids=str,
+)
+def test_labels_of_several_dtypes_keep_their_values(dtypes, known):
+    labels, batches = [], []
+    for k, dtype in enumerate(dtypes):
+        y = torch.randint(0, min(400, torch.iinfo(dtype).max), (20,))
+        y[0] = min(399, torch.iinfo(dtype).max)
+        labels.append(y)
+        batches.append((torch.full((20, 400), float(k)), y.to(dtype)))
+    _, found = collect_logits(nn.Identity(), batches if known else iter(batches), progress=False)
+    assert found.tolist() == torch.cat(labels).tolist()
+
+
+def test_labels_of_one_dtype_keep_it():
+    batches = [(torch.zeros(2, 3), torch.tensor([0, 1], dtype=torch.uint8))] * 2
+    assert collect_logits(nn.Identity(), iter(batches), progress=False)[1].dtype == torch.uint8
+
+
+def test_whole_labels_joined_with_others_are_not_cut_off():
+    batches = [(torch.zeros(1, 3), torch.tensor([1])), (torch.zeros(1, 3), torch.tensor([1.5]))]
+    assert collect_logits(nn.Identity(), batches, progress=False)[1].tolist() == [1, 1.5]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["list", "stream"])
+@pytest.mark.parametrize(
+    ("dtypes", "joined"),
+    [
+        ((torch.float16, torch.float32), torch.float32),
+        ((torch.float32, torch.float16), torch.float32),
+        ((torch.float16, torch.bfloat16), torch.float32),
+        ((torch.float32, torch.float64, torch.float16), torch.float64),
+    ],
+    ids=str,
+)
+def test_logits_of_several_dtypes_keep_their_values(dtypes, joined, known):
+    logits = [torch.tensor([[1000.5, 1 / 3]], dtype=torch.float64).to(dtype) for dtype in dtypes]
+    batches = [(z, torch.tensor([0])) for z in logits]
+    found, _ = collect_logits(nn.Identity(), batches if known else iter(batches), progress=False)
+    assert found.dtype == joined
+    assert found.tolist() == [z[0].double().tolist() for z in logits]

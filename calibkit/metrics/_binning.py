@@ -1,7 +1,5 @@
 """Bins of equal width, and bins of equal mass, which hold equally many samples."""
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
@@ -14,12 +12,10 @@ def uniform_edges(n_bins: int) -> Tensor:
 
 def uniform_bin(confidence: Tensor, n_bins: int) -> Tensor:
     """Return the bin of equal width of every confidence. An edge belongs to the bin above it."""
-    return torch.bucketize(confidence, _inner_edges(n_bins, confidence.device), right=True)
-
-
-@lru_cache
-def _inner_edges(n_bins: int, device: torch.device) -> Tensor:
-    return uniform_edges(n_bins)[1:-1].to(device)
+    # These edges are never kept. Under torch.export they are not real tensors, and a later call
+    # could not compute with them.
+    inner_edges = torch.arange(1, n_bins, dtype=torch.float64, device=confidence.device) / n_bins
+    return torch.bucketize(confidence, inner_edges, right=True)
 
 
 def quantile_bin(confidence: Tensor, n_bins: int) -> Tensor:

@@ -1,6 +1,9 @@
 """The bases of the torchmetrics classes, which receive their samples batch by batch."""
 
+import math
 from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, Self, get_args
 from zlib import crc32
 
@@ -16,6 +19,7 @@ from calibkit._checks import (
     check_logits_and_labels,
     check_probability_rows,
 )
+from calibkit._devices import has_float64
 from calibkit.metrics.base import Predictions, SumsMetric
 
 Input = Literal["probabilities", "logits"]
@@ -23,6 +27,9 @@ Input = Literal["probabilities", "logits"]
 
 class CalibrationMetric(torchmetrics.Metric):
     """The base of the torchmetrics classes, which checks the declared input and counts samples.
+
+    The states are integers and float64 numbers in a module of any precision. On a device without
+    float64, they are on the CPU.
 
     Parameters
     ----------
@@ -63,6 +70,7 @@ class CalibrationMetric(torchmetrics.Metric):
         declared = crc32(f"{type(self).__name__} of {input} without {ignore_index}".encode())
         self.add_state("declared", torch.tensor(declared), dist_reduce_fx="max")
         self._lists_of_no_samples: dict[str, Tensor] = {}
+        self._computes_one_batch = False
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Add a batch.
@@ -97,6 +105,23 @@ class CalibrationMetric(torchmetrics.Metric):
         # States change in place, because setting an attribute of a module is slow.
         self.n.add_(len(labels))
 
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a batch and return its metric, which is NaN if the batch holds no sample.
+
+        If the batch is refused, all states stay as they were.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a reason that `update` names, or if the batch alone has no metric.
+        """
+        with self._restored_on_failure():
+            self._computes_one_batch = True
+            try:
+                return super().forward(*args, **kwargs)
+            finally:
+                self._computes_one_batch = False
+
     def compute(self) -> Any:
         """Return the metric of all samples that were added.
 
@@ -105,6 +130,8 @@ class CalibrationMetric(torchmetrics.Metric):
         RuntimeError
             If no sample was added.
         """
+        if self.n == 0 and self._computes_one_batch:
+            return self._value_of_no_samples()
         if self.n == 0:
             raise RuntimeError(
                 f"{type(self).__name__} has seen no sample; call update before compute"
@@ -115,13 +142,48 @@ class CalibrationMetric(torchmetrics.Metric):
         """Do nothing, so that counts stay integers and sums stay float64."""
         return self
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Self:
+        """Move the states to another device, but never change their precision.
+
+        On a device without float64, the states stay where they are.
+        """
+
+        def move(tensor: Tensor) -> Tensor:
+            probe = torch.empty(0, dtype=torch.float32, device=tensor.device)
+            if not has_float64(fn(probe).device):
+                return tensor
+            moved = fn(tensor)
+            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
+
+        super()._apply(move, exclude_state)
+        return self
+
     def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the states of all processes, even if some of them have seen no sample."""
+        """Gather the states of all processes, or keep those of this process if that fails."""
+        with self._restored_on_failure():
+            super().sync(*args, **kwargs)
+
+    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+        # A process that has seen no sample takes part with tensors of the right type and shape.
         for name, empty in self._lists_of_no_samples.items():
             state = getattr(self, name)
             if isinstance(state, list) and not state:
-                state.append(empty.to(self.n.device))
-        super().sync(*args, **kwargs)
+                setattr(self, name, [empty.to(self.n.device)])
+        super()._sync_dist(*args, **kwargs)
+
+    @contextmanager
+    def sync_context(self, *args: Any, **kwargs: Any) -> Iterator[None]:
+        """Gather the states for a while, and go back to those of this process in every case."""
+        with self._restored_on_failure(), super().sync_context(*args, **kwargs):
+            yield
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        for name, default in self._defaults.items():
+            state = getattr(self, name)
+            if isinstance(state, Tensor) and isinstance(default, Tensor):
+                # States change in place, so they must not share memory with what was loaded.
+                setattr(self, name, state.to(default.dtype, copy=True))
 
     def plot(self, val: Any = None, ax: Any = None) -> Any:
         """Plot one value or several values, as torchmetrics does."""
@@ -134,6 +196,23 @@ class CalibrationMetric(torchmetrics.Metric):
     @abstractmethod
     def _value(self) -> Any:
         """Return the metric of all samples that were added. There is at least one sample."""
+
+    def _value_of_no_samples(self) -> Any:
+        return self._as_tensor(math.nan)
+
+    @contextmanager
+    def _restored_on_failure(self) -> Iterator[None]:
+        """Restore everything that torchmetrics changes while it handles a batch."""
+        states = {
+            name: state.clone() if isinstance(state, Tensor) else list(state)
+            for name, state in self.metric_state.items()
+        }
+        before = self.__dict__ | states
+        try:
+            yield
+        except BaseException:
+            self.__dict__.update(before)
+            raise
 
     def _as_tensor(self, value: float) -> Tensor:
         return torch.tensor(value, dtype=torch.float64, device=self.n.device)
@@ -178,8 +257,10 @@ class StreamedConfidences(CalibrationMetric):
         self._add_list_state("correct", torch.empty(0, dtype=torch.bool))
 
     def _add(self, predictions: Predictions) -> None:
-        self.confidence.append(predictions.confidence)
-        self.correct.append(predictions.correct)
+        # Both are computed before one is kept, so that a failure leaves lists of equal length.
+        confidence, correct = predictions.confidence, predictions.correct
+        self.confidence.append(confidence)
+        self.correct.append(correct)
 
     def _kept(self) -> tuple[Tensor, Tensor]:
         return dim_zero_cat(self.confidence).cpu(), dim_zero_cat(self.correct).cpu()

@@ -1,5 +1,6 @@
 """The decomposition of a proper score into calibration and refinement."""
 
+import math
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
@@ -217,11 +218,17 @@ class ScoreDecomposition(CalibrationMetric):
 
     def _add(self, predictions: Predictions) -> None:
         _check_labels_possible(predictions)
-        self.log_probabilities.append(predictions.log_probabilities)
-        self.labels.append(predictions.labels)
+        # The labels may share their memory with the batch, which a stream may use again. Both are
+        # computed before one is kept, so that a failure leaves lists of equal length.
+        log_probabilities, labels = predictions.log_probabilities, predictions.labels.clone()
+        self.log_probabilities.append(log_probabilities)
+        self.labels.append(labels)
 
     def _value(self) -> dict[str, Tensor]:
         parts = _decompose(
             dim_zero_cat(self.log_probabilities), dim_zero_cat(self.labels), self.score
         )
         return {name: self._as_tensor(value) for name, value in parts._asdict().items()}
+
+    def _value_of_no_samples(self) -> dict[str, Tensor]:
+        return {name: self._as_tensor(math.nan) for name in Decomposition._fields}

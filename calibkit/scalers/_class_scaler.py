@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from calibkit._devices import with_float64, without_autocast
 from calibkit._distributed import refuse_several_processes
 from calibkit._rows import Rows
 from calibkit.scalers.base import FitSummary, Scaler
@@ -48,7 +49,11 @@ class ClassScaler(Scaler):
 
     @abstractmethod
     def _calibrate(self, logits: Tensor) -> Tensor:
-        """Map logits (..., C) to calibrated logits (..., C)."""
+        """Map logits (..., C) to calibrated logits (..., C).
+
+        A logit of -inf marks a class that is masked. What becomes of it does not matter, but the
+        other classes must get finite values.
+        """
 
     @property
     @abstractmethod
@@ -57,6 +62,8 @@ class ClassScaler(Scaler):
 
     def forward(self, logits: Tensor) -> Tensor:
         """Return calibrated logits in the shape and precision of the given logits.
+
+        A class whose logit is -inf is masked and keeps the logit -inf.
 
         Raises
         ------
@@ -69,7 +76,15 @@ class ClassScaler(Scaler):
         single = logits.ndim == 1 or logits.shape[1] == 1
         if single:
             z = logits.reshape(logits.shape[0], *logits.shape[2:])
-            rows = torch.stack([torch.zeros_like(z), z], -1)
+            # A logit of infinity means that class 0 is masked.
+            class_0_masked = z.isposinf()
+            rows = torch.stack(
+                [
+                    torch.zeros_like(z).masked_fill(class_0_masked, -torch.inf),
+                    z.masked_fill(class_0_masked, 0),
+                ],
+                -1,
+            )
         else:
             rows = logits.movedim(1, -1)
         if rows.shape[-1] != self.n_classes:
@@ -78,8 +93,10 @@ class ClassScaler(Scaler):
                 f"{tuple(logits.shape)}; fit a {type(self).__name__} for this model"
             )
         # The type float16 cannot represent the logarithms of small probabilities.
-        precise = rows.to(torch.promote_types(rows.dtype, torch.float32))
-        calibrated = self._calibrate(precise)
+        precise = with_float64(rows.to(torch.promote_types(rows.dtype, torch.float32)))
+        with without_autocast(precise.device):
+            calibrated = self._calibrate(precise)
+        calibrated = calibrated.masked_fill(precise.isneginf(), -torch.inf).to(logits.device)
         if logits.is_floating_point():
             calibrated = calibrated.to(logits.dtype)
         if single:

@@ -1,8 +1,10 @@
 """The interface that all scalers share, and the summary of a fit."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import reduce
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,10 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from calibkit._checks import check_logits_and_labels
-from calibkit._distributed import fail_together, n_processes
-from calibkit._fingerprints import gather_fingerprints
+from calibkit._devices import without_autocast
+from calibkit._distributed import fail_together, gather_from_processes, gather_rows, n_processes
+from calibkit._fingerprints import fingerprints
 from calibkit._rows import Rows
 from calibkit.inference import collect_logits, collect_logits_of_process
+
+_PRECISIONS = torch.float16, torch.bfloat16, torch.float32, torch.float64
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,9 @@ class Scaler(nn.Module, ABC):
         Parameters
         ----------
         logits : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
-            What the model returns before the softmax, or before the sigmoid for a binary model.
+            What the model returns before the softmax, or before the sigmoid for a binary model. A
+            masked class needs a large negative number here, such as -10000, because -inf is
+            refused. A fitted scaler accepts -inf, and the class keeps the probability 0.
         labels : Tensor or array, shape (N,) or (N, ...)
             Class indices from 0 to C - 1.
         ignore_index : int, optional
@@ -215,7 +222,9 @@ class Scaler(nn.Module, ABC):
             parameters for each class and a class has no sample. A `BetaScaler` also raises this
             error if there are more than two classes or fewer than three different probabilities,
             or if no sample of class 1 has a lower probability of class 1 than a sample of class 0.
-            The scaler then stays as it was.
+            If several processes share the calibration set, all of them raise this error if none
+            has a sample, or if their logits differ in the number of classes. After any error, the
+            scaler stays as it was.
         NoOptimumError
             If the NLL has no minimum at a finite temperature above 0. This error is a ValueError.
         RuntimeError
@@ -237,11 +246,25 @@ class Scaler(nn.Module, ABC):
             rows = check_logits_and_labels(
                 *calibration_set(), ignore_index=ignore_index, empty=n_processes() > 1
             )
-        if rows.scores.device.type == "mps":  # Apple's GPUs have no float64
-            rows = rows.to("cpu")
-        self._fit(rows)
-        self.calibration_fingerprints = gather_fingerprints(rows)
+        if n_processes() > 1:
+            rows = _agree_with_other_processes(rows)
+        with self._unchanged_on_failure(), without_autocast(rows.scores.device):
+            self._fit(rows)
+            with fail_together():
+                of_this_process = fingerprints(rows)
+            self.calibration_fingerprints = gather_rows(of_this_process)
         return self
+
+    @contextmanager
+    def _unchanged_on_failure(self) -> Iterator[None]:
+        """Restore all attributes if an error is raised, so that none is new beside old ones."""
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     @abstractmethod
     def _fit(self, rows: Rows) -> None: ...
@@ -278,13 +301,40 @@ class Scaler(nn.Module, ABC):
                 f"{state['scaler']}; load it into the kind of scaler that it was saved from"
             )
         summary = _restore_summary(state["summary"])
-        self._set_fitted({name: state[name] for name in self.fitted_names})
-        self.summary = summary
-        self.calibration_fingerprints = None
+        with self._unchanged_on_failure():
+            self._set_fitted({name: state[name] for name in self.fitted_names})
+            self.summary = summary
+            self.calibration_fingerprints = None
 
     def _set_fitted(self, values: dict[str, object]) -> None:
         for name, value in values.items():
             setattr(self, name, value)
+
+
+def _agree_with_other_processes(rows: Rows) -> Rows:
+    """Return the rows in the precision that holds the logits of every process.
+
+    A part without a sample gets the number of classes of the others. All processes know the same
+    facts, so either all of them go on or all of them raise the same error.
+    """
+    parts = gather_from_processes([len(rows), rows.n_classes, _PRECISIONS.index(rows.scores.dtype)])
+    with_samples = [part for part in parts if part[0] > 0]
+    if not with_samples:
+        raise ValueError(
+            f"the calibration set holds no sample in any of {len(parts)} processes; pass one "
+            "sample or more"
+        )
+    classes = sorted({n_classes for _, n_classes, _ in with_samples})
+    if len(classes) > 1:
+        raise ValueError(
+            f"all processes must pass logits of the same classes, got {classes} classes in "
+            "different processes; run the same model in every process"
+        )
+    dtype = reduce(torch.promote_types, [_PRECISIONS[index] for _, _, index in with_samples])
+    if len(rows) == 0:
+        no_labels = rows.labels.new_empty(0)
+        return Rows(rows.scores.new_empty(0, classes[0], dtype=dtype), no_labels)
+    return Rows(rows.scores.to(dtype), rows.labels, rows.ignore_index)
 
 
 def _restore_summary(summary: object) -> FitSummary | None:

@@ -100,6 +100,8 @@ class BetaScaler(ClassScaler):
         a, b, c = (value.to(logits) for value in (self.a, self.b, self.c))
         log_p, minus_log_q = _features(_logit(logits))
         z = a * log_p + b * minus_log_q + c
+        # Products of a masked class's logarithm with 0 are not numbers.
+        z = z.masked_fill(logits.isneginf().any(-1), 0)
         return torch.stack([torch.zeros_like(z), z], -1)
 
 
@@ -114,7 +116,8 @@ class _StandardisedNLL:
     def __init__(self, features: Tensor, signs: Tensor) -> None:
         self.mean = features.mean(0)
         self.scale = features.std(0).clamp(min=torch.finfo(features.dtype).tiny)
-        design = torch.cat([(features - self.mean) / self.scale, torch.ones(len(features), 1)], 1)
+        ones = torch.ones_like(features[:, :1])
+        design = torch.cat([(features - self.mean) / self.scale, ones], 1)
         self.signed_design = signs[:, None] * design
         # These coefficients mean a = b = 1 and c = 0, which leave the probabilities as they are.
         self.identity = torch.cat([self.scale, self.mean.sum()[None]]).numpy()

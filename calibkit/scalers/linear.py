@@ -77,7 +77,8 @@ class _LinearScaler(ClassScaler):
     def _features(self, logits: Tensor) -> Tensor:
         """Return the features x that the weights multiply."""
         # The softmax ignores a constant that is added to a row, so the weights must not see it.
-        return logits - logits.mean(-1, keepdim=True)
+        finite = _fill_masked(logits)
+        return finite - finite.mean(-1, keepdim=True)
 
     @abstractmethod
     def _prior(self, n_classes: int) -> tuple[_Parameters, _Parameters]:
@@ -326,7 +327,7 @@ class DirichletScaler(MatrixScaler):
     """
 
     def _features(self, logits: Tensor) -> Tensor:
-        return logits.log_softmax(-1)
+        return _fill_masked(logits.log_softmax(-1))
 
 
 class _PenalisedNLL:
@@ -391,6 +392,14 @@ class _PenalisedNLL:
     def _nll_gradient(self, residuals: Tensor) -> Tensor:
         weight = self.scaler._weight_gradient(residuals, self.features)
         return self.join(_Parameters(weight, residuals.sum(0)))
+
+
+def _fill_masked(scores: Tensor) -> Tensor:
+    """Return the scores (..., C), with the mean of the other classes in place of every -inf."""
+    masked = scores.isneginf()
+    n_others = (~masked).sum(-1, keepdim=True)
+    mean = scores.masked_fill(masked, 0).sum(-1, keepdim=True) / n_others
+    return torch.where(masked, mean, scores)
 
 
 def _check_penalty(value: float, name: str) -> float:

@@ -17,7 +17,7 @@ class TemperatureScaler(Scaler):
     exactly. The NLL is convex in the inverse temperature, so a bracketed Newton iteration with
     float64 sums reaches the minimum without a learning rate. Under ``torch.distributed`` every
     process fits on its own part of the calibration set, and all processes get the temperature of
-    the whole set.
+    the whole set. If their logits differ in precision, all compute in the highest one.
 
     Parameters
     ----------

@@ -130,6 +130,9 @@ class UniformMixtureScaler(Scaler):
     def forward(self, logits: Tensor) -> Tensor:
         """Return log-probabilities, or one logit for each sample if the model is binary.
 
+        A class whose logit is -inf is masked. It keeps the logit -inf, and the weight is shared
+        among the other classes.
+
         The result has the shape and the precision of the logits.
 
         Raises
@@ -142,15 +145,21 @@ class UniformMixtureScaler(Scaler):
         z = logits.to(torch.promote_types(logits.dtype, torch.float32)) / self.temperature
         if z.ndim == 1 or z.shape[1] == 1:
             calibrated = self._mix(logsigmoid(z), 2) - self._mix(logsigmoid(-z), 2)
+            calibrated = torch.where(z.isinf(), z, calibrated)
         else:
-            calibrated = self._mix(z.log_softmax(1), z.shape[1])
+            masked = z.isneginf()
+            n_others = masked.logical_not().sum(1, keepdim=True, dtype=z.dtype)
+            more = (z.shape[1] / n_others).log()  # 0 where no class is masked
+            calibrated = self._mix(z.log_softmax(1), z.shape[1], more)
+            calibrated = calibrated.masked_fill(masked, -math.inf)
         return calibrated.to(logits.dtype) if logits.is_floating_point() else calibrated
 
-    def _mix(self, log_p: Tensor, n_classes: int) -> Tensor:
+    def _mix(self, log_p: Tensor, n_classes: int, more: Tensor | float = 0.0) -> Tensor:
+        """Mix with the uniform distribution, whose logarithm is larger by ``more``."""
         if self.uniform_weight == 0:
             return log_p
         uniform = log_p.new_full((), math.log(self.uniform_weight / n_classes))
-        return torch.logaddexp(log_p + math.log1p(-self.uniform_weight), uniform)
+        return torch.logaddexp(log_p + math.log1p(-self.uniform_weight), uniform + more)
 
     def _set_fitted(self, values: dict[str, object]) -> None:
         temperature, weight = (float(values[name]) for name in self.fitted_names)  # type: ignore[arg-type]

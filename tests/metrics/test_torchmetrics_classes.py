@@ -244,3 +244,227 @@ def test_a_metric_plots_itself():
     metric.update(*draw(100, 5, 0))
     _, ax = metric.plot()
     assert ax.has_data()
+
+
+def states(metric) -> dict[str, object]:
+    return {
+        name: [part.tolist() for part in state] if isinstance(state, list) else state.tolist()
+        for name, state in copy.deepcopy(metric).metric_state.items()
+    }
+
+
+MOVES = {
+    "to(bfloat16)": lambda m: m.to(torch.bfloat16),
+    "to(float16)": lambda m: m.to("cpu", torch.float16),
+    "half": lambda m: m.half(),
+    "bfloat16": lambda m: m.bfloat16(),
+    "float": lambda m: m.float(),
+    "ModuleList": lambda m: torch.nn.ModuleList([m]).to(torch.bfloat16)[0],
+    "ModuleDict in half": lambda m: torch.nn.ModuleDict({"a": m}).half()["a"],
+    "a parent of float32": lambda m: torch.nn.Sequential(torch.nn.Linear(2, 2), m).to(
+        dtype=torch.float32
+    )[1],
+    "a collection": lambda m: MetricCollection({"a": m}).to(torch.bfloat16)["a"],
+    "type": lambda m: torch.nn.ModuleList([m]).type(torch.bfloat16)[0],
+    "deepcopy": lambda m: copy.deepcopy(m.to(torch.bfloat16)),
+    "pickle": lambda m: pickle.loads(pickle.dumps(m.to(torch.bfloat16))),
+    "reset": lambda m: m.to(torch.bfloat16).reset() or m,
+}
+
+
+@all_classes
+@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_states_keep_their_precision_in_a_module_of_another(metric, function, options, move, when):
+    if move is MOVES["reset"] and when == "between":
+        pytest.skip("a reset forgets the first batch")
+    probabilities, labels = draw(301, 5, 0)
+    expected = number(function(probabilities, labels, **options))
+    found = metric(num_classes=5, **options)
+    if when == "before":
+        found = move(found)
+    found.update(probabilities[:200], labels[:200])
+    if when == "between":
+        found = move(found)
+    found(probabilities[200:], labels[200:])
+    found = move(found) if when == "between" else found
+    assert number(found.compute()) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+def test_thirty_thousand_samples_in_a_module_of_another_precision(move):
+    """Counts in bfloat16 would stop at 256, and sums in float32 would round."""
+    p = torch.tensor([[0.7, 0.3]], dtype=torch.float64).repeat(30_000, 1)
+    y = (torch.arange(30_000) % 10 >= 6).long()
+    for kind, value in (
+        (BrierScore, 0.6 * 2 * 0.09 + 0.4 * 2 * 0.49),
+        (NegativeLogLikelihood, -0.6 * np.log(0.7) - 0.4 * np.log(0.3)),
+        (CalibrationError, 0.1),
+    ):
+        metric = move(kind(2))
+        for probabilities, labels in zip(p.split(1000), y.split(1000), strict=True):
+            metric.update(probabilities, labels)
+        assert metric.n == 30_000
+        assert metric.compute().item() == pytest.approx(value, rel=1e-12)
+
+
+@all_classes
+def test_a_value_that_is_kept_is_not_rounded(metric, function, options):
+    found = metric(num_classes=5, **options)
+    found.update(*draw(200, 5, 0))
+    value = number(found.compute())
+    assert number(found.to(torch.bfloat16).compute()) == value
+
+
+@all_classes
+def test_states_made_under_another_default_dtype(metric, function, options):
+    """Lightning's "bf16-true" makes a module and runs it while the default is bfloat16."""
+    probabilities, labels = draw(300, 5, 0)
+    expected = number(function(probabilities, labels, **options))
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        found = metric(num_classes=5, **options)
+        found.update(probabilities[:200], labels[:200])
+        found(probabilities[200:], labels[200:])
+        assert number(found.compute()) == pytest.approx(expected, abs=1e-12)
+        assert number(function(probabilities, labels, **options)) == expected
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+REFUSED = {
+    "NaN": lambda p, y: (p * float("nan"), y),
+    "other classes": lambda p, y: (torch.cat([p, 0 * p], 1), y),
+    "labels outside": lambda p, y: (p, y + 5),
+    "too few labels": lambda p, y: (p, y[1:]),
+    "logits": lambda p, y: (10 * p, y),
+}
+
+
+@all_classes
+@pytest.mark.parametrize("spoil", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("call", ["update", "forward"])
+@pytest.mark.parametrize("sync_on_step", [False, True])
+def test_a_refused_batch_changes_no_state(metric, function, options, spoil, call, sync_on_step):
+    probabilities, labels = draw(100, 5, 0)
+    found = metric(num_classes=5, dist_sync_on_step=sync_on_step, **options)
+    found(probabilities, labels)
+    before, value = states(found), number(found.compute())
+    with pytest.raises(ValueError, match=r"\w"):
+        getattr(found, call)(*spoil(probabilities, labels))
+    assert states(found) == before
+    assert found._to_sync
+    assert found._should_unsync
+    assert number(found.compute()) == value
+    found.update(probabilities, labels)
+    assert number(found.compute()) == pytest.approx(
+        number(function(torch.cat([probabilities] * 2), torch.cat([labels] * 2), **options)),
+        abs=1e-12,
+    )
+
+
+@all_classes
+@pytest.mark.parametrize("sync_on_step", [False, True])
+def test_a_batch_that_holds_nothing_is_worth_nan_and_changes_no_state(
+    metric, function, options, sync_on_step
+):
+    probabilities, labels = draw(100, 5, 0)
+    found = metric(num_classes=5, ignore_index=-100, dist_sync_on_step=sync_on_step, **options)
+    found(probabilities, labels)
+    before, value = states(found), number(found.compute())
+    for batch in (
+        (probabilities, torch.full((100,), -100)),
+        (probabilities[:0], labels[:0]),
+    ):
+        assert np.isnan(number(found(*batch)))
+        assert states(found) == before
+        assert found._to_sync
+        assert number(found.compute()) == value
+    empty = metric(num_classes=5, ignore_index=-100, **options)
+    empty(probabilities, torch.full((100,), -100))
+    with pytest.raises(RuntimeError, match="has seen no sample"):
+        empty.compute()
+
+
+def test_a_collection_goes_on_after_a_refused_batch():
+    probabilities, labels = draw(100, 5, 0)
+    collection = MetricCollection([CalibrationError(5), BrierScore(5), KSCalibrationError(5)])
+    collection(probabilities, labels)
+    before = {name: value.item() for name, value in collection.compute().items()}
+    with pytest.raises(ValueError, match="probabilities"):
+        collection(probabilities * float("nan"), labels)
+    assert {name: value.item() for name, value in collection.compute().items()} == before
+
+
+def test_a_label_of_probability_0_leaves_a_decomposition_as_it_was():
+    metric = ScoreDecomposition(2)
+    metric(torch.tensor([[0.9, 0.1]]).repeat(4, 1), torch.tensor([0, 0, 0, 1]))
+    before = number(metric.compute())
+    for call in (metric, metric.update):
+        with pytest.raises(ValueError, match="probabilities must be above 0"):
+            call(torch.tensor([[0.5, 0.5], [1.0, 0.0]]), torch.tensor([0, 1]))
+        assert number(metric.compute()) == before
+
+
+@all_classes
+def test_a_stream_may_reuse_its_buffers(metric, function, options):
+    probabilities, labels = draw(120, 5, 0)
+    found = metric(num_classes=5, **options)
+    p, y = torch.empty_like(probabilities[:40]), torch.empty_like(labels[:40])
+    for i in range(0, 120, 40):
+        found.update(p.copy_(probabilities[i : i + 40]), y.copy_(labels[i : i + 40]))
+    expected = number(function(probabilities, labels, **options))
+    assert number(found.compute()) == pytest.approx(expected, abs=1e-12)
+
+
+@all_classes
+def test_compute_that_fails_while_states_are_gathered_gives_them_back(metric, function, options):
+    """Two equal processes are made up: every state is gathered twice."""
+    probabilities, labels = draw(50, 5, 0)
+    found = metric(
+        num_classes=5,
+        distributed_available_fn=lambda: True,
+        dist_sync_fn=lambda state, group=None: [state, state],
+        **options,
+    )
+    found.update(probabilities[:0], labels[:0])
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="has seen no sample"):
+            found.compute()
+    for batch in ((probabilities, labels), (probabilities[:0], labels[:0])):
+        found(*batch)
+    twice = number(function(torch.cat([probabilities] * 2), torch.cat([labels] * 2), **options))
+    assert number(found.compute()) == pytest.approx(twice, abs=1e-12)
+    assert found.n == 50
+
+
+def test_gathering_that_fails_in_the_middle_gives_the_states_back():
+    calls = []
+
+    def gather(state, group=None):
+        calls.append(state)
+        if len(calls) == 2:
+            raise ConnectionError
+        return [state, state]
+
+    metric = BrierScore(5, distributed_available_fn=lambda: True, dist_sync_fn=gather)
+    metric.update(*draw(50, 5, 0))
+    with pytest.raises(ConnectionError):
+        metric.compute()
+    assert metric.n == 50
+    assert metric.compute().item() == pytest.approx(calibkit.brier_score(*draw(50, 5, 0)))
+
+
+def test_metrics_loaded_from_one_state_share_no_memory():
+    probabilities, labels = draw(50, 5, 0)
+    saved = CalibrationError(5)
+    saved.persistent(True)
+    saved.update(probabilities, labels)
+    state = {name: value.clone() for name, value in saved.state_dict().items()}
+    first, second = CalibrationError(5), CalibrationError(5)
+    for metric in (first, second):
+        metric.persistent(True)
+        metric.load_state_dict(state)
+    first.update(probabilities, labels)
+    assert (first.n, second.n, state["n"]) == (100, 50, 50)
+    assert second.compute() == saved.compute()

@@ -419,6 +419,7 @@ def test_what_else_is_refused(monkeypatch):
     # a process group of two, of which the other one has nothing to add
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
     monkeypatch.setattr(torch.distributed, "get_backend", lambda: "gloo")
     monkeypatch.setattr(torch.distributed, "all_reduce", lambda values: None)
     with pytest.raises(RuntimeError, match="UniformMixtureScaler is fitted in one process"):

@@ -90,15 +90,15 @@ class _Derivatives(NamedTuple):
     """Means over samples at one inverse temperature b: the NLL and what follows from its slope.
 
     For one sample, p = softmax(b z). The slope is the first derivative of the NLL in b, which is
-    E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z].
+    E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z]. The third derivative is
+    the third central moment of z under p. It is 0 if nobody asked for it.
     """
 
     nll: float
     slope: float
     curvature: float
     squared_slope: float
-    # The third derivative is the third central moment of z under p. It is 0 if nobody asked for it.
-    third: float
+    third: float = 0.0
 
 
 class _StartingSums(NamedTuple):
@@ -133,20 +133,20 @@ class _ScaledNLL:
         (self.n,) = sum_over_processes(torch.tensor([float(len(rows))]).double())
 
     def derivatives(self, inverse_temperature: float) -> _Derivatives:
-        total = torch.zeros(5, dtype=torch.float64, device=self.rows.scores.device)
+        total = torch.zeros(5 if self.third else 4, dtype=torch.float64)
+        total = total.to(self.rows.scores.device)
         for z, z_y, _ in self._chunks():
             weights = _view_of_buffer(self._weights, z)
             norm = _exp_(torch.mul(z, inverse_temperature, out=weights)).sum(1).double()
             mean = weights.mul_(z).sum(1).double().div_(norm)
             mean_square = weights.mul_(z).sum(1).double().div_(norm)
             slope = mean - z_y
-            total[0] += norm.log().sum() - inverse_temperature * z_y.sum()
-            total[1] += slope.sum()
-            total[2] += (mean_square - mean * mean).sum()
-            total[3] += slope.dot(slope)
+            nll = norm.log() - inverse_temperature * z_y
+            terms = [nll, slope, mean_square - mean * mean, slope * slope]
             if self.third:
                 mean_cube = weights.mul_(z).sum(1).double().div_(norm)
-                total[4] += (mean_cube - mean * (3 * mean_square - 2 * mean * mean)).sum()
+                terms.append(mean_cube - mean * (3 * mean_square - 2 * mean * mean))
+            total += torch.stack(terms).sum(1)
         return _Derivatives(*(entry / self.n for entry in sum_over_processes(total)))
 
     def starting_sums(self) -> _StartingSums:
@@ -157,13 +157,10 @@ class _ScaledNLL:
             mean_square = torch.mul(z, z, out=weights).sum(1).double().div_(z.shape[1])
             norm = _exp_(torch.mul(z, self.unit, out=weights)).sum(1).double()
             y = labels.double()
-            total[0] += norm.log().sum() - self.unit * z_y.sum()
-            total[1] += (z_y - mean).sum()
-            total[2] += (mean_square - mean * mean).sum()
-            total[3] -= mean.sum()
-            total[4] += (z_y < 0).sum()
-            total[5] += y.sum()
-            total[6] += y.dot(y)
+            nll = norm.log() - self.unit * z_y
+            total += torch.stack(
+                [nll, z_y - mean, mean_square - mean * mean, -mean, (z_y < 0).double(), y, y * y]
+            ).sum(1)
         return _StartingSums(*sum_over_processes(total))
 
     def _chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

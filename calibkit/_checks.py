@@ -176,13 +176,13 @@ def _check_values(rows: Rows, name: str) -> bool:
         if distributions and _are_distributions(scores):
             continue
         distributions = False
-        top, bottom = scores.amax(1), scores.amin(1)
-        if not (top.isfinite().all() and bottom.isfinite().all()):
+        lowest, highest = (extreme.item() for extreme in scores.aminmax())
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
             _refuse_non_finite(rows, name)
-        if scores.dtype == torch.float64 and max(top.max(), -bottom.min()) > _LARGEST_VALUE:
+        if scores.dtype == torch.float64 and max(highest, -lowest) > _LARGEST_VALUE:
             raise ValueError(
                 f"{name} must not exceed {_LARGEST_VALUE:g} in size, got "
-                f"{max(top.max(), -bottom.min()):g}; look at what the model does with that input"
+                f"{max(highest, -lowest):g}; look at what the model does with that input"
             )
     return distributions
 

@@ -64,17 +64,22 @@ class Rows:
         if self.scores.ndim == 2:
             yield from zip(self.scores.split(size), self.labels.split(size), strict=True)
             return
-        for image, labels in zip(self.scores, self.labels, strict=True):
-            pixels = image.flatten(1).split(size, 1)
-            for part, targets in zip(pixels, labels.flatten().split(size), strict=True):
+        # Small images are read many at a time. A large image alone stays a view.
+        images = max(1, size // max(1, self.scores.shape[2:].numel()))
+        groups = zip(self.scores.split(images), self.labels.split(images), strict=True)
+        for group, group_labels in groups:
+            pixels = group.flatten(2).movedim(1, 0).flatten(1).split(size, 1)
+            for part, targets in zip(pixels, group_labels.flatten().split(size), strict=True):
                 yield part.T, targets
 
     def every_nth(self, step: int) -> Self:
-        """Return every step-th sample or, for images, every step-th pixel, as a view."""
-        if self.scores.ndim == 2:
-            return type(self)(self.scores[::step], self.labels[::step], self.ignore_index)
-        scores, labels = self.scores.flatten(2)[..., ::step], self.labels.flatten(1)[:, ::step]
-        return type(self)(scores, labels, self.ignore_index)
+        """Return every step-th sample or pixel as a view, or every step-th of small images."""
+        scores, labels = self.scores, self.labels
+        if scores.ndim > 2:
+            scores, labels = scores.flatten(2), labels.flatten(1)
+            if labels.shape[1] >= step:
+                return type(self)(scores[..., ::step], labels[:, ::step], self.ignore_index)
+        return type(self)(scores[::step], labels[::step], self.ignore_index)
 
     def flat(self) -> tuple[Tensor, Tensor]:
         """Return the scores (M, C) and labels (M,) of all rows at once."""

@@ -1,8 +1,10 @@
 """A search for the temperature that minimises the NLL. It is exact up to rounding."""
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +17,15 @@ _MAX_ITERATIONS = 200
 _RELATIVE_TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-9}
 # A subsample with this many elements finds the optimum to about one percent.
 _SAMPLE_ELEMENTS = 2**21
+# With more elements than this, a search in float32 comes before the one in float64. It saves more
+# time than it takes. It begins with a subsample and stops at this relative error.
+_MIN_ROUGH_ELEMENTS = 2**17
+_ROUGH_SUBSAMPLE_STEP = 8
+_ROUGH_TOLERANCE = 1e-4
+# The search keeps this many shifted logits at most. More are shifted in every pass, because new
+# memory would cost more than the arithmetic.
+_MAX_KEPT_ELEMENTS = 2**17
+_MEDIUM_CHUNK_ELEMENTS = 2**18
 # With fewer samples than this, a subsample says too little about the optimum of all samples.
 _MIN_SUBSAMPLE_SIZE = 100
 # With more elements than this, the rounding errors of float32 terms average out. They change the
@@ -79,13 +90,15 @@ class _Derivatives(NamedTuple):
     """Means over samples at one inverse temperature b: the NLL and what follows from its slope.
 
     For one sample, p = softmax(b z). The slope is the first derivative of the NLL in b, which is
-    E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z].
+    E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z]. The third derivative is
+    the third central moment of z under p. It is 0 if nobody asked for it.
     """
 
     nll: float
     slope: float
     curvature: float
     squared_slope: float
+    third: float = 0.0
 
 
 class _StartingSums(NamedTuple):
@@ -107,48 +120,68 @@ class _ScaledNLL:
     those of very small logits stay positive.
     """
 
-    def __init__(self, rows: Rows, dtype: torch.dtype, unit: float = 1.0) -> None:
+    def __init__(
+        self, rows: Rows, dtype: torch.dtype, unit: float = 1.0, third: bool = False
+    ) -> None:
         self.rows = rows
         self.dtype = dtype
         self.unit = unit
+        self.third = third
         self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)
         self._weights = torch.empty_like(self._shifted)
+        self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
         self.n = count_over_processes(len(rows))
 
     def derivatives(self, inverse_temperature: float) -> _Derivatives:
-        total = torch.zeros(4, dtype=torch.float64, device=self.rows.scores.device)
-        for logits, labels in self.rows.chunks():
-            z = self._minus_top(logits)
-            z_y = z.gather(1, labels[:, None])[:, 0].double()
-            buffer = _view_of_buffer(self._weights, z)
-            weights = torch.mul(z, inverse_temperature, out=buffer).exp_()
-            norm = weights.sum(1).double()
-            mean = weights.mul_(z).sum(1).double() / norm
-            mean_square = weights.mul_(z).sum(1).double() / norm
+        total = torch.zeros(5 if self.third else 4, dtype=torch.float64)
+        total = total.to(self.rows.scores.device)
+        for z, z_y, _ in self._chunks():
+            weights = _view_of_buffer(self._weights, z)
+            norm = _exp_(torch.mul(z, inverse_temperature, out=weights)).sum(1).double()
+            mean = weights.mul_(z).sum(1).double().div_(norm)
+            mean_square = weights.mul_(z).sum(1).double().div_(norm)
             slope = mean - z_y
             nll = norm.log() - inverse_temperature * z_y
-            total += torch.stack([nll, slope, mean_square - mean**2, slope**2]).sum(1)
+            terms = [nll, slope, mean_square - mean * mean, slope * slope]
+            if self.third:
+                mean_cube = weights.mul_(z).sum(1).double().div_(norm)
+                terms.append(mean_cube - mean * (3 * mean_square - 2 * mean * mean))
+            total += torch.stack(terms).sum(1)
         return _Derivatives(*(entry / self.n for entry in sum_over_processes(total)))
 
     def starting_sums(self) -> _StartingSums:
         total = torch.zeros(7, dtype=torch.float64, device=self.rows.scores.device)
-        for logits, labels in self.rows.chunks():
-            z = self._minus_top(logits)
-            z_y = z.gather(1, labels[:, None])[:, 0].double()
-            mean = z.sum(1).double() / z.shape[1]
-            squares = torch.mul(z, z, out=_view_of_buffer(self._weights, z))
-            mean_square = squares.sum(1).double() / z.shape[1]
-            nll = z.mul_(self.unit).exp_().sum(1).double().log() - self.unit * z_y
+        for z, z_y, labels in self._chunks():
+            mean = z.sum(1).double().div_(z.shape[1])
+            weights = _view_of_buffer(self._weights, z)
+            mean_square = torch.mul(z, z, out=weights).sum(1).double().div_(z.shape[1])
+            norm = _exp_(torch.mul(z, self.unit, out=weights)).sum(1).double()
             y = labels.double()
+            nll = norm.log() - self.unit * z_y
             total += torch.stack(
-                [nll, z_y - mean, mean_square - mean**2, -mean, (z_y < 0).double(), y, y**2]
+                [nll, z_y - mean, mean_square - mean * mean, -mean, (z_y < 0).double(), y, y * y]
             ).sum(1)
         return _StartingSums(*sum_over_processes(total))
 
-    def _minus_top(self, logits: Tensor) -> Tensor:
-        z = _view_of_buffer(self._shifted, logits).copy_(logits)
-        z.sub_(logits.amax(1, keepdim=True))
-        return z if self.unit == 1 else z.div_(self.unit)
+    def _chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield the distances z of the logits to the top of their row, those of labels, labels."""
+        if self._kept:
+            yield from self._kept
+            return
+        n_elements = self.rows.scores.numel()
+        keep = n_elements <= _MAX_KEPT_ELEMENTS
+        # The buffers are used again, so that larger chunks than usual hide the cost of the calls.
+        medium = _MAX_KEPT_ELEMENTS < n_elements < 32 * _MEDIUM_CHUNK_ELEMENTS
+        for logits, labels in self.rows.chunks(_MEDIUM_CHUNK_ELEMENTS if medium else None):
+            z = torch.empty_like(self._shifted) if keep else self._shifted
+            z = _view_of_buffer(z, logits).copy_(logits)
+            z.sub_(logits.amax(1, keepdim=True))
+            if self.unit != 1:
+                z.div_(self.unit)
+            chunk = z, z.gather(1, labels[:, None])[:, 0].double(), labels
+            if keep:
+                self._kept.append(chunk)
+            yield chunk
 
 
 class _SearchResult(NamedTuple):
@@ -175,6 +208,7 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
     """
     n_elements = count_over_processes(rows.scores.numel())
     low_precision = rows.scores.dtype != torch.float64 and n_elements > _MIN_FLOAT32_ELEMENTS
+    rough = rows.scores.dtype != torch.float64 and n_elements > _MIN_ROUGH_ELEMENTS
     nll = _ScaledNLL(rows, torch.float32 if low_precision else torch.float64)
     sums = nll.starting_sums()
     if not _MIN_MEAN_SQUARE < sums.curvature_at_zero / nll.n < 1 / _MIN_MEAN_SQUARE:
@@ -182,9 +216,15 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
         sums = nll.starting_sums()
     _check_optimum_exists(sums, nll)
     start = sums.descent_at_zero / sums.curvature_at_zero
-    if n_elements > 2 * _SAMPLE_ELEMENTS:
+    if rough and nll.dtype == torch.float64 and nll.unit == 1:
+        # A look at a subsample and one at all samples in float32 leave one pass in float64.
+        for part in (rows.every_nth(_ROUGH_SUBSAMPLE_STEP), rows):
+            rough_nll = _ScaledNLL(part, torch.float32, third=True)
+            start = _rough_optimum(rough_nll, start, _ROUGH_TOLERANCE)
+        nll.third = True
+    elif n_elements > 2 * _SAMPLE_ELEMENTS:
         sample = rows.every_nth(math.ceil(n_elements / _SAMPLE_ELEMENTS))
-        start = _start_from_sample(_ScaledNLL(sample, nll.dtype, nll.unit), start)
+        start = _rough_optimum(_ScaledNLL(sample, nll.dtype, nll.unit), start, 1e-3)
     tolerance = _RELATIVE_TOLERANCE[nll.dtype]
     found = _search(nll, start, tolerance, _MAX_ITERATIONS)
     if not found.converged:
@@ -196,9 +236,11 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
     # The last step is so small that the NLL after it follows from a Taylor series.
     step = found.optimum - found.last_point
     nll_after = last.nll + step * last.slope + step**2 * last.curvature / 2
+    nll_after += step**3 * last.third / 6
+    curvature = last.curvature + step * last.third
     return TemperatureOptimum(
         inverse_temperature=found.optimum / nll.unit,
-        relative_error=math.sqrt(last.squared_slope / nll.n) / last.curvature / found.optimum,
+        relative_error=math.sqrt(last.squared_slope / nll.n) / curvature / found.optimum,
         n_samples=nll.n,
         nll_before=sums.nll_before / nll.n,
         nll_after=nll_after,
@@ -245,32 +287,49 @@ def _mean_spread(rows: Rows, n: int) -> float:
     return sum_over_processes(total)[0] / n
 
 
-def _start_from_sample(sample_nll: _ScaledNLL, start: float) -> float:
-    """Return the optimum of a subsample, or the given start if the subsample has none."""
-    if sample_nll.n < _MIN_SUBSAMPLE_SIZE:
+def _rough_optimum(nll: _ScaledNLL, start: float, tolerance: float) -> float:
+    """Return the optimum of a subsample or in float32, or the given start if there is none."""
+    if nll.n < _MIN_SUBSAMPLE_SIZE:
         return start
-    found = _search(sample_nll, start, tolerance=1e-3, max_iterations=20)
+    found = _search(nll, start, tolerance, max_iterations=20)
     return found.optimum if found.converged else start
 
 
 def _search(nll: _ScaledNLL, start: float, tolerance: float, max_iterations: int) -> _SearchResult:
     low, high = 0.0, math.inf
     b = start
-    last_step = 0.0  # 0 says that there is no earlier Newton step to compare with
+    last_step = 0.0  # 0 says that there is no earlier step to compare with
     for iteration in range(1, max_iterations + 1):
         derivatives = nll.derivatives(b)
-        slope, curvature = derivatives.slope, derivatives.curvature
-        low, high = (b, high) if slope < 0 else (low, b)
-        newton = b - slope / curvature if curvature > 0 else math.nan
-        step = abs(newton - b) / b
-        # Steps shrink quadratically, so the step after this one is near step**3 / last_step**2.
-        if step <= tolerance or (
-            step < 0.01 and step < last_step and step**3 <= tolerance * last_step**2
-        ):
-            return _SearchResult(newton, b, derivatives, iteration, converged=True)
-        last_step = step if low < newton < high else 0.0
-        b = newton if low < newton < high else _point_within(low, high)
+        low, high = (b, high) if derivatives.slope < 0 else (low, b)
+        better = b + _step(derivatives)
+        step = abs(better - b) / b
+        if step <= tolerance or _next_step(derivatives, b, step, last_step) <= tolerance:
+            return _SearchResult(better, b, derivatives, iteration, converged=True)
+        last_step = step if low < better < high else 0.0
+        b = better if low < better < high else _point_within(low, high)
     return _SearchResult(b, b, derivatives, max_iterations, converged=False)
+
+
+def _step(at: _Derivatives) -> float:
+    """Return Newton's step or, if the third derivative is known and small, Halley's step."""
+    if not at.curvature > 0:
+        return math.nan
+    newton = -at.slope / at.curvature
+    bend = 1 + newton * at.third / at.curvature / 2
+    return newton / bend if 0.5 < bend < 2 else newton
+
+
+def _next_step(at: _Derivatives, b: float, step: float, last_step: float) -> float:
+    """Return about how large the step after a small one will be, and infinity after a large one."""
+    if not step < 0.1:
+        return math.inf
+    if at.third:
+        # Halley's steps shrink cubically. The factor of 10 leaves room for the fourth derivative.
+        bend = max(abs(at.third / at.curvature) * b / 2, 1.0)
+        return 10 * bend * bend * step**3
+    # Newton's steps shrink quadratically.
+    return step**3 / last_step**2 if step < min(0.01, last_step) else math.inf
 
 
 def _point_within(low: float, high: float) -> float:
@@ -280,6 +339,16 @@ def _point_within(low: float, high: float) -> float:
     if high == math.inf:
         return low * 16
     return math.sqrt(low * high)
+
+
+def _exp_(values: Tensor) -> Tensor:
+    """Replace values by their exponentials, and return them."""
+    # On one or two cores, numpy takes half of torch's time.
+    if values.device.type == "cpu" and torch.get_num_threads() <= 2:
+        array = values.numpy()
+        np.exp(array, out=array)
+        return values
+    return values.exp_()
 
 
 def _view_of_buffer(buffer: Tensor, like: Tensor) -> Tensor:

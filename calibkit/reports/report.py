@@ -343,15 +343,18 @@ def evaluate(
         device=device,
     ).to("cpu")
     scores, labels = rows.flat()
-    sets = [Rows(scores.double(), labels)]
+    sets = [Rows(scores, labels)]  # The metrics compute in float64, whatever the dtype is.
     leak_check = None
     if scaler is not None:
         leak_check = check_no_overlap(scaler.calibration_fingerprints, rows)
         sets.append(Rows(scaler(scores.double()), labels))
-    predictions = [Predictions(part.scores, labels, "logits") for part in sets]
     resampled = resample_logits(sets, n_bins, n_resamples, seed)
-    options = {"n_bins": n_bins, "n_resamples": n_resamples, "seed": seed}
-    tests = [calibration_test(part.probabilities, labels, **options) for part in predictions]
+    tests, bins = [], []
+    for part in sets:  # One after the other, because the probabilities take much memory.
+        predictions = Predictions(part.scores, labels, "logits")
+        options = {"n_bins": n_bins, "n_resamples": n_resamples, "seed": seed}
+        tests.append(calibration_test(predictions.probabilities, labels, **options))
+        bins.append(count_into_bins(predictions, n_bins))
     values = [
         _values(metrics, test, n_resamples) for metrics, test in zip(resampled, tests, strict=True)
     ]
@@ -363,7 +366,7 @@ def evaluate(
         after=None if scaler is None else values[1],
         change=None if scaler is None else _change(*resampled),
         summary=None if scaler is None else scaler.summary,
-        bins=tuple(count_into_bins(part, n_bins) for part in predictions),
+        bins=tuple(bins),
         leak_check=leak_check,
     )
 

@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 from tqdm import tqdm
 
 from calibkit._rows import Rows
 from calibkit._types import Counts, Floats
-from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric, Terms
+from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
 
 WeightedMetric = Callable[[Counts], Floats]
 
-# At most about this many elements are in memory at the same time.
-_BLOCK_ELEMENTS = 2**21
+# At most about this many elements of several resamples are in memory at the same time.
+_BLOCK_ELEMENTS = 2**20
 
 
 def resample(
@@ -38,7 +39,8 @@ def _draw(n: int, n_resamples: int, seed: int) -> Iterator[Counts]:
     with tqdm(total=n_resamples, desc="resamples", delay=2) as bar:
         for start in range(0, n_resamples, size):
             rows = min(size, n_resamples - start)
-            drawn = generator.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
+            drawn = generator.integers(n, size=(rows, n))
+            drawn += n * np.arange(rows)[:, None]
             yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
             bar.update(rows)
 
@@ -47,36 +49,48 @@ def weighted(
     metric: SumsMetric, rows: Rows, scores_are: ScoreKind = "probabilities"
 ) -> WeightedMetric:
     """Turn a function of sums over the samples into a function of the samples' weights."""
-    chunks = [metric.terms(Predictions(*chunk, scores_are)) for chunk in rows.chunks()]
-    terms = _matrix(chunks, metric.n_cells(rows.n_classes))
-    if isinstance(terms, np.ndarray) and not np.isfinite(terms).all():
+    matrices = _matrices(metric, rows, scores_are)
+    if any(isinstance(terms, np.ndarray) and not np.isfinite(terms).all() for terms in matrices):
         # If the NLL is infinite on the samples, it counts as infinite on every resample.
         return lambda weights: np.full(len(weights), np.inf)
 
     def value(weights: Counts) -> Floats:
-        sums = (terms @ weights.T.astype(np.float64)).T
-        return metric.value(sums.reshape(len(weights), metric.n_columns, -1), len(rows))
+        by_sample = weights.T.astype(np.float64)
+        sums = np.stack([(terms @ by_sample).T for terms in matrices], 1)
+        return metric.value(sums, len(rows))
 
-    at_a_time = max(1, _BLOCK_ELEMENTS // terms.shape[0])
+    at_a_time = max(1, _BLOCK_ELEMENTS // (metric.n_columns * metric.n_cells(rows.n_classes)))
     return lambda weights: np.concatenate(
         [value(weights[i : i + at_a_time]) for i in range(0, len(weights), at_a_time)]
     )
 
 
-def _matrix(chunks: list[Terms], n_cells: int) -> Any:
-    """Return the dense or sparse matrix that maps the weights of the samples to the sums."""
-    columns = zip(*(terms.columns for terms in chunks), strict=True)
-    added = torch.stack([torch.cat(column) for column in columns], -1).cpu().numpy()
-    if chunks[0].cells is None:
-        return added.T
-    cells = torch.cat([terms.cells for terms in chunks if terms.cells is not None]).cpu().numpy()
-    n_samples, n_columns = len(cells), added.shape[-1]
-    places = cells[..., None] + n_cells * np.arange(n_columns)
-    starts = np.arange(n_samples + 1) * (places.size // n_samples)
-    shape = (n_samples, n_cells * n_columns)
-    by_sample = csr_array((added.ravel(), places.ravel(), starts), shape=shape)
-    by_sample.eliminate_zeros()
-    return by_sample.T.tocsr()
+def _matrices(metric: SumsMetric, rows: Rows, scores_are: ScoreKind) -> list[Any]:
+    """Return, for each column, the dense or sparse matrix that maps the weights to the sums."""
+    n_cells = metric.n_cells(rows.n_classes)
+    small = np.min_scalar_type(n_cells - 1)
+    cells, columns = [], []
+    for chunk in rows.chunks():
+        terms = metric.terms(Predictions(*chunk, scores_are))
+        columns.append([_in_little_memory(column.cpu().numpy()) for column in terms.columns])
+        if terms.cells is not None:
+            cells.append(terms.cells.cpu().numpy().astype(small))
+    whole = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    if not cells:
+        return [column[None] for column in whole]
+    cell = np.concatenate(cells)
+    order = cell.ravel().argsort(kind="stable")
+    starts = np.searchsorted(cell.ravel()[order], np.arange(n_cells + 1))
+    samples = order // (cell.size // len(cell))
+    if cell.size < 2**31:
+        samples, starts = samples.astype(np.int32), starts.astype(np.int32)
+    shape = (n_cells, len(cell))
+    return [csr_array((column.ravel()[order], samples, starts), shape=shape) for column in whole]
+
+
+def _in_little_memory(column: Floats) -> NDArray[Any]:
+    """Return numbers that are all 0 or 1 with one byte for each, and others as they are."""
+    return column.astype(np.int8) if ((column == 0) | (column == 1)).all() else column
 
 
 def weighted_by_calls(

@@ -16,14 +16,21 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import count
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.optimize import brentq, minimize_scalar
-from timing import Report, arguments, calibrated_problem, in_turn, installed, paired_ratio
+from timing import (
+    Report,
+    arguments,
+    calibrated_problem,
+    in_turn,
+    installed,
+    paired_ratio,
+    peak_memory,
+)
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
@@ -267,19 +274,8 @@ def extra_memory(n: int, n_classes: int) -> float | None:
     """Peak of the resident memory in a fit, above what was there, in units of the logits."""
     fit_calibkit(*calibrated_problem(100, 10, temperature=2))
     logits, labels = calibrated_problem(n, n_classes, temperature=2)
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-        before = _status("VmRSS")
-        fit_calibkit(logits, labels)
-        return (_status("VmHWM") - before) / logits.nbytes
-    except (OSError, KeyError):  # not Linux, or not allowed
-        return None
-
-
-def _status(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    kilobytes = dict(line.split(":", 1) for line in lines)[field].split()[0]
-    return 1024 * int(kilobytes)
+    peak = peak_memory(partial(fit_calibkit, logits, labels))
+    return None if peak is None else peak / logits.nbytes
 
 
 def main() -> None:

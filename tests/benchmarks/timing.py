@@ -75,6 +75,23 @@ def paired_ratio(seconds: Sequence[float], to: Sequence[float]) -> float:
     return median(a / b for a, b in zip(seconds, to, strict=False))
 
 
+def peak_memory(call: Callable[[], object]) -> int | None:
+    """Peak of the resident memory in a call, in bytes above what was there; None if unknown."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        before = _status("VmRSS")
+        call()
+        return _status("VmHWM") - before
+    except (OSError, KeyError):  # not Linux, or not allowed
+        return None
+
+
+def _status(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kilobytes = dict(line.split(":", 1) for line in lines)[field].split()[0]
+    return 1024 * int(kilobytes)
+
+
 def installed(contenders: Mapping[str, Callable[[], object]]) -> list[str]:
     """Names of the contenders whose packages are there; the others are said to be left out."""
     names = []

@@ -458,6 +458,22 @@ def test_many_logits_in_float32_fit_as_their_float64_values_do(n_classes):
     assert found.summary.iterations <= 4
 
 
+@pytest.mark.parametrize("temperature", [0.001, 0.05, 1.0, 3.0, 1000.0])
+@pytest.mark.parametrize("n_classes", [2, 100])
+def test_a_search_in_float32_ends_at_the_same_temperature(n_classes, temperature):
+    """Above 2 ** 17 elements, passes in float32 lead to the last one, which is in float64."""
+    logits, labels = calibrated_problem(2**18 // n_classes, n_classes, temperature)
+    logits = logits.float()
+    found = TemperatureScaler().fit_logits(logits, labels)
+    expected = TemperatureScaler().fit_logits(logits.double(), labels)
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-9)
+    assert found.summary.nll_before == pytest.approx(expected.summary.nll_before, rel=1e-12)
+    assert found.summary.nll_after == pytest.approx(expected.summary.nll_after, rel=1e-12)
+    interval = expected.summary.temperature_interval
+    assert found.summary.temperature_interval == pytest.approx(interval, rel=1e-4)
+    assert found.summary.iterations <= 2
+
+
 def test_a_sample_without_an_optimum_does_not_lead_astray(monkeypatch):
     """The rows that are looked at first are all right, the others are not."""
     logits, labels = calibrated_problem(1000, 10, 2)

@@ -2,24 +2,35 @@
 
 import math
 from fractions import Fraction
-from typing import Literal, Self, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor
 
+from calibkit._attributes import CheckedAttributes
 from calibkit._checks import (
     check_choice,
     check_number,
     check_probabilities,
     check_probabilities_and_labels,
 )
+from calibkit._conversion import as_tensor
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
 
 Score = Literal["lac", "aps"]
 
 
-class ConformalSets:
+def _check_coverage(value: object) -> float:
+    return check_number(value, "coverage", low=0, high=1, advice="0.9 is usual")
+
+
+def _check_score(value: object) -> object:
+    check_choice(value, "score", get_args(Score))
+    return value
+
+
+class ConformalSets(CheckedAttributes):
     """Split conformal prediction: sets of classes that contain the label with a chosen probability.
 
     A score measures how badly a class fits a sample, and a threshold decides which classes are in
@@ -93,9 +104,10 @@ class ConformalSets:
             [1, 1, 0]], dtype=torch.int32)
     """
 
+    _attribute_checks: ClassVar = {"coverage": _check_coverage, "score": _check_score}
+
     def __init__(self, coverage: float = 0.9, score: Score = "lac") -> None:
-        self.coverage = check_number(coverage, "coverage", low=0, high=1, advice="0.9 is usual")
-        check_choice(score, "score", get_args(Score))
+        self.coverage: float = coverage
         self.score: Score = score
         self.threshold: float | None = None
         self.n_samples: int | None = None
@@ -128,8 +140,8 @@ class ConformalSets:
             sample, if `probabilities` holds images instead of rows, or if there are too few
             samples for the coverage. An earlier fit is then kept.
         """
-        scores, targets = check_probabilities_and_labels(probabilities, labels)
         _refuse_pixels(probabilities)
+        scores, targets = check_probabilities_and_labels(probabilities, labels)
         n, coverage = len(targets), Fraction(str(self.coverage))
         # Fractions are exact, whereas in floating point 100 * 0.55 exceeds 55.
         rank = math.ceil((n + 1) * coverage)
@@ -176,8 +188,8 @@ class ConformalSets:
         """
         if self.threshold is None:
             raise RuntimeError("this ConformalSets is not fitted; call fit first")
-        scores = check_probabilities(probabilities)
         _refuse_pixels(probabilities)
+        scores = check_probabilities(probabilities)
         if scores.shape[1] != self._n_classes:
             raise ValueError(
                 f"probabilities must have {self._n_classes} classes as in the fit, got "
@@ -209,8 +221,9 @@ class ConformalSets:
 
 
 def _refuse_pixels(probabilities: Probabilities) -> None:
-    if probabilities.ndim > 2:
+    shape = tuple(as_tensor(probabilities, "probabilities").shape)
+    if len(shape) > 2:
         raise ValueError(
-            f"probabilities must have shape (samples, classes), got {tuple(probabilities.shape)}; "
+            f"probabilities must have shape (samples, classes), got {shape}; "
             "pixels of one image are not exchangeable, pass one row per sample"
         )

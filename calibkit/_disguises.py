@@ -20,6 +20,8 @@ _MIN_VALUES, _MIN_SINGLE_VALUES, _MIN_ROWS = 40, 20, 5
 _SHARE_SUMMING_TO_ONE, _SHARE_INSIDE, _SHARE_SINGLE_INSIDE = 0.5, 0.98, 0.995
 # Sigmoids of one class spread over at least this range, or crowd near 0.
 _RANGE, _NEAR_ZERO, _SHARE_NEAR_ZERO = 0.5, 0.05, 0.02
+# So many single percentages spread over at least this range.
+_MIN_PERCENTAGES, _RANGE_PERCENT = 100, 50
 # With at most so many classes, the sums of rows must vary less than this share of what they would
 # if the classes were independent.
 _FEW_CLASSES, _LARGEST_SPREAD = 20, 0.1
@@ -108,6 +110,10 @@ def _sigmoids(x: Tensor) -> str | None:
 
 
 def _single_sigmoids(z: Tensor) -> str | None:
+    low, high = z.amin(), z.amax()
+    wide = high - low >= _RANGE_PERCENT
+    if len(z) >= _MIN_PERCENTAGES and low >= 0 and high <= 100 and wide:
+        return "all lie in [0, 100], as percentages do"
     inside = _inside(z[:, None])
     if len(z) < _MIN_SINGLE_VALUES or inside.double().mean() < _SHARE_SINGLE_INSIDE:
         return None

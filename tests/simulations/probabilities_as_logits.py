@@ -72,8 +72,8 @@ def cosines() -> Tensor:
     return uniform(0.15, 0.3) + 0.03 * torch.randn(n, n_classes)
 
 
-def single(scale: float = 1.0) -> Tensor:
-    z = torch.randn(round(log_uniform(20, 3000)))
+def single(scale: float = 1.0, fewest: int = 20) -> Tensor:
+    z = torch.randn(round(log_uniform(fewest, 3000)))
     return scale * log_uniform(1, 8) * (z + uniform(-1.5, 1.5))
 
 
@@ -125,6 +125,7 @@ DISGUISES: dict[str, Callable[[], Tensor]] = {
     "single": lambda: single().sigmoid(),
     "single, in a column": lambda: single().sigmoid()[:, None],
     "single, rounded to 2 digits": lambda: (single().sigmoid() * 100).round() / 100,
+    "100 single percentages or more": lambda: 100 * single(fewest=100).sigmoid(),
     "single, bfloat16, widened": lambda: single().bfloat16().sigmoid().float(),
 }
 

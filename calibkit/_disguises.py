@@ -15,11 +15,11 @@ _SAMPLE_SIZE = 1024
 # Rounding to half precision and averaging may push a probability this far outside [0, 1].
 _ROUNDING = 1e-2
 # With fewer values than this, logits may all lie in [0, 1] by chance.
-_MIN_VALUES, _MIN_SINGLE_VALUES, _MIN_ROWS = 40, 20, 5
+_MIN_VALUES, _MIN_SINGLE_VALUES, _MIN_ROWS = 60, 20, 5
 # The smallest share of rows that are probabilities. The others were spoilt, for instance by noise.
 _SHARE_SUMMING_TO_ONE, _SHARE_INSIDE, _SHARE_SINGLE_INSIDE = 0.5, 0.98, 0.995
 # Sigmoids of one class spread over at least this range, or crowd near 0.
-_RANGE, _NEAR_ZERO, _SHARE_NEAR_ZERO = 0.5, 0.05, 0.02
+_RANGE, _NEAR_ZERO, _SHARE_NEAR_ZERO = (0.6, 0.5), 0.05, 0.02  # of up to 3 classes, of more
 # So many single percentages spread over at least this range.
 _MIN_PERCENTAGES, _RANGE_PERCENT = 100, 50
 # With at most so many classes, the sums of rows must vary less than this share of what they would
@@ -103,7 +103,7 @@ def _sigmoids(x: Tensor) -> str | None:
     crowded = int(((x <= _NEAR_ZERO * highest) & (highest > lowest)).sum())
     # Values that spread over 0 are as often just below it.
     crowds = crowded >= max(20, _SHARE_NEAR_ZERO * x.numel(), 10 * negative)
-    if not crowds and (highest - lowest).amax() < _RANGE:
+    if not crowds and (highest - lowest).amax() < _RANGE[n_classes > 3]:
         return None
     share = "all rows" if len(x) == n else f"{len(x)} of {n} rows"
     return f"{share} looked at lie in [0, 1]"

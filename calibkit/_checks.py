@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calibkit._advice import LabelAdvice
+from calibkit._conversion import as_code, as_tensor
 from calibkit._devices import with_float64
+from calibkit._disguises import find_disguise
 from calibkit._rows import Rows
 
 # In half and in full precision, the softmax over 1000 classes sums to 1 within these tolerances.
@@ -27,17 +30,30 @@ def check_logits_and_labels(
     """Return logits and labels as rows, or raise an error. A binary logit z becomes (0, z)."""
     scores = _as_scores(logits, "logits")
     single = scores.ndim == 1 or (scores.ndim >= 2 and scores.shape[1] == 1)
+    code = as_code(logits, "logits")
+    join = "stack" if scores.ndim == 1 else "cat"
     if single:
-        _refuse_binary_probabilities(scores)
         z = scores.reshape(len(scores), 1, *scores.shape[2:])
         scores = torch.cat([torch.zeros_like(z), z], 1)
-    rows = _check_rows(scores, labels, "logits", ignore_index, empty)
+    rows = _check_rows(scores, labels, "logits", code, ignore_index, empty)
     # One or two rows of logits may look like probabilities by chance.
     if _check_values(rows, "logits") and not single and len(rows) > 2:
         raise ValueError(
             "logits look like probabilities: all lie in [0, 1] and every row sums to 1; "
             "pass what the model gives before the softmax, or the logarithm of the probabilities "
             "where none of them is 0"
+        )
+    disguise = find_disguise(rows, single=single)
+    if disguise and single:
+        raise ValueError(
+            f"logits look like probabilities: {disguise}; pass what the model gives before "
+            "the sigmoid, or both classes if these are logits: "
+            f"torch.{join}([0 * {code}, {code}], 1)"
+        )
+    if disguise:
+        raise ValueError(
+            f"logits look like probabilities: {disguise}; pass what the model gives before the "
+            f"softmax or the sigmoid, or {code} - 1 if these are logits, which has the same softmax"
         )
     return rows
 
@@ -54,9 +70,10 @@ def check_probability_rows(
 ) -> Rows:
     """Return probabilities and labels as rows, or raise an error."""
     scores = _as_scores(probabilities, "probabilities")
-    rows = _check_rows(scores, labels, "probabilities", ignore_index, empty)
+    code = as_code(probabilities, "probabilities")
+    rows = _check_rows(scores, labels, "probabilities", code, ignore_index, empty)
     if not _check_values(rows, "probabilities"):
-        _refuse_as_probabilities(rows)
+        _refuse_as_probabilities(rows, code)
     return rows
 
 
@@ -114,9 +131,9 @@ def check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
-def check_seed(seed: object) -> None:
-    """Raise an error if a seed is not an integer of at least 0."""
-    check_integer(seed, "seed", least=0, advice="the same seed gives the same result")
+def check_seed(seed: object) -> int:
+    """Return a seed, or raise an error if it is not an integer of at least 0."""
+    return check_integer(seed, "seed", least=0, advice="the same seed gives the same result")
 
 
 def check_n_bins(n_bins: object) -> int:
@@ -130,9 +147,10 @@ def check_n_resamples(n_resamples: object) -> None:
 
 
 def _as_scores(scores: object, name: str) -> Tensor:
-    tensor = _as_tensor(scores, name).detach()
+    tensor = as_tensor(scores, name).detach()
     if tensor.layout != torch.strided:
-        raise TypeError(f"{name} must be dense, got {tensor.layout}; convert with to_dense()")
+        advice = f"convert with {name}.to_dense()"
+        raise TypeError(f"{name} must be dense, got {tensor.layout}; {advice}")
     if not tensor.is_floating_point():
         raise TypeError(
             f"{name} must be floating point, got {tensor.dtype}; "
@@ -142,13 +160,18 @@ def _as_scores(scores: object, name: str) -> Tensor:
 
 
 def _check_rows(
-    scores: Tensor, labels: object, name: str, ignore_index: int | None, empty: bool = False
+    scores: Tensor,
+    labels: object,
+    name: str,
+    code: str,
+    ignore_index: int | None,
+    empty: bool = False,
 ) -> Rows:
     if scores.ndim < 2:
         raise ValueError(
             f"{name} must have shape (samples, classes) or (samples, classes, height, width), got "
             f"{tuple(scores.shape)}; pass one row per sample, for a binary model "
-            "torch.stack([1 - p, p], 1)"
+            f"torch.stack([1 - p, p], 1), where p = {code}"
         )
     if scores.numel() == 0 and not empty:
         raise ValueError(
@@ -157,9 +180,9 @@ def _check_rows(
     if scores.shape[1] < 2 and not empty:
         raise ValueError(
             f"{name} must have two classes or more, got {scores.shape[1]} column; "
-            "for a binary model pass both classes: torch.stack([1 - p, p], 1)"
+            f"for a binary model pass both classes: torch.cat([1 - p, p], 1), where p = {code}"
         )
-    targets = _check_labels(labels, scores, name, ignore_index)
+    targets = _check_labels(labels, scores, name, code, ignore_index)
     rows = Rows(scores, targets, ignore_index)
     if not empty and len(rows) == 0:
         raise ValueError(
@@ -198,15 +221,6 @@ def _are_distributions(scores: Tensor) -> bool:
     return least.item() > 1 - tolerance and most.item() < 1 + tolerance
 
 
-def _refuse_binary_probabilities(scores: Tensor) -> None:
-    # A smaller number of logits may all lie in [0, 1] by chance.
-    if scores.numel() >= 20 and scores.min() >= 0 and scores.max() <= 1:
-        raise ValueError(
-            "logits look like probabilities: all lie in [0, 1]; pass what the model gives before "
-            "the sigmoid, or both classes if these are logits: torch.stack([zeros, logits], 1)"
-        )
-
-
 def _refuse_non_finite(rows: Rows, name: str) -> None:
     counted = torch.ones_like(rows.labels, dtype=torch.bool)
     if rows.ignore_index is not None:
@@ -221,41 +235,48 @@ def _refuse_non_finite(rows: Rows, name: str) -> None:
     )
 
 
-def _refuse_as_probabilities(rows: Rows) -> None:
+def _refuse_as_probabilities(rows: Rows, code: str) -> None:
     scores = rows.flat()[0].double()
     total = scores.sum(1)
+    advice = f"if these are logits, pass {code.replace('probabilities', 'logits')}.softmax(1)"
+    if scores.min() >= 0 and (total / 100 - 1).abs().max() <= _SUM_TOLERANCE:
+        advice = f"if these are percentages, pass {code} / 100"
+    elif scores.min() >= 0 and scores.max() <= 1 and total.min() > 0:
+        advice = f"if rounding did this, pass {code} / {code}.sum(1, keepdim=True)"
     raise ValueError(
         "probabilities must lie in [0, 1] and every row must sum to 1, got values from "
         f"{scores.min():.4g} to {scores.max():.4g} and row sums from {total.min():.4g} to "
-        f"{total.max():.4g}; if these are logits, pass logits.softmax(1)"
+        f"{total.max():.4g}; {advice}"
     )
 
 
-def _check_labels(labels: object, scores: Tensor, name: str, ignore_index: int | None) -> Tensor:
-    tensor = _as_tensor(labels, "labels")
+def _check_labels(
+    labels: object, scores: Tensor, name: str, code: str, ignore_index: int | None
+) -> Tensor:
+    tensor = as_tensor(labels, "labels")
+    advice = LabelAdvice(tensor, scores, name, as_code(labels, "labels"), code)
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(
-            f"labels must be integer class indices, got {tensor.dtype}; "
-            "convert with labels.long() if they are whole numbers"
+            f"labels must be integer class indices, got {tensor.dtype}; {advice.on_type()}"
         )
     check_ignore_index(ignore_index)
     tensor = tensor.to(scores.device, torch.int64)
     n_classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
     if tensor.ndim != len(expected):
         shape = "(samples,)" if scores.ndim == 2 else str(expected)
-        advice = "turn one-hot rows into indices with labels.argmax(1)"
-        if tensor.ndim == len(expected) + 1 and tensor.shape[1] == 1:
-            advice = "take the single column with labels.squeeze(1)"
-        raise ValueError(f"labels must have shape {shape}, got {tuple(tensor.shape)}; {advice}")
+        raise ValueError(
+            f"labels must have shape {shape}, got {tuple(tensor.shape)}; "
+            f"{advice.on_shape('pass one label for each row')}"
+        )
     if scores.ndim == 2 and len(tensor) != len(scores):
         raise ValueError(
             f"labels must have one entry for every row of {name}, got {len(tensor)} labels for "
-            f"{len(scores)} rows; pass the labels of exactly these samples"
+            f"{len(scores)} rows; {advice.on_shape('pass the labels of exactly these samples')}"
         )
     if tuple(tensor.shape) != expected:
         raise ValueError(
             f"labels must have shape {expected} for {name} of shape {tuple(scores.shape)}, got "
-            f"{tuple(tensor.shape)}; pass the labels of exactly these pixels"
+            f"{tuple(tensor.shape)}; {advice.on_shape('pass the labels of exactly these pixels')}"
         )
     if tensor.numel() == 0:
         return tensor
@@ -268,26 +289,9 @@ def _check_labels(labels: object, scores: Tensor, name: str, ignore_index: int |
     if outside.any():
         index = int(outside.flatten().nonzero()[0])
         place = Rows(scores, tensor).position(index).replace("row", "position")
-        advice = "count classes from 0"
-        if scores.ndim > 2:
-            advice += ", and pass the label of pixels to leave out as ignore_index"
+        label = int(tensor.flatten()[index])
         raise ValueError(
             f"labels must lie between 0 and {n_classes - 1} for {n_classes} classes, got "
-            f"{int(tensor.flatten()[index])} at {place}; {advice}"
+            f"{label} at {place}; {advice.on_range(label)}"
         )
     return tensor
-
-
-def _as_tensor(values: object, name: str) -> Tensor:
-    if isinstance(values, Tensor):
-        return values
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{name} must not be masked; pass only the rows to use, without a mask")
-    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.itemsize <= 8:
-        native = values.dtype.newbyteorder("=")
-        return torch.from_numpy(np.require(values, native, ["C_CONTIGUOUS", "WRITEABLE"]))
-    kind = f"array of {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
-    raise TypeError(
-        f"{name} must be a torch tensor or a numeric numpy array, got {kind}; "
-        "convert with torch.tensor(...)"
-    )

@@ -39,6 +39,9 @@ _MIN_MEAN_SQUARE = 1e-20
 class NoOptimumError(ValueError):
     """No finite temperature is best, because the NLL keeps falling as T goes to 0 or to infinity.
 
+    The same error is raised if every temperature is equally good, because the logits of each row
+    are all the same. The limit is then infinity.
+
     Attributes
     ----------
     limit : float
@@ -261,6 +264,13 @@ def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
         raise ValueError(
             f"labels hold one class only: all {n} are {sums.label_sum / nll.n:.0f}; "
             "calibrate on samples of all classes, drawn in the same way as the test samples"
+        )
+    if sums.distance_to_top == 0:
+        raise NoOptimumError(
+            f"logits must differ within a row, got the same value for all classes in each of the "
+            f"{n} rows, so that every temperature gives the same probabilities; look at what the "
+            "model does with its input",
+            limit=math.inf,
         )
     rounding = 8 * torch.finfo(nll.dtype).eps * sums.distance_to_top
     if sums.descent_at_zero <= rounding:

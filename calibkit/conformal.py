@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Literal, Self, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from calibkit._attributes import CheckedAttributes
 from calibkit._checks import (
     check_choice,
     check_integer,
@@ -17,6 +18,7 @@ from calibkit._checks import (
     check_probabilities_and_labels,
     check_seed,
 )
+from calibkit._conversion import as_tensor
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
 
@@ -26,7 +28,27 @@ Score = Literal["lac", "aps"]
 _CALIBRATION, _PREDICTION = 0, 1
 
 
-class ConformalSets:
+def _check_coverage(value: object) -> float:
+    return check_number(value, "coverage", low=0, high=1, advice="0.9 is usual")
+
+
+def _check_score(value: object) -> object:
+    check_choice(value, "score", get_args(Score))
+    return value
+
+
+def _check_regularization(value: object) -> float:
+    if isinstance(value, int | float) and value == 0:
+        return 0.0
+    advice = "0 leaves it out"
+    return check_number(value, "regularization", low=0, high=math.inf, advice=advice)
+
+
+def _check_k_reg(value: object) -> int:
+    return check_integer(value, "k_reg", least=0, advice="1 spares the top class")
+
+
+class ConformalSets(CheckedAttributes):
     """Split conformal prediction: sets of classes that contain the label with a chosen probability.
 
     A score measures how badly a class fits a sample, and a threshold decides which classes are in
@@ -145,6 +167,14 @@ class ConformalSets:
     tensor([0.2500, 0.7500, 1.0000], dtype=torch.float64)
     """
 
+    _attribute_checks: ClassVar = {
+        "coverage": _check_coverage,
+        "score": _check_score,
+        "regularization": _check_regularization,
+        "k_reg": _check_k_reg,
+        "seed": check_seed,
+    }
+
     def __init__(
         self,
         coverage: float = 0.9,
@@ -156,11 +186,8 @@ class ConformalSets:
         per_class: bool = False,
         seed: int = 0,
     ) -> None:
-        self.coverage = check_number(coverage, "coverage", low=0, high=1, advice="0.9 is usual")
-        check_choice(score, "score", get_args(Score))
-        if regularization != 0:
-            advice = "0 leaves it out"
-            check_number(regularization, "regularization", low=0, high=math.inf, advice=advice)
+        self.coverage: float = coverage
+        self.regularization: float = regularization
         if score == "lac" and (randomized or regularization):
             raise ValueError(
                 'randomized and regularization must be left out for the score "lac", got '
@@ -168,10 +195,8 @@ class ConformalSets:
             )
         self.score: Score = score
         self.randomized, self.per_class = randomized, per_class
-        self.regularization = float(regularization)
-        self.k_reg = check_integer(k_reg, "k_reg", least=0, advice="1 spares the top class")
-        check_seed(seed)
-        self.seed = seed
+        self.k_reg: int = k_reg
+        self.seed: int = seed
         self.threshold: float | Tensor | None = None
         self.n_samples: int | None = None
         # The largest score in a set and its tie-break, as _scores returns them, shape (1 or C, 2).
@@ -206,8 +231,8 @@ class ConformalSets:
             samples for the coverage, in total or, with ``per_class=True``, of one class. An earlier
             fit is then kept.
         """
-        scores, targets = check_probabilities_and_labels(probabilities, labels)
         _refuse_pixels(probabilities)
+        scores, targets = check_probabilities_and_labels(probabilities, labels)
         n, n_classes = scores.shape
         y = targets.cpu()
         counts = y.bincount(minlength=n_classes).tolist() if self.per_class else [n]
@@ -262,8 +287,8 @@ class ConformalSets:
             raise RuntimeError("this ConformalSets is not fitted; call fit first")
         if seed is not None:
             check_seed(seed)
-        scores = check_probabilities(probabilities)
         _refuse_pixels(probabilities)
+        scores = check_probabilities(probabilities)
         if scores.shape[1] != self._n_classes:
             raise ValueError(
                 f"probabilities must have {self._n_classes} classes as in the fit, got "
@@ -345,8 +370,9 @@ def _sorted_pairs(pairs: Tensor) -> Tensor:
 
 
 def _refuse_pixels(probabilities: Probabilities) -> None:
-    if probabilities.ndim > 2:
+    shape = tuple(as_tensor(probabilities, "probabilities").shape)
+    if len(shape) > 2:
         raise ValueError(
-            f"probabilities must have shape (samples, classes), got {tuple(probabilities.shape)}; "
+            f"probabilities must have shape (samples, classes), got {shape}; "
             "pixels of one image are not exchangeable, pass one row per sample"
         )

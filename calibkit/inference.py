@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from calibkit._batches import check_batch, run_model
+
 
 def collect_logits(
     model: nn.Module,
@@ -26,9 +28,13 @@ def collect_logits(
     ----------
     model : nn.Module
         A model that maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) if
-        every pixel has a class, or (batch,) or (batch, 1) if the model is binary.
+        every pixel has a class, or (batch,) or (batch, 1) if the model is binary. It may also
+        return an object or a dictionary whose ``logits`` they are.
     loader : iterable
-        A source of batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``.
+        A source of batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``. The
+        inputs are a tensor, or a dictionary of tensors. A batch may also be a dictionary with the
+        labels under "labels" or "label". Of its other entries the model gets those that are
+        tensors: one by position, several by name.
     progress : bool, default True
         Whether to show a progress bar on stderr.
     device : torch.device or str, optional
@@ -45,7 +51,7 @@ def collect_logits(
     ------
     TypeError
         If `model` is not an ``nn.Module``, if `loader` is not an iterable of batches, if a batch
-        is not a pair of tensors, or if the model does not return a tensor.
+        has none of these forms, or if the model does not return logits as a tensor.
     ValueError
         If the loader gives no sample, if the model does not return one row of logits for each
         label, if the batches differ in shape beyond the first dimension, or if `device` is given
@@ -92,10 +98,10 @@ def collect_logits_of_process(
     then have the shape (0, 0). In every other respect this function behaves as `collect_logits`.
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(
-            f"model must be a torch.nn.Module, got {type(model).__name__}; "
-            "if you have logits already, use fit_logits"
-        )
+        advice = "if you have logits already, use fit_logits"
+        if callable(model):
+            advice = "call it in the forward of a torch.nn.Module"
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}; {advice}")
     if not isinstance(loader, Iterable) or isinstance(loader, Tensor | str):
         raise TypeError(
             f"the loader must give batches (inputs, labels), got {type(loader).__name__}; pass for "
@@ -105,9 +111,9 @@ def collect_logits_of_process(
     logits, labels = _BatchBuffer(n_expected), _BatchBuffer(n_expected)
     with _on_device(model, device) as target, _eval_mode(model), torch.no_grad():
         for batch in tqdm(loader, desc="logits", unit="batch") if progress else loader:
-            inputs, batch_labels = _check_batch(batch)
-            batch_logits = model(inputs.to(target))
-            _check_shapes(batch_logits, batch_labels)
+            inputs, batch_labels = check_batch(batch)
+            output = run_model(model, inputs, target)
+            batch_logits = _check_shapes(output, batch_labels)
             logits.append(batch_logits)
             labels.append(batch_labels.to(target))
     if not len(logits):
@@ -169,7 +175,7 @@ class _BatchBuffer:
 def _expected_length(loader: Iterable[object]) -> int:
     """Return how many samples the loader will give, or 0 if that is not known."""
     if isinstance(loader, list | tuple):
-        return sum(len(labels) for _, labels in map(_check_batch, loader))
+        return sum(len(labels) for _, labels in map(check_batch, loader))
     if not isinstance(loader, DataLoader) or loader.batch_size is None:
         return 0
     try:
@@ -214,21 +220,7 @@ def _on_device(model: nn.Module, device: torch.device | str | None) -> Iterator[
         model.to(original)
 
 
-def _check_batch(batch: object) -> tuple[Tensor, Tensor]:
-    match batch:
-        case [Tensor() as inputs, Tensor() as labels]:
-            return inputs, labels
-        case [*parts]:
-            found = "(" + ", ".join(type(part).__name__ for part in parts) + ")"
-        case _:
-            found = type(batch).__name__
-    raise TypeError(
-        f"the loader must give pairs of tensors (inputs, labels), got {found}; "
-        "wrap it in a generator that yields such pairs"
-    )
-
-
-def _check_shapes(logits: object, labels: Tensor) -> None:
+def _check_shapes(logits: object, labels: Tensor) -> Tensor:
     if not isinstance(logits, Tensor):
         raise TypeError(
             f"the model must return a tensor of logits, got {type(logits).__name__}; "
@@ -237,6 +229,17 @@ def _check_shapes(logits: object, labels: Tensor) -> None:
     if logits.ndim == 0 or logits.shape[:1] + logits.shape[2:] != labels.shape:
         raise ValueError(
             f"the model must give logits (batch, classes) for labels (batch,), or (batch, classes, "
-            f"...) for (batch, ...), got {tuple(logits.shape)} for {tuple(labels.shape)}; bring "
-            "both to one row for each sample"
+            f"...) for (batch, ...), got {tuple(logits.shape)} for {tuple(labels.shape)}; "
+            f"{_advice_on_shapes(logits, labels)}"
         )
+    return logits
+
+
+def _advice_on_shapes(logits: Tensor, labels: Tensor) -> str:
+    if labels.ndim == 2 and labels.shape[1] == 1 and logits.ndim == 2:
+        return "let the loader give ((x, y.squeeze(1)) for x, y in loader)"
+    if logits.ndim > 2 and labels.shape == logits.shape[:-1]:
+        return "let the model return logits.movedim(-1, 1), which has the classes second"
+    if labels.ndim > 1 and labels.shape == logits.shape:
+        return "let the loader give ((x, y.argmax(1)) for x, y in loader) if rows are one-hot"
+    return "bring both to one row for each sample"

@@ -46,10 +46,10 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"logits must be finite, got NaN or infinity in 1 of 60 rows, first in row 7; look",
     ),
-    "a list of logits": (
-        fit(ck.TemperatureScaler(), LOGITS.tolist(), LABELS),
+    "a list of batches": (
+        fit(ck.TemperatureScaler(), list(LOGITS.split(20)), LABELS),
         TypeError,
-        r"logits must be a torch tensor .* got list; convert",
+        r"logits must be a torch tensor .* got list; join the batches with torch.cat\(logits\)",
     ),
     "integer logits": (
         fit(ck.TemperatureScaler(), LOGITS.long(), LABELS),

@@ -27,6 +27,7 @@ def temperature_curve(
     labels: Labels,
     *,
     n_bins: int = 15,
+    ignore_index: int | None = None,
     title: str = "NLL and ECE against temperature",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -44,6 +45,8 @@ def temperature_curve(
         Class indices from 0 to C - 1.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for the ECE.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
     title : str, default "NLL and ECE against temperature"
         Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
@@ -58,7 +61,7 @@ def temperature_curve(
     ------
     TypeError
         If `logits` is not a floating-point tensor or array, if `labels` is not an integer tensor or
-        array, or if `n_bins` is not an integer.
+        array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
         class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
@@ -83,7 +86,8 @@ def temperature_curve(
     'temperature (n = 4, log scale)'
     """
     metrics = NLL(), BinnedCalibrationError(n_bins)
-    z, y = (part.cpu() for part in check_logits_and_labels(logits, labels).flat())
+    rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
+    z, y = (part.cpu() for part in rows.flat())
     with single_process():
         best = TemperatureScaler().fit_logits(z, y).temperature
     temperatures = best * np.geomspace(1 / 4, 4, _N_TEMPERATURES)
@@ -113,6 +117,7 @@ def risk_coverage_curve(
     probabilities: Probabilities,
     labels: Labels,
     *,
+    ignore_index: int | None = None,
     title: str = "Risk against coverage",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -129,6 +134,8 @@ def risk_coverage_curve(
         Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
     title : str, default "Risk against coverage"
         Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
@@ -142,8 +149,8 @@ def risk_coverage_curve(
     Raises
     ------
     TypeError
-        If `probabilities` is not a floating-point tensor or array, or if `labels` is not an integer
-        tensor or array.
+        If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
+        tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
@@ -168,7 +175,9 @@ def risk_coverage_curve(
     >>> ax.texts[0].get_text()
     'AURC 6.2%\nn = 4'
     """
-    scores, targets = check_probabilities_and_labels(probabilities, labels)
+    scores, targets = check_probabilities_and_labels(
+        probabilities, labels, ignore_index=ignore_index
+    )
     predictions = Predictions(scores.cpu(), targets.cpu())
     confidence, correct = predictions.confidence.numpy(), predictions.correct.numpy()
     coverage, risk = _risk_coverage(confidence, correct)

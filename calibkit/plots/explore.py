@@ -32,6 +32,7 @@ def explore_temperature(
     *,
     temperature: float = 1.0,
     n_bins: int = 15,
+    ignore_index: int | None = None,
     interactive: bool | None = None,
 ) -> None:
     """Show NLL and ECE against the temperature, and the reliability diagram at one temperature.
@@ -49,6 +50,8 @@ def explore_temperature(
         The temperature of the reliability diagram, at which the slider starts.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
     interactive : bool, optional
         Whether to show a slider. By default it is shown if ipywidgets is installed and a Jupyter
         server has opened the notebook, but not if the notebook is only executed. In Colab and VS
@@ -60,7 +63,7 @@ def explore_temperature(
         If `interactive` is True and ipywidgets is not installed.
     TypeError
         If `logits` is not a floating-point tensor or array, if `labels` is not an integer tensor or
-        array, or if `n_bins` is not an integer.
+        array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
         class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
@@ -84,7 +87,8 @@ def explore_temperature(
     """
     check_temperature(temperature)
     check_n_bins(n_bins)
-    z, y = (part.cpu() for part in check_logits_and_labels(logits, labels).flat())
+    rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
+    z, y = (part.cpu() for part in rows.flat())
     if _slider_is_usable() if interactive is None else interactive:
         view = _slider_view(z, y, temperature, n_bins)
         import_module("IPython.display").display(view)

@@ -22,6 +22,7 @@ def reliability_diagram(
     *,
     n_bins: int = 15,
     binning: Binning = "uniform",
+    ignore_index: int | None = None,
     title: str = "Reliability diagram",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -43,6 +44,8 @@ def reliability_diagram(
         Number of bins.
     binning : {"uniform", "quantile"}, default "uniform"
         Whether the bins have equal width over [0, 1], or hold equally many samples.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
     title : str, default "Reliability diagram"
         Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
@@ -57,7 +60,8 @@ def reliability_diagram(
     ------
     TypeError
         If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
-        tensor or array, or if `n_bins` is not an integer.
+        tensor or array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer
+        nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
@@ -87,7 +91,9 @@ def reliability_diagram(
     >>> ax.texts[0].get_text()
     'ECE 16.7%\nn = 3, 3 bins'
     """
-    bins = reliability_bins(probabilities, labels, n_bins=n_bins, binning=binning)
+    bins = reliability_bins(
+        probabilities, labels, n_bins=n_bins, binning=binning, ignore_index=ignore_index
+    )
     if ax is None:
         ax = new_axes((4.8, 5.2))
     plot_bins(ax, bins, title)
@@ -99,6 +105,7 @@ def confidence_histogram(
     labels: Labels,
     *,
     n_bins: int = 15,
+    ignore_index: int | None = None,
     title: str = "Confidence histogram",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -115,6 +122,8 @@ def confidence_histogram(
         Class indices from 0 to C - 1.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
     title : str, default "Confidence histogram"
         Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
@@ -129,7 +138,8 @@ def confidence_histogram(
     ------
     TypeError
         If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
-        tensor or array, or if `n_bins` is not an integer.
+        tensor or array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer
+        nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, or
@@ -155,7 +165,7 @@ def confidence_histogram(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['accuracy 66.7%', 'mean confidence 83.3%', 'right', 'wrong']
     """
-    bins = reliability_bins(probabilities, labels, n_bins=n_bins)
+    bins = reliability_bins(probabilities, labels, n_bins=n_bins, ignore_index=ignore_index)
     if ax is None:
         ax = new_axes((4.8, 3.6))
     centre, width = _bars(bins)

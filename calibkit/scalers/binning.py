@@ -1,15 +1,18 @@
 """Histogram binning and isotonic regression, which fit a curve to each class."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
+from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_n_bins
 from calibkit._rows import Rows
 from calibkit.metrics._binning import uniform_bin
 from calibkit.scalers._class_scaler import ClassScaler, FitDetails
 
 
-class HistogramScaler(ClassScaler):
+class HistogramScaler(CheckedAttributes, ClassScaler):
     r"""Histogram binning, which replaces a probability by the frequency of the class in its bin.
 
     Each class is calibrated on its own, against all other classes together. The scaler sorts the
@@ -70,11 +73,11 @@ class HistogramScaler(ClassScaler):
     """
 
     fitted_names = ("values",)
+    _attribute_checks: ClassVar = {"n_bins": check_n_bins}
 
     def __init__(self, n_bins: int = 15) -> None:
         super().__init__()
-        check_n_bins(n_bins)
-        self.n_bins = int(n_bins)
+        self.n_bins = n_bins
         self.values = torch.empty(0, dtype=torch.float64)
 
     @property

@@ -5,7 +5,8 @@ All three are softmax regressions whose penalties pull them towards temperature 
 
 import math
 from abc import abstractmethod
-from typing import NamedTuple
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import linear
 
+from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_number
 from calibkit._rows import Rows
 from calibkit._temperature_search import find_best_inverse_temperature
@@ -31,10 +33,20 @@ class _Parameters(NamedTuple):
     bias: Tensor
 
 
-class _LinearScaler(ClassScaler):
+def _check_penalty(value: float, name: str) -> float:
+    return check_number(
+        value, name, low=0, high=math.inf, advice="a large one gives temperature scaling"
+    )
+
+
+class _LinearScaler(CheckedAttributes, ClassScaler):
     """A scaler of the form softmax(W x + b), where W is a diagonal (C,) or a matrix (C, C)."""
 
     fitted_names = ("weight", "bias")
+    _attribute_checks: ClassVar = {
+        name: partial(_check_penalty, name=name)
+        for name in ("diagonal", "off_diagonal", "intercept")
+    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,8 +172,8 @@ class VectorScaler(_LinearScaler):
 
     def __init__(self, diagonal: float = 500.0, intercept: float = 10.0) -> None:
         super().__init__()
-        self.diagonal = _check_penalty(diagonal, "diagonal")
-        self.intercept = _check_penalty(intercept, "intercept")
+        self.diagonal = diagonal
+        self.intercept = intercept
 
     def _prior(self, n_classes: int) -> tuple[_Parameters, _Parameters]:
         one = torch.ones(n_classes, dtype=torch.float64)
@@ -251,9 +263,9 @@ class MatrixScaler(_LinearScaler):
         self, diagonal: float = 500.0, off_diagonal: float = 1e5, intercept: float = 10.0
     ) -> None:
         super().__init__()
-        self.diagonal = _check_penalty(diagonal, "diagonal")
-        self.off_diagonal = _check_penalty(off_diagonal, "off_diagonal")
-        self.intercept = _check_penalty(intercept, "intercept")
+        self.diagonal = diagonal
+        self.off_diagonal = off_diagonal
+        self.intercept = intercept
 
     def _prior(self, n_classes: int) -> tuple[_Parameters, _Parameters]:
         one = torch.ones(n_classes, dtype=torch.float64)
@@ -400,9 +412,3 @@ def _fill_masked(scores: Tensor) -> Tensor:
     n_others = (~masked).sum(-1, keepdim=True)
     mean = scores.masked_fill(masked, 0).sum(-1, keepdim=True) / n_others
     return torch.where(masked, mean, scores)
-
-
-def _check_penalty(value: float, name: str) -> float:
-    return check_number(
-        value, name, low=0, high=math.inf, advice="a large one gives temperature scaling"
-    )

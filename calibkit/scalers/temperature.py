@@ -1,16 +1,18 @@
 """Temperature scaling, which divides all logits by one number."""
 
 import math
+from typing import ClassVar
 
 from torch import Tensor
 
+from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_temperature
 from calibkit._rows import Rows
 from calibkit._temperature_search import find_best_inverse_temperature
 from calibkit.scalers.base import FitSummary, Scaler
 
 
-class TemperatureScaler(Scaler):
+class TemperatureScaler(CheckedAttributes, Scaler):
     """A scaler that divides the logits by one number, the temperature T > 0.
 
     The temperature minimises the NLL of the calibration set, and the scaler finds this minimum
@@ -28,7 +30,7 @@ class TemperatureScaler(Scaler):
     ----------
     temperature : float
         The number that the logits are divided by. A temperature above 1 lowers the confidences,
-        and one below 1 raises them.
+        and one below 1 raises them. It can be set to any positive and finite number.
     summary : FitSummary or None
         What the fit did, with a confidence interval of the temperature. None before a fit.
 
@@ -75,11 +77,12 @@ class TemperatureScaler(Scaler):
     """
 
     fitted_names = ("temperature",)
+    _attribute_checks: ClassVar = {"temperature": check_temperature}
 
     def __init__(self, init_temperature: float = 1.0) -> None:
         super().__init__()
         # A plain float stays exact in every precision of the model and on every device.
-        self.temperature = check_temperature(init_temperature)
+        self.temperature: float = check_temperature(init_temperature)
 
     def _fit(self, rows: Rows) -> None:
         found = find_best_inverse_temperature(rows)

@@ -2,7 +2,7 @@
 
 import math
 from functools import cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ from scipy.optimize import brentq, minimize_scalar
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from calibkit._attributes import CheckedAttributes
+from calibkit._checks import check_temperature
 from calibkit._distributed import refuse_several_processes
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError, find_best_inverse_temperature
@@ -25,7 +27,17 @@ _NLL_ROUNDING = 1e-12
 _Floats = NDArray[np.float64]
 
 
-class UniformMixtureScaler(Scaler):
+def _check_weight(value: object) -> float:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0 <= value < 1:  # type: ignore[operator]
+        raise ValueError(
+            f"uniform_weight must be a number from 0 to below 1, got {value!r}; "
+            "0 gives temperature scaling"
+        )
+    return float(value)  # type: ignore[arg-type]
+
+
+class UniformMixtureScaler(CheckedAttributes, Scaler):
     r"""Temperature scaling mixed with the uniform distribution over the classes.
 
     The scaler has two parameters, which all C classes share:
@@ -85,6 +97,10 @@ class UniformMixtureScaler(Scaler):
     """
 
     fitted_names = ("temperature", "uniform_weight")
+    _attribute_checks: ClassVar = {
+        "temperature": check_temperature,
+        "uniform_weight": _check_weight,
+    }
 
     def __init__(self) -> None:
         super().__init__()

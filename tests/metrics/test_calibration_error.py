@@ -152,7 +152,8 @@ PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
         (PROBABILITIES, [0, 3], ValueError, "got 3 at position 1"),
         (PROBABILITIES, [0], ValueError, "got 1 labels for 2 rows"),
         (PROBABILITIES[0], [0], ValueError, r"shape \(samples, classes\)"),
-        (PROBABILITIES.tolist(), [0, 1], TypeError, "probabilities must be a torch tensor"),
+        (list(PROBABILITIES), [0, 1], TypeError, r"must be a torch tensor .* torch.stack"),
+        ([[0.1, 0.9], [1.0]], [0, 1], TypeError, "probabilities must be a torch tensor"),
     ],
 )
 def test_bad_input_is_refused(probabilities, labels, error, message):

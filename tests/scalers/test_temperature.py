@@ -364,7 +364,7 @@ def with_value(value: float) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("logits", "labels", "error", "message"),
     [
-        (LOGITS.tolist(), LABELS, TypeError, "logits must be a torch tensor .* got list"),
+        (list(LOGITS), LABELS, TypeError, "logits must be a torch tensor .* got list"),
         (LOGITS.numpy().astype(object), LABELS, TypeError, "got array of object"),
         (LOGITS.long(), LABELS, TypeError, "logits must be floating point, got torch.int64"),
         (LOGITS.to(torch.complex64), LABELS, TypeError, "must be floating point, got .*complex64"),
@@ -382,7 +382,7 @@ def with_value(value: float) -> torch.Tensor:
         (LOGITS.to_sparse(), LABELS, TypeError, "logits must be dense"),
         (LOGITS.softmax(1), LABELS, ValueError, "logits look like probabilities"),
         (LOGITS.softmax(1).half(), LABELS, ValueError, "logits look like probabilities"),
-        (LOGITS, LABELS.tolist(), TypeError, "labels must be a torch tensor .* got list"),
+        (LOGITS, list(LABELS), TypeError, "labels must be a torch tensor .* got list"),
         (LOGITS, LABELS.float(), TypeError, "labels must be integer .* got torch.float32"),
         (LOGITS, LABELS.bool(), TypeError, "labels must be integer .* got torch.bool"),
         (LOGITS, torch.eye(3).long(), ValueError, r"labels must have shape .* got \(3, 3\)"),

@@ -1,0 +1,126 @@
+"""Conversion of arrays, columns of tables and nested lists of numbers to tensors."""
+
+import math
+from collections.abc import Iterable, Mapping, Set
+
+import numpy as np
+import torch
+import torch.utils.dlpack
+from numpy.typing import NDArray
+from torch import Tensor
+
+_NUMBERS = int | float | np.number | np.bool_
+_TEXT_KINDS = "USTO"
+
+
+def as_tensor(values: object, name: str) -> Tensor:
+    """Return values as a tensor, or raise an error if they are not numbers in rows of one length.
+
+    Accepted are tensors, arrays, whatever has ``__dlpack__`` or ``__array__`` (JAX, CuPy, pandas),
+    and nested lists of numbers.
+    """
+    if isinstance(values, Tensor):
+        return values
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be masked; pass only the rows to use, without a mask")
+    if not isinstance(values, np.ndarray | type) and hasattr(values, "__dlpack__"):
+        try:
+            return torch.utils.dlpack.from_dlpack(values)
+        except (BufferError, RuntimeError, TypeError, ValueError):
+            pass  # Not every array can be shared, and then it may still be copied.
+    array = _as_array(values)
+    if array is None or array.dtype.kind not in "fiub" or array.itemsize > 8:
+        kind = type(values).__name__ if array is None else f"array of {array.dtype}"
+        raise TypeError(
+            f"{name} must be a torch tensor or a numeric numpy array, got {kind}; "
+            f"{_advice(values, array, name)}"
+        )
+    native = array.dtype.newbyteorder("=")
+    return torch.from_numpy(np.require(array, native, ["C_CONTIGUOUS", "WRITEABLE"]))
+
+
+def as_code(values: object, name: str) -> str:
+    """Return the code that turns these values, which have this name, into a tensor."""
+    if isinstance(values, Tensor):
+        return name
+    if isinstance(values, np.ndarray | list | tuple):
+        return f"torch.as_tensor({name})"
+    if hasattr(values, "__array__"):
+        return f"torch.as_tensor(np.asarray({name}))"
+    return f"torch.from_dlpack({name})"
+
+
+def _as_array(values: object) -> NDArray[np.generic] | None:
+    """Return values as an array, or None if they are neither an array nor a list of numbers."""
+    if isinstance(values, list | tuple):
+        return _from_list(values)
+    if isinstance(values, type) or not hasattr(values, "__array__"):
+        return None
+    array = np.asarray(values)
+    if isinstance(values, np.ndarray):
+        return array
+    # A table column of Python numbers, or one that may hold missing values, is made of objects.
+    if array.dtype == object and array.size and isinstance(array.flat[0], _NUMBERS):
+        inferred = _from_list(array.tolist())
+        return array if inferred is None else inferred
+    return array
+
+
+def _from_list(values: list[object] | tuple[object, ...]) -> NDArray[np.generic] | None:
+    leaf: object = values
+    while isinstance(leaf, list | tuple) and leaf:
+        leaf = leaf[0]
+    if not isinstance(leaf, _NUMBERS | str | list | tuple):
+        return None
+    try:
+        return np.asarray(values)
+    except ValueError:  # The rows differ in length.
+        return None
+
+
+def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str:
+    if isinstance(values, list | tuple) and any(map(_is_array, values)):
+        library, cat = ("torch", "cat") if _holds_tensors(values) else ("np", "concatenate")
+        return (
+            f"join the batches with {library}.{cat}({name}), or the rows with "
+            f"{library}.stack({name})"
+        )
+    if isinstance(values, list | tuple) and array is None:
+        return "give every row equally many numbers"
+    unordered = isinstance(values, Mapping | Set | str | bytes | type)
+    if array is None and isinstance(values, Iterable) and not unordered:
+        return f"pass list({name})"
+    if array is None:
+        return "pass a tensor, an array or a nested list of numbers"
+    return _advice_on_array(array, name)
+
+
+def _advice_on_array(array: NDArray[np.generic], name: str) -> str:
+    kind = array.dtype.kind
+    if kind == "O" and any(_is_missing(value) for value in array.flat):
+        return "leave out the samples whose value is missing, and pass numbers"
+    is_text = kind in _TEXT_KINDS and (kind != "O" or isinstance(next(array.flat, None), str))
+    if is_text and name == "labels":
+        return (
+            "number the classes as the model does, in sorted order with np.unique(labels, "
+            "return_inverse=True)[1]"
+        )
+    if is_text:
+        return f"convert with np.asarray({name}, dtype=float) if they are written numbers"
+    if kind == "c":
+        return f"pass the real part, np.real({name})"
+    number = "int" if name == "labels" else "float"
+    return f"convert with np.asarray({name}).astype({number})"
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, Tensor | np.ndarray)
+
+
+def _holds_tensors(values: Iterable[object]) -> bool:
+    return all(isinstance(value, Tensor) for value in values)
+
+
+def _is_missing(value: object) -> bool:
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}

@@ -228,7 +228,7 @@ def _refuse_non_finite(rows: Rows, name: str) -> None:
     wrong = (~rows.scores.isfinite().all(1) & counted).flatten().nonzero()
     advice = "look at what the model does with that input"
     if name == "logits" and not (rows.scores.isnan() | rows.scores.isposinf()).any():
-        advice = "give a masked class a large negative number such as -10000 in place of -inf"
+        advice += ", or give a masked class a large negative number such as -10000 in place of -inf"
     raise ValueError(
         f"{name} must be finite, got NaN or infinity in {len(wrong)} of {len(rows)} rows, first "
         f"in {rows.position(int(wrong[0]))}; {advice}"

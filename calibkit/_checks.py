@@ -254,10 +254,13 @@ def _check_labels(
     labels: object, scores: Tensor, name: str, code: str, ignore_index: int | None
 ) -> Tensor:
     tensor = as_tensor(labels, "labels")
-    advice = LabelAdvice(tensor, scores, name, as_code(labels, "labels"), code)
+
+    def advice() -> LabelAdvice:
+        return LabelAdvice(tensor, scores, name, as_code(labels, "labels"), code)
+
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(
-            f"labels must be integer class indices, got {tensor.dtype}; {advice.on_type()}"
+            f"labels must be integer class indices, got {tensor.dtype}; {advice().on_type()}"
         )
     check_ignore_index(ignore_index)
     tensor = tensor.to(scores.device, torch.int64)
@@ -266,17 +269,17 @@ def _check_labels(
         shape = "(samples,)" if scores.ndim == 2 else str(expected)
         raise ValueError(
             f"labels must have shape {shape}, got {tuple(tensor.shape)}; "
-            f"{advice.on_shape('pass one label for each row')}"
+            f"{advice().on_shape('pass one label for each row')}"
         )
     if scores.ndim == 2 and len(tensor) != len(scores):
         raise ValueError(
             f"labels must have one entry for every row of {name}, got {len(tensor)} labels for "
-            f"{len(scores)} rows; {advice.on_shape('pass the labels of exactly these samples')}"
+            f"{len(scores)} rows; {advice().on_shape('pass the labels of exactly these samples')}"
         )
     if tuple(tensor.shape) != expected:
         raise ValueError(
             f"labels must have shape {expected} for {name} of shape {tuple(scores.shape)}, got "
-            f"{tuple(tensor.shape)}; {advice.on_shape('pass the labels of exactly these pixels')}"
+            f"{tuple(tensor.shape)}; {advice().on_shape('pass the labels of exactly these pixels')}"
         )
     if tensor.numel() == 0:
         return tensor
@@ -292,6 +295,6 @@ def _check_labels(
         label = int(tensor.flatten()[index])
         raise ValueError(
             f"labels must lie between 0 and {n_classes - 1} for {n_classes} classes, got "
-            f"{label} at {place}; {advice.on_range(label)}"
+            f"{label} at {place}; {advice().on_range(label)}"
         )
     return tensor

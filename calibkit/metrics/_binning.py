@@ -1,7 +1,12 @@
 """Bins of equal width, and bins of equal mass, which hold equally many samples."""
 
+from functools import lru_cache
+
+import numpy as np
 import torch
 from torch import Tensor
+
+from calibkit._types import Floats
 
 
 def uniform_edges(n_bins: int) -> Tensor:
@@ -12,10 +17,15 @@ def uniform_edges(n_bins: int) -> Tensor:
 
 def uniform_bin(confidence: Tensor, n_bins: int) -> Tensor:
     """Return the bin of equal width of every confidence. An edge belongs to the bin above it."""
-    # These edges are never kept. Under torch.export they are not real tensors, and a later call
-    # could not compute with them.
-    inner_edges = torch.arange(1, n_bins, dtype=torch.float64, device=confidence.device) / n_bins
+    inner_edges = torch.from_numpy(_inner_edges(n_bins)).to(confidence.device)
     return torch.bucketize(confidence, inner_edges, right=True)
+
+
+@lru_cache
+def _inner_edges(n_bins: int) -> Floats:
+    # A tensor must not be kept. Under torch.export it would not be a real one, and a later call
+    # could not compute with it.
+    return np.arange(1, n_bins, dtype=np.float64) / n_bins
 
 
 def quantile_bin(confidence: Tensor, n_bins: int) -> Tensor:

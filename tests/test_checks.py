@@ -19,6 +19,7 @@ NAN = P.clone()
 NAN[4, 1] = float("nan")
 OTHER_NAN = LOGITS.clone()
 OTHER_NAN[7, 2] = float("-inf")
+VECTOR = ck.VectorScaler().fit_logits(LOGITS, LABELS)
 BATCHES = [(LOGITS, LABELS)]
 NAN_IMAGES, IGNORED_MASKS = IMAGES.clone(), MASKS.clone()
 NAN_IMAGES[0, :, 0, 0] = NAN_IMAGES[1, 0, 2, 3] = float("nan")
@@ -316,6 +317,21 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: ck.compare([ck.TemperatureScaler], LOGITS, LABELS, n_calibration=10),
         TypeError,
         r"scalers must be a list of calibkit scalers, got .*; pass",
+    ),
+    "fractions of three classes as labels": (
+        fit(ck.TemperatureScaler(), LOGITS, LABELS + 0.5),
+        TypeError,
+        r"labels must be integer class indices, .*; they are not whole numbers, so choose a class",
+    ),
+    "numbers of no class distribution as labels": (
+        fit(ck.TemperatureScaler(), LOGITS, 7 * LABELS[:, None].repeat(1, 3)),
+        ValueError,
+        r"labels must have shape \(samples,\), got \(60, 3\); ",
+    ),
+    "a scaler of another number of classes": (
+        lambda: ck.evaluate(LOGITS[:, :2], LABELS.clamp(max=1), scaler=VECTOR),
+        ValueError,
+        r"logits must have 3 classes as in the fit, got \(60, 2\)",
     ),
     "no size of a calibration set": (
         lambda: ck.compare([ck.TemperatureScaler()], LOGITS, LABELS, n_calibration=[]),

@@ -252,3 +252,9 @@ def test_repeated_logits_do_not_make_the_leak_check_quadratic(form, n_classes):
 
     # Eight times the samples would take 64 times as long if the cost were quadratic.
     assert min(seconds(80_000) for _ in range(2)) < 24 * min(seconds(10_000) for _ in range(3))
+
+
+def test_a_single_test_sample_is_no_overlap():
+    logits, labels = calibrated_problem(1000, 4, 2)
+    scaler = TemperatureScaler().fit_logits(logits, labels)
+    assert evaluate(logits[:1], labels[:1], scaler=scaler, n_resamples=10).n_samples == 1

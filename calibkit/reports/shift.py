@@ -8,13 +8,12 @@ import torch
 from torch import nn
 
 from calibkit._distributed import single_process
-from calibkit._types import Probabilities
+from calibkit._types import Labels, Probabilities
 from calibkit.reports._measuring import check_fitted, logits_of
 from calibkit.reports._tables import with_range
 from calibkit.reports.report import Report, evaluate
 from calibkit.scalers.base import FitSummary, Scaler
 from calibkit.scalers.temperature import TemperatureScaler
-from calibkit.splits import Labels
 from calibkit.uncertainty.bootstrap import Interval
 
 Verdict = Literal["helps", "hurts", "makes no clear difference"]

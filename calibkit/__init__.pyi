@@ -37,7 +37,7 @@ from .plots.reliability import reliability_diagram as reliability_diagram
 from .reports.compare import Comparison as Comparison
 from .reports.compare import Trial as Trial
 from .reports.compare import compare as compare
-from .reports.compare import learning_curve as learning_curve
+from .reports.learning_curve import learning_curve as learning_curve
 from .reports.report import Change as Change
 from .reports.report import MetricValues as MetricValues
 from .reports.report import Report as Report

@@ -95,8 +95,6 @@ class LabelAdvice:
                 "on its own: for the first one pass "
             )
             column = f"{self.scores_code}[:, 0]"
-            if self.name == "probabilities":
-                return f"{intro}torch.stack([1 - p, p], 1) with {label}, where p = {column}"
             return f"{intro}{column} with {label}"
         if (values >= 0).all() and ((totals - 1).abs() < 1e-3).all():
             return f"take the most probable class of soft labels with {code}.argmax({dim})"

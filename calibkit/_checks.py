@@ -29,11 +29,11 @@ def check_logits_and_labels(
 ) -> Rows:
     """Return logits and labels as rows, or raise an error. A binary logit z becomes (0, z)."""
     scores = _as_scores(logits, "logits")
-    single = scores.ndim == 1 or (scores.ndim >= 2 and scores.shape[1] == 1)
+    single = _is_single(scores)
     code = as_code(logits, "logits")
     join = "stack" if scores.ndim == 1 else "cat"
     if single:
-        z = scores.reshape(len(scores), 1, *scores.shape[2:])
+        z = _as_column(scores)
         scores = torch.cat([torch.zeros_like(z), z], 1)
     rows = _check_rows(scores, labels, "logits", code, ignore_index, empty)
     # One or two rows of logits may look like probabilities by chance.
@@ -68,11 +68,17 @@ def check_probabilities_and_labels(
 def check_probability_rows(
     probabilities: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
 ) -> Rows:
-    """Return probabilities and labels as rows, or raise an error."""
+    """Return probabilities and labels as rows, or raise an error. P(y = 1) becomes both classes."""
     scores = _as_scores(probabilities, "probabilities")
+    single = _is_single(scores)
     code = as_code(probabilities, "probabilities")
+    if single:
+        p = _as_column(scores)
+        scores = torch.cat([1 - p, p], 1)
     rows = _check_rows(scores, labels, "probabilities", code, ignore_index, empty)
     if not _check_values(rows, "probabilities"):
+        if single:
+            _refuse_as_events(rows, code)
         _refuse_as_probabilities(rows, code)
     return rows
 
@@ -159,6 +165,15 @@ def _as_scores(scores: object, name: str) -> Tensor:
     return with_float64(tensor)
 
 
+def _is_single(scores: Tensor) -> bool:
+    """Return whether there is one number for each sample, which stands for two classes."""
+    return scores.ndim == 1 or (scores.ndim >= 2 and scores.shape[1] == 1)
+
+
+def _as_column(scores: Tensor) -> Tensor:
+    return scores.reshape(len(scores), 1, *scores.shape[2:])
+
+
 def _check_rows(
     scores: Tensor,
     labels: object,
@@ -169,18 +184,13 @@ def _check_rows(
 ) -> Rows:
     if scores.ndim < 2:
         raise ValueError(
-            f"{name} must have shape (samples, classes) or (samples, classes, height, width), got "
-            f"{tuple(scores.shape)}; pass one row per sample, for a binary model "
-            f"torch.stack([1 - p, p], 1), where p = {code}"
+            f"{name} must have shape (samples, classes), (samples, classes, height, width) or, for "
+            f"two classes, (samples,), got {tuple(scores.shape)}; pass {code}.reshape(1) for a "
+            "single sample"
         )
     if scores.numel() == 0 and not empty:
         raise ValueError(
             f"{name} are empty: got shape {tuple(scores.shape)}; pass one sample or more"
-        )
-    if scores.shape[1] < 2 and not empty:
-        raise ValueError(
-            f"{name} must have two classes or more, got {scores.shape[1]} column; "
-            f"for a binary model pass both classes: torch.cat([1 - p, p], 1), where p = {code}"
         )
     targets = _check_labels(labels, scores, name, code, ignore_index)
     rows = Rows(scores, targets, ignore_index)
@@ -250,21 +260,34 @@ def _refuse_as_probabilities(rows: Rows, code: str) -> None:
     )
 
 
+def _refuse_as_events(rows: Rows, code: str) -> None:
+    p = rows.flat()[0][:, 1].double()
+    advice = f"if these are logits, pass torch.sigmoid({code})"
+    if p.min() >= 0 and 1 < p.max() <= 100 and (p > 1).double().mean() > 0.5:
+        advice = f"if these are percentages, pass {code} / 100"
+    raise ValueError(
+        f"probabilities must lie in [0, 1], got values from {p.min():.4g} to {p.max():.4g}; "
+        f"{advice}"
+    )
+
+
 def _check_labels(
     labels: object, scores: Tensor, name: str, code: str, ignore_index: int | None
 ) -> Tensor:
     tensor = as_tensor(labels, "labels")
+    n_classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
 
     def advice() -> LabelAdvice:
         return LabelAdvice(tensor, scores, name, as_code(labels, "labels"), code)
 
+    if tensor.dtype == torch.bool and n_classes == 2 and tensor.shape == expected:
+        tensor = tensor.long()  # Outcomes: whether a detection matched, or whether y = 1.
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(
             f"labels must be integer class indices, got {tensor.dtype}; {advice().on_type()}"
         )
     check_ignore_index(ignore_index)
     tensor = tensor.to(scores.device, torch.int64)
-    n_classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
     if tensor.ndim != len(expected):
         shape = "(samples,)" if scores.ndim == 2 else str(expected)
         raise ValueError(

@@ -150,7 +150,6 @@ FITS: dict[str, tuple[object, object, str, str]] = {
         "logits",
         "(labels > 0.5).long()",
     ),
-    "boolean labels": (BINARY, OUTCOMES.bool(), "logits", "labels.long()"),
     "complex labels": (BINARY, OUTCOMES + 0j, "logits", "labels.real.long()"),
     "strings": (LOGITS, NAMES[LABELS], "logits", "np.unique(labels, return_inverse=True)[1]"),
     "strings in a list": (
@@ -274,8 +273,16 @@ METRICS: dict[str, tuple[object, object, str, str]] = {
         "probabilities.movedim(-1, 1)",
         "labels",
     ),
-    "several labels a row": (P, SEVERAL, "torch.stack([1 - p, p], 1)", "labels[:, 0]"),
-    "one column": (P[:, :1], OUTCOMES, "torch.cat([1 - p, p], 1)", "labels"),
+    "several labels a row": (P, SEVERAL, "probabilities[:, 0]", "labels[:, 0]"),
+    "logits of an event": (P[:, 0].logit(), OUTCOMES, "torch.sigmoid(probabilities)", "labels"),
+    "logits of an event in an array": (
+        P[:, :1].logit().numpy(),
+        OUTCOMES,
+        "torch.sigmoid(torch.as_tensor(probabilities))",
+        "labels",
+    ),
+    "percentages of an event": (100 * P[:, 0], OUTCOMES, "probabilities / 100", "labels"),
+    "one probability alone": (P[0, 0], OUTCOMES[:1], "probabilities.reshape(1)", "labels"),
     "masked labels": (
         P,
         LABELS.where(LABELS != 3, 255),

@@ -201,10 +201,20 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"probabilities must be finite, got NaN or infinity in 1 of 60 rows, first in row 4",
     ),
-    "one probability a sample": (
-        lambda: ck.ks_calibration_error(P[:, 1], LABELS),
+    "logits of an event": (
+        lambda: ck.ks_calibration_error(P[:, 1].logit(), LABELS > 1),
         ValueError,
-        r"probabilities must have shape \(samples, classes\) .* torch.stack\(\[1 - p, p\], 1\)",
+        r"probabilities must lie in \[0, 1\], got .* pass torch.sigmoid\(probabilities\)",
+    ),
+    "P(y = 1) of four classes": (
+        lambda: ck.calibration_error(P, LABELS, of="positive"),
+        ValueError,
+        r'of="positive" needs two classes, got \d; pass of="top", or judge class k',
+    ),
+    "another thing to judge": (
+        lambda: ck.noise_floor(P, of="bottom"),
+        ValueError,
+        r"of must be one of 'positive', 'top', got 'bottom'",
     ),
     "half a bin": (
         lambda: ck.classwise_calibration_error(P, LABELS, n_bins=2.5),
@@ -337,11 +347,6 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: ck.compare([ck.TemperatureScaler()], LOGITS, LABELS, n_calibration=[]),
         ValueError,
         r"n_calibration must hold one size or more, got none; 1000 is usual",
-    ),
-    "one column of probabilities": (
-        lambda: ck.accuracy(P[:, :1], LABELS),
-        ValueError,
-        r"probabilities must have two classes or more, got 1 column; for a binary model pass both",
     ),
     "NaN in a pixel that counts": (
         fit(ck.TemperatureScaler(), NAN_IMAGES, IGNORED_MASKS, ignore_index=255),

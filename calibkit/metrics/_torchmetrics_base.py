@@ -20,7 +20,7 @@ from calibkit._checks import (
     check_probability_rows,
 )
 from calibkit._devices import has_float64
-from calibkit.metrics.base import Predictions, SumsMetric
+from calibkit.metrics.base import Of, Predictions, SumsMetric, what_is_judged
 
 Input = Literal["probabilities", "logits"]
 
@@ -65,20 +65,29 @@ class CalibrationMetric(torchmetrics.Metric):
         self.input = input
         self.ignore_index = ignore_index
         self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
-        # A MetricCollection merges metrics whose states are equal. This state keeps metrics apart
-        # that differ in their class or in these options.
-        declared = crc32(f"{type(self).__name__} of {input} without {ignore_index}".encode())
-        self.add_state("declared", torch.tensor(declared), dist_reduce_fx="max")
+        self._declare()
         self._lists_of_no_samples: dict[str, Tensor] = {}
         self._computes_one_batch = False
+
+    def _declare(self, *options: str) -> None:
+        # A MetricCollection merges metrics whose states are equal. This state keeps metrics apart
+        # that differ in their class or in these options.
+        declared = (type(self).__name__, self.input, self.ignore_index, *options)
+        number = torch.tensor(crc32(repr(declared).encode()))
+        self.add_state("declared", number, dist_reduce_fx="max")
+
+    def _judge(self, of: Of | None) -> None:
+        self.of = what_is_judged(of, self.num_classes)
+        self._declare(self.of)
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Add a batch.
 
         Parameters
         ----------
-        preds : Tensor, shape (N, C) or (N, C, ...)
-            Probabilities or logits, as `input` declares. A batch without a sample adds nothing.
+        preds : Tensor, shape (N, C), (N, C, ...), (N, 1) or (N,)
+            Probabilities or logits, as `input` declares. One number for each sample stands for
+            two classes: P(y = 1) or its logit. A batch without a sample adds nothing.
         target : Tensor, shape (N,) or (N, ...)
             Class indices from 0 to C - 1.
 
@@ -258,7 +267,7 @@ class StreamedConfidences(CalibrationMetric):
 
     def _add(self, predictions: Predictions) -> None:
         # Both are computed before one is kept, so that a failure leaves lists of equal length.
-        confidence, correct = predictions.confidence, predictions.correct
+        confidence, correct = predictions.confidence(self.of), predictions.outcome(self.of)
         self.confidence.append(confidence)
         self.correct.append(correct)
 

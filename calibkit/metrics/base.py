@@ -6,16 +6,18 @@ function, the streaming class, the bootstrap, the noise floor and the reports al
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from calibkit._checks import check_choice
 from calibkit._rows import Rows
 from calibkit._types import Floats
 
 ScoreKind = Literal["probabilities", "logits", "log-probabilities"]
+Of = Literal["positive", "top"]
 
 # A larger chunk hides the cost of the calls better. But new memory is slow, so where a metric makes
 # float64 copies of the rows, they must be small enough for memory to be used again.
@@ -66,20 +68,38 @@ class Predictions:
         return self.log_probabilities.gather(1, label)[:, 0]
 
     @cached_property
-    def confidence(self) -> Tensor:
-        """Probabilities (N,) of the top classes, in float64."""
-        return confidences(self.probabilities)
-
-    @cached_property
     def correct(self) -> Tensor:
         """Whether the top class is the label, as booleans (N,)."""
         return _argmax(self.probabilities) == self.labels
 
+    def confidence(self, of: Of | None) -> Tensor:
+        """Return the probabilities (N,) that are judged, in float64."""
+        return confidences(self.probabilities, of)
 
-def confidences(probabilities: Tensor) -> Tensor:
-    """Return the probabilities (N,) of the top classes of rows (N, C), in float64."""
-    # An average of float32 probabilities may exceed 1 by a rounding error.
-    return probabilities.amax(1).double().clamp(max=1)
+    def outcome(self, of: Of | None) -> Tensor:
+        """Return whether what the confidences predict is true, as booleans (N,)."""
+        judged = what_is_judged(of, self.scores.shape[1])
+        return self.correct if judged == "top" else self.labels == 1
+
+
+def what_is_judged(of: Of | None, n_classes: int) -> Of:
+    """Return which probability is judged: for two classes P(y = 1), unless another is named."""
+    if of is not None:
+        check_choice(of, "of", get_args(Of))
+    if of == "positive" and n_classes > 2:
+        raise ValueError(
+            f'of="positive" needs two classes, got {n_classes}; pass of="top", or judge class k '
+            "with the probabilities probabilities[:, k] and the labels labels == k"
+        )
+    return of or ("positive" if n_classes == 2 else "top")
+
+
+def confidences(probabilities: Tensor, of: Of | None = None) -> Tensor:
+    """Return the probabilities (N,) of rows (N, C) that are judged, in float64."""
+    judged = what_is_judged(of, probabilities.shape[1])
+    confidence = probabilities.amax(1) if judged == "top" else probabilities[:, 1]
+    # An average of float32 probabilities may leave [0, 1] by a rounding error.
+    return confidence.double().clamp(0, 1)
 
 
 def _argmax(probabilities: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The binned calibration error of the top class: ECE, RMSCE and MCE."""
+"""The binned calibration error: ECE, RMSCE and MCE."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
@@ -11,7 +11,7 @@ from calibkit._checks import check_choice, check_n_bins, check_probability_rows
 from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
 from calibkit.metrics._binning import quantile_bin, uniform_bin
 from calibkit.metrics._torchmetrics_base import StreamedConfidences, StreamedSums
-from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
+from calibkit.metrics.base import Of, Predictions, SumsMetric, Terms, measure
 
 Norm = Literal["l1", "l2", "max"]
 
@@ -27,6 +27,7 @@ class BinnedCalibrationError(SumsMetric):
     n_bins: int = 15
     norm: Norm = "l1"
     debias: bool = False
+    of: Of | None = None
 
     n_columns: ClassVar[int] = 3
 
@@ -35,6 +36,8 @@ class BinnedCalibrationError(SumsMetric):
         check_choice(self.norm, "norm", get_args(Norm))
         if self.debias and self.norm != "l2":
             raise ValueError(f'debias is for norm "l2", got norm {self.norm!r}; pass norm="l2"')
+        if self.of is not None:
+            check_choice(self.of, "of", get_args(Of))
 
     def n_cells(self, n_classes: int) -> int:
         """Return the number of bins."""
@@ -42,8 +45,9 @@ class BinnedCalibrationError(SumsMetric):
 
     def terms(self, predictions: Predictions) -> Terms:
         """Return what each sample adds to its bin."""
-        confidence = predictions.confidence
-        return _terms_in(uniform_bin(confidence, self.n_bins), confidence, predictions.correct)
+        confidence = predictions.confidence(self.of)
+        outcome = predictions.outcome(self.of)
+        return _terms_in(uniform_bin(confidence, self.n_bins), confidence, outcome)
 
     def sums_in(self, bins: Tensor, confidence: Tensor, correct: Tensor) -> Floats:
         """Return the sums over samples whose bins were chosen in another way."""
@@ -92,9 +96,13 @@ def calibration_error(
     norm: Norm = "l1",
     binning: Binning = "uniform",
     debias: bool = False,
+    of: Of | None = None,
     ignore_index: int | None = None,
 ) -> float:
-    r"""Compute the binned calibration error of the top class: ECE, RMSCE or MCE.
+    r"""Compute the binned calibration error: ECE, RMSCE or MCE.
+
+    For two classes, the confidence of a sample is P(y = 1), and the sample counts as correct if its
+    label is 1. For more classes, the confidence is the probability of the top class.
 
     Samples are sorted into bins by their confidence. Bin b holds n_b of the n samples, and its gap
     is the distance between its accuracy and its mean confidence. The norm "l1" gives
@@ -104,8 +112,9 @@ def calibration_error(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     n_bins : int, default 15
@@ -119,6 +128,9 @@ def calibration_error(
         Whether to subtract from the squared gap of every bin what chance alone is expected to add,
         acc (1 - acc) / (n_b - 1). This needs the norm "l2". Bins with one sample are then left
         out, and the result is never below 0.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
 
@@ -168,13 +180,14 @@ def calibration_error(
     >>> calibration_error(probabilities, labels, n_bins=5, norm="max")
     0.25
     """
-    metric = BinnedCalibrationError(n_bins, norm, debias)
+    metric = BinnedCalibrationError(n_bins, norm, debias, of)
     check_choice(binning, "binning", get_args(Binning))
     rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
     if binning == "uniform":
         return measure(rows, metric)[0]
     predictions = Predictions(*rows.flat())
-    return _quantile_error(metric, predictions.confidence.cpu(), predictions.correct.cpu())
+    confidence, correct = predictions.confidence(of).cpu(), predictions.outcome(of).cpu()
+    return _quantile_error(metric, confidence, correct)
 
 
 def _quantile_error(metric: BinnedCalibrationError, confidence: Tensor, correct: Tensor) -> float:
@@ -183,7 +196,7 @@ def _quantile_error(metric: BinnedCalibrationError, confidence: Tensor, correct:
 
 
 class CalibrationError(StreamedSums, StreamedConfidences):
-    """The binned calibration error of the top class (ECE, RMSCE or MCE), computed batch by batch.
+    """The binned calibration error (ECE, RMSCE or MCE), computed batch by batch.
 
     With bins of equal width, the state is three float64 sums per bin, whatever the number of
     samples is. With bins of equal mass, the confidence of every sample is kept.
@@ -202,6 +215,9 @@ class CalibrationError(StreamedSums, StreamedConfidences):
         Whether to subtract what chance alone is expected to add. This needs the norm "l2".
     input : {"probabilities", "logits"}, default "probabilities"
         What `update` receives. The input is checked, and its kind is never guessed.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
@@ -247,12 +263,14 @@ class CalibrationError(StreamedSums, StreamedConfidences):
         binning: Binning = "uniform",
         *,
         debias: bool = False,
+        of: Of | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(num_classes, **kwargs)
+        self._judge(of)
         check_choice(binning, "binning", get_args(Binning))
         self.binning = binning
-        metric = BinnedCalibrationError(n_bins, norm, debias)
+        metric = BinnedCalibrationError(n_bins, norm, debias, of)
         if binning == "uniform":
             self._keep_sums(metric)
         else:

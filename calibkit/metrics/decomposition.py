@@ -61,9 +61,9 @@ def score_decomposition(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
         Probabilities of the C classes. Every row lies in [0, 1] and sums to 1, and the
-        probability of every label is above 0.
+        probability of every label is above 0. For two classes, P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     score : {"nll", "brier"}, default "nll"

@@ -10,13 +10,17 @@ from torch import Tensor
 from calibkit._checks import check_probabilities_and_labels
 from calibkit._types import Counts, Floats, Labels, Probabilities
 from calibkit.metrics._torchmetrics_base import StreamedConfidences
-from calibkit.metrics.base import Predictions
+from calibkit.metrics.base import Of, Predictions
 
 
 def ks_calibration_error(
-    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    of: Of | None = None,
+    ignore_index: int | None = None,
 ) -> float:
-    r"""Compute the Kolmogorov-Smirnov calibration error of the top class.
+    r"""Compute the Kolmogorov-Smirnov calibration error.
 
     This error needs no bins. The samples are sorted by confidence, and their confidences and their
     correct predictions are summed up cumulatively. The error is the largest distance between the
@@ -25,10 +29,14 @@ def ks_calibration_error(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
 
@@ -68,7 +76,7 @@ def ks_calibration_error(
     predictions = Predictions(
         *check_probabilities_and_labels(probabilities, labels, ignore_index=ignore_index)
     )
-    return _ks_distance(predictions.confidence.cpu(), predictions.correct.cpu())
+    return _ks_distance(predictions.confidence(of).cpu(), predictions.outcome(of).cpu())
 
 
 def _ks_distance(confidence: Tensor, correct: Tensor) -> float:
@@ -94,7 +102,7 @@ def weighted_ks_distance(
 
 
 class KSCalibrationError(StreamedConfidences):
-    """The Kolmogorov-Smirnov calibration error of the top class, computed batch by batch.
+    """The Kolmogorov-Smirnov calibration error, computed batch by batch.
 
     The confidence of every sample is kept, because the definition needs their order.
 
@@ -104,6 +112,9 @@ class KSCalibrationError(StreamedConfidences):
         Number of classes. A binary model has 2.
     input : {"probabilities", "logits"}, default "probabilities"
         What `update` receives. The input is checked, and its kind is never guessed.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
@@ -135,8 +146,9 @@ class KSCalibrationError(StreamedConfidences):
     0.25
     """
 
-    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+    def __init__(self, num_classes: int, *, of: Of | None = None, **kwargs: Any) -> None:
         super().__init__(num_classes, **kwargs)
+        self._judge(of)
         self._keep_confidences()
 
     def _value(self) -> Tensor:

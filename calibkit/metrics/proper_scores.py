@@ -40,8 +40,9 @@ def brier_score(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     ignore_index : int, optional
@@ -91,8 +92,9 @@ def negative_log_likelihood(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     ignore_index : int, optional

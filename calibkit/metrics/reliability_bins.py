@@ -8,7 +8,7 @@ import numpy as np
 from calibkit._checks import check_choice, check_n_bins, check_probabilities_and_labels
 from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
 from calibkit.metrics._binning import quantile_bin, quantile_edges, uniform_bin, uniform_edges
-from calibkit.metrics.base import Predictions
+from calibkit.metrics.base import Of, Predictions, what_is_judged
 from calibkit.metrics.calibration_error import BinnedCalibrationError, binned_error
 
 
@@ -23,9 +23,12 @@ class ReliabilityBins:
     count : ndarray of int64, shape (n_bins,)
         Number of samples in each bin.
     n_correct : ndarray of int64, shape (n_bins,)
-        Number of samples in each bin whose top class is the label.
+        Number of samples in each bin whose top class is the label, or whose label is 1 if P(y = 1)
+        is judged.
     confidence_sum : ndarray of float64, shape (n_bins,)
         Sum of the confidences in each bin.
+    of : {"positive", "top"}
+        Whether the confidence is P(y = 1) or the probability of the top class.
 
     See Also
     --------
@@ -45,6 +48,7 @@ class ReliabilityBins:
     count: Counts
     n_correct: Counts
     confidence_sum: Floats
+    of: Of = "top"
 
     @property
     def calibration_error(self) -> float:
@@ -58,14 +62,19 @@ def reliability_bins(
     *,
     n_bins: int = 15,
     binning: Binning = "uniform",
+    of: Of | None = None,
     ignore_index: int | None = None,
 ) -> ReliabilityBins:
-    """Count samples by their confidence, the probability of the top class.
+    """Count samples by their confidence, and how many of them are correct.
+
+    For two classes, the confidence is P(y = 1), and a sample counts as correct if its label is 1.
+    For more classes, the confidence is the probability of the top class.
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     n_bins : int, default 15
@@ -75,6 +84,9 @@ def reliability_bins(
         [k / n, (k + 1) / n), and the last bin also holds 1. With "quantile", the bins have equal
         mass, which means that they hold equally many samples: the sample of rank ``r`` among ``N``
         falls into bin ``r n // N``, and equal confidences share a bin.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
 
@@ -106,21 +118,21 @@ def reliability_bins(
     >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
     >>> bins = reliability_bins(probabilities, torch.tensor([0, 1, 1]), n_bins=2)
     >>> bins.count.tolist(), bins.n_correct.tolist(), bins.confidence_sum.tolist()
-    ([0, 3], [0, 2], [0.0, 2.5])
+    ([2, 1], [1, 1], [0.5, 1.0])
     """
     check_n_bins(n_bins)
     check_choice(binning, "binning", get_args(Binning))
     predictions = Predictions(
         *check_probabilities_and_labels(probabilities, labels, ignore_index=ignore_index)
     )
-    return count_into_bins(predictions, n_bins, binning)
+    return count_into_bins(predictions, n_bins, binning, of)
 
 
 def count_into_bins(
-    predictions: Predictions, n_bins: int, binning: Binning = "uniform"
+    predictions: Predictions, n_bins: int, binning: Binning = "uniform", of: Of | None = None
 ) -> ReliabilityBins:
     """Count predictions that have been checked."""
-    confidence, correct = predictions.confidence.cpu(), predictions.correct.cpu()
+    confidence, correct = predictions.confidence(of).cpu(), predictions.outcome(of).cpu()
     if binning == "uniform":
         bins, edges = uniform_bin(confidence, n_bins), uniform_edges(n_bins)
     else:
@@ -128,5 +140,9 @@ def count_into_bins(
     sums = BinnedCalibrationError(n_bins).sums_in(bins, confidence, correct)
     count, n_correct, confidence_sum = sums
     return ReliabilityBins(
-        edges.numpy(), count.astype(np.int64), n_correct.astype(np.int64), confidence_sum
+        edges.numpy(),
+        count.astype(np.int64),
+        n_correct.astype(np.int64),
+        confidence_sum,
+        what_is_judged(of, predictions.scores.shape[1]),
     )

@@ -1,6 +1,7 @@
 """The smooth calibration error, which uses a kernel in place of bins."""
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from scipy.optimize import brentq
 from calibkit._checks import check_probability_rows
 from calibkit._types import Floats, Labels, Probabilities
 from calibkit.metrics._torchmetrics_base import StreamedSums
-from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
+from calibkit.metrics.base import Of, Predictions, SumsMetric, Terms, measure
 
 _N_CELLS = 2**15
 # A kernel of this width has a standard deviation of eleven cells, so the size of the cells hardly
@@ -20,6 +21,7 @@ _N_CELLS = 2**15
 _NARROWEST_WIDTH = 8.6 / (math.pi * 2**13)
 
 
+@dataclass(frozen=True)
 class SmoothError(SumsMetric):
     """The definition of the smooth calibration error.
 
@@ -28,14 +30,17 @@ class SmoothError(SumsMetric):
     Cubic interpolation divides the residual among the four cells around the confidence.
     """
 
+    of: Of | None = None
+
     def n_cells(self, n_classes: int) -> int:
         """Return the number of cells of the histogram."""
         return _N_CELLS
 
     def terms(self, predictions: Predictions) -> Terms:
         """Return what each sample adds to its four cells."""
-        residual = predictions.correct.double() - predictions.confidence
-        place = predictions.confidence * _N_CELLS - 0.5
+        confidence = predictions.confidence(self.of)
+        residual = predictions.outcome(self.of).double() - confidence
+        place = confidence * _N_CELLS - 0.5
         second = place.floor()
         t = place - second
         shares = [
@@ -79,9 +84,13 @@ def _frequencies() -> Floats:
 
 
 def smooth_calibration_error(
-    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    of: Of | None = None,
+    ignore_index: int | None = None,
 ) -> float:
-    r"""Compute the smooth calibration error (smECE) of the top class, which has no bins to choose.
+    r"""Compute the smooth calibration error (smECE), which has no bins to choose.
 
     The residual of a sample is 1 or 0 for whether it is correct, minus its confidence. A Gaussian
     kernel that reflects at 0 and 1 smooths the residuals over the confidence, and the absolute
@@ -90,10 +99,14 @@ def smooth_calibration_error(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
 
@@ -133,11 +146,11 @@ def smooth_calibration_error(
     0.1
     """
     rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
-    return measure(rows, SmoothError())[0]
+    return measure(rows, SmoothError(of))[0]
 
 
 class SmoothCalibrationError(StreamedSums):
-    """The smooth calibration error (smECE) of the top class, computed batch by batch.
+    """The smooth calibration error (smECE), computed batch by batch.
 
     The state is a histogram of 32 768 float64 sums, whatever the number of samples is.
 
@@ -147,6 +160,9 @@ class SmoothCalibrationError(StreamedSums):
         Number of classes. A binary model has 2.
     input : {"probabilities", "logits"}, default "probabilities"
         What `update` receives. The input is checked, and its kind is never guessed.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     **kwargs
@@ -179,6 +195,7 @@ class SmoothCalibrationError(StreamedSums):
     0.1
     """
 
-    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+    def __init__(self, num_classes: int, *, of: Of | None = None, **kwargs: Any) -> None:
         super().__init__(num_classes, **kwargs)
-        self._keep_sums(SmoothError())
+        self._judge(of)
+        self._keep_sums(SmoothError(of))

@@ -9,7 +9,7 @@ from calibkit._checks import check_logits_and_labels, check_probabilities_and_la
 from calibkit._distributed import single_process
 from calibkit._rows import Rows
 from calibkit._types import Floats, Labels, Probabilities
-from calibkit.metrics.base import Predictions, measure
+from calibkit.metrics.base import Of, Predictions, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.proper_scores import NLL
 from calibkit.plots._axes import format_as_percent, new_axes
@@ -27,6 +27,7 @@ def temperature_curve(
     labels: Labels,
     *,
     n_bins: int = 15,
+    of: Of | None = None,
     ignore_index: int | None = None,
     title: str = "NLL and ECE against temperature",
     ax: "Axes | None" = None,
@@ -45,6 +46,9 @@ def temperature_curve(
         Class indices from 0 to C - 1.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for the ECE.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     title : str, default "NLL and ECE against temperature"
@@ -85,7 +89,7 @@ def temperature_curve(
     >>> ax.get_xlabel()
     'temperature (n = 4, log scale)'
     """
-    metrics = NLL(), BinnedCalibrationError(n_bins)
+    metrics = NLL(), BinnedCalibrationError(n_bins, of=of)
     rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
     z, y = (part.cpu() for part in rows.flat())
     with single_process():
@@ -117,6 +121,7 @@ def risk_coverage_curve(
     probabilities: Probabilities,
     labels: Labels,
     *,
+    of: Of = "top",
     ignore_index: int | None = None,
     title: str = "Risk against coverage",
     ax: "Axes | None" = None,
@@ -130,10 +135,15 @@ def risk_coverage_curve(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
+    of : {"top", "positive"}, default "top"
+        Which probability orders the samples. With "top" a model answers with its top class. With
+        "positive" a detector answers that y = 1, so every y = 0 is an error; pass this for pairs of
+        a confidence and whether the detection matched.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     title : str, default "Risk against coverage"
@@ -179,7 +189,7 @@ def risk_coverage_curve(
         probabilities, labels, ignore_index=ignore_index
     )
     predictions = Predictions(scores.cpu(), targets.cpu())
-    confidence, correct = predictions.confidence.numpy(), predictions.correct.numpy()
+    confidence, correct = predictions.confidence(of).numpy(), predictions.outcome(of).numpy()
     coverage, risk = _risk_coverage(confidence, correct)
     _, best = _risk_coverage(correct.astype(np.float64), correct)
     if ax is None:

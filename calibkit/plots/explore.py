@@ -13,7 +13,7 @@ from torch import Tensor
 from calibkit._checks import check_logits_and_labels, check_n_bins, check_temperature
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
-from calibkit.metrics.base import measure
+from calibkit.metrics.base import Of, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.proper_scores import NLL
 from calibkit.plots.curves import temperature_curve
@@ -32,6 +32,7 @@ def explore_temperature(
     *,
     temperature: float = 1.0,
     n_bins: int = 15,
+    of: Of | None = None,
     ignore_index: int | None = None,
     interactive: bool | None = None,
 ) -> None:
@@ -50,6 +51,9 @@ def explore_temperature(
         The temperature of the reliability diagram, at which the slider starts.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     interactive : bool, optional
@@ -90,16 +94,18 @@ def explore_temperature(
     rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
     z, y = (part.cpu() for part in rows.flat())
     if _slider_is_usable() if interactive is None else interactive:
-        view = _slider_view(z, y, temperature, n_bins)
+        view = _slider_view(z, y, temperature, n_bins, of)
         import_module("IPython.display").display(view)
     else:
         from matplotlib import pyplot as plt
 
         figure = plt.figure(figsize=_FIGSIZE, layout="constrained")
-        _TemperaturePlots(figure, z, y, n_bins).show(temperature)
+        _TemperaturePlots(figure, z, y, n_bins, of).show(temperature)
 
 
-def _slider_view(logits: Tensor, labels: Tensor, temperature: float, n_bins: int) -> Any:
+def _slider_view(
+    logits: Tensor, labels: Tensor, temperature: float, n_bins: int, of: Of | None
+) -> Any:
     """Return an ``ipywidgets.VBox`` with a slider, the NLL and ECE as text, and the plots."""
     if not find_spec("ipywidgets"):
         raise ModuleNotFoundError(
@@ -109,7 +115,8 @@ def _slider_view(logits: Tensor, labels: Tensor, temperature: float, n_bins: int
     from matplotlib.figure import Figure
 
     widgets = import_module("ipywidgets")
-    plots = _TemperaturePlots(Figure(_FIGSIZE, layout="constrained"), logits, labels, n_bins)
+    figure = Figure(_FIGSIZE, layout="constrained")
+    plots = _TemperaturePlots(figure, logits, labels, n_bins, of)
     low, high = (math.log2(end) for end in plots.range)
     start = min(max(math.log2(temperature), low), high)
     slider = widgets.FloatLogSlider(
@@ -140,11 +147,13 @@ def _slider_view(logits: Tensor, labels: Tensor, temperature: float, n_bins: int
 class _TemperaturePlots:
     """The temperature curve on the left, and the reliability diagram at one temperature."""
 
-    def __init__(self, figure: "Figure", logits: Tensor, labels: Tensor, n_bins: int) -> None:
-        self.figure = figure
+    def __init__(
+        self, figure: "Figure", logits: Tensor, labels: Tensor, n_bins: int, of: Of | None
+    ) -> None:
+        self.figure, self.of = figure, of
         self.logits, self.labels, self.n_bins = logits.double(), labels, n_bins
         left, self.diagram = figure.subplots(1, 2)
-        curve = temperature_curve(logits, labels, n_bins=n_bins, ax=left).get_lines()[0]
+        curve = temperature_curve(logits, labels, n_bins=n_bins, of=of, ax=left).get_lines()[0]
         temperatures = np.asarray(curve.get_xdata())
         self.range = float(temperatures[0]), float(temperatures[-1])
         self.marker = left.axvline(1.0, color="black", linestyle=":")
@@ -152,14 +161,19 @@ class _TemperaturePlots:
     def show(self, temperature: float) -> str:
         """Draw the diagram at this temperature, and return the NLL and the ECE as text."""
         scaled = Rows(self.logits / temperature, self.labels)
-        metrics = NLL(), BinnedCalibrationError(self.n_bins)
+        metrics = NLL(), BinnedCalibrationError(self.n_bins, of=self.of)
         nll, ece = measure(scaled, *metrics, scores_are="logits")
         self.marker.set_xdata([temperature, temperature])
         self.diagram.clear()
         title = f"The bins at T = {temperature:.3f}, the dotted line"
         probabilities = scaled.scores.softmax(1)
         reliability_diagram(
-            probabilities, self.labels, n_bins=self.n_bins, title=title, ax=self.diagram
+            probabilities,
+            self.labels,
+            n_bins=self.n_bins,
+            of=self.of,
+            title=title,
+            ax=self.diagram,
         )
         return f"NLL {nll:.3f}, ECE {ece:.1%}"
 

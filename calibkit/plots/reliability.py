@@ -1,10 +1,11 @@
 """The reliability diagram, and the histogram of confidences."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from calibkit._types import Binning, Floats, Labels, Probabilities
+from calibkit.metrics.base import Of
 from calibkit.metrics.reliability_bins import ReliabilityBins, reliability_bins
 from calibkit.plots._axes import format_as_percent, new_axes
 
@@ -16,12 +17,29 @@ if TYPE_CHECKING:
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8C8C8C"
 
 
+class _Words(NamedTuple):
+    """How a plot names what it shows."""
+
+    confidence: str
+    confidence_axis: str
+    share: str
+    right: str
+    wrong: str
+
+
+_WORDS: dict[Of, _Words] = {
+    "top": _Words("confidence", "confidence of the top class", "accuracy", "right", "wrong"),
+    "positive": _Words("P(y = 1)", "P(y = 1)", "frequency of y = 1", "y = 1", "y = 0"),
+}
+
+
 def reliability_diagram(
     probabilities: Probabilities,
     labels: Labels,
     *,
     n_bins: int = 15,
     binning: Binning = "uniform",
+    of: Of | None = None,
     ignore_index: int | None = None,
     title: str = "Reliability diagram",
     ax: "Axes | None" = None,
@@ -29,6 +47,7 @@ def reliability_diagram(
     r"""Plot accuracy against confidence, bin by bin, and print the ECE of the same bins.
 
     Each bar shows the accuracy of the samples in a bin, and the dot shows their mean confidence.
+    For two classes, the confidence is P(y = 1), and the bar shows how often y = 1.
     The line between the two is the gap that the ECE averages. The grey band of a bin shows where
     the accuracy of this bin would be in 95 % of all test sets if the model were perfectly
     calibrated. Its ends are binomial quantiles. The upper panel shows how many samples are in each
@@ -36,14 +55,18 @@ def reliability_diagram(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     n_bins : int, default 15
         Number of bins.
     binning : {"uniform", "quantile"}, default "uniform"
         Whether the bins have equal width over [0, 1], or hold equally many samples.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     title : str, default "Reliability diagram"
@@ -92,7 +115,7 @@ def reliability_diagram(
     'ECE 16.7%\nn = 3, 3 bins'
     """
     bins = reliability_bins(
-        probabilities, labels, n_bins=n_bins, binning=binning, ignore_index=ignore_index
+        probabilities, labels, n_bins=n_bins, binning=binning, of=of, ignore_index=ignore_index
     )
     if ax is None:
         ax = new_axes((4.8, 5.2))
@@ -105,23 +128,29 @@ def confidence_histogram(
     labels: Labels,
     *,
     n_bins: int = 15,
+    of: Of | None = None,
     ignore_index: int | None = None,
     title: str = "Confidence histogram",
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Plot a histogram of the confidences, with wrong predictions stacked on right ones.
 
-    Two lines mark the accuracy and the mean confidence. A single number, such as the temperature,
-    can close the gap between them.
+    For two classes, it is a histogram of P(y = 1), with y = 0 stacked on y = 1. Two lines mark the
+    accuracy, or the frequency of y = 1, and the mean confidence. A single number, such as the
+    temperature, can close the gap between them.
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     title : str, default "Confidence histogram"
@@ -160,25 +189,26 @@ def confidence_histogram(
     --------
     >>> import torch
     >>> from calibkit import confidence_histogram
-    >>> probabilities = torch.tensor([[0.75, 0.25], [0.75, 0.25], [0.0, 1.0]])
-    >>> ax = confidence_histogram(probabilities, torch.tensor([0, 1, 1]), n_bins=3)
+    >>> probabilities = torch.tensor([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1], [0.0, 0.0, 1.0]])
+    >>> ax = confidence_histogram(probabilities, torch.tensor([0, 1, 2]), n_bins=3)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['accuracy 66.7%', 'mean confidence 83.3%', 'right', 'wrong']
+    ['accuracy 66.7%', 'mean confidence 80.0%', 'right', 'wrong']
     """
-    bins = reliability_bins(probabilities, labels, n_bins=n_bins, ignore_index=ignore_index)
+    bins = reliability_bins(probabilities, labels, n_bins=n_bins, of=of, ignore_index=ignore_index)
+    words = _WORDS[bins.of]
     if ax is None:
         ax = new_axes((4.8, 3.6))
     centre, width = _bars(bins)
     n = bins.count.sum()
     right, wrong = bins.n_correct, bins.count - bins.n_correct
-    ax.bar(centre, right, width, color=BLUE, label="right")
-    ax.bar(
-        centre, wrong, width, right, color=VERMILION, hatch="//", edgecolor="white", label="wrong"
-    )
-    accuracy, confidence = right.sum() / n, bins.confidence_sum.sum() / n
-    ax.axvline(accuracy, color="black", label=f"accuracy {accuracy:.1%}")
-    ax.axvline(confidence, color="black", linestyle="--", label=f"mean confidence {confidence:.1%}")
-    ax.set(title=title, xlim=(0, 1), xlabel="confidence of the top class", ylabel=f"samples of {n}")
+    ax.bar(centre, right, width, color=BLUE, label=words.right)
+    hatched = ax.bar(centre, wrong, width, right, color=VERMILION, label=words.wrong)
+    for bar in hatched:
+        bar.set(hatch="//", edgecolor="white")
+    share, mean = right.sum() / n, bins.confidence_sum.sum() / n
+    ax.axvline(share, color="black", label=f"{words.share} {share:.1%}")
+    ax.axvline(mean, color="black", linestyle="--", label=f"mean {words.confidence} {mean:.1%}")
+    ax.set(title=title, xlim=(0, 1), xlabel=words.confidence_axis, ylabel=f"samples of {n}")
     format_as_percent(ax.xaxis)
     ax.legend(loc="upper left")
     return ax
@@ -194,15 +224,16 @@ def plot_bins(ax: "Axes", bins: ReliabilityBins, title: str) -> None:
 def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
     from scipy.stats import binom
 
+    words = _WORDS[bins.of]
     filled = bins.count > 0
     centre, width = (values[filled] for values in _bars(bins))
     count = bins.count[filled]
-    accuracy = bins.n_correct[filled] / count
+    share = bins.n_correct[filled] / count
     confidence = bins.confidence_sum[filled] / count
     low, high = binom.ppf([[0.025], [0.975]], count, confidence) / count
 
     ax.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, zorder=1)
-    ax.bar(centre, accuracy, width, color=BLUE, label="accuracy", zorder=2)
+    ax.bar(centre, share, width, color=BLUE, label=words.share, zorder=2)
     ax.bar(
         centre,
         high - low,
@@ -213,8 +244,8 @@ def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
         label="95% if calibrated",
         zorder=3,
     )
-    ax.vlines(confidence, accuracy, confidence, color=VERMILION, linewidth=2, zorder=4)
-    ax.plot(confidence, confidence, "o", color=VERMILION, label="confidence", zorder=5)
+    ax.vlines(confidence, share, confidence, color=VERMILION, linewidth=2, zorder=4)
+    ax.plot(confidence, confidence, "o", color=VERMILION, label=words.confidence, zorder=5)
     ax.text(
         0.97,
         0.04,
@@ -224,7 +255,7 @@ def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
         bbox={"facecolor": "white", "edgecolor": GREY, "boxstyle": "round"},
         zorder=6,
     )
-    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence of the top class", ylabel="accuracy")
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel=words.confidence_axis, ylabel=words.share)
     format_as_percent(ax.xaxis, ax.yaxis)
     ax.legend(loc="upper left")
 

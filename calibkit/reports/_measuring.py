@@ -11,7 +11,7 @@ from calibkit._rows import Rows
 from calibkit._types import Floats, Labels, Probabilities
 from calibkit.inference import collect_logits
 from calibkit.metrics.accuracy import Accuracy
-from calibkit.metrics.base import SumsMetric, measure
+from calibkit.metrics.base import Of, SumsMetric, measure, what_is_judged
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.scalers.base import Scaler
@@ -26,31 +26,34 @@ class Resampled(NamedTuple):
     resampled: Floats
 
 
-def reported_metrics(n_bins: int) -> dict[str, SumsMetric]:
-    """Return the metrics of every report, with the names of their fields as keys."""
-    return {
+def reported_metrics(n_bins: int, n_classes: int, of: Of | None) -> dict[str, SumsMetric]:
+    """Return the metrics of a report, with the names of their fields as keys."""
+    metrics: dict[str, SumsMetric] = {
         "accuracy": Accuracy(),
         "nll": NLL(),
         "brier": Brier(),
-        "ece": BinnedCalibrationError(n_bins),
+        "ece": BinnedCalibrationError(n_bins, of=of),
     }
+    if what_is_judged(of, n_classes) == "positive":
+        metrics["top_label_ece"] = BinnedCalibrationError(n_bins, of="top")
+    return metrics
 
 
-def measure_logits(rows: Rows, n_bins: int) -> dict[str, float]:
+def measure_logits(rows: Rows, n_bins: int, of: Of | None = None) -> dict[str, float]:
     """Return the value of every reported metric."""
-    metrics = reported_metrics(n_bins)
+    metrics = reported_metrics(n_bins, rows.n_classes, of)
     values = measure(rows, *metrics.values(), scores_are="logits")
     return dict(zip(metrics, values, strict=True))
 
 
 def resample_logits(
-    sets: list[Rows], n_bins: int, n_resamples: int, seed: int
+    sets: list[Rows], n_bins: int, n_resamples: int, seed: int, of: Of | None
 ) -> list[dict[str, Resampled]]:
     """Measure several sets of logits of the same samples on the same resamples."""
-    metrics = reported_metrics(n_bins)
+    metrics = reported_metrics(n_bins, sets[0].n_classes, of)
     functions = [weighted(metric, rows, "logits") for rows in sets for metric in metrics.values()]
     resampled = iter(resample(functions, len(sets[0]), n_resamples=n_resamples, seed=seed))
-    values = [measure_logits(rows, n_bins) for rows in sets]
+    values = [measure_logits(rows, n_bins, of) for rows in sets]
     return [
         {name: Resampled(metrics[name], value, next(resampled)) for name, value in named.items()}
         for named in values

@@ -3,8 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import cycle
-from typing import TYPE_CHECKING, Literal, cast
+from typing import cast
 
 import numpy as np
 from torch import Tensor
@@ -12,7 +11,6 @@ from torch.utils.data import TensorDataset
 from tqdm import tqdm
 
 from calibkit._checks import (
-    check_choice,
     check_integer,
     check_logits_and_labels,
     check_n_bins,
@@ -21,17 +19,11 @@ from calibkit._checks import (
 from calibkit._distributed import single_process
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
-from calibkit.plots._axes import format_as_percent, new_axes
-from calibkit.plots.reliability import BLUE, GREY, VERMILION
+from calibkit.metrics.base import Of, what_is_judged
 from calibkit.reports._measuring import measure_logits
 from calibkit.reports._tables import html_table, text_table
 from calibkit.scalers.base import Scaler
 from calibkit.splits import split_calibration
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-ReportedMetric = Literal["nll", "ece", "brier", "accuracy"]
 
 UNSCALED = "unscaled"
 
@@ -158,6 +150,7 @@ def compare(
     repeats: int = 10,
     n_bins: int = 15,
     seed: int = 0,
+    of: Of | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Fit scalers on calibration sets of several splits and sizes, and measure them on a test set.
@@ -183,6 +176,9 @@ def compare(
         Number of bins of equal width over [0, 1] for the ECE.
     seed : int, default 0
         Seed of the first split. Split k has the seed plus k. The same seed gives the same result.
+    of : {"positive", "top"}, optional
+        Which probability the ECE judges: P(y = 1) or that of the top class. By default it is
+        "positive" for two classes and "top" for more.
     progress : bool, default True
         Whether to show a progress bar on stderr.
 
@@ -239,9 +235,10 @@ def compare(
     check_integer(repeats, "repeats", least=1, advice="10 is usual")
     check_n_bins(n_bins)
     check_seed(seed)
+    what_is_judged(of, rows.n_classes)
     named = dict(zip(names, scalers, strict=True))
     logits, labels = rows.scores.cpu().double(), rows.labels.cpu()
-    trials = _trials(named, logits, labels, sizes, repeats, n_bins, seed)
+    trials = _trials(named, logits, labels, sizes, repeats, n_bins, seed, of)
     total = repeats * len(sizes) * (len(scalers) + 1)
     return Comparison(tuple(tqdm(trials, "fits", total, disable=not progress)))
 
@@ -254,6 +251,7 @@ def _trials(
     repeats: int,
     n_bins: int,
     seed: int,
+    of: Of | None,
 ) -> Iterator[Trial]:
     dataset = TensorDataset(labels)
     for repeat in range(repeats):
@@ -263,7 +261,7 @@ def _trials(
         }
         test = parts[sizes[-1]][1].indices
         test_logits, test_labels = logits[test], labels[test]
-        unscaled = measure_logits(Rows(test_logits, test_labels), n_bins)
+        unscaled = measure_logits(Rows(test_logits, test_labels), n_bins, of)
         for size in sizes:
             split = size, len(test), repeat
             yield _trial(UNSCALED, split, unscaled)
@@ -277,7 +275,7 @@ def _trials(
                     yield Trial(name, *split, refused=str(error))
                     continue
                 temperature = fitted.summary.temperature if fitted.summary else None
-                scaled = measure_logits(Rows(fitted(test_logits), test_labels), n_bins)
+                scaled = measure_logits(Rows(fitted(test_logits), test_labels), n_bins, of)
                 yield _trial(name, split, scaled, temperature)
 
 
@@ -328,90 +326,3 @@ def _spread(values: list[float], form: str) -> str:
     if not values:
         return ""
     return f"{format(np.mean(values), form)} ± {format(np.std(values), form)}"
-
-
-# The colours of Okabe and Ito go from dark to light, so that they also differ in a grey print.
-_COLOURS = ("black", BLUE, VERMILION, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", GREY)
-_MARKERS = "osD^vPX*"
-_AXIS_LABELS: dict[ReportedMetric, str] = {
-    "nll": "NLL",
-    "ece": "ECE",
-    "brier": "Brier score",
-    "accuracy": "accuracy",
-}
-
-
-def learning_curve(
-    comparison: Comparison,
-    *,
-    metric: ReportedMetric = "nll",
-    title: str | None = None,
-    ax: "Axes | None" = None,
-) -> "Axes":
-    """Plot a metric on the test set against the size of the calibration set.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The result of `compare`.
-    metric : {"nll", "ece", "brier", "accuracy"}, default "nll"
-        Which metric to plot, as the mean over the splits with bars of one standard deviation.
-    title : str, optional
-        The title. By default it names the metric and the number of splits.
-    ax : matplotlib.axes.Axes, optional
-        Where to plot. By default the plot goes into a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes of the plot.
-
-    Raises
-    ------
-    ValueError
-        If `metric` is not one of its choices.
-
-    See Also
-    --------
-    calibkit.compare : Make the comparison.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from calibkit import TemperatureScaler, compare, learning_curve
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> logits = 2 * torch.randn(1000, 3, generator=generator)
-    >>> labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-    >>> found = compare(
-    ...     [TemperatureScaler()], 2 * logits, labels, n_calibration=[50, 500], progress=False
-    ... )
-    >>> learning_curve(found, metric="ece").get_ylabel()
-    'ECE on 500 test samples'
-    """
-    check_choice(metric, "metric", tuple(_AXIS_LABELS))
-    from matplotlib.ticker import ScalarFormatter
-
-    ax = ax or new_axes((7.4, 3.8))
-    styles = zip(cycle(_COLOURS), cycle(_MARKERS), strict=False)
-    for name, (colour, marker) in zip(comparison.scalers, styles, strict=False):
-        values = {size: comparison.values(name, size, metric) for size in comparison.sizes}
-        sizes = [size for size in values if values[size]]
-        mean = [np.mean(values[size]) for size in sizes]
-        spread = [np.std(values[size]) for size in sizes]
-        ax.errorbar(sizes, mean, spread, color=colour, marker=marker, capsize=3, label=name)
-    repeats = len({trial.repeat for trial in comparison.trials})
-    n_test = comparison.trials[0].n_test
-    ax.set(
-        title=title or f"{_AXIS_LABELS[metric]} after scaling, {repeats} splits",
-        xscale="log",
-        xlabel="calibration samples (log scale)",
-        ylabel=f"{_AXIS_LABELS[metric]} on {n_test} test samples",
-    )
-    ax.set_xticks(comparison.sizes)
-    ax.xaxis.set_major_formatter(ScalarFormatter())
-    ax.minorticks_off()
-    if metric in ("ece", "accuracy"):
-        format_as_percent(ax.yaxis)
-    # Several curves may cross the whole plot, so the legend stands beside it.
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return ax

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ from torch import nn
 from calibkit._checks import check_n_bins, check_n_resamples, check_seed
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
-from calibkit.metrics.base import Predictions
+from calibkit.metrics.base import Of, Predictions
 from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
 from calibkit.reports._measuring import Resampled, check_fitted, logits_of, resample_logits
 from calibkit.reports._overlap import check_no_overlap
@@ -32,6 +33,7 @@ _SHOWN = (
     ("NLL", "nll", ".3f"),
     ("Brier score", "brier", ".3f"),
     ("ECE", "ece", ".1%"),
+    ("top-label ECE", "top_label_ece", ".1%"),
 )
 
 
@@ -47,6 +49,8 @@ class MetricValues(NamedTuple):
         The ECE that a perfectly calibrated model would show.
     p_value : float
         How often a perfectly calibrated model would show this ECE or a larger one.
+    top_label_ece : Interval or None
+        The ECE of the top class where `ece` is that of P(y = 1), otherwise None.
 
     See Also
     --------
@@ -60,6 +64,7 @@ class MetricValues(NamedTuple):
     ece: Interval
     noise_floor: NoiseFloor
     p_value: float
+    top_label_ece: Interval | None = None
 
 
 class Change(NamedTuple):
@@ -69,6 +74,8 @@ class Change(NamedTuple):
     ----------
     accuracy, nll, brier, ece : Interval
         The value after scaling minus the value before.
+    top_label_ece : Interval or None
+        The change of the ECE of the top class where `ece` is that of P(y = 1), otherwise None.
 
     See Also
     --------
@@ -80,6 +87,7 @@ class Change(NamedTuple):
     nll: Interval
     brier: Interval
     ece: Interval
+    top_label_ece: Interval | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +171,7 @@ class Report:
         >>> from calibkit import evaluate
         >>> report = evaluate(torch.tensor([[2.0, 0.0]] * 100), torch.tensor([0, 0, 0, 1] * 25))
         >>> print(report.to_markdown())
-        n = 100, 2 classes, ECE in 15 bins; in brackets 95 % intervals
+        n = 100, 2 classes, ECE of P(y = 1) in 15 bins; in brackets 95 % intervals
         <BLANKLINE>
         |                   | value                  |
         | ----------------- | ---------------------- |
@@ -171,6 +179,7 @@ class Report:
         | NLL               | 0.627 (0.467 to 0.807) |
         | Brier score       | 0.409 (0.287 to 0.546) |
         | ECE               | 13.1% (5.1% to 22.2%)  |
+        | top-label ECE     | 13.1% (5.1% to 22.2%)  |
         | ECE if calibrated | 2.6% (0.1% to 7.1%)    |
         | p-value           | 0.001                  |
         """
@@ -216,8 +225,9 @@ class Report:
         return axes
 
     def _caption(self) -> str:
+        judged = " of P(y = 1)" if self.bins[0].of == "positive" else ""
         return (
-            f"n = {self.n_samples}, {self.n_classes} classes, ECE in {self.n_bins} bins; "
+            f"n = {self.n_samples}, {self.n_classes} classes, ECE{judged} in {self.n_bins} bins; "
             "in brackets 95 % intervals"
         )
 
@@ -225,6 +235,8 @@ class Report:
         columns = [self.before] if self.after is None else [self.before, self.after]
         table = [["", "before", "after", "change"] if self.after else ["", "value"]]
         for name, field, show in _SHOWN:
+            if getattr(self.before, field) is None:
+                continue
             row = [name, *(with_range(getattr(values, field), show) for values in columns)]
             if self.change is not None:
                 row.append(with_range(getattr(self.change, field), f"+{show}"))
@@ -245,16 +257,18 @@ def evaluate(
     n_bins: int = 15,
     n_resamples: int = 1000,
     seed: int = 0,
+    of: Of | None = None,
     ignore_index: int | None = None,
     progress: bool = True,
     device: torch.device | str | None = None,
 ) -> Report:
     """Measure a model on a test set, before and after scaling.
 
-    The report holds the accuracy, the NLL, the Brier score and the ECE with their 95 % bootstrap
-    intervals. With a scaler, it also holds the change of each metric with its paired interval. For
-    the ECE, it gives the noise floor and the p-value of the hypothesis that the model is
-    calibrated. All intervals assume independent samples. Pixels of the same image are not
+    The report holds the accuracy, the NLL, the Brier score and the ECE with their 95 % intervals.
+    For two classes, the ECE, its test and the diagrams judge P(y = 1), and the report also holds
+    the ECE of the top class. With a scaler, it also holds the change of each metric with its paired
+    interval. For the ECE, it gives the noise floor and the p-value of the hypothesis that the model
+    is calibrated. All intervals assume independent samples. Pixels of the same image are not
     independent, so for segmentation the intervals are too narrow.
 
     A test set is refused if it holds samples that the scaler was fitted on, at least 1 % of the
@@ -276,6 +290,9 @@ def evaluate(
         Number of resamples for the intervals, the noise floor and the p-value.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     progress : bool, default True
@@ -348,13 +365,13 @@ def evaluate(
     if scaler is not None:
         leak_check = check_no_overlap(scaler.calibration_fingerprints, rows)
         sets.append(Rows(scaler(scores.double()), labels))
-    resampled = resample_logits(sets, n_bins, n_resamples, seed)
+    resampled = resample_logits(sets, n_bins, n_resamples, seed, of)
     tests, bins = [], []
     for part in sets:  # One after the other, because the probabilities take much memory.
         predictions = Predictions(part.scores, labels, "logits")
-        options = {"n_bins": n_bins, "n_resamples": n_resamples, "seed": seed}
-        tests.append(calibration_test(predictions.probabilities, labels, **options))
-        bins.append(count_into_bins(predictions, n_bins))
+        test = partial(calibration_test, n_bins=n_bins, n_resamples=n_resamples, seed=seed, of=of)
+        tests.append(test(predictions.probabilities, labels))
+        bins.append(count_into_bins(predictions, n_bins, of=of))
     values = [
         _values(metrics, test, n_resamples) for metrics, test in zip(resampled, tests, strict=True)
     ]

@@ -9,6 +9,7 @@ from torch import nn
 
 from calibkit._distributed import single_process
 from calibkit._types import Labels, Probabilities
+from calibkit.metrics.base import Of
 from calibkit.reports._measuring import check_fitted, logits_of
 from calibkit.reports._tables import with_range
 from calibkit.reports.report import Report, evaluate
@@ -76,6 +77,7 @@ def check_shift(
     n_bins: int = 15,
     n_resamples: int = 1000,
     seed: int = 0,
+    of: Of | None = None,
     ignore_index: int | None = None,
     progress: bool = True,
     device: torch.device | str | None = None,
@@ -100,6 +102,9 @@ def check_shift(
         Number of resamples for the intervals, the noise floor and the p-value.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     progress : bool, default True
@@ -155,7 +160,7 @@ def check_shift(
     )
     logits, labels = rows.flat()
     report = evaluate(
-        logits, labels, scaler=scaler, n_bins=n_bins, n_resamples=n_resamples, seed=seed
+        logits, labels, scaler=scaler, n_bins=n_bins, n_resamples=n_resamples, seed=seed, of=of
     )
     assert report.change is not None
     return ShiftCheck(_verdict(report.change.nll), report, _refit(logits, labels))

@@ -273,7 +273,7 @@ def _of_weights(metric: Metric, rows: Rows) -> tuple[float, WeightedMetric]:
         return value, weighted(definition, rows)
     if metric is ks_calibration_error:
         predictions = Predictions(probabilities, labels)
-        confidence, correct = predictions.confidence.cpu(), predictions.correct.cpu()
+        confidence, correct = predictions.confidence(None).cpu(), predictions.outcome(None).cpu()
         return value, weighted_ks_distance(confidence.numpy(), correct.numpy())
     return value, weighted_by_calls(metric, probabilities, labels)
 

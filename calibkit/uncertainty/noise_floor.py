@@ -15,7 +15,7 @@ from calibkit._checks import (
 )
 from calibkit._types import Floats, Labels, Probabilities
 from calibkit.metrics._binning import uniform_bin
-from calibkit.metrics.base import confidences, measure
+from calibkit.metrics.base import Of, confidences, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 
 
@@ -67,6 +67,7 @@ def noise_floor(
     n_bins: int = 15,
     n_resamples: int = 1000,
     seed: int = 0,
+    of: Of | None = None,
 ) -> NoiseFloor:
     """Compute the ECE that would be measured if the model were perfectly calibrated.
 
@@ -76,14 +77,18 @@ def noise_floor(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
     n_resamples : int, default 1000
         Number of times that labels are drawn.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
 
     Returns
     -------
@@ -117,11 +122,11 @@ def noise_floor(
     >>> probabilities = torch.tensor([[0.75, 0.25]]).repeat(1000, 1)
     >>> floor = noise_floor(probabilities)
     >>> f"{floor.mean:.1%}, {floor.low:.1%} to {floor.high:.1%}"
-    '1.1%, 0.0% to 3.2%'
+    '1.1%, 0.0% to 3.0%'
     """
     scores = check_probabilities(probabilities)
     metric = BinnedCalibrationError(n_bins)
-    return _floor(_errors_if_calibrated(confidences(scores), metric, n_resamples, seed))
+    return _floor(_errors_if_calibrated(confidences(scores, of), metric, n_resamples, seed))
 
 
 def calibration_test(
@@ -131,9 +136,14 @@ def calibration_test(
     n_bins: int = 15,
     n_resamples: int = 1000,
     seed: int = 0,
+    of: Of | None = None,
     ignore_index: int | None = None,
 ) -> CalibrationTest:
-    """Test the hypothesis that the confidences of the top class are calibrated.
+    """Test the hypothesis that the confidences are calibrated.
+
+    For two classes, the confidences are P(y = 1). If these are calibrated, so is the top label, but
+    the top label may look calibrated where P(y = 1) is wrong. For more classes, the confidences are
+    the probabilities of the top classes.
 
     The measured ECE is compared with the ECEs that `noise_floor` draws. A small p-value means that
     chance alone does not explain the ECE. A large p-value does not prove that the model is
@@ -141,8 +151,9 @@ def calibration_test(
 
     Parameters
     ----------
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     n_bins : int, default 15
@@ -151,6 +162,9 @@ def calibration_test(
         Number of times that labels are drawn. The p-value is at least 1 / (n_resamples + 1).
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
+    of : {"positive", "top"}, optional
+        Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
+        for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
 
@@ -191,11 +205,11 @@ def calibration_test(
     >>> probabilities = torch.tensor([[0.8, 0.2]]).repeat(1000, 1)
     >>> labels = (torch.arange(1000) >= 790).long()  # right in 79 %
     >>> f"{calibration_test(probabilities, labels).p_value:.2f}"
-    '0.46'
+    '0.45'
     """
     rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
-    metric = BinnedCalibrationError(n_bins)
-    errors = _errors_if_calibrated(confidences(rows.flat()[0]), metric, n_resamples, seed)
+    metric = BinnedCalibrationError(n_bins, of=of)
+    errors = _errors_if_calibrated(confidences(rows.flat()[0], of), metric, n_resamples, seed)
     (measured,) = measure(rows, metric)
     # Two ECEs that should be equal may differ by a rounding error.
     as_large = int((errors >= measured - 1e-12).sum())

@@ -25,6 +25,13 @@ def top(probabilities, labels):
     return p.max(1), (p.argmax(1) == y).astype(float)
 
 
+def judged(probabilities, labels, of=None):
+    """What is judged: P(y = 1) and y for two classes, unless the top class is asked for."""
+    if of == "top" or probabilities.shape[1] > 2:
+        return top(probabilities, labels)
+    return probabilities.numpy()[:, 1], labels.numpy().astype(float)
+
+
 def in_bins(confidence, n_bins, binning):
     """The bin of every sample, one by one."""
     n = len(confidence)

@@ -17,15 +17,15 @@ from tests.helpers import REAL, needs_real_data
 from tests.metrics.references import (
     draw,
     few_examples,
+    judged,
     problems,
     reference_error,
-    top,
 )
 
 
 def reference_ece(probabilities: np.ndarray, labels: np.ndarray, n_bins: int) -> float:
     """The definition, sample by sample and bin by bin, in float64."""
-    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
+    confidence, correct = judged(torch.from_numpy(probabilities), torch.from_numpy(labels))
     total = 0.0
     for k in range(n_bins):
         last = k == n_bins - 1
@@ -102,8 +102,7 @@ def test_bins_count_every_sample_once():
 
 def test_round_confidences_belong_to_the_bin_above():
     # .6 opens the bin [.6, .7): by hand, (|1 - .6| + |0 - .55|) / 2
-    probabilities = np.array([[0.6, 0.4], [0.55, 0.45]])
-    error = calibration_error(probabilities, np.array([0, 1]), n_bins=10)
+    error = calibration_error(np.array([0.6, 0.55]), np.array([1, 0]), n_bins=10)
     assert error == pytest.approx(0.475, abs=1e-12)
 
 
@@ -114,8 +113,8 @@ def test_confidences_a_rounding_above_one_count_as_one():
 
 
 def test_edges_belong_to_the_bin_above():
-    probabilities = np.array([[0.5, 0.5], [0.75, 0.25], [0.74, 0.26]])
-    bins = reliability_bins(probabilities, np.array([0, 0, 0]), n_bins=4)
+    probabilities = np.array([0.5, 0.75, 0.74])
+    bins = reliability_bins(probabilities, np.array([1, 1, 1]), n_bins=4)
     assert bins.count.tolist() == [0, 0, 2, 1]
 
 
@@ -151,7 +150,8 @@ PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
         (PROBABILITIES * float("nan"), [0, 1], ValueError, "probabilities must be finite"),
         (PROBABILITIES, [0, 3], ValueError, "got 3 at position 1"),
         (PROBABILITIES, [0], ValueError, "got 1 labels for 2 rows"),
-        (PROBABILITIES[0], [0], ValueError, r"shape \(samples, classes\)"),
+        (PROBABILITIES[0], [0], ValueError, "got 1 labels for 3 rows"),
+        (torch.tensor(0.5), [0], ValueError, r"shape \(samples, classes\), .*\.reshape\(1\)"),
         (list(PROBABILITIES), [0, 1], TypeError, r"must be a torch tensor .* torch.stack"),
         ([[0.1, 0.9], [1.0]], [0, 1], TypeError, "probabilities must be a torch tensor"),
     ],
@@ -182,11 +182,13 @@ def test_bins_that_are_none_are_refused_by_the_metric_too():
     norm=st.sampled_from(["l1", "l2", "max"]),
     binning=st.sampled_from(["uniform", "quantile"]),
     debias=st.booleans(),
+    of=st.sampled_from([None, "top"]),
 )
-def test_calibration_error(n, n_classes, seed, n_bins, norm, binning, debias):
+def test_calibration_error(n, n_classes, seed, n_bins, norm, binning, debias, of):
     probabilities, labels = draw(n, n_classes, seed)
     debias = debias and norm == "l2"
     options = {"n_bins": n_bins, "norm": norm, "binning": binning, "debias": debias}
-    expected = reference_error(*top(probabilities, labels), n_bins, norm, binning, debias)
-    found = calibkit.calibration_error(probabilities, labels, **options)
+    confidence, correct = judged(probabilities, labels, of)
+    expected = reference_error(confidence, correct, n_bins, norm, binning, debias)
+    found = calibkit.calibration_error(probabilities, labels, of=of, **options)
     assert found == pytest.approx(expected, abs=1e-9)

@@ -33,7 +33,7 @@ def test_bars_show_the_accuracy_of_their_bin(predictions):
 def test_a_bin_by_hand():
     # 50 samples of confidence .75, 30 of them right
     probabilities = torch.tensor([[0.75, 0.25]]).repeat(50, 1)
-    ax = reliability_diagram(probabilities, torch.tensor([0] * 30 + [1] * 20), n_bins=4)
+    ax = reliability_diagram(probabilities, torch.tensor([0] * 30 + [1] * 20), n_bins=4, of="top")
     (accuracy,), (band,) = ax.containers
     assert accuracy.get_height() == pytest.approx(0.6)
     low, high = binom.ppf([0.025, 0.975], 50, 0.75) / 50
@@ -55,7 +55,7 @@ def test_empty_bins_and_confidence_one_are_drawn():
 def test_quantile_bins_are_drawn_between_their_edges():
     probabilities = torch.tensor([[0.6, 0.4], [0.7, 0.3], [0.9, 0.1], [1.0, 0.0]])
     ax = reliability_diagram(
-        probabilities, torch.tensor([0, 1, 0, 0]), n_bins=2, binning="quantile"
+        probabilities, torch.tensor([0, 1, 0, 0]), n_bins=2, binning="quantile", of="top"
     )
     accuracy, _ = ax.containers
     assert [bar.get_height() for bar in accuracy] == [0.5, 1]
@@ -67,7 +67,8 @@ def test_quantile_bins_are_drawn_between_their_edges():
 
 def test_confidence_histogram_stacks_wrong_on_right():
     probabilities = torch.tensor([[0.6, 0.4]] * 5 + [[0.9, 0.1]] * 3)
-    ax = confidence_histogram(probabilities, torch.tensor([0, 0, 0, 1, 1, 0, 0, 0]), n_bins=2)
+    labels = torch.tensor([0, 0, 0, 1, 1, 0, 0, 0])
+    ax = confidence_histogram(probabilities, labels, n_bins=2, of="top")
     right, wrong = ax.containers
     assert [bar.get_height() for bar in right] == [0, 6]
     assert [(bar.get_y(), bar.get_height()) for bar in wrong] == [(0, 0), (6, 2)]

@@ -69,6 +69,19 @@ def test_refused_fits_are_counted_with_their_reason():
     assert learning_curve(found).get_ylabel() == "NLL on 350 test samples"
 
 
+def test_the_ece_of_two_classes_judges_the_event_unless_the_top_class_is_asked_for():
+    logits, labels = calibrated_problem(500, 2, 2)
+    scalers, options = [TemperatureScaler()], {"n_calibration": 100, "repeats": 1}
+    found = [
+        compare(scalers, logits, labels, of=of, progress=False, **options).trials[0]
+        for of in (None, "positive", "top")
+    ]
+    test = calibkit.split_calibration(TensorDataset(labels), 100, seed=0, stratify=labels)[1]
+    p, y = logits[test.indices].softmax(1), labels[test.indices]
+    assert found[0].ece == found[1].ece == pytest.approx(calibkit.calibration_error(p[:, 1], y))
+    assert found[2].ece == pytest.approx(calibkit.calibration_error(p, y, of="top"))
+
+
 def test_comparison_shows_its_progress(capsys):
     logits, labels = calibrated_problem(300, 3, 2)
     compare([TemperatureScaler()], logits, labels, n_calibration=[50, 100], repeats=2)
@@ -89,17 +102,3 @@ def test_numpy_numbers_are_numbers_too():
     )
     assert json.loads(json.dumps(found.to_dict()))
     assert json.loads(json.dumps(evaluate(logits, labels, n_bins=np.int64(9)).to_dict()))
-
-
-def test_learning_curve_shows_mean_and_standard_deviation_over_splits():
-    logits, labels = calibrated_problem(600, 5, 2)
-    found = compare([TemperatureScaler()], logits, labels, n_calibration=[50, 300], progress=False)
-    for metric in ("nll", "ece", "brier", "accuracy"):
-        ax = learning_curve(found, metric=metric)
-        labels_shown = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert labels_shown == ["unscaled", "TemperatureScaler"]
-        _, (line, _, (bars,)) = ax.containers
-        values = [found.values("TemperatureScaler", n, metric) for n in (50, 300)]
-        assert line.get_ydata() == pytest.approx([np.mean(v) for v in values])
-        ends = np.array([segment[:, 1] for segment in bars.get_segments()])
-        assert np.diff(ends).ravel() / 2 == pytest.approx([np.std(v) for v in values])

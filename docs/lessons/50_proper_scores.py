@@ -43,6 +43,8 @@ Under a minute on two cores, and the first lesson. No GPU, no network.
 # to fit on, 9000 to test on.
 
 # %%
+from functools import partial
+
 import torch
 from matplotlib import pyplot as plt
 from sklearn.calibration import calibration_curve
@@ -410,21 +412,21 @@ print(f"T = {temperature.temperature:.2f}, a = {beta.a:.2f}, b = {beta.b:.2f}, c
 # %% [markdown]
 # A c of -0.86 takes something off every logit, which no temperature can do.
 #
-# The metrics want one column for each class and refuse the sigmoid alone, so we stack 1 - p and p.
-# We compute two errors. The ECE looks at the top class, that is, at the answer "digit" or "no
-# digit". `calibkit.classwise_calibration_error` bins by the probability of a class instead. With
-# two classes it says how well the probability of a digit is calibrated.
+# For two classes, every metric of calibkit takes the probability of the positive class alone, of
+# shape (N,). By default, the ECE judges exactly this probability: it puts the images into bins by
+# *p* and compares *p* with the share of digits. With ``of="top"`` it looks at the top class instead,
+# that is, at the answer "digit" or "no digit". We compute both.
 
 # %%
-binary = {"unscaled": z_test, "temperature": temperature(z_test), "beta": beta(z_test)}
-stacked = {name: torch.stack([1 - v.sigmoid(), v.sigmoid()], 1) for name, v in binary.items()}
+scaled = {"unscaled": z_test, "temperature": temperature(z_test), "beta": beta(z_test)}
+binary = {name: logit.sigmoid() for name, logit in scaled.items()}
 print(f"n = {len(y_test)}    NLL  top class  positive class  mean p(digit)")
-for name, p in stacked.items():
+for name, p in binary.items():
     nll = calibkit.negative_log_likelihood(p, y_test)
-    top_class = calibkit.calibration_error(p, y_test)
-    positive = calibkit.classwise_calibration_error(p, y_test)
-    print(f"{name:11}{nll:7.3f}{top_class:11.1%}{positive:16.1%}{p[:, 1].mean():15.0%}")
-floor = calibkit.noise_floor(stacked["temperature"])
+    top_class = calibkit.calibration_error(p, y_test, of="top")
+    positive = calibkit.calibration_error(p, y_test)
+    print(f"{name:11}{nll:7.3f}{top_class:11.1%}{positive:16.1%}{p.mean():15.0%}")
+floor = calibkit.noise_floor(binary["temperature"], of="top")
 print(f"noise floor of the top class: {floor.mean:.1%} ({floor.low:.1%} to {floor.high:.1%})")
 
 # %% [markdown]
@@ -434,7 +436,8 @@ print(f"noise floor of the top class: {floor.mean:.1%} ({floor.low:.1%} to {floo
 # 0.8" into one bin. We take them apart.
 
 # %%
-top, answer = stacked["temperature"].max(1)
+p = binary["temperature"]
+top, answer = torch.stack([1 - p, p], 1).max(1)
 for side, name in ((1, "digit"), (0, "no digit")):
     chosen = answer == side
     right = (y_test[chosen] == side).double().mean()
@@ -455,12 +458,12 @@ for seed in range(20):
     part, rest = calibkit.split_calibration(labels, 1000, seed=seed, stratify=labels)
     for name, fit in zip(results, (calibkit.TemperatureScaler(), calibkit.BetaScaler())):
         p = fit.fit_logits(z[part.indices], y[part.indices])(z[rest.indices]).sigmoid()
-        results[name].append((torch.stack([1 - p, p], 1), y[rest.indices]))
+        results[name].append((p, y[rest.indices]))
 
 # %%
 measures = {
-    "ECE, top class": calibkit.calibration_error,
-    "error, positive class": calibkit.classwise_calibration_error,
+    "ECE, top class": partial(calibkit.calibration_error, of="top"),
+    "ECE, positive class": calibkit.calibration_error,
     "NLL": calibkit.negative_log_likelihood,
 }
 for measure, function in measures.items():
@@ -476,11 +479,12 @@ for measure, function in measures.items():
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.2), layout="constrained")
 fig.suptitle("The top class looks calibrated while the positive class is not")
 title = "Temperature: the top class"
-_ = calibkit.reliability_diagram(stacked["temperature"], y_test, title=title, ax=axes[0])
+p = binary["temperature"]
+_ = calibkit.reliability_diagram(p, y_test, of="top", title=title, ax=axes[0])
 axes[1].plot([0, 1], [0, 1], color="0.5", linestyle="--", label="calibrated")
 for name, color in (("temperature", "#D55E00"), ("beta", "#009E73")):
     for split, (p, target) in enumerate(results[name]):
-        share, mean_p = calibration_curve(target, p[:, 1], n_bins=10)
+        share, mean_p = calibration_curve(target, p, n_bins=10)
         axes[1].plot(mean_p, share, color=color, alpha=0.5, label=None if split else name)
 axes[1].set(title="The positive class, 20 splits", xlim=(0, 1), ylim=(0, 1))
 axes[1].set(xlabel="probability of a digit", ylabel="share of digits")

@@ -150,12 +150,11 @@ def test_netcal_calibration_errors(problem, n_bins):
     assert gaps(bins).mean() == pytest.approx(ace, abs=1e-9)
 
 
-def test_netcal_ece_of_two_classes_is_the_classwise_one(two_classes):
-    """It bins by the probability of class 1, not of the top class."""
+def test_netcal_ece_of_two_classes_judges_the_event(two_classes):
     netcal = pytest.importorskip("netcal.metrics")
     peer = netcal.ECE(15).measure(*(x.numpy() for x in two_classes))
-    assert classwise_calibration_error(*two_classes) == pytest.approx(peer, abs=1e-9)
-    assert abs(calibration_error(*two_classes) - peer) > 5e-3
+    assert calibration_error(*two_classes) == pytest.approx(peer, abs=1e-9)
+    assert abs(calibration_error(*two_classes, of="top") - peer) > 5e-3
 
 
 def test_netcal_needs_a_label_above_one():
@@ -251,7 +250,8 @@ def test_uncertainty_calibration_gives_an_edge_to_the_bin_below():
     probabilities, labels = np.array([[0.8, 0.2], [0.7, 0.3]]), np.array([0, 1])
     together = peer.get_ece(probabilities, labels, num_bins=5)
     assert together == pytest.approx(0.25, abs=1e-12)
-    assert calibration_error(probabilities, labels, n_bins=5) == pytest.approx(0.45, abs=1e-12)
+    apart = calibration_error(probabilities, labels, n_bins=5, of="top")
+    assert apart == pytest.approx(0.45, abs=1e-12)
 
 
 # relplot
@@ -361,9 +361,9 @@ def test_probmetrics_smooth_error_is_that_of_relplot(problem):
     assert calibkit.smooth_calibration_error(*problem) == pytest.approx(found, abs=2**-10)
 
 
-def test_probmetrics_ece_of_two_classes_is_the_classwise_one(two_classes):
+def test_probmetrics_ece_of_two_classes_judges_the_event(two_classes):
     found = probmetrics_values(["ece-15"], *two_classes)["ece-15"]
-    assert classwise_calibration_error(*two_classes) == pytest.approx(found, abs=FLOAT32)
+    assert calibration_error(*two_classes) == pytest.approx(found, abs=FLOAT32)
 
 
 @pytest.mark.parametrize("temperature", [0.05, 1.7, 100])

@@ -210,6 +210,8 @@ def confidence_histogram(
     ax.axvline(mean, color="black", linestyle="--", label=f"mean {words.confidence} {mean:.1%}")
     ax.set(title=title, xlim=(0, 1), xlabel=words.confidence_axis, ylabel=f"samples of {n}")
     format_as_percent(ax.xaxis)
+    if bins.of == "positive":  # There are bars below the legend, which need not end there.
+        ax.set_ylim(0, 1.6 * bins.count.max())
     ax.legend(loc="upper left")
     return ax
 

@@ -14,13 +14,14 @@ def relabel(probabilities: torch.Tensor, generator: torch.Generator) -> torch.Te
     return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
 
 
-def test_p_values_of_calibrated_models_are_uniform():
+@pytest.mark.parametrize(("n_classes", "of"), [(10, "top"), (2, "top"), (2, "positive")])
+def test_p_values_of_calibrated_models_are_uniform(n_classes, of):
     generator = torch.Generator().manual_seed(0)
-    probabilities = (2 * torch.randn(500, 10, generator=generator)).softmax(1)
+    probabilities = (2 * torch.randn(500, n_classes, generator=generator)).softmax(1)
     p_values = np.array(
         [
             calibration_test(
-                probabilities, relabel(probabilities, generator), n_resamples=199, seed=seed
+                probabilities, relabel(probabilities, generator), n_resamples=199, seed=seed, of=of
             ).p_value
             for seed in range(400)
         ]

@@ -414,8 +414,8 @@ print(f"T = {temperature.temperature:.2f}, a = {beta.a:.2f}, b = {beta.b:.2f}, c
 #
 # For two classes, every metric of calibkit takes the probability of the positive class alone, of
 # shape (N,). By default, the ECE judges exactly this probability: it puts the images into bins by
-# *p* and compares *p* with the share of digits. With ``of="top"`` it looks at the top class instead,
-# that is, at the answer "digit" or "no digit". We compute both.
+# *p* and compares *p* with the share of digits. With ``of="top"`` it looks at the top class
+# instead, that is, at the answer "digit" or "no digit". We compute both.
 
 # %%
 scaled = {"unscaled": z_test, "temperature": temperature(z_test), "beta": beta(z_test)}

@@ -32,6 +32,7 @@ def sum_over_processes(values: Tensor) -> list[float]:
     """Return the sums of float64 values over all processes. Every process gets the same sums."""
     if n_processes() > 1:
         values = values.to(_device())
+        _refuse_if_one_failed()
         dist.all_reduce(values)
     return [float(value) for value in values.tolist()]
 
@@ -45,12 +46,14 @@ def gather_rows(rows: Tensor) -> Tensor:
         return rows
     here = torch.tensor(rows.shape, device=_device())
     shapes = [torch.empty_like(here) for _ in range(n_processes())]
+    _refuse_if_one_failed()
     dist.all_gather(shapes, here)
     sizes = [int(shape[0]) for shape in shapes]
     width = max((int(shape[1]) for shape in shapes if shape[0]), default=rows.shape[1])
     padded = torch.zeros(max(sizes), width, dtype=torch.float64, device=_device())
     padded[: len(rows)] = rows if len(rows) else rows.new_empty(0, width)
     parts = [torch.empty_like(padded) for _ in sizes]
+    _refuse_if_one_failed()
     dist.all_gather(parts, padded)
     found = torch.cat([part[:size].cpu() for part, size in zip(parts, sizes, strict=True)])
     return found.to(rows.dtype) if width == rows.shape[1] else found
@@ -69,27 +72,48 @@ def gather_from_processes(integers: Sequence[int]) -> list[list[int]]:
     rows = torch.zeros(n_processes(), len(integers), dtype=torch.int64)
     rows[dist.get_rank()] = torch.tensor(integers, dtype=torch.int64)
     rows = rows.to(_device())
+    _refuse_if_one_failed()
     dist.all_reduce(rows)
     found: list[list[int]] = rows.tolist()
     return found
 
 
+class _FailedElsewhereError(Exception):
+    """Another process failed, and all processes know that."""
+
+
 @contextmanager
 def fail_together() -> Iterator[None]:
-    """Raise an error in every process if one fails, so that the others do not wait forever."""
-    failure: Exception | None = None
+    """Raise an error in every process if one fails, so that the others do not wait forever.
+
+    The processes meet before everything that they sum or gather, and at the end of the block. A
+    process that fails goes to one more of these meetings, where the others learn of its failure.
+    """
     try:
         yield
-    except Exception as error:
-        failure = error
-    failures = count_over_processes(int(failure is not None))
-    if failure is not None:
-        raise failure
+        _refuse_if_one_failed()
+    except _FailedElsewhereError as error:
+        raise RuntimeError(*error.args) from None
+    except Exception:
+        _count_failures(1)
+        raise
+
+
+def _refuse_if_one_failed() -> None:
+    failures = _count_failures(0)
     if failures:
-        raise RuntimeError(
+        raise _FailedElsewhereError(
             f"the fit was given up because {failures} of {n_processes()} processes refused "
             "their part of the calibration set; read their messages"
         )
+
+
+def _count_failures(here: int) -> int:
+    if n_processes() == 1:
+        return here
+    failures = torch.full((1,), here, dtype=torch.int64, device=_device())
+    dist.all_reduce(failures)
+    return int(failures)
 
 
 def refuse_several_processes(name: str) -> None:

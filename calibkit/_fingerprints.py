@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from calibkit._devices import without_autocast
 from calibkit._rows import Rows
 
 # Four numbers identify a row of many logits, and they take little memory beside the logits.
@@ -29,15 +30,16 @@ def fingerprints(rows: Rows) -> Tensor:
     computed_in = torch.promote_types(rows.scores.dtype, dtype)
     weights = _cosines(rows.n_classes, n_numbers).to(rows.scores.device, computed_in)
     parts = [torch.empty(0, n_numbers, dtype=dtype)]
-    for chunk, _ in rows.chunks():
-        logits = chunk.to(computed_in)
-        low, high = logits.aminmax()
-        if not high - low <= FARTHEST:
-            logits = (logits - logits.amax(1, keepdim=True)).clamp(min=-FARTHEST)
-        elif single:
-            logits = logits - logits[:, :1]  # Other forms of the same logits give the same digits.
-        with torch.autocast(logits.device.type, enabled=False):
-            parts.append((logits @ weights).to("cpu", dtype))
+    with without_autocast(rows.scores.device):
+        for chunk, _ in rows.chunks():
+            logits = chunk.to(computed_in)
+            low, high = (extreme.item() for extreme in logits.aminmax())
+            if not high - low <= FARTHEST:
+                logits = (logits - logits.amax(1, keepdim=True)).clamp(min=-FARTHEST)
+            elif single:
+                logits = logits - logits[:, :1]  # Other forms of the logits give the same digits.
+            # In this order, the product of few columns takes a fifth of the time.
+            parts.append((weights.T @ logits.T).T.to("cpu", dtype))
     return torch.cat(parts)
 
 

@@ -18,14 +18,17 @@ _RELATIVE_TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-9}
 # A subsample with this many elements finds the optimum to about one percent.
 _SAMPLE_ELEMENTS = 2**21
 # With more elements than this, a search in float32 comes before the one in float64. It saves more
-# time than it takes. It begins with a subsample and stops at this relative error.
+# time than it takes. It begins with a subsample, and each part of it stops at a relative error from
+# which one more step suffices for the next part.
 _MIN_ROUGH_ELEMENTS = 2**17
 _ROUGH_SUBSAMPLE_STEP = 8
-_ROUGH_TOLERANCE = 1e-4
+_ROUGH_SUBSAMPLE_TOLERANCE, _ROUGH_TOLERANCE = 1e-2, 1e-3
 # The search keeps this many shifted logits at most. More are shifted in every pass, because new
 # memory would cost more than the arithmetic.
 _MAX_KEPT_ELEMENTS = 2**17
 _MEDIUM_CHUNK_ELEMENTS = 2**18
+# With at most this many classes, logits are laid out column by column.
+_MAX_FEW_CLASSES = 32
 # With fewer samples than this, a subsample says too little about the optimum of all samples.
 _MIN_SUBSAMPLE_SIZE = 100
 # With more elements than this, the rounding errors of float32 terms average out. They change the
@@ -107,7 +110,6 @@ class _Derivatives(NamedTuple):
 class _StartingSums(NamedTuple):
     """Sums over samples that show whether there is an optimum, and near which b it is."""
 
-    nll_before: float  # at T = 1
     descent_at_zero: float  # minus the slope of the NLL at b = 0
     curvature_at_zero: float
     distance_to_top: float  # from the mean logit of a row to the largest
@@ -121,23 +123,39 @@ class _ScaledNLL:
 
     The logits z are divided by ``unit``, so that the squares of very large logits stay finite and
     those of very small logits stay positive.
+
+    Attributes
+    ----------
+    nll_before : float
+        The mean NLL at T = 1, which the first call of `derivatives` measures if it is wanted.
     """
 
     def __init__(
-        self, rows: Rows, dtype: torch.dtype, unit: float = 1.0, third: bool = False
+        self,
+        rows: Rows,
+        dtype: torch.dtype,
+        unit: float = 1.0,
+        *,
+        third: bool = False,
+        before: bool = False,
+        tops: list[Tensor] | None = None,
     ) -> None:
         self.rows = rows
         self.dtype = dtype
         self.unit = unit
         self.third = third
+        self.nll_before = math.nan
+        self._measures_before = before
         self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)
         self._weights = torch.empty_like(self._shifted)
         self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        # The largest logits of the rows, chunk by chunk. All passes over the same rows share them.
+        self.tops = [] if tops is None else tops
         self.n = count_over_processes(len(rows))
 
     def derivatives(self, inverse_temperature: float) -> _Derivatives:
-        total = torch.zeros(5 if self.third else 4, dtype=torch.float64)
-        total = total.to(self.rows.scores.device)
+        n_sums = 5 + self._measures_before
+        total = torch.zeros(n_sums, dtype=torch.float64, device=self.rows.scores.device)
         for z, z_y, _ in self._chunks():
             weights = _view_of_buffer(self._weights, z)
             norm = _exp_(torch.mul(z, inverse_temperature, out=weights)).sum(1).double()
@@ -145,24 +163,34 @@ class _ScaledNLL:
             mean_square = weights.mul_(z).sum(1).double().div_(norm)
             slope = mean - z_y
             nll = norm.log() - inverse_temperature * z_y
-            terms = [nll, slope, mean_square - mean * mean, slope * slope]
+            third = torch.zeros_like(mean)
             if self.third:
                 mean_cube = weights.mul_(z).sum(1).double().div_(norm)
-                terms.append(mean_cube - mean * (3 * mean_square - 2 * mean * mean))
+                third = mean_cube - mean * (3 * mean_square - 2 * mean * mean)
+            terms = [nll, slope, mean_square - mean * mean, slope * slope, third]
+            if self._measures_before:
+                terms.append(self._nll_before(z, z_y, weights))
             total += torch.stack(terms).sum(1)
-        return _Derivatives(*(entry / self.n for entry in sum_over_processes(total)))
+        means = [entry / self.n for entry in sum_over_processes(total)]
+        if self._measures_before:
+            self.nll_before = means.pop()
+            self._measures_before = False
+        return _Derivatives(*means)
+
+    def _nll_before(self, z: Tensor, z_y: Tensor, weights: Tensor) -> Tensor:
+        # If no later step needs z, its exponentials take its place. That saves a pass.
+        scaled = torch.mul(z, self.unit, out=weights) if self._kept or self.unit != 1 else z
+        return _exp_(scaled).sum(1).double().log() - self.unit * z_y
 
     def starting_sums(self) -> _StartingSums:
-        total = torch.zeros(7, dtype=torch.float64, device=self.rows.scores.device)
+        total = torch.zeros(6, dtype=torch.float64, device=self.rows.scores.device)
         for z, z_y, labels in self._chunks():
             mean = z.sum(1).double().div_(z.shape[1])
             weights = _view_of_buffer(self._weights, z)
             mean_square = torch.mul(z, z, out=weights).sum(1).double().div_(z.shape[1])
-            norm = _exp_(torch.mul(z, self.unit, out=weights)).sum(1).double()
             y = labels.double()
-            nll = norm.log() - self.unit * z_y
             total += torch.stack(
-                [nll, z_y - mean, mean_square - mean * mean, -mean, (z_y < 0).double(), y, y * y]
+                [z_y - mean, mean_square - mean * mean, -mean, (z_y < 0).double(), y, y * y]
             ).sum(1)
         return _StartingSums(*sum_over_processes(total))
 
@@ -175,10 +203,17 @@ class _ScaledNLL:
         keep = n_elements <= _MAX_KEPT_ELEMENTS
         # The buffers are used again, so that larger chunks than usual hide the cost of the calls.
         medium = _MAX_KEPT_ELEMENTS < n_elements < 32 * _MEDIUM_CHUNK_ELEMENTS
-        for logits, labels in self.rows.chunks(_MEDIUM_CHUNK_ELEMENTS if medium else None):
+        chunks = self.rows.chunks(_MEDIUM_CHUNK_ELEMENTS if medium else None)
+        for index, (logits, labels) in enumerate(chunks):
             z = torch.empty_like(self._shifted) if keep else self._shifted
-            z = _view_of_buffer(z, logits).copy_(logits)
-            z.sub_(logits.amax(1, keepdim=True))
+            z = _view_of_buffer(z, logits)
+            if index == len(self.tops):
+                self.tops.append(logits.amax(1, keepdim=True))
+            top = self.tops[index]
+            if logits.dtype == self.dtype:
+                torch.sub(logits, top, out=z)
+            else:
+                z.copy_(logits).sub_(top)
             if self.unit != 1:
                 z.div_(self.unit)
             chunk = z, z.gather(1, labels[:, None])[:, 0].double(), labels
@@ -212,19 +247,25 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
     n_elements = count_over_processes(rows.scores.numel())
     low_precision = rows.scores.dtype != torch.float64 and n_elements > _MIN_FLOAT32_ELEMENTS
     rough = rows.scores.dtype != torch.float64 and n_elements > _MIN_ROUGH_ELEMENTS
-    nll = _ScaledNLL(rows, torch.float32 if low_precision else torch.float64)
+    nll = _ScaledNLL(rows, torch.float32 if rough else torch.float64, before=True)
     sums = nll.starting_sums()
+    undecided = rough and not low_precision and sums.descent_at_zero <= _rounding(sums, nll)
     if not _MIN_MEAN_SQUARE < sums.curvature_at_zero / nll.n < 1 / _MIN_MEAN_SQUARE:
-        nll = _ScaledNLL(rows, torch.float64, unit=_mean_spread(rows, nll.n) or 1.0)
+        unit = _mean_spread(rows, nll.n) or 1.0
+        nll = _ScaledNLL(rows, torch.float64, unit, before=True)
+        sums = nll.starting_sums()
+    elif undecided:
+        nll = _ScaledNLL(rows, torch.float64, before=True)
         sums = nll.starting_sums()
     _check_optimum_exists(sums, nll)
     start = sums.descent_at_zero / sums.curvature_at_zero
-    if rough and nll.dtype == torch.float64 and nll.unit == 1:
+    if rough and not low_precision and nll.unit == 1:
         # A look at a subsample and one at all samples in float32 leave one pass in float64.
-        for part in (rows.every_nth(_ROUGH_SUBSAMPLE_STEP), rows):
-            rough_nll = _ScaledNLL(part, torch.float32, third=True)
-            start = _rough_optimum(rough_nll, start, _ROUGH_TOLERANCE)
-        nll.third = True
+        part = _ScaledNLL(rows.every_nth(_ROUGH_SUBSAMPLE_STEP), torch.float32, third=True)
+        start = _rough_optimum(part, start, _ROUGH_SUBSAMPLE_TOLERANCE)
+        whole = _ScaledNLL(rows, torch.float32, third=True, tops=nll.tops)
+        start = _rough_optimum(whole, start, _ROUGH_TOLERANCE)
+        nll = _ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops)
     elif n_elements > 2 * _SAMPLE_ELEMENTS:
         sample = rows.every_nth(math.ceil(n_elements / _SAMPLE_ELEMENTS))
         start = _rough_optimum(_ScaledNLL(sample, nll.dtype, nll.unit), start, 1e-3)
@@ -245,7 +286,7 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
         inverse_temperature=found.optimum / nll.unit,
         relative_error=math.sqrt(last.squared_slope / nll.n) / curvature / found.optimum,
         n_samples=nll.n,
-        nll_before=sums.nll_before / nll.n,
+        nll_before=nll.nll_before,
         nll_after=nll_after,
         iterations=found.iterations,
         tolerance=tolerance,
@@ -272,8 +313,7 @@ def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
             "model does with its input",
             limit=math.inf,
         )
-    rounding = 8 * torch.finfo(nll.dtype).eps * sums.distance_to_top
-    if sums.descent_at_zero <= rounding:
+    if sums.descent_at_zero <= _rounding(sums, nll):
         raise NoOptimumError(
             f"no temperature is best: over the {n} samples the logit of the label is on average "
             "no higher than the other logits, so the NLL falls for ever as T goes to infinity; "
@@ -287,6 +327,11 @@ def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
             "trained on",
             limit=0.0,
         )
+
+
+def _rounding(sums: _StartingSums, nll: _ScaledNLL) -> float:
+    """Return a bound of the rounding error of the descent at b = 0."""
+    return 8 * torch.finfo(nll.dtype).eps * sums.distance_to_top
 
 
 def _mean_spread(rows: Rows, n: int) -> float:
@@ -364,8 +409,12 @@ def _exp_(values: Tensor) -> Tensor:
 def _view_of_buffer(buffer: Tensor, like: Tensor) -> Tensor:
     """Return a view of the buffer in the shape of a tensor, and enlarge the buffer if necessary.
 
-    The buffer is used again for every chunk, because new memory costs more than the arithmetic.
+    The buffer is used again for every chunk, because new memory costs more than the arithmetic. Few
+    classes are laid out column by column, because sums over short rows are slow.
     """
     if buffer.numel() < like.numel():
         buffer.resize_(like.numel())
-    return buffer[: like.numel()].view(like.shape)
+    used = buffer[: like.numel()]
+    if like.shape[1] <= _MAX_FEW_CLASSES:
+        return used.view(like.shape[1], like.shape[0]).T
+    return used.view(like.shape)

@@ -301,7 +301,8 @@ class ConformalSets(CheckedAttributes):
         for found, _ in self._chunks(rows, draws):
             score, tie = found.unbind(-1)
             sets.append((score < limit) | ((score == limit) & (tie <= tie_limit)))
-        return torch.cat(sets).to(scores.device)
+        # If that device has no float64, the scores are on the CPU.
+        return torch.cat(sets).to(as_tensor(probabilities, "probabilities").device)
 
     def _ranks(self, counts: list[int]) -> list[int]:
         """Return the place of the threshold among so many sorted scores, or raise an error."""

@@ -28,6 +28,7 @@ import torch
 from torch import distributed as dist
 from torch.utils.data import DataLoader, TensorDataset
 from calibkit import *
+from calibkit import _temperature_search as search
 from calibkit.scalers import base
 from tests.helpers import calibrated_problem
 
@@ -113,6 +114,26 @@ found["late failure"] = message(lambda: kept.fit_logits(logits[part], labels[par
 base.fingerprints = fingerprints
 found["kept"] = [kept.temperature, kept.summary]
 found["after that"] = kept.fit_logits(logits[part], labels[part]).temperature
+kept = TemperatureScaler(1.25)
+found["failures"] = []
+for owner, name in ((search._ScaledNLL, "starting_sums"), (search._ScaledNLL, "derivatives"),
+                    (search, "_view_of_buffer"), (search, "_check_optimum_exists"),
+                    (base, "_agree_with_other_processes"), (base, "fingerprints")):
+    for at in (1, 2):
+        works, calls = getattr(owner, name), []
+
+        def fails(*args, **kwargs):
+            calls.append(name)
+            if rank == 0 and len(calls) == at:
+                raise MemoryError(f"no memory for {name}")
+            return works(*args, **kwargs)
+
+        setattr(owner, name, fails)
+        failure = message(lambda: kept.fit_logits(logits[part], labels[part]))
+        setattr(owner, name, works)
+        found["failures"].append([name, at, failure, kept.temperature, kept.summary is None])
+        if failure is None:
+            kept = TemperatureScaler(1.25)
 torch.set_default_dtype(torch.bfloat16)
 scaler = TemperatureScaler().fit_logits(logits[part], labels[part])
 found["counted"] = scaler.summary.n_samples
@@ -307,6 +328,18 @@ def test_a_failure_after_the_search_leaves_the_scalers_of_all_as_they_were(agree
         assert found["kept"] == [1.25, None]
         assert found["after that"] == pytest.approx(expected, rel=1e-9)
         assert found["counted"] == 3000
+
+
+def test_a_failure_at_any_point_of_one_process_is_a_failure_of_all(agreement):
+    for first, second in zip(*(found["failures"] for found in agreement), strict=True):
+        name, at, message, *kept = first
+        if message is None:  # This function was called only once.
+            assert (second[2], at) == (None, 2)
+            continue
+        assert message == f"MemoryError: no memory for {name}"
+        assert second[2].startswith("RuntimeError: the fit was given up because 1 of 2 processes")
+        assert kept == second[3:] == [1.25, True]
+    assert sum(failure[2] is not None for failure in agreement[0]["failures"]) >= 8
 
 
 def test_refused_and_empty_batches_do_not_stop_synchronisation(tmp_path):

@@ -68,6 +68,7 @@ class CalibrationMetric(torchmetrics.Metric):
         self._declare()
         self._lists_of_no_samples: dict[str, Tensor] = {}
         self._computes_one_batch = False
+        self._met_other_processes = False
 
     def _declare(self, *options: str) -> None:
         # A MetricCollection merges metrics whose states are equal. This state keeps metrics apart
@@ -117,17 +118,25 @@ class CalibrationMetric(torchmetrics.Metric):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and return its metric, which is NaN if the batch holds no sample.
 
-        If the batch is refused, all states stay as they were.
+        If the batch is refused, all states stay as they were. With ``dist_sync_on_step=True``, the
+        other processes then return the metric of their batches.
 
         Raises
         ------
         TypeError, ValueError
-            For a reason that `update` names, or if the batch alone has no metric.
+            For a reason that `update` names.
         """
         with self._restored_on_failure():
             self._computes_one_batch = True
+            self._met_other_processes = False
             try:
                 return super().forward(*args, **kwargs)
+            except Exception:
+                if self.dist_sync_on_step and not self._met_other_processes:
+                    # The others wait, so this process takes part without a sample.
+                    self.reset()
+                    self.sync(self.dist_sync_fn)
+                raise
             finally:
                 self._computes_one_batch = False
 
@@ -173,6 +182,7 @@ class CalibrationMetric(torchmetrics.Metric):
             super().sync(*args, **kwargs)
 
     def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+        self._met_other_processes = True
         # A process that has seen no sample takes part with tensors of the right type and shape.
         for name, empty in self._lists_of_no_samples.items():
             state = getattr(self, name)

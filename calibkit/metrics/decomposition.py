@@ -225,9 +225,15 @@ class ScoreDecomposition(CalibrationMetric):
         self.labels.append(labels)
 
     def _value(self) -> dict[str, Tensor]:
-        parts = _decompose(
-            dim_zero_cat(self.log_probabilities), dim_zero_cat(self.labels), self.score
-        )
+        log_probabilities, labels = dim_zero_cat(self.log_probabilities), dim_zero_cat(self.labels)
+        try:
+            parts = _decompose(log_probabilities, labels, self.score)
+        except (ValueError, RuntimeError):
+            if not self._computes_one_batch:
+                raise
+            # A batch of one class only has no best temperature, but all batches together may.
+            whole = _mean_score(log_probabilities, labels, self.score)
+            parts = Decomposition(whole, math.nan, math.nan)
         return {name: self._as_tensor(value) for name, value in parts._asdict().items()}
 
     def _value_of_no_samples(self) -> dict[str, Tensor]:

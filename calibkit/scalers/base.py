@@ -1,7 +1,8 @@
 """The interface that all scalers share, and the summary of a fit."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import reduce
@@ -101,6 +102,10 @@ class Scaler(nn.Module, ABC):
 
     # These are the attributes that a fit sets. The state dict holds them as float64 tensors.
     fitted_names: ClassVar[tuple[str, ...]]
+    # Their shapes, with a letter for each dimension. The same letter stands for the same number.
+    _shapes: ClassVar[Mapping[str, str]] = {}
+    # The least and the largest value that a parameter may have, if a state can hold a wrong one.
+    _bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -242,17 +247,15 @@ class Scaler(nn.Module, ABC):
     def _fit_calibration_set(
         self, calibration_set: Callable[[], tuple[object, object]], ignore_index: int | None
     ) -> Self:
-        with fail_together():
+        with self._unchanged_on_failure(), fail_together():
+            several = n_processes() > 1
             rows = check_logits_and_labels(
-                *calibration_set(), ignore_index=ignore_index, empty=n_processes() > 1
+                *calibration_set(), ignore_index=ignore_index, empty=several
             )
-        if n_processes() > 1:
-            rows = _agree_with_other_processes(rows)
-        with self._unchanged_on_failure(), without_autocast(rows.scores.device):
-            self._fit(rows)
-            with fail_together():
-                of_this_process = fingerprints(rows)
-            self.calibration_fingerprints = gather_rows(of_this_process)
+            rows = _agree_with_other_processes(rows) if several else rows
+            with without_autocast(rows.scores.device):
+                self._fit(rows)
+                self.calibration_fingerprints = gather_rows(fingerprints(rows))
         return self
 
     @contextmanager
@@ -301,13 +304,40 @@ class Scaler(nn.Module, ABC):
                 f"{state['scaler']}; load it into the kind of scaler that it was saved from"
             )
         summary = _restore_summary(state["summary"])
+        fitted = {key: _as_float64(state[key], key, name) for key in self.fitted_names}
+        self._check_shapes(fitted, may_be_empty=summary is None)
         with self._unchanged_on_failure():
-            self._set_fitted({name: state[name] for name in self.fitted_names})
+            self._set_fitted(fitted)
             self.summary = summary
             self.calibration_fingerprints = None
 
-    def _set_fitted(self, values: dict[str, object]) -> None:
+    def _check_shapes(self, fitted: dict[str, Tensor], *, may_be_empty: bool) -> None:
+        if may_be_empty and all(value.numel() == 0 for value in fitted.values()):
+            return
+        sizes: dict[str, int] = {}
+        for name, value in fitted.items():
+            letters = self._shapes.get(name)
+            if letters is None:
+                continue
+            right = value.ndim == len(letters) and value.numel() > 0
+            for letter, size in zip(letters, value.shape, strict=False):
+                right &= sizes.setdefault(letter, size) == size
+            if not right:
+                shapes = {name: tuple(value.shape) for name, value in fitted.items()}
+                raise ValueError(
+                    f"the parameters of a {type(self).__name__} must have shapes that belong "
+                    f"together, got {shapes}; save the state again from a fitted scaler"
+                )
+
+    def _set_fitted(self, values: dict[str, Tensor]) -> None:
         for name, value in values.items():
+            least, most = self._bounds.get(name, (-math.inf, math.inf))
+            wrong = value[~(value.isfinite() & (value >= least) & (value <= most))]
+            if len(wrong):
+                raise ValueError(
+                    f"the state of a {type(self).__name__} must hold finite numbers from {least:g} "
+                    f"to {most:g} as {name}, got {wrong[0]:g}; save it again from a fitted scaler"
+                )
             setattr(self, name, value)
 
 
@@ -337,13 +367,37 @@ def _agree_with_other_processes(rows: Rows) -> Rows:
     return Rows(rows.scores.to(dtype), rows.labels, rows.ignore_index)
 
 
+def _as_float64(value: object, name: str, scaler: str) -> Tensor:
+    if isinstance(value, Tensor) and not value.is_complex() and value.dtype != torch.bool:
+        return value.detach().double()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return torch.tensor(value, dtype=torch.float64)
+    found = value.dtype if isinstance(value, Tensor) else type(value).__name__
+    raise ValueError(
+        f"the state of a {scaler} must hold numbers as {name}, got {found}; save it again from a "
+        "fitted scaler"
+    )
+
+
 def _restore_summary(summary: object) -> FitSummary | None:
-    if not isinstance(summary, dict):
+    if summary is None:
         return None
+    if not isinstance(summary, dict):
+        raise ValueError(
+            f"the saved summary must be a dictionary or None, got {type(summary).__name__}; save "
+            "the scaler again"
+        )
     wanted = {field.name for field in fields(FitSummary)}
     if set(summary) != wanted:
         raise ValueError(
             f"the saved summary must hold {sorted(wanted)}, got {sorted(summary)}, which another "
             "version of calibkit has written; fit the scaler again and save it again"
         )
+    numbers = "n_samples", "n_parameters", "nll_before", "nll_after", "iterations"
+    for name in numbers:
+        if isinstance(summary[name], bool) or not isinstance(summary[name], int | float):
+            raise ValueError(
+                f"the saved summary must hold a number as {name}, got {summary[name]!r}; save the "
+                "scaler again"
+            )
     return FitSummary(**summary)

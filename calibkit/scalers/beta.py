@@ -1,5 +1,8 @@
 """Beta calibration, which maps the probability of a binary model with three parameters."""
 
+import math
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -58,6 +61,8 @@ class BetaScaler(ClassScaler):
     """
 
     fitted_names = ("a", "b", "c")
+    _shapes: ClassVar = {"a": "", "b": "", "c": ""}
+    _bounds: ClassVar = {"a": (0, math.inf), "b": (0, math.inf)}
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
 """Histogram binning and isotonic regression, which fit a curve to each class."""
 
+import math
 from typing import ClassVar
 
 import torch
@@ -73,6 +74,8 @@ class HistogramScaler(CheckedAttributes, ClassScaler):
     """
 
     fitted_names = ("values",)
+    _shapes: ClassVar = {"values": "CB"}
+    _bounds: ClassVar = {"values": (-math.inf, 0)}
     _attribute_checks: ClassVar = {"n_bins": check_n_bins}
 
     def __init__(self, n_bins: int = 15) -> None:
@@ -156,6 +159,8 @@ class IsotonicScaler(ClassScaler):
     """
 
     fitted_names = ("thresholds", "values", "n_samples")
+    _shapes: ClassVar = {"thresholds": "CK", "values": "CK", "n_samples": ""}
+    _bounds: ClassVar = {"thresholds": (-math.inf, 0), "values": (0, 1), "n_samples": (1, math.inf)}
 
     def __init__(self) -> None:
         super().__init__()

@@ -43,6 +43,7 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
     """A scaler of the form softmax(W x + b), where W is a diagonal (C,) or a matrix (C, C)."""
 
     fitted_names = ("weight", "bias")
+    _shapes: ClassVar = {"weight": "C", "bias": "C"}
     _attribute_checks: ClassVar = {
         name: partial(_check_penalty, name=name)
         for name in ("diagonal", "off_diagonal", "intercept")
@@ -258,6 +259,8 @@ class MatrixScaler(_LinearScaler):
     tensor([[0.8893, 0.1107],
             [0.4099, 0.5901]])
     """
+
+    _shapes: ClassVar = {"weight": "CC", "bias": "C"}
 
     def __init__(
         self, diagonal: float = 500.0, off_diagonal: float = 1e5, intercept: float = 10.0

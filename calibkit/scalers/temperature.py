@@ -77,6 +77,7 @@ class TemperatureScaler(CheckedAttributes, Scaler):
     """
 
     fitted_names = ("temperature",)
+    _shapes: ClassVar = {"temperature": ""}
     _attribute_checks: ClassVar = {"temperature": check_temperature}
 
     def __init__(self, init_temperature: float = 1.0) -> None:
@@ -106,8 +107,8 @@ class TemperatureScaler(CheckedAttributes, Scaler):
         """Return the logits divided by T, in their shape and precision."""
         return logits / self.temperature
 
-    def _set_fitted(self, values: dict[str, object]) -> None:
-        self.temperature = check_temperature(float(values["temperature"]))  # type: ignore[arg-type]
+    def _set_fitted(self, values: dict[str, Tensor]) -> None:
+        self.temperature = float(values["temperature"])
 
     def extra_repr(self) -> str:
         """Return the temperature as part of the printed scaler."""

@@ -97,6 +97,7 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
     """
 
     fitted_names = ("temperature", "uniform_weight")
+    _shapes: ClassVar = {"temperature": "", "uniform_weight": ""}
     _attribute_checks: ClassVar = {
         "temperature": check_temperature,
         "uniform_weight": _check_weight,
@@ -177,8 +178,8 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
         uniform = log_p.new_full((), math.log(self.uniform_weight / n_classes))
         return torch.logaddexp(log_p + math.log1p(-self.uniform_weight), uniform + more)
 
-    def _set_fitted(self, values: dict[str, object]) -> None:
-        temperature, weight = (float(values[name]) for name in self.fitted_names)  # type: ignore[arg-type]
+    def _set_fitted(self, values: dict[str, Tensor]) -> None:
+        temperature, weight = (float(values[name]) for name in self.fitted_names)
         if not (0 < temperature < math.inf and 0 <= weight < 1):
             raise ValueError(
                 "a state must hold a positive, finite temperature and a uniform_weight from 0 to "

@@ -58,16 +58,18 @@ class SmoothError(SumsMetric):
     def value(self, sums: Floats, n: int) -> Floats:
         """Return the error at the kernel width that equals it, or at the narrowest width."""
         residuals = sums[..., 0, :] / n
-        errors = [_error_at_its_own_width(row) for row in residuals.reshape(-1, _N_CELLS)]
+        errors = [error_at_its_own_width(row) for row in residuals.reshape(-1, _N_CELLS)]
         return np.array(errors).reshape(residuals.shape[:-1])
 
 
-def _error_at_its_own_width(residuals: Floats) -> float:
+def error_at_its_own_width(residuals: Floats) -> float:
+    """Return the error of residuals in cells of equal width, divided by the number of samples."""
     coefficients = dct(residuals)
+    frequencies = _frequencies()[: len(residuals)]
 
     def size_of_smoothed(width: float) -> float:
         # With reflecting ends, a Gaussian kernel damps each cosine coefficient independently.
-        damped = coefficients * np.exp(-((width * _frequencies()) ** 2) / 2)
+        damped = coefficients * np.exp(-((width * frequencies) ** 2) / 2)
         return float(np.abs(idct(damped)).sum())
 
     def excess(width: float) -> float:

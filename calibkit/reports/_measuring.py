@@ -1,29 +1,21 @@
 """The metrics that every report measures, and the logits that it measures."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import nn
 
 from calibkit._checks import check_logits_and_labels
 from calibkit._rows import Rows
-from calibkit._types import Floats, Labels, Probabilities
+from calibkit._types import Labels, Probabilities
 from calibkit.inference import collect_logits
 from calibkit.metrics.accuracy import Accuracy
 from calibkit.metrics.base import Of, SumsMetric, measure, what_is_judged
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.scalers.base import Scaler
-from calibkit.uncertainty._resampling import resample, weighted
-
-
-class Resampled(NamedTuple):
-    """A metric with its values on bootstrap resamples."""
-
-    metric: SumsMetric
-    value: float
-    resampled: Floats
+from calibkit.uncertainty.bootstrap import Resampled, resample_all, resampling_of
 
 
 def reported_metrics(n_bins: int, n_classes: int, of: Of | None) -> dict[str, SumsMetric]:
@@ -51,13 +43,14 @@ def resample_logits(
 ) -> list[dict[str, Resampled]]:
     """Measure several sets of logits of the same samples on the same resamples."""
     metrics = reported_metrics(n_bins, sets[0].n_classes, of)
-    functions = [weighted(metric, rows, "logits") for rows in sets for metric in metrics.values()]
-    resampled = iter(resample(functions, len(sets[0]), n_resamples=n_resamples, seed=seed))
     values = [measure_logits(rows, n_bins, of) for rows in sets]
-    return [
-        {name: Resampled(metrics[name], value, next(resampled)) for name, value in named.items()}
-        for named in values
+    resamplings = [
+        resampling_of(metric, value[name], rows, "logits")
+        for rows, value in zip(sets, values, strict=True)
+        for name, metric in metrics.items()
     ]
+    resampled = iter(resample_all(resamplings, len(sets[0]), n_resamples, seed))
+    return [dict(zip(metrics, resampled, strict=False)) for _ in sets]
 
 
 def logits_of(

@@ -14,18 +14,20 @@ from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
 from calibkit.metrics.base import Of, Predictions
 from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
-from calibkit.reports._measuring import Resampled, check_fitted, logits_of, resample_logits
+from calibkit.reports._measuring import check_fitted, logits_of, resample_logits
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.scalers.base import FitSummary, Scaler
-from calibkit.uncertainty.bootstrap import Interval, interval_of_change, interval_of_value
+from calibkit.uncertainty.bootstrap import (
+    Interval,
+    Resampled,
+    interval_of_change,
+    interval_of_value,
+)
 from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor, calibration_test
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# With fewer resamples, no p-value can be below 0.05.
-_FEWEST_RESAMPLES_FOR_A_TEST = 20
 
 # The rows of the printed table, each with its name, its field and its format.
 _SHOWN = (
@@ -43,8 +45,7 @@ class MetricValues(NamedTuple):
     Attributes
     ----------
     accuracy, nll, brier, ece : Interval
-        Value and interval. The NLL is in nats, and the ECE is a fraction. The interval of the ECE
-        begins at 0 if the p-value is above 0.05 and there were at least 20 resamples.
+        Value and interval. The NLL is in nats, and the ECE is a fraction.
     noise_floor : NoiseFloor
         The ECE that a perfectly calibrated model would show.
     p_value : float
@@ -178,8 +179,8 @@ class Report:
         | accuracy          | 75.0% (66.0% to 83.0%) |
         | NLL               | 0.627 (0.467 to 0.807) |
         | Brier score       | 0.409 (0.287 to 0.546) |
-        | ECE               | 13.1% (5.1% to 22.2%)  |
-        | top-label ECE     | 13.1% (5.1% to 22.2%)  |
+        | ECE               | 13.1% (4.1% to 21.1%)  |
+        | top-label ECE     | 13.1% (4.1% to 21.1%)  |
         | ECE if calibrated | 2.6% (0.1% to 7.1%)    |
         | p-value           | 0.001                  |
         """
@@ -343,7 +344,7 @@ def evaluate(
     accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
     NLL                1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
     Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
-    ECE                20.8% (18.0% to 23.6%)  2.7% (0.0% to 4.7%)     -18.1% (-23.4% to -14.4%)
+    ECE                20.8% (17.9% to 23.7%)  2.7% (0.0% to 3.1%)     -18.1% (-25.4% to -15.8%)
     ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
     p-value            0.001                   0.911
     """
@@ -372,9 +373,7 @@ def evaluate(
         test = partial(calibration_test, n_bins=n_bins, n_resamples=n_resamples, seed=seed, of=of)
         tests.append(test(predictions.probabilities, labels))
         bins.append(count_into_bins(predictions, n_bins, of=of))
-    values = [
-        _values(metrics, test, n_resamples) for metrics, test in zip(resampled, tests, strict=True)
-    ]
+    values = [_values(metrics, test) for metrics, test in zip(resampled, tests, strict=True)]
     return Report(
         n_samples=len(labels),
         n_classes=scores.shape[1],
@@ -388,23 +387,13 @@ def evaluate(
     )
 
 
-def _values(metrics: dict[str, Resampled], test: CalibrationTest, n_resamples: int) -> MetricValues:
-    intervals = {name: interval_of_value(*resampled) for name, resampled in metrics.items()}
-    if test.p_value > 0.05 and n_resamples >= _FEWEST_RESAMPLES_FOR_A_TEST:
-        # The bootstrap cannot tell whether a small ECE is only noise, but the test can.
-        intervals["ece"] = intervals["ece"]._replace(low=0.0)
+def _values(metrics: dict[str, Resampled], test: CalibrationTest) -> MetricValues:
+    intervals = {name: interval_of_value(resampled) for name, resampled in metrics.items()}
     return MetricValues(**intervals, noise_floor=test.floor, p_value=test.p_value)
 
 
 def _change(before: dict[str, Resampled], after: dict[str, Resampled]) -> Change:
-    return Change(
-        **{
-            name: interval_of_change(
-                metric, after[name].value - value, after[name].resampled - resampled
-            )
-            for name, (metric, value, resampled) in before.items()
-        }
-    )
+    return Change(**{name: interval_of_change(before[name], after[name]) for name in before})
 
 
 def _as_dict(values: MetricValues | Change) -> dict[str, object]:

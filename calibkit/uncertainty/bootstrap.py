@@ -1,8 +1,8 @@
 """Bootstrap intervals of metrics, and of how much a metric changes on the same samples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -14,20 +14,27 @@ from calibkit._checks import (
     check_seed,
 )
 from calibkit._rows import Rows
-from calibkit._types import Floats, Labels, Probabilities
+from calibkit._types import Binning, Floats, Labels, Probabilities
 from calibkit.metrics.accuracy import Accuracy, accuracy
-from calibkit.metrics.base import MeanMetric, Predictions, SumsMetric
+from calibkit.metrics.base import MeanMetric, Predictions, ScoreKind, SumsMetric
 from calibkit.metrics.calibration_error import BinnedCalibrationError, calibration_error
 from calibkit.metrics.classwise import ClasswiseError, classwise_calibration_error
-from calibkit.metrics.kolmogorov_smirnov import ks_calibration_error, weighted_ks_distance
+from calibkit.metrics.kolmogorov_smirnov import ks_calibration_error
 from calibkit.metrics.proper_scores import NLL, Brier, brier_score, negative_log_likelihood
 from calibkit.metrics.smooth import SmoothError, smooth_calibration_error
+from calibkit.uncertainty._gaps import (
+    GapsOfSamples,
+    classwise_gaps,
+    gaps_of_ks,
+    gaps_of_samples,
+)
 from calibkit.uncertainty._resampling import (
     WeightedMetric,
     resample,
     weighted,
     weighted_by_calls,
 )
+from calibkit.uncertainty._test_inversion import Gaps, ends_of_change, ends_of_error
 
 Metric = Callable[[Tensor, Tensor], float]
 
@@ -93,8 +100,9 @@ def bootstrap_interval(
         A function of probabilities (N, C) and labels (N,) that returns a number, such as
         `calibration_error`. Set its options with ``functools.partial(calibration_error,
         n_bins=30)``.
-    probabilities : Tensor or array, shape (N, C) or (N, C, ...)
-        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1.
+    probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
+        P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     level : float, default 0.95
@@ -146,9 +154,8 @@ def bootstrap_interval(
     """
     rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
     _check_bootstrap(metric, level, n_resamples, seed)
-    value, function = _of_weights(metric, rows)
-    (resampled,) = resample([function], len(rows), n_resamples=n_resamples, seed=seed)
-    return interval_of_value(_definition(metric), value, resampled, level)
+    (measured,) = _resampled(metric, [rows], n_resamples, seed)
+    return interval_of_value(measured, level)
 
 
 def paired_difference(
@@ -171,9 +178,9 @@ def paired_difference(
     ----------
     metric : callable
         A function of probabilities (N, C) and labels (N,), as for `bootstrap_interval`.
-    before, after : Tensor or array, shape (N, C) or (N, C, ...)
+    before, after : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
         Probabilities of the C classes for the same samples. Every row lies in [0, 1] and sums to
-        1.
+        1. For two classes, P(y = 1) alone is enough.
     labels : Tensor or array, shape (N,) or (N, ...)
         Class indices from 0 to C - 1.
     level : float, default 0.95
@@ -233,29 +240,51 @@ def paired_difference(
             f"{tuple(second.scores.shape)}; pass probabilities of the same samples and classes"
         )
     _check_bootstrap(metric, level, n_resamples, seed)
-    values, functions = zip(*(_of_weights(metric, rows) for rows in (first, second)), strict=True)
-    resampled = resample(functions, len(first), n_resamples=n_resamples, seed=seed)
-    change, resampled_change = values[1] - values[0], resampled[1] - resampled[0]
-    return interval_of_change(_definition(metric), change, resampled_change, level)
+    measured = _resampled(metric, [first, second], n_resamples, seed)
+    return interval_of_change(measured[0], measured[1], level)
 
 
-def interval_of_value(
-    definition: SumsMetric | None, value: float, resampled: Floats, level: float = 0.95
-) -> Interval:
-    """Return the interval of a metric from its values on resamples."""
-    interval = interval_of_change(definition, value, resampled, level)
-    if value >= 0 and (resampled >= 0).all():
-        return interval._replace(low=max(interval.low, 0.0))
-    return interval
+class Resampled(NamedTuple):
+    """A metric of some samples, with its values on resamples, or with its gaps and their noise."""
+
+    value: float
+    is_mean: bool
+    values: Floats
+    gaps: Gaps | None = None
 
 
-def interval_of_change(
-    definition: SumsMetric | None, value: float, resampled: Floats, level: float = 0.95
-) -> Interval:
-    """Return the interval of a number that may be negative, from its values on resamples."""
+def interval_of_value(measured: Resampled, level: float = 0.95) -> Interval:
+    """Return the interval of a metric."""
+    value, gaps = measured.value, measured.gaps
+    if gaps is None:
+        interval = _bootstrapped(value, measured.values, measured.is_mean, level)
+        if value >= 0 and (measured.values >= 0).all():
+            return interval._replace(low=max(interval.low, 0.0))
+        return interval
+    low, high = ends_of_error(gaps, level)
+    return Interval(value, max(min(low, value), 0.0), max(min(high, 1.0), value))
+
+
+def interval_of_change(before: Resampled, after: Resampled, level: float = 0.95) -> Interval:
+    """Return the interval of the change of a metric on the same samples."""
+    change = float(_differences(before.value, after.value))
+    if before.gaps is None or after.gaps is None:
+        return _bootstrapped(
+            change, _differences(before.values, after.values), before.is_mean, level
+        )
+    low, high = ends_of_change(before.gaps, after.gaps, level)
+    return Interval(change, min(max(low, -1.0), change), max(min(high, 1.0), change))
+
+
+def _bootstrapped(value: float, resampled: Floats, is_mean: bool, level: float) -> Interval:
+    if not np.isfinite(resampled).all():
+        # An infinite NLL is infinite on every resample. From infinite to infinite, any change fits.
+        unknown = bool(np.isnan(resampled).any())
+        low = -np.inf if unknown else float(resampled.min())
+        return Interval(value, low, np.inf if unknown else float(resampled.max()))
     quantiles = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     low, high = (float(quantile) for quantile in quantiles)
-    if isinstance(definition, MeanMetric):
+    if is_mean:
         return Interval(value, low, high)
     mean = float(resampled.mean())
     unbiased = 2 * value - mean
@@ -264,28 +293,85 @@ def interval_of_change(
     )
 
 
-def _of_weights(metric: Metric, rows: Rows) -> tuple[float, WeightedMetric]:
-    """Return the metric of all samples, and the metric as a function of the samples' weights."""
-    probabilities, labels = rows.flat()
-    value = float(metric(probabilities, labels))
-    definition = _definition(metric)
-    if definition is not None:
-        return value, weighted(definition, rows)
-    if metric is ks_calibration_error:
-        predictions = Predictions(probabilities, labels)
-        confidence, correct = predictions.confidence(None).cpu(), predictions.outcome(None).cpu()
-        return value, weighted_ks_distance(confidence.numpy(), correct.numpy())
-    return value, weighted_by_calls(metric, probabilities, labels)
+def _differences(before: Any, after: Any) -> Floats:
+    with np.errstate(invalid="ignore"):  # From infinite to infinite, the change is unknown.
+        return np.asarray(np.subtract(after, before))
 
 
-def _definition(metric: Metric) -> SumsMetric | None:
-    """Return the definition that a function of calibkit uses, or None for any other metric."""
-    function, options = metric, {}
+class Resampling(NamedTuple):
+    """A metric of some samples, and the function of their weights that is resampled."""
+
+    value: float
+    of_weights: WeightedMetric
+    is_mean: bool = False
+    samples: GapsOfSamples | None = None
+
+    def on(self, resampled: Floats) -> Resampled:
+        """Return the metric with what the resamples say."""
+        gaps = None if self.samples is None else self.samples.on_resamples(resampled)
+        return Resampled(self.value, self.is_mean, resampled, gaps)
+
+
+def resampling_of(
+    definition: SumsMetric,
+    value: float,
+    rows: Rows,
+    scores_are: ScoreKind = "probabilities",
+    binning: Binning = "uniform",
+) -> Resampling:
+    """Return a metric of calibkit with the function of the weights that its interval needs."""
+    samples = gaps_of_samples(definition, rows, scores_are, binning)
+    if samples is not None:
+        return Resampling(value, samples.of_weights, samples=samples)
+    is_mean = isinstance(definition, MeanMetric)
+    return Resampling(value, weighted(definition, rows, scores_are), is_mean)
+
+
+def resample_all(
+    resamplings: Sequence[Resampling], n: int, n_resamples: int, seed: int
+) -> list[Resampled]:
+    """Compute metrics of the same n samples on the same resamples."""
+    functions = [resampling.of_weights for resampling in resamplings]
+    values = resample(functions, n, n_resamples=n_resamples, seed=seed)
+    return [resampling.on(found) for resampling, found in zip(resamplings, values, strict=True)]
+
+
+def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:
+    definition, binning = _definition(metric)
+    values = [float(metric(*rows.flat())) for rows in sets]
+    if isinstance(definition, ClasswiseError):
+        gaps = classwise_gaps(definition, sets, n_resamples=n_resamples, seed=seed)
+        none = np.empty(0)
+        return [
+            Resampled(value, False, none, found) for value, found in zip(values, gaps, strict=True)
+        ]
+    resamplings = []
+    for value, rows in zip(values, sets, strict=True):
+        if definition is not None:
+            resamplings.append(resampling_of(definition, value, rows, binning=binning))
+        elif _function_and_options(metric)[0] is ks_calibration_error:
+            of = _function_and_options(metric)[1].get("of")
+            predictions = Predictions(*rows.flat())
+            samples = gaps_of_ks(predictions.confidence(of).cpu(), predictions.outcome(of).cpu())
+            resamplings.append(Resampling(value, samples.of_weights, samples=samples))
+        else:
+            resamplings.append(Resampling(value, weighted_by_calls(metric, *rows.flat())))
+    return resample_all(resamplings, len(sets[0]), n_resamples, seed)
+
+
+def _definition(metric: Metric) -> tuple[SumsMetric | None, Binning]:
+    """Return the definition and binning that a function of calibkit uses, or None for others."""
+    function, options = _function_and_options(metric)
+    binning = options.pop("binning", "uniform")
+    if function not in _DEFINITIONS or "ignore_index" in options:
+        return None, "uniform"
+    return _DEFINITIONS[function](**options), binning
+
+
+def _function_and_options(metric: Metric) -> tuple[Metric, dict[str, Any]]:
     if isinstance(metric, partial) and not metric.args:
-        function, options = metric.func, dict(metric.keywords)
-    if options.pop("binning", "uniform") != "uniform" or "ignore_index" in options:
-        return None
-    return _DEFINITIONS[function](**options) if function in _DEFINITIONS else None
+        return metric.func, dict(metric.keywords)
+    return metric, {}
 
 
 def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int) -> None:

@@ -42,12 +42,63 @@ def around(value: float, resampled: np.ndarray, level: float) -> tuple[float, fl
     return value, ends[0] + low, ends[1] + high
 
 
-@pytest.mark.parametrize("metric", ERRORS)
-def test_interval_of_an_error_is_that_of_resamples_one_by_one(metric, problem):
-    resampled = resampled_one_by_one(metric, *problem, 40, 3)
-    value, low, high = around(metric(*problem), resampled, 0.8)
-    found = bootstrap_interval(metric, *problem, n_resamples=40, seed=3, level=0.8)
+def own_metric(probabilities, labels) -> float:
+    return calibkit.calibration_error(probabilities, labels, n_bins=5)
+
+
+def test_interval_of_any_other_metric_is_that_of_resamples_one_by_one(problem):
+    resampled = resampled_one_by_one(own_metric, *problem, 40, 3)
+    value, low, high = around(own_metric(*problem), resampled, 0.8)
+    found = bootstrap_interval(own_metric, *problem, n_resamples=40, seed=3, level=0.8)
     assert found == pytest.approx((value, max(low, 0), high), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", ERRORS)
+def test_the_interval_of_an_error_holds_the_value_and_is_no_less_than_0(metric, problem):
+    found = bootstrap_interval(metric, *problem, n_resamples=100, seed=3)
+    assert found.value == metric(*problem)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+@pytest.mark.parametrize("metric", ERRORS)
+def test_a_higher_level_gives_a_wider_interval(metric, problem):
+    narrow, wide = (
+        bootstrap_interval(metric, *problem, n_resamples=400, level=level) for level in (0.5, 0.99)
+    )
+    assert wide.low <= narrow.low <= narrow.high < wide.high
+
+
+@pytest.mark.parametrize("metric", ERRORS)
+def test_the_interval_of_a_change_mirrors_that_of_the_change_back(metric, problem):
+    after, labels = problem
+    before = (after**2) / (after**2).sum(1, keepdim=True)
+    there = paired_difference(metric, before, after, labels, n_resamples=100)
+    back = paired_difference(metric, after, before, labels, n_resamples=100)
+    assert there == pytest.approx((-back.value, -back.high, -back.low), abs=1e-6)
+    assert there.low <= there.value <= there.high
+
+
+@pytest.mark.parametrize("metric", ERRORS)
+def test_where_nothing_changes_the_interval_is_0(metric, problem):
+    found = paired_difference(metric, problem[0], *problem, n_resamples=20)
+    assert found == (0, 0, 0)
+
+
+@pytest.mark.parametrize("metric", [ERRORS[0], *ERRORS[3:]])
+def test_a_large_error_and_a_large_change_are_told_from_noise(metric):
+    logits, labels = calibrated_problem(2000, 10, 1)
+    probabilities = logits.softmax(1)
+    assert bootstrap_interval(metric, (4 * logits).softmax(1), labels, n_resamples=200).low > 0
+    arguments = metric, (4 * logits).softmax(1), probabilities, labels
+    assert paired_difference(*arguments, n_resamples=200).high < 0
+
+
+@pytest.mark.parametrize("metric", ERRORS)
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_sample_or_two_give_an_interval(metric, n):
+    probabilities, labels = torch.tensor([[0.6, 0.4], [0.3, 0.7]])[:n], torch.tensor([0, 0])[:n]
+    found = bootstrap_interval(metric, probabilities, labels, n_resamples=20)
+    assert 0 <= found.low <= found.value <= found.high
 
 
 @pytest.mark.parametrize("metric", MEANS)
@@ -62,7 +113,7 @@ def test_interval_of_a_mean_is_that_of_scipy(metric, problem):
     assert found == pytest.approx((terms.mean(), *reference), abs=1e-12)
 
 
-@pytest.mark.parametrize("metric", ERRORS[:2])
+@pytest.mark.parametrize("metric", [own_metric])
 def test_a_difference_is_of_the_same_resamples(metric, problem):
     after, labels = problem
     before = (after**2) / (after**2).sum(1, keepdim=True)
@@ -156,10 +207,14 @@ def test_any_function_will_do_and_a_negative_one_is_not_cut_off():
     assert found.low < found.value < found.high < 0
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 def test_an_infinite_nll_stays_infinite():
-    probabilities = torch.tensor([[0.5, 0.5], [1.0, 0.0]])
-    found = bootstrap_interval(
-        calibkit.negative_log_likelihood, probabilities, torch.tensor([0, 1]), n_resamples=10
-    )
-    assert found.value == np.inf
+    probabilities, labels = torch.tensor([[0.5, 0.5], [1.0, 0.0]]), torch.tensor([0, 1])
+    nll = calibkit.negative_log_likelihood
+    found = bootstrap_interval(nll, probabilities, labels, n_resamples=10)
+    assert found == (np.inf, np.inf, np.inf)
+    finite = torch.full((2, 2), 0.5)
+    found = paired_difference(nll, probabilities, finite, labels, n_resamples=10)
+    assert found == (-np.inf, -np.inf, -np.inf)
+    found = paired_difference(nll, probabilities, probabilities, labels, n_resamples=10)
+    assert np.isnan(found.value)
+    assert found[1:] == (-np.inf, np.inf)

@@ -1,0 +1,195 @@
+"""The gaps of the calibration errors, as functions of the samples' weights or of drawn labels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from calibkit._rows import Rows
+from calibkit._types import Binning, Counts, Floats
+from calibkit.metrics._binning import quantile_bin
+from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
+from calibkit.metrics.calibration_error import BinnedCalibrationError
+from calibkit.metrics.classwise import ClasswiseError
+from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
+from calibkit.uncertainty._test_inversion import Gaps, SmoothGaps
+
+# The noise of the errors without bins hardly changes within so narrow cells.
+_N_COARSE_CELLS = 256
+# At most about this many draws of gaps are kept. With more gaps, fewer draws are enough.
+_MOST_ELEMENTS = 2**21
+
+ErrorOfGaps = Callable[[Floats, Floats], Gaps]
+
+
+@dataclass(frozen=True)
+class GapsOfSamples:
+    """What each sample adds to the gaps of an error.
+
+    Attributes
+    ----------
+    matrix : sparse array, shape (K, N)
+        What each of the N samples adds to n times each of the K gaps.
+    with_noise : callable
+        Makes the `Gaps` from the measured gaps and draws of their noise.
+    """
+
+    matrix: Any
+    with_noise: ErrorOfGaps
+
+    @property
+    def measured(self) -> Floats:
+        """The gaps of all samples."""
+        once_each = np.ones((1, self.matrix.shape[1]), dtype=np.int64)
+        return np.asarray(self.of_weights(once_each)[0])
+
+    def of_weights(self, weights: Counts) -> Floats:
+        """Return the gaps (R, K) of resamples, which are rows of weights (R, N)."""
+        return np.asarray((self.matrix @ weights.T.astype(np.float64)).T / self.matrix.shape[1])
+
+    def on_resamples(self, resampled: Floats) -> Gaps:
+        """Return the gaps with their noise, which the gaps of resamples (R, K) show."""
+        measured = self.measured
+        return self.with_noise(measured, resampled - measured)
+
+
+def gaps_of_samples(
+    metric: SumsMetric, rows: Rows, scores_are: ScoreKind, binning: Binning = "uniform"
+) -> GapsOfSamples | None:
+    """Return what the samples add to the gaps of a binned or a smooth error, or None."""
+    if isinstance(metric, BinnedCalibrationError):
+        return _binned(metric, rows, scores_are, binning)
+    if isinstance(metric, SmoothError):
+        return _smooth(metric, rows, scores_are)
+    return None
+
+
+def _binned(
+    metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind, binning: Binning
+) -> GapsOfSamples:
+    cells, (_, correct, confidence) = _terms(metric, rows, scores_are)
+    if binning == "quantile":
+        cells = quantile_bin(torch.from_numpy(confidence), metric.n_bins).numpy()
+    matrix = _matrix(cells, correct - confidence, metric.n_bins)
+    count = np.bincount(cells, minlength=metric.n_bins)
+    weight = count / len(cells)
+    accuracy = np.bincount(cells, correct, metric.n_bins) / np.maximum(count, 1)
+    chance = accuracy * (1 - accuracy) / np.maximum(count - 1, 1)
+
+    def gaps(measured: Floats, noise: Floats) -> Gaps:
+        relative = 1 / np.where(count, weight, np.inf)
+        if metric.norm == "l1":
+            return Gaps(measured, noise, _sum_of_sizes)
+        if metric.norm == "max":
+            return Gaps(measured, noise, lambda d: np.abs(d * relative).max(-1), None, relative)
+
+        def estimate(d: Floats) -> Floats:
+            kept = np.where(count > 1, weight, 0) if metric.debias else weight
+            square = (d * relative) ** 2 - (chance if metric.debias else 0)
+            return np.asarray(np.sqrt(np.maximum((kept * square).sum(-1), 0)))
+
+        return Gaps(measured, noise, lambda d: np.sqrt((d**2 * relative).sum(-1)), estimate)
+
+    return GapsOfSamples(matrix, gaps)
+
+
+def _sum_of_sizes(gaps: Floats) -> Floats:
+    return np.asarray(np.abs(gaps).sum(-1))
+
+
+def _smooth(metric: SmoothError, rows: Rows, scores_are: ScoreKind) -> GapsOfSamples:
+    cells, (residual,) = _terms(metric, rows, scores_are)
+    coarse = cells // (metric.n_cells(rows.n_classes) // _N_COARSE_CELLS)
+    return GapsOfSamples(
+        _matrix(coarse, residual, _N_COARSE_CELLS),
+        lambda measured, noise: SmoothGaps(measured, noise, error_at_its_own_width),
+    )
+
+
+def gaps_of_ks(confidence: Tensor, correct: Tensor) -> GapsOfSamples:
+    """Return what the samples add to the cumulative gaps of the Kolmogorov-Smirnov error."""
+    cells = quantile_bin(confidence, _N_COARSE_CELLS).numpy()
+    residual = (correct.double() - confidence).numpy()
+
+    def gaps(measured: Floats, noise: Floats) -> Gaps:
+        one = np.ones(len(measured))
+        return Gaps(
+            measured.cumsum(), noise.cumsum(1), lambda d: np.abs(d).max(-1), None, largest_of=one
+        )
+
+    return GapsOfSamples(_matrix(cells, residual, _N_COARSE_CELLS), gaps)
+
+
+def classwise_gaps(
+    metric: ClasswiseError, sets: list[Rows], *, n_resamples: int, seed: int
+) -> list[Gaps]:
+    """Return the gaps of all classes, with the noise of drawn labels, the same for all sets.
+
+    Most bins of most classes hold few labels or none, and resamples of none show no noise. So the
+    labels are drawn from the mean of the probabilities. The variance of the measured gaps, summed
+    over all of them, corrects the size of the noise where the probabilities are wrong.
+    """
+    n, n_classes = len(sets[0]), sets[0].n_classes
+    n_cells = metric.n_cells(n_classes)
+    probabilities: Any = 0.0
+    terms = []
+    for rows in sets:
+        flat = rows.flat()
+        probabilities = probabilities + flat[0].double().cpu().numpy() / len(sets)
+        parts = metric.terms(Predictions(*flat))
+        assert parts.cells is not None
+        terms.append((parts.cells.cpu().numpy(), parts.columns[0].cpu().numpy()))
+    n_draws = max(100, min(n_resamples, _MOST_ELEMENTS // n_cells))
+    noises = _drawn_noise(probabilities, [cells for cells, _ in terms], n_cells, n_draws, seed)
+    found = []
+    for (cells, excess), noise in zip(terms, noises, strict=True):
+        measured = np.bincount(cells.ravel(), excess.ravel(), n_cells) / n
+        squares = np.bincount(cells.ravel(), excess.ravel() ** 2, n_cells) / n
+        variance = (squares - measured**2).sum() / n
+        drawn_variance = (noise**2).mean(0).sum()
+        factor = np.sqrt(variance / drawn_variance) if drawn_variance else 1.0
+        found.append(Gaps(measured, factor * noise, partial(_mean_over_classes, n_classes)))
+    return found
+
+
+def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
+    return _sum_of_sizes(gaps) / n_classes
+
+
+def _drawn_noise(
+    probabilities: Floats, sets_of_cells: list[Any], n_cells: int, n_draws: int, seed: int
+) -> list[Floats]:
+    """Draw labels and return, for each set of cells, how far their shares are from the mean."""
+    n = len(probabilities)
+    generator = np.random.default_rng(seed)
+    counts = [np.zeros((n_draws, n_cells)) for _ in sets_of_cells]
+    draws = np.arange(n_draws)
+    below = probabilities.cumsum(1)[:, :-1]
+    for i in range(n):
+        labels = np.searchsorted(below[i], generator.random(n_draws), side="right")
+        for count, cells in zip(counts, sets_of_cells, strict=True):
+            count[draws, cells[i][labels]] += 1
+    expected = [np.bincount(c.ravel(), probabilities.ravel(), n_cells) for c in sets_of_cells]
+    return [(count - mean) / n for count, mean in zip(counts, expected, strict=True)]
+
+
+def _terms(metric: SumsMetric, rows: Rows, scores_are: ScoreKind) -> tuple[Any, list[Floats]]:
+    cells, columns = [], []
+    for chunk in rows.chunks():
+        terms = metric.terms(Predictions(*chunk, scores_are))
+        assert terms.cells is not None
+        cells.append(terms.cells.cpu().numpy())
+        columns.append([column.cpu().numpy() for column in terms.columns])
+    return np.concatenate(cells), [np.concatenate(parts) for parts in zip(*columns, strict=True)]
+
+
+def _matrix(cells: Any, values: Floats, n_cells: int) -> Any:
+    """Return the sparse matrix (K, N) of what each sample adds to each cell."""
+    samples = np.repeat(np.arange(len(cells)), cells.size // len(cells))
+    shape = (n_cells, len(cells))
+    return csr_array((values.ravel(), (cells.ravel(), samples)), shape=shape)

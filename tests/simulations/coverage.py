@@ -1,0 +1,182 @@
+"""How often the 95 % intervals of the calibration errors, and of their changes, hold the truth.
+
+Run it with ``python -m tests.simulations.coverage``. It writes docs/simulations/coverage.csv, which
+docs/benchmarks.rst shows. In every cell, models with a known error are simulated, and each entry is
+the share of the simulations whose interval holds this error.
+"""
+
+import csv
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from calibkit import (
+    bootstrap_interval,
+    calibration_error,
+    classwise_calibration_error,
+    ks_calibration_error,
+    paired_difference,
+    smooth_calibration_error,
+)
+from calibkit.metrics._binning import quantile_bin, uniform_bin
+from calibkit.metrics.base import Predictions
+from calibkit.metrics.calibration_error import BinnedCalibrationError
+from calibkit.metrics.kolmogorov_smirnov import weighted_ks_distance
+from calibkit.metrics.smooth import error_at_its_own_width
+
+TABLE = Path(__file__).parents[2] / "docs" / "simulations" / "coverage.csv"
+MEASURES: dict[str, Callable[[Tensor, Tensor], float]] = {
+    "ECE": calibration_error,
+    "ECE, equal mass": partial(calibration_error, binning="quantile"),
+    "classwise ECE": classwise_calibration_error,
+    "smooth ECE": smooth_calibration_error,
+    "KS": ks_calibration_error,
+}
+CLASSES = 2, 10, 100
+SIZES = 500, 2000, 10_000
+SHAPES = "over-confident", "wave"
+ERRORS = 0, 0.005, 0.01, 0.02, 0.05, 0.14
+# What is left after scaling, and how much sharper the probabilities are before it.
+AFTER_ERRORS = 0, 0.01, 0.05
+SHARPER = 1.01, 1.1, 2.0
+
+
+class Cell(NamedTuple):
+    """A model: its classes, its error and, of a change, how much sharper it was before."""
+
+    n_classes: int
+    shape: str
+    error: float
+    sharper: float | None
+    n: int
+
+
+def all_cells() -> Iterator[Cell]:
+    """Yield the cells of the values and then those of the changes, the cheap ones first."""
+    for n, n_classes in product(SIZES, CLASSES):
+        for errors, factors in ((ERRORS, [None]), (AFTER_ERRORS, SHARPER)):
+            for shape, error, sharper in product(SHAPES, errors, factors):
+                if error or shape == SHAPES[0]:  # Without an error there is no shape.
+                    yield Cell(n_classes, shape, error, sharper, n)
+
+
+def draw(cell: Cell, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw probabilities (n, C), and the true probabilities of the labels."""
+    options = {"generator": generator, "dtype": torch.float64}
+    if cell.n_classes == 2:
+        top = 0.5 + 0.5 * torch.rand(n, **options).sqrt()
+        first = torch.where(torch.rand(n, **options) < 0.5, top, 1 - top)
+        p = torch.stack([first, 1 - first], 1)
+    else:
+        p = (
+            {10: 2.5, 100: 4.0}[cell.n_classes] * torch.randn(n, cell.n_classes, **options)
+        ).softmax(1)
+    if not cell.error:
+        return p, p
+    top, winner = p.max(1)
+    shift = -torch.ones_like(top)
+    if cell.shape == "wave":
+        shift = (15 * torch.pi * top).sin().sign()  # The sign changes from bin to bin.
+    accuracy = (top + cell.error * shift).clamp(0, 1)
+    truth = p * ((1 - accuracy) / (1 - top).clamp(min=1e-12))[:, None]
+    truth.scatter_(1, winner[:, None], accuracy[:, None])
+    return p, truth / truth.sum(1, keepdim=True)
+
+
+def sharpened(p: Tensor, factor: float) -> Tensor:
+    """Return the probabilities of logits that are multiplied by a factor."""
+    return (factor * p.log().clamp(min=-700)).softmax(1)
+
+
+def true_errors(p: Tensor, truth: Tensor) -> dict[str, float]:
+    """Return every measure of endless data, from many samples whose labels are not drawn."""
+    winner = p.argmax(1)
+    share = truth.gather(1, winner[:, None])[:, 0]
+    of_winner = BinnedCalibrationError().terms(Predictions(p, winner)).columns
+    of_other = BinnedCalibrationError().terms(Predictions(p, (winner + 1) % p.shape[1])).columns
+    confidence = of_winner[2]
+    correct = share * of_winner[1] + (1 - share) * of_other[1]
+    gaps = (truth - p).numpy()
+    first_bin = 15 * torch.arange(p.shape[1])
+    cells = (uniform_bin(p.contiguous(), 15) + first_bin).numpy()
+    by_class = np.bincount(cells.ravel(), gaps.ravel())
+    fine = (confidence * 2**15).long().clamp(max=2**15 - 1).numpy()
+    residuals = np.bincount(fine, (correct - confidence).numpy(), 2**15)
+    distance = weighted_ks_distance(confidence.numpy(), correct.numpy())
+    bins = uniform_bin(confidence, 15), quantile_bin(confidence, 15)
+    metric, n = BinnedCalibrationError(), len(p)
+    uniform, quantile = (metric.value(metric.sums_in(b, confidence, correct), n) for b in bins)
+    return {
+        "ECE": float(uniform),
+        "ECE, equal mass": float(quantile),
+        "classwise ECE": float(np.abs(by_class).sum() / n / p.shape[1]),
+        "smooth ECE": error_at_its_own_width(residuals / n),
+        "KS": float(distance(np.ones((1, n)))[0]),
+    }
+
+
+def truth_of(cell: Cell) -> dict[str, float]:
+    """Return the true value of every measure, or its true change."""
+    if not cell.error and cell.sharper is None:
+        return dict.fromkeys(MEASURES, 0.0)
+    n = 1_000_000 // max(cell.n_classes // 5, 1)
+    p, truth = draw(cell, n, torch.Generator().manual_seed(0))
+    after = true_errors(p, truth) if cell.error else dict.fromkeys(MEASURES, 0.0)
+    if cell.sharper is None:
+        return after
+    before = true_errors(sharpened(p, cell.sharper), truth)
+    return {name: after[name] - before[name] for name in MEASURES}
+
+
+def held(
+    cell: Cell, n_simulations: int, n_resamples: int, measures: list[str] | None = None
+) -> dict[str, tuple[float, float]]:
+    """Return how often the truth is below, and how often it is above, the interval."""
+    names = measures or list(MEASURES)
+    truth = truth_of(cell)
+    missed = {name: [0, 0] for name in names}
+    first_seed = zlib.crc32(repr(cell).encode())
+    for simulation in range(n_simulations):
+        generator = torch.Generator().manual_seed(first_seed + simulation)
+        p, q = draw(cell, cell.n, generator)
+        labels = torch.multinomial(q, 1, generator=generator)[:, 0]
+        for name in names:
+            options = {"n_resamples": n_resamples, "seed": simulation}
+            if cell.sharper is None:
+                found = bootstrap_interval(MEASURES[name], p, labels, **options)
+            else:
+                before = sharpened(p, cell.sharper)
+                found = paired_difference(MEASURES[name], before, p, labels, **options)
+            missed[name][0] += truth[name] < found.low - 1e-9
+            missed[name][1] += truth[name] > found.high + 1e-9
+    return {
+        name: (low / n_simulations, high / n_simulations) for name, (low, high) in missed.items()
+    }
+
+
+def main(n_simulations: int = 400, n_resamples: int = 200) -> None:
+    """Write the table, one line for each cell as soon as it is known."""
+    TABLE.parent.mkdir(exist_ok=True)
+    with TABLE.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["n", "classes", "shape", "error", "sharper before", *MEASURES])
+        for cell in tqdm(list(all_cells()), desc="cells"):
+            shares = [
+                f"{1 - sum(missed):.1%}"
+                for missed in held(cell, n_simulations, n_resamples).values()
+            ]
+            sharper = "" if cell.sharper is None else cell.sharper
+            table.writerow([cell.n, cell.n_classes, cell.shape, cell.error, sharper, *shares])
+            file.flush()
+
+
+if __name__ == "__main__":
+    main()

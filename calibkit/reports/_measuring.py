@@ -13,9 +13,15 @@ from calibkit.inference import collect_logits
 from calibkit.metrics.accuracy import Accuracy
 from calibkit.metrics.base import Of, SumsMetric, measure, what_is_judged
 from calibkit.metrics.calibration_error import BinnedCalibrationError
+from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.scalers.base import Scaler
-from calibkit.uncertainty.bootstrap import Resampled, resample_all, resampling_of
+from calibkit.uncertainty.bootstrap import (
+    Resampled,
+    resample_all,
+    resample_classwise,
+    resampling_of,
+)
 
 
 def reported_metrics(n_bins: int, n_classes: int, of: Of | None) -> dict[str, SumsMetric]:
@@ -50,7 +56,14 @@ def resample_logits(
         for name, metric in metrics.items()
     ]
     resampled = iter(resample_all(resamplings, len(sets[0]), n_resamples, seed))
-    return [dict(zip(metrics, resampled, strict=False)) for _ in sets]
+    found = [dict(zip(metrics, resampled, strict=False)) for _ in sets]
+    if sets[0].n_classes > 2:
+        metric = ClasswiseError(n_bins)
+        probabilities = [Rows(rows.scores.double().softmax(1), rows.labels) for rows in sets]
+        classwise = resample_classwise(metric, probabilities, n_resamples, seed)
+        for named, of_classes in zip(found, classwise, strict=True):
+            named["classwise_ece"] = of_classes
+    return found
 
 
 def logits_of(

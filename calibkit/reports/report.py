@@ -1,30 +1,35 @@
 """A report on how well calibrated a model is, before and after scaling."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from calibkit._checks import check_n_bins, check_n_resamples, check_seed
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
 from calibkit.metrics.base import Of, Predictions
+from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
 from calibkit.reports._measuring import check_fitted, logits_of, resample_logits
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
-from calibkit.scalers.base import FitSummary, Scaler
-from calibkit.uncertainty.bootstrap import (
-    Interval,
-    Resampled,
-    interval_of_change,
-    interval_of_value,
+from calibkit.reports.breakdown import (
+    Breakdown,
+    break_down_by_class,
+    break_down_by_group,
+    check_groups,
 )
-from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor, calibration_test
+from calibkit.reports.values import Change, MetricValues, as_dict, change_of, values_of
+from calibkit.scalers.base import FitSummary, Scaler
+from calibkit.uncertainty._classwise_test import classwise_test
+from calibkit.uncertainty.noise_floor import CalibrationTest, calibration_test
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,60 +40,24 @@ _SHOWN = (
     ("NLL", "nll", ".3f"),
     ("Brier score", "brier", ".3f"),
     ("ECE", "ece", ".1%"),
+    ("ECE if calibrated", "noise_floor", ".1%"),
+    ("p-value", "p_value", ".3f"),
     ("top-label ECE", "top_label_ece", ".1%"),
+    ("classwise ECE", "classwise_ece", ".2%"),
+    ("classwise if calibrated", "classwise_noise_floor", ".2%"),
+    ("classwise p-value", "classwise_p_value", ".3f"),
 )
 
 
-class MetricValues(NamedTuple):
-    """The metrics of one set of probabilities, each with its 95 % interval.
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """The logits that a report measured, and what else its breakdowns need."""
 
-    Attributes
-    ----------
-    accuracy, nll, brier, ece : Interval
-        Value and interval. The NLL is in nats, and the ECE is a fraction.
-    noise_floor : NoiseFloor
-        The ECE that a perfectly calibrated model would show.
-    p_value : float
-        How often a perfectly calibrated model would show this ECE or a larger one.
-    top_label_ece : Interval or None
-        The ECE of the top class where `ece` is that of P(y = 1), otherwise None.
-
-    See Also
-    --------
-    calibkit.evaluate : Measure a model.
-    calibkit.Report : The report that holds these values.
-    """
-
-    accuracy: Interval
-    nll: Interval
-    brier: Interval
-    ece: Interval
-    noise_floor: NoiseFloor
-    p_value: float
-    top_label_ece: Interval | None = None
-
-
-class Change(NamedTuple):
-    """How much each metric changes on the same samples, with 95 % intervals.
-
-    Attributes
-    ----------
-    accuracy, nll, brier, ece : Interval
-        The value after scaling minus the value before.
-    top_label_ece : Interval or None
-        The change of the ECE of the top class where `ece` is that of P(y = 1), otherwise None.
-
-    See Also
-    --------
-    calibkit.evaluate : Measure a model.
-    calibkit.Report : The report that holds these values.
-    """
-
-    accuracy: Interval
-    nll: Interval
-    brier: Interval
-    ece: Interval
-    top_label_ece: Interval | None = None
+    sets: list[Rows]
+    groups: NDArray[np.str_] | None
+    of: Of | None
+    n_resamples: int
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +101,7 @@ class Report:
     summary: FitSummary | None
     bins: tuple[ReliabilityBins, ...]
     leak_check: str | None = None
+    _measured: "_Measured | None" = field(default=None, repr=False)
 
     def __str__(self) -> str:
         table = text_table(self._caption(), self._cells())
@@ -151,9 +121,9 @@ class Report:
             "n_samples": self.n_samples,
             "n_classes": self.n_classes,
             "n_bins": self.n_bins,
-            "before": _as_dict(self.before),
-            "after": None if self.after is None else _as_dict(self.after),
-            "change": None if self.change is None else _as_dict(self.change),
+            "before": as_dict(self.before),
+            "after": None if self.after is None else as_dict(self.after),
+            "change": None if self.change is None else as_dict(self.change),
             "summary": None if self.summary is None else asdict(self.summary),
             **unchecked,
         }
@@ -225,6 +195,64 @@ class Report:
             plot_bins(ax, bins, title)
         return axes
 
+    def by_class(self, *, scaled: bool | None = None) -> Breakdown:
+        """Measure the calibration of every class, worst first.
+
+        Parameters
+        ----------
+        scaled : bool, optional
+            Whether to measure the scaled logits. By default they are measured if there is a scaler.
+
+        Returns
+        -------
+        Breakdown
+            For every class its number of samples, frequency, mean probability and ECE with its
+            95 % interval.
+
+        Raises
+        ------
+        ValueError
+            If the scaled logits are asked for and there is no scaler.
+        """
+        rows, measured = self._set(scaled)
+        return break_down_by_class(
+            rows, self.n_bins, n_resamples=measured.n_resamples, seed=measured.seed
+        )
+
+    def by_group(self, *, scaled: bool | None = None) -> Breakdown:
+        """Measure the calibration of every group that `evaluate` was given, worst first.
+
+        Parameters
+        ----------
+        scaled : bool, optional
+            Whether to measure the scaled logits. By default they are measured if there is a scaler.
+
+        Returns
+        -------
+        Breakdown
+            For every group its number of samples, accuracy (for two classes, how often y = 1), mean
+            confidence, ECE with its 95 % interval, and p-value.
+
+        Raises
+        ------
+        ValueError
+            If no groups were given, or if the scaled logits are asked for and there is no scaler.
+        """
+        rows, measured = self._set(scaled)
+        if measured.groups is None:
+            raise ValueError(
+                "by_group needs to know the groups; pass them to evaluate, with one name or number "
+                "for each sample: evaluate(..., groups=groups)"
+            )
+        options = {"n_resamples": measured.n_resamples, "seed": measured.seed}
+        return break_down_by_group(rows, measured.groups, self.n_bins, of=measured.of, **options)
+
+    def _set(self, scaled: bool | None) -> "tuple[Rows, _Measured]":
+        assert self._measured is not None
+        if scaled and self.after is None:
+            raise ValueError("scaled=True needs a scaler; pass one to evaluate, or leave it out")
+        return self._measured.sets[0 if scaled is False else -1], self._measured
+
     def _caption(self) -> str:
         judged = " of P(y = 1)" if self.bins[0].of == "positive" else ""
         return (
@@ -235,18 +263,15 @@ class Report:
     def _cells(self) -> list[list[str]]:
         columns = [self.before] if self.after is None else [self.before, self.after]
         table = [["", "before", "after", "change"] if self.after else ["", "value"]]
-        for name, field, show in _SHOWN:
-            if getattr(self.before, field) is None:
+        for name, attribute, show in _SHOWN:
+            numbers = [getattr(values, attribute) for values in columns]
+            if numbers[0] is None:
                 continue
-            row = [name, *(with_range(getattr(values, field), show) for values in columns)]
+            row = [format(x, show) if isinstance(x, float) else with_range(x, show) for x in numbers]
             if self.change is not None:
-                row.append(with_range(getattr(self.change, field), f"+{show}"))
-            table.append(row)
-        no_change = [""] if self.change is not None else []
-        floors = [with_range(values.noise_floor, ".1%") for values in columns]
-        p_values = [f"{values.p_value:.3f}" for values in columns]
-        table.append(["ECE if calibrated", *floors, *no_change])
-        table.append(["p-value", *p_values, *no_change])
+                change = getattr(self.change, attribute, None)
+                row.append(with_range(change, f"+{show}") if change else "")
+            table.append([name, *row])
         return table
 
 
@@ -259,6 +284,7 @@ def evaluate(
     n_resamples: int = 1000,
     seed: int = 0,
     of: Of | None = None,
+    groups: object = None,
     ignore_index: int | None = None,
     progress: bool = True,
     device: torch.device | str | None = None,
@@ -294,6 +320,9 @@ def evaluate(
     of : {"positive", "top"}, optional
         Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
         for two classes and "top" for more.
+    groups : array, list or column of length N, or with the shape of the labels, optional
+        The group of each sample, such as the hospital that it comes from. ``report.by_group()``
+        measures each group on its own.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     progress : bool, default True
@@ -366,38 +395,35 @@ def evaluate(
     if scaler is not None:
         leak_check = check_no_overlap(scaler.calibration_fingerprints, rows)
         sets.append(Rows(scaler(scores.double()), labels))
+    named_groups = None if groups is None else check_groups(groups, rows)
     resampled = resample_logits(sets, n_bins, n_resamples, seed, of)
-    tests, bins = [], []
+    tests, classwise, bins = [], [], []
     for part in sets:  # One after the other, because the probabilities take much memory.
         predictions = Predictions(part.scores, labels, "logits")
         test = partial(calibration_test, n_bins=n_bins, n_resamples=n_resamples, seed=seed, of=of)
         tests.append(test(predictions.probabilities, labels))
         bins.append(count_into_bins(predictions, n_bins, of=of))
-    values = [_values(metrics, test) for metrics, test in zip(resampled, tests, strict=True)]
+        classwise.append(_test_every_class(predictions, n_bins, n_resamples, seed))
+    values = [values_of(*part) for part in zip(resampled, tests, classwise, strict=True)]
     return Report(
         n_samples=len(labels),
         n_classes=scores.shape[1],
         n_bins=n_bins,
         before=values[0],
         after=None if scaler is None else values[1],
-        change=None if scaler is None else _change(*resampled),
+        change=None if scaler is None else change_of(*resampled),
         summary=None if scaler is None else scaler.summary,
         bins=tuple(bins),
         leak_check=leak_check,
+        _measured=_Measured(sets, named_groups, of, n_resamples, seed),
     )
 
 
-def _values(metrics: dict[str, Resampled], test: CalibrationTest) -> MetricValues:
-    intervals = {name: interval_of_value(resampled) for name, resampled in metrics.items()}
-    return MetricValues(**intervals, noise_floor=test.floor, p_value=test.p_value)
-
-
-def _change(before: dict[str, Resampled], after: dict[str, Resampled]) -> Change:
-    return Change(**{name: interval_of_change(before[name], after[name]) for name in before})
-
-
-def _as_dict(values: MetricValues | Change) -> dict[str, object]:
-    return {
-        name: value._asdict() if isinstance(value, Interval | NoiseFloor) else value
-        for name, value in values._asdict().items()
-    }
+def _test_every_class(
+    predictions: Predictions, n_bins: int, n_resamples: int, seed: int
+) -> CalibrationTest | None:
+    if predictions.scores.shape[1] == 2:  # The test of P(y = 1) tests both classes.
+        return None
+    metric = ClasswiseError(n_bins)
+    probabilities, labels = predictions.probabilities, predictions.labels
+    return classwise_test(probabilities, labels, metric, n_resamples=n_resamples, seed=seed)

@@ -145,7 +145,7 @@ def classwise_gaps(
         assert parts.cells is not None
         terms.append((parts.cells.cpu().numpy(), parts.columns[0].cpu().numpy()))
     n_draws = max(100, min(n_resamples, _MOST_ELEMENTS // n_cells))
-    noises = _drawn_noise(probabilities, [cells for cells, _ in terms], n_cells, n_draws, seed)
+    noises = drawn_noise(probabilities, [cells for cells, _ in terms], n_cells, n_draws, generator)
     found = []
     for (cells, excess), noise in zip(terms, noises, strict=True):
         measured = np.bincount(cells.ravel(), excess.ravel(), n_cells) / n
@@ -161,12 +161,11 @@ def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
     return _sum_of_sizes(gaps) / n_classes
 
 
-def _drawn_noise(
-    probabilities: Floats, sets_of_cells: list[Any], n_cells: int, n_draws: int, seed: int
+def drawn_noise(
+    probabilities: Floats, sets_of_cells: list[Any], n_cells: int, n_draws: int, generator: Generator
 ) -> list[Floats]:
     """Draw labels and return, for each set of cells, how far their shares are from the mean."""
     n = len(probabilities)
-    generator = np.random.default_rng(seed)
     counts = [np.zeros((n_draws, n_cells)) for _ in sets_of_cells]
     draws = np.arange(n_draws)
     below = probabilities.cumsum(1)[:, :-1]

@@ -261,8 +261,13 @@ def interval_of_value(measured: Resampled, level: float = 0.95) -> Interval:
         if value >= 0 and (measured.values >= 0).all():
             return interval._replace(low=max(interval.low, 0.0))
         return interval
+    return interval_of_gaps(gaps, level)
+
+
+def interval_of_gaps(gaps: Gaps, level: float = 0.95) -> Interval:
+    """Return the interval of a calibration error."""
     low, high = ends_of_error(gaps, level)
-    return Interval(value, max(min(low, value), 0.0), max(min(high, 1.0), value))
+    return Interval(gaps.value, max(min(low, gaps.value), 0.0), max(min(high, 1.0), gaps.value))
 
 
 def interval_of_change(before: Resampled, after: Resampled, level: float = 0.95) -> Interval:
@@ -336,15 +341,19 @@ def resample_all(
     return [resampling.on(found) for resampling, found in zip(resamplings, values, strict=True)]
 
 
+def resample_classwise(
+    metric: ClasswiseError, sets: list[Rows], n_resamples: int, seed: int
+) -> list[Resampled]:
+    """Return the classwise errors of several probabilities of the same samples."""
+    gaps = classwise_gaps(metric, sets, n_resamples=n_resamples, seed=seed)
+    return [Resampled(found.value, False, np.empty(0), found) for found in gaps]
+
+
 def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:
     definition, binning = _definition(metric)
-    values = [float(metric(*rows.flat())) for rows in sets]
     if isinstance(definition, ClasswiseError):
-        gaps = classwise_gaps(definition, sets, n_resamples=n_resamples, seed=seed)
-        none = np.empty(0)
-        return [
-            Resampled(value, False, none, found) for value, found in zip(values, gaps, strict=True)
-        ]
+        return resample_classwise(definition, sets, n_resamples, seed)
+    values = [float(metric(*rows.flat())) for rows in sets]
     resamplings = []
     for value, rows in zip(values, sets, strict=True):
         if definition is not None:

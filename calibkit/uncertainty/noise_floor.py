@@ -211,9 +211,14 @@ def calibration_test(
     metric = BinnedCalibrationError(n_bins, of=of)
     errors = _errors_if_calibrated(confidences(rows.flat()[0], of), metric, n_resamples, seed)
     (measured,) = measure(rows, metric)
-    # Two ECEs that should be equal may differ by a rounding error.
+    return compare_with_draws(measured, errors)
+
+
+def compare_with_draws(measured: float, errors: Floats) -> CalibrationTest:
+    """Compare a measured error with the errors of a calibrated model."""
+    # Two errors that should be equal may differ by a rounding error.
     as_large = int((errors >= measured - 1e-12).sum())
-    return CalibrationTest(measured, (1 + as_large) / (1 + n_resamples), _floor(errors))
+    return CalibrationTest(measured, (1 + as_large) / (1 + len(errors)), _floor(errors))
 
 
 def _errors_if_calibrated(

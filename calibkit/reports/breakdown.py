@@ -1,0 +1,186 @@
+"""The calibration of every class, or of every group of samples."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from calibkit._rows import Rows
+from calibkit.metrics.base import Of, Predictions
+from calibkit.metrics.calibration_error import calibration_error
+from calibkit.metrics.classwise import ClasswiseError
+from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
+from calibkit.uncertainty._gaps import gaps_of_every_class
+from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_gaps
+from calibkit.uncertainty.noise_floor import calibration_test
+
+_MOST_SHOWN = 10
+
+
+class Part(NamedTuple):
+    """One class or one group of a `Breakdown`.
+
+    Attributes
+    ----------
+    name : int or str
+        The index of the class, or the name of the group.
+    n : int
+        Number of samples with this label, or number of samples in the group.
+    frequency : float
+        Of a class, its share of all labels. Of a group, the accuracy, or for two classes how often
+        y = 1.
+    mean_probability : float
+        Mean probability of the class, or mean confidence of the group. If the model is calibrated,
+        it equals the frequency up to chance.
+    error : Interval
+        The ECE of the probabilities of this class, or of the confidences in this group, with its
+        95 % interval.
+    p_value : float or None
+        Of a group, how often a calibrated model would show such an error or a larger one.
+
+    See Also
+    --------
+    calibkit.Breakdown : Hold all classes or all groups.
+    """
+
+    name: int | str
+    n: int
+    frequency: float
+    mean_probability: float
+    error: Interval
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Breakdown:
+    """The calibration of every class or every group, worst first.
+
+    It prints as a table of at most ten rows and shows as one in a notebook. The attribute `parts`,
+    `to_dict` and `to_markdown` hold all rows.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        All classes or groups, in descending order of their errors.
+    by : {"class", "group"}
+        What the parts are.
+    n_samples, n_bins : int
+        Number of samples, and number of bins for each error.
+
+    See Also
+    --------
+    calibkit.Report : Make a breakdown with ``report.by_class()`` or ``report.by_group()``.
+    calibkit.classwise_calibration_error : Average the errors of all classes.
+    """
+
+    parts: tuple[Part, ...]
+    by: str
+    n_samples: int
+    n_bins: int
+
+    def __str__(self) -> str:
+        left_out = len(self.parts) - _MOST_SHOWN
+        more = f"\nand {left_out} more with smaller errors" if left_out > 0 else ""
+        return text_table(self._caption(), self._cells(_MOST_SHOWN)) + more
+
+    def _repr_html_(self) -> str:
+        left_out = len(self.parts) - _MOST_SHOWN
+        more = f"<p>and {left_out} more with smaller errors</p>" if left_out > 0 else ""
+        return html_table(self._caption(), self._cells(_MOST_SHOWN)) + more
+
+    def to_markdown(self) -> str:
+        """Return all rows as a GitHub-flavoured Markdown table."""
+        return markdown_table(self._caption(), self._cells(len(self.parts)))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return all rows as plain values, ready for JSON."""
+        parts = [part._asdict() | {"error": part.error._asdict()} for part in self.parts]
+        return {"by": self.by, "n_samples": self.n_samples, "n_bins": self.n_bins, "parts": parts}
+
+    def _caption(self) -> str:
+        return (
+            f"n = {self.n_samples}, ECE of each {self.by} in {self.n_bins} bins, worst first; "
+            "in brackets 95 % intervals"
+        )
+
+    def _cells(self, n_shown: int) -> list[list[str]]:
+        head = [self.by, "n", "frequency", "mean probability", "ECE"]
+        tested = self.by == "group"
+        rows = [
+            [
+                str(part.name),
+                str(part.n),
+                f"{part.frequency:.1%}",
+                f"{part.mean_probability:.1%}",
+                with_range(part.error, ".1%"),
+                *([f"{part.p_value:.3f}"] if tested else []),
+            ]
+            for part in self.parts[:n_shown]
+        ]
+        return [[*head, "p-value"] if tested else head, *rows]
+
+
+def break_down_by_class(rows: Rows, n_bins: int, *, n_resamples: int, seed: int) -> Breakdown:
+    """Measure every class of logits."""
+    labels = rows.labels
+    probabilities = Predictions(rows.scores, labels, "logits").probabilities
+    metric = ClasswiseError(n_bins)
+    gaps = gaps_of_every_class(
+        metric, Rows(probabilities, labels), n_resamples=n_resamples, seed=seed
+    )
+    counts = np.bincount(labels.numpy(), minlength=rows.n_classes)
+    means = probabilities.mean(0).tolist()
+    n = len(labels)
+    parts = [
+        Part(k, int(counts[k]), counts[k] / n, means[k], interval_of_gaps(gaps[k]))
+        for k in range(rows.n_classes)
+    ]
+    return Breakdown(_worst_first(parts), "class", n, n_bins)
+
+
+def break_down_by_group(
+    rows: Rows,
+    groups: NDArray[np.str_],
+    n_bins: int,
+    *,
+    of: Of | None,
+    n_resamples: int,
+    seed: int,
+) -> Breakdown:
+    """Measure every group of logits."""
+    predictions = Predictions(rows.scores, rows.labels, "logits")
+    confidence, outcome = predictions.confidence(of), predictions.outcome(of)
+    options = {"n_resamples": n_resamples, "seed": seed}
+    parts = []
+    for name in np.unique(groups):
+        inside = np.flatnonzero(groups == name)
+        p, y = confidence[inside], outcome[inside]
+        error = bootstrap_interval(partial(calibration_error, n_bins=n_bins), p, y, **options)
+        test = calibration_test(p, y, n_bins=n_bins, **options)
+        frequency, mean = y.double().mean().item(), p.mean().item()
+        parts.append(Part(str(name), len(inside), frequency, mean, error, test.p_value))
+    return Breakdown(_worst_first(parts), "group", len(groups), n_bins)
+
+
+def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
+    """Return the names of the groups of all samples that count, or raise an error."""
+    values = groups.cpu().numpy() if isinstance(groups, Tensor) else np.asarray(groups)
+    shape = tuple(rows.labels.shape)
+    if values.shape == shape[:1]:
+        values = values.reshape(-1, *(1,) * (len(shape) - 1))
+    elif values.shape != shape:
+        raise ValueError(
+            f"groups must name the group of each of the {shape[0]} samples, got the shape "
+            f"{values.shape}; pass one name or number for each label"
+        )
+    names = np.broadcast_to(values.astype(str), shape).ravel()
+    if rows.ignore_index is None:
+        return names
+    return names[(rows.labels != rows.ignore_index).flatten().cpu().numpy()]
+
+
+def _worst_first(parts: list[Part]) -> tuple[Part, ...]:
+    return tuple(sorted(parts, key=lambda part: -part.error.value))

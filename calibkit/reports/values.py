@@ -1,0 +1,98 @@
+"""The numbers of a report: the metrics of a model, and how much a scaler changes them."""
+
+from typing import NamedTuple
+
+from calibkit.uncertainty.bootstrap import Interval, Resampled, interval_of_change, interval_of_value
+from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor
+
+
+class MetricValues(NamedTuple):
+    """The metrics of one set of probabilities, each with its 95 % interval.
+
+    Attributes
+    ----------
+    accuracy, nll, brier, ece : Interval
+        Value and interval. The NLL is in nats, and the ECE is a fraction.
+    noise_floor : NoiseFloor
+        The ECE that a perfectly calibrated model would show.
+    p_value : float
+        How often a perfectly calibrated model would show this ECE or a larger one.
+    top_label_ece : Interval or None
+        The ECE of the top class where `ece` is that of P(y = 1), otherwise None.
+    classwise_ece : Interval or None
+        The classwise ECE for more than two classes, otherwise None.
+    classwise_noise_floor : NoiseFloor or None
+        The classwise ECE that a perfectly calibrated model would show.
+    classwise_p_value : float or None
+        How often a perfectly calibrated model would show this classwise ECE or a larger one.
+
+    See Also
+    --------
+    calibkit.evaluate : Measure a model.
+    calibkit.Report : The report that holds these values.
+    """
+
+    accuracy: Interval
+    nll: Interval
+    brier: Interval
+    ece: Interval
+    noise_floor: NoiseFloor
+    p_value: float
+    top_label_ece: Interval | None = None
+    classwise_ece: Interval | None = None
+    classwise_noise_floor: NoiseFloor | None = None
+    classwise_p_value: float | None = None
+
+
+class Change(NamedTuple):
+    """How much each metric changes on the same samples, with 95 % intervals.
+
+    Attributes
+    ----------
+    accuracy, nll, brier, ece : Interval
+        The value after scaling minus the value before.
+    top_label_ece : Interval or None
+        The change of the ECE of the top class where `ece` is that of P(y = 1), otherwise None.
+    classwise_ece : Interval or None
+        The change of the classwise ECE for more than two classes, otherwise None.
+
+    See Also
+    --------
+    calibkit.evaluate : Measure a model.
+    calibkit.Report : The report that holds these values.
+    """
+
+    accuracy: Interval
+    nll: Interval
+    brier: Interval
+    ece: Interval
+    top_label_ece: Interval | None = None
+    classwise_ece: Interval | None = None
+
+
+def values_of(
+    metrics: dict[str, Resampled], test: CalibrationTest, classwise: CalibrationTest | None
+) -> MetricValues:
+    """Return the metrics with their intervals, beside the tests of calibration."""
+    intervals = {name: interval_of_value(resampled) for name, resampled in metrics.items()}
+    return MetricValues(
+        **intervals,
+        noise_floor=test.floor,
+        p_value=test.p_value,
+        classwise_noise_floor=classwise.floor if classwise else None,
+        classwise_p_value=classwise.p_value if classwise else None,
+    )
+
+
+def change_of(before: dict[str, Resampled], after: dict[str, Resampled]) -> Change:
+    """Return the change of every metric with its interval."""
+    return Change(**{name: interval_of_change(before[name], after[name]) for name in before})
+
+
+def as_dict(values: MetricValues | Change) -> dict[str, object]:
+    """Return the numbers in nested dictionaries, without those that do not apply."""
+    return {
+        name: value._asdict() if isinstance(value, Interval | NoiseFloor) else value
+        for name, value in values._asdict().items()
+        if value is not None
+    }

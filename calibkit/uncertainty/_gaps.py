@@ -81,25 +81,34 @@ def _binned(
     accuracy = np.bincount(cells, correct, metric.n_bins) / np.maximum(count, 1)
     chance = accuracy * (1 - accuracy) / np.maximum(count - 1, 1)
 
-    def gaps(measured: Floats, noise: Floats) -> Gaps:
-        relative = 1 / np.where(count, weight, np.inf)
+    relative = 1 / np.where(count, weight, np.inf)
+    mean_confidence = np.bincount(cells, confidence, metric.n_bins) / np.maximum(count, 1)
+    least = 0.5 / np.maximum(count, 1)
+
+    def variance(gaps: Floats) -> Floats:
+        accuracy = np.clip(mean_confidence + gaps * relative, least, 1 - least)
+        of_residuals = accuracy * (1 - accuracy) + (gaps * relative) ** 2
+        return np.asarray(np.maximum(weight * of_residuals - gaps**2, 0) / len(cells))
+
+    def estimate(gaps: Floats) -> Floats:
         if metric.norm == "l1":
-            return Gaps(measured, noise, _sum_of_sizes)
+            return np.asarray(np.abs(gaps).sum(-1))
         if metric.norm == "max":
-            return Gaps(measured, noise, lambda d: np.abs(d * relative).max(-1), None, relative)
+            return np.asarray(np.abs(gaps * relative).max(-1))
+        square = (gaps * relative) ** 2
+        if not metric.debias:
+            return np.asarray(np.sqrt((weight * square).sum(-1)))
+        share = np.where(count > 1, weight, 0)
+        return np.asarray(np.sqrt(np.maximum((share * (square - chance)).sum(-1), 0)))
 
-        def estimate(d: Floats) -> Floats:
-            kept = np.where(count > 1, weight, 0) if metric.debias else weight
-            square = (d * relative) ** 2 - (chance if metric.debias else 0)
-            return np.asarray(np.sqrt(np.maximum((kept * square).sum(-1), 0)))
+    def error(gaps: Floats) -> Floats:
+        return np.sqrt((gaps**2 * relative).sum(-1)) if metric.debias else estimate(gaps)
 
-        return Gaps(measured, noise, lambda d: np.sqrt((d**2 * relative).sum(-1)), estimate)
+    def with_noise(measured: Floats, noise: Floats) -> Gaps:
+        largest_of = relative if metric.norm == "max" else None
+        return Gaps(measured, noise, error, estimate, largest_of, variance)
 
-    return GapsOfSamples(matrix, gaps)
-
-
-def _sum_of_sizes(gaps: Floats) -> Floats:
-    return np.asarray(np.abs(gaps).sum(-1))
+    return GapsOfSamples(matrix, with_noise)
 
 
 def _smooth(metric: SmoothError, rows: Rows, scores_are: ScoreKind) -> GapsOfSamples:
@@ -158,7 +167,7 @@ def classwise_gaps(
 
 
 def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
-    return _sum_of_sizes(gaps) / n_classes
+    return np.asarray(np.abs(gaps).sum(-1) / n_classes)
 
 
 def _drawn_noise(

@@ -42,10 +42,10 @@ from .reports.compare import compare as compare
 from .reports.learning_curve import learning_curve as learning_curve
 from .reports.report import Report as Report
 from .reports.report import evaluate as evaluate
-from .reports.values import Change as Change
-from .reports.values import MetricValues as MetricValues
 from .reports.shift import ShiftCheck as ShiftCheck
 from .reports.shift import check_shift as check_shift
+from .reports.values import Change as Change
+from .reports.values import MetricValues as MetricValues
 from .scalers.base import FitSummary as FitSummary
 from .scalers.base import Scaler as Scaler
 from .scalers.beta import BetaScaler as BetaScaler

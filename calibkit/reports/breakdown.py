@@ -74,6 +74,19 @@ class Breakdown:
     --------
     calibkit.Report : Make a breakdown with ``report.by_class()`` or ``report.by_group()``.
     calibkit.classwise_calibration_error : Average the errors of all classes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import evaluate
+    >>> probabilities = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]).repeat(500, 1)
+    >>> labels = torch.tensor([0, 1, 0, 2, 0]).repeat(200)
+    >>> print(evaluate(probabilities.log(), labels).by_class())
+    n = 1000, ECE of each class in 15 bins, worst first; in brackets 95 % intervals
+    class  n    frequency  mean probability  ECE
+    1      200  20.0%      45.0%             35.0% (31.5% to 38.2%)
+    0      600  60.0%      45.0%             35.0% (31.5% to 38.5%)
+    2      200  20.0%      10.0%             10.0% (7.5% to 12.4%)
     """
 
     parts: tuple[Part, ...]
@@ -123,8 +136,46 @@ class Breakdown:
         return [[*head, "p-value"] if tested else head, *rows]
 
 
-def break_down_by_class(rows: Rows, n_bins: int, *, n_resamples: int, seed: int) -> Breakdown:
-    """Measure every class of logits."""
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a report measured: logits before and after scaling, their groups, and how."""
+
+    sets: list[Rows]
+    groups: NDArray[np.str_] | None
+    n_bins: int
+    of: Of | None
+    n_resamples: int
+    seed: int
+
+    def by_class(self, scaled: bool | None) -> Breakdown:
+        """Measure every class."""
+        return _break_down_by_class(
+            self._rows(scaled), self.n_bins, n_resamples=self.n_resamples, seed=self.seed
+        )
+
+    def by_group(self, scaled: bool | None) -> Breakdown:
+        """Measure every group, or raise an error if there are none."""
+        if self.groups is None:
+            raise ValueError(
+                "by_group needs to know the groups; pass them to evaluate, with one name or number "
+                "for each sample: evaluate(..., groups=groups)"
+            )
+        return _break_down_by_group(
+            self._rows(scaled),
+            self.groups,
+            self.n_bins,
+            of=self.of,
+            n_resamples=self.n_resamples,
+            seed=self.seed,
+        )
+
+    def _rows(self, scaled: bool | None) -> Rows:
+        if scaled and len(self.sets) == 1:
+            raise ValueError("scaled=True needs a scaler; pass one to evaluate, or leave it out")
+        return self.sets[0 if scaled is False else -1]
+
+
+def _break_down_by_class(rows: Rows, n_bins: int, *, n_resamples: int, seed: int) -> Breakdown:
     labels = rows.labels
     probabilities = Predictions(rows.scores, labels, "logits").probabilities
     metric = ClasswiseError(n_bins)
@@ -141,7 +192,7 @@ def break_down_by_class(rows: Rows, n_bins: int, *, n_resamples: int, seed: int)
     return Breakdown(_worst_first(parts), "class", n, n_bins)
 
 
-def break_down_by_group(
+def _break_down_by_group(
     rows: Rows,
     groups: NDArray[np.str_],
     n_bins: int,
@@ -150,18 +201,18 @@ def break_down_by_group(
     n_resamples: int,
     seed: int,
 ) -> Breakdown:
-    """Measure every group of logits."""
     predictions = Predictions(rows.scores, rows.labels, "logits")
     confidence, outcome = predictions.confidence(of), predictions.outcome(of)
-    options = {"n_resamples": n_resamples, "seed": seed}
+    metric = partial(calibration_error, n_bins=n_bins)
+    interval_of = partial(bootstrap_interval, metric, n_resamples=n_resamples, seed=seed)
+    test = partial(calibration_test, n_bins=n_bins, n_resamples=n_resamples, seed=seed)
     parts = []
     for name in np.unique(groups):
         inside = np.flatnonzero(groups == name)
         p, y = confidence[inside], outcome[inside]
-        error = bootstrap_interval(partial(calibration_error, n_bins=n_bins), p, y, **options)
-        test = calibration_test(p, y, n_bins=n_bins, **options)
         frequency, mean = y.double().mean().item(), p.mean().item()
-        parts.append(Part(str(name), len(inside), frequency, mean, error, test.p_value))
+        error, p_value = interval_of(p, y), test(p, y).p_value
+        parts.append(Part(str(name), len(inside), frequency, mean, error, p_value))
     return Breakdown(_worst_first(parts), "group", len(groups), n_bins)
 
 
@@ -176,10 +227,11 @@ def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
             f"groups must name the group of each of the {shape[0]} samples, got the shape "
             f"{values.shape}; pass one name or number for each label"
         )
-    names = np.broadcast_to(values.astype(str), shape).ravel()
+    names: NDArray[np.str_] = np.broadcast_to(values.astype(np.str_), shape).ravel()
     if rows.ignore_index is None:
         return names
-    return names[(rows.labels != rows.ignore_index).flatten().cpu().numpy()]
+    counted: NDArray[np.str_] = names[(rows.labels != rows.ignore_index).flatten().cpu().numpy()]
+    return counted
 
 
 def _worst_first(parts: list[Part]) -> tuple[Part, ...]:

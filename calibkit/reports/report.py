@@ -6,9 +6,7 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from calibkit._checks import check_n_bins, check_n_resamples, check_seed
@@ -20,12 +18,7 @@ from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
 from calibkit.reports._measuring import check_fitted, logits_of, resample_logits
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
-from calibkit.reports.breakdown import (
-    Breakdown,
-    break_down_by_class,
-    break_down_by_group,
-    check_groups,
-)
+from calibkit.reports.breakdown import Breakdown, Measured, check_groups
 from calibkit.reports.values import Change, MetricValues, as_dict, change_of, values_of
 from calibkit.scalers.base import FitSummary, Scaler
 from calibkit.uncertainty._classwise_test import classwise_test
@@ -50,22 +43,12 @@ _SHOWN = (
 
 
 @dataclass(frozen=True, eq=False)
-class _Measured:
-    """The logits that a report measured, and what else its breakdowns need."""
-
-    sets: list[Rows]
-    groups: NDArray[np.str_] | None
-    of: Of | None
-    n_resamples: int
-    seed: int
-
-
-@dataclass(frozen=True, eq=False)
 class Report:
     """The result of `evaluate`, which prints as a table and shows as one in a notebook.
 
     The method `to_markdown` returns the table for a model card, `to_dict` returns the numbers, and
-    `plot` plots the reliability diagrams.
+    `plot` plots the reliability diagrams. `by_class` and `by_group` measure every class and every
+    group on its own. For this, the report keeps the logits in memory.
 
     Attributes
     ----------
@@ -100,8 +83,8 @@ class Report:
     change: Change | None
     summary: FitSummary | None
     bins: tuple[ReliabilityBins, ...]
-    leak_check: str | None = None
-    _measured: "_Measured | None" = field(default=None, repr=False)
+    leak_check: str | None
+    _measured: Measured = field(repr=False)
 
     def __str__(self) -> str:
         table = text_table(self._caption(), self._cells())
@@ -149,8 +132,8 @@ class Report:
         | accuracy          | 75.0% (66.0% to 83.0%) |
         | NLL               | 0.627 (0.467 to 0.807) |
         | Brier score       | 0.409 (0.287 to 0.546) |
-        | ECE               | 13.1% (4.1% to 21.1%)  |
-        | top-label ECE     | 13.1% (4.1% to 21.1%)  |
+        | ECE               | 13.1% (5.3% to 21.7%)  |
+        | top-label ECE     | 13.1% (5.3% to 21.7%)  |
         | ECE if calibrated | 2.6% (0.1% to 7.1%)    |
         | p-value           | 0.001                  |
         """
@@ -214,10 +197,7 @@ class Report:
         ValueError
             If the scaled logits are asked for and there is no scaler.
         """
-        rows, measured = self._set(scaled)
-        return break_down_by_class(
-            rows, self.n_bins, n_resamples=measured.n_resamples, seed=measured.seed
-        )
+        return self._measured.by_class(scaled)
 
     def by_group(self, *, scaled: bool | None = None) -> Breakdown:
         """Measure the calibration of every group that `evaluate` was given, worst first.
@@ -238,20 +218,7 @@ class Report:
         ValueError
             If no groups were given, or if the scaled logits are asked for and there is no scaler.
         """
-        rows, measured = self._set(scaled)
-        if measured.groups is None:
-            raise ValueError(
-                "by_group needs to know the groups; pass them to evaluate, with one name or number "
-                "for each sample: evaluate(..., groups=groups)"
-            )
-        options = {"n_resamples": measured.n_resamples, "seed": measured.seed}
-        return break_down_by_group(rows, measured.groups, self.n_bins, of=measured.of, **options)
-
-    def _set(self, scaled: bool | None) -> "tuple[Rows, _Measured]":
-        assert self._measured is not None
-        if scaled and self.after is None:
-            raise ValueError("scaled=True needs a scaler; pass one to evaluate, or leave it out")
-        return self._measured.sets[0 if scaled is False else -1], self._measured
+        return self._measured.by_group(scaled)
 
     def _caption(self) -> str:
         judged = " of P(y = 1)" if self.bins[0].of == "positive" else ""
@@ -267,7 +234,10 @@ class Report:
             numbers = [getattr(values, attribute) for values in columns]
             if numbers[0] is None:
                 continue
-            row = [format(x, show) if isinstance(x, float) else with_range(x, show) for x in numbers]
+            row = [
+                f"{number:{show}}" if isinstance(number, float) else with_range(number, show)
+                for number in numbers
+            ]
             if self.change is not None:
                 change = getattr(self.change, attribute, None)
                 row.append(with_range(change, f"+{show}") if change else "")
@@ -373,7 +343,7 @@ def evaluate(
     accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
     NLL                1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
     Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
-    ECE                20.8% (17.9% to 23.7%)  2.7% (0.0% to 3.1%)     -18.1% (-25.4% to -15.8%)
+    ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-25.8% to -15.9%)
     ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
     p-value            0.001                   0.911
     """
@@ -415,7 +385,7 @@ def evaluate(
         summary=None if scaler is None else scaler.summary,
         bins=tuple(bins),
         leak_check=leak_check,
-        _measured=_Measured(sets, named_groups, of, n_resamples, seed),
+        _measured=Measured(sets, named_groups, n_bins, of, n_resamples, seed),
     )
 
 

@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
-from calibkit.uncertainty.bootstrap import Interval, Resampled, interval_of_change, interval_of_value
+from calibkit.uncertainty.bootstrap import (
+    Interval,
+    Resampled,
+    interval_of_change,
+    interval_of_value,
+)
 from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor
 
 

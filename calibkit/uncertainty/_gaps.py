@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from scipy.sparse import csr_array
 from torch import Tensor
 
@@ -81,25 +82,34 @@ def _binned(
     accuracy = np.bincount(cells, correct, metric.n_bins) / np.maximum(count, 1)
     chance = accuracy * (1 - accuracy) / np.maximum(count - 1, 1)
 
-    def gaps(measured: Floats, noise: Floats) -> Gaps:
-        relative = 1 / np.where(count, weight, np.inf)
+    relative = 1 / np.where(count, weight, np.inf)
+    mean_confidence = np.bincount(cells, confidence, metric.n_bins) / np.maximum(count, 1)
+    least = 0.5 / np.maximum(count, 1)
+
+    def variance(gaps: Floats) -> Floats:
+        accuracy = np.clip(mean_confidence + gaps * relative, least, 1 - least)
+        of_residuals = accuracy * (1 - accuracy) + (gaps * relative) ** 2
+        return np.asarray(np.maximum(weight * of_residuals - gaps**2, 0) / len(cells))
+
+    def estimate(gaps: Floats) -> Floats:
         if metric.norm == "l1":
-            return Gaps(measured, noise, _sum_of_sizes)
+            return np.asarray(np.abs(gaps).sum(-1))
         if metric.norm == "max":
-            return Gaps(measured, noise, lambda d: np.abs(d * relative).max(-1), None, relative)
+            return np.asarray(np.abs(gaps * relative).max(-1))
+        square = (gaps * relative) ** 2
+        if not metric.debias:
+            return np.asarray(np.sqrt((weight * square).sum(-1)))
+        share = np.where(count > 1, weight, 0)
+        return np.asarray(np.sqrt(np.maximum((share * (square - chance)).sum(-1), 0)))
 
-        def estimate(d: Floats) -> Floats:
-            kept = np.where(count > 1, weight, 0) if metric.debias else weight
-            square = (d * relative) ** 2 - (chance if metric.debias else 0)
-            return np.asarray(np.sqrt(np.maximum((kept * square).sum(-1), 0)))
+    def error(gaps: Floats) -> Floats:
+        return np.sqrt((gaps**2 * relative).sum(-1)) if metric.debias else estimate(gaps)
 
-        return Gaps(measured, noise, lambda d: np.sqrt((d**2 * relative).sum(-1)), estimate)
+    def with_noise(measured: Floats, noise: Floats) -> Gaps:
+        largest_of = relative if metric.norm == "max" else None
+        return Gaps(measured, noise, error, estimate, largest_of, variance)
 
-    return GapsOfSamples(matrix, gaps)
-
-
-def _sum_of_sizes(gaps: Floats) -> Floats:
-    return np.asarray(np.abs(gaps).sum(-1))
+    return GapsOfSamples(matrix, with_noise)
 
 
 def _smooth(metric: SmoothError, rows: Rows, scores_are: ScoreKind) -> GapsOfSamples:
@@ -134,8 +144,39 @@ def classwise_gaps(
     labels are drawn from the mean of the probabilities. The variance of the measured gaps, summed
     over all of them, corrects the size of the noise where the probabilities are wrong.
     """
-    n, n_classes = len(sets[0]), sets[0].n_classes
-    n_cells = metric.n_cells(n_classes)
+    error = partial(_mean_over_classes, sets[0].n_classes)
+    return [
+        Gaps(gaps.measured, gaps.noise * _correction(gaps.variance, gaps.noise), error)
+        for gaps in _gaps_with_drawn_noise(metric, sets, n_resamples, seed)
+    ]
+
+
+def gaps_of_every_class(
+    metric: ClasswiseError, rows: Rows, *, n_resamples: int, seed: int
+) -> list[Gaps]:
+    """Return the gaps of each class on its own, with the noise of drawn labels."""
+    (whole,) = _gaps_with_drawn_noise(metric, [rows], n_resamples, seed)
+    found = []
+    for k in range(rows.n_classes):
+        of_class = slice(k * metric.n_bins, (k + 1) * metric.n_bins)
+        measured, noise = whole.measured[of_class], whole.noise[:, of_class]
+        correction = _correction(whole.variance[of_class], noise)
+        found.append(Gaps(measured, noise * correction, partial(_mean_over_classes, 1)))
+    return found
+
+
+class _GapsWithDrawnNoise(NamedTuple):
+    """Measured gaps (K,), their estimated variances (K,), and draws of their noise (R, K)."""
+
+    measured: Floats
+    variance: Floats
+    noise: Floats
+
+
+def _gaps_with_drawn_noise(
+    metric: ClasswiseError, sets: list[Rows], n_resamples: int, seed: int
+) -> list[_GapsWithDrawnNoise]:
+    n, n_cells = len(sets[0]), metric.n_cells(sets[0].n_classes)
     probabilities: Any = 0.0
     terms = []
     for rows in sets:
@@ -145,24 +186,32 @@ def classwise_gaps(
         assert parts.cells is not None
         terms.append((parts.cells.cpu().numpy(), parts.columns[0].cpu().numpy()))
     n_draws = max(100, min(n_resamples, _MOST_ELEMENTS // n_cells))
+    generator = np.random.default_rng(seed)
     noises = drawn_noise(probabilities, [cells for cells, _ in terms], n_cells, n_draws, generator)
     found = []
     for (cells, excess), noise in zip(terms, noises, strict=True):
         measured = np.bincount(cells.ravel(), excess.ravel(), n_cells) / n
         squares = np.bincount(cells.ravel(), excess.ravel() ** 2, n_cells) / n
-        variance = (squares - measured**2).sum() / n
-        drawn_variance = (noise**2).mean(0).sum()
-        factor = np.sqrt(variance / drawn_variance) if drawn_variance else 1.0
-        found.append(Gaps(measured, factor * noise, partial(_mean_over_classes, n_classes)))
+        found.append(_GapsWithDrawnNoise(measured, (squares - measured**2) / n, noise))
     return found
 
 
+def _correction(variance: Floats, noise: Floats) -> float:
+    """Return the factor that gives the noise the estimated variance, summed over its gaps."""
+    drawn = float((noise**2).mean(0).sum())
+    return float(np.sqrt(variance.sum() / drawn)) if drawn else 1.0
+
+
 def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
-    return _sum_of_sizes(gaps) / n_classes
+    return np.asarray(np.abs(gaps).sum(-1) / n_classes)
 
 
 def drawn_noise(
-    probabilities: Floats, sets_of_cells: list[Any], n_cells: int, n_draws: int, generator: Generator
+    probabilities: Floats,
+    sets_of_cells: list[Any],
+    n_cells: int,
+    n_draws: int,
+    generator: Generator,
 ) -> list[Floats]:
     """Draw labels and return, for each set of cells, how far their shares are from the mean."""
     n = len(probabilities)

@@ -7,10 +7,10 @@ shrink to 0 or grow. An interval holds the errors of all gaps on a path with whi
 error is not surprising, and the union over the paths is returned.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.fft import dct, idct
@@ -45,6 +45,9 @@ class Gaps:
     largest_of : array, shape (K,), optional
         If the error is the largest gap, what each gap is multiplied by before. Such an error can
         grow at one gap, which need not compete with the noise of the others.
+    variance : callable, optional
+        The variances (K,) of the noise if the true gaps are these (K,). By default, the noise is
+        the same everywhere. But a bin whose samples are all correct seems to have none.
     """
 
     def __init__(
@@ -54,14 +57,16 @@ class Gaps:
         error: Function,
         estimate: Function | None = None,
         largest_of: Floats | None = None,
+        variance: Function | None = None,
     ) -> None:
         self.measured = measured
         self.noise = noise
         self.error = error
         self.estimate = estimate or error
         self.largest_of = largest_of
+        self.variance = variance
 
-    @property
+    @cached_property
     def value(self) -> float:
         """The error as it was measured."""
         return float(self.estimate(self.measured))
@@ -69,29 +74,33 @@ class Gaps:
     @cached_property
     def standard_errors(self) -> Floats:
         """The standard errors of the gaps (K,)."""
-        return np.asarray(np.sqrt((self.noise**2).mean(0)))
+        if self.variance is None:
+            return _root_mean_square(self.noise)
+        at_both_ends = self.variance(self.measured), self.variance(0 * self.measured)
+        return np.asarray(np.sqrt(np.maximum(*at_both_ends)))
+
+    def _noise_at(self, true: Floats) -> Floats:
+        if self.variance is None:
+            return self.noise
+        factors = np.sqrt(self.variance(true)) / np.maximum(_root_mean_square(self.noise), 1e-300)
+        return np.asarray(self.noise * factors)
 
     def draws(self, true: Floats) -> Floats:
         """Draw measured errors if these are the true gaps."""
-        return np.asarray(self.estimate(true + self.noise))
+        return np.asarray(self.estimate(true + self._noise_at(true)))
 
     def least_draws(self, true: Floats) -> Floats:
         """Draw them if the error of the true gaps was given to as few gaps as can be."""
         if self.largest_of is None:
             return self.draws(true)
         i = int((np.abs(true) * self.largest_of).argmax())
-        return np.asarray(np.abs(true[i] + self.noise[:, i]) * self.largest_of[i])
+        return np.asarray(np.abs(true[i] + self._noise_at(true)[:, i]) * self.largest_of[i])
 
-    @cached_property
-    def paths(self) -> dict[str, Path]:
-        """Ways from the measured gaps to 0, and from the measured gaps to larger ones."""
-        return {"each": self._each, "all": self._all, "even": self._even}
-
-    def _each(self, distance: float) -> Floats:
+    def each(self, distance: float) -> Floats:
         """Move every gap towards 0 by so many of its standard errors."""
         return self._signed(np.maximum(np.abs(self.measured) - distance * self.standard_errors, 0))
 
-    def _all(self, distance: float) -> Floats:
+    def all(self, distance: float) -> Floats:
         """Multiply all gaps by one factor, or shrink the largest if the error is the largest."""
         total = np.abs(self.measured).sum()
         share = self.standard_errors.sum() / total if total else 0.0
@@ -102,7 +111,7 @@ class Gaps:
         most = factor * self.value / np.maximum(self.largest_of, 1e-300)
         return self._signed(np.minimum(np.abs(self.measured), most))
 
-    def _even(self, distance: float) -> Floats:
+    def even(self, distance: float) -> Floats:
         """Give all gaps the same ratio to their standard errors."""
         return self._signed(max(self._largest_ratio - distance, 0.0) * self.standard_errors)
 
@@ -121,46 +130,38 @@ class Gaps:
         return np.asarray(np.where(self.measured >= 0, size, -size))
 
 
+def _root_mean_square(noise: Floats) -> Floats:
+    return np.asarray(np.sqrt((noise**2).mean(0)))
+
+
+def _evened(gaps: Floats, n_parts: int) -> Floats:
+    """Return gaps (..., K) with their mean in each of so many parts."""
+    parts = gaps.reshape(*gaps.shape[:-1], n_parts, -1)
+    means = np.broadcast_to(parts.mean(-1, keepdims=True), parts.shape)
+    return np.asarray(means.reshape(gaps.shape))
+
+
 class SmoothGaps(Gaps):
     """The residuals of the smooth calibration error in cells, with draws of their noise."""
 
     def __init__(self, measured: Floats, noise: Floats, error: Function) -> None:
         super().__init__(measured, noise[:_MOST_SMOOTHED_DRAWS], error)
-        value = self.value
-        self._value = value
+        self.value = value = float(error(measured))
         # Within the width of the kernel, only the sum of the residuals matters. The paths move
         # such sums, because those of single cells are nearly all noise.
-        cells = 2 ** round(float(np.log2(np.clip(1 / max(value, 1e-9), 8, len(measured)))))
-        self.measured = self._averaged(measured, cells)
-        self._path_errors = np.sqrt((self._averaged(self.noise, cells) ** 2).mean(0))
+        n_parts = 2 ** round(float(np.log2(np.clip(1 / max(value, 1e-9), 8, len(measured)))))
+        self.measured = _evened(measured, n_parts)
+        self.standard_errors = _root_mean_square(_evened(self.noise, n_parts))
         self._widths = np.clip(value * np.geomspace(0.4, 2.5, 7), 1e-3, 1)
         frequencies = np.pi * np.arange(len(measured))
         self._damping = np.exp(-((self._widths[:, None] * frequencies) ** 2) / 2)
         # The kernel is linear, so the noise is smoothed only once.
         self._smooth_noise = self._smoothed(self.noise).astype(np.float32)
 
-    @staticmethod
-    def _averaged(gaps: Floats, cells: int) -> Floats:
-        """Return gaps (..., K) that are the same within each of so many parts."""
-        parts = gaps.reshape(*gaps.shape[:-1], cells, -1)
-        return np.asarray(np.broadcast_to(parts.mean(-1, keepdims=True), parts.shape)).reshape(
-            gaps.shape
-        )
-
-    @property
-    def value(self) -> float:
-        """The error as it was measured."""
-        return self._value if hasattr(self, "_value") else super().value
-
-    @property
-    def standard_errors(self) -> Floats:  # type: ignore[override]
-        """The standard errors of the gaps (K,) that the paths move."""
-        return self._path_errors
-
-    def _even(self, distance: float) -> Floats:
+    def even(self, distance: float) -> Floats:
         """Give all gaps the same sign too, so that the kernel makes none of them smaller."""
         sign = 1.0 if self.measured.sum() >= 0 else -1.0
-        return sign * np.abs(super()._even(distance))
+        return np.asarray(sign * np.abs(super().even(distance)))
 
     def _smoothed(self, gaps: Floats) -> Floats:
         """Smooth gaps (..., K) with every width, which gives (W, ..., K)."""
@@ -196,41 +197,83 @@ def ends_of_change(before: Gaps, after: Gaps, level: float) -> tuple[float, floa
     return _lowest(before, after, level), -_lowest(after, before, level)
 
 
+class _JointPath(NamedTuple):
+    """What the growing and the shrinking gaps are at each distance, from the start to the end."""
+
+    growing: Path | None
+    shrinking: Path | None
+    start: float = -_FAR
+    end: float = _FAR
+
+
 def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float:
     """Return the lowest plausible value of the error of one set of gaps minus that of another."""
-    if growing is None or shrinking is None:
-        names = ("each", "all") if growing is None else ("each", "all", "even")
-        return min(_lowest_on_path(growing, shrinking, name, 1.0, level) for name in names)
-    choices = product(("each", "all"), _RATIOS)
-    return min(_lowest_on_path(growing, shrinking, *choice, level) for choice in choices)
-
-
-def _lowest_on_path(
-    growing: Gaps | None, shrinking: Gaps | None, path: str, ratio: float, level: float
-) -> float:
     measured = (shrinking.value if shrinking else 0.0) - (growing.value if growing else 0.0)
 
-    def difference(distance: float, of_shrinking: Any, of_growing: Any) -> Any:
-        total: Any = 0.0
-        if shrinking is not None:
-            total = of_shrinking(shrinking)(shrinking.paths[path](distance * ratio))
-        if growing is not None:
-            total = total - of_growing(growing)(growing.paths[path](-distance / ratio))
-        return total
+    def lowest_on(path: _JointPath) -> float:
+        def plausible(distance: float) -> bool:
+            draws: Any = 0.0
+            if shrinking is not None and path.shrinking is not None:
+                draws = shrinking.draws(path.shrinking(distance))
+            if growing is not None and path.growing is not None:
+                draws = draws - growing.least_draws(path.growing(distance))
+            needed = max(1, int((1 - level) / 2 * (1 + len(draws)) + 1e-9))
+            return bool((draws >= measured).sum() >= needed)
 
-    def plausible(distance: float) -> bool:
-        draws = difference(distance, lambda g: g.draws, lambda g: g.least_draws)
-        needed = max(1, int((1 - level) / 2 * (1 + len(draws)) + 1e-9))
-        return bool((draws >= measured).sum() >= needed)
+        distance = _last_plausible(plausible, path.start, path.end)
+        if distance is None:  # Nothing on this path agrees with what was measured.
+            return np.inf
+        error = 0.0
+        if shrinking is not None and path.shrinking is not None:
+            error = float(shrinking.error(path.shrinking(distance)))
+        if growing is not None and path.growing is not None:
+            error -= float(growing.error(path.growing(distance)))
+        return error
 
-    error = partial(difference, of_shrinking=lambda g: g.error, of_growing=lambda g: g.error)
-    end = _FAR if growing is not None else shrinking.distance_to_zero  # type: ignore[union-attr]
+    return min(map(lowest_on, _paths(growing, shrinking)))
+
+
+def _last_plausible(plausible: Callable[[float], bool], start: float, end: float) -> float | None:
     if plausible(end):
-        return float(error(end))
-    start = -_FAR
-    if growing is not None and path == "even":
-        start = -growing.distance_to_zero
+        return end
+    if not plausible(start):
+        return None
     for _ in range(_STEPS):
         middle = (start + end) / 2
         start, end = (middle, end) if plausible(middle) else (start, middle)
-    return float(error(start))
+    return start
+
+
+def _paths(growing: Gaps | None, shrinking: Gaps | None) -> Iterator[_JointPath]:
+    if growing is None and shrinking is not None:
+        for path in (shrinking.each, shrinking.all):
+            yield _JointPath(None, path, end=shrinking.distance_to_zero)
+    elif growing is not None and shrinking is None:
+        for path in (growing.each, growing.all):
+            yield _JointPath(partial(_back, path), None)
+        yield _JointPath(partial(_back, growing.even), None, -growing.distance_to_zero)
+    elif growing is not None and shrinking is not None:
+        pairs = (growing.each, shrinking.each), (growing.all, shrinking.all)
+        for (grow, shrink), ratio in product(pairs, _RATIOS):
+            yield _JointPath(partial(_back, grow, 1 / ratio), partial(_on, shrink, ratio))
+        none = partial(_nothing, len(shrinking.measured))
+        if not (shrinking.draws(none(0)) >= shrinking.value).any():
+            return  # It cannot have shrunk to 0.
+        # What changes may be known much better than what does not, because much noise is the same.
+        change = Gaps(
+            growing.measured - shrinking.measured, growing.noise - shrinking.noise, growing.error
+        )
+        for path, start in ((change.all, -_FAR), (change.even, -change.distance_to_zero)):
+            yield _JointPath(partial(_back, path), none, start)
+
+
+def _on(path: Path, speed: float, distance: float) -> Floats:
+    return path(speed * distance)
+
+
+def _back(path: Path, *speed_and_distance: float) -> Floats:
+    return path(-float(np.prod(speed_and_distance)))
+
+
+def _nothing(n_gaps: int, distance: float) -> Floats:
+    return np.zeros(n_gaps)

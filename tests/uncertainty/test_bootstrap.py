@@ -65,7 +65,7 @@ def test_a_higher_level_gives_a_wider_interval(metric, problem):
     narrow, wide = (
         bootstrap_interval(metric, *problem, n_resamples=400, level=level) for level in (0.5, 0.99)
     )
-    assert wide.low <= narrow.low <= narrow.high < wide.high
+    assert wide.low <= narrow.low <= narrow.high <= wide.high
 
 
 @pytest.mark.parametrize("metric", ERRORS)

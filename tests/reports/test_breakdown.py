@@ -1,0 +1,206 @@
+"""Reports on every class and on every group of samples."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+import calibkit as ck
+from tests.helpers import calibrated_problem
+
+few = partial(ck.evaluate, n_resamples=100)
+
+
+@pytest.fixture(scope="module")
+def biased():
+    """Logits in which class 3 of five is too high, with labels and a temperature."""
+    logits, labels = calibrated_problem(3000, 5, 1)
+    logits[:, 3] += 0.7
+    return logits, labels
+
+
+def test_every_class_by_hand():
+    probabilities = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], dtype=torch.float64)
+    labels = torch.tensor([0, 1, 0, 2, 0]).repeat(200)
+    found = few(probabilities.repeat(500, 1).log(), labels).by_class()
+    rows = {part.name: part for part in found.parts}
+    assert [rows[k].n for k in range(3)] == [600, 200, 200]
+    assert [rows[k].frequency for k in range(3)] == pytest.approx([0.6, 0.2, 0.2])
+    assert [rows[k].mean_probability for k in range(3)] == pytest.approx([0.45, 0.45, 0.1])
+    p = probabilities.repeat(500, 1)
+    for k in range(3):
+        expected = ck.calibration_error(p[:, k], (labels == k).long())
+        assert rows[k].error.value == pytest.approx(expected, abs=1e-12)
+    errors = [part.error.value for part in found.parts]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_the_errors_of_the_classes_average_to_the_classwise_error(biased):
+    report = few(*biased)
+    found = report.by_class()
+    average = np.mean([part.error.value for part in found.parts])
+    assert average == pytest.approx(report.before.classwise_ece.value)
+    assert average == pytest.approx(ck.classwise_calibration_error(biased[0].softmax(1), biased[1]))
+    assert sum(part.n for part in found.parts) == 3000
+    assert all(part.error.low <= part.error.value <= part.error.high for part in found.parts)
+
+
+def test_a_class_that_is_too_probable_is_the_worst(biased):
+    worst = few(*biased).by_class().parts[0]
+    assert worst.name == 3
+    assert worst.mean_probability > worst.frequency + 0.05
+    assert worst.error.low > 0.03
+
+
+def test_classes_without_a_sample_are_shown():
+    logits, labels = calibrated_problem(400, 4, 1)
+    logits, labels = logits[labels != 2], labels[labels != 2]
+    empty = {part.name: part for part in few(logits, labels).by_class().parts}[2]
+    assert (empty.n, empty.frequency) == (0, 0)
+    assert empty.error.value == pytest.approx(empty.mean_probability)
+
+
+def test_both_classes_of_two_have_the_same_error():
+    logits, labels = calibrated_problem(500, 2, 2)
+    first, second = few(logits, labels).by_class().parts
+    assert first.error.value == pytest.approx(second.error.value, abs=5e-3)
+    assert first.mean_probability + second.mean_probability == pytest.approx(1)
+
+
+def test_scaled_and_unscaled_logits_can_be_broken_down(biased):
+    logits, labels = biased
+    scaler = ck.VectorScaler(intercept=0.1).fit_logits(logits[:1500], labels[:1500])
+    report = few(logits[1500:], labels[1500:], scaler=scaler)
+    before = report.by_class(scaled=False).parts[0].error.value
+    assert report.by_class().parts[0].error.value < before / 2
+    assert str(report.by_class(scaled=True)) == str(report.by_class())
+    unscaled = few(logits[1500:], labels[1500:])
+    assert str(report.by_class(scaled=False)) == str(unscaled.by_class())
+    with pytest.raises(ValueError, match="scaled=True needs a scaler; pass one to evaluate"):
+        unscaled.by_class(scaled=True)
+
+
+def test_a_long_table_shows_the_ten_worst_and_keeps_the_others():
+    logits, labels = calibrated_problem(600, 25, 2)
+    found = few(logits, labels).by_class()
+    assert len(str(found).splitlines()) == 13
+    assert str(found).endswith("and 15 more with smaller errors")
+    assert "and 15 more" in found._repr_html_()
+    assert len(found.to_markdown().splitlines()) == 29
+    values = json.loads(json.dumps(found.to_dict()))
+    assert len(values["parts"]) == 25
+    assert values["by"] == "class"
+
+
+GROUPS = np.where(np.arange(1000) % 4 == 0, "left", "right")
+
+
+class Column:
+    """A column of a table, as pandas has them."""
+
+    def __array__(self, dtype=None, copy=None):
+        return GROUPS.astype(object)
+
+
+@pytest.mark.parametrize("groups", [GROUPS, GROUPS.tolist(), Column()])
+def test_a_group_is_measured_as_if_it_were_alone(groups):
+    logits, labels = calibrated_problem(1000, 5, 2)
+    found = few(logits, labels, groups=groups).by_group()
+    assert {part.name for part in found.parts} == {"left", "right"}
+    for part in found.parts:
+        alone = few(logits[GROUPS == part.name], labels[GROUPS == part.name]).before
+        assert part.n == (GROUPS == part.name).sum()
+        assert part.frequency == pytest.approx(alone.accuracy.value)
+        assert part.error.value == pytest.approx(alone.ece.value)
+        assert part.p_value == pytest.approx(alone.p_value)
+    assert found.parts[0].error.value >= found.parts[1].error.value
+
+
+def test_groups_of_numbers_and_of_two_classes():
+    logits, labels = calibrated_problem(1000, 2, 2)
+    numbers = torch.arange(1000) % 3
+    found = few(logits, labels, groups=numbers).by_group()
+    assert sorted(part.name for part in found.parts) == ["0", "1", "2"]
+    one = next(part for part in found.parts if part.name == "1")
+    p, y = logits.softmax(1)[numbers == 1, 1], labels[numbers == 1]
+    assert one.frequency == pytest.approx(y.double().mean().item())
+    assert one.mean_probability == pytest.approx(p.mean().item())
+    assert one.error.value == pytest.approx(ck.calibration_error(p, y))
+    assert "group" in str(found)
+
+
+def test_a_group_that_is_wrong_is_found_where_the_whole_looks_right():
+    logits, labels = calibrated_problem(4000, 5, 1)
+    wrong = np.arange(4000) < 400
+    logits[:400] *= 2
+    report = ck.evaluate(logits, labels, groups=wrong, n_resamples=200)
+    worst = report.by_group().parts[0]
+    assert worst.name == "True"
+    assert worst.p_value < 0.01
+    assert worst.error.low > 0.05
+
+
+def test_pixels_belong_to_the_group_of_their_image_or_to_their_own():
+    logits, labels = calibrated_problem(20 * 9, 3, 2)
+    images = logits.reshape(20, 3, 3, 3).movedim(-1, 1)
+    masks = labels.reshape(20, 3, 3).clone()
+    masks[:, 0, 0] = 255
+    cameras = np.arange(20) % 2
+    by_image = few(images, masks, groups=cameras, ignore_index=255).by_group()
+    by_pixel = few(
+        images, masks, groups=np.tile(cameras[:, None, None], (1, 3, 3)), ignore_index=255
+    ).by_group()
+    assert str(by_image) == str(by_pixel)
+    assert [part.n for part in by_image.parts] == [80, 80]
+
+
+def test_wrong_groups_are_refused():
+    logits, labels = calibrated_problem(100, 3, 2)
+    with pytest.raises(ValueError, match=r"each of the 100 samples, got the shape \(99,\)"):
+        few(logits, labels, groups=np.arange(99))
+    with pytest.raises(ValueError, match=r"pass them to evaluate, .*groups=groups"):
+        few(logits, labels).by_group()
+
+
+def test_what_the_top_class_hides_shows_in_the_classwise_p_value():
+    # The top class keeps its probability, and the others share the rest equally.
+    logits, labels = calibrated_problem(4000, 6, 1)
+    top, answer = logits.softmax(1).max(1, keepdim=True)
+    levelled = ((1 - top) / 5).repeat(1, 6).scatter(1, answer, top)
+    report = ck.evaluate(levelled.log(), labels, n_resamples=200)
+    assert report.before.p_value > 0.05
+    assert report.before.classwise_p_value < 0.01
+    assert report.before.classwise_ece.value > report.before.classwise_noise_floor.high
+    assert report.before.classwise_ece.low > 0
+
+
+def test_a_report_of_two_classes_has_no_classwise_rows():
+    report = few(*calibrated_problem(300, 2, 2))
+    assert report.before.classwise_ece is None
+    assert "classwise" not in str(report)
+    assert "classwise_ece" not in report.to_dict()["before"]
+
+
+def test_classwise_p_values_of_calibrated_models_are_uniform():
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(200, 4, generator=generator, dtype=torch.float64)
+    p_values = []
+    for seed in range(300):
+        labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+        report = ck.evaluate(logits, labels, n_resamples=39, seed=seed)
+        p_values.append(report.before.classwise_p_value)
+    for level in (0.05, 0.25, 0.5, 0.75):
+        assert (np.array(p_values) <= level).mean() == pytest.approx(level, abs=0.07)
+
+
+def test_the_classwise_floor_is_what_calibrated_models_show():
+    generator = torch.Generator().manual_seed(0)
+    p = (2 * torch.randn(500, 4, generator=generator, dtype=torch.float64)).softmax(1)
+    draws = [torch.multinomial(p, 1, generator=generator)[:, 0] for _ in range(400)]
+    shown = [ck.classwise_calibration_error(p, labels) for labels in draws]
+    floor = ck.evaluate(p.log(), draws[0], n_resamples=400).before.classwise_noise_floor
+    assert floor.mean == pytest.approx(np.mean(shown), rel=0.02)
+    assert floor.low == pytest.approx(np.quantile(shown, 0.025), rel=0.06)
+    assert floor.high == pytest.approx(np.quantile(shown, 0.975), rel=0.06)

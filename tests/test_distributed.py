@@ -30,7 +30,7 @@ import torch
 from torch import distributed as dist
 from torch.utils.data import DataLoader, TensorDataset
 from calibkit import *
-from calibkit import _temperature_search as search
+from calibkit import _scaled_nll as nll, _temperature_search as search
 from calibkit.scalers import base
 from tests.helpers import calibrated_problem
 
@@ -120,8 +120,8 @@ found["kept"] = [kept.temperature, kept.summary]
 found["after that"] = kept.fit_logits(logits[part], labels[part]).temperature
 kept = TemperatureScaler(1.25)
 found["failures"] = []
-for owner, name in ((search._ScaledNLL, "starting_sums"), (search._ScaledNLL, "derivatives"),
-                    (search, "_view_of_buffer"), (search, "_check_optimum_exists"),
+for owner, name in ((nll.ScaledNLL, "starting_sums"), (nll.ScaledNLL, "derivatives"),
+                    (nll, "_view_of_buffer"), (search, "_check_optimum_exists"),
                     (base, "_agree_with_other_processes"), (base, "fingerprints")):
     for at in (1, 2):
         works, calls = getattr(owner, name), []

@@ -1,15 +1,13 @@
 """A search for the temperature that minimises the NLL. It is exact up to rounding."""
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from calibkit._distributed import count_over_processes, sum_over_processes
 from calibkit._rows import Rows
+from calibkit._scaled_nll import Derivatives, ScaledNLL, StartingSums
 
 _MAX_ITERATIONS = 200
 # The search ends when the next step would change T by less than this fraction. A relative error of
@@ -23,12 +21,6 @@ _SAMPLE_ELEMENTS = 2**21
 _MIN_ROUGH_ELEMENTS = 2**17
 _ROUGH_SUBSAMPLE_STEP = 8
 _ROUGH_SUBSAMPLE_TOLERANCE, _ROUGH_TOLERANCE = 1e-2, 1e-3
-# The search keeps this many shifted logits at most. More are shifted in every pass, because new
-# memory would cost more than the arithmetic.
-_MAX_KEPT_ELEMENTS = 2**17
-_MEDIUM_CHUNK_ELEMENTS = 2**18
-# With at most this many classes, logits are laid out column by column.
-_MAX_FEW_CLASSES = 32
 # With fewer samples than this, a subsample says too little about the optimum of all samples.
 _MIN_SUBSAMPLE_SIZE = 100
 # With more elements than this, the rounding errors of float32 terms average out. They change the
@@ -92,142 +84,12 @@ class TemperatureOptimum(NamedTuple):
     tolerance: float
 
 
-class _Derivatives(NamedTuple):
-    """Means over samples at one inverse temperature b: the NLL and what follows from its slope.
-
-    For one sample, p = softmax(b z). The slope is the first derivative of the NLL in b, which is
-    E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z]. The third derivative is
-    the third central moment of z under p. It is 0 if nobody asked for it.
-    """
-
-    nll: float
-    slope: float
-    curvature: float
-    squared_slope: float
-    third: float = 0.0
-
-
-class _StartingSums(NamedTuple):
-    """Sums over samples that show whether there is an optimum, and near which b it is."""
-
-    descent_at_zero: float  # minus the slope of the NLL at b = 0
-    curvature_at_zero: float
-    distance_to_top: float  # from the mean logit of a row to the largest
-    n_label_below_top: float
-    label_sum: float
-    squared_label_sum: float
-
-
-class _ScaledNLL:
-    """The NLL of softmax(b z) as a function of the inverse temperature b, over all processes.
-
-    The logits z are divided by ``unit``, so that the squares of very large logits stay finite and
-    those of very small logits stay positive.
-
-    Attributes
-    ----------
-    nll_before : float
-        The mean NLL at T = 1, which the first call of `derivatives` measures if it is wanted.
-    """
-
-    def __init__(
-        self,
-        rows: Rows,
-        dtype: torch.dtype,
-        unit: float = 1.0,
-        *,
-        third: bool = False,
-        before: bool = False,
-        tops: list[Tensor] | None = None,
-    ) -> None:
-        self.rows = rows
-        self.dtype = dtype
-        self.unit = unit
-        self.third = third
-        self.nll_before = math.nan
-        self._measures_before = before
-        self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)
-        self._weights = torch.empty_like(self._shifted)
-        self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
-        # The largest logits of the rows, chunk by chunk. All passes over the same rows share them.
-        self.tops = [] if tops is None else tops
-        self.n = count_over_processes(len(rows))
-
-    def derivatives(self, inverse_temperature: float) -> _Derivatives:
-        n_sums = 5 + self._measures_before
-        total = torch.zeros(n_sums, dtype=torch.float64, device=self.rows.scores.device)
-        for z, z_y, _ in self._chunks():
-            weights = _view_of_buffer(self._weights, z)
-            norm = _exp_(torch.mul(z, inverse_temperature, out=weights)).sum(1).double()
-            mean = weights.mul_(z).sum(1).double().div_(norm)
-            mean_square = weights.mul_(z).sum(1).double().div_(norm)
-            slope = mean - z_y
-            nll = norm.log() - inverse_temperature * z_y
-            third = torch.zeros_like(mean)
-            if self.third:
-                mean_cube = weights.mul_(z).sum(1).double().div_(norm)
-                third = mean_cube - mean * (3 * mean_square - 2 * mean * mean)
-            terms = [nll, slope, mean_square - mean * mean, slope * slope, third]
-            if self._measures_before:
-                terms.append(self._nll_before(z, z_y, weights))
-            total += torch.stack(terms).sum(1)
-        means = [entry / self.n for entry in sum_over_processes(total)]
-        if self._measures_before:
-            self.nll_before = means.pop()
-            self._measures_before = False
-        return _Derivatives(*means)
-
-    def _nll_before(self, z: Tensor, z_y: Tensor, weights: Tensor) -> Tensor:
-        # If no later step needs z, its exponentials take its place. That saves a pass.
-        scaled = torch.mul(z, self.unit, out=weights) if self._kept or self.unit != 1 else z
-        return _exp_(scaled).sum(1).double().log() - self.unit * z_y
-
-    def starting_sums(self) -> _StartingSums:
-        total = torch.zeros(6, dtype=torch.float64, device=self.rows.scores.device)
-        for z, z_y, labels in self._chunks():
-            mean = z.sum(1).double().div_(z.shape[1])
-            weights = _view_of_buffer(self._weights, z)
-            mean_square = torch.mul(z, z, out=weights).sum(1).double().div_(z.shape[1])
-            y = labels.double()
-            total += torch.stack(
-                [z_y - mean, mean_square - mean * mean, -mean, (z_y < 0).double(), y, y * y]
-            ).sum(1)
-        return _StartingSums(*sum_over_processes(total))
-
-    def _chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield the distances z of the logits to the top of their row, those of labels, labels."""
-        if self._kept:
-            yield from self._kept
-            return
-        n_elements = self.rows.scores.numel()
-        keep = n_elements <= _MAX_KEPT_ELEMENTS
-        # The buffers are used again, so that larger chunks than usual hide the cost of the calls.
-        medium = _MAX_KEPT_ELEMENTS < n_elements < 32 * _MEDIUM_CHUNK_ELEMENTS
-        chunks = self.rows.chunks(_MEDIUM_CHUNK_ELEMENTS if medium else None)
-        for index, (logits, labels) in enumerate(chunks):
-            z = torch.empty_like(self._shifted) if keep else self._shifted
-            z = _view_of_buffer(z, logits)
-            if index == len(self.tops):
-                self.tops.append(logits.amax(1, keepdim=True))
-            top = self.tops[index]
-            if logits.dtype == self.dtype:
-                torch.sub(logits, top, out=z)
-            else:
-                z.copy_(logits).sub_(top)
-            if self.unit != 1:
-                z.div_(self.unit)
-            chunk = z, z.gather(1, labels[:, None])[:, 0].double(), labels
-            if keep:
-                self._kept.append(chunk)
-            yield chunk
-
-
 class _SearchResult(NamedTuple):
     """The end of a search: the optimum, and the last point at which the NLL was measured."""
 
     optimum: float
     last_point: float
-    derivatives: _Derivatives  # at the last point
+    derivatives: Derivatives  # at the last point
     iterations: int
     converged: bool
 
@@ -247,30 +109,30 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
     n_elements = count_over_processes(rows.scores.numel())
     low_precision = rows.scores.dtype != torch.float64 and n_elements > _MIN_FLOAT32_ELEMENTS
     rough = rows.scores.dtype != torch.float64 and n_elements > _MIN_ROUGH_ELEMENTS
-    nll = _ScaledNLL(rows, torch.float32 if rough else torch.float64, before=True)
+    nll = ScaledNLL(rows, torch.float32 if rough else torch.float64, before=True)
     sums = nll.starting_sums()
     undecided = rough and not low_precision and sums.descent_at_zero <= _rounding(sums, nll)
-    if not _MIN_MEAN_SQUARE < sums.curvature_at_zero / nll.n < 1 / _MIN_MEAN_SQUARE:
-        unit = _mean_spread(rows, nll.n) or 1.0
-        nll = _ScaledNLL(rows, torch.float64, unit, before=True)
-        sums = nll.starting_sums()
-    elif undecided:
-        nll = _ScaledNLL(rows, torch.float64, before=True)
+    extreme = not _MIN_MEAN_SQUARE < sums.curvature_at_zero / nll.n < 1 / _MIN_MEAN_SQUARE
+    if extreme or undecided:
+        unit = (_mean_spread(rows, nll.n) or 1.0) if extreme else 1.0
+        nll = ScaledNLL(rows, torch.float64, unit, before=True)
         sums = nll.starting_sums()
     _check_optimum_exists(sums, nll)
     start = sums.descent_at_zero / sums.curvature_at_zero
     if rough and not low_precision and nll.unit == 1:
         # A look at a subsample and one at all samples in float32 leave one pass in float64.
-        part = _ScaledNLL(rows.every_nth(_ROUGH_SUBSAMPLE_STEP), torch.float32, third=True)
+        part = ScaledNLL(rows.every_nth(_ROUGH_SUBSAMPLE_STEP), torch.float32, third=True)
         start = _rough_optimum(part, start, _ROUGH_SUBSAMPLE_TOLERANCE)
-        whole = _ScaledNLL(rows, torch.float32, third=True, tops=nll.tops)
+        whole = ScaledNLL(rows, torch.float32, third=True, tops=nll.tops)
         start = _rough_optimum(whole, start, _ROUGH_TOLERANCE)
-        nll = _ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops)
+        nll = ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops)
     elif n_elements > 2 * _SAMPLE_ELEMENTS:
         sample = rows.every_nth(math.ceil(n_elements / _SAMPLE_ELEMENTS))
-        start = _rough_optimum(_ScaledNLL(sample, nll.dtype, nll.unit), start, 1e-3)
-    tolerance = _RELATIVE_TOLERANCE[nll.dtype]
-    found = _search(nll, start, tolerance, _MAX_ITERATIONS)
+        start = _rough_optimum(ScaledNLL(sample, nll.dtype, nll.unit), start, 1e-3)
+    found = _search(nll, start, _RELATIVE_TOLERANCE[nll.dtype], _MAX_ITERATIONS)
+    if nll.dtype == torch.float32 and not _is_precise(found, nll):
+        nll = ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops)
+        found = _search(nll, found.optimum, _RELATIVE_TOLERANCE[nll.dtype], _MAX_ITERATIONS)
     if not found.converged:
         raise RuntimeError(
             f"the search for T did not converge within {_MAX_ITERATIONS} steps, 1 / T is near "
@@ -281,19 +143,33 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
     step = found.optimum - found.last_point
     nll_after = last.nll + step * last.slope + step**2 * last.curvature / 2
     nll_after += step**3 * last.third / 6
-    curvature = last.curvature + step * last.third
     return TemperatureOptimum(
         inverse_temperature=found.optimum / nll.unit,
-        relative_error=math.sqrt(last.squared_slope / nll.n) / curvature / found.optimum,
+        relative_error=_relative_error(found, nll.n),
         n_samples=nll.n,
         nll_before=nll.nll_before,
         nll_after=nll_after,
         iterations=found.iterations,
-        tolerance=tolerance,
+        tolerance=_RELATIVE_TOLERANCE[nll.dtype],
     )
 
 
-def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
+def _relative_error(found: _SearchResult, n: int) -> float:
+    """Return the standard error of the optimum, by the sandwich formula, divided by the optimum."""
+    last = found.derivatives
+    curvature = last.curvature + (found.optimum - found.last_point) * last.third
+    return math.sqrt(last.squared_slope / n) / curvature / found.optimum
+
+
+def _is_precise(found: _SearchResult, nll: ScaledNLL) -> bool:
+    """Return whether the rounding errors of the rows average out, which a few large ones do not."""
+    rounding = torch.finfo(nll.dtype).eps
+    return found.converged and (
+        rounding * _relative_error(found, nll.n) <= _RELATIVE_TOLERANCE[nll.dtype]
+    )
+
+
+def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL) -> None:
     """Raise an error if the NLL has no minimum, or if all labels are the same.
 
     The NLL is convex in the inverse temperature b. It has a minimum if it falls at b = 0 and rises
@@ -329,7 +205,7 @@ def _check_optimum_exists(sums: _StartingSums, nll: _ScaledNLL) -> None:
         )
 
 
-def _rounding(sums: _StartingSums, nll: _ScaledNLL) -> float:
+def _rounding(sums: StartingSums, nll: ScaledNLL) -> float:
     """Return a bound of the rounding error of the descent at b = 0."""
     return 8 * torch.finfo(nll.dtype).eps * sums.distance_to_top
 
@@ -342,7 +218,7 @@ def _mean_spread(rows: Rows, n: int) -> float:
     return sum_over_processes(total)[0] / n
 
 
-def _rough_optimum(nll: _ScaledNLL, start: float, tolerance: float) -> float:
+def _rough_optimum(nll: ScaledNLL, start: float, tolerance: float) -> float:
     """Return the optimum of a subsample or in float32, or the given start if there is none."""
     if nll.n < _MIN_SUBSAMPLE_SIZE:
         return start
@@ -350,7 +226,7 @@ def _rough_optimum(nll: _ScaledNLL, start: float, tolerance: float) -> float:
     return found.optimum if found.converged else start
 
 
-def _search(nll: _ScaledNLL, start: float, tolerance: float, max_iterations: int) -> _SearchResult:
+def _search(nll: ScaledNLL, start: float, tolerance: float, max_iterations: int) -> _SearchResult:
     low, high = 0.0, math.inf
     b = start
     last_step = 0.0  # 0 says that there is no earlier step to compare with
@@ -366,7 +242,7 @@ def _search(nll: _ScaledNLL, start: float, tolerance: float, max_iterations: int
     return _SearchResult(b, b, derivatives, max_iterations, converged=False)
 
 
-def _step(at: _Derivatives) -> float:
+def _step(at: Derivatives) -> float:
     """Return Newton's step or, if the third derivative is known and small, Halley's step."""
     if not at.curvature > 0:
         return math.nan
@@ -375,7 +251,7 @@ def _step(at: _Derivatives) -> float:
     return newton / bend if 0.5 < bend < 2 else newton
 
 
-def _next_step(at: _Derivatives, b: float, step: float, last_step: float) -> float:
+def _next_step(at: Derivatives, b: float, step: float, last_step: float) -> float:
     """Return about how large the step after a small one will be, and infinity after a large one."""
     if not step < 0.1:
         return math.inf
@@ -394,27 +270,3 @@ def _point_within(low: float, high: float) -> float:
     if high == math.inf:
         return low * 16
     return math.sqrt(low * high)
-
-
-def _exp_(values: Tensor) -> Tensor:
-    """Replace values by their exponentials, and return them."""
-    # On one or two cores, numpy takes half of torch's time.
-    if values.device.type == "cpu" and torch.get_num_threads() <= 2:
-        array = values.numpy()
-        np.exp(array, out=array)
-        return values
-    return values.exp_()
-
-
-def _view_of_buffer(buffer: Tensor, like: Tensor) -> Tensor:
-    """Return a view of the buffer in the shape of a tensor, and enlarge the buffer if necessary.
-
-    The buffer is used again for every chunk, because new memory costs more than the arithmetic. Few
-    classes are laid out column by column, because sums over short rows are slow.
-    """
-    if buffer.numel() < like.numel():
-        buffer.resize_(like.numel())
-    used = buffer[: like.numel()]
-    if like.shape[1] <= _MAX_FEW_CLASSES:
-        return used.view(like.shape[1], like.shape[0]).T
-    return used.view(like.shape)

@@ -213,6 +213,11 @@ def _on_device(model: nn.Module, device: torch.device | str | None) -> Iterator[
             "and back; leave device=None"
         )
     target = torch.device(device)
+    if target.type == "meta" and devices - {target}:
+        raise ValueError(
+            "device must be one that holds numbers, got meta, where the model would lose its "
+            "weights; leave device=None, or pass for instance device='cpu'"
+        )
     try:
         model.to(target)
         yield target

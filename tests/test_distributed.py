@@ -5,6 +5,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ import torch
 from torch import distributed as dist
 from torch.utils.data import DataLoader, TensorDataset
 from calibkit import *
-from calibkit import _temperature_search as search
+from calibkit import _scaled_nll as nll, _temperature_search as search
 from calibkit.scalers import base
 from tests.helpers import calibrated_problem
 
@@ -36,8 +38,8 @@ rank, world, rendezvous = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(1)
 dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world)
 logits, labels = calibrated_problem(3000, 10, 2.5)
-# The parts are unequal: of four processes one has no sample and one has a single sample.
-cuts = {2: [0, 700, 3000], 4: [0, 100, 100, 2999, 3000]}[world]
+# The parts are unequal: of three processes one has no sample and one has a single sample.
+cuts = {2: [0, 700, 3000], 3: [0, 0, 2999, 3000]}[world]
 part = slice(cuts[rank], cuts[rank + 1])
 model = torch.nn.Identity()
 
@@ -50,10 +52,11 @@ def message(call):
 """
 
 TEMPERATURES = """
+parts = {}
 loader = DataLoader(TensorDataset(logits[part], labels[part]), batch_size=64)
 scaler = TemperatureScaler().fit(model, loader, progress=False)
 summary = scaler.summary
-found = {
+parts["temperatures"] = found = {
     "fit": [scaler.temperature, summary.n_samples, summary.nll_before, summary.nll_after,
             *summary.temperature_interval],
     "fit_logits": TemperatureScaler().fit_logits(logits[part], labels[part]).temperature,
@@ -81,6 +84,7 @@ found["kept"] = scaler.temperature
 """
 
 AGREEMENT = """
+parts["agreement"] = found = {}
 logits, labels = calibrated_problem(3000, 10, 2.5)
 dtype = [torch.float16, torch.float32][rank]
 found["dtypes"] = TemperatureScaler().fit_logits(logits[part].to(dtype), labels[part]).temperature
@@ -116,8 +120,8 @@ found["kept"] = [kept.temperature, kept.summary]
 found["after that"] = kept.fit_logits(logits[part], labels[part]).temperature
 kept = TemperatureScaler(1.25)
 found["failures"] = []
-for owner, name in ((search._ScaledNLL, "starting_sums"), (search._ScaledNLL, "derivatives"),
-                    (search, "_view_of_buffer"), (search, "_check_optimum_exists"),
+for owner, name in ((nll.ScaledNLL, "starting_sums"), (nll.ScaledNLL, "derivatives"),
+                    (nll, "_view_of_buffer"), (search, "_check_optimum_exists"),
                     (base, "_agree_with_other_processes"), (base, "fingerprints")):
     for at in (1, 2):
         works, calls = getattr(owner, name), []
@@ -141,6 +145,8 @@ torch.set_default_dtype(torch.float32)
 """
 
 REFUSED_BATCHES = """
+parts["batches"] = found = {}
+logits, labels = calibrated_problem(3000, 10, 2.5)
 found["metrics"] = []
 for metric in (CalibrationError(10, ignore_index=-1), KSCalibrationError(10, ignore_index=-1),
                ScoreDecomposition(10, ignore_index=-1)):
@@ -158,6 +164,18 @@ for metric in (CalibrationError(10, ignore_index=-1), KSCalibrationError(10, ign
             message(lambda: metric(logits.softmax(1) * float("nan"), labels))
     value = metric.compute()
     found["metrics"].append((value["calibration"] if isinstance(value, dict) else value).item())
+found["steps"] = []
+for metric in (CalibrationError(10, dist_sync_on_step=True),
+               KSCalibrationError(10, dist_sync_on_step=True)):
+    for refuses in (None, 0, 1, None):
+        batch = logits[rank::2].softmax(1)
+        if rank == refuses:
+            batch = batch * float("nan")
+        before = int(metric.n)
+        value = []
+        refused = message(lambda: value.append(metric(batch, labels[rank::2]).item()))
+        found["steps"].append([refused, value, int(metric.n) - before])
+    found["steps"].append([None, [metric.compute().item()], int(metric.n)])
 """
 
 METRICS = """
@@ -171,7 +189,7 @@ for metric in (CalibrationError(10), CalibrationError(10, binning="quantile"), B
 """
 
 EPILOGUE = """
-print(json.dumps(found))
+print(json.dumps(parts))
 dist.destroy_process_group()
 """
 
@@ -207,19 +225,31 @@ def run(folder: Path, code: str, n_processes: int) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def found(request, tmp_path_factory) -> list[dict]:
+def outputs(tmp_path_factory) -> Callable[[int], list[dict]]:
+    """What a number of processes found. They are started once, because that takes longest."""
     if not loopback_is_up():
         pytest.skip("the loopback interface is down")
-    code = TEMPERATURES + {2: REFUSALS, 4: METRICS}[request.param]
-    return run(tmp_path_factory.mktemp("processes"), code, request.param)
+    code = {2: REFUSALS + AGREEMENT + REFUSED_BATCHES, 3: METRICS}
+
+    @cache
+    def outputs_of(n_processes: int) -> list[dict]:
+        folder = tmp_path_factory.mktemp("processes")
+        return run(folder, TEMPERATURES + code[n_processes], n_processes)
+
+    return outputs_of
+
+
+@pytest.fixture
+def found(request, outputs) -> list[dict]:
+    return [parts["temperatures"] for parts in outputs(request.param)]
 
 
 two = pytest.mark.parametrize("found", [2], indirect=True)
-four = pytest.mark.parametrize("found", [4], indirect=True)
-two_and_four = pytest.mark.parametrize("found", [2, 4], indirect=True)
+three = pytest.mark.parametrize("found", [3], indirect=True)
+two_and_three = pytest.mark.parametrize("found", [2, 3], indirect=True)
 
 
-@two_and_four
+@two_and_three
 def test_all_processes_find_the_temperature_of_one(found):
     expected = TemperatureScaler().fit_logits(*calibrated_problem(3000, 10, 2.5))
     summary = expected.summary
@@ -230,7 +260,7 @@ def test_all_processes_find_the_temperature_of_one(found):
         assert of_process["fit_logits"] == pytest.approx(expected.temperature, rel=1e-9)
 
 
-@two_and_four
+@two_and_three
 def test_every_process_knows_the_calibration_samples_of_the_others(found):
     for of_process in found:
         for refusal in of_process["leak"]:
@@ -272,7 +302,7 @@ def test_class_wise_scalers_say_that_they_fit_in_one_process(found):
         assert "got 2 under torch.distributed; gather the logits" in of_process["vector"]
 
 
-@four
+@three
 def test_metrics_are_summed_over_processes(found):
     logits, labels = calibrated_problem(3000, 10, 2.5)
     probabilities = logits.softmax(1)
@@ -288,11 +318,9 @@ def test_metrics_are_summed_over_processes(found):
         assert of_process["metrics"] == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.fixture(scope="module")
-def agreement(tmp_path_factory) -> list[dict]:
-    if not loopback_is_up():
-        pytest.skip("the loopback interface is down")
-    return run(tmp_path_factory.mktemp("processes"), "found = {}\n" + AGREEMENT, 2)
+@pytest.fixture
+def agreement(outputs) -> list[dict]:
+    return [parts["agreement"] for parts in outputs(2)]
 
 
 def test_processes_agree_on_the_precision(agreement):
@@ -342,9 +370,7 @@ def test_a_failure_at_any_point_of_one_process_is_a_failure_of_all(agreement):
     assert sum(failure[2] is not None for failure in agreement[0]["failures"]) >= 8
 
 
-def test_refused_and_empty_batches_do_not_stop_synchronisation(tmp_path):
-    if not loopback_is_up():
-        pytest.skip("the loopback interface is down")
+def test_refused_and_empty_batches_do_not_stop_synchronisation(outputs):
     logits, labels = calibrated_problem(3000, 10, 2.5)
     probabilities = logits.softmax(1)
     expected = [
@@ -352,5 +378,27 @@ def test_refused_and_empty_batches_do_not_stop_synchronisation(tmp_path):
         ks_calibration_error(probabilities, labels),
         score_decomposition(probabilities, labels).calibration,
     ]
-    for found in run(tmp_path, "found = {}\n" + REFUSED_BATCHES, 2):
-        assert found["metrics"] == pytest.approx(expected, rel=1e-9)
+    for parts in outputs(2):
+        assert parts["batches"]["metrics"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_refused_batch_does_not_stop_a_synchronisation_on_every_step(outputs):
+    logits, labels = calibrated_problem(3000, 10, 2.5)
+    probabilities = logits.softmax(1)
+    found = [parts["batches"]["steps"] for parts in outputs(2)]
+    for i, function in enumerate([calibration_error, ks_calibration_error]):
+        first, second = (steps[5 * i : 5 * i + 5] for steps in found)
+        whole = function(probabilities, labels)
+        halves = [function(probabilities[k::2], labels[k::2]) for k in (0, 1)]
+        values = [whole, halves[1], halves[0], whole]
+        for step, (value, refuses) in enumerate(zip(values, (None, 0, 1, None), strict=True)):
+            for rank, steps in enumerate((first, second)):
+                message, returned, n_added = steps[step]
+                if rank == refuses:
+                    assert message.startswith("ValueError: probabilities must be finite")
+                    assert (returned, n_added) == ([], 0)
+                else:
+                    assert (message, n_added) == (None, 1500)
+                    assert returned == pytest.approx([value], rel=1e-9)
+        assert [steps[4][2] for steps in (first, second)] == [4500, 4500]
+        assert first[4] == second[4]

@@ -1,3 +1,4 @@
+import copy
 from contextlib import nullcontext
 
 import pytest
@@ -45,7 +46,7 @@ def test_logits_carry_no_graph_yet_can_enter_one(model):
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_model_visits_the_device_and_returns(fails):
-    class Traveller(nn.Linear):
+    class Traveller(nn.Module):
         visited: tuple[torch.device, ...] = ()
 
         def to(self, device):
@@ -58,12 +59,24 @@ def test_the_model_visits_the_device_and_returns(fails):
                 raise KeyboardInterrupt
             return inputs @ torch.ones(3, 5, device="meta")
 
-    model = Traveller(3, 5)
+    model = Traveller()
     batches = [(torch.ones(4, 3), torch.arange(4))]
     with pytest.raises(KeyboardInterrupt) if fails else nullcontext():
         logits, labels = collect_logits(model, batches, device="meta", progress=False)
         assert logits.device.type == labels.device.type == "meta"
     assert model.visited == (torch.device("meta"), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(3, 5), nn.BatchNorm1d(3, affine=False)])
+@pytest.mark.parametrize("device", ["meta", torch.device("meta"), "meta:0"])
+def test_a_model_does_not_lose_its_weights_on_the_meta_device(layer, device):
+    batches = [(torch.ones(4, 3), torch.arange(4) % 3)]
+    before = copy.deepcopy(layer.state_dict())
+    for call in (collect_logits, TemperatureScaler().fit):
+        with pytest.raises(ValueError, match=r"got meta.*leave device=None, or pass .*'cpu'"):
+            call(layer, batches, device=device, progress=False)
+    for name, value in layer.state_dict().items():
+        assert torch.equal(value, before[name])
 
 
 def test_a_model_spread_over_several_devices_is_not_moved():

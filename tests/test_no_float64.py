@@ -60,6 +60,19 @@ def test_scalers(kind):
     torch.testing.assert_close(calibrated.cpu(), expected(logits))
 
 
+@pytest.mark.parametrize("options", [{}, {"score": "aps"}, {"per_class": True}])
+def test_conformal_sets_are_on_the_device_of_the_probabilities(options):
+    logits, labels = calibrated_problem(600, 4, 1)
+    probabilities = logits.softmax(1).float()
+    sets = calibkit.ConformalSets(0.8, **options)
+    expected = sets.fit(probabilities, labels).predict(probabilities)
+    sets.fit(probabilities.to("mps:0"), labels.to("mps:0"))
+    found = sets.predict(probabilities.to("mps:0"))
+    assert found.device.type == "mps"
+    assert torch.equal(found.cpu(), expected)
+    assert expected.device.type == "cpu"
+
+
 def test_a_report():
     logits, labels = calibrated_problem(400, 4, 2)
     scaler = TemperatureScaler().fit_logits(logits.float().to("mps:0"), labels.to("mps:0"))

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from filelock import FileLock
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -149,11 +149,11 @@ def _compute(
 def _read(path: Path, n: int) -> tuple[Tensor, Tensor] | None:
     """Return the stored logits and labels, or None if the file is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            logits, labels = arrays["logits"], arrays["labels"]
-    except (OSError, EOFError, KeyError, ValueError, BadZipFile):
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            logits, labels, digest = arrays["logits"], arrays["labels"], str(arrays["digest"])
+    except Exception:  # Damaged files raise errors of many kinds.
         return None
-    if logits.shape != (n, 100) or labels.shape != (n,):
+    if logits.shape != (n, 100) or labels.shape != (n,) or digest != _digest(path, logits, labels):
         return None
     return torch.from_numpy(logits), torch.from_numpy(labels)
 
@@ -162,5 +162,12 @@ def _write(path: Path, logits: Tensor, labels: Tensor) -> None:
     # Only a complete file is moved to its path, so that no process ever reads half a file.
     with TemporaryDirectory(prefix=".logits-", dir=path.parent) as folder:
         complete = Path(folder, path.name)
-        np.savez(complete, logits=logits.numpy(), labels=labels.numpy())
+        digest = _digest(path, logits.numpy(), labels.numpy())
+        np.savez(complete, logits=logits.numpy(), labels=labels.numpy(), digest=np.array(digest))
         complete.replace(path)
+
+
+def _digest(path: Path, logits: NDArray[np.generic], labels: NDArray[np.generic]) -> str:
+    """Return a hash of the name and the content, which a file with other numbers does not have."""
+    described = f"{path.name} {logits.dtype} {labels.dtype}".encode()
+    return hashlib.sha256(described + logits.tobytes() + labels.tobytes()).hexdigest()

@@ -1,5 +1,6 @@
 """Two data modules with one interface, which draw Glyphs-100 and download CIFAR-100."""
 
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -170,6 +171,8 @@ class CIFAR100DataModule:
     def prepare_data(self) -> None:
         """Download the files that ``root`` does not hold yet.
 
+        If several processes ask for them at once, one of them works and the others wait.
+
         Raises
         ------
         ConnectionError
@@ -177,16 +180,33 @@ class CIFAR100DataModule:
         RuntimeError
             If a downloaded file differs from the published one. The file is not kept.
         """
-        from torchvision.datasets import CIFAR100, SVHN
+        from filelock import FileLock
+        from torchvision.datasets import SVHN
+        from torchvision.datasets.utils import check_integrity
+
+        url, filename, md5 = SVHN.split_list["test"]
+        wants_svhn = self.ood_detection and not check_integrity(self.root / filename, md5)
+        if self._is_unpacked() and not wants_svhn:
+            return  # A folder that cannot be written may hold all files.
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = self.root / ".lock"
+        with FileLock(lock):
+            try:
+                if not self._is_unpacked():  # Another process may have done it in the meantime.
+                    self._unpack()
+                if wants_svhn:
+                    _download_if_missing("SVHN", url, self.root / filename, md5)
+            finally:
+                with suppress(OSError):  # Windows does not remove a file that is open.
+                    lock.unlink()
+
+    def _unpack(self) -> None:
+        from torchvision.datasets import CIFAR100
         from torchvision.datasets.utils import extract_archive
 
-        if not self._is_unpacked():
-            archive = self.root / CIFAR100.filename
-            _download_if_missing("CIFAR-100", CIFAR100.url, archive, CIFAR100.tgz_md5)
-            extract_archive(str(archive), str(self.root))
-        if self.ood_detection:
-            url, filename, md5 = SVHN.split_list["test"]
-            _download_if_missing("SVHN", url, self.root / filename, md5)
+        archive = self.root / CIFAR100.filename
+        _download_if_missing("CIFAR-100", CIFAR100.url, archive, CIFAR100.tgz_md5)
+        extract_archive(str(archive), str(self.root))
 
     def setup(self, stage: str | None = None) -> None:
         """Open the test set and, with ``ood_detection=True``, SVHN.

@@ -18,6 +18,12 @@ from calibkit.metrics.proper_scores import NLL, Brier
 
 Score = Literal["nll", "brier"]
 
+# A class of probability 0 is first given a logit that is this far below all others, and then one
+# that is further away if the best temperature turns out to be high.
+_FIRST_GAP, _LARGEST_GAP = 700.0, 1e12
+# The exponential of minus this number is lost in the rounding errors.
+_PRACTICALLY_INFINITE = 60
+
 _DEFINITIONS: dict[Score, MeanMetric] = {"nll": NLL(), "brier": Brier()}
 
 
@@ -130,18 +136,28 @@ def _check_labels_possible(predictions: Predictions) -> None:
 
 def _decompose(log_probabilities: Tensor, labels: Tensor, score: Score) -> Decomposition:
     whole = _mean_score(log_probabilities, labels, score)
-    # A probability of 0 gets a logit so low that the probability stays practically 0.
-    impossible = log_probabilities.isinf()
-    lowest = log_probabilities.masked_fill(impossible, 0).min()
-    logits = log_probabilities.masked_fill(impossible, float(lowest) - 700)
     try:
-        with single_process():
-            b = find_best_inverse_temperature(Rows(logits, labels)).inverse_temperature
-        best = (b * logits).log_softmax(1)
+        b = _best_inverse_temperature(log_probabilities, labels)
+        best = (b * log_probabilities).log_softmax(1)
     except NoOptimumError as error:
-        best = _log_probabilities_in_the_limit(logits, error.limit)
+        best = _log_probabilities_in_the_limit(log_probabilities, error.limit)
     refinement = _mean_score(best, labels, score)
     return Decomposition(whole, whole - refinement, refinement)
+
+
+def _best_inverse_temperature(log_probabilities: Tensor, labels: Tensor) -> float:
+    impossible = log_probabilities.isneginf()
+    finite = log_probabilities.masked_fill(impossible, 0)
+    gap = _FIRST_GAP
+    while gap < _LARGEST_GAP:
+        # A probability of 0 gets a logit so low that it is practically 0 at the temperature, too.
+        logits = finite.masked_fill(impossible, float(finite.min()) - gap)
+        with single_process():
+            b = find_best_inverse_temperature(Rows(logits, labels)).inverse_temperature
+        if b * gap > _PRACTICALLY_INFINITE or not impossible.any():
+            return b
+        gap *= 100
+    raise NoOptimumError("the NLL falls for ever as T goes to infinity", limit=math.inf)
 
 
 def _log_probabilities_in_the_limit(logits: Tensor, temperature: float) -> Tensor:
@@ -150,7 +166,7 @@ def _log_probabilities_in_the_limit(logits: Tensor, temperature: float) -> Tenso
         # If several classes are on top, they share the probability equally.
         top = (logits == logits.amax(1, keepdim=True)).double()
         return (top / top.sum(1, keepdim=True)).log()
-    return torch.zeros_like(logits).log_softmax(1)
+    return torch.where(logits.isneginf(), logits, 0).log_softmax(1)
 
 
 def _mean_score(log_probabilities: Tensor, labels: Tensor, score: Score) -> float:

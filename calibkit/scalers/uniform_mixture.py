@@ -119,14 +119,17 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
             return _fit_weight(*_label_log_probabilities(rows, inverse_temperature))
 
         tried = [fit_weight(log_ratio) for log_ratio in _LOG_RATIO_GRID]
-        lowest = min(range(len(tried)), key=lambda i: tried[i].nll)
-        log_ratio = _LOG_RATIO_GRID[lowest]
-        neighbours = slice(max(lowest - 1, 0), lowest + 2)
-        if sum(point.nll > tried[lowest].nll for point in tried[neighbours]) == 2:
-            bracket = _LOG_RATIO_GRID[neighbours]
-            log_ratio = float(minimize_scalar(lambda x: fit_weight(x).nll, bracket=bracket).x)
+        candidates = [min(_LOG_RATIO_GRID, key=lambda x: fit_weight(x).nll)]
+        # Few samples may give several minima, and a deep one may lie between two grid points.
+        for i in range(1, len(tried) - 1):
+            if tried[i - 1].nll > tried[i].nll < tried[i + 1].nll:
+                bracket = _LOG_RATIO_GRID[i - 1 : i + 2]
+                found = minimize_scalar(lambda x: fit_weight(x).nll, bracket=bracket)
+                candidates.append(float(found.x))
+        log_ratio = min(candidates, key=lambda x: fit_weight(x).nll)
         best = fit_weight(log_ratio)
-        _check_optimum_exists(rows, best, falls=lowest == len(tried) - 1 and best.slope < 0)
+        falls = log_ratio == _LOG_RATIO_GRID[-1] and best.slope < 0
+        _check_optimum_exists(rows, best, falls=falls)
         message = describe_gradient(
             max(abs(best.slope), abs(best.weight_slope)),
             search="T and w stopped",

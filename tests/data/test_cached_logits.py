@@ -134,7 +134,7 @@ def test_a_version_with_other_images_or_another_model_computes_anew(change, fold
 def test_a_version_with_the_same_images_and_model_reads_the_file(folder, other_version):
     glyphs100_logits(20, progress=False)
     (name,) = cached_files(folder)
-    np.savez(folder / name, logits=np.full((20, 100), 7.0), labels=np.zeros(20))
+    module._write(folder / name, torch.full((20, 100), 7.0), torch.zeros(20))
     replace_in(other_version / "data" / "datamodules.py", "N_TEST = 10_000", "N_TEST = 20_000")
     assert (logits_of_version(other_version) == 7).all()
     assert cached_files(folder) == [name]
@@ -153,6 +153,51 @@ def test_a_damaged_file_is_replaced(content, folder, model_runs):
     for _ in range(2):
         torch.testing.assert_close(glyphs100_logits(20, progress=False)[0], expected)
     assert len(model_runs) == 2
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content, name: content.update(logits=content["logits"] + 1e-3),
+        lambda content, name: content.update(labels=content["labels"][::-1].copy()),
+        lambda content, name: content.update(logits=content["logits"].astype(np.float64)),
+        lambda content, name: content.pop("digest"),
+    ],
+    ids=["other logits", "other labels", "other type", "no digest"],
+)
+def test_a_file_of_other_content_is_replaced(spoil, folder, model_runs):
+    expected = glyphs100_logits(20, progress=False)
+    (name,) = cached_files(folder)
+    with np.load(folder / name) as arrays:
+        content = dict(arrays)
+    spoil(content, name)
+    np.savez(folder / name, **content)
+    for _ in range(2):
+        assert all(map(torch.equal, glyphs100_logits(20, progress=False), expected))
+    assert len(model_runs) == 2
+
+
+def test_a_file_of_other_arguments_under_this_name_is_replaced(folder, model_runs):
+    expected, _ = glyphs100_logits(20, progress=False)
+    (name,) = cached_files(folder)
+    glyphs100_logits(20, seed=7, progress=False)
+    (other,) = set(cached_files(folder)) - {name}
+    (folder / other).replace(folder / name)
+    assert torch.equal(glyphs100_logits(20, progress=False)[0], expected)
+    assert len(model_runs) == 3
+
+
+def test_a_file_with_a_changed_byte_is_not_believed(folder):
+    """Some bytes say how the file is compressed, and lead to errors of unusual kinds."""
+    expected = glyphs100_logits(20, progress=False)
+    path = folder / cached_files(folder)[0]
+    content = path.read_bytes()
+    for place in (*range(200), *range(200, len(content) - 400, 97), *range(-400, 0)):
+        changed = bytearray(content)
+        changed[place] ^= 0xFF
+        path.write_bytes(changed)
+        found = module._read(path, 20)
+        assert found is None or all(map(torch.equal, found, expected)), place
 
 
 def test_no_pickle_is_read(folder, model_runs):

@@ -1,4 +1,6 @@
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import torch
 from scipy.io import savemat
 from torch.utils.data import DataLoader
 from torchvision.datasets import CIFAR100, SVHN
-from torchvision.datasets.utils import calculate_md5
+from torchvision.datasets.utils import calculate_md5, extract_archive
 
 from calibkit import CIFAR100DataModule, Glyphs100, Glyphs100DataModule
 from tests.helpers import NOBODY, publish_cifar100
@@ -107,6 +109,24 @@ def test_cifar_from_download_to_batch(published, serve, monkeypatch, tmp_path):
 
     publish_at(NOBODY, published, monkeypatch)
     dm.prepare_data()  # nothing is downloaded twice
+
+
+def test_two_that_prepare_at_once_unpack_once(published, serve, monkeypatch, tmp_path):
+    publish_at(serve(published), published, monkeypatch)
+    unpacked = []
+
+    def slowly(*args):
+        unpacked.append(args)
+        time.sleep(0.2)
+        return extract_archive(*args)
+
+    monkeypatch.setattr("torchvision.datasets.utils.extract_archive", slowly)
+    modules = [CIFAR100DataModule(root=tmp_path / "data", ood_detection=True) for _ in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda module: module.prepare_data(), modules))
+    assert len(unpacked) == 1
+    for module in modules:
+        module.setup("test")
 
 
 def test_cifar_from_files_downloaded_elsewhere(published, monkeypatch):

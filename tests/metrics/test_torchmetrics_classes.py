@@ -468,3 +468,42 @@ def test_metrics_loaded_from_one_state_share_no_memory():
     first.update(probabilities, labels)
     assert (first.n, second.n, state["n"]) == (100, 50, 50)
     assert second.compute() == saved.compute()
+
+
+@pytest.mark.parametrize("score", ["nll", "brier"])
+@pytest.mark.parametrize("sync_on_step", [False, True])
+def test_a_batch_of_one_class_has_a_score_but_no_decomposition(score, sync_on_step):
+    logits, labels = calibrated_problem(300, 5, 2)
+    probabilities = logits.softmax(1)
+    metric = ScoreDecomposition(5, score, dist_sync_on_step=sync_on_step)
+    for k in range(5):
+        of_class = labels == k
+        value = metric(probabilities[of_class], labels[of_class])
+        function = calibkit.brier_score if score == "brier" else calibkit.negative_log_likelihood
+        expected = function(probabilities[of_class], labels[of_class])
+        assert value["score"].item() == pytest.approx(expected, abs=1e-12)
+        assert value["calibration"].isnan()
+        assert value["refinement"].isnan()
+    order = torch.cat([(labels == k).nonzero()[:, 0] for k in range(5)])
+    expected = calibkit.score_decomposition(probabilities[order], labels[order], score=score)
+    assert [value.item() for value in metric.compute().values()] == pytest.approx(list(expected))
+    assert metric.n == 300
+    metric.reset()
+    metric.update(probabilities[labels == 0], labels[labels == 0])
+    with pytest.raises(ValueError, match="labels hold one class only"):
+        metric.compute()
+
+
+def test_a_batch_with_a_masked_class_has_a_decomposition():
+    logits, labels = calibrated_problem(300, 5, 2)
+    probabilities = logits.softmax(1)
+    probabilities[:150, 4] = 0
+    probabilities = probabilities / probabilities.sum(1, keepdim=True)
+    labels[:150] = labels[:150] % 4
+    metric = ScoreDecomposition(5)
+    for batch in (slice(0, 150), slice(150, 300)):
+        found = metric(probabilities[batch], labels[batch])
+        expected = calibkit.score_decomposition(probabilities[batch], labels[batch])
+        assert [value.item() for value in found.values()] == pytest.approx(list(expected))
+    expected = calibkit.score_decomposition(probabilities, labels)
+    assert [value.item() for value in metric.compute().values()] == pytest.approx(list(expected))

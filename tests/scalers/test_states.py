@@ -113,6 +113,85 @@ def test_a_state_that_cannot_be_loaded_changes_nothing(kind):
     assert (parameters(scaler), scaler.summary) == before
 
 
+NONSENSE = [
+    "text",
+    None,
+    [1.0],
+    True,
+    torch.tensor(True),
+    torch.tensor(1j),
+    torch.ones(3, 1, 2),
+]
+
+
+@every_scaler
+@pytest.mark.parametrize("value", NONSENSE, ids=str)
+def test_a_state_of_another_type_or_shape_is_refused_in_one_sentence(kind, value):
+    scaler = fit(kind, *problem(kind))
+    before = parameters(scaler), scaler.summary
+    for name in kind.fitted_names:
+        with pytest.raises(ValueError, match=r"save .* again from a fitted scaler") as raised:
+            scaler.set_extra_state({**scaler.get_extra_state(), name: value})
+        assert "\n" not in str(raised.value)
+        assert (parameters(scaler), scaler.summary) == before
+
+
+@every_scaler
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_state_of_numbers_that_cannot_be_is_refused(kind, value):
+    scaler = fit(kind, *problem(kind))
+    before = parameters(scaler), scaler.summary
+    for name in kind.fitted_names:
+        state = scaler.get_extra_state()
+        state[name] = torch.full_like(state[name], value)
+        with pytest.raises(ValueError, match=r"must hold|must be a positive, finite number"):
+            scaler.set_extra_state(state)
+        assert (parameters(scaler), scaler.summary) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (TemperatureScaler, "temperature", -1),
+        (UniformMixtureScaler, "uniform_weight", -0.1),
+        (BetaScaler, "a", -1),
+        (BetaScaler, "b", -1),
+        (HistogramScaler, "values", 0.1),
+        (IsotonicScaler, "values", 1.1),
+        (IsotonicScaler, "thresholds", 0.1),
+        (IsotonicScaler, "n_samples", -1),
+    ],
+)
+def test_a_state_of_numbers_out_of_range_is_refused(kind, name, value):
+    state = fit(kind, *problem(kind)).get_extra_state()
+    state[name] = torch.full_like(state[name], value)
+    scaler = kind()
+    with pytest.raises(ValueError, match=r"must hold|must be a positive, finite number"):
+        scaler.set_extra_state(state)
+    assert not scaler.fitted
+
+
+@pytest.mark.parametrize("summary", ["text", 1.0, {"n_samples": "many"}, {"nll_after": None}])
+def test_a_state_with_a_summary_of_nonsense_is_refused(summary):
+    scaler = TemperatureScaler().fit_logits(*problem(TemperatureScaler))
+    state = scaler.get_extra_state()
+    if isinstance(summary, dict):
+        summary = {**state["summary"], **summary}
+    with pytest.raises(ValueError, match=r"the saved summary must .*; save the scaler again"):
+        TemperatureScaler().set_extra_state({**state, "summary": summary})
+
+
+@every_scaler
+def test_every_state_that_a_scaler_gives_can_be_loaded(kind):
+    """Fitted or not, and in the precision to which a model was converted."""
+    for scaler in (kind(), fit(kind, *problem(kind))):
+        loaded = kind()
+        loaded.load_state_dict(scaler.state_dict())
+        assert loaded.fitted == scaler.fitted
+        assert parameters(loaded) == parameters(scaler)
+        fit(kind, *problem(kind, seed=1)).load_state_dict(scaler.state_dict())
+
+
 @contextmanager
 def default_dtype(dtype: torch.dtype) -> Iterator[None]:
     torch.set_default_dtype(dtype)

@@ -1,0 +1,173 @@
+"""The NLL of scaled logits and its derivatives, summed over all samples and processes."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calibkit._distributed import count_over_processes, sum_over_processes
+from calibkit._rows import Rows
+
+# The search keeps this many shifted logits at most. More are shifted in every pass, because new
+# memory would cost more than the arithmetic.
+_MAX_KEPT_ELEMENTS = 2**17
+_MEDIUM_CHUNK_ELEMENTS = 2**18
+# With at most this many classes, logits are laid out column by column.
+_MAX_FEW_CLASSES = 32
+
+
+class Derivatives(NamedTuple):
+    """Means over samples at one inverse temperature b: the NLL and what follows from its slope.
+
+    For one sample, p = softmax(b z). The slope is the first derivative of the NLL in b, which is
+    E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z]. The third derivative is
+    the third central moment of z under p. It is 0 if nobody asked for it.
+    """
+
+    nll: float
+    slope: float
+    curvature: float
+    squared_slope: float
+    third: float = 0.0
+
+
+class StartingSums(NamedTuple):
+    """Sums over samples that show whether there is an optimum, and near which b it is."""
+
+    descent_at_zero: float  # minus the slope of the NLL at b = 0
+    curvature_at_zero: float
+    distance_to_top: float  # from the mean logit of a row to the largest
+    n_label_below_top: float
+    label_sum: float
+    squared_label_sum: float
+
+
+class ScaledNLL:
+    """The NLL of softmax(b z) as a function of the inverse temperature b, over all processes.
+
+    The logits z are divided by ``unit``, so that the squares of very large logits stay finite and
+    those of very small logits stay positive.
+
+    Attributes
+    ----------
+    nll_before : float
+        The mean NLL at T = 1, which the first call of `derivatives` measures if it is wanted.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        dtype: torch.dtype,
+        unit: float = 1.0,
+        *,
+        third: bool = False,
+        before: bool = False,
+        tops: list[Tensor] | None = None,
+    ) -> None:
+        self.rows = rows
+        self.dtype = dtype
+        self.unit = unit
+        self.third = third
+        self.nll_before = math.nan
+        self._measures_before = before
+        self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)
+        self._weights = torch.empty_like(self._shifted)
+        self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        # The largest logits of the rows, chunk by chunk. All passes over the same rows share them.
+        self.tops = [] if tops is None else tops
+        self.n = count_over_processes(len(rows))
+
+    def derivatives(self, inverse_temperature: float) -> Derivatives:
+        n_sums = 5 + self._measures_before
+        total = torch.zeros(n_sums, dtype=torch.float64, device=self.rows.scores.device)
+        for z, z_y, _ in self._chunks():
+            weights = _view_of_buffer(self._weights, z)
+            norm = _exp_(torch.mul(z, inverse_temperature, out=weights)).sum(1).double()
+            mean = weights.mul_(z).sum(1).double().div_(norm)
+            mean_square = weights.mul_(z).sum(1).double().div_(norm)
+            slope = mean - z_y
+            nll = norm.log() - inverse_temperature * z_y
+            third = torch.zeros_like(mean)
+            if self.third:
+                mean_cube = weights.mul_(z).sum(1).double().div_(norm)
+                third = mean_cube - mean * (3 * mean_square - 2 * mean * mean)
+            terms = [nll, slope, mean_square - mean * mean, slope * slope, third]
+            if self._measures_before:
+                terms.append(self._nll_before(z, z_y, weights))
+            total += torch.stack(terms).sum(1)
+        means = [entry / self.n for entry in sum_over_processes(total)]
+        if self._measures_before:
+            self.nll_before = means.pop()
+            self._measures_before = False
+        return Derivatives(*means)
+
+    def _nll_before(self, z: Tensor, z_y: Tensor, weights: Tensor) -> Tensor:
+        # If no later step needs z, its exponentials take its place. That saves a pass.
+        scaled = torch.mul(z, self.unit, out=weights) if self._kept or self.unit != 1 else z
+        return _exp_(scaled).sum(1).double().log() - self.unit * z_y
+
+    def starting_sums(self) -> StartingSums:
+        total = torch.zeros(6, dtype=torch.float64, device=self.rows.scores.device)
+        for z, z_y, labels in self._chunks():
+            mean = z.sum(1).double().div_(z.shape[1])
+            weights = _view_of_buffer(self._weights, z)
+            mean_square = torch.mul(z, z, out=weights).sum(1).double().div_(z.shape[1])
+            y = labels.double()
+            total += torch.stack(
+                [z_y - mean, mean_square - mean * mean, -mean, (z_y < 0).double(), y, y * y]
+            ).sum(1)
+        return StartingSums(*sum_over_processes(total))
+
+    def _chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield the distances z of the logits to the top of their row, those of labels, labels."""
+        if self._kept:
+            yield from self._kept
+            return
+        n_elements = self.rows.scores.numel()
+        keep = n_elements <= _MAX_KEPT_ELEMENTS
+        # The buffers are used again, so that larger chunks than usual hide the cost of the calls.
+        medium = _MAX_KEPT_ELEMENTS < n_elements < 32 * _MEDIUM_CHUNK_ELEMENTS
+        chunks = self.rows.chunks(_MEDIUM_CHUNK_ELEMENTS if medium else None)
+        for index, (logits, labels) in enumerate(chunks):
+            z = torch.empty_like(self._shifted) if keep else self._shifted
+            z = _view_of_buffer(z, logits)
+            if index == len(self.tops):
+                self.tops.append(logits.amax(1, keepdim=True))
+            top = self.tops[index]
+            if logits.dtype == self.dtype:
+                torch.sub(logits, top, out=z)
+            else:
+                z.copy_(logits).sub_(top)
+            if self.unit != 1:
+                z.div_(self.unit)
+            chunk = z, z.gather(1, labels[:, None])[:, 0].double(), labels
+            if keep:
+                self._kept.append(chunk)
+            yield chunk
+
+
+def _exp_(values: Tensor) -> Tensor:
+    """Replace values by their exponentials, and return them."""
+    # On one or two cores, numpy takes half of torch's time.
+    if values.device.type == "cpu" and torch.get_num_threads() <= 2:
+        array = values.numpy()
+        np.exp(array, out=array)
+        return values
+    return values.exp_()
+
+
+def _view_of_buffer(buffer: Tensor, like: Tensor) -> Tensor:
+    """Return a view of the buffer in the shape of a tensor, and enlarge the buffer if necessary.
+
+    The buffer is used again for every chunk, because new memory costs more than the arithmetic. Few
+    classes are laid out column by column, because sums over short rows are slow.
+    """
+    if buffer.numel() < like.numel():
+        buffer.resize_(like.numel())
+    used = buffer[: like.numel()]
+    if like.shape[1] <= _MAX_FEW_CLASSES:
+        return used.view(like.shape[1], like.shape[0]).T
+    return used.view(like.shape)

@@ -110,8 +110,9 @@ def test_a_group_is_measured_as_if_it_were_alone(groups):
     found = few(logits, labels, groups=groups).by_group()
     assert {part.name for part in found.parts} == {"left", "right"}
     for part in found.parts:
-        alone = few(logits[GROUPS == part.name], labels[GROUPS == part.name]).before
-        assert part.n == (GROUPS == part.name).sum()
+        inside = part.name == GROUPS
+        alone = few(logits[inside], labels[inside]).before
+        assert part.n == inside.sum()
         assert part.frequency == pytest.approx(alone.accuracy.value)
         assert part.error.value == pytest.approx(alone.ece.value)
         assert part.p_value == pytest.approx(alone.p_value)

@@ -55,7 +55,7 @@ def collect_logits(
     ValueError
         If the loader gives no sample, if the model does not return one row of logits for each
         label, if the batches differ in shape beyond the first dimension, or if `device` is given
-        and the model is spread over several devices.
+        and the model is spread over several devices, or if it is "meta".
 
     See Also
     --------

@@ -172,8 +172,8 @@ class Scaler(nn.Module, ABC):
         ValueError
             If `calib_loader` gives no sample, if the model does not return one row of logits for
             each label, if the batches differ in shape beyond the first dimension, if `device` is
-            given and the model is spread over several devices, or for a reason that `fit_logits`
-            names. The scaler then stays as it was.
+            given and the model is spread over several devices, if it is "meta", or for a reason
+            that `fit_logits` names. The scaler then stays as it was.
         RuntimeError
             For a reason that `fit_logits` names.
 

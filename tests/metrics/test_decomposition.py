@@ -1,5 +1,7 @@
 """The parts of a proper score against their definition."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
+from torch.nn.functional import cross_entropy
 
 import calibkit
 from calibkit import (
@@ -79,3 +82,42 @@ def test_decomposition_shares_what_ties_at_the_top():
     probabilities = torch.tensor([[0.5, 0.5, 0.0], [0.1, 0.9, 0.0]])
     parts = calibkit.score_decomposition(probabilities, torch.tensor([0, 1]))
     assert parts.refinement == pytest.approx(np.log(2) / 2)
+
+
+@pytest.mark.parametrize("score", ["nll", "brier"])
+@pytest.mark.parametrize("overconfidence", [1, 5, 100])
+def test_masked_classes_change_nothing_at_any_temperature(overconfidence, score):
+    logits, labels = calibrated_problem(400, 5, 1.5)
+    probabilities = (overconfidence * logits.double()).softmax(1)
+    possible = probabilities.gather(1, labels[:, None])[:, 0] > 0
+    probabilities, labels = probabilities[possible], labels[possible]
+    masked = torch.cat([probabilities, torch.zeros(len(labels), 2)], 1)
+    expected = calibkit.score_decomposition(probabilities, labels, score=score)
+    found = calibkit.score_decomposition(masked, labels, score=score)
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_masked_class_keeps_its_probability_in_both_limits():
+    probabilities = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.4, 0.6]], dtype=torch.float64)
+    masked = torch.cat([probabilities, torch.zeros(3, 3)], 1)
+    for labels in (probabilities.argmax(1), probabilities.argmin(1)):
+        expected = calibkit.score_decomposition(probabilities, labels)
+        found = calibkit.score_decomposition(masked, labels)
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_classes_masked_in_some_rows_at_a_high_temperature():
+    """The reference minimises the NLL among the classes that each row leaves."""
+    logits, labels = calibrated_problem(300, 5, 1.5)
+    hidden = torch.rand(300, 5, generator=torch.Generator().manual_seed(0)) < 0.3
+    hidden[torch.arange(300), labels] = False
+    log_p = (40 * logits.double()).masked_fill(hidden, -torch.inf).log_softmax(1)
+    possible = log_p.gather(1, labels[:, None])[:, 0] > -700
+    log_p, labels = log_p[possible], labels[possible]
+
+    def nll(log_b: float) -> float:
+        return cross_entropy(math.exp(log_b) * log_p, labels).item()
+
+    expected = minimize_scalar(nll, bounds=(-9, 3), method="bounded", options={"xatol": 1e-12}).fun
+    found = calibkit.score_decomposition(log_p.exp(), labels)
+    assert found.refinement == pytest.approx(expected, abs=1e-9)

@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import io
+import math
 import pickle
 import subprocess
 import sys
@@ -472,6 +473,48 @@ def test_a_search_in_float32_ends_at_the_same_temperature(n_classes, temperature
     interval = expected.summary.temperature_interval
     assert found.summary.temperature_interval == pytest.approx(interval, rel=1e-4)
     assert found.summary.iterations <= 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("factor", [1e3, 1e6, 1e9])
+@pytest.mark.parametrize(("n", "n_classes"), [(2000, 10), (2000, 100), (20_000, 5)])
+def test_a_row_that_dominates_does_not_spoil_the_certificate(
+    n, n_classes, factor, dtype, monkeypatch
+):
+    """As in a large problem, the search is in float32, where one row's rounding error remains."""
+    for name in ("_MIN_FLOAT32_ELEMENTS", "_MIN_ROUGH_ELEMENTS"):
+        monkeypatch.setattr(f"calibkit._temperature_search.{name}", 1000)
+    logits, labels = calibrated_problem(n, n_classes, 2)
+    logits = logits.to(dtype)
+    best, second = logits.topk(2).indices.T
+    labels[0] = best[0]
+    for rows in (1, 2):  # The row is right, and then one is wrong, too.
+        logits[rows - 1] *= factor
+        scaler = TemperatureScaler().fit_logits(logits, labels)
+        z = logits.double() - logits.double().amax(1, keepdim=True)
+        p = (z / scaler.temperature).softmax(1)
+        slope = (p * z).sum(1) - z.gather(1, labels[:, None])[:, 0]
+        curvature = (p * z * z).sum(1) - (p * z).sum(1) ** 2
+        step = math.fsum(slope.tolist()) / math.fsum(curvature.tolist()) * scaler.temperature
+        assert abs(step) < 1e-9
+        labels[1] = second[1]
+
+
+def test_a_signal_too_small_for_float32_is_found():
+    """Pairs of rows cancel, and one row remains that says which way the labels lean."""
+    n = 70_000
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.zeros(n, 2)
+    logits[:, 0] = torch.rand(n // 2, generator=generator).repeat_interleave(2)
+    labels = torch.arange(n) % 2
+    with pytest.raises(ValueError, match="T goes to infinity"):
+        TemperatureScaler().fit_logits(logits, labels)
+    logits = torch.cat([logits, torch.tensor([[0.03, 0.0]])])
+    labels = torch.cat([labels, torch.tensor([0])])
+    found = TemperatureScaler().fit_logits(logits, labels)
+    expected = TemperatureScaler().fit_logits(logits.double(), labels)
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-7)
+    assert found.temperature > 1e5
 
 
 def test_a_sample_without_an_optimum_does_not_lead_astray(monkeypatch):

@@ -439,3 +439,15 @@ def test_a_search_that_does_not_reach_a_slope_of_0_is_refused(monkeypatch):
     ):
         scaler.fit_logits(*noisy_problem())
     assert not scaler.fitted
+
+
+def test_few_samples_with_a_deep_valley_between_grid_points():
+    """The NLL is lower there than in the limit of T = 0, to which the grid falls elsewhere."""
+    logits, labels = calibrated_problem(20, 3, 1.5, seed=152)
+    generator = torch.Generator().manual_seed(152)
+    noise = torch.rand(20, generator=generator) < 0.15
+    labels = torch.where(noise, torch.randint(3, (20,), generator=generator), labels)
+    scaler = UniformMixtureScaler().fit_logits(logits, labels)
+    assert scaler.temperature == pytest.approx(0.257, abs=2e-3)
+    assert scaler.uniform_weight == pytest.approx(0.202, abs=1e-3)
+    assert scaler.summary.nll_after < 0.6375

@@ -43,7 +43,8 @@ class MetricValues(NamedTuple):
     Attributes
     ----------
     accuracy, nll, brier, ece : Interval
-        Value and interval. The NLL is in nats, and the ECE is a fraction.
+        Value and interval. The NLL is in nats, and the ECE is a fraction. The interval of the ECE
+        begins at 0 if noise alone may explain the ECE.
     noise_floor : NoiseFloor
         The ECE that a perfectly calibrated model would show.
     p_value : float
@@ -252,7 +253,7 @@ def evaluate(
 ) -> Report:
     """Measure a model on a test set, before and after scaling.
 
-    The report holds the accuracy, the NLL, the Brier score and the ECE with their 95 % bootstrap
+    The report holds the accuracy, the NLL, the Brier score and the ECE with their 95 %
     intervals. With a scaler, it also holds the change of each metric with its paired interval. For
     the ECE, it gives the noise floor and the p-value of the hypothesis that the model is
     calibrated. All intervals assume independent samples. Pixels of the same image are not
@@ -327,7 +328,7 @@ def evaluate(
     accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
     NLL                1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
     Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
-    ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-25.8% to -15.9%)
+    ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-26.3% to -15.9%)
     ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
     p-value            0.001                   0.911
     """

@@ -22,7 +22,7 @@ from calibkit.uncertainty._test_inversion import Gaps, SmoothGaps
 # The noise of the errors without bins hardly changes within so narrow cells.
 _N_COARSE_CELLS = 256
 # At most about this many draws of gaps are kept. With more gaps, fewer draws are enough.
-_MOST_ELEMENTS = 2**21
+_MOST_ELEMENTS = 2**19
 
 ErrorOfGaps = Callable[[Floats, Floats], Gaps]
 
@@ -141,7 +141,7 @@ def classwise_gaps(
 
     Most bins of most classes hold few labels or none, and resamples of none show no noise. So the
     labels are drawn from the mean of the probabilities. The variance of the measured gaps, summed
-    over all of them, corrects the size of the noise where the probabilities are wrong.
+    over all of them, corrects the size of the noise where the gaps are not 0.
     """
     n, n_classes = len(sets[0]), sets[0].n_classes
     n_cells = metric.n_cells(n_classes)
@@ -155,15 +155,22 @@ def classwise_gaps(
         terms.append((parts.cells.cpu().numpy(), parts.columns[0].cpu().numpy()))
     n_draws = max(100, min(n_resamples, _MOST_ELEMENTS // n_cells))
     noises = _drawn_noise(probabilities, [cells for cells, _ in terms], n_cells, n_draws, seed)
+    error = partial(_mean_over_classes, n_classes)
     found = []
     for (cells, excess), noise in zip(terms, noises, strict=True):
         measured = np.bincount(cells.ravel(), excess.ravel(), n_cells) / n
         squares = np.bincount(cells.ravel(), excess.ravel() ** 2, n_cells) / n
-        variance = (squares - measured**2).sum() / n
-        drawn_variance = (noise**2).mean(0).sum()
-        factor = np.sqrt(variance / drawn_variance) if drawn_variance else 1.0
-        found.append(Gaps(measured, factor * noise, partial(_mean_over_classes, n_classes)))
+        excess_variance = (squares - measured**2).sum() / n - (noise**2).sum() / len(noise)
+        variance = partial(_variance_on_path, measured, excess_variance, (noise**2).mean(0))
+        found.append(Gaps(measured, noise, error, variance=variance))
     return found
+
+
+def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: Floats) -> Floats:
+    """Return the variance of drawn labels where the gaps are 0, and more of it where they grow."""
+    total = of_drawn.sum()
+    share = np.abs(gaps).sum() / max(np.abs(measured).sum(), 1e-300)
+    return np.asarray(of_drawn * np.clip(1 + share * excess / max(total, 1e-300), 0.25, 4))
 
 
 def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:

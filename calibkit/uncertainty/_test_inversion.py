@@ -61,6 +61,8 @@ class Gaps:
     ) -> None:
         self.measured = measured
         self.noise = noise
+        if variance is not None:
+            self.noise = _with_noise_everywhere(noise, np.sqrt(variance(0 * measured)))
         self.error = error
         self.estimate = estimate or error
         self.largest_of = largest_of
@@ -140,6 +142,13 @@ class Gaps:
 
 def _root_mean_square(noise: Floats) -> Floats:
     return np.asarray(np.sqrt((noise**2).mean(0)))
+
+
+def _with_noise_everywhere(noise: Floats, standard_errors: Floats) -> Floats:
+    """Return the noise with normal draws for gaps that are the same in all resamples."""
+    silent = _root_mean_square(noise) < 1e-12
+    draws = np.random.default_rng(0).standard_normal((len(noise), 1))
+    return np.where(silent, draws * standard_errors, noise) if silent.any() else noise
 
 
 def _evened(gaps: Floats, n_parts: int) -> Floats:

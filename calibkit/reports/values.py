@@ -17,7 +17,8 @@ class MetricValues(NamedTuple):
     Attributes
     ----------
     accuracy, nll, brier, ece : Interval
-        Value and interval. The NLL is in nats, and the ECE is a fraction.
+        Value and interval. The NLL is in nats, and the ECE is a fraction. The interval of the ECE
+        begins at 0 if noise alone may explain the ECE.
     noise_floor : NoiseFloor
         The ECE that a perfectly calibrated model would show.
     p_value : float

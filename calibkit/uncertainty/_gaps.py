@@ -18,12 +18,12 @@ from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
-from calibkit.uncertainty._test_inversion import Gaps, SmoothGaps
+from calibkit.uncertainty._test_inversion import Function, Gaps, SmoothGaps
 
 # The noise of the errors without bins hardly changes within so narrow cells.
 _N_COARSE_CELLS = 256
 # At most about this many draws of gaps are kept. With more gaps, fewer draws are enough.
-_MOST_ELEMENTS = 2**21
+_MOST_ELEMENTS = 2**19
 
 ErrorOfGaps = Callable[[Floats, Floats], Gaps]
 
@@ -142,13 +142,11 @@ def classwise_gaps(
 
     Most bins of most classes hold few labels or none, and resamples of none show no noise. So the
     labels are drawn from the mean of the probabilities. The variance of the measured gaps, summed
-    over all of them, corrects the size of the noise where the probabilities are wrong.
+    over all of them, corrects the size of the noise where the gaps are not 0.
     """
     error = partial(_mean_over_classes, sets[0].n_classes)
-    return [
-        Gaps(gaps.measured, gaps.noise * _correction(gaps.variance, gaps.noise), error)
-        for gaps in _gaps_with_drawn_noise(metric, sets, n_resamples, seed)
-    ]
+    found = _gaps_with_drawn_noise(metric, sets, n_resamples, seed)
+    return [_with_variance(gaps, error) for gaps in found]
 
 
 def gaps_of_every_class(
@@ -156,13 +154,14 @@ def gaps_of_every_class(
 ) -> list[Gaps]:
     """Return the gaps of each class on its own, with the noise of drawn labels."""
     (whole,) = _gaps_with_drawn_noise(metric, [rows], n_resamples, seed)
-    found = []
-    for k in range(rows.n_classes):
-        of_class = slice(k * metric.n_bins, (k + 1) * metric.n_bins)
-        measured, noise = whole.measured[of_class], whole.noise[:, of_class]
-        correction = _correction(whole.variance[of_class], noise)
-        found.append(Gaps(measured, noise * correction, partial(_mean_over_classes, 1)))
-    return found
+    error = partial(_mean_over_classes, 1)
+    shares = [slice(k * metric.n_bins, (k + 1) * metric.n_bins) for k in range(rows.n_classes)]
+    return [
+        _with_variance(
+            _GapsWithDrawnNoise(whole.measured[k], whole.variance[k], whole.noise[:, k]), error
+        )
+        for k in shares
+    ]
 
 
 class _GapsWithDrawnNoise(NamedTuple):
@@ -196,10 +195,18 @@ def _gaps_with_drawn_noise(
     return found
 
 
-def _correction(variance: Floats, noise: Floats) -> float:
-    """Return the factor that gives the noise the estimated variance, summed over its gaps."""
-    drawn = float((noise**2).mean(0).sum())
-    return float(np.sqrt(variance.sum() / drawn)) if drawn else 1.0
+def _with_variance(gaps: _GapsWithDrawnNoise, error: Function) -> Gaps:
+    of_drawn = (gaps.noise**2).mean(0)
+    excess = gaps.variance.sum() - of_drawn.sum()
+    variance = partial(_variance_on_path, gaps.measured, excess, of_drawn)
+    return Gaps(gaps.measured, gaps.noise, error, variance=variance)
+
+
+def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: Floats) -> Floats:
+    """Return the variance of drawn labels where the gaps are 0, and more of it where they grow."""
+    total = of_drawn.sum()
+    share = np.abs(gaps).sum() / max(np.abs(measured).sum(), 1e-300)
+    return np.asarray(of_drawn * np.clip(1 + share * excess / max(total, 1e-300), 0.25, 4))
 
 
 def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:

@@ -3,8 +3,8 @@
 A calibration error is a function of gaps, and it is not smooth where a gap is 0: noise can only add
 to it. Its resamples are therefore not spread around it as it is spread around the truth. What
 resamples do show is the noise of the gaps. Here the true gaps are moved along paths, on which they
-shrink to 0 or grow. An interval holds the errors of all gaps on a path with which the measured
-error is not surprising, and the union over the paths is returned.
+shrink to 0 or grow. On each path, an interval ends at the last gaps with which the measured error
+is not surprising. The outermost of these ends is returned.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from scipy.fft import dct, idct
 
 from calibkit._types import Floats
 
-_STEPS = 24
+_STEPS = 16
 # Gaps that are further away than so many standard errors are never plausible.
 _FAR = 12.0
 # How much faster the gaps after shrink than those before grow. Of both, one may explain a change.
@@ -61,10 +61,13 @@ class Gaps:
     ) -> None:
         self.measured = measured
         self.noise = noise
+        if variance is not None:
+            self.noise = _with_noise_everywhere(noise, np.sqrt(variance(0 * measured)))
         self.error = error
         self.estimate = estimate or error
         self.largest_of = largest_of
         self.variance = variance
+        self.same_sign = False
 
     @cached_property
     def value(self) -> float:
@@ -113,7 +116,14 @@ class Gaps:
 
     def even(self, distance: float) -> Floats:
         """Give all gaps the same ratio to their standard errors."""
-        return self._signed(max(self._largest_ratio - distance, 0.0) * self.standard_errors)
+        size = max(self._largest_ratio - distance, 0.0) * self.standard_errors
+        if self.same_sign:
+            return size if self.measured.sum() >= 0 else -size
+        return self._signed(size)
+
+    def minus(self, other: "Gaps") -> "Gaps":
+        """Return how far these gaps are from others of the same samples."""
+        return Gaps(self.measured - other.measured, self.noise - other.noise, self.error)
 
     @cached_property
     def _largest_ratio(self) -> float:
@@ -134,6 +144,13 @@ def _root_mean_square(noise: Floats) -> Floats:
     return np.asarray(np.sqrt((noise**2).mean(0)))
 
 
+def _with_noise_everywhere(noise: Floats, standard_errors: Floats) -> Floats:
+    """Return the noise with normal draws for gaps that are the same in all resamples."""
+    silent = _root_mean_square(noise) < 1e-12
+    draws = np.random.default_rng(0).standard_normal((len(noise), 1))
+    return np.where(silent, draws * standard_errors, noise) if silent.any() else noise
+
+
 def _evened(gaps: Floats, n_parts: int) -> Floats:
     """Return gaps (..., K) with their mean in each of so many parts."""
     parts = gaps.reshape(*gaps.shape[:-1], n_parts, -1)
@@ -149,19 +166,24 @@ class SmoothGaps(Gaps):
         self.value = value = float(error(measured))
         # Within the width of the kernel, only the sum of the residuals matters. The paths move
         # such sums, because those of single cells are nearly all noise.
-        n_parts = 2 ** round(float(np.log2(np.clip(1 / max(value, 1e-9), 8, len(measured)))))
+        self._n_parts = n_parts = 2 ** round(
+            float(np.log2(np.clip(1 / max(value, 1e-9), 8, len(measured))))
+        )
         self.measured = _evened(measured, n_parts)
         self.standard_errors = _root_mean_square(_evened(self.noise, n_parts))
+        self.same_sign = True  # The kernel would cancel gaps whose signs alternate.
         self._widths = np.clip(value * np.geomspace(0.4, 2.5, 7), 1e-3, 1)
         frequencies = np.pi * np.arange(len(measured))
         self._damping = np.exp(-((self._widths[:, None] * frequencies) ** 2) / 2)
         # The kernel is linear, so the noise is smoothed only once.
         self._smooth_noise = self._smoothed(self.noise).astype(np.float32)
 
-    def even(self, distance: float) -> Floats:
-        """Give all gaps the same sign too, so that the kernel makes none of them smaller."""
-        sign = 1.0 if self.measured.sum() >= 0 else -1.0
-        return np.asarray(sign * np.abs(super().even(distance)))
+    def minus(self, other: Gaps) -> Gaps:
+        """Return how far these gaps are from others of the same samples."""
+        change = super().minus(other)
+        change.standard_errors = _root_mean_square(_evened(change.noise, self._n_parts))
+        change.same_sign = True
+        return change
 
     def _smoothed(self, gaps: Floats) -> Floats:
         """Smooth gaps (..., K) with every width, which gives (W, ..., K)."""
@@ -204,6 +226,7 @@ class _JointPath(NamedTuple):
     shrinking: Path | None
     start: float = -_FAR
     end: float = _FAR
+    tail: float = 1.0  # what part of the usual tail the measured error may not be in
 
 
 def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float:
@@ -217,7 +240,7 @@ def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float
                 draws = shrinking.draws(path.shrinking(distance))
             if growing is not None and path.growing is not None:
                 draws = draws - growing.least_draws(path.growing(distance))
-            needed = max(1, int((1 - level) / 2 * (1 + len(draws)) + 1e-9))
+            needed = max(1, int(path.tail * (1 - level) / 2 * (1 + len(draws)) + 1e-9))
             return bool((draws >= measured).sum() >= needed)
 
         distance = _last_plausible(plausible, path.start, path.end)
@@ -237,7 +260,13 @@ def _last_plausible(plausible: Callable[[float], bool], start: float, end: float
     if plausible(end):
         return end
     if not plausible(start):
-        return None
+        # Between two sets that share their noise, a difference is plausible only beyond some point.
+        points = np.linspace(start, end, 2 * _STEPS)
+        later = (i for i in range(len(points) - 2, 0, -1) if plausible(points[i]))
+        last = next(later, None)
+        if last is None:
+            return None
+        start, end = points[last], points[last + 1]
     for _ in range(_STEPS):
         middle = (start + end) / 2
         start, end = (middle, end) if plausible(middle) else (start, middle)
@@ -260,11 +289,10 @@ def _paths(growing: Gaps | None, shrinking: Gaps | None) -> Iterator[_JointPath]
         if not (shrinking.draws(none(0)) >= shrinking.value).any():
             return  # It cannot have shrunk to 0.
         # What changes may be known much better than what does not, because much noise is the same.
-        change = Gaps(
-            growing.measured - shrinking.measured, growing.noise - shrinking.noise, growing.error
-        )
+        # The direction of this path is itself measured, so it is followed somewhat further.
+        change = growing.minus(shrinking)
         for path, start in ((change.all, -_FAR), (change.even, -change.distance_to_zero)):
-            yield _JointPath(partial(_back, path), none, start)
+            yield _JointPath(partial(_back, path), none, start, tail=0.5)
 
 
 def _on(path: Path, speed: float, distance: float) -> Floats:

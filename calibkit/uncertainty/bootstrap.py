@@ -82,17 +82,20 @@ def bootstrap_interval(
     """Compute a metric and its bootstrap confidence interval.
 
     A resample draws as many samples as there are, with replacement. The accuracy, the Brier score
-    and the NLL are means, and for them the function returns the percentile interval. The ECE is
-    larger on resamples, because their noise adds to the noise of the data. Its interval therefore
-    corrects for this bias. Each end starts from the value, or from the value minus the bias if that
-    is further out, and from there it is as far away as the quantile of the resamples is from their
-    mean. For an ECE near 0 this correction is not enough, so use `calibration_test` to find out
-    whether a small ECE is more than noise. Any other metric is treated like the ECE. In
-    simulations, these 95 % intervals contained the true ECE in 92 to 95 of 100 cases.
+    and the NLL are means, and for them the function returns the percentile interval.
 
-    The accuracy, the proper scores and the calibration errors of calibkit (except with bins of
-    equal mass) are computed for many resamples at once. Any other function is called once per
-    resample.
+    The calibration errors of calibkit are larger on resamples, because noise can only add to an
+    absolute gap. For them, the resamples show the noise of each gap, and the interval inverts a
+    test. It holds the errors of all true gaps, on paths from 0 to far beyond the measured gaps,
+    with which the measured error is neither surprisingly large nor surprisingly small. For the
+    classwise error, the noise comes from labels that are drawn from the probabilities. The interval
+    always holds the measured value, although the true error may be well below a small one. How
+    often such intervals hold the truth in simulations is shown in :ref:`coverage`.
+
+    Any other function is called once per resample. Its interval starts at the value, or at the
+    value minus the bias of the resamples if that is further out, and from there each end is as far
+    away as the quantile of the resamples is from their mean. It need not hold the truth as often as
+    the level says if the function is a calibration error near 0.
 
     Parameters
     ----------
@@ -118,7 +121,8 @@ def bootstrap_interval(
     -------
     Interval
         ``(value, low, high)``. The lower end is not negative, unless the value or the metric on a
-        resample is.
+        resample is. It is 0 if noise alone may explain a calibration error. If a NLL is infinite,
+        so are both ends.
 
     Raises
     ------
@@ -140,7 +144,10 @@ def bootstrap_interval(
     References
     ----------
     Davison and Hinkley (1997). Bootstrap Methods and Their Application. Sections 5.2 and
-    5.3. https://doi.org/10.1017/CBO9780511802843
+    5.3, and Section 5.5 on test inversion. https://doi.org/10.1017/CBO9780511802843
+
+    Fang and Santos (2019). Inference on Directionally Differentiable Functions. Review of Economic
+    Studies. Why resamples fail where a gap may be 0. https://arxiv.org/abs/1404.3763
 
     Examples
     --------
@@ -172,7 +179,9 @@ def paired_difference(
     """Compute how much a metric changes from one set of probabilities to another.
 
     Both sets belong to the same samples, and the metric is computed on the same resamples of both.
-    The difficulty of the samples therefore cancels out.
+    The difficulty of the samples therefore cancels out. The intervals are of the same kinds as
+    those of `bootstrap_interval`. For calibration errors, the gaps of both sets move along paths on
+    which one error grows while the other shrinks, with the noise that they share.
 
     Parameters
     ----------
@@ -196,7 +205,8 @@ def paired_difference(
     -------
     Interval
         ``metric(after) - metric(before)`` and the ends of its interval. If the interval does not
-        contain 0, chance alone does not explain the change.
+        contain 0, chance alone does not explain the change. From one infinite NLL to another, the
+        change is NaN and its interval has no ends.
 
     Raises
     ------
@@ -218,8 +228,11 @@ def paired_difference(
 
     References
     ----------
-    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Sections 5.2
-    and 5.3. https://doi.org/10.1017/CBO9780511802843
+    Davison and Hinkley (1997). Bootstrap Methods and Their Application. Sections 5.2 and
+    5.3, and Section 5.5 on test inversion. https://doi.org/10.1017/CBO9780511802843
+
+    Fang and Santos (2019). Inference on Directionally Differentiable Functions. Review of Economic
+    Studies. Why resamples fail where a gap may be 0. https://arxiv.org/abs/1404.3763
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """How often the 95 % intervals of the calibration errors, and of their changes, hold the truth.
 
 Run it with ``python -m tests.simulations.coverage``. It writes docs/simulations/coverage.csv, which
-docs/benchmarks.rst shows. In every cell, models with a known error are simulated, and each entry is
-the share of the simulations whose interval holds this error.
+docs/benchmarks.rst shows, and goes on where it was stopped. In every cell, models with a known
+error are simulated, and each entry is the share of the simulations whose interval holds this error.
 """
 
 import csv
@@ -163,18 +163,23 @@ def held(
 
 
 def main(n_simulations: int = 400, n_resamples: int = 200) -> None:
-    """Write the table, one line for each cell as soon as it is known."""
-    TABLE.parent.mkdir(exist_ok=True)
-    with TABLE.open("w", newline="") as file:
+    """Add every cell that the table lacks, one line for each as soon as it is known."""
+    header = ["n", "classes", "shape", "error", "sharper before", "simulations", *MEASURES]
+    TABLE.touch()
+    with TABLE.open(newline="") as file:
+        known = {tuple(row[:5]) for row in csv.reader(file)}
+    with TABLE.open("a", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["n", "classes", "shape", "error", "sharper before", *MEASURES])
+        if not known:
+            table.writerow(header)
         for cell in tqdm(list(all_cells()), desc="cells"):
-            shares = [
-                f"{1 - sum(missed):.1%}"
-                for missed in held(cell, n_simulations, n_resamples).values()
-            ]
             sharper = "" if cell.sharper is None else cell.sharper
-            table.writerow([cell.n, cell.n_classes, cell.shape, cell.error, sharper, *shares])
+            key = [str(x) for x in (cell.n, cell.n_classes, cell.shape, cell.error, sharper)]
+            if tuple(key) in known:
+                continue
+            missed = held(cell, n_simulations, n_resamples)
+            shares = [f"{1 - sum(missed[name]):.1%}" for name in MEASURES]
+            table.writerow([*key, n_simulations, *shares])
             file.flush()
 
 

@@ -163,6 +163,15 @@ def test_the_interval_of_a_share_is_a_share():
     assert 0.8 <= found.low < found.high == 1
 
 
+@pytest.mark.parametrize("metric", [*ERRORS[:1], *ERRORS[3:5]])
+def test_samples_that_are_all_correct_show_no_error_for_sure(metric):
+    probabilities = torch.tensor([[0.9, 0.1]]).repeat(20, 1)
+    found = bootstrap_interval(metric, probabilities, torch.zeros(20, dtype=torch.int64))
+    assert found.value == pytest.approx(0.1)
+    assert found.low == 0  # Of 20 samples, all are correct in 12 % of all cases.
+    assert found.high >= found.value
+
+
 def test_pixels_to_ignore():
     logits, labels = calibrated_problem(2 * 8 * 5, 3, 2)
     images = logits.softmax(1).view(2, 8, 5, 3).movedim(-1, 1)

@@ -1,0 +1,37 @@
+"""A short form of the simulation, in cells that plain resamples get wrong."""
+
+import pytest
+
+from tests.simulations.coverage import Cell, held
+
+# If the truth is missed in 5 % of all cases, 5 or more of 20 simulations miss it in 1 of 400 tests.
+SIMULATIONS, MOST_MISSED = 20, 0.2
+
+
+def check(cell: Cell, n_simulations: int, most_missed: float) -> None:
+    for name, missed in held(cell, n_simulations, n_resamples=200).items():
+        assert sum(missed) <= most_missed, name
+
+
+def test_intervals_hold_an_error_of_0():
+    check(Cell(2, "over-confident", 0, None, 2000), SIMULATIONS, MOST_MISSED)
+
+
+def test_intervals_hold_a_small_change_to_0():
+    check(Cell(2, "over-confident", 0, 1.1, 500), SIMULATIONS, MOST_MISSED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Cell(2, "over-confident", 0, None, 2000),
+        Cell(10, "over-confident", 0.02, None, 500),
+        Cell(10, "wave", 0.05, None, 500),
+        Cell(2, "over-confident", 0, 1.1, 2000),
+        Cell(2, "over-confident", 0, 2.0, 2000),
+    ],
+    ids=str,
+)
+def test_intervals_hold_errors_and_changes(cell):
+    check(cell, 60, 0.15)  # 10 or more of 60 are missed in 1 of 900 tests.

@@ -14,7 +14,7 @@ from calibkit.metrics.calibration_error import calibration_error
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.uncertainty._gaps import gaps_of_every_class
-from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_gaps
+from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_value, of_gaps
 from calibkit.uncertainty.noise_floor import calibration_test
 
 _MOST_SHOWN = 10
@@ -84,9 +84,9 @@ class Breakdown:
     >>> print(evaluate(probabilities.log(), labels).by_class())
     n = 1000, ECE of each class in 15 bins, worst first; in brackets 95 % intervals
     class  n    frequency  mean probability  ECE
-    1      200  20.0%      45.0%             35.0% (31.5% to 38.2%)
-    0      600  60.0%      45.0%             35.0% (31.5% to 38.5%)
-    2      200  20.0%      10.0%             10.0% (7.5% to 12.4%)
+    1      200  20.0%      45.0%             35.0% (31.6% to 38.3%)
+    0      600  60.0%      45.0%             35.0% (31.6% to 38.6%)
+    2      200  20.0%      10.0%             10.0% (7.6% to 12.5%)
     """
 
     parts: tuple[Part, ...]
@@ -186,7 +186,7 @@ def _break_down_by_class(rows: Rows, n_bins: int, *, n_resamples: int, seed: int
     means = probabilities.mean(0).tolist()
     n = len(labels)
     parts = [
-        Part(k, int(counts[k]), counts[k] / n, means[k], interval_of_gaps(gaps[k]))
+        Part(k, int(counts[k]), counts[k] / n, means[k], interval_of_value(of_gaps(gaps[k])))
         for k in range(rows.n_classes)
     ]
     return Breakdown(_worst_first(parts), "class", n, n_bins)

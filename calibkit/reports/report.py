@@ -133,9 +133,9 @@ class Report:
         | NLL               | 0.627 (0.467 to 0.807) |
         | Brier score       | 0.409 (0.287 to 0.546) |
         | ECE               | 13.1% (5.3% to 21.7%)  |
-        | top-label ECE     | 13.1% (5.3% to 21.7%)  |
         | ECE if calibrated | 2.6% (0.1% to 7.1%)    |
         | p-value           | 0.001                  |
+        | top-label ECE     | 13.1% (5.3% to 21.7%)  |
         """
         table = markdown_table(self._caption(), self._cells())
         return table if self.leak_check is None else f"{table}\n\n{self.leak_check}"
@@ -339,13 +339,16 @@ def evaluate(
     >>> report = evaluate(logits[1000:], labels[1000:], scaler=scaler)
     >>> print(report)
     n = 1000, 10 classes, ECE in 15 bins; in brackets 95 % intervals
-                       before                  after                   change
-    accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
-    NLL                1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
-    Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
-    ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-26.3% to -15.9%)
-    ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
-    p-value            0.001                   0.911
+                             before                  after                   change
+    accuracy                 53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
+    NLL                      1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
+    Brier score              0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
+    ECE                      20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-26.3% to -15.9%)
+    ECE if calibrated        3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
+    p-value                  0.001                   0.911
+    classwise ECE            4.60% (3.07% to 5.05%)  2.43% (0.00% to 2.43%)  -2.17% (-4.93% to -1.44%)
+    classwise if calibrated  1.78% (1.57% to 2.01%)  2.16% (1.89% to 2.49%)
+    classwise p-value        0.001                   0.044
     """
     n_bins = check_n_bins(n_bins)
     check_n_resamples(n_resamples)

@@ -44,6 +44,6 @@ def _errors_if_calibrated(
     errors: list[Floats] = []
     for start in range(0, n_resamples, at_a_time):
         n_draws = min(at_a_time, n_resamples - start)
-        (noise,) = drawn_noise(probabilities, [cells], n_cells, n_draws, generator)
+        (noise,) = drawn_noise([probabilities], [cells], n_cells, n_draws, generator)
         errors.append(metric.value(n * noise[:, None], n))
     return np.concatenate(errors)

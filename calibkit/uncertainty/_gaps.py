@@ -10,6 +10,7 @@ import torch
 from numpy.random import Generator
 from scipy.sparse import csr_array
 from torch import Tensor
+from tqdm import trange
 
 from calibkit._rows import Rows
 from calibkit._types import Binning, Counts, Floats
@@ -141,7 +142,7 @@ def classwise_gaps(
     """Return the gaps of all classes, with the noise of drawn labels, the same for all sets.
 
     Most bins of most classes hold few labels or none, and resamples of none show no noise. So the
-    labels are drawn from the mean of the probabilities. The variance of the measured gaps, summed
+    labels are drawn from the probabilities. The variance of the measured gaps, summed
     over all of them, corrects the size of the noise where the gaps are not 0.
     """
     error = partial(_mean_over_classes, sets[0].n_classes)
@@ -176,21 +177,21 @@ def _gaps_with_drawn_noise(
     metric: ClasswiseError, sets: list[Rows], n_resamples: int, seed: int
 ) -> list[_GapsWithDrawnNoise]:
     n, n_cells = len(sets[0]), metric.n_cells(sets[0].n_classes)
-    probabilities: Any = 0.0
-    terms = []
+    probabilities, cells, excesses = [], [], []
     for rows in sets:
         flat = rows.flat()
-        probabilities = probabilities + flat[0].double().cpu().numpy() / len(sets)
-        parts = metric.terms(Predictions(*flat))
-        assert parts.cells is not None
-        terms.append((parts.cells.cpu().numpy(), parts.columns[0].cpu().numpy()))
+        terms = metric.terms(Predictions(*flat))
+        assert terms.cells is not None
+        probabilities.append(flat[0].double().cpu().numpy())
+        cells.append(terms.cells.cpu().numpy())
+        excesses.append(terms.columns[0].cpu().numpy())
     n_draws = max(100, min(n_resamples, _MOST_ELEMENTS // n_cells))
     generator = np.random.default_rng(seed)
-    noises = drawn_noise(probabilities, [cells for cells, _ in terms], n_cells, n_draws, generator)
+    noises = drawn_noise(probabilities, cells, n_cells, n_draws, generator)
     found = []
-    for (cells, excess), noise in zip(terms, noises, strict=True):
-        measured = np.bincount(cells.ravel(), excess.ravel(), n_cells) / n
-        squares = np.bincount(cells.ravel(), excess.ravel() ** 2, n_cells) / n
+    for cell, excess, noise in zip(cells, excesses, noises, strict=True):
+        measured = np.bincount(cell.ravel(), excess.ravel(), n_cells) / n
+        squares = np.bincount(cell.ravel(), excess.ravel() ** 2, n_cells) / n
         found.append(_GapsWithDrawnNoise(measured, (squares - measured**2) / n, noise))
     return found
 
@@ -199,7 +200,7 @@ def _with_variance(gaps: _GapsWithDrawnNoise, error: Function) -> Gaps:
     of_drawn = (gaps.noise**2).mean(0)
     excess = gaps.variance.sum() - of_drawn.sum()
     variance = partial(_variance_on_path, gaps.measured, excess, of_drawn)
-    return Gaps(gaps.measured, gaps.noise, error, variance=variance)
+    return Gaps(gaps.measured, gaps.noise, error, variance=variance, mostly_noise=True)
 
 
 def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: Floats) -> Floats:
@@ -214,23 +215,32 @@ def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
 
 
 def drawn_noise(
-    probabilities: Floats,
+    sets_of_probabilities: list[Floats],
     sets_of_cells: list[Any],
     n_cells: int,
     n_draws: int,
     generator: Generator,
 ) -> list[Floats]:
-    """Draw labels and return, for each set of cells, how far their shares are from the mean."""
-    n = len(probabilities)
+    """Draw labels from each set of probabilities, and return how far their shares are from them.
+
+    The labels of all sets are drawn with the same random numbers, because the sets belong to the
+    same samples.
+    """
+    n = len(sets_of_probabilities[0])
     counts = [np.zeros((n_draws, n_cells)) for _ in sets_of_cells]
+    below = [probabilities.cumsum(1)[:, :-1] for probabilities in sets_of_probabilities]
     draws = np.arange(n_draws)
-    below = probabilities.cumsum(1)[:, :-1]
-    for i in range(n):
-        labels = np.searchsorted(below[i], generator.random(n_draws), side="right")
-        for count, cells in zip(counts, sets_of_cells, strict=True):
-            count[draws, cells[i][labels]] += 1
-    expected = [np.bincount(c.ravel(), probabilities.ravel(), n_cells) for c in sets_of_cells]
-    return [(count - mean) / n for count, mean in zip(counts, expected, strict=True)]
+    for i in trange(n, desc="labels", delay=2):
+        numbers = generator.random(n_draws)
+        for count, cells, bounds in zip(counts, sets_of_cells, below, strict=True):
+            label = np.searchsorted(bounds[i], numbers, side="right")
+            count[draws, cells[i][label]] += 1
+    return [
+        (count - np.bincount(cells.ravel(), probabilities.ravel(), n_cells)) / n
+        for count, cells, probabilities in zip(
+            counts, sets_of_cells, sets_of_probabilities, strict=True
+        )
+    ]
 
 
 def _terms(metric: SumsMetric, rows: Rows, scores_are: ScoreKind) -> tuple[Any, list[Floats]]:

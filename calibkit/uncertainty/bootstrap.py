@@ -266,6 +266,11 @@ class Resampled(NamedTuple):
     gaps: Gaps | None = None
 
 
+def of_gaps(gaps: Gaps) -> Resampled:
+    """Return an error whose gaps have their noise already."""
+    return Resampled(gaps.value, False, np.empty(0), gaps)
+
+
 def interval_of_value(measured: Resampled, level: float = 0.95) -> Interval:
     """Return the interval of a metric."""
     value, gaps = measured.value, measured.gaps
@@ -274,13 +279,8 @@ def interval_of_value(measured: Resampled, level: float = 0.95) -> Interval:
         if value >= 0 and (measured.values >= 0).all():
             return interval._replace(low=max(interval.low, 0.0))
         return interval
-    return interval_of_gaps(gaps, level)
-
-
-def interval_of_gaps(gaps: Gaps, level: float = 0.95) -> Interval:
-    """Return the interval of a calibration error."""
     low, high = ends_of_error(gaps, level)
-    return Interval(gaps.value, max(min(low, gaps.value), 0.0), max(min(high, 1.0), gaps.value))
+    return Interval(value, max(min(low, value), 0.0), max(min(high, 1.0), value))
 
 
 def interval_of_change(before: Resampled, after: Resampled, level: float = 0.95) -> Interval:
@@ -359,7 +359,7 @@ def resample_classwise(
 ) -> list[Resampled]:
     """Return the classwise errors of several probabilities of the same samples."""
     gaps = classwise_gaps(metric, sets, n_resamples=n_resamples, seed=seed)
-    return [Resampled(found.value, False, np.empty(0), found) for found in gaps]
+    return [of_gaps(found) for found in gaps]
 
 
 def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:

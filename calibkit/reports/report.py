@@ -37,8 +37,8 @@ _SHOWN = (
     ("p-value", "p_value", ".3f"),
     ("top-label ECE", "top_label_ece", ".1%"),
     ("classwise ECE", "classwise_ece", ".2%"),
-    ("classwise if calibrated", "classwise_noise_floor", ".2%"),
-    ("classwise p-value", "classwise_p_value", ".3f"),
+    ("its noise floor", "classwise_noise_floor", ".2%"),
+    ("its p-value", "classwise_p_value", ".3f"),
 )
 
 
@@ -339,16 +339,16 @@ def evaluate(
     >>> report = evaluate(logits[1000:], labels[1000:], scaler=scaler)
     >>> print(report)
     n = 1000, 10 classes, ECE in 15 bins; in brackets 95 % intervals
-                             before                  after                   change
-    accuracy                 53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
-    NLL                      1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
-    Brier score              0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
-    ECE                      20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-26.3% to -15.9%)
-    ECE if calibrated        3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
-    p-value                  0.001                   0.911
-    classwise ECE            4.60% (3.07% to 5.05%)  2.43% (0.00% to 2.43%)  -2.17% (-4.93% to -1.44%)
-    classwise if calibrated  1.78% (1.57% to 2.01%)  2.16% (1.89% to 2.49%)
-    classwise p-value        0.001                   0.044
+                       before                  after                   change
+    accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
+    NLL                1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
+    Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
+    ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-26.3% to -15.9%)
+    ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
+    p-value            0.001                   0.911
+    classwise ECE      4.60% (3.07% to 5.05%)  2.43% (0.00% to 2.43%)  -2.17% (-4.93% to -1.44%)
+    its noise floor    1.78% (1.57% to 2.01%)  2.16% (1.89% to 2.49%)
+    its p-value        0.001                   0.044
     """
     n_bins = check_n_bins(n_bins)
     check_n_resamples(n_resamples)

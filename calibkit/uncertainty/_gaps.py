@@ -6,9 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.random import Generator
-from scipy.sparse import csr_array
 from torch import Tensor
 from tqdm import trange
 
@@ -19,6 +17,7 @@ from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
+from calibkit.uncertainty._resampling import sums_by_cell
 from calibkit.uncertainty._test_inversion import Function, Gaps, SmoothGaps
 
 # The noise of the errors without bins hardly changes within so narrow cells.
@@ -74,17 +73,18 @@ def gaps_of_samples(
 def _binned(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind, binning: Binning
 ) -> GapsOfSamples:
-    cells, (_, correct, confidence) = _terms(metric, rows, scores_are)
     if binning == "quantile":
-        cells = quantile_bin(torch.from_numpy(confidence), metric.n_bins).numpy()
-    matrix = _matrix(cells, correct - confidence, metric.n_bins)
-    count = np.bincount(cells, minlength=metric.n_bins)
+        cells, residual, sums = _in_bins_of_equal_mass(metric, rows, scores_are)
+    else:
+        cells, residual, sums = _in_bins_of_equal_width(metric, rows, scores_are)
+    (matrix,) = sums_by_cell(cells, [residual], metric.n_bins)
+    count, n_correct, confidence_sum = sums
     weight = count / len(cells)
-    accuracy = np.bincount(cells, correct, metric.n_bins) / np.maximum(count, 1)
+    accuracy = n_correct / np.maximum(count, 1)
     chance = accuracy * (1 - accuracy) / np.maximum(count - 1, 1)
 
     relative = 1 / np.where(count, weight, np.inf)
-    mean_confidence = np.bincount(cells, confidence, metric.n_bins) / np.maximum(count, 1)
+    mean_confidence = confidence_sum / np.maximum(count, 1)
     least = 0.5 / np.maximum(count, 1)
 
     def variance(gaps: Floats) -> Floats:
@@ -113,11 +113,41 @@ def _binned(
     return GapsOfSamples(matrix, with_noise)
 
 
+def _in_bins_of_equal_width(
+    metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind
+) -> tuple[Any, Floats, Floats]:
+    """Return the bins and the residuals of all samples, and the sums in each bin."""
+    small = np.min_scalar_type(metric.n_bins - 1)
+    sums = metric.no_sums(rows.n_classes)
+    cells, residuals = [], []
+    for chunk in rows.chunks():
+        terms = metric.terms(Predictions(*chunk, scores_are))
+        assert terms.cells is not None
+        terms.add_to(sums)
+        _, correct, confidence = terms.columns
+        cells.append(terms.cells.cpu().numpy().astype(small))
+        residuals.append((correct - confidence).cpu().numpy())
+    return np.concatenate(cells), np.concatenate(residuals), sums.numpy()
+
+
+def _in_bins_of_equal_mass(
+    metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind
+) -> tuple[Any, Floats, Floats]:
+    predictions = Predictions(*rows.flat(), scores_are)
+    confidence, correct = (
+        part.cpu() for part in (predictions.confidence(metric.of), predictions.outcome(metric.of))
+    )
+    bins = quantile_bin(confidence, metric.n_bins)
+    residual = (correct.double() - confidence).numpy()
+    return bins.numpy(), residual, metric.sums_in(bins, confidence, correct)
+
+
 def _smooth(metric: SmoothError, rows: Rows, scores_are: ScoreKind) -> GapsOfSamples:
     cells, (residual,) = _terms(metric, rows, scores_are)
     coarse = cells // (metric.n_cells(rows.n_classes) // _N_COARSE_CELLS)
+    (matrix,) = sums_by_cell(coarse, [residual], _N_COARSE_CELLS)
     return GapsOfSamples(
-        _matrix(coarse, residual, _N_COARSE_CELLS),
+        matrix,
         lambda measured, noise: SmoothGaps(measured, noise, error_at_its_own_width),
     )
 
@@ -133,7 +163,8 @@ def gaps_of_ks(confidence: Tensor, correct: Tensor) -> GapsOfSamples:
             measured.cumsum(), noise.cumsum(1), lambda d: np.abs(d).max(-1), None, largest_of=one
         )
 
-    return GapsOfSamples(_matrix(cells, residual, _N_COARSE_CELLS), gaps)
+    (matrix,) = sums_by_cell(cells, [residual], _N_COARSE_CELLS)
+    return GapsOfSamples(matrix, gaps)
 
 
 def classwise_gaps(
@@ -142,8 +173,8 @@ def classwise_gaps(
     """Return the gaps of all classes, with the noise of drawn labels, the same for all sets.
 
     Most bins of most classes hold few labels or none, and resamples of none show no noise. So the
-    labels are drawn from the probabilities. The variance of the measured gaps, summed
-    over all of them, corrects the size of the noise where the gaps are not 0.
+    labels are drawn from the probabilities. The variance of the measured gaps, summed over all of
+    them, corrects the size of the noise where the gaps are not 0.
     """
     error = partial(_mean_over_classes, sets[0].n_classes)
     found = _gaps_with_drawn_noise(metric, sets, n_resamples, seed)
@@ -200,7 +231,7 @@ def _with_variance(gaps: _GapsWithDrawnNoise, error: Function) -> Gaps:
     of_drawn = (gaps.noise**2).mean(0)
     excess = gaps.variance.sum() - of_drawn.sum()
     variance = partial(_variance_on_path, gaps.measured, excess, of_drawn)
-    return Gaps(gaps.measured, gaps.noise, error, variance=variance, mostly_noise=True)
+    return Gaps(gaps.measured, gaps.noise, error, variance=variance)
 
 
 def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: Floats) -> Floats:
@@ -251,10 +282,3 @@ def _terms(metric: SumsMetric, rows: Rows, scores_are: ScoreKind) -> tuple[Any, 
         cells.append(terms.cells.cpu().numpy())
         columns.append([column.cpu().numpy() for column in terms.columns])
     return np.concatenate(cells), [np.concatenate(parts) for parts in zip(*columns, strict=True)]
-
-
-def _matrix(cells: Any, values: Floats, n_cells: int) -> Any:
-    """Return the sparse matrix (K, N) of what each sample adds to each cell."""
-    samples = np.repeat(np.arange(len(cells)), cells.size // len(cells))
-    shape = (n_cells, len(cells))
-    return csr_array((values.ravel(), (cells.ravel(), samples)), shape=shape)

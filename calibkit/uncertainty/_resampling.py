@@ -41,7 +41,9 @@ def _draw(n: int, n_resamples: int, seed: int) -> Iterator[Counts]:
             rows = min(size, n_resamples - start)
             drawn = generator.integers(n, size=(rows, n))
             drawn += n * np.arange(rows)[:, None]
-            yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+            weights = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+            del drawn  # It takes as much memory as the weights.
+            yield weights
             bar.update(rows)
 
 
@@ -78,14 +80,18 @@ def _matrices(metric: SumsMetric, rows: Rows, scores_are: ScoreKind) -> list[Any
     whole = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     if not cells:
         return [column[None] for column in whole]
-    cell = np.concatenate(cells)
+    return sums_by_cell(np.concatenate(cells), list(whole), n_cells)
+
+
+def sums_by_cell(cell: NDArray[Any], columns: list[NDArray[Any]], n_cells: int) -> list[Any]:
+    """Return, for each column, the sparse matrix that maps the weights to the sums in the cells."""
     order = cell.ravel().argsort(kind="stable")
     starts = np.searchsorted(cell.ravel()[order], np.arange(n_cells + 1))
-    samples = order // (cell.size // len(cell))
     if cell.size < 2**31:
-        samples, starts = samples.astype(np.int32), starts.astype(np.int32)
+        order, starts = order.astype(np.int32), starts.astype(np.int32)
+    samples = order if cell.ndim == 1 else order // cell.shape[1]
     shape = (n_cells, len(cell))
-    return [csr_array((column.ravel()[order], samples, starts), shape=shape) for column in whole]
+    return [csr_array((column.ravel()[order], samples, starts), shape=shape) for column in columns]
 
 
 def _in_little_memory(column: Floats) -> NDArray[Any]:

@@ -48,8 +48,6 @@ class Gaps:
     variance : callable, optional
         The variances (K,) of the noise if the true gaps are these (K,). By default, the noise is
         the same everywhere. But a bin whose samples are all correct seems to have none.
-    mostly_noise : bool, default False
-        Whether there are so many gaps that most of what is measured may be noise.
     """
 
     def __init__(
@@ -60,7 +58,6 @@ class Gaps:
         estimate: Function | None = None,
         largest_of: Floats | None = None,
         variance: Function | None = None,
-        mostly_noise: bool = False,
     ) -> None:
         self.measured = measured
         self.noise = noise
@@ -71,7 +68,6 @@ class Gaps:
         self.largest_of = largest_of
         self.variance = variance
         self.same_sign = False
-        self.mostly_noise = mostly_noise
 
     @cached_property
     def value(self) -> float:
@@ -220,35 +216,7 @@ def ends_of_change(before: Gaps, after: Gaps, level: float) -> tuple[float, floa
         before.noise, after.noise
     ):
         return 0.0, 0.0
-    low, high = _lowest(before, after, level), -_lowest(after, before, level)
-    if not after.mostly_noise:
-        return low, high
-    lowest, highest = _around_shrunk(before, after, level)
-    return min(low, lowest), max(high, highest)
-
-
-def _around_shrunk(before: Gaps, after: Gaps, level: float) -> tuple[float, float]:
-    """Return the interval that the change has if both gaps are shrunk as far as noise made them.
-
-    If most of very many gaps are noise, both errors are measured much too large. On the paths, only
-    the difference of the two is explained. Here the noise of each set is undone on its own.
-    """
-    shrunk = [_shrunk(gaps) for gaps in (before, after)]
-    truth = float(after.error(shrunk[1]) - before.error(shrunk[0]))
-    draws = after.draws(shrunk[1]) - before.draws(shrunk[0])
-    low, high = np.quantile(draws, [(1 + level) / 2, (1 - level) / 2])
-    measured = after.value - before.value
-    return float(truth + measured - low), float(truth + measured - high)
-
-
-def _shrunk(gaps: Gaps) -> Floats:
-    """Return the gaps, multiplied by the factor with which the measured error is the median."""
-    near, far = 0.0, gaps.distance_to_zero
-    for _ in range(_STEPS):
-        middle = (near + far) / 2
-        too_large = np.median(gaps.draws(gaps.all(middle))) > gaps.value
-        near, far = (middle, far) if too_large else (near, middle)
-    return gaps.all(far)
+    return _lowest(before, after, level), -_lowest(after, before, level)
 
 
 class _JointPath(NamedTuple):

@@ -231,7 +231,7 @@ def _with_variance(gaps: _GapsWithDrawnNoise, error: Function) -> Gaps:
     of_drawn = (gaps.noise**2).mean(0)
     excess = gaps.variance.sum() - of_drawn.sum()
     variance = partial(_variance_on_path, gaps.measured, excess, of_drawn)
-    return Gaps(gaps.measured, gaps.noise, error, variance=variance)
+    return Gaps(gaps.measured, gaps.noise, error, variance=variance, mostly_noise=True)
 
 
 def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: Floats) -> Floats:

@@ -17,6 +17,8 @@ from scipy.fft import dct, idct
 
 from calibkit._types import Floats
 
+# With more gaps than this, the paths of a change explain only the difference of two noises.
+_MANY = 100
 _STEPS = 16
 # Gaps that are further away than so many standard errors are never plausible.
 _FAR = 12.0
@@ -48,6 +50,8 @@ class Gaps:
     variance : callable, optional
         The variances (K,) of the noise if the true gaps are these (K,). By default, the noise is
         the same everywhere. But a bin whose samples are all correct seems to have none.
+    mostly_noise : bool, default False
+        Whether there are so many gaps that most of what is measured may be noise.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Gaps:
         estimate: Function | None = None,
         largest_of: Floats | None = None,
         variance: Function | None = None,
+        mostly_noise: bool = False,
     ) -> None:
         self.measured = measured
         self.noise = noise
@@ -68,6 +73,7 @@ class Gaps:
         self.largest_of = largest_of
         self.variance = variance
         self.same_sign = False
+        self.mostly_noise = mostly_noise
 
     @cached_property
     def value(self) -> float:
@@ -216,7 +222,42 @@ def ends_of_change(before: Gaps, after: Gaps, level: float) -> tuple[float, floa
         before.noise, after.noise
     ):
         return 0.0, 0.0
-    return _lowest(before, after, level), -_lowest(after, before, level)
+    if after.mostly_noise and len(after.measured) > _MANY:
+        return _combined(before, after, level)
+    low, high = _lowest(before, after, level), -_lowest(after, before, level)
+    if not after.mostly_noise:
+        return low, high
+    lowest, highest = _combined(before, after, level)
+    return min(low, lowest), max(high, highest)
+
+
+def _combined(before: Gaps, after: Gaps, level: float) -> tuple[float, float]:
+    """Return the interval of a change from the intervals of both errors and their correlation.
+
+    If most of very many gaps are noise, both errors are measured much too large, and paths explain
+    only the difference of the two. This is the method of variance estimates recovery (Zou 2007).
+    """
+    shrunk = [_shrunk(gaps) for gaps in (before, after)]
+    draws = before.draws(shrunk[0]), after.draws(shrunk[1])
+    correlation = float(np.corrcoef(*draws)[0, 1]) if min(map(np.ptp, draws)) > 0 else 0.0
+    b, a = (float(gaps.error(true)) for gaps, true in zip((before, after), shrunk, strict=True))
+    (low_b, high_b), (low_a, high_a) = (ends_of_error(gaps, level) for gaps in (before, after))
+
+    def distance(of_after: float, of_before: float) -> float:
+        square = of_after**2 + of_before**2 - 2 * correlation * of_after * of_before
+        return float(np.sqrt(max(square, 0.0)))
+
+    return a - b - distance(a - low_a, high_b - b), a - b + distance(high_a - a, b - low_b)
+
+
+def _shrunk(gaps: Gaps) -> Floats:
+    """Return the gaps, multiplied by the factor with which the measured error is the median."""
+    near, far = 0.0, gaps.distance_to_zero
+    for _ in range(_STEPS):
+        middle = (near + far) / 2
+        too_large = np.median(gaps.draws(gaps.all(middle))) > gaps.value
+        near, far = (middle, far) if too_large else (near, middle)
+    return gaps.all(far)
 
 
 class _JointPath(NamedTuple):

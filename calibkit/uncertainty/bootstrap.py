@@ -181,7 +181,9 @@ def paired_difference(
     Both sets belong to the same samples, and the metric is computed on the same resamples of both.
     The difficulty of the samples therefore cancels out. The intervals are of the same kinds as
     those of `bootstrap_interval`. For calibration errors, the gaps of both sets move along paths on
-    which one error grows while the other shrinks, with the noise that they share.
+    which one error grows while the other shrinks, with the noise that they share. For the classwise
+    error of more than a few classes, the intervals of both errors are combined with their
+    correlation.
 
     Parameters
     ----------
@@ -233,6 +235,9 @@ def paired_difference(
 
     Fang and Santos (2019). Inference on Directionally Differentiable Functions. Review of Economic
     Studies. Why resamples fail where a gap may be 0. https://arxiv.org/abs/1404.3763
+
+    Zou (2007). Toward Using Confidence Intervals to Compare Correlations. Psychological Methods 12.
+    It combines two intervals. https://doi.org/10.1037/1082-989X.12.4.399
 
     Examples
     --------

@@ -245,9 +245,9 @@ for n_bins in (5, 10, 15, 30):
 #
 # A p-value does not say how large the error may be. A 95 % interval does: of 100 made in the same
 # way, about 95 hold the error that endless images would show. The *bootstrap* (Davison and Hinkley
-# 1997) draws 9000 of the 9000 images with replacement, a thousand times, and looks how much the ECE
-# varies. Drawing images twice adds noise of its own, and `calibkit.bootstrap_interval` allows for
-# that.
+# 1997) draws 9000 of the 9000 images with replacement, a thousand times, and looks how much the gap
+# of every bin varies. From this `calibkit.bootstrap_interval` finds all true errors with which an
+# ECE like ours would be no surprise. They are the interval.
 
 # %%
 for name, p in (("before", plain), ("after", scaled)):
@@ -257,10 +257,9 @@ lows = [calibkit.bootstrap_interval(calibkit.calibration_error, perfect, y).low 
 print("intervals of the perfect model begin at", ", ".join(f"{low:.1%}" for low in lows))
 
 # %% [markdown]
-# After scaling the interval goes from 0.6 % to 2.4 %. That it begins above 0 proves no error: the
-# perfect model, with one of its three sets of labels, has an interval that begins at 0.5 %. So near
-# 0 the lower end cannot be counted on. The upper end says how large the error may be, and the test
-# says whether there is any.
+# After scaling the interval goes from 0.0 % to 2.4 %. It begins at 0 because a perfect model could
+# show an ECE of this size, too. The intervals of the perfect model itself also begin at 0, with
+# each of its three sets of labels. The upper end says how large the error may be.
 #
 # Look up the truth
 # -----------------
@@ -284,7 +283,7 @@ print(f"n = {n}, mean floor in 15 bins about {floor:.1%}")
 #
 # The first lesson said of the 1.7 % that it "cannot be told from chance", and of 9000 images in 15
 # bins that is correct. To read it as "is chance" would be wrong. *Absence of evidence is not
-# evidence of absence.* The interval of 0.6 % to 2.4 % was the better guide: it holds the truth.
+# evidence of absence.* The interval of 0.0 % to 2.4 % was the better guide: it holds the truth.
 #
 # The number of bins hardly matters now: 1.4 % with 1 to 30 of them, 1.5 % with 120. So hardly
 # anything cancels in wide bins, and the climb to 3.7 % above was noise. The gaps show why nothing
@@ -405,8 +404,8 @@ print(f"p = {after.p_value:.1f}")
 print(f"change by scaling: {change.value:+.1%} ({change.low:+.1%} to {change.high:+.1%})")
 
 # %% [markdown]
-# The interval now begins at 0.0 %: where the test does not reject, the report leaves room for a
-# perfect model. The change of -12.3 points is no chance: its interval stays far from 0.
+# The interval begins at 0.0 % and the test does not reject: the report leaves room for a perfect
+# model. The change of -12.3 points is no chance: its interval stays far from 0.
 #
 # So, is an ECE of 1.7 % good? From 9000 images, the error may be 0 and may be 2.4 %. We know that
 # it is near 1.4 %: confidence is off by little more than 1 point. Whether that is good enough is

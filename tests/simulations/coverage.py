@@ -7,7 +7,7 @@ error are simulated, and each entry is the share of the simulations whose interv
 
 import csv
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -162,7 +162,7 @@ def held(
     }
 
 
-def main(n_simulations: int = 400, n_resamples: int = 200) -> None:
+def main(cells: Iterable[Cell], n_simulations: int = 400, n_resamples: int = 200) -> None:
     """Add every cell that the table lacks, one line for each as soon as it is known."""
     header = ["n", "classes", "shape", "error", "sharper before", "simulations", *MEASURES]
     TABLE.touch()
@@ -172,7 +172,7 @@ def main(n_simulations: int = 400, n_resamples: int = 200) -> None:
         table = csv.writer(file, lineterminator="\n")
         if not known:
             table.writerow(header)
-        for cell in tqdm(list(all_cells()), desc="cells"):
+        for cell in tqdm(list(cells), desc="cells"):
             sharper = "" if cell.sharper is None else cell.sharper
             key = [str(x) for x in (cell.n, cell.n_classes, cell.shape, cell.error, sharper)]
             if tuple(key) in known:
@@ -184,4 +184,4 @@ def main(n_simulations: int = 400, n_resamples: int = 200) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(all_cells())

@@ -368,10 +368,11 @@ def resample_classwise(
 
 
 def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:
+    # The metric itself names a wrong option better than its definition does.
+    values = [float(metric(*rows.flat())) for rows in sets]
     definition, binning = _definition(metric)
     if isinstance(definition, ClasswiseError):
         return resample_classwise(definition, sets, n_resamples, seed)
-    values = [float(metric(*rows.flat())) for rows in sets]
     resamplings = []
     for value, rows in zip(values, sets, strict=True):
         if definition is not None:

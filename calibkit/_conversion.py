@@ -97,7 +97,7 @@ def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str
 
 def _advice_on_array(array: NDArray[np.generic], name: str) -> str:
     kind = array.dtype.kind
-    if kind == "O" and any(_is_missing(value) for value in array.flat):
+    if kind == "O" and any(is_missing(value) for value in array.flat):
         return "leave out the samples whose value is missing, and pass numbers"
     is_text = kind in _TEXT_KINDS and (kind != "O" or isinstance(next(array.flat, None), str))
     if is_text and name == "labels":
@@ -121,6 +121,7 @@ def _holds_tensors(values: Iterable[object]) -> bool:
     return all(isinstance(value, Tensor) for value in values)
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
+    """Return whether a value stands for a missing one, such as None, NaN or the NA of pandas."""
     is_nan = isinstance(value, float) and math.isnan(value)
     return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}

@@ -1,5 +1,6 @@
 """The calibration of every class, or of every group of samples."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calibkit._conversion import is_missing
 from calibkit._rows import Rows
 from calibkit.metrics.base import Of, Predictions
 from calibkit.metrics.calibration_error import calibration_error
@@ -124,7 +126,7 @@ class Breakdown:
         tested = self.by == "group"
         rows = [
             [
-                str(part.name),
+                " ".join(str(part.name).split()),
                 str(part.n),
                 f"{part.frequency:.1%}",
                 f"{part.mean_probability:.1%}",
@@ -218,20 +220,50 @@ def _break_down_by_group(
 
 def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
     """Return the names of the groups of all samples that count, or raise an error."""
-    values = groups.cpu().numpy() if isinstance(groups, Tensor) else np.asarray(groups)
+    values = _as_objects(groups)
     shape = tuple(rows.labels.shape)
+    if values.shape == (shape[0], 1) and len(shape) == 1:
+        values = values[:, 0]
     if values.shape == shape[:1]:
         values = values.reshape(-1, *(1,) * (len(shape) - 1))
     elif values.shape != shape:
         raise ValueError(
             f"groups must name the group of each of the {shape[0]} samples, got the shape "
-            f"{values.shape}; pass one name or number for each label"
+            f"{values.shape}; pass one name or number for each label, also for those that "
+            "ignore_index leaves out"
         )
-    names: NDArray[np.str_] = np.broadcast_to(values.astype(np.str_), shape).ravel()
+    names = np.broadcast_to(_names(values), shape).ravel()
     if rows.ignore_index is None:
         return names
     counted: NDArray[np.str_] = names[(rows.labels != rows.ignore_index).flatten().cpu().numpy()]
     return counted
+
+
+def _as_objects(groups: object) -> NDArray[np.object_]:
+    if isinstance(groups, Tensor):
+        groups = groups.detach().cpu().tolist()
+    if isinstance(groups, list | tuple) or hasattr(groups, "__array__"):
+        return np.array(groups, dtype=object)
+    raise TypeError(
+        "groups must be an array, a list or a column with one name or number for each sample, got "
+        f"{type(groups).__name__}; pass for instance list(groups)"
+    )
+
+
+def _names(values: NDArray[np.object_]) -> NDArray[np.str_]:
+    """Return values as text, of which equal values have the same and others have another."""
+    texts: dict[object, str] = {}
+    for i, value in enumerate(values.ravel()):
+        if not isinstance(value, Hashable) or is_missing(value):
+            raise ValueError(
+                f"groups must name the group of every sample, got {value!r} at sample {i}; give "
+                'such samples a name too, for instance "unknown"'
+            )
+        texts.setdefault(value, str(value))
+    if len(set(texts.values())) < len(texts):  # 1 and "1" are different groups.
+        texts = {value: repr(value) for value in texts}
+    names = np.array([texts[value] for value in values.ravel()], dtype=np.str_)
+    return names.reshape(values.shape)
 
 
 def _worst_first(parts: list[Part]) -> tuple[Part, ...]:

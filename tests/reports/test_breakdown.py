@@ -157,10 +157,39 @@ def test_pixels_belong_to_the_group_of_their_image_or_to_their_own():
     assert [part.n for part in by_image.parts] == [80, 80]
 
 
+def counts(groups: object) -> dict[object, int]:
+    logits, labels = calibrated_problem(60, 3, 2)
+    return {part.name: part.n for part in few(logits, labels, groups=groups).by_group().parts}
+
+
+def test_equal_values_are_one_group_and_others_are_not():
+    assert counts([1, "1"] * 30) == {"1": 30, "'1'": 30}
+    assert counts(np.array([1, 1.0] * 30, dtype=object)) == {"1": 60}
+    assert counts(torch.tensor([0.5, 1.5] * 30, dtype=torch.bfloat16)) == {"0.5": 30, "1.5": 30}
+    assert counts(torch.ones(60, requires_grad=True)) == {"1.0": 60}
+    assert counts(np.ones((60, 1), dtype=int)) == {"1": 60}
+    assert counts([b"\xff", b"a"] * 30) == {"b'\\xff'": 30, "b'a'": 30}
+
+
+def test_a_name_of_two_lines_keeps_the_table_whole():
+    logits, labels = calibrated_problem(60, 3, 2)
+    found = few(logits, labels, groups=["a\nb", "c"] * 30).by_group()
+    assert len(found.to_markdown().splitlines()) == 6
+    assert "a b" in found.to_markdown()
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), [1]])
+def test_a_sample_without_a_group_is_refused(missing):
+    with pytest.raises(ValueError, match=r"group of every sample, got .* at sample 3; give such"):
+        counts(["a", "a", "b", missing] * 15)
+
+
 def test_wrong_groups_are_refused():
     logits, labels = calibrated_problem(100, 3, 2)
     with pytest.raises(ValueError, match=r"each of the 100 samples, got the shape \(99,\)"):
         few(logits, labels, groups=np.arange(99))
+    with pytest.raises(TypeError, match=r"got generator; pass for instance list\(groups\)"):
+        few(logits, labels, groups=(k for k in range(100)))
     with pytest.raises(ValueError, match=r"pass them to evaluate, .*groups=groups"):
         few(logits, labels).by_group()
 

@@ -25,6 +25,9 @@ _N_COARSE_CELLS = 256
 # At most about this many draws of gaps are kept. With more gaps, fewer draws are enough.
 _MOST_ELEMENTS = 2**19
 
+# Above this ratio of the measured variance to that of drawn labels, their noise is not used.
+_MOST_TIMES_DRAWN = 4.0
+
 ErrorOfGaps = Callable[[Floats, Floats], Gaps]
 
 
@@ -188,12 +191,10 @@ def gaps_of_every_class(
     (whole,) = _gaps_with_drawn_noise(metric, [rows], n_resamples, seed)
     error = partial(_mean_over_classes, 1)
     shares = [slice(k * metric.n_bins, (k + 1) * metric.n_bins) for k in range(rows.n_classes)]
-    return [
-        _with_variance(
-            _GapsWithDrawnNoise(whole.measured[k], whole.variance[k], whole.noise[:, k]), error
-        )
-        for k in shares
-    ]
+    classes = (
+        _GapsWithDrawnNoise(whole.measured[k], whole.variance[k], whole.noise[:, k]) for k in shares
+    )
+    return [_with_variance(_normal_if_hardly_drawn(gaps), error) for gaps in classes]
 
 
 class _GapsWithDrawnNoise(NamedTuple):
@@ -227,6 +228,20 @@ def _gaps_with_drawn_noise(
     return found
 
 
+def _normal_if_hardly_drawn(gaps: _GapsWithDrawnNoise) -> _GapsWithDrawnNoise:
+    """Return the gaps of one class, with normal noise if its labels were drawn much too rarely.
+
+    The counts of a class that is hardly ever drawn are 0 or 1. Multiplied until their variance is
+    right, they are still not shaped like the counts of a class that is frequent. This is for one
+    class alone, because independent noise would lose how the classes depend on each other.
+    """
+    if gaps.variance.sum() <= _MOST_TIMES_DRAWN * (gaps.noise**2).mean(0).sum():
+        return gaps
+    normal = np.random.default_rng(0).standard_normal(gaps.noise.shape)
+    normal *= np.sqrt(gaps.variance / (normal**2).mean(0))
+    return gaps._replace(noise=normal)
+
+
 def _with_variance(gaps: _GapsWithDrawnNoise, error: Function) -> Gaps:
     of_drawn = (gaps.noise**2).mean(0)
     excess = gaps.variance.sum() - of_drawn.sum()
@@ -238,7 +253,9 @@ def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: F
     """Return the variance of drawn labels where the gaps are 0, and more of it where they grow."""
     total = of_drawn.sum()
     share = np.abs(gaps).sum() / max(np.abs(measured).sum(), 1e-300)
-    return np.asarray(of_drawn * np.clip(1 + share * excess / max(total, 1e-300), 0.25, 4))
+    # A class that the model all but excludes has many times the variance of its drawn labels.
+    factor = max(1 + share * excess / max(total, 1e-300), 0.25)
+    return np.asarray(of_drawn * factor)
 
 
 def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:

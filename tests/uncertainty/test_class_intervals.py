@@ -1,0 +1,92 @@
+"""The intervals of single classes, and of the classwise ECE, where a class is biased."""
+
+import numpy as np
+import pytest
+import torch
+
+import calibkit as ck
+from calibkit._rows import Rows
+from calibkit.metrics.classwise import ClasswiseError
+from calibkit.uncertainty._gaps import gaps_of_every_class
+from calibkit.uncertainty.bootstrap import interval_of_value, of_gaps
+
+# If the truth is missed in 5 % of all cases, 12 or more of 100 simulations miss it in 1 of 230.
+SIMULATIONS, MOST_MISSED = 100, 11
+
+
+def constant(p, truth):
+    """Return a model that gives all samples the same probabilities."""
+
+    def draw(rng, n):
+        return np.tile(p, (n, 1)), np.tile(truth, (n, 1))
+
+    return draw
+
+
+def changed(change):
+    """Return a model of ten classes whose logits are changed."""
+
+    def draw(rng, n):
+        logits = torch.from_numpy(2 * rng.standard_normal((n, 10)))
+        return change(logits).softmax(1).numpy(), logits.softmax(1).numpy()
+
+    return draw
+
+
+def first_class_lower(logits, by):
+    return logits - by * torch.eye(10, dtype=logits.dtype)[0]
+
+
+# name: model, and the class whose interval is checked
+MODELS = {
+    "calibrated": (changed(lambda logits: logits), 0),
+    "a class 3 too low": (changed(lambda logits: first_class_lower(logits, 3)), 0),
+    "a class 6 too low": (changed(lambda logits: first_class_lower(logits, 6)), 0),
+    "a class 3 too high": (changed(lambda logits: first_class_lower(logits, -3)), 0),
+    "20 times too sure": (changed(lambda logits: 20 * logits), 0),
+    "a rare class": (constant([0.98, 0.01, 0.01], [0.85, 0.10, 0.05]), 1),
+    "a class nearly excluded": (constant([0.997, 0.001, 0.002], [0.9, 0.05, 0.05]), 1),
+    "a class excluded": (constant([1.0, 0.0, 0.0], [0.9, 0.05, 0.05]), 1),
+}
+
+
+def true_error(model, k):
+    p, truth = model(np.random.default_rng(99), 200_000)
+    bins = np.minimum((15 * p[:, k]).astype(int), 14)
+    return np.abs(np.bincount(bins, (truth - p)[:, k])).sum() / len(p)
+
+
+def draw_labels(rng, truth):
+    return torch.from_numpy((rng.random((len(truth), 1)) > truth.cumsum(1)[:, :-1]).sum(1))
+
+
+@pytest.mark.parametrize("n", [500, 2000])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_interval_of_a_class_holds_its_error(name, n):
+    model, k = MODELS[name]
+    truth = 0.0 if name == "calibrated" else true_error(model, k)
+    rng = np.random.default_rng(n)
+    missed = 0
+    for seed in range(SIMULATIONS):
+        p, q = model(rng, n)
+        rows = Rows(torch.from_numpy(p), draw_labels(rng, q))
+        gaps = gaps_of_every_class(ClasswiseError(15), rows, n_resamples=100, seed=seed)[k]
+        found = interval_of_value(of_gaps(gaps))
+        missed += not found.low - 1e-9 <= truth <= found.high + 1e-9
+    assert missed <= MOST_MISSED
+
+
+@pytest.mark.parametrize("name", ["a rare class", "a class nearly excluded"])
+def test_the_interval_of_the_classwise_error_holds_it(name):
+    model, _ = MODELS[name]
+    truth = np.mean([true_error(model, k) for k in range(3)])
+    rng = np.random.default_rng(0)
+    missed = 0
+    for seed in range(SIMULATIONS):
+        p, q = model(rng, 2000)
+        labels = draw_labels(rng, q)
+        metric = ck.classwise_calibration_error
+        options = {"n_resamples": 200, "seed": seed}
+        found = ck.bootstrap_interval(metric, torch.from_numpy(p), labels, **options)
+        missed += not found.low <= truth <= found.high
+    assert missed <= MOST_MISSED

@@ -124,13 +124,15 @@ class Breakdown:
     def _cells(self, n_shown: int) -> list[list[str]]:
         head = [self.by, "n", "frequency", "mean probability", "ECE"]
         tested = self.by == "group"
+        # With many classes, all probabilities and errors are small.
+        show = ".1%" if self.parts[0].error.value >= 0.01 else ".2%"
         rows = [
             [
                 " ".join(str(part.name).split()),
                 str(part.n),
-                f"{part.frequency:.1%}",
-                f"{part.mean_probability:.1%}",
-                with_range(part.error, ".1%"),
+                f"{part.frequency:{show}}",
+                f"{part.mean_probability:{show}}",
+                with_range(part.error, show),
                 *([f"{part.p_value:.3f}"] if tested else []),
             ]
             for part in self.parts[:n_shown]

@@ -94,6 +94,15 @@ def test_a_long_table_shows_the_ten_worst_and_keeps_the_others():
     assert values["by"] == "class"
 
 
+def test_small_errors_have_enough_digits_to_tell_them_apart():
+    found = few(*calibrated_problem(10_000, 100, 2)).by_class()
+    worst = found.parts[0]
+    assert worst.error.value < 0.01
+    row = str(found).splitlines()[2]
+    for number in (worst.frequency, worst.mean_probability, worst.error.value):
+        assert f"{number:.2%}" in row
+
+
 GROUPS = np.where(np.arange(1000) % 4 == 0, "left", "right")
 
 

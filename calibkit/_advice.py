@@ -15,16 +15,12 @@ class LabelAdvice:
         The labels, of any shape and type.
     scores : Tensor, shape (N, C) or (N, C, ...)
         Logits or probabilities.
-    name : str
-        What the scores are called: "logits" or "probabilities".
     labels_code, scores_code : str
         Code for the labels and the scores as tensors.
     """
 
-    def __init__(
-        self, labels: Tensor, scores: Tensor, name: str, labels_code: str, scores_code: str
-    ) -> None:
-        self.labels, self.scores, self.name = labels, scores, name
+    def __init__(self, labels: Tensor, scores: Tensor, labels_code: str, scores_code: str) -> None:
+        self.labels, self.scores = labels, scores
         self.labels_code, self.scores_code = labels_code, scores_code
         self.expected = (scores.shape[0], *scores.shape[2:])
         integer = not (labels.is_floating_point() or labels.dtype == torch.bool)

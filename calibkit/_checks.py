@@ -278,7 +278,7 @@ def _check_labels(
     n_classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
 
     def advice() -> LabelAdvice:
-        return LabelAdvice(tensor, scores, name, as_code(labels, "labels"), code)
+        return LabelAdvice(tensor, scores, as_code(labels, "labels"), code)
 
     if tensor.dtype == torch.bool and n_classes == 2 and tensor.shape == expected:
         tensor = tensor.long()  # Outcomes: whether a detection matched, or whether y = 1.

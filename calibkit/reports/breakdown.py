@@ -153,9 +153,23 @@ class Measured:
 
     def by_class(self, scaled: bool | None) -> Breakdown:
         """Measure every class."""
-        return _break_down_by_class(
-            self._rows(scaled), self.n_bins, n_resamples=self.n_resamples, seed=self.seed
+        rows = self._rows(scaled)
+        labels = rows.labels
+        probabilities = Predictions(rows.scores, labels, "logits").probabilities
+        gaps = gaps_of_every_class(
+            ClasswiseError(self.n_bins),
+            Rows(probabilities, labels),
+            n_resamples=self.n_resamples,
+            seed=self.seed,
         )
+        counts = np.bincount(labels.numpy(), minlength=rows.n_classes)
+        means = probabilities.mean(0).tolist()
+        n = len(labels)
+        parts = [
+            Part(k, int(counts[k]), counts[k] / n, means[k], interval_of_value(of_gaps(gaps[k])))
+            for k in range(rows.n_classes)
+        ]
+        return Breakdown(_worst_first(parts), "class", n, self.n_bins)
 
     def by_group(self, scaled: bool | None) -> Breakdown:
         """Measure every group, or raise an error if there are none."""
@@ -164,60 +178,26 @@ class Measured:
                 "by_group needs to know the groups; pass them to evaluate, with one name or number "
                 "for each sample: evaluate(..., groups=groups)"
             )
-        return _break_down_by_group(
-            self._rows(scaled),
-            self.groups,
-            self.n_bins,
-            of=self.of,
-            n_resamples=self.n_resamples,
-            seed=self.seed,
-        )
+        rows = self._rows(scaled)
+        predictions = Predictions(rows.scores, rows.labels, "logits")
+        confidence, outcome = predictions.confidence(self.of), predictions.outcome(self.of)
+        metric = partial(calibration_error, n_bins=self.n_bins)
+        n_resamples, seed = self.n_resamples, self.seed
+        interval_of = partial(bootstrap_interval, metric, n_resamples=n_resamples, seed=seed)
+        test = partial(calibration_test, n_bins=self.n_bins, n_resamples=n_resamples, seed=seed)
+        parts = []
+        for name in np.unique(self.groups):
+            inside = np.flatnonzero(self.groups == name)
+            p, y = confidence[inside], outcome[inside]
+            frequency, mean = y.double().mean().item(), p.mean().item()
+            error, p_value = interval_of(p, y), test(p, y).p_value
+            parts.append(Part(str(name), len(inside), frequency, mean, error, p_value))
+        return Breakdown(_worst_first(parts), "group", len(self.groups), self.n_bins)
 
     def _rows(self, scaled: bool | None) -> Rows:
         if scaled and len(self.sets) == 1:
             raise ValueError("scaled=True needs a scaler; pass one to evaluate, or leave it out")
         return self.sets[0 if scaled is False else -1]
-
-
-def _break_down_by_class(rows: Rows, n_bins: int, *, n_resamples: int, seed: int) -> Breakdown:
-    labels = rows.labels
-    probabilities = Predictions(rows.scores, labels, "logits").probabilities
-    metric = ClasswiseError(n_bins)
-    gaps = gaps_of_every_class(
-        metric, Rows(probabilities, labels), n_resamples=n_resamples, seed=seed
-    )
-    counts = np.bincount(labels.numpy(), minlength=rows.n_classes)
-    means = probabilities.mean(0).tolist()
-    n = len(labels)
-    parts = [
-        Part(k, int(counts[k]), counts[k] / n, means[k], interval_of_value(of_gaps(gaps[k])))
-        for k in range(rows.n_classes)
-    ]
-    return Breakdown(_worst_first(parts), "class", n, n_bins)
-
-
-def _break_down_by_group(
-    rows: Rows,
-    groups: NDArray[np.str_],
-    n_bins: int,
-    *,
-    of: Of | None,
-    n_resamples: int,
-    seed: int,
-) -> Breakdown:
-    predictions = Predictions(rows.scores, rows.labels, "logits")
-    confidence, outcome = predictions.confidence(of), predictions.outcome(of)
-    metric = partial(calibration_error, n_bins=n_bins)
-    interval_of = partial(bootstrap_interval, metric, n_resamples=n_resamples, seed=seed)
-    test = partial(calibration_test, n_bins=n_bins, n_resamples=n_resamples, seed=seed)
-    parts = []
-    for name in np.unique(groups):
-        inside = np.flatnonzero(groups == name)
-        p, y = confidence[inside], outcome[inside]
-        frequency, mean = y.double().mean().item(), p.mean().item()
-        error, p_value = interval_of(p, y), test(p, y).p_value
-        parts.append(Part(str(name), len(inside), frequency, mean, error, p_value))
-    return Breakdown(_worst_first(parts), "group", len(groups), n_bins)
 
 
 def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:

@@ -24,7 +24,6 @@ from calibkit.uncertainty._test_inversion import Function, Gaps, SmoothGaps
 _N_COARSE_CELLS = 256
 # At most about this many draws of gaps are kept. With more gaps, fewer draws are enough.
 _MOST_ELEMENTS = 2**19
-
 # Above this ratio of the measured variance to that of drawn labels, their noise is not used.
 _MOST_TIMES_DRAWN = 4.0
 
@@ -80,7 +79,7 @@ def _binned(
         cells, residual, sums = _in_bins_of_equal_mass(metric, rows, scores_are)
     else:
         cells, residual, sums = _in_bins_of_equal_width(metric, rows, scores_are)
-    (matrix,) = sums_by_cell(cells, [residual], metric.n_bins)
+    matrix = sums_by_cell(cells, residual, metric.n_bins)
     count, n_correct, confidence_sum = sums
     weight = count / len(cells)
     accuracy = n_correct / np.maximum(count, 1)
@@ -148,7 +147,7 @@ def _in_bins_of_equal_mass(
 def _smooth(metric: SmoothError, rows: Rows, scores_are: ScoreKind) -> GapsOfSamples:
     cells, (residual,) = _terms(metric, rows, scores_are)
     coarse = cells // (metric.n_cells(rows.n_classes) // _N_COARSE_CELLS)
-    (matrix,) = sums_by_cell(coarse, [residual], _N_COARSE_CELLS)
+    matrix = sums_by_cell(coarse, residual, _N_COARSE_CELLS)
     return GapsOfSamples(
         matrix,
         lambda measured, noise: SmoothGaps(measured, noise, error_at_its_own_width),
@@ -166,7 +165,7 @@ def gaps_of_ks(confidence: Tensor, correct: Tensor) -> GapsOfSamples:
             measured.cumsum(), noise.cumsum(1), lambda d: np.abs(d).max(-1), None, largest_of=one
         )
 
-    (matrix,) = sums_by_cell(cells, [residual], _N_COARSE_CELLS)
+    matrix = sums_by_cell(cells, residual, _N_COARSE_CELLS)
     return GapsOfSamples(matrix, gaps)
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from calibkit._rows import Rows
 from calibkit._types import Counts, Floats
-from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
+from calibkit.metrics.base import MeanMetric, Predictions, ScoreKind
 
 WeightedMetric = Callable[[Counts], Floats]
 
@@ -47,51 +47,26 @@ def _draw(n: int, n_resamples: int, seed: int) -> Iterator[Counts]:
             bar.update(rows)
 
 
-def weighted(
-    metric: SumsMetric, rows: Rows, scores_are: ScoreKind = "probabilities"
+def weighted_mean(
+    metric: MeanMetric, rows: Rows, scores_are: ScoreKind = "probabilities"
 ) -> WeightedMetric:
-    """Turn a function of sums over the samples into a function of the samples' weights."""
-    matrices = _matrices(metric, rows, scores_are)
-    if any(isinstance(terms, np.ndarray) and not np.isfinite(terms).all() for terms in matrices):
+    """Turn the mean of one number per sample into a function of the samples' weights."""
+    numbers = (metric.of_samples(Predictions(*chunk, scores_are)) for chunk in rows.chunks())
+    terms = np.concatenate([_in_little_memory(part.cpu().numpy()) for part in numbers])
+    if not np.isfinite(terms).all():
         # If the NLL is infinite on the samples, it counts as infinite on every resample.
         return lambda weights: np.full(len(weights), np.inf)
-
-    def value(weights: Counts) -> Floats:
-        by_sample = weights.T.astype(np.float64)
-        sums = np.stack([(terms @ by_sample).T for terms in matrices], 1)
-        return metric.value(sums, len(rows))
-
-    at_a_time = max(1, _BLOCK_ELEMENTS // (metric.n_columns * metric.n_cells(rows.n_classes)))
-    return lambda weights: np.concatenate(
-        [value(weights[i : i + at_a_time]) for i in range(0, len(weights), at_a_time)]
-    )
+    return lambda weights: np.asarray(terms @ weights.T.astype(np.float64) / len(terms))
 
 
-def _matrices(metric: SumsMetric, rows: Rows, scores_are: ScoreKind) -> list[Any]:
-    """Return, for each column, the dense or sparse matrix that maps the weights to the sums."""
-    n_cells = metric.n_cells(rows.n_classes)
-    small = np.min_scalar_type(n_cells - 1)
-    cells, columns = [], []
-    for chunk in rows.chunks():
-        terms = metric.terms(Predictions(*chunk, scores_are))
-        columns.append([_in_little_memory(column.cpu().numpy()) for column in terms.columns])
-        if terms.cells is not None:
-            cells.append(terms.cells.cpu().numpy().astype(small))
-    whole = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    if not cells:
-        return [column[None] for column in whole]
-    return sums_by_cell(np.concatenate(cells), list(whole), n_cells)
-
-
-def sums_by_cell(cell: NDArray[Any], columns: list[NDArray[Any]], n_cells: int) -> list[Any]:
-    """Return, for each column, the sparse matrix that maps the weights to the sums in the cells."""
+def sums_by_cell(cell: NDArray[Any], column: Floats, n_cells: int) -> Any:
+    """Return the sparse matrix that maps the weights to the sums of the column in the cells."""
     order = cell.ravel().argsort(kind="stable")
     starts = np.searchsorted(cell.ravel()[order], np.arange(n_cells + 1))
     if cell.size < 2**31:
         order, starts = order.astype(np.int32), starts.astype(np.int32)
     samples = order if cell.ndim == 1 else order // cell.shape[1]
-    shape = (n_cells, len(cell))
-    return [csr_array((column.ravel()[order], samples, starts), shape=shape) for column in columns]
+    return csr_array((column.ravel()[order], samples, starts), shape=(n_cells, len(cell)))
 
 
 def _in_little_memory(column: Floats) -> NDArray[Any]:

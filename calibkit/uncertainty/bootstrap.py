@@ -31,8 +31,8 @@ from calibkit.uncertainty._gaps import (
 from calibkit.uncertainty._resampling import (
     WeightedMetric,
     resample,
-    weighted,
     weighted_by_calls,
+    weighted_mean,
 )
 from calibkit.uncertainty._test_inversion import Gaps, ends_of_change, ends_of_error
 
@@ -346,8 +346,8 @@ def resampling_of(
     samples = gaps_of_samples(definition, rows, scores_are, binning)
     if samples is not None:
         return Resampling(value, samples.of_weights, samples=samples)
-    is_mean = isinstance(definition, MeanMetric)
-    return Resampling(value, weighted(definition, rows, scores_are), is_mean)
+    assert isinstance(definition, MeanMetric)
+    return Resampling(value, weighted_mean(definition, rows, scores_are), is_mean=True)
 
 
 def resample_all(
@@ -370,15 +370,16 @@ def resample_classwise(
 def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:
     # The metric itself names a wrong option better than its definition does.
     values = [float(metric(*rows.flat())) for rows in sets]
-    definition, binning = _definition(metric)
+    function, options = _function_and_options(metric)
+    definition, binning = _definition(function, options)
     if isinstance(definition, ClasswiseError):
         return resample_classwise(definition, sets, n_resamples, seed)
     resamplings = []
     for value, rows in zip(values, sets, strict=True):
         if definition is not None:
             resamplings.append(resampling_of(definition, value, rows, binning=binning))
-        elif _function_and_options(metric)[0] is ks_calibration_error:
-            of = _function_and_options(metric)[1].get("of")
+        elif function is ks_calibration_error:
+            of = options.get("of")
             predictions = Predictions(*rows.flat())
             samples = gaps_of_ks(predictions.confidence(of).cpu(), predictions.outcome(of).cpu())
             resamplings.append(Resampling(value, samples.of_weights, samples=samples))
@@ -387,9 +388,9 @@ def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) ->
     return resample_all(resamplings, len(sets[0]), n_resamples, seed)
 
 
-def _definition(metric: Metric) -> tuple[SumsMetric | None, Binning]:
+def _definition(function: Metric, options: dict[str, Any]) -> tuple[SumsMetric | None, Binning]:
     """Return the definition and binning that a function of calibkit uses, or None for others."""
-    function, options = _function_and_options(metric)
+    options = dict(options)
     binning = options.pop("binning", "uniform")
     if function not in _DEFINITIONS or "ignore_index" in options:
         return None, "uniform"
@@ -398,7 +399,7 @@ def _definition(metric: Metric) -> tuple[SumsMetric | None, Binning]:
 
 def _function_and_options(metric: Metric) -> tuple[Metric, dict[str, Any]]:
     if isinstance(metric, partial) and not metric.args:
-        return metric.func, dict(metric.keywords)
+        return metric.func, metric.keywords
     return metric, {}
 
 

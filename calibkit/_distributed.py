@@ -30,11 +30,17 @@ def n_processes() -> int:
 
 def sum_over_processes(values: Tensor) -> list[float]:
     """Return the sums of float64 values over all processes. Every process gets the same sums."""
-    if n_processes() > 1:
-        values = values.to(_device())
-        _refuse_if_one_failed()
-        dist.all_reduce(values)
-    return [float(value) for value in values.tolist()]
+    return [float(value) for value in total_over_processes(values).tolist()]
+
+
+def total_over_processes(values: Tensor) -> Tensor:
+    """Return the sums of float64 values over all processes as a tensor on the same device."""
+    if n_processes() == 1:
+        return values
+    total = values.to(_device(), copy=True)
+    _refuse_if_one_failed()
+    dist.all_reduce(total)
+    return total.to(values.device)
 
 
 def gather_rows(rows: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ class ScaledNLL:
         total = torch.zeros(n_sums, dtype=torch.float64, device=self.rows.scores.device)
         for z, z_y, _ in self._chunks():
             weights = _view_of_buffer(self._weights, z)
-            norm = _exp_(torch.mul(z, inverse_temperature, out=weights)).sum(1).double()
+            norm = exp_(torch.mul(z, inverse_temperature, out=weights)).sum(1).double()
             mean = weights.mul_(z).sum(1).double().div_(norm)
             mean_square = weights.mul_(z).sum(1).double().div_(norm)
             slope = mean - z_y
@@ -107,7 +107,7 @@ class ScaledNLL:
     def _nll_before(self, z: Tensor, z_y: Tensor, weights: Tensor) -> Tensor:
         # If no later step needs z, its exponentials take its place. That saves a pass.
         scaled = torch.mul(z, self.unit, out=weights) if self._kept or self.unit != 1 else z
-        return _exp_(scaled).sum(1).double().log() - self.unit * z_y
+        return exp_(scaled).sum(1).double().log() - self.unit * z_y
 
     def starting_sums(self) -> StartingSums:
         total = torch.zeros(6, dtype=torch.float64, device=self.rows.scores.device)
@@ -149,7 +149,7 @@ class ScaledNLL:
             yield chunk
 
 
-def _exp_(values: Tensor) -> Tensor:
+def exp_(values: Tensor) -> Tensor:
     """Replace values by their exponentials, and return them."""
     # On one or two cores, numpy takes half of torch's time.
     if values.device.type == "cpu" and torch.get_num_threads() <= 2:

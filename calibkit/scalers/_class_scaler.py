@@ -1,14 +1,18 @@
 """The common base of the scalers that have parameters for every class."""
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from calibkit._devices import with_float64, without_autocast
-from calibkit._distributed import refuse_several_processes
+from calibkit._distributed import (
+    count_over_processes,
+    refuse_several_processes,
+    total_over_processes,
+)
 from calibkit._rows import Rows
 from calibkit.scalers.base import FitSummary, Scaler
 
@@ -22,20 +26,24 @@ class FitDetails(NamedTuple):
 
 
 class ClassScaler(Scaler):
-    """A scaler that has parameters for every class and is fitted in one process."""
+    """A scaler that has parameters for every class."""
+
+    # Whether a fit sums over all processes that share the calibration set.
+    _sums_over_processes: ClassVar[bool] = False
 
     def _fit(self, rows: Rows) -> None:
-        refuse_several_processes(type(self).__name__)
+        if not self._sums_over_processes:
+            refuse_several_processes(type(self).__name__)
         scores, labels = rows.flat()
         _check_every_class(labels, rows.n_classes)
         logits = scores.double()
         details = self._fit_classes(logits, labels)
         self.summary = FitSummary(
             scaler=type(self).__name__,
-            n_samples=len(labels),
+            n_samples=count_over_processes(len(labels)),
             n_parameters=details.n_parameters,
-            nll_before=float(cross_entropy(logits, labels)),
-            nll_after=float(cross_entropy(self._calibrate(logits), labels)),
+            nll_before=_mean_nll(logits, labels),
+            nll_after=_mean_nll(self._calibrate(logits), labels),
             iterations=details.iterations,
             message=details.message,
         )
@@ -104,12 +112,20 @@ class ClassScaler(Scaler):
         return calibrated.movedim(-1, 1)
 
 
+def _mean_nll(logits: Tensor, labels: Tensor) -> float:
+    nll = cross_entropy(logits, labels, reduction="sum").double()
+    total, n = total_over_processes(torch.stack([nll, nll.new_tensor(len(labels))]))
+    return float(total / n)
+
+
 def _check_every_class(labels: Tensor, n_classes: int) -> None:
-    missing = (torch.bincount(labels, minlength=n_classes) == 0).nonzero()[:, 0].tolist()
+    counts = total_over_processes(torch.bincount(labels, minlength=n_classes).double())
+    missing = (counts == 0).nonzero()[:, 0].tolist()
     if missing:
+        n = f"{counts.sum():.0f}"
         shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
         raise ValueError(
             f"labels must hold every class, got no sample of {len(missing)} of the {n_classes} "
-            f"classes ({shown}) among {len(labels)}; use a larger or stratified calibration set, "
+            f"classes ({shown}) among {n}; use a larger or stratified calibration set, "
             "or TemperatureScaler, which shares one parameter among all classes"
         )

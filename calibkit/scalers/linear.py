@@ -6,31 +6,19 @@ All three are softmax regressions whose penalties pull them towards temperature 
 import math
 from abc import abstractmethod
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 from torch import Tensor
-from torch.nn.functional import linear
 
 from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_number
-from calibkit._rows import Rows
-from calibkit._temperature_search import find_best_inverse_temperature
+from calibkit._distributed import total_over_processes
+from calibkit._temperature_search import NoOptimumError
 from calibkit.scalers._class_scaler import ClassScaler, FitDetails
 from calibkit.scalers._gradient_check import describe_gradient
-
-_MAX_ITERATIONS = 1000
-_GRADIENT_TARGET = 1e-8  # the search ends below it, per sample
-
-
-class _Parameters(NamedTuple):
-    """Weights and biases, or one number for each of them, such as its penalty."""
-
-    weight: Tensor
-    bias: Tensor
+from calibkit.scalers._linear_maps import ElementwiseMap, LinearMap, MatrixMap, Parameters
+from calibkit.scalers._penalised_nll import minimise
 
 
 def _check_penalty(value: float, name: str) -> float:
@@ -44,6 +32,9 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
 
     fitted_names = ("weight", "bias")
     _shapes: ClassVar = {"weight": "C", "bias": "C"}
+    intercept: float
+    _map: ClassVar[LinearMap] = ElementwiseMap()
+    _sums_over_processes = True
     _attribute_checks: ClassVar = {
         name: partial(_check_penalty, name=name)
         for name in ("diagonal", "off_diagonal", "intercept")
@@ -59,51 +50,47 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
         return len(self.bias)
 
     def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
-        inverse_temperature = find_best_inverse_temperature(
-            Rows(logits, labels)
-        ).inverse_temperature
-        centre, penalty = self._prior(logits.shape[1])
-        objective = _PenalisedNLL(
-            self, inverse_temperature * self._features(logits), labels, centre, penalty
-        )
-        found = minimize(
-            objective.value_and_gradient,
-            objective.join(centre).cpu().numpy(),
-            jac=True,
-            hessp=objective.hessian_product,
-            method="trust-ncg",
-            options={"gtol": _GRADIENT_TARGET, "maxiter": _MAX_ITERATIONS},
+        n_classes = logits.shape[1]
+        bias_penalty = torch.full((n_classes,), self.intercept * n_classes, dtype=torch.float64)
+        inverse_temperature, bias = _fit_temperature_and_bias(logits, labels, bias_penalty)
+        features = inverse_temperature * self._features(logits)
+        found = minimise(
+            self._map,
+            features,
+            labels,
+            offset=features,
+            penalty=Parameters(self._weight_penalty(n_classes), bias_penalty),
+            start_bias=bias,
         )
         message = describe_gradient(
-            float(np.abs(found.jac).max()),
-            search=f"the weights stopped after {found.nit} steps",
+            found.largest_gradient,
+            search=f"the weights stopped after {found.iterations} steps",
             advice=", or raise the penalties",
         )
-        weight, bias = (values.cpu() for values in objective.split(found.x))
-        self.weight, self.bias = inverse_temperature * weight, bias
-        return FitDetails(n_parameters=found.x.size, iterations=found.nit, message=message)
+        weight, bias = (values.cpu() for values in found.parameters)
+        self.weight = inverse_temperature * (self._identity(n_classes) + weight)
+        self.bias = bias
+        return FitDetails(
+            n_parameters=weight.numel() + bias.numel(),
+            iterations=found.iterations,
+            message=message,
+        )
 
     def _calibrate(self, logits: Tensor) -> Tensor:
         weight, bias = self.weight.to(logits), self.bias.to(logits)
-        return self._multiply(self._features(logits), weight) + bias
+        return self._map.multiply(self._features(logits), weight) + bias
 
     def _features(self, logits: Tensor) -> Tensor:
         """Return the features x that the weights multiply."""
-        # The softmax ignores a constant that is added to a row, so the weights must not see it.
-        finite = _fill_masked(logits)
-        return finite - finite.mean(-1, keepdim=True)
+        return _centred(logits)
 
     @abstractmethod
-    def _prior(self, n_classes: int) -> tuple[_Parameters, _Parameters]:
-        """Return the values towards which W / b_T and b are pulled, and the penalties."""
+    def _identity(self, n_classes: int) -> Tensor:
+        """Return the weights that change nothing."""
 
     @abstractmethod
-    def _multiply(self, features: Tensor, weight: Tensor) -> Tensor:
-        """Return W x for every row x of the features."""
-
-    @abstractmethod
-    def _weight_gradient(self, residuals: Tensor, features: Tensor) -> Tensor:
-        """Return the derivative of sum(residuals * multiply(features, W)) with respect to W."""
+    def _weight_penalty(self, n_classes: int) -> Tensor:
+        """Return the penalties of the differences of W / b_T from these weights."""
 
 
 class VectorScaler(_LinearScaler):
@@ -171,20 +158,16 @@ class VectorScaler(_LinearScaler):
             [0.4099, 0.5901]])
     """
 
-    def __init__(self, diagonal: float = 500.0, intercept: float = 10.0) -> None:
+    def __init__(self, diagonal: float = 1.0, intercept: float = 1.0) -> None:
         super().__init__()
         self.diagonal = diagonal
         self.intercept = intercept
 
-    def _prior(self, n_classes: int) -> tuple[_Parameters, _Parameters]:
-        one = torch.ones(n_classes, dtype=torch.float64)
-        return _Parameters(one, 0 * one), _Parameters(self.diagonal * one, self.intercept * one)
+    def _identity(self, n_classes: int) -> Tensor:
+        return torch.ones(n_classes, dtype=torch.float64)
 
-    def _multiply(self, features: Tensor, weight: Tensor) -> Tensor:
-        return features * weight
-
-    def _weight_gradient(self, residuals: Tensor, features: Tensor) -> Tensor:
-        return (residuals * features).sum(0)
+    def _weight_penalty(self, n_classes: int) -> Tensor:
+        return self.diagonal * n_classes * self._identity(n_classes)
 
 
 class MatrixScaler(_LinearScaler):
@@ -261,26 +244,23 @@ class MatrixScaler(_LinearScaler):
     """
 
     _shapes: ClassVar = {"weight": "CC", "bias": "C"}
+    _map: ClassVar[LinearMap] = MatrixMap()
 
     def __init__(
-        self, diagonal: float = 500.0, off_diagonal: float = 1e5, intercept: float = 10.0
+        self, diagonal: float = 1.0, off_diagonal: float = 1.0, intercept: float = 1.0
     ) -> None:
         super().__init__()
         self.diagonal = diagonal
         self.off_diagonal = off_diagonal
         self.intercept = intercept
 
-    def _prior(self, n_classes: int) -> tuple[_Parameters, _Parameters]:
-        one = torch.ones(n_classes, dtype=torch.float64)
-        identity = torch.diag(one)
-        penalty = self.diagonal * identity + self.off_diagonal * (1 - identity)
-        return _Parameters(identity, 0 * one), _Parameters(penalty, self.intercept * one)
+    def _identity(self, n_classes: int) -> Tensor:
+        return torch.eye(n_classes, dtype=torch.float64)
 
-    def _multiply(self, features: Tensor, weight: Tensor) -> Tensor:
-        return linear(features, weight)
-
-    def _weight_gradient(self, residuals: Tensor, features: Tensor) -> Tensor:
-        return residuals.T @ features
+    def _weight_penalty(self, n_classes: int) -> Tensor:
+        identity = self._identity(n_classes)
+        off_diagonal = self.off_diagonal * n_classes * (n_classes - 1)
+        return self.diagonal * n_classes * identity + off_diagonal * (1 - identity)
 
 
 class DirichletScaler(MatrixScaler):
@@ -345,68 +325,55 @@ class DirichletScaler(MatrixScaler):
         return _fill_masked(logits.log_softmax(-1))
 
 
-class _PenalisedNLL:
-    """The penalised NLL per sample as a function of one vector, which holds W / b_T and b."""
+def _fit_temperature_and_bias(
+    logits: Tensor, labels: Tensor, bias_penalty: Tensor
+) -> tuple[float, Tensor]:
+    """Return the inverse temperature that is best beside biases, and these biases.
 
-    def __init__(
-        self,
-        scaler: _LinearScaler,
-        features: Tensor,
-        labels: Tensor,
-        centre: _Parameters,
-        penalty: _Parameters,
-    ) -> None:
-        self.scaler = scaler
-        self.features = features
-        self.labels = labels[:, None]
-        self.weight_shape = centre.weight.shape
-        self.centre = self.join(centre).to(features)
-        self.penalty = self.join(penalty).to(features)
-        self._evaluated_at: NDArray[np.float64] | None = None
-        self._probabilities = torch.empty(0)
-
-    def value_and_gradient(
-        self, parameters: NDArray[np.float64]
-    ) -> tuple[float, NDArray[np.float64]]:
-        log_p = self._scores(parameters).log_softmax(1)
-        self._evaluated_at, self._probabilities = parameters.copy(), log_p.exp()
-        deviation = torch.from_numpy(self._evaluated_at).to(self.centre) - self.centre
-        nll = -log_p.gather(1, self.labels).sum()
-        residuals = self._probabilities.scatter_add(
-            1, self.labels, torch.full_like(log_p[:, :1], -1.0)
+    One more sample with a random label keeps the inverse temperature finite on every set.
+    """
+    features = _centred(logits)
+    # The search needs float32 to hold the features.
+    unit = _mean_size(features)
+    if unit == 0:
+        raise NoOptimumError(
+            "logits must differ within a row, got the same value for all classes in every row, so "
+            "that no weight changes anything; look at what the model does with its input",
+            limit=math.inf,
         )
-        value = nll + (self.penalty * deviation**2).sum()
-        gradient = self._nll_gradient(residuals) + 2 * self.penalty * deviation
-        return float(value) / len(self.labels), (gradient / len(self.labels)).cpu().numpy()
-
-    def hessian_product(
-        self, parameters: NDArray[np.float64], direction: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        if not np.array_equal(parameters, self._evaluated_at):  # type: ignore[arg-type]
-            self.value_and_gradient(parameters)
-        p, change = self._probabilities, self._scores(direction)
-        residuals = p * (change - (p * change).sum(1, keepdim=True))
-        penalty = 2 * self.penalty * torch.from_numpy(direction).to(self.centre)
-        product: NDArray[np.float64] = (
-            ((self._nll_gradient(residuals) + penalty) / len(self.labels)).cpu().numpy()
+    found = minimise(
+        ElementwiseMap(),
+        features / unit,
+        labels,
+        offset=0.0,
+        penalty=Parameters(torch.zeros(1, dtype=torch.float64), bias_penalty),
+        start_bias=torch.zeros_like(bias_penalty),
+        smoothing=1,
+    )
+    inverse_temperature = float(found.parameters.weight) / unit
+    if not inverse_temperature > 0:
+        raise NoOptimumError(
+            "no temperature is best, even beside a bias for each class: the logit of the label is "
+            "on average no higher than the other logits; check that labels and logits belong "
+            "together and number the classes alike",
+            limit=math.inf,
         )
-        return product
+    return inverse_temperature, found.parameters.bias
 
-    def join(self, parameters: _Parameters) -> Tensor:
-        return torch.cat([parameters.weight.flatten(), parameters.bias])
 
-    def split(self, values: NDArray[np.float64]) -> _Parameters:
-        tensor = torch.from_numpy(values).to(self.features)
-        n_weights = math.prod(self.weight_shape)
-        return _Parameters(tensor[:n_weights].view(self.weight_shape), tensor[n_weights:])
+def _mean_size(features: Tensor) -> float:
+    size = features.abs().sum()
+    total, n = total_over_processes(torch.stack([size, size.new_tensor(features.numel())]))
+    return float(total / n)
 
-    def _scores(self, values: NDArray[np.float64]) -> Tensor:
-        weight, bias = self.split(values)
-        return self.scaler._multiply(self.features, weight) + bias
 
-    def _nll_gradient(self, residuals: Tensor) -> Tensor:
-        weight = self.scaler._weight_gradient(residuals, self.features)
-        return self.join(_Parameters(weight, residuals.sum(0)))
+def _centred(logits: Tensor) -> Tensor:
+    """Return the logits minus their mean over each row.
+
+    The softmax ignores a constant that is added to a row, so the weights must not see it.
+    """
+    finite = _fill_masked(logits)
+    return finite - finite.mean(-1, keepdim=True)
 
 
 def _fill_masked(scores: Tensor) -> Tensor:

@@ -28,9 +28,24 @@ def distorted_problem(n: int, n_classes: int, seed: int = 0) -> tuple[torch.Tens
     return logits @ mixing + noise[:, 0], labels
 
 
+def temperature_beside_biases(scaler: nn.Module, logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature of the docstrings: the best beside biases, with one more random sample."""
+    n, n_classes = logits.shape
+    features = logits - logits.mean(1, keepdims=True)
+
+    def value(x: np.ndarray) -> float:
+        z = x[0] * features + x[1:]
+        log_p = z - logsumexp(z, axis=1, keepdims=True)
+        nll = -log_p[np.arange(n), labels].sum() - log_p.mean()
+        return float(nll + scaler.intercept * n_classes * (2 * np.sqrt(1 + x[1:] ** 2) - 2).sum())
+
+    start = np.concatenate([[1 / features.std()], np.zeros(n_classes)])
+    return 1 / float(minimize(value, start, method="BFGS", options={"gtol": 1e-8}).x[0])
+
+
 def definition(kind: type, scaler: nn.Module, logits: np.ndarray, labels: np.ndarray):
     """The penalised sum of the docstrings as a function of W and b."""
-    temperature = TemperatureScaler().fit_logits(logits, labels).temperature
+    temperature = temperature_beside_biases(scaler, logits, labels)
     n_classes = logits.shape[1]
     features = logits - logits.mean(1, keepdims=True)
     if kind is DirichletScaler:
@@ -40,10 +55,11 @@ def definition(kind: type, scaler: nn.Module, logits: np.ndarray, labels: np.nda
     def value(weight: np.ndarray, bias: np.ndarray) -> float:
         z = features @ weight.T + bias
         nll = logsumexp(z, axis=1) - z[np.arange(len(z)), labels]
-        total = nll.sum() + scaler.intercept * (bias**2).sum()
-        total += scaler.diagonal * ((np.diag(weight) * temperature - 1) ** 2).sum()
+        total = nll.sum() + scaler.intercept * n_classes * (2 * np.sqrt(1 + bias**2) - 2).sum()
+        total += scaler.diagonal * n_classes * ((np.diag(weight) * temperature - 1) ** 2).sum()
         if kind is not VectorScaler:
-            total += scaler.off_diagonal * ((weight[off] * temperature) ** 2).sum()
+            off_diagonal = scaler.off_diagonal * n_classes * (n_classes - 1)
+            total += off_diagonal * ((weight[off] * temperature) ** 2).sum()
         return float(total)
 
     return value, temperature
@@ -84,16 +100,17 @@ def test_gradient_of_the_definition_vanishes_at_the_fit(kind):
     """Autograd differentiates the definition, in float64 and without a line of the scaler's."""
     logits, labels = distorted_problem(600, 4)
     scaler = kind().fit_logits(logits, labels)
-    temperature = TemperatureScaler().fit_logits(logits, labels).temperature
+    temperature = temperature_beside_biases(scaler, logits.numpy(), labels.numpy())
     weight, bias = (x.clone().requires_grad_() for x in (scaler.weight, scaler.bias))
     features = logits.log_softmax(1) if kind is DirichletScaler else logits - logits.mean(1, True)
     matrix = torch.diag(weight) if kind is VectorScaler else weight
     scaled = matrix * temperature
     total = cross_entropy(features @ matrix.T + bias, labels, reduction="sum")
-    total = total + scaler.diagonal * ((scaled.diagonal() - 1) ** 2).sum()
-    total = total + scaler.intercept * (bias**2).sum()
+    total = total + scaler.diagonal * 4 * ((scaled.diagonal() - 1) ** 2).sum()
+    total = total + scaler.intercept * 4 * (2 * (1 + bias**2).sqrt() - 2).sum()
     if kind is not VectorScaler:
-        total = total + scaler.off_diagonal * (scaled[~torch.eye(4, dtype=torch.bool)] ** 2).sum()
+        off_diagonal = scaled[~torch.eye(4, dtype=torch.bool)]
+        total = total + scaler.off_diagonal * 4 * 3 * (off_diagonal**2).sum()
     by_weight, by_bias = torch.autograd.grad(total / len(labels), [weight, bias])
     # the summary states the gradient in W / b_T, which is that in W divided by T
     largest = max((by_weight / temperature).abs().max().item(), by_bias.abs().max().item())
@@ -295,7 +312,7 @@ def test_what_cannot_be_fitted_is_refused_and_changes_nothing(kind):
 
 @every_scaler
 def test_a_search_that_stops_early_is_refused(kind, monkeypatch):
-    monkeypatch.setattr("calibkit.scalers.linear._MAX_ITERATIONS", 1)
+    monkeypatch.setattr("calibkit.scalers._penalised_nll._MAX_ITERATIONS", 1)
     scaler = kind(1e-3, 1e-3)
     with pytest.raises(
         RuntimeError, match=r"stopped after 1 steps with a gradient of .* raise the"

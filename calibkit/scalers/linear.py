@@ -100,23 +100,30 @@ class VectorScaler(_LinearScaler):
 
     The factors $w$ and the biases $b$ minimise the penalised NLL
 
-    $$\sum_n \mathrm{NLL}_n + \mathrm{diagonal} \sum_i (w_i / b_T - 1)^2
-    + \mathrm{intercept} \sum_i b_i^2$$
+    $$\sum_n \mathrm{NLL}_n + C \, \mathrm{diagonal} \sum_i (w_i / b_T - 1)^2
+    + C \, \mathrm{intercept} \sum_i 2 \left( \sqrt{1 + b_i^2} - 1 \right)$$
 
-    where $b_T = 1 / T$ is the best inverse temperature of the same samples. With few samples the
-    penalties dominate, and the fit is close to temperature scaling. The penalties correspond to a
-    Gaussian prior and do not grow with the number of samples, so their influence fades as samples
-    are added. They also make the problem strictly convex. There is therefore exactly one optimum,
-    even if a class is separable, and Newton's method with a trust region finds it. The scaler first
-    subtracts the mean of every row from the logits $z$, because the softmax ignores such a
-    constant.
+    where C is the number of classes. The inverse temperature $b_T = 1 / T$ is the best one beside
+    biases with the same penalty, so that a class bias of any size leaves it as it is. To keep it
+    finite if all answers are right, it is fitted with one more sample whose label is random. The
+    penalty of a bias is close to $b_i^2$ if the bias is small, but it does not hold back a large
+    one.
+
+    With few samples the penalties dominate, and the fit is close to temperature scaling. They do
+    not grow with the number of samples, so their influence fades as samples are added. They grow
+    with the number of classes, because each class then has fewer samples. They also make the
+    problem strictly convex. There is therefore exactly one optimum, even if a class is separable,
+    and Newton's method with a trust region finds it. The scaler first subtracts the mean of every
+    row from the logits $z$, because the softmax ignores such a constant. Under
+    ``torch.distributed`` every process fits on its own part of the calibration set, and all
+    processes get the parameters of the whole set.
 
     Parameters
     ----------
-    diagonal : float, default 500
-        The penalty of factors that differ from the best inverse temperature.
-    intercept : float, default 10
-        The penalty of biases that differ from 0.
+    diagonal : float, default 1
+        The penalty of factors that differ from the best inverse temperature, per class.
+    intercept : float, default 1
+        The penalty of biases that differ from 0, per class.
 
     Attributes
     ----------
@@ -145,6 +152,10 @@ class VectorScaler(_LinearScaler):
     ----------
     Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
     Section 4.2. https://arxiv.org/abs/1706.04599
+
+    Berta, Holzmüller, Jordan and Bach (2025). Structured Matrix Scaling for Multi-Class
+    Calibration. The penalties that grow with the number of parameters of each kind.
+    https://arxiv.org/abs/2511.03685
 
     Examples
     --------
@@ -175,30 +186,31 @@ class MatrixScaler(_LinearScaler):
 
     $$\hat p = \mathrm{softmax}(W z + b)$$
 
-    The matrix $W$ and the biases $b$ minimise the NLL with off-diagonal and intercept
-    regularisation (ODIR), which pulls them towards temperature scaling:
+    The matrix $W$ and the biases $b$ minimise the NLL with structured penalties, which pull them
+    towards temperature scaling:
 
     $$\begin{aligned}
-    \sum_n \mathrm{NLL}_n &+ \mathrm{diagonal} \sum_i (W_{ii} / b_T - 1)^2 \\
-    &+ \mathrm{off\_diagonal} \sum_{i \ne j} (W_{ij} / b_T)^2
-    + \mathrm{intercept} \sum_i b_i^2
+    \sum_n \mathrm{NLL}_n &+ C \, \mathrm{diagonal} \sum_i (W_{ii} / b_T - 1)^2 \\
+    &+ C (C - 1) \, \mathrm{off\_diagonal} \sum_{i \ne j} (W_{ij} / b_T)^2 \\
+    &+ C \, \mathrm{intercept} \sum_i 2 \left( \sqrt{1 + b_i^2} - 1 \right)
     \end{aligned}$$
 
-    where $b_T = 1 / T$ is the best inverse temperature of the same samples. The original ODIR
-    leaves the diagonal free. Here the diagonal has a penalty as in `VectorScaler`, so there is
-    exactly one optimum, even if a class is separable, and Newton's method with a trust region
-    finds it. The penalties correspond to a Gaussian prior and do not grow with the number of
-    samples, so their influence fades as samples are added. The scaler first subtracts the mean of
-    every row from the logits $z$, because the softmax ignores such a constant.
+    where C is the number of classes. The inverse temperature $b_T$ and the penalty of the biases
+    are those of `VectorScaler`. A matrix has C (C - 1) weights beside its diagonal, and their
+    penalty grows with this number. The penalties do not grow with the number of samples, so their
+    influence fades as samples are added. There is exactly one optimum, even if a class is
+    separable, and Newton's method with a trust region finds it. The scaler first subtracts the
+    mean of every row from the logits $z$, because the softmax ignores such a constant. Under
+    ``torch.distributed`` all processes get the parameters of the whole calibration set.
 
     Parameters
     ----------
-    diagonal : float, default 500
-        The penalty of diagonal weights that differ from the best inverse temperature.
-    off_diagonal : float, default 100 000
-        The penalty of all other weights that differ from 0.
-    intercept : float, default 10
-        The penalty of biases that differ from 0.
+    diagonal : float, default 1
+        The penalty of diagonal weights that differ from the best inverse temperature, per class.
+    off_diagonal : float, default 1
+        The penalty of all other weights that differ from 0, per weight of this kind.
+    intercept : float, default 1
+        The penalty of biases that differ from 0, per class.
 
     Attributes
     ----------
@@ -228,8 +240,12 @@ class MatrixScaler(_LinearScaler):
     Section 4.2. https://arxiv.org/abs/1706.04599
 
     Kull, Perello-Nieto, Kängsepp, Silva Filho, Song and Flach (2019). Beyond temperature scaling:
-    Obtaining well-calibrated multiclass probabilities with Dirichlet calibration. NeurIPS. ODIR.
-    https://arxiv.org/abs/1910.12656
+    Obtaining well-calibrated multiclass probabilities with Dirichlet calibration. NeurIPS. The
+    penalty of off-diagonal weights and biases. https://arxiv.org/abs/1910.12656
+
+    Berta, Holzmüller, Jordan and Bach (2025). Structured Matrix Scaling for Multi-Class
+    Calibration. The penalties that grow with the number of parameters of each kind.
+    https://arxiv.org/abs/2511.03685
 
     Examples
     --------
@@ -275,12 +291,12 @@ class DirichletScaler(MatrixScaler):
 
     Parameters
     ----------
-    diagonal : float, default 500
-        The penalty of diagonal weights that differ from the best inverse temperature.
-    off_diagonal : float, default 100 000
-        The penalty of all other weights that differ from 0.
-    intercept : float, default 10
-        The penalty of biases that differ from 0.
+    diagonal : float, default 1
+        The penalty of diagonal weights that differ from the best inverse temperature, per class.
+    off_diagonal : float, default 1
+        The penalty of all other weights that differ from 0, per weight of this kind.
+    intercept : float, default 1
+        The penalty of biases that differ from 0, per class.
 
     Attributes
     ----------
@@ -308,7 +324,11 @@ class DirichletScaler(MatrixScaler):
     ----------
     Kull, Perello-Nieto, Kängsepp, Silva Filho, Song and Flach (2019). Beyond temperature scaling:
     Obtaining well-calibrated multiclass probabilities with Dirichlet calibration. NeurIPS. The
-    linear parametrisation, with ODIR. https://arxiv.org/abs/1910.12656
+    linear parametrisation. https://arxiv.org/abs/1910.12656
+
+    Berta, Holzmüller, Jordan and Bach (2025). Structured Matrix Scaling for Multi-Class
+    Calibration. The penalties that grow with the number of parameters of each kind.
+    https://arxiv.org/abs/2511.03685
 
     Examples
     --------

@@ -9,10 +9,17 @@ import pytest
 import torch
 from scipy.optimize import approx_fprime, minimize
 from scipy.special import logsumexp
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from calibkit import DirichletScaler, MatrixScaler, TemperatureScaler, VectorScaler
+from calibkit import (
+    DirichletScaler,
+    MatrixScaler,
+    NoOptimumError,
+    TemperatureScaler,
+    VectorScaler,
+)
 from tests.helpers import REAL, calibrated_problem, needs_real_data
 
 SCALERS = [VectorScaler, MatrixScaler, DirichletScaler]
@@ -71,9 +78,9 @@ def unpack(kind: type, parameters: np.ndarray, n_classes: int) -> tuple[np.ndarr
 
 
 @every_scaler
-@pytest.mark.parametrize("penalty", [0.3, 20.0])
-def test_the_fit_is_the_optimum_of_the_definition(kind, penalty):
-    logits, labels = (tensor.numpy() for tensor in distorted_problem(400, 3))
+@pytest.mark.parametrize(("n", "penalty"), [(400, 0.3), (400, 20.0), (40, 0.1), (3000, 5.0)])
+def test_the_fit_is_the_optimum_of_the_definition(kind, n, penalty):
+    logits, labels = (tensor.numpy() for tensor in distorted_problem(n, 3))
     options = {"off_diagonal": 3 * penalty} if kind is not VectorScaler else {}
     scaler = kind(diagonal=penalty, intercept=penalty / 2, **options).fit_logits(logits, labels)
     value, temperature = definition(kind, scaler, logits, labels)
@@ -141,21 +148,58 @@ def test_large_penalties_give_temperature_scaling(kind):
     logits, labels = distorted_problem(500, 5)
     options = {"off_diagonal": 1e12} if kind is not VectorScaler else {}
     scaler = kind(diagonal=1e12, intercept=1e12, **options).fit_logits(logits, labels)
-    temperature = TemperatureScaler().fit_logits(logits, labels)
+    temperature = TemperatureScaler(smoothing=1).fit_logits(logits, labels)
     expected = temperature(logits).softmax(1)
     assert scaler(logits).softmax(1).numpy() == pytest.approx(expected.numpy(), abs=1e-8)
     assert torch.equal(scaler(logits).argmax(1), logits.argmax(1))
 
 
 @every_scaler
-def test_penalties_do_not_grow_with_the_samples(kind):
-    """So k copies of the samples outweigh them k times."""
-    logits, labels = distorted_problem(300, 3)
-    names = ["diagonal", "intercept"] + ["off_diagonal"] * (kind is not VectorScaler)
-    one = kind(**dict.fromkeys(names, 2.0)).fit_logits(logits, labels)
-    ten = kind(**dict.fromkeys(names, 20.0)).fit_logits(logits.repeat(10, 1), labels.repeat(10))
-    assert torch.allclose(ten.weight, one.weight, rtol=0, atol=1e-6)
-    assert torch.allclose(ten.bias, one.bias, rtol=0, atol=1e-6)
+@pytest.mark.parametrize("bias", [0.0, 3.0, -8.0, 50.0, -1000.0])
+def test_a_class_bias_of_any_size_is_absorbed(kind, bias):
+    """Logistic regression of the same feature repairs it, so these scalers must, too."""
+    generator = np.random.default_rng(3)
+    labels = (generator.random(1600) < 0.35).astype(int)
+    z = 1.8 * (2 * labels - 1 + generator.normal(size=1600))
+    best = LogisticRegression(C=1e6).fit(z[:, None], labels).predict_proba(z[:, None])
+    scaler = kind().fit_logits(np.stack([0 * z, z + bias], 1), labels)
+    assert scaler.summary.nll_after < 1.01 * -np.log(best[np.arange(1600), labels]).mean()
+
+
+@every_scaler
+@pytest.mark.parametrize("bias", [4.0, -30.0, 200.0])
+def test_a_bias_of_one_of_five_classes_is_absorbed(kind, bias):
+    logits, labels = calibrated_problem(3000, 5, 2)
+    biased = logits + bias * torch.eye(5)[2]
+    without = kind().fit_logits(logits, labels).summary.nll_after
+    assert kind().fit_logits(biased, labels).summary.nll_after < without + 0.006
+
+
+@every_scaler
+@pytest.mark.parametrize(("n", "n_classes"), [(12, 2), (200, 3), (500, 20)])
+def test_a_set_on_which_all_answers_are_right_has_an_optimum(kind, n, n_classes):
+    logits, labels = distorted_problem(n, n_classes)
+    labels = labels.clone()
+    labels[:n_classes] = torch.arange(n_classes)
+    logits = logits + 30 * torch.eye(n_classes)[labels]
+    with pytest.raises(NoOptimumError, match="all .* labels are the model's top class"):
+        TemperatureScaler().fit_logits(logits, labels)
+    scaler = kind().fit_logits(logits, labels)
+    gradient = float(re.search(r"gradient is (\S+) per sample", scaler.summary.message)[1])
+    assert gradient < 1e-7
+    confidence = scaler(logits).softmax(1).amax(1)
+    assert 1 - 1 / n < confidence.mean() < 1
+    assert torch.equal(scaler(logits).argmax(1), labels)
+
+
+@every_scaler
+def test_logits_that_say_nothing_about_the_labels_are_refused(kind):
+    logits, labels = calibrated_problem(400, 3, 1)
+    with pytest.raises(NoOptimumError, match="even beside a bias for each class") as refusal:
+        kind().fit_logits(-logits, labels)
+    assert refusal.value.limit == np.inf
+    with pytest.raises(NoOptimumError, match="the same value for all classes in every row"):
+        kind().fit_logits(torch.ones(400, 3) * torch.arange(400)[:, None], labels)
 
 
 @pytest.mark.parametrize("kind", [VectorScaler, MatrixScaler])
@@ -303,8 +347,8 @@ def test_what_cannot_be_fitted_is_refused_and_changes_nothing(kind):
     before = scaler(logits)
     with pytest.raises(ValueError, match=r"no sample of 1 of the 3 classes \(2\)"):
         scaler.fit_logits(logits, labels.clamp(max=1))
-    with pytest.raises(ValueError, match="no temperature is best: all 200 labels"):
-        scaler.fit_logits(logits, logits.argmax(1))
+    with pytest.raises(ValueError, match="no temperature is best, even beside a bias"):
+        scaler.fit_logits(-logits, labels)
     with pytest.raises(ValueError, match="logits must have 3 classes as in the fit"):
         scaler(logits[:, :2])
     assert torch.equal(scaler(logits), before)

@@ -66,11 +66,13 @@ class ScaledNLL:
         third: bool = False,
         before: bool = False,
         tops: list[Tensor] | None = None,
+        pull: float = 0.0,
     ) -> None:
         self.rows = rows
         self.dtype = dtype
         self.unit = unit
         self.third = third
+        self.pull = pull / unit
         self.nll_before = math.nan
         self._measures_before = before
         self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)
@@ -102,6 +104,8 @@ class ScaledNLL:
         if self._measures_before:
             self.nll_before = means.pop()
             self._measures_before = False
+        means[0] += self.pull * inverse_temperature
+        means[1] += self.pull
         return Derivatives(*means)
 
     def _nll_before(self, z: Tensor, z_y: Tensor, weights: Tensor) -> Tensor:

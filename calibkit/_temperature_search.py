@@ -94,8 +94,10 @@ class _SearchResult(NamedTuple):
     converged: bool
 
 
-def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
+def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> TemperatureOptimum:
     """Minimise the NLL by a bracketed Newton iteration on sums over all samples.
+
+    With smoothing m, there are m more samples with random labels.
 
     Raises
     ------
@@ -117,21 +119,26 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
         unit = (_mean_spread(rows, nll.n) or 1.0) if extreme else 1.0
         nll = ScaledNLL(rows, torch.float64, unit, before=True)
         sums = nll.starting_sums()
-    _check_optimum_exists(sums, nll)
+    _check_optimum_exists(sums, nll, smoothing)
+    # Random labels take their share of the descent at b = 0, and of the slope everywhere.
+    pull = smoothing / (nll.n + smoothing) * sums.descent_at_zero / nll.n * nll.unit
+    nll.pull = pull / nll.unit
     start = sums.descent_at_zero / sums.curvature_at_zero
     if rough and not low_precision and nll.unit == 1:
         # A look at a subsample and one at all samples in float32 leave one pass in float64.
-        part = ScaledNLL(rows.every_nth(_ROUGH_SUBSAMPLE_STEP), torch.float32, third=True)
+        part = ScaledNLL(
+            rows.every_nth(_ROUGH_SUBSAMPLE_STEP), torch.float32, third=True, pull=pull
+        )
         start = _rough_optimum(part, start, _ROUGH_SUBSAMPLE_TOLERANCE)
-        whole = ScaledNLL(rows, torch.float32, third=True, tops=nll.tops)
+        whole = ScaledNLL(rows, torch.float32, third=True, tops=nll.tops, pull=pull)
         start = _rough_optimum(whole, start, _ROUGH_TOLERANCE)
-        nll = ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops)
+        nll = ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops, pull=pull)
     elif n_elements > 2 * _SAMPLE_ELEMENTS:
         sample = rows.every_nth(math.ceil(n_elements / _SAMPLE_ELEMENTS))
-        start = _rough_optimum(ScaledNLL(sample, nll.dtype, nll.unit), start, 1e-3)
+        start = _rough_optimum(ScaledNLL(sample, nll.dtype, nll.unit, pull=pull), start, 1e-3)
     found = _search(nll, start, _RELATIVE_TOLERANCE[nll.dtype], _MAX_ITERATIONS)
     if nll.dtype == torch.float32 and not _is_precise(found, nll):
-        nll = ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops)
+        nll = ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops, pull=pull)
         found = _search(nll, found.optimum, _RELATIVE_TOLERANCE[nll.dtype], _MAX_ITERATIONS)
     if not found.converged:
         raise RuntimeError(
@@ -141,7 +148,9 @@ def find_best_inverse_temperature(rows: Rows) -> TemperatureOptimum:
     last = found.derivatives
     # The last step is so small that the NLL after it follows from a Taylor series.
     step = found.optimum - found.last_point
-    nll_after = last.nll + step * last.slope + step**2 * last.curvature / 2
+    nll_after = (
+        last.nll - nll.pull * found.optimum + step * last.slope + step**2 * last.curvature / 2
+    )
     nll_after += step**3 * last.third / 6
     return TemperatureOptimum(
         inverse_temperature=found.optimum / nll.unit,
@@ -169,7 +178,7 @@ def _is_precise(found: _SearchResult, nll: ScaledNLL) -> bool:
     )
 
 
-def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL) -> None:
+def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL, smoothing: float) -> None:
     """Raise an error if the NLL has no minimum, or if all labels are the same.
 
     The NLL is convex in the inverse temperature b. It has a minimum if it falls at b = 0 and rises
@@ -196,7 +205,7 @@ def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL) -> None:
             "check that labels and logits belong together and number the classes alike",
             limit=math.inf,
         )
-    if sums.n_label_below_top == 0:
+    if sums.n_label_below_top == 0 and smoothing == 0:
         raise NoOptimumError(
             f"no temperature is best: all {n} labels are the model's top class, so the NLL falls "
             "for ever as T goes to 0; use a larger calibration set, one that the model was not "

@@ -46,21 +46,18 @@ def minimise(
     *,
     offset: Tensor | float,
     penalty: Parameters,
-    start_bias: Tensor,
     smoothing: float = 0,
 ) -> Minimum:
     r"""Minimise the penalised NLL by Newton's method with a trust region.
 
     A row x of the features has the scores offset + W x + b, and the penalised NLL is
 
-    $$\sum_n \mathrm{NLL}_n + \sum_i \lambda_i W_i^2
-    + \sum_k 2 \mu_k \left(\sqrt{1 + b_k^2} - 1\right)$$
+    $$\sum_n \mathrm{NLL}_n + \sum_i \lambda_i W_i^2 + \sum_k \mu_k b_k^2$$
 
-    where the penalty holds the numbers $\lambda$ and $\mu$. The last term is about $\mu_k b_k^2$
-    for a small bias, but a large bias costs no more than in proportion to its size. With smoothing
-    m, there are m more samples with random labels. The sums are over all processes.
+    where the penalty holds the numbers $\lambda$ and $\mu$. With smoothing m, there are m more
+    samples with random labels. The sums are over all processes.
     """
-    objective = _PenalisedNLL(linear_map, features, labels, offset, penalty, start_bias, smoothing)
+    objective = _PenalisedNLL(linear_map, features, labels, offset, penalty, smoothing)
     found = minimize(
         objective.value_and_gradient,
         np.zeros(objective.coordinates.size),
@@ -71,7 +68,7 @@ def minimise(
     )
     # The rounding of the NLL hides what the last steps gain, but not where the gradient vanishes.
     last_step, _ = cg(objective.hessian(found.x), -found.jac, rtol=_LAST_STEP_TOLERANCE)
-    parameters = objective.parameters(found.x + last_step)
+    parameters = objective.to_parameters(found.x + last_step)
     _, gradient = objective.sums(parameters)
     return Minimum(parameters, float(gradient.flat().abs().max()) / objective.n, found.nit)
 
@@ -86,7 +83,6 @@ class _PenalisedNLL:
         labels: Tensor,
         offset: Tensor | float,
         penalty: Parameters,
-        start_bias: Tensor,
         smoothing: float,
     ) -> None:
         self.linear_map = linear_map
@@ -95,11 +91,10 @@ class _PenalisedNLL:
         self.labels = labels[:, None]
         self.offset = offset
         self.penalty = Parameters(penalty.weight.to(features), penalty.bias.to(features))
-        self.start_bias = start_bias.to(features)
         self.n = count_over_processes(len(labels))
         self.random_share = smoothing / self.n
         self._evaluated_at: NDArray[np.float64] | None = None
-        self._evaluate(Parameters(torch.zeros_like(self.penalty.weight), self.start_bias))
+        self._evaluate(self.penalty.like(torch.zeros_like(self.penalty.flat())))
         self.coordinates = linear_map.coordinates(
             self.probabilities, features, self.penalty, self.n
         )
@@ -108,7 +103,7 @@ class _PenalisedNLL:
         self, coordinates: NDArray[np.float64]
     ) -> tuple[float, NDArray[np.float64]]:
         self._evaluated_at = coordinates.copy()
-        value, gradient = self.sums(self.parameters(coordinates))
+        value, gradient = self.sums(self.to_parameters(coordinates))
         return value / self.n, self._by_coordinates(gradient)
 
     def sums(self, parameters: Parameters) -> tuple[float, Parameters]:
@@ -119,43 +114,30 @@ class _PenalisedNLL:
         residuals.scatter_add_(1, self.labels, torch.full_like(residuals[:, :1], -1))
         gradient = self._nll_gradient(residuals, self.features)
         total = total_over_processes(torch.cat([nll[None], gradient.flat()]))
-        gradient = self.penalty.like(total[1:])
-        root = (1 + parameters.bias**2).sqrt()
-        value = total[0] + (self.penalty.weight * parameters.weight**2).sum()
-        value = value + (2 * self.penalty.bias * (root - 1)).sum()
-        return float(value), Parameters(
-            gradient.weight + 2 * self.penalty.weight * parameters.weight,
-            gradient.bias + 2 * self.penalty.bias * parameters.bias / root,
-        )
+        penalty = self.penalty.flat() * parameters.flat()
+        value = total[0] + (penalty * parameters.flat()).sum()
+        return float(value), self.penalty.like(total[1:] + 2 * penalty)
 
     def hessian_product(
         self, coordinates: NDArray[np.float64], direction: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         if not np.array_equal(coordinates, self._evaluated_at):  # type: ignore[arg-type]
             self.value_and_gradient(coordinates)
-        change = self._to_parameters(direction)
+        change = self.to_parameters(direction)
         # The curvature only steers the search, so float32 is precise enough.
         p = self.probabilities.float()
         scores = self._scores(Parameters(*(part.float() for part in change)), self.rough_features)
         scores *= p
         residuals = scores.addcmul_(p, scores.sum(1, keepdim=True), value=-1)
         gradient = self._nll_gradient(residuals, self.rough_features).flat().double()
-        nll = self.penalty.like((1 + self.random_share) * total_over_processes(gradient))
-        bias = self.parameters(coordinates).bias
+        nll = (1 + self.random_share) * total_over_processes(gradient)
         return self._by_coordinates(
-            Parameters(
-                nll.weight + 2 * self.penalty.weight * change.weight,
-                nll.bias + 2 * self.penalty.bias * change.bias / (1 + bias**2) ** 1.5,
-            )
+            self.penalty.like(nll + 2 * self.penalty.flat() * change.flat())
         )
 
     def hessian(self, coordinates: NDArray[np.float64]) -> LinearOperator:
         size = len(coordinates)
         return LinearOperator((size, size), partial(self.hessian_product, coordinates))
-
-    def parameters(self, coordinates: NDArray[np.float64]) -> Parameters:
-        change = self._to_parameters(coordinates)
-        return Parameters(change.weight, self.start_bias + change.bias)
 
     def _evaluate(self, parameters: Parameters) -> Tensor:
         """Return the NLL of the samples of this process, and keep their probabilities."""
@@ -175,7 +157,7 @@ class _PenalisedNLL:
         weight = self.linear_map.weight_gradient(residuals, features, self.penalty.weight)
         return Parameters(weight, residuals.sum(0))
 
-    def _to_parameters(self, coordinates: NDArray[np.float64]) -> Parameters:
+    def to_parameters(self, coordinates: NDArray[np.float64]) -> Parameters:
         return self.coordinates.to_parameters(torch.from_numpy(coordinates).to(self.features))
 
     def _by_coordinates(self, gradient: Parameters) -> NDArray[np.float64]:

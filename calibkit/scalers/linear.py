@@ -13,28 +13,38 @@ from torch import Tensor
 
 from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_number
-from calibkit._distributed import total_over_processes
-from calibkit._temperature_search import NoOptimumError
 from calibkit.scalers._class_scaler import ClassScaler, FitDetails
 from calibkit.scalers._gradient_check import describe_gradient
 from calibkit.scalers._linear_maps import ElementwiseMap, LinearMap, MatrixMap, Parameters
 from calibkit.scalers._penalised_nll import minimise
+from calibkit.scalers._starting_point import StartingPoint, fit_starting_point
 
 
 def _check_penalty(value: float, name: str) -> float:
     return check_number(
-        value, name, low=0, high=math.inf, advice="a large one gives temperature scaling"
+        value,
+        name,
+        low=0,
+        high=math.inf,
+        advice="a large one keeps the fit close to temperature scaling",
     )
 
 
 class _LinearScaler(CheckedAttributes, ClassScaler):
     """A scaler of the form softmax(W x + b), where W is a diagonal (C,) or a matrix (C, C)."""
 
-    fitted_names = ("weight", "bias")
-    _shapes: ClassVar = {"weight": "C", "bias": "C"}
-    intercept: float
+    fitted_names = ("weight", "bias", "inverse_temperature", "class_bias", "n_samples")
+    _shapes: ClassVar = {
+        "weight": "C",
+        "bias": "C",
+        "inverse_temperature": "",
+        "class_bias": "C",
+        "n_samples": "",
+    }
+    _bounds: ClassVar = {"inverse_temperature": (0, math.inf), "n_samples": (1, math.inf)}
     _map: ClassVar[LinearMap] = ElementwiseMap()
     _sums_over_processes = True
+    intercept: float
     _attribute_checks: ClassVar = {
         name: partial(_check_penalty, name=name)
         for name in ("diagonal", "off_diagonal", "intercept")
@@ -42,8 +52,8 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = torch.empty(0, dtype=torch.float64)
-        self.bias = torch.empty(0, dtype=torch.float64)
+        for name in self.fitted_names:
+            setattr(self, name, torch.empty(0, dtype=torch.float64))
 
     @property
     def n_classes(self) -> int:
@@ -51,38 +61,39 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
 
     def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
         n_classes = logits.shape[1]
+        start = fit_starting_point(logits, labels)
+        features = self._features(start.log_probabilities(logits))
         bias_penalty = torch.full((n_classes,), self.intercept * n_classes, dtype=torch.float64)
-        inverse_temperature, bias = _fit_temperature_and_bias(logits, labels, bias_penalty)
-        features = inverse_temperature * self._features(logits)
         found = minimise(
             self._map,
             features,
             labels,
             offset=features,
             penalty=Parameters(self._weight_penalty(n_classes), bias_penalty),
-            start_bias=bias,
         )
         message = describe_gradient(
             found.largest_gradient,
             search=f"the weights stopped after {found.iterations} steps",
             advice=", or raise the penalties",
         )
-        weight, bias = (values.cpu() for values in found.parameters)
-        self.weight = inverse_temperature * (self._identity(n_classes) + weight)
-        self.bias = bias
+        weight, self.bias = (values.cpu() for values in found.parameters)
+        self.weight = self._identity(n_classes) + weight
+        self.inverse_temperature, self.class_bias, self.n_samples = (x.cpu() for x in start)
         return FitDetails(
-            n_parameters=weight.numel() + bias.numel(),
+            n_parameters=weight.numel() + self.bias.numel(),
             iterations=found.iterations,
             message=message,
         )
 
     def _calibrate(self, logits: Tensor) -> Tensor:
-        weight, bias = self.weight.to(logits), self.bias.to(logits)
-        return self._map.multiply(self._features(logits), weight) + bias
+        start = StartingPoint(self.inverse_temperature, self.class_bias, self.n_samples)
+        features = self._features(start.log_probabilities(logits))
+        return self._map.multiply(features, self.weight.to(logits)) + self.bias.to(logits)
 
-    def _features(self, logits: Tensor) -> Tensor:
+    def _features(self, log_probabilities: Tensor) -> Tensor:
         """Return the features x that the weights multiply."""
-        return _centred(logits)
+        finite = _fill_masked(log_probabilities)
+        return finite - finite.mean(-1, keepdim=True)
 
     @abstractmethod
     def _identity(self, n_classes: int) -> Tensor:
@@ -90,40 +101,43 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
 
     @abstractmethod
     def _weight_penalty(self, n_classes: int) -> Tensor:
-        """Return the penalties of the differences of W / b_T from these weights."""
+        """Return the penalties of weights that differ from these."""
 
 
 class VectorScaler(_LinearScaler):
     r"""Vector scaling, which gives every class a factor and a bias.
 
-    $$\hat p = \mathrm{softmax}(w \odot z + b)$$
+    $$\hat p = \mathrm{softmax}(w \odot x + b)$$
 
-    The factors $w$ and the biases $b$ minimise the penalised NLL
+    The scaler starts from temperature scaling, whose probabilities are
+    $p = \mathrm{softmax}(z / T)$. The features $x$ are the logarithms of $(n p + 1 / C) / (n + 1)$,
+    minus their mean over the C classes. This mixture of $p$ with one random sample among the $n$
+    samples of the fit changes little, but it keeps the logarithms of very small probabilities from
+    dominating the fit. With $w = 1$ and $b = 0$ the features stay as they are. The
+    factors $w$ and the biases $b$ minimise the penalised NLL
 
-    $$\sum_n \mathrm{NLL}_n + C \, \mathrm{diagonal} \sum_i (w_i / b_T - 1)^2
-    + C \, \mathrm{intercept} \sum_i 2 \left( \sqrt{1 + b_i^2} - 1 \right)$$
-
-    where C is the number of classes. The inverse temperature $b_T = 1 / T$ is the best one beside
-    biases with the same penalty, so that a class bias of any size leaves it as it is. To keep it
-    finite if all answers are right, it is fitted with one more sample whose label is random. The
-    penalty of a bias is close to $b_i^2$ if the bias is small, but it does not hold back a large
-    one.
+    $$\sum_n \mathrm{NLL}_n + C \, \mathrm{diagonal} \sum_i (w_i - 1)^2
+    + C \, \mathrm{intercept} \sum_i b_i^2$$
 
     With few samples the penalties dominate, and the fit is close to temperature scaling. They do
     not grow with the number of samples, so their influence fades as samples are added. They grow
-    with the number of classes, because each class then has fewer samples. They also make the
-    problem strictly convex. There is therefore exactly one optimum, even if a class is separable,
-    and Newton's method with a trust region finds it. The scaler first subtracts the mean of every
-    row from the logits $z$, because the softmax ignores such a constant. Under
-    ``torch.distributed`` every process fits on its own part of the calibration set, and all
+    with the number of classes, because each class then has fewer samples. They make the problem
+    strictly convex. There is therefore exactly one optimum, even if all answers are right, and
+    Newton's method with a trust region finds it.
+
+    A large bias of a class would spoil the temperature. If biases beside the temperature improve
+    the fit by more than the Bayesian information criterion asks for, then what exceeds 1 of each
+    of these biases is added to $z / T$, and the temperature is the one that is best beside them.
+
+    Under ``torch.distributed`` every process fits on its own part of the calibration set, and all
     processes get the parameters of the whole set.
 
     Parameters
     ----------
-    diagonal : float, default 1
-        The penalty of factors that differ from the best inverse temperature, per class.
+    diagonal : float, default 3
+        The penalty, per class, of factors that differ from 1.
     intercept : float, default 1
-        The penalty of biases that differ from 0, per class.
+        The penalty, per class, of biases that differ from 0.
 
     Attributes
     ----------
@@ -131,6 +145,13 @@ class VectorScaler(_LinearScaler):
         The factors $w$. Empty before a fit.
     bias : Tensor of float64, shape (C,)
         The biases $b$. Empty before a fit.
+    inverse_temperature : Tensor of float64, shape ()
+        The factor 1 / T of the logits. Empty before a fit.
+    class_bias : Tensor of float64, shape (C,)
+        What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
+        fit.
+    n_samples : Tensor of float64, shape ()
+        The number $n$ of samples. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
@@ -165,11 +186,11 @@ class VectorScaler(_LinearScaler):
     >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
     >>> scaler = VectorScaler().fit_logits(logits, labels)
     >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
-    tensor([[0.8892, 0.1108],
-            [0.4099, 0.5901]])
+    tensor([[0.8999, 0.1001],
+            [0.3999, 0.6001]])
     """
 
-    def __init__(self, diagonal: float = 1.0, intercept: float = 1.0) -> None:
+    def __init__(self, diagonal: float = 3.0, intercept: float = 1.0) -> None:
         super().__init__()
         self.diagonal = diagonal
         self.intercept = intercept
@@ -182,35 +203,34 @@ class VectorScaler(_LinearScaler):
 
 
 class MatrixScaler(_LinearScaler):
-    r"""Matrix scaling, which maps the logits linearly.
+    r"""Matrix scaling, where every new logit depends on all classes.
 
-    $$\hat p = \mathrm{softmax}(W z + b)$$
+    $$\hat p = \mathrm{softmax}(W x + b)$$
 
-    The matrix $W$ and the biases $b$ minimise the NLL with structured penalties, which pull them
-    towards temperature scaling:
+    The features $x$ are those of `VectorScaler`: robust logarithms of the probabilities of
+    temperature scaling, minus their mean over the C classes. The matrix $W$ and the biases $b$
+    minimise the NLL with structured penalties, which pull them towards temperature scaling:
 
     $$\begin{aligned}
-    \sum_n \mathrm{NLL}_n &+ C \, \mathrm{diagonal} \sum_i (W_{ii} / b_T - 1)^2 \\
-    &+ C (C - 1) \, \mathrm{off\_diagonal} \sum_{i \ne j} (W_{ij} / b_T)^2 \\
-    &+ C \, \mathrm{intercept} \sum_i 2 \left( \sqrt{1 + b_i^2} - 1 \right)
+    \sum_n \mathrm{NLL}_n &+ C \, \mathrm{diagonal} \sum_i (W_{ii} - 1)^2 \\
+    &+ C (C - 1) \, \mathrm{off\_diagonal} \sum_{i \ne j} W_{ij}^2
+    + C \, \mathrm{intercept} \sum_i b_i^2
     \end{aligned}$$
 
-    where C is the number of classes. The inverse temperature $b_T$ and the penalty of the biases
-    are those of `VectorScaler`. A matrix has C (C - 1) weights beside its diagonal, and their
-    penalty grows with this number. The penalties do not grow with the number of samples, so their
-    influence fades as samples are added. There is exactly one optimum, even if a class is
-    separable, and Newton's method with a trust region finds it. The scaler first subtracts the
-    mean of every row from the logits $z$, because the softmax ignores such a constant. Under
-    ``torch.distributed`` all processes get the parameters of the whole calibration set.
+    The penalty of the C (C - 1) weights beside the diagonal grows with their number. The penalties
+    do not grow with the number of samples, so their influence fades as samples are added. There is
+    exactly one optimum, even if all answers are right, and Newton's method with a trust region
+    finds it. Under ``torch.distributed`` all processes get the parameters of the whole calibration
+    set.
 
     Parameters
     ----------
-    diagonal : float, default 1
-        The penalty of diagonal weights that differ from the best inverse temperature, per class.
+    diagonal : float, default 3
+        The penalty, per class, of diagonal weights that differ from 1.
     off_diagonal : float, default 1
-        The penalty of all other weights that differ from 0, per weight of this kind.
+        The penalty, per weight of this kind, of all other weights that differ from 0.
     intercept : float, default 1
-        The penalty of biases that differ from 0, per class.
+        The penalty, per class, of biases that differ from 0.
 
     Attributes
     ----------
@@ -218,6 +238,13 @@ class MatrixScaler(_LinearScaler):
         The matrix $W$. Empty before a fit.
     bias : Tensor of float64, shape (C,)
         The biases $b$. Empty before a fit.
+    inverse_temperature : Tensor of float64, shape ()
+        The factor 1 / T of the logits. Empty before a fit.
+    class_bias : Tensor of float64, shape (C,)
+        What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
+        fit.
+    n_samples : Tensor of float64, shape ()
+        The number $n$ of samples. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
@@ -255,15 +282,15 @@ class MatrixScaler(_LinearScaler):
     >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
     >>> scaler = MatrixScaler().fit_logits(logits, labels)
     >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
-    tensor([[0.8893, 0.1107],
-            [0.4099, 0.5901]])
+    tensor([[0.8999, 0.1001],
+            [0.3999, 0.6001]])
     """
 
-    _shapes: ClassVar = {"weight": "CC", "bias": "C"}
+    _shapes: ClassVar = {**_LinearScaler._shapes, "weight": "CC"}
     _map: ClassVar[LinearMap] = MatrixMap()
 
     def __init__(
-        self, diagonal: float = 1.0, off_diagonal: float = 1.0, intercept: float = 1.0
+        self, diagonal: float = 3.0, off_diagonal: float = 3.0, intercept: float = 1.0
     ) -> None:
         super().__init__()
         self.diagonal = diagonal
@@ -282,21 +309,22 @@ class MatrixScaler(_LinearScaler):
 class DirichletScaler(MatrixScaler):
     r"""Dirichlet calibration, which is matrix scaling of log-probabilities.
 
-    $$\hat p = \mathrm{softmax}(W \ln p + b)$$
+    $$\hat p = \mathrm{softmax}(W x + b)$$
 
     If the model's probabilities follow a Dirichlet distribution in every class, the true
-    posterior has this form. The scaler fits the same parameters with the same penalties as
-    `MatrixScaler`, but uses $\ln p = \ln \mathrm{softmax}(z)$ in place of the logits $z$. The
-    result therefore depends only on the model's probabilities.
+    posterior has this form with $x = \ln p$. Here $x$ is the robust logarithm of the probabilities
+    of temperature scaling, as in `MatrixScaler`, but the mean over the classes is not subtracted.
+    The weights therefore see how small the probabilities of a row are altogether. Parameters and
+    penalties are those of `MatrixScaler`.
 
     Parameters
     ----------
-    diagonal : float, default 1
-        The penalty of diagonal weights that differ from the best inverse temperature, per class.
+    diagonal : float, default 3
+        The penalty, per class, of diagonal weights that differ from 1.
     off_diagonal : float, default 1
-        The penalty of all other weights that differ from 0, per weight of this kind.
+        The penalty, per weight of this kind, of all other weights that differ from 0.
     intercept : float, default 1
-        The penalty of biases that differ from 0, per class.
+        The penalty, per class, of biases that differ from 0.
 
     Attributes
     ----------
@@ -304,6 +332,13 @@ class DirichletScaler(MatrixScaler):
         The matrix $W$. Empty before a fit.
     bias : Tensor of float64, shape (C,)
         The biases $b$. Empty before a fit.
+    inverse_temperature : Tensor of float64, shape ()
+        The factor 1 / T of the logits. Empty before a fit.
+    class_bias : Tensor of float64, shape (C,)
+        What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
+        fit.
+    n_samples : Tensor of float64, shape ()
+        The number $n$ of samples. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
@@ -341,59 +376,8 @@ class DirichletScaler(MatrixScaler):
     True
     """
 
-    def _features(self, logits: Tensor) -> Tensor:
-        return _fill_masked(logits.log_softmax(-1))
-
-
-def _fit_temperature_and_bias(
-    logits: Tensor, labels: Tensor, bias_penalty: Tensor
-) -> tuple[float, Tensor]:
-    """Return the inverse temperature that is best beside biases, and these biases.
-
-    One more sample with a random label keeps the inverse temperature finite on every set.
-    """
-    features = _centred(logits)
-    # The search needs float32 to hold the features.
-    unit = _mean_size(features)
-    if unit == 0:
-        raise NoOptimumError(
-            "logits must differ within a row, got the same value for all classes in every row, so "
-            "that no weight changes anything; look at what the model does with its input",
-            limit=math.inf,
-        )
-    found = minimise(
-        ElementwiseMap(),
-        features / unit,
-        labels,
-        offset=0.0,
-        penalty=Parameters(torch.zeros(1, dtype=torch.float64), bias_penalty),
-        start_bias=torch.zeros_like(bias_penalty),
-        smoothing=1,
-    )
-    inverse_temperature = float(found.parameters.weight) / unit
-    if not inverse_temperature > 0:
-        raise NoOptimumError(
-            "no temperature is best, even beside a bias for each class: the logit of the label is "
-            "on average no higher than the other logits; check that labels and logits belong "
-            "together and number the classes alike",
-            limit=math.inf,
-        )
-    return inverse_temperature, found.parameters.bias
-
-
-def _mean_size(features: Tensor) -> float:
-    size = features.abs().sum()
-    total, n = total_over_processes(torch.stack([size, size.new_tensor(features.numel())]))
-    return float(total / n)
-
-
-def _centred(logits: Tensor) -> Tensor:
-    """Return the logits minus their mean over each row.
-
-    The softmax ignores a constant that is added to a row, so the weights must not see it.
-    """
-    finite = _fill_masked(logits)
-    return finite - finite.mean(-1, keepdim=True)
+    def _features(self, log_probabilities: Tensor) -> Tensor:
+        return _fill_masked(log_probabilities)
 
 
 def _fill_masked(scores: Tensor) -> Tensor:

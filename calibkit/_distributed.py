@@ -127,7 +127,8 @@ def refuse_several_processes(name: str) -> None:
     if n_processes() > 1:
         raise RuntimeError(
             f"{name} is fitted in one process, got {n_processes()} under torch.distributed; "
-            "gather the logits and fit before the process group starts, or use TemperatureScaler"
+            "gather the logits and fit before the process group starts, or use TemperatureScaler, "
+            "VectorScaler or MatrixScaler, which sum over the processes"
         )
 
 

@@ -13,7 +13,10 @@ import pytest
 import torch
 
 from calibkit import (
+    DirichletScaler,
+    MatrixScaler,
     TemperatureScaler,
+    VectorScaler,
     brier_score,
     calibration_error,
     ks_calibration_error,
@@ -64,6 +67,14 @@ parts["temperatures"] = found = {
                                       n_resamples=1))
              for samples in (slice(0, 90), slice(2000, 2600))],
 }
+biased = logits + 6 * torch.eye(10)[3]
+for kind in (VectorScaler, MatrixScaler, DirichletScaler):
+    for name, z in {"plain": logits, "biased": biased}.items():
+        fitted = kind().fit_logits(z[part], labels[part])
+        summary = fitted.summary
+        found[f"{kind.__name__}, {name}"] = [
+            summary.n_samples, summary.nll_before, summary.nll_after,
+            *fitted.class_bias.tolist(), *fitted.weight.flatten().tolist(), *fitted.bias.tolist()]
 """
 
 REFUSALS = """
@@ -75,7 +86,9 @@ found["one class"] = message(lambda: fit(logits[part], torch.ones_like(labels[pa
 part_here = logits[part].softmax(1), labels[part]
 if rank == 0:
     found["in one process"] = score_decomposition(*part_here).calibration
-found["vector"] = message(lambda: VectorScaler().fit_logits(logits[part], labels[part]))
+found["histogram"] = message(lambda: HistogramScaler().fit_logits(logits[part], labels[part]))
+found["missing class"] = message(
+    lambda: VectorScaler().fit_logits(logits[part], labels[part].clamp(max=8)))
 if rank == 0:
     logits[0, 0] = float("nan")
 scaler = TemperatureScaler(1.25)
@@ -296,10 +309,33 @@ def test_a_function_that_one_process_calls_measures_its_part_and_waits_for_no_ot
     assert found[0]["in one process"] == pytest.approx(expected, rel=1e-9)
 
 
-@two
-def test_class_wise_scalers_say_that_they_fit_in_one_process(found):
+@two_and_three
+@pytest.mark.parametrize("kind", [VectorScaler, MatrixScaler, DirichletScaler])
+@pytest.mark.parametrize("bias", ["plain", "biased"])
+def test_all_processes_find_the_weights_of_one(found, kind, bias):
+    logits, labels = calibrated_problem(3000, 10, 2.5)
+    biased = logits + 6 * torch.eye(10)[3]
+    expected = kind().fit_logits({"plain": logits, "biased": biased}[bias], labels)
+    assert bool(expected.class_bias.any()) == (bias == "biased")
+    summary = expected.summary
+    numbers = [3000, summary.nll_before, summary.nll_after, *expected.class_bias.tolist()]
+    numbers += [*expected.weight.flatten().tolist(), *expected.bias.tolist()]
     for of_process in found:
-        assert "got 2 under torch.distributed; gather the logits" in of_process["vector"]
+        values = of_process[f"{kind.__name__}, {bias}"]
+        assert values == found[0][f"{kind.__name__}, {bias}"]
+        assert values == pytest.approx(numbers, rel=1e-6, abs=1e-7)
+
+
+@two
+def test_some_scalers_say_that_they_fit_in_one_process(found):
+    for of_process in found:
+        assert "got 2 under torch.distributed; gather the logits" in of_process["histogram"]
+
+
+@two
+def test_a_class_that_no_process_has_is_refused_by_all(found):
+    for of_process in found:
+        assert "no sample of 1 of the 10 classes (9) among 3000" in of_process["missing class"]
 
 
 @three

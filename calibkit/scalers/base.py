@@ -234,8 +234,8 @@ class Scaler(nn.Module, ABC):
             If the NLL has no minimum at a finite temperature above 0. This error is a ValueError.
         RuntimeError
             If the search does not reach the minimum of the NLL, if several processes share the
-            calibration set and the scaler is not a `TemperatureScaler`, or if another process
-            refuses its part of the calibration set.
+            calibration set and the scaler is fitted in one process, as its message says, or if
+            another process refuses its part of the calibration set.
 
         See Also
         --------

@@ -136,7 +136,7 @@ class VectorScaler(_LinearScaler):
     ----------
     diagonal : float, default 3
         The penalty, per class, of factors that differ from 1.
-    intercept : float, default 1
+    intercept : float, default 3
         The penalty, per class, of biases that differ from 0.
 
     Attributes
@@ -190,7 +190,7 @@ class VectorScaler(_LinearScaler):
             [0.3999, 0.6001]])
     """
 
-    def __init__(self, diagonal: float = 3.0, intercept: float = 1.0) -> None:
+    def __init__(self, diagonal: float = 3.0, intercept: float = 3.0) -> None:
         super().__init__()
         self.diagonal = diagonal
         self.intercept = intercept
@@ -229,7 +229,7 @@ class MatrixScaler(_LinearScaler):
         The penalty, per class, of diagonal weights that differ from 1.
     off_diagonal : float, default 1
         The penalty, per weight of this kind, of all other weights that differ from 0.
-    intercept : float, default 1
+    intercept : float, default 3
         The penalty, per class, of biases that differ from 0.
 
     Attributes
@@ -290,7 +290,7 @@ class MatrixScaler(_LinearScaler):
     _map: ClassVar[LinearMap] = MatrixMap()
 
     def __init__(
-        self, diagonal: float = 3.0, off_diagonal: float = 3.0, intercept: float = 1.0
+        self, diagonal: float = 3.0, off_diagonal: float = 3.0, intercept: float = 3.0
     ) -> None:
         super().__init__()
         self.diagonal = diagonal
@@ -314,16 +314,17 @@ class DirichletScaler(MatrixScaler):
     If the model's probabilities follow a Dirichlet distribution in every class, the true
     posterior has this form with $x = \ln p$. Here $x$ is the robust logarithm of the probabilities
     of temperature scaling, as in `MatrixScaler`, but the mean over the classes is not subtracted.
-    The weights therefore see how small the probabilities of a row are altogether. Parameters and
-    penalties are those of `MatrixScaler`.
+    The weights therefore see how small the probabilities of a row are altogether. The penalties are
+    those of `MatrixScaler`. By default the one beside the diagonal is larger, because these
+    features are.
 
     Parameters
     ----------
     diagonal : float, default 3
         The penalty, per class, of diagonal weights that differ from 1.
-    off_diagonal : float, default 1
+    off_diagonal : float, default 3
         The penalty, per weight of this kind, of all other weights that differ from 0.
-    intercept : float, default 1
+    intercept : float, default 3
         The penalty, per class, of biases that differ from 0.
 
     Attributes
@@ -375,6 +376,11 @@ class DirichletScaler(MatrixScaler):
     >>> torch.allclose(scaler(logits), scaler(logits + 7), atol=1e-5)
     True
     """
+
+    def __init__(
+        self, diagonal: float = 3.0, off_diagonal: float = 3.0, intercept: float = 3.0
+    ) -> None:
+        super().__init__(diagonal, off_diagonal, intercept)
 
     def _features(self, log_probabilities: Tensor) -> Tensor:
         return _fill_masked(log_probabilities)

@@ -186,8 +186,8 @@ class VectorScaler(_LinearScaler):
     >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
     >>> scaler = VectorScaler().fit_logits(logits, labels)
     >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
-    tensor([[0.8999, 0.1001],
-            [0.3999, 0.6001]])
+    tensor([[0.8997, 0.1003],
+            [0.3997, 0.6003]])
     """
 
     def __init__(self, diagonal: float = 3.0, intercept: float = 3.0) -> None:
@@ -282,8 +282,8 @@ class MatrixScaler(_LinearScaler):
     >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
     >>> scaler = MatrixScaler().fit_logits(logits, labels)
     >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
-    tensor([[0.8999, 0.1001],
-            [0.3999, 0.6001]])
+    tensor([[0.8997, 0.1003],
+            [0.3997, 0.6003]])
     """
 
     _shapes: ClassVar = {**_LinearScaler._shapes, "weight": "CC"}

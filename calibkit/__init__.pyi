@@ -34,6 +34,7 @@ from .plots.curves import temperature_curve as temperature_curve
 from .plots.explore import explore_temperature as explore_temperature
 from .plots.reliability import confidence_histogram as confidence_histogram
 from .plots.reliability import reliability_diagram as reliability_diagram
+from .reports.best_scaler import best_scaler as best_scaler
 from .reports.breakdown import Breakdown as Breakdown
 from .reports.breakdown import Part as Part
 from .reports.compare import Comparison as Comparison
@@ -54,6 +55,8 @@ from .scalers.binning import IsotonicScaler as IsotonicScaler
 from .scalers.linear import DirichletScaler as DirichletScaler
 from .scalers.linear import MatrixScaler as MatrixScaler
 from .scalers.linear import VectorScaler as VectorScaler
+from .scalers.logistic import LogisticScaler as LogisticScaler
+from .scalers.logistic import QuadraticScaler as QuadraticScaler
 from .scalers.temperature import TemperatureScaler as TemperatureScaler
 from .scalers.uniform_mixture import UniformMixtureScaler as UniformMixtureScaler
 from .splits import split_calibration as split_calibration

@@ -63,8 +63,7 @@ class TemperatureOptimum(NamedTuple):
     inverse_temperature : float
         The inverse temperature that minimises the NLL.
     relative_error : float
-        The standard error of the inverse temperature, by the sandwich formula, divided by the
-        inverse temperature.
+        The standard error of the inverse temperature, divided by the inverse temperature.
     n_samples : int
         Number of samples, over all processes.
     nll_before, nll_after : float
@@ -154,7 +153,7 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
     nll_after += step**3 * last.third / 6
     return TemperatureOptimum(
         inverse_temperature=found.optimum / nll.unit,
-        relative_error=_relative_error(found, nll.n),
+        relative_error=_relative_error(found, nll.n, smoothing),
         n_samples=nll.n,
         nll_before=nll.nll_before,
         nll_after=nll_after,
@@ -163,10 +162,15 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
     )
 
 
-def _relative_error(found: _SearchResult, n: int) -> float:
-    """Return the standard error of the optimum, by the sandwich formula, divided by the optimum."""
+def _relative_error(found: _SearchResult, n: int, smoothing: float = 0) -> float:
+    """Return the standard error of the optimum, divided by the optimum.
+
+    It follows from the sandwich formula or, with random labels, from the curvature alone.
+    """
     last = found.derivatives
     curvature = last.curvature + (found.optimum - found.last_point) * last.third
+    if smoothing:
+        return 1 / math.sqrt((n + smoothing) * curvature) / found.optimum
     return math.sqrt(last.squared_slope / n) / curvature / found.optimum
 
 
@@ -209,7 +213,7 @@ def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL, smoothing: float) 
         raise NoOptimumError(
             f"no temperature is best: all {n} labels are the model's top class, so the NLL falls "
             "for ever as T goes to 0; use a larger calibration set, one that the model was not "
-            "trained on",
+            "trained on, or TemperatureScaler(smoothing=1)",
             limit=0.0,
         )
 

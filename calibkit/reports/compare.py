@@ -230,6 +230,7 @@ def compare(
             f"logits must have shape (samples, classes), got {tuple(rows.scores.shape)}; "
             "of images, choose pixels first: neighbours in a split are no independent test"
         )
+    check_scalers(scalers, "scalers")
     names = _names(scalers)
     sizes = _check_sizes(n_calibration)
     check_integer(repeats, "repeats", least=1, advice="10 is usual")
@@ -296,14 +297,18 @@ def _trial(
     )
 
 
-def _names(scalers: Sequence[Scaler]) -> list[str]:
-    """Return the names of the scalers' classes, with numbers if a class occurs several times."""
+def check_scalers(scalers: Sequence[Scaler], name: str) -> None:
+    """Raise an error if the argument is not a list of one scaler or more."""
     is_sequence = isinstance(scalers, list | tuple)
     if not is_sequence or not scalers or not all(isinstance(s, Scaler) for s in scalers):
         raise TypeError(
-            f"scalers must be a list of calibkit scalers, got {scalers!r}; pass instances, such as "
+            f"{name} must be a list of calibkit scalers, got {scalers!r}; pass instances, such as "
             "[TemperatureScaler(), VectorScaler()]"
         )
+
+
+def _names(scalers: Sequence[Scaler]) -> list[str]:
+    """Return the names of the scalers' classes, with numbers if a class occurs several times."""
     kinds = [type(scaler).__name__ for scaler in scalers]
     return [
         kind if kinds.count(kind) == 1 else f"{kind} {kinds[:i].count(kind) + 1}"

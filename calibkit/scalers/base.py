@@ -47,6 +47,8 @@ class FitSummary:
     temperature_interval : tuple of two floats, or None
         A 95 % confidence interval of the temperature that an infinitely large calibration set
         would give. Only temperature scaling sets it.
+    comparison : str or None
+        What `calibkit.best_scaler` compared. Only a scaler that it chose has it.
 
     See Also
     --------
@@ -63,6 +65,7 @@ class FitSummary:
     message: str
     temperature: float | None = None
     temperature_interval: tuple[float, float] | None = None
+    comparison: str | None = None
 
     def __str__(self) -> str:
         lines = {
@@ -76,6 +79,8 @@ class FitSummary:
         if self.temperature is not None and self.temperature_interval is not None:
             low, high = self.temperature_interval
             lines["temperature"] = f"{self.temperature:.4g} (95 %: {low:.4g} to {high:.4g})"
+        if self.comparison is not None:
+            lines["comparison"] = self.comparison.replace("\n", "\n" + 14 * " ")
         return "\n".join([self.scaler, *(f"  {name:12}{text}" for name, text in lines.items())])
 
 
@@ -400,4 +405,9 @@ def _restore_summary(summary: object) -> FitSummary | None:
                 f"the saved summary must hold a number as {name}, got {summary[name]!r}; save the "
                 "scaler again"
             )
+    if not isinstance(summary["comparison"], str | None):
+        raise ValueError(
+            "the saved summary must hold a text or None as comparison, got "
+            f"{summary['comparison']!r}; save the scaler again"
+        )
     return FitSummary(**summary)

@@ -6,10 +6,18 @@ from typing import ClassVar
 from torch import Tensor
 
 from calibkit._attributes import CheckedAttributes
-from calibkit._checks import check_temperature
+from calibkit._checks import check_number, check_temperature
 from calibkit._rows import Rows
 from calibkit._temperature_search import find_best_inverse_temperature
 from calibkit.scalers.base import FitSummary, Scaler
+
+
+def _check_smoothing(value: float) -> float:
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    return check_number(
+        value, "smoothing", low=0, high=math.inf, advice="0 adds no random label, and 1 adds one"
+    )
 
 
 class TemperatureScaler(CheckedAttributes, Scaler):
@@ -25,6 +33,11 @@ class TemperatureScaler(CheckedAttributes, Scaler):
     ----------
     init_temperature : float, default 1.0
         The temperature before a fit.
+    smoothing : float, default 0.0
+        How many samples with random labels a fit adds, for a very small calibration set or one on
+        which all answers are right. Their label is equally likely to be any of the C classes. This
+        is label smoothing, and 1 is Laplace's rule of succession. It keeps the temperature above 0
+        but raises it: the surer a model is, the more does one random label matter.
 
     Attributes
     ----------
@@ -32,12 +45,17 @@ class TemperatureScaler(CheckedAttributes, Scaler):
         The number that the logits are divided by. A temperature above 1 lowers the confidences,
         and one below 1 raises them. It can be set to any positive and finite number.
     summary : FitSummary or None
-        What the fit did, with a confidence interval of the temperature. None before a fit.
+        What the fit did, with a confidence interval of the temperature. None before a fit. Its NLL
+        does not count the random labels. With them, the interval follows from the curvature of the
+        NLL alone, because the differences between so few samples say too little.
 
     Raises
     ------
+    TypeError
+        If `smoothing` is not a number.
     ValueError
-        If `init_temperature` is not a positive and finite number.
+        If `init_temperature` is not a positive and finite number, or if `smoothing` is negative or
+        not finite.
 
     See Also
     --------
@@ -50,6 +68,9 @@ class TemperatureScaler(CheckedAttributes, Scaler):
     ----------
     Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
     Section 4.2, equation 9. https://arxiv.org/abs/1706.04599
+
+    Szegedy, Vanhoucke, Ioffe, Shlens and Wojna (2016). Rethinking the Inception Architecture for
+    Computer Vision. CVPR. Section 7, label smoothing. https://arxiv.org/abs/1512.00567
 
     White (1982). Maximum Likelihood Estimation of Misspecified Models. Econometrica 50.
     This is the source of the sandwich formula for the interval. https://doi.org/10.2307/1912526
@@ -78,15 +99,16 @@ class TemperatureScaler(CheckedAttributes, Scaler):
 
     fitted_names = ("temperature",)
     _shapes: ClassVar = {"temperature": ""}
-    _attribute_checks: ClassVar = {"temperature": check_temperature}
+    _attribute_checks: ClassVar = {"temperature": check_temperature, "smoothing": _check_smoothing}
 
-    def __init__(self, init_temperature: float = 1.0) -> None:
+    def __init__(self, init_temperature: float = 1.0, smoothing: float = 0.0) -> None:
         super().__init__()
+        self.smoothing = smoothing
         # A plain float stays exact in every precision of the model and on every device.
         self.temperature: float = check_temperature(init_temperature)
 
     def _fit(self, rows: Rows) -> None:
-        found = find_best_inverse_temperature(rows)
+        found = find_best_inverse_temperature(rows, self.smoothing)
         self.temperature = 1 / found.inverse_temperature
         # A larger exponent would overflow, and with this one the interval is already unbounded in
         # practice.

@@ -262,8 +262,8 @@ _ = ax.legend()
 # %% [markdown]
 # From left to right the matrix gets more freedom. On its own images its NLL falls all the way, to
 # 0.12. On the test images it turns round: at the smallest penalty the NLL is 2.23 and the ECE 25 %,
-# where the unscaled model has 14 %. That is overfitting: the matrix gets better on the images that it
-# knows, and worse on the others.
+# where the unscaled model has 14 %. That is overfitting: the matrix gets better on the images that
+# it knows, and worse on the others.
 #
 # The dip in between is worth a look too. At a penalty of 0.01 the test NLL is 1.33, the lowest that
 # we have seen: a matrix has something to give here, and the default penalties, from 1 to 3, are
@@ -318,8 +318,8 @@ for kind in (
     print(f"{kind.__name__:16}ECE {ece:5.1%}, NLL {nll:.2f}, n = {len(test)}")
 
 # %% [markdown]
-# Vector and matrix scaling, which start from a temperature, are not: 14.5 % each. Histogram and isotonic
-# assume no form and get to 6.8 % and 9.0 %, at an NLL of 2.65 and 3.91.
+# Vector and matrix scaling, which start from a temperature, are not: 14.5 % each. Histogram and
+# isotonic assume no form and get to 6.8 % and 9.0 %, at an NLL of 2.65 and 3.91.
 #
 # Mix in the uniform distribution
 # -------------------------------
@@ -510,8 +510,8 @@ if lower_ece_and_lower_nll is not None:
 # References
 # ----------
 #
-# - Berta, Holzmüller, Jordan and Bach (2025). Structured Matrix Scaling for Multi-Class Calibration.
-#   https://arxiv.org/abs/2511.03685
+# - Berta, Holzmüller, Jordan and Bach (2025). Structured Matrix Scaling for Multi-Class
+#   Calibration. https://arxiv.org/abs/2511.03685
 # - Guo, Pleiss, Sun and Weinberger (2017). On Calibration of Modern Neural Networks. ICML.
 #   https://arxiv.org/abs/1706.04599
 # - Kull, Perello-Nieto, Kängsepp, Silva Filho, Song and Flach (2019). Beyond temperature scaling:

@@ -15,7 +15,9 @@ from calibkit import (
     DirichletScaler,
     HistogramScaler,
     IsotonicScaler,
+    LogisticScaler,
     MatrixScaler,
+    QuadraticScaler,
     Scaler,
     TemperatureScaler,
     UniformMixtureScaler,
@@ -34,8 +36,11 @@ KINDS = [
     HistogramScaler,
     IsotonicScaler,
     BetaScaler,
+    LogisticScaler,
+    QuadraticScaler,
     UniformMixtureScaler,
 ]
+BINARY = BetaScaler, LogisticScaler, QuadraticScaler
 every_scaler = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -51,7 +56,7 @@ def parameters(scaler: Scaler) -> list[list[float]]:
 
 
 def problem(kind: type[Scaler], n: int = 300, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    return calibrated_problem(n, 2 if kind is BetaScaler else 5, 2.5, seed)
+    return calibrated_problem(n, 2 if kind in BINARY else 5, 2.5, seed)
 
 
 class Failure(TorchFunctionMode):
@@ -248,7 +253,7 @@ MASKED = [(5, [4]), (5, [0, 3]), (5, [1, 2, 3, 4]), (2, [0]), (2, [1])]
 @pytest.mark.parametrize(("n_classes", "masked"), MASKED)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_a_masked_class_stays_masked(kind, n_classes, masked, dtype):
-    if kind is BetaScaler and n_classes > 2:
+    if kind in BINARY and n_classes > 2:
         pytest.skip("for binary models")
     logits, labels = calibrated_problem(2000, n_classes, 1.5)
     scaler = fit(kind, logits, labels)

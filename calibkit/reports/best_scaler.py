@@ -1,0 +1,263 @@
+"""A choice among scalers by cross-validation."""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from inspect import signature
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from calibkit._checks import check_integer, check_logits_and_labels, check_seed
+from calibkit._distributed import refuse_several_processes
+from calibkit._types import Labels, Probabilities
+from calibkit.reports.compare import check_scalers
+from calibkit.scalers.base import FitSummary, Scaler
+from calibkit.scalers.beta import BetaScaler
+from calibkit.scalers.linear import MatrixScaler, VectorScaler
+from calibkit.scalers.logistic import LogisticScaler, QuadraticScaler
+from calibkit.scalers.temperature import TemperatureScaler
+from calibkit.scalers.uniform_mixture import UniformMixtureScaler
+
+# How many times more samples a summary looks ahead to.
+_LOOK_AHEAD = 2, 4
+
+
+class _Tried(NamedTuple):
+    """A candidate that was fitted on all parts but one, in turn, and on the whole."""
+
+    name: str
+    fitted: Scaler
+    n_parameters: int
+    nll: NDArray[np.float64]  # of every sample that was held out
+    nll_of_fit: float  # of all samples, after a fit to all
+
+    def mean(self) -> float:
+        return float(self.nll.mean())
+
+    def mean_with(self, times: float) -> float:
+        """Return about what the NLL of a held-out sample would be with times as many samples.
+
+        A fit learns some of the noise of its samples. That lowers their NLL by about as much as it
+        raises that of others, and by half as much if there are twice as many samples.
+        """
+        without_noise = (self.mean() + self.nll_of_fit) / 2
+        return without_noise + (self.mean() - without_noise) / times
+
+
+def best_scaler(
+    logits: Probabilities,
+    labels: Labels,
+    candidates: Sequence[Scaler] | None = None,
+    *,
+    cv: int = 5,
+    ignore_index: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Scaler:
+    """Choose a scaler by cross-validation, and fit it on all samples.
+
+    The samples are divided at random into `cv` parts of about the same size and the same classes.
+    Each candidate is fitted `cv` times, on all parts but one, and its NLL is measured on the part
+    that is left. The choice follows the one-standard-error rule: among the candidates whose mean
+    NLL is within one standard error of the lowest, the one with the fewest parameters is chosen.
+    The standard error is that of the mean difference of the two, sample by sample, so that it does
+    not count what makes a sample hard for both.
+
+    A richer scaler is therefore chosen only if it is better than a temperature by more than chance
+    explains.
+
+    Parameters
+    ----------
+    logits : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        What the model returns before the softmax, or before the sigmoid for a binary model.
+    labels : Tensor or array, shape (N,) or (N, ...)
+        Class indices from 0 to C - 1.
+    candidates : sequence of Scaler, optional
+        The scalers to choose from. Copies are fitted, so the scalers themselves do not change. By
+        default they are temperature, uniform-mixture, vector and matrix scaling. For two classes,
+        logistic, quadratic and beta scaling come on top, and for more classes matrix scaling with a
+        tenth and a hundredth of the default penalty beside the diagonal.
+    cv : int, default 5
+        Number of parts.
+    ignore_index : int, optional
+        Samples or pixels with this label are left out.
+    seed : int, default 0
+        Seed of the random draws. The same seed gives the same result.
+    progress : bool, default True
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    Scaler
+        The chosen scaler, fitted on all samples. Its `summary` prints what was compared, and
+        whether another candidate is expected to be better with two or four times as many samples.
+
+    Raises
+    ------
+    TypeError
+        If `candidates` is not a list of scalers or is empty, if `cv` or `seed` is not an integer,
+        or for a reason that `Scaler.fit_logits` names.
+    ValueError
+        If `cv` is less than 2 or larger than the number of samples, if `seed` is negative, if all
+        candidates are refused, or if `logits` or `labels` are refused by every scaler, for a reason
+        that `Scaler.fit_logits` names.
+    RuntimeError
+        If several processes share the calibration set.
+
+    See Also
+    --------
+    calibkit.compare : Measure scalers on calibration sets of several sizes.
+    calibkit.evaluate : Measure the chosen scaler on a test set.
+    calibkit.FitSummary : Read what the fit and the choice found.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen and Stone (1984). Classification and Regression Trees. Wadsworth.
+    Section 3.4.3, the one-standard-error rule.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from calibkit import best_scaler
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> logits = 2 * torch.randn(2000, 5, generator=generator)
+    >>> labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    >>> scaler = best_scaler(2 * logits, labels, progress=False)
+    >>> type(scaler).__name__
+    'TemperatureScaler'
+    >>> print(scaler.summary.comparison)
+    6 scalers, by the NLL of 2000 samples that a fit did not see
+    TemperatureScaler                     1 parameters  NLL 0.9226  chosen
+    UniformMixtureScaler                  2 parameters  NLL 0.9226  +0.0000 ± 0.0000
+    VectorScaler                         10 parameters  NLL 0.9242  +0.0015 ± 0.0013
+    MatrixScaler                         30 parameters  NLL 0.9270  +0.0044 ± 0.0021
+    MatrixScaler(off_diagonal=0.1)       30 parameters  NLL 0.9288  +0.0062 ± 0.0025
+    MatrixScaler(off_diagonal=0.01)      30 parameters  NLL 0.9289  +0.0063 ± 0.0026
+    No other candidate is expected to be better by more than one standard error,
+    not even with 4 times as many samples.
+    """
+    refuse_several_processes("best_scaler")
+    rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
+    scores, targets = rows.flat()
+    if candidates is None:
+        candidates = _default_candidates(rows.n_classes)
+    check_scalers(candidates, "candidates")
+    check_seed(seed)
+    check_integer(cv, "cv", least=2, advice="5 is usual")
+    if cv > len(targets):
+        raise ValueError(
+            f"cv must be at most the number of samples, {len(targets)}, got {cv}; 5 is usual"
+        )
+    parts = _parts(targets, cv, seed)
+    tried, refusals = [], []
+    for scaler in tqdm(candidates, "candidates", disable=not progress):
+        try:
+            tried.append(_try(scaler, scores, targets, parts))
+        except (ValueError, RuntimeError) as error:
+            refusals.append(f"{_name(scaler)} was refused: {error}")
+    if not tried:
+        raise ValueError("no candidate can be fitted: " + "; ".join(refusals))
+    chosen = _one_standard_error_rule(tried)
+    comparison = "\n".join([*_table(chosen, tried), *refusals, _outlook(chosen, tried)])
+    fitted = chosen.fitted
+    fitted.summary = replace(_summary(fitted), comparison=comparison)
+    return fitted
+
+
+def _default_candidates(n_classes: int) -> list[Scaler]:
+    general = [TemperatureScaler(), UniformMixtureScaler(), VectorScaler(), MatrixScaler()]
+    if n_classes == 2:
+        return [*general, LogisticScaler(), QuadraticScaler(), BetaScaler()]
+    return [*general, MatrixScaler(off_diagonal=0.1), MatrixScaler(off_diagonal=0.01)]
+
+
+def _parts(labels: Tensor, cv: int, seed: int) -> Tensor:
+    """Return the part of every sample. The only sample of a class is in part -1, never held out.
+
+    The samples of a class are dealt out one by one, so that every fit has some of each class.
+    """
+    targets = labels.cpu().numpy()
+    order = np.random.default_rng(seed).permutation(len(targets))
+    order = order[np.argsort(targets[order], kind="stable")]
+    parts = np.empty(len(targets), np.int64)
+    parts[order] = np.arange(len(targets)) % cv
+    parts[np.bincount(targets)[targets] == 1] = -1
+    return torch.from_numpy(parts).to(labels.device)
+
+
+def _name(scaler: Scaler) -> str:
+    """Return the name of the scaler's class, with the options that are not the default ones."""
+    options = [
+        f"{name}={getattr(scaler, name):g}"
+        for name, parameter in signature(type(scaler)).parameters.items()
+        if getattr(scaler, name, parameter.default) != parameter.default
+    ]
+    return type(scaler).__name__ + (f"({', '.join(options)})" if options else "")
+
+
+def _try(scaler: Scaler, logits: Tensor, labels: Tensor, parts: Tensor) -> _Tried:
+    nll = []
+    for part in range(int(parts.max()) + 1):
+        held_out = parts == part
+        fitted = copy.deepcopy(scaler).fit_logits(logits[~held_out], labels[~held_out])
+        scaled = fitted(logits[held_out].double())
+        nll.append(cross_entropy(scaled, labels[held_out], reduction="none").cpu().numpy())
+    fitted = copy.deepcopy(scaler).fit_logits(logits, labels)
+    summary = _summary(fitted)
+    return _Tried(
+        _name(scaler), fitted, summary.n_parameters, np.concatenate(nll), summary.nll_after
+    )
+
+
+def _summary(fitted: Scaler) -> FitSummary:
+    assert fitted.summary is not None  # A fit sets it.
+    return fitted.summary
+
+
+def _one_standard_error_rule(tried: list[_Tried]) -> _Tried:
+    """Return the candidate with the fewest parameters among those about as good as the best."""
+    best = min(tried, key=_Tried.mean)
+    near = [one for one in tried if one.mean() - best.mean() <= _standard_error(one, best)]
+    fewest = min(one.n_parameters for one in near)
+    return min((one for one in near if one.n_parameters == fewest), key=_Tried.mean)
+
+
+def _standard_error(one: _Tried, other: _Tried) -> float:
+    """Return the standard error of the mean difference, sample by sample."""
+    difference = one.nll - other.nll
+    return float(difference.std(ddof=1)) / math.sqrt(len(difference))
+
+
+def _table(chosen: _Tried, tried: list[_Tried]) -> list[str]:
+    n, width = len(chosen.nll), max(len(one.name) for one in tried)
+    lines = [f"{len(tried)} scalers, by the NLL of {n} samples that a fit did not see"]
+    for one in sorted(tried, key=_Tried.mean):
+        compared = "chosen"
+        if one is not chosen:
+            difference = one.mean() - chosen.mean()
+            compared = f"{difference:+.4f} ± {_standard_error(one, chosen):.4f}"
+        start = f"{one.name:{width}}  {one.n_parameters:6} parameters"
+        lines.append(f"{start}  NLL {one.mean():.4f}  {compared}")
+    return lines
+
+
+def _outlook(chosen: _Tried, tried: list[_Tried]) -> str:
+    for times in _LOOK_AHEAD:
+        for one in tried:
+            gain = chosen.mean_with(times) - one.mean_with(times)
+            if one is not chosen and gain > _standard_error(one, chosen) / math.sqrt(times):
+                return (
+                    f"More samples may change the choice: with {times} times as many,\n{one.name} "
+                    "is expected to be better by more than one standard error."
+                )
+    return (
+        "No other candidate is expected to be better by more than one standard error,\nnot even "
+        f"with {_LOOK_AHEAD[-1]} times as many samples."
+    )

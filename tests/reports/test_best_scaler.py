@@ -1,0 +1,203 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import StratifiedKFold
+from torch.nn.functional import cross_entropy
+
+from calibkit import (
+    BetaScaler,
+    HistogramScaler,
+    LogisticScaler,
+    MatrixScaler,
+    TemperatureScaler,
+    UniformMixtureScaler,
+    VectorScaler,
+    best_scaler,
+)
+from tests.helpers import calibrated_problem
+
+
+def choose(*arguments, **options):
+    return best_scaler(*arguments, progress=False, **options)
+
+
+def biased_problem(n: int, n_classes: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits for which vector scaling is the right map."""
+    logits, labels = calibrated_problem(n, n_classes, 2, seed)
+    generator = torch.Generator().manual_seed(seed)
+    factors = torch.rand(n_classes, generator=generator, dtype=torch.float64) + 0.5
+    return logits * factors + torch.randn(n_classes, generator=generator), labels
+
+
+def lines_of(scaler) -> dict[str, str]:
+    lines = scaler.summary.comparison.splitlines()[1:]
+    return {line.split()[0]: line for line in lines if "parameters" in line}
+
+
+def test_the_numbers_are_those_of_a_cross_validation():
+    """With other parts, from scikit-learn, the NLL is the same within its noise."""
+    logits, labels = calibrated_problem(3000, 4, 2)
+    candidates = [TemperatureScaler(), VectorScaler(), HistogramScaler()]
+    lines = lines_of(choose(logits, labels, candidates))
+    for candidate in candidates:
+        nll = torch.empty(3000, dtype=torch.float64)
+        for fit, held_out in StratifiedKFold(5, shuffle=True, random_state=1).split(logits, labels):
+            scaler = copy.deepcopy(candidate).fit_logits(logits[fit], labels[fit])
+            scaled = scaler(logits[held_out])
+            nll[held_out] = cross_entropy(scaled, labels[held_out], reduction="none")
+        shown = float(lines[type(candidate).__name__].split("NLL")[1].split()[0])
+        assert shown == pytest.approx(nll.mean().item(), abs=0.01)
+
+
+def test_parts_hold_every_sample_once_and_every_class_alike():
+    from calibkit.reports.best_scaler import _parts
+
+    labels = torch.tensor([0] * 50 + [1] * 23 + [2] * 2 + [3])
+    parts = _parts(labels, 5, 0)
+    for k, n in enumerate([50, 23, 2]):
+        sizes = np.bincount(parts[labels == k].numpy(), minlength=5)
+        assert sizes.sum() == n
+        assert np.ptp(sizes) <= 1
+    assert parts[labels == 3].tolist() == [-1]
+    assert np.ptp(np.bincount(parts[labels < 3].numpy())) <= 1
+    assert not torch.equal(parts, _parts(labels, 5, 1))
+
+
+def test_a_richer_map_is_chosen_where_it_is_right():
+    logits, labels = biased_problem(3000, 5)
+    scaler = choose(logits, labels, [TemperatureScaler(), VectorScaler()])
+    assert isinstance(scaler, VectorScaler)
+    expected = VectorScaler().fit_logits(logits, labels)
+    assert torch.equal(scaler(logits), expected(logits))
+    assert scaler.summary.nll_after == expected.summary.nll_after
+
+
+def test_a_temperature_is_chosen_where_it_is_right():
+    chosen = []
+    for seed in range(40):
+        logits, labels = calibrated_problem(300, 4, 2, seed)
+        candidates = [TemperatureScaler(), VectorScaler(), MatrixScaler()]
+        chosen.append(type(choose(logits, labels, candidates)))
+    assert chosen.count(TemperatureScaler) >= 34
+
+
+def test_the_user_is_not_left_worse_off_than_with_a_temperature():
+    gains = []
+    for seed in range(40):
+        logits, labels = (
+            (calibrated_problem, biased_problem)[seed % 2](2300, 3, 2, seed)
+            if (seed % 2 == 0)
+            else biased_problem(2300, 3, seed)
+        )
+        part = slice(300), slice(300, None)
+        losses = [
+            cross_entropy(scaler(logits[part[1]]), labels[part[1]]).item()
+            for scaler in (
+                choose(logits[part[0]], labels[part[0]]),
+                TemperatureScaler().fit_logits(logits[part[0]], labels[part[0]]),
+            )
+        ]
+        gains.append(losses[0] / losses[1] - 1)
+    assert np.mean(gains[::2]) < 0.002
+    assert np.mean(gains[1::2]) < -0.01
+
+
+def test_fewer_parameters_win_a_tie():
+    logits, labels = calibrated_problem(500, 4, 2)
+    scaler = choose(logits, labels, [UniformMixtureScaler(), TemperatureScaler()])
+    assert isinstance(scaler, TemperatureScaler)
+
+
+def test_options_are_named():
+    logits, labels = calibrated_problem(300, 3, 2)
+    candidates = [MatrixScaler(), MatrixScaler(off_diagonal=0.25, intercept=7)]
+    comparison = choose(logits, labels, candidates).summary.comparison
+    assert "MatrixScaler(off_diagonal=0.25, intercept=7) " in comparison
+    assert "MatrixScaler  " in comparison
+
+
+def test_candidates_stay_as_they_are():
+    logits, labels = calibrated_problem(300, 3, 2)
+    candidates = [TemperatureScaler(), VectorScaler().fit_logits(2 * logits, labels)]
+    before = candidates[1](logits)
+    first = choose(logits, labels, candidates)
+    assert not candidates[0].fitted
+    assert torch.equal(candidates[1](logits), before)
+    assert choose(logits, labels, candidates).summary == first.summary
+    other_seed = choose(logits, labels, candidates, seed=1)
+    assert other_seed.summary.comparison != first.summary.comparison
+
+
+def test_a_refused_candidate_is_left_out_with_its_reason():
+    logits, labels = calibrated_problem(300, 3, 2)
+    scaler = choose(logits, labels, [TemperatureScaler(), BetaScaler()])
+    assert "BetaScaler was refused: BetaScaler is for binary models" in scaler.summary.comparison
+    with pytest.raises(ValueError, match="no candidate can be fitted: BetaScaler was refused"):
+        choose(logits, labels, [BetaScaler()])
+
+
+def test_the_only_sample_of_a_class_is_never_held_out():
+    logits, labels = calibrated_problem(300, 3, 2)
+    labels = torch.where(labels == 2, 0, labels)
+    labels[7] = 2
+    scaler = choose(logits, labels, [VectorScaler()])
+    assert "of 299 samples" in scaler.summary.comparison
+
+
+def test_the_comparison_survives_a_state():
+    logits, labels = calibrated_problem(300, 3, 2)
+    scaler = choose(logits, labels, [TemperatureScaler(), VectorScaler()])
+    assert "chosen" in str(scaler.summary)
+    loaded = type(scaler)()
+    loaded.load_state_dict(scaler.state_dict())
+    assert loaded.summary == scaler.summary
+    state = scaler.get_extra_state()
+    state["summary"]["comparison"] = 3
+    with pytest.raises(ValueError, match="must hold a text or None as comparison, got 3"):
+        loaded.set_extra_state(state)
+
+
+def test_the_outlook_names_a_map_that_few_samples_held_back():
+    candidates = [TemperatureScaler(), VectorScaler()]
+    outlooks = []
+    for seed in range(10):
+        few, whole = biased_problem(400, 40, seed), biased_problem(4000, 40, seed)
+        if isinstance(choose(*few, candidates), TemperatureScaler):
+            outlooks.append(choose(*few, candidates).summary.comparison)
+        assert isinstance(choose(*whole, candidates), VectorScaler)
+    held_back = ["VectorScaler\nis expected to be better" in outlook for outlook in outlooks]
+    assert len(outlooks) == 0 or np.mean(held_back) > 0.5
+    sure = choose(*calibrated_problem(5000, 3, 2), candidates).summary.comparison
+    assert "No other candidate is expected to be better" in sure
+
+
+@pytest.mark.parametrize("shape", ["(N,)", "(N, 1)", "(N, 2)", "pixels"])
+def test_all_forms_of_logits(shape):
+    logits, labels = calibrated_problem(400, 2, 2)
+    z = logits[:, 1] - logits[:, 0]
+    candidates = [TemperatureScaler(), LogisticScaler()]
+    expected = choose(logits, labels, candidates).summary
+    if shape == "pixels":
+        images = logits.reshape(4, 100, 2).movedim(-1, 1)
+        found = choose(images, labels.reshape(4, 100), candidates, ignore_index=255)
+    else:
+        found = choose(
+            {"(N,)": z, "(N, 1)": z[:, None], "(N, 2)": logits}[shape], labels, candidates
+        )
+    assert found.summary.comparison == expected.comparison
+
+
+def test_wrong_arguments_are_refused():
+    logits, labels = calibrated_problem(50, 3, 2)
+    for candidates in ([], VectorScaler(), [VectorScaler], "temperature"):
+        with pytest.raises(TypeError, match="candidates must be a list of calibkit scalers, got"):
+            choose(logits, labels, candidates)
+    for cv in (1, 0, -3):
+        with pytest.raises(ValueError, match="cv must be"):
+            choose(logits, labels, cv=cv)
+    with pytest.raises(ValueError, match="cv must be at most the number of samples, 50, got 51"):
+        choose(logits, labels, cv=51)
+    with pytest.raises(ValueError, match="seed"):
+        choose(logits, labels, seed=-1)

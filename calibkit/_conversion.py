@@ -1,7 +1,7 @@
 """Conversion of arrays, columns of tables and nested lists of numbers to tensors."""
 
-import math
 from collections.abc import Iterable, Mapping, Set
+from decimal import Decimal
 
 import numpy as np
 import torch
@@ -123,5 +123,6 @@ def _holds_tensors(values: Iterable[object]) -> bool:
 
 def is_missing(value: object) -> bool:
     """Return whether a value stands for a missing one, such as None, NaN or the NA of pandas."""
-    is_nan = isinstance(value, float) and math.isnan(value)
+    # NaN, in every precision, and numpy's "not a time" differ from themselves.
+    is_nan = isinstance(value, float | Decimal | np.generic) and bool(value != value)  # noqa: PLR0124
     return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}

@@ -359,21 +359,14 @@ def resample_all(
     return [resampling.on(found) for resampling, found in zip(resamplings, values, strict=True)]
 
 
-def resample_classwise(
-    metric: ClasswiseError, sets: list[Rows], n_resamples: int, seed: int
-) -> list[Resampled]:
-    """Return the classwise errors of several probabilities of the same samples."""
-    gaps = classwise_gaps(metric, sets, n_resamples=n_resamples, seed=seed)
-    return [of_gaps(found) for found in gaps]
-
-
 def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:
     # The metric itself names a wrong option better than its definition does.
     values = [float(metric(*rows.flat())) for rows in sets]
     function, options = _function_and_options(metric)
     definition, binning = _definition(function, options)
     if isinstance(definition, ClasswiseError):
-        return resample_classwise(definition, sets, n_resamples, seed)
+        gaps = classwise_gaps(definition, sets, n_resamples=n_resamples, seed=seed)
+        return [of_gaps(found) for found in gaps]
     resamplings = []
     for value, rows in zip(values, sets, strict=True):
         if definition is not None:

@@ -141,7 +141,7 @@ class Report:
 
         Parameters
         ----------
-        axes : matplotlib.axes.Axes or sequence of them, optional
+        axes : matplotlib.axes.Axes, or sequence or array of them, optional
             Where to plot, with one axes object for each diagram. By default the plot goes into a
             new figure.
 
@@ -152,27 +152,19 @@ class Report:
 
         Raises
         ------
+        TypeError
+            If `axes` holds something else than axes of matplotlib.
         ValueError
             If the number of axes is not the number of diagrams.
         """
-        from matplotlib import pyplot as plt
-
+        from calibkit.plots._axes import axes_in_a_row
         from calibkit.plots.reliability import plot_bins
 
         titles = ["Before scaling", "After scaling"] if self.after else ["As the model gives it"]
-        if axes is None:
-            size = (4.8 * len(titles), 5.2)
-            figure = plt.figure(figsize=size, layout="constrained")
-            axes = list(figure.subplots(1, len(titles), squeeze=False)[0])
-        axes = list(axes) if isinstance(axes, Sequence) else [axes]
-        if len(axes) != len(titles):
-            raise ValueError(
-                f"axes must be {len(titles)}, one for each diagram, got {len(axes)}; "
-                "leave axes out for a new figure"
-            )
-        for ax, bins, title in zip(axes, self.bins, titles, strict=True):
+        in_a_row = axes_in_a_row(axes, len(titles), (4.8, 5.2))
+        for ax, bins, title in zip(in_a_row, self.bins, titles, strict=True):
             plot_bins(ax, bins, title)
-        return axes
+        return in_a_row
 
     def by_class(self, *, scaled: bool | None = None) -> Breakdown:
         """Measure the calibration of every class, worst first.

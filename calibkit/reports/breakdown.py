@@ -1,6 +1,6 @@
 """The calibration of every class, or of every group of samples."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -234,9 +234,11 @@ def _as_objects(groups: object, shape: tuple[int, ...]) -> NDArray[np.object_]:
         return _list_as_objects(groups, shape)
     if hasattr(groups, "__array__"):
         return np.array(groups, dtype=object)
+    ordered = isinstance(groups, Iterable) and not isinstance(groups, str | bytes | Mapping | Set)
+    advice = "pass for instance list(groups)" if ordered else "pass a list of the samples' groups"
     raise TypeError(
         "groups must be an array, a list or a column with one name or number for each sample, got "
-        f"{type(groups).__name__}; pass for instance list(groups)"
+        f"{type(groups).__name__}; {advice}"
     )
 
 

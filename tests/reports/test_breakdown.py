@@ -1,6 +1,7 @@
 """Reports on every class and on every group of samples."""
 
 import json
+from collections.abc import Set
 from decimal import Decimal
 from functools import partial
 
@@ -212,6 +213,17 @@ def test_tuples_name_the_groups_of_pixels_only_if_there_is_one_for_each():
     ]
     tokens = few(logits[..., 0], labels[..., 0], groups=[("a", "b")] * 6).by_group()
     assert sorted((part.name, part.n) for part in tokens.parts) == [("a", 6), ("b", 6)]
+
+
+def test_groups_that_are_no_list_of_names_are_refused():
+    for iterable in (range(60), iter(range(60)), {i: 1 for i in range(60)}.keys()):
+        advice = "list" if not isinstance(iterable, Set) else "a list of the samples' groups"
+        with pytest.raises(TypeError, match=f"got {type(iterable).__name__}; pass .*{advice}"):
+            counts(iterable)
+    assert counts(list(range(2)) * 30) == {"0": 30, "1": 30}
+    for wrong in ("a" * 60, 5, {"a": 1}, {"a", "b"}):
+        with pytest.raises(TypeError, match=r"; pass a list of the samples' groups$"):
+            counts(wrong)
 
 
 def test_times_name_groups():

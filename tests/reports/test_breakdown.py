@@ -226,6 +226,11 @@ def test_groups_that_are_no_list_of_names_are_refused():
             counts(wrong)
 
 
+def test_arrays_of_several_shapes_are_no_names():
+    with pytest.raises(ValueError, match="must name the group of every sample, got array"):
+        counts([np.zeros((2, 2)), np.zeros((2, 3))] * 30)
+
+
 def test_times_name_groups():
     days = np.array(["2026-01-01", "2026-01-02"] * 30, dtype="datetime64[ns]")
     named = {"2026-01-01T00:00:00.000000000": 30, "2026-01-02T00:00:00.000000000": 30}

@@ -282,6 +282,8 @@ def _check_labels(
 
     if tensor.dtype == torch.bool and n_classes == 2 and tensor.shape == expected:
         tensor = tensor.long()  # Outcomes: whether a detection matched, or whether y = 1.
+    if tensor.shape == expected and tensor.numel() == 0:
+        tensor = tensor.long()  # An empty list has no integers in it.
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(
             f"labels must be integer class indices, got {tensor.dtype}; {advice().on_type()}"

@@ -1,7 +1,7 @@
 """Conversion of arrays, columns of tables and nested lists of numbers to tensors."""
 
-import math
 from collections.abc import Iterable, Mapping, Set
+from decimal import Decimal
 
 import numpy as np
 import torch
@@ -92,13 +92,23 @@ def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str
         return f"pass list({name})"
     if array is None:
         return "pass a tensor, an array or a nested list of numbers"
+    if array.dtype.kind == "O" and any(map(is_missing, array.flat)):
+        return _advice_on_missing(values, array, name)
     return _advice_on_array(array, name)
+
+
+def _advice_on_missing(values: object, array: NDArray[np.generic], name: str) -> str:
+    if hasattr(values, "notna"):  # a column or a table of pandas
+        keep = f"{name}.notna(){'.all(axis=1)' if array.ndim > 1 else ''}.to_numpy()"
+        return (
+            f"leave out the samples whose value is missing: keep = {keep}, then {name}[keep]"
+            f".astype({_number(name)}) and the same samples of everything else"
+        )
+    return "leave out the samples whose value is missing, and pass numbers"
 
 
 def _advice_on_array(array: NDArray[np.generic], name: str) -> str:
     kind = array.dtype.kind
-    if kind == "O" and any(is_missing(value) for value in array.flat):
-        return "leave out the samples whose value is missing, and pass numbers"
     is_text = kind in _TEXT_KINDS and (kind != "O" or isinstance(next(array.flat, None), str))
     if is_text and name == "labels":
         return (
@@ -109,8 +119,11 @@ def _advice_on_array(array: NDArray[np.generic], name: str) -> str:
         return f"convert with np.asarray({name}, dtype=float) if they are written numbers"
     if kind == "c":
         return f"pass the real part, np.real({name})"
-    number = "int" if name == "labels" else "float"
-    return f"convert with np.asarray({name}).astype({number})"
+    return f"convert with np.asarray({name}).astype({_number(name)})"
+
+
+def _number(name: str) -> str:
+    return "int" if name == "labels" else "float"
 
 
 def _is_array(value: object) -> bool:
@@ -123,5 +136,6 @@ def _holds_tensors(values: Iterable[object]) -> bool:
 
 def is_missing(value: object) -> bool:
     """Return whether a value stands for a missing one, such as None, NaN or the NA of pandas."""
-    is_nan = isinstance(value, float) and math.isnan(value)
+    # NaN, in every precision, and numpy's "not a time" differ from themselves.
+    is_nan = isinstance(value, float | Decimal | np.generic) and bool(value != value)  # noqa: PLR0124
     return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}

@@ -1,12 +1,16 @@
 """Sums over all processes of ``torch.distributed``, or over the only process."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import timedelta
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
+
+# How long a process that was interrupted waits for the others, to tell them.
+_PATIENCE = timedelta(seconds=5)
 
 _in_single_process = ContextVar("_in_single_process", default=False)
 
@@ -93,7 +97,8 @@ def fail_together() -> Iterator[None]:
     """Raise an error in every process if one fails, so that the others do not wait forever.
 
     The processes meet before everything that they sum or gather, and at the end of the block. A
-    process that fails goes to one more of these meetings, where the others learn of its failure.
+    process that fails goes to one more of these meetings, where the others learn of its failure. If
+    it was interrupted, as with Ctrl-C, it waits there for a short time only.
     """
     try:
         yield
@@ -102,6 +107,10 @@ def fail_together() -> Iterator[None]:
         raise RuntimeError(*error.args) from None
     except Exception:
         _count_failures(1)
+        raise
+    except BaseException:
+        # Somebody who interrupts this process need not wait until the others come to a meeting.
+        _count_failures(1, _PATIENCE)
         raise
 
 
@@ -114,12 +123,16 @@ def _refuse_if_one_failed() -> None:
         )
 
 
-def _count_failures(here: int) -> int:
+def _count_failures(here: int, patience: timedelta | None = None) -> int:
     if n_processes() == 1:
         return here
     failures = torch.full((1,), here, dtype=torch.int64, device=_device())
-    dist.all_reduce(failures)
-    return int(failures)
+    if patience is None:
+        dist.all_reduce(failures)
+        return int(failures)
+    with suppress(RuntimeError):  # The others did not come in time, or are gone.
+        dist.all_reduce(failures, async_op=True).wait(patience)
+    return here
 
 
 def refuse_several_processes(name: str) -> None:

@@ -1,5 +1,7 @@
 """Arrays of other libraries, columns of tables and nested lists of numbers are accepted."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -64,11 +66,90 @@ def test_pandas_columns_and_tables_are_accepted():
     logits = pandas.DataFrame(LOGITS.numpy(), columns=["a", "b", "c"])
     assert ck.TemperatureScaler().fit_logits(logits, labels).temperature == T
     assert ck.TemperatureScaler().fit_logits(logits, labels.astype("Int64")).temperature == T
-    missing = labels.astype("Int64").where(labels != 1)
-    with pytest.raises(TypeError, match="leave out the samples whose value is missing"):
-        ck.TemperatureScaler().fit_logits(logits, missing)
-    kept = missing.notna().to_numpy()
-    ck.TemperatureScaler().fit_logits(logits[kept], missing[kept].astype(int))
+    for kind in ("Int64", "Float64", "category", "object", "string", "float64"):
+        missing = labels.astype("Int64").where(labels != 1).astype(kind)
+        with pytest.raises(TypeError, match=WITHOUT_MISSING) as refused:
+            ck.TemperatureScaler().fit_logits(logits, missing)
+        assert fitted_as_advised(refused, logits=logits, labels=missing) == WITHOUT_CLASS_1
+    holes = logits.set_index(labels.index).astype(object)
+    holes.loc[labels == 1, "b"] = pandas.NA
+    with pytest.raises(TypeError, match=WITHOUT_MISSING) as refused:
+        ck.TemperatureScaler().fit_logits(holes, labels)
+    assert fitted_as_advised(refused, logits=holes, labels=labels) == WITHOUT_CLASS_1
+
+
+WITHOUT_MISSING = "leave out the samples (whose value is missing|without a label): keep = "
+KEPT = LABELS != 1
+WITHOUT_CLASS_1 = ck.TemperatureScaler().fit_logits(LOGITS[KEPT], LABELS[KEPT]).temperature
+
+
+def fitted_as_advised(refused: pytest.ExceptionInfo[TypeError], **values: object) -> float:
+    """Follow the advice on missing values, and return the temperature of the others."""
+    message = str(refused.value)
+    keep, kept = re.search(r"keep = (.*), then (.*)$", message).groups()
+    code = {"np": np, "torch": torch, **values}
+    code["keep"] = eval(keep, code)
+    for name in values:
+        found = [
+            part
+            for part in kept.split(" and ")
+            if part.startswith((name, f"torch.as_tensor(np.asarray({name})"))
+        ]
+        values[name] = eval(found[0], code) if found else values[name][np.asarray(code["keep"])]
+    return ck.TemperatureScaler().fit_logits(**values).temperature
+
+
+class Nullable(Column):
+    """A column or a table that may hold missing values, as those of pandas."""
+
+    def notna(self) -> "Nullable":
+        return Nullable(np.vectorize(lambda value: value is not None, otypes=[bool])(self.values))
+
+    def all(self, axis: int) -> "Nullable":
+        return Nullable(self.values.all(axis))
+
+    def to_numpy(self) -> np.ndarray:
+        return self.values
+
+    def __getitem__(self, keep: object) -> "Nullable":
+        return Nullable(self.values[keep])
+
+    def astype(self, dtype: type) -> "Nullable":
+        return Nullable(self.values.astype(dtype))
+
+
+def test_the_advice_on_missing_values_works():
+    labels = Nullable(np.where(KEPT, LABELS, None))
+    with pytest.raises(TypeError, match=WITHOUT_MISSING) as refused:
+        ck.TemperatureScaler().fit_logits(LOGITS, labels)
+    assert fitted_as_advised(refused, logits=LOGITS, labels=labels) == WITHOUT_CLASS_1
+    logits = Nullable(np.where(KEPT[:, None], LOGITS, None))
+    with pytest.raises(TypeError, match=WITHOUT_MISSING) as refused:
+        ck.TemperatureScaler().fit_logits(logits, LABELS)
+    assert fitted_as_advised(refused, logits=logits, labels=LABELS) == WITHOUT_CLASS_1
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "name", ["TemperatureScaler", "VectorScaler", "UniformMixtureScaler", "IsotonicScaler"]
+)
+def test_a_scaler_accepts_what_its_fit_accepts(name, form):
+    scaler = getattr(ck, name)().fit_logits(LOGITS, LABELS)
+    assert torch.equal(scaler(FORMS[form](LOGITS)), scaler(LOGITS))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_scaler_of_two_classes_accepts_what_its_fit_accepts(form):
+    logits, labels = calibrated_problem(200, 2, 2)
+    scaler = ck.BetaScaler().fit_logits(logits, labels)
+    z = logits[:, 1] - logits[:, 0]
+    assert torch.equal(scaler(FORMS[form](z)), scaler(z))
+
+
+def test_a_scaler_refuses_what_is_no_table_of_numbers():
+    scaler = ck.TemperatureScaler(2)
+    with pytest.raises(TypeError, match="logits must be a torch tensor or a numeric numpy array"):
+        scaler({"a": [1.0]})
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,25 @@ for owner, name in ((nll.ScaledNLL, "starting_sums"), (nll.ScaledNLL, "derivativ
         found["failures"].append([name, at, failure, kept.temperature, kept.summary is None])
         if failure is None:
             kept = TemperatureScaler(1.25)
+kept = TemperatureScaler(1.25)
+found["interrupts"] = []
+for interrupt, owner, name in ((KeyboardInterrupt, nll.ScaledNLL, "derivatives"),
+                               (KeyboardInterrupt, base, "fingerprints"),
+                               (SystemExit, base, "_agree_with_other_processes")):
+    works = getattr(owner, name)
+
+    def interrupted(*args, **kwargs):
+        if rank == 0:
+            raise interrupt(f"at {name}")
+        return works(*args, **kwargs)
+
+    setattr(owner, name, interrupted)
+    try:
+        kept.fit_logits(logits[part], labels[part])
+    except BaseException as error:
+        found["interrupts"].append([f"{type(error).__name__}: {error}", kept.temperature])
+    setattr(owner, name, works)
+found["after interrupts"] = TemperatureScaler().fit_logits(logits[part], labels[part]).temperature
 torch.set_default_dtype(torch.bfloat16)
 scaler = TemperatureScaler().fit_logits(logits[part], labels[part])
 found["counted"] = scaler.summary.n_samples
@@ -199,6 +218,23 @@ for metric in (CalibrationError(10), CalibrationError(10, binning="quantile"), B
         metric.update(logits[part].softmax(1), labels[part])
     value = metric.compute()
     found["metrics"].append((value["calibration"] if isinstance(value, dict) else value).item())
+"""
+
+# Only the first process calls fit, and it is interrupted there.
+ALONE = """
+import os, time
+started = time.monotonic()
+if rank == 0:
+    try:
+        with base.fail_together():
+            raise KeyboardInterrupt("alone")
+    except KeyboardInterrupt as error:
+        parts["alone"] = [str(error), time.monotonic() - started]
+    print(json.dumps(parts), flush=True)
+else:
+    time.sleep(15)
+    print("{}", flush=True)
+os._exit(0)
 """
 
 EPILOGUE = """
@@ -250,6 +286,14 @@ def outputs(tmp_path_factory) -> Callable[[int], list[dict]]:
         return run(folder, TEMPERATURES + code[n_processes], n_processes)
 
     return outputs_of
+
+
+def test_an_interrupted_process_does_not_wait_long_for_the_others(tmp_path):
+    if not loopback_is_up():
+        pytest.skip("the loopback interface is down")
+    message, seconds = run(tmp_path, "parts = {}\n" + ALONE, 2)[0]["alone"]
+    assert message == "alone"
+    assert seconds < 10
 
 
 @pytest.fixture
@@ -392,6 +436,22 @@ def test_a_failure_after_the_search_leaves_the_scalers_of_all_as_they_were(agree
         assert found["kept"] == [1.25, None]
         assert found["after that"] == pytest.approx(expected, rel=1e-9)
         assert found["counted"] == 3000
+
+
+def test_an_interrupt_in_one_process_is_a_failure_of_all(agreement):
+    first, second = agreement
+    assert [message for message, _ in first["interrupts"]] == [
+        "KeyboardInterrupt: at derivatives",
+        "KeyboardInterrupt: at fingerprints",
+        "SystemExit: at _agree_with_other_processes",
+    ]
+    for message, temperature in second["interrupts"]:
+        assert message.startswith("RuntimeError: the fit was given up because 1 of 2 processes")
+        assert temperature == 1.25
+    expected = TemperatureScaler().fit_logits(*calibrated_problem(3000, 10, 2.5)).temperature
+    for found in agreement:
+        assert [temperature for _, temperature in found["interrupts"]] == [1.25] * 3
+        assert found["after interrupts"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_failure_at_any_point_of_one_process_is_a_failure_of_all(agreement):

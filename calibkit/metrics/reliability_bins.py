@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
+from torch import Tensor
 
 from calibkit._checks import check_choice, check_n_bins, check_probabilities_and_labels
 from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
@@ -125,14 +126,15 @@ def reliability_bins(
     predictions = Predictions(
         *check_probabilities_and_labels(probabilities, labels, ignore_index=ignore_index)
     )
-    return count_into_bins(predictions, n_bins, binning, of)
+    confidence, correct = predictions.confidence(of).cpu(), predictions.outcome(of).cpu()
+    judged = what_is_judged(of, predictions.scores.shape[1])
+    return count_into_bins(confidence, correct, judged, n_bins, binning)
 
 
 def count_into_bins(
-    predictions: Predictions, n_bins: int, binning: Binning = "uniform", of: Of | None = None
+    confidence: Tensor, correct: Tensor, of: Of, n_bins: int, binning: Binning = "uniform"
 ) -> ReliabilityBins:
-    """Count predictions that have been checked."""
-    confidence, correct = predictions.confidence(of).cpu(), predictions.outcome(of).cpu()
+    """Count confidences (N,), and whether they are correct, that have been checked."""
     if binning == "uniform":
         bins, edges = uniform_bin(confidence, n_bins), uniform_edges(n_bins)
     else:
@@ -140,9 +142,5 @@ def count_into_bins(
     sums = BinnedCalibrationError(n_bins).sums_in(bins, confidence, correct)
     count, n_correct, confidence_sum = sums
     return ReliabilityBins(
-        edges.numpy(),
-        count.astype(np.int64),
-        n_correct.astype(np.int64),
-        confidence_sum,
-        what_is_judged(of, predictions.scores.shape[1]),
+        edges.numpy(), count.astype(np.int64), n_correct.astype(np.int64), confidence_sum, of
     )

@@ -77,6 +77,10 @@ def error_at_its_own_width(residuals: Floats) -> float:
 
     if excess(_NARROWEST_WIDTH) <= 0:
         return size_of_smoothed(_NARROWEST_WIDTH)
+    if (
+        excess(1.0) >= 0
+    ):  # Residuals of size 1 may exceed it by a rounding error, and gaps may grow.
+        return 1.0
     return float(brentq(excess, _NARROWEST_WIDTH, 1.0, xtol=1e-13, rtol=1e-13))
 
 

@@ -12,7 +12,7 @@ from calibkit._types import Floats, Labels, Probabilities
 from calibkit.metrics.base import Of, Predictions, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.proper_scores import NLL
-from calibkit.plots._axes import format_as_percent, new_axes
+from calibkit.plots._axes import axes_or_new, format_as_percent
 from calibkit.plots.reliability import BLUE, GREY, VERMILION
 from calibkit.scalers.temperature import TemperatureScaler
 
@@ -65,7 +65,8 @@ def temperature_curve(
     ------
     TypeError
         If `logits` is not a floating-point tensor or array, if `labels` is not an integer tensor or
-        array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer nor None.
+        array, if `n_bins` is not an integer, if `ignore_index` is neither an integer nor None, or
+        if `ax` is not axes of matplotlib.
     ValueError
         If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
         class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
@@ -99,8 +100,7 @@ def temperature_curve(
     for i, temperature in enumerate(temperatures):
         scaled = Rows(z.double() / temperature, y)
         nll[i], ece[i] = measure(scaled, *metrics, scores_are="logits")
-    if ax is None:
-        ax = new_axes((5.6, 3.8))
+    ax = axes_or_new(ax, (5.6, 3.8))
     ax.plot(temperatures, nll, color=BLUE, label="NLL (left)")
     ax.axvline(best, color=GREY, label=f"best for the NLL: T = {best:.3g}")
     ax.set(title=title, xlabel=f"temperature (n = {len(y)}, log scale)", ylabel="NLL")
@@ -160,7 +160,8 @@ def risk_coverage_curve(
     ------
     TypeError
         If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
-        tensor or array, or if `ignore_index` is neither an integer nor None.
+        tensor or array, if `ignore_index` is neither an integer nor None, or if `ax` is not axes of
+        matplotlib.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
@@ -192,8 +193,7 @@ def risk_coverage_curve(
     confidence, correct = predictions.confidence(of).numpy(), predictions.outcome(of).numpy()
     coverage, risk = _risk_coverage(confidence, correct)
     _, best = _risk_coverage(correct.astype(np.float64), correct)
-    if ax is None:
-        ax = new_axes((4.8, 3.8))
+    ax = axes_or_new(ax, (4.8, 3.8))
     ax.plot(coverage, risk, color=BLUE, label="by confidence")
     ax.plot(coverage, best, color=GREY, linestyle="--", label="best order")
     ax.text(

@@ -7,7 +7,7 @@ import numpy as np
 from calibkit._types import Binning, Floats, Labels, Probabilities
 from calibkit.metrics.base import Of
 from calibkit.metrics.reliability_bins import ReliabilityBins, reliability_bins
-from calibkit.plots._axes import format_as_percent, new_axes
+from calibkit.plots._axes import axes_or_new, format_as_percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,8 +83,8 @@ def reliability_diagram(
     ------
     TypeError
         If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
-        tensor or array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer
-        nor None.
+        tensor or array, if `n_bins` is not an integer, if `ignore_index` is neither an integer nor
+        None, or if `ax` is not axes of matplotlib.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
@@ -117,8 +117,7 @@ def reliability_diagram(
     bins = reliability_bins(
         probabilities, labels, n_bins=n_bins, binning=binning, of=of, ignore_index=ignore_index
     )
-    if ax is None:
-        ax = new_axes((4.8, 5.2))
+    ax = axes_or_new(ax, (4.8, 5.2))
     plot_bins(ax, bins, title)
     return ax
 
@@ -167,8 +166,8 @@ def confidence_histogram(
     ------
     TypeError
         If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
-        tensor or array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer
-        nor None.
+        tensor or array, if `n_bins` is not an integer, if `ignore_index` is neither an integer nor
+        None, or if `ax` is not axes of matplotlib.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, or
@@ -196,8 +195,7 @@ def confidence_histogram(
     """
     bins = reliability_bins(probabilities, labels, n_bins=n_bins, of=of, ignore_index=ignore_index)
     words = _WORDS[bins.of]
-    if ax is None:
-        ax = new_axes((4.8, 3.6))
+    ax = axes_or_new(ax, (4.8, 3.6))
     centre, width = _bars(bins)
     n = bins.count.sum()
     right, wrong = bins.n_correct, bins.count - bins.n_correct

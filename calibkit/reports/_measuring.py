@@ -1,27 +1,28 @@
 """The metrics that every report measures, and the logits that it measures."""
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from calibkit._checks import check_logits_and_labels
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
 from calibkit.inference import collect_logits
 from calibkit.metrics.accuracy import Accuracy
-from calibkit.metrics.base import Of, SumsMetric, measure, what_is_judged
+from calibkit.metrics.base import Of, Predictions, SumsMetric, measure, what_is_judged
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.proper_scores import NLL, Brier
+from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
 from calibkit.scalers.base import Scaler
-from calibkit.uncertainty.bootstrap import (
-    Resampled,
-    resample_all,
-    resample_classwise,
-    resampling_of,
-)
+from calibkit.uncertainty._classwise_test import classwise_gaps_and_tests
+from calibkit.uncertainty.bootstrap import Resampled, of_gaps, resample_all, resampling_of
+from calibkit.uncertainty.noise_floor import CalibrationTest, calibration_test
+
+# At most about this many probabilities are in memory where only a number per sample is kept.
+_CHUNK_ELEMENTS = 2**18
 
 
 def reported_metrics(n_bins: int, n_classes: int, of: Of | None) -> dict[str, SumsMetric]:
@@ -44,10 +45,42 @@ def measure_logits(rows: Rows, n_bins: int, of: Of | None = None) -> dict[str, f
     return dict(zip(metrics, values, strict=True))
 
 
-def resample_logits(
+class MeasuredSet(NamedTuple):
+    """The metrics of one set of logits with their resamples, its tests, and its bins."""
+
+    metrics: dict[str, Resampled]
+    test: CalibrationTest
+    bins: ReliabilityBins
+    test_of_classes: CalibrationTest | None
+
+
+def measure_sets(
+    sets: list[Rows], n_bins: int, n_resamples: int, seed: int, of: Of | None
+) -> list[MeasuredSet]:
+    """Measure several sets of logits of the same samples, on the same resamples."""
+    resampled = _resample(sets, n_bins, n_resamples, seed, of)
+    tests_of_classes: list[CalibrationTest | None] = [None] * len(sets)
+    if sets[0].n_classes > 2:  # For two classes, the test of P(y = 1) tests both.
+        classwise = classwise_gaps_and_tests(
+            ClasswiseError(n_bins), sets, "logits", n_resamples=n_resamples, seed=seed
+        )
+        for i, (gaps, tests_of_classes[i]) in enumerate(classwise):
+            resampled[i]["classwise_ece"] = of_gaps(gaps)
+    judged = what_is_judged(of, sets[0].n_classes)
+    found = []
+    for rows, metrics, test_of_classes in zip(sets, resampled, tests_of_classes, strict=True):
+        confidence, correct = judged_confidences(rows, of)
+        test = calibration_test(
+            confidence, correct, n_bins=n_bins, n_resamples=n_resamples, seed=seed
+        )
+        bins = count_into_bins(confidence, correct, judged, n_bins)
+        found.append(MeasuredSet(metrics, test, bins, test_of_classes))
+    return found
+
+
+def _resample(
     sets: list[Rows], n_bins: int, n_resamples: int, seed: int, of: Of | None
 ) -> list[dict[str, Resampled]]:
-    """Measure several sets of logits of the same samples on the same resamples."""
     metrics = reported_metrics(n_bins, sets[0].n_classes, of)
     values = [measure_logits(rows, n_bins, of) for rows in sets]
     resamplings = [
@@ -56,14 +89,27 @@ def resample_logits(
         for name, metric in metrics.items()
     ]
     resampled = iter(resample_all(resamplings, len(sets[0]), n_resamples, seed))
-    found = [dict(zip(metrics, resampled, strict=False)) for _ in sets]
-    if sets[0].n_classes > 2:
-        metric = ClasswiseError(n_bins)
-        probabilities = [Rows(rows.scores.double().softmax(1), rows.labels) for rows in sets]
-        classwise = resample_classwise(metric, probabilities, n_resamples, seed)
-        for named, of_classes in zip(found, classwise, strict=True):
-            named["classwise_ece"] = of_classes
-    return found
+    return [dict(zip(metrics, resampled, strict=False)) for _ in sets]
+
+
+def judged_confidences(rows: Rows, of: Of | None) -> tuple[Tensor, Tensor]:
+    """Return the confidences (N,) of logits that are judged, and whether they are correct."""
+    parts = [(one.confidence(of), one.outcome(of)) for one in _predictions(rows)]
+    confidence, correct = zip(*parts, strict=True)
+    return torch.cat(confidence), torch.cat(correct)
+
+
+def mean_probabilities(rows: Rows) -> Tensor:
+    """Return the mean probability (C,) of each class that logits give."""
+    total = torch.zeros(rows.n_classes, dtype=torch.float64)
+    for predictions in _predictions(rows):
+        total += predictions.probabilities.sum(0)
+    return total / len(rows)
+
+
+def _predictions(rows: Rows) -> Iterator[Predictions]:
+    # A few rows at a time, because all probabilities together take much memory.
+    return (Predictions(*chunk, "logits") for chunk in rows.chunks(_CHUNK_ELEMENTS))
 
 
 def logits_of(

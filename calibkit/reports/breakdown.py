@@ -1,6 +1,6 @@
 """The calibration of every class, or of every group of samples."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from calibkit._conversion import is_missing
 from calibkit._rows import Rows
-from calibkit.metrics.base import Of, Predictions
+from calibkit.metrics.base import Of
 from calibkit.metrics.calibration_error import calibration_error
 from calibkit.metrics.classwise import ClasswiseError
+from calibkit.reports._measuring import judged_confidences, mean_probabilities
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.uncertainty._gaps import gaps_of_every_class
 from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_value, of_gaps
@@ -154,17 +155,16 @@ class Measured:
     def by_class(self, scaled: bool | None) -> Breakdown:
         """Measure every class."""
         rows = self._rows(scaled)
-        labels = rows.labels
-        probabilities = Predictions(rows.scores, labels, "logits").probabilities
         gaps = gaps_of_every_class(
             ClasswiseError(self.n_bins),
-            Rows(probabilities, labels),
+            rows,
+            "logits",
             n_resamples=self.n_resamples,
             seed=self.seed,
         )
-        counts = np.bincount(labels.numpy(), minlength=rows.n_classes)
-        means = probabilities.mean(0).tolist()
-        n = len(labels)
+        n = len(rows)
+        counts = np.bincount(rows.labels.numpy(), minlength=rows.n_classes)
+        means = mean_probabilities(rows).tolist()
         parts = [
             Part(k, int(counts[k]), counts[k] / n, means[k], interval_of_value(of_gaps(gaps[k])))
             for k in range(rows.n_classes)
@@ -179,15 +179,15 @@ class Measured:
                 "for each sample: evaluate(..., groups=groups)"
             )
         rows = self._rows(scaled)
-        predictions = Predictions(rows.scores, rows.labels, "logits")
-        confidence, outcome = predictions.confidence(self.of), predictions.outcome(self.of)
+        confidence, outcome = judged_confidences(rows, self.of)
         metric = partial(calibration_error, n_bins=self.n_bins)
         n_resamples, seed = self.n_resamples, self.seed
         interval_of = partial(bootstrap_interval, metric, n_resamples=n_resamples, seed=seed)
         test = partial(calibration_test, n_bins=self.n_bins, n_resamples=n_resamples, seed=seed)
         parts = []
-        for name in np.unique(self.groups):
-            inside = np.flatnonzero(self.groups == name)
+        names, group, sizes = np.unique(self.groups, return_inverse=True, return_counts=True)
+        members = np.split(group.argsort(kind="stable"), sizes.cumsum()[:-1])
+        for name, inside in zip(names, members, strict=True):
             p, y = confidence[inside], outcome[inside]
             frequency, mean = y.double().mean().item(), p.mean().item()
             error, p_value = interval_of(p, y), test(p, y).p_value
@@ -202,17 +202,21 @@ class Measured:
 
 def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
     """Return the names of the groups of all samples that count, or raise an error."""
-    values = _as_objects(groups)
     shape = tuple(rows.labels.shape)
+    values = _as_objects(groups, shape)
     if values.shape == (shape[0], 1) and len(shape) == 1:
         values = values[:, 0]
     if values.shape == shape[:1]:
         values = values.reshape(-1, *(1,) * (len(shape) - 1))
     elif values.shape != shape:
+        advice = (
+            "pass one name or number for each label, also for those that ignore_index leaves out"
+        )
+        if values.ndim == 2 and len(values) == shape[0]:
+            advice = "join the columns with list(map(tuple, np.asarray(groups)))"
         raise ValueError(
             f"groups must name the group of each of the {shape[0]} samples, got the shape "
-            f"{values.shape}; pass one name or number for each label, also for those that "
-            "ignore_index leaves out"
+            f"{values.shape}; {advice}"
         )
     names = np.broadcast_to(_names(values), shape).ravel()
     if rows.ignore_index is None:
@@ -221,27 +225,52 @@ def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
     return counted
 
 
-def _as_objects(groups: object) -> NDArray[np.object_]:
+def _as_objects(groups: object, shape: tuple[int, ...]) -> NDArray[np.object_]:
     if isinstance(groups, Tensor):
         groups = groups.detach().cpu().tolist()
-    if isinstance(groups, list | tuple) or hasattr(groups, "__array__"):
+    if isinstance(groups, np.ndarray) and groups.dtype.kind in "mM":
+        groups = list(groups)  # As objects, times in nanoseconds would be plain integers.
+    if isinstance(groups, list | tuple):
+        return _list_as_objects(groups, shape)
+    if hasattr(groups, "__array__"):
         return np.array(groups, dtype=object)
+    ordered = isinstance(groups, Iterable) and not isinstance(groups, str | bytes | Mapping | Set)
+    advice = "pass for instance list(groups)" if ordered else "pass a list of the samples' groups"
     raise TypeError(
         "groups must be an array, a list or a column with one name or number for each sample, got "
-        f"{type(groups).__name__}; pass for instance list(groups)"
+        f"{type(groups).__name__}; {advice}"
     )
+
+
+def _list_as_objects(
+    groups: list[object] | tuple[object, ...], shape: tuple[int, ...]
+) -> NDArray[np.object_]:
+    """Return a list as an array, where a tuple is one name unless it holds those of all pixels."""
+    tuples = [value for value in groups if isinstance(value, tuple)]
+    of_pixels = len(shape) > 1 and all(len(value) == shape[1] for value in tuples)
+    if len(tuples) == len(groups) and not of_pixels:
+        names = np.empty(len(groups), dtype=object)
+        names[:] = groups
+        return names
+    try:
+        return np.array(groups, dtype=object)
+    except ValueError:  # The rows differ in length.
+        names = np.empty(len(groups), dtype=object)
+        names[:] = groups
+        return names
 
 
 def _names(values: NDArray[np.object_]) -> NDArray[np.str_]:
     """Return values as text, of which equal values have the same and others have another."""
     texts: dict[object, str] = {}
     for i, value in enumerate(values.ravel()):
-        if not isinstance(value, Hashable) or is_missing(value):
+        parts = value if isinstance(value, tuple) else (value,)
+        if not isinstance(value, Hashable) or any(map(is_missing, parts)):
             raise ValueError(
                 f"groups must name the group of every sample, got {value!r} at sample {i}; give "
                 'such samples a name too, for instance "unknown"'
             )
-        texts.setdefault(value, str(value))
+        texts.setdefault(value, ", ".join(map(str, parts)))
     if len(set(texts.values())) < len(texts):  # 1 and "1" are different groups.
         texts = {value: repr(value) for value in texts}
     names = np.array([texts[value] for value in values.ravel()], dtype=np.str_)

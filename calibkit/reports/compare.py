@@ -317,8 +317,9 @@ def _names(scalers: Sequence[Scaler]) -> list[str]:
 
 
 def _check_sizes(n_calibration: int | Sequence[int]) -> list[int]:
-    is_sequence = isinstance(n_calibration, Sequence | np.ndarray)
-    sizes = list(cast(Sequence[int], n_calibration)) if is_sequence else [cast(int, n_calibration)]
+    given = n_calibration.tolist() if hasattr(n_calibration, "tolist") else n_calibration
+    is_sequence = isinstance(given, Sequence) and not isinstance(given, str)
+    sizes = list(cast(Sequence[int], given)) if is_sequence else [cast(int, given)]
     if not sizes:
         raise ValueError("n_calibration must hold one size or more, got none; 1000 is usual")
     return sorted(

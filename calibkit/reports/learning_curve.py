@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from calibkit._checks import check_choice
-from calibkit.plots._axes import format_as_percent, new_axes
+from calibkit.plots._axes import axes_or_new, format_as_percent
 from calibkit.plots.reliability import BLUE, GREY, VERMILION
 from calibkit.reports.compare import Comparison
 
@@ -53,6 +53,8 @@ def learning_curve(
 
     Raises
     ------
+    TypeError
+        If `comparison` is not the result of `compare`, or if `ax` is not axes of matplotlib.
     ValueError
         If `metric` is not one of its choices.
 
@@ -73,10 +75,15 @@ def learning_curve(
     >>> learning_curve(found, metric="ece").get_ylabel()
     'ECE on 500 test samples'
     """
+    if not isinstance(comparison, Comparison):
+        raise TypeError(
+            f"comparison must be what compare returns, got {type(comparison).__name__}; pass for "
+            "instance compare(scalers, logits, labels, n_calibration=1000)"
+        )
     check_choice(metric, "metric", tuple(_AXIS_LABELS))
     from matplotlib.ticker import ScalarFormatter
 
-    ax = ax or new_axes((7.4, 3.8))
+    ax = axes_or_new(ax, (7.4, 3.8))
     styles = zip(cycle(_COLOURS), cycle(_MARKERS), strict=False)
     for name, (colour, marker) in zip(comparison.scalers, styles, strict=False):
         values = {size: comparison.values(name, size, metric) for size in comparison.sizes}

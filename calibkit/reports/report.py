@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,17 +11,14 @@ from torch import nn
 from calibkit._checks import check_n_bins, check_n_resamples, check_seed
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
-from calibkit.metrics.base import Of, Predictions
-from calibkit.metrics.classwise import ClasswiseError
-from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
-from calibkit.reports._measuring import check_fitted, logits_of, resample_logits
+from calibkit.metrics.base import Of
+from calibkit.metrics.reliability_bins import ReliabilityBins
+from calibkit.reports._measuring import check_fitted, logits_of, measure_sets
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.reports.breakdown import Breakdown, Measured, check_groups
 from calibkit.reports.values import Change, MetricValues, as_dict, change_of, values_of
 from calibkit.scalers.base import FitSummary, Scaler
-from calibkit.uncertainty._classwise_test import classwise_test
-from calibkit.uncertainty.noise_floor import CalibrationTest, calibration_test
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +141,7 @@ class Report:
 
         Parameters
         ----------
-        axes : matplotlib.axes.Axes or sequence of them, optional
+        axes : matplotlib.axes.Axes, or sequence or array of them, optional
             Where to plot, with one axes object for each diagram. By default the plot goes into a
             new figure.
 
@@ -156,27 +152,19 @@ class Report:
 
         Raises
         ------
+        TypeError
+            If `axes` holds something else than axes of matplotlib.
         ValueError
             If the number of axes is not the number of diagrams.
         """
-        from matplotlib import pyplot as plt
-
+        from calibkit.plots._axes import axes_in_a_row
         from calibkit.plots.reliability import plot_bins
 
         titles = ["Before scaling", "After scaling"] if self.after else ["As the model gives it"]
-        if axes is None:
-            size = (4.8 * len(titles), 5.2)
-            figure = plt.figure(figsize=size, layout="constrained")
-            axes = list(figure.subplots(1, len(titles), squeeze=False)[0])
-        axes = list(axes) if isinstance(axes, Sequence) else [axes]
-        if len(axes) != len(titles):
-            raise ValueError(
-                f"axes must be {len(titles)}, one for each diagram, got {len(axes)}; "
-                "leave axes out for a new figure"
-            )
-        for ax, bins, title in zip(axes, self.bins, titles, strict=True):
+        in_a_row = axes_in_a_row(axes, len(titles), (4.8, 5.2))
+        for ax, bins, title in zip(in_a_row, self.bins, titles, strict=True):
             plot_bins(ax, bins, title)
-        return axes
+        return in_a_row
 
     def by_class(self, *, scaled: bool | None = None) -> Breakdown:
         """Measure the calibration of every class, worst first.
@@ -196,6 +184,24 @@ class Report:
         ------
         ValueError
             If the scaled logits are asked for and there is no scaler.
+
+        See Also
+        --------
+        calibkit.Breakdown : Read the classes one by one, or as a table for a model card.
+        calibkit.classwise_calibration_error : Average the errors of all classes.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from calibkit import evaluate
+        >>> logits = torch.tensor([[0.7, 0.2, 0.1]]).log().repeat(1000, 1)
+        >>> labels = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 2, 2]).repeat(100)
+        >>> print(evaluate(logits, labels).by_class())
+        n = 1000, ECE of each class in 15 bins, worst first; in brackets 95 % intervals
+        class  n    frequency  mean probability  ECE
+        0      500  50.0%      70.0%             20.0% (16.8% to 23.1%)
+        1      300  30.0%      20.0%             10.0% (7.3% to 13.2%)
+        2      200  20.0%      10.0%             10.0% (7.6% to 12.5%)
         """
         return self._measured.by_class(scaled)
 
@@ -217,6 +223,25 @@ class Report:
         ------
         ValueError
             If no groups were given, or if the scaled logits are asked for and there is no scaler.
+
+        See Also
+        --------
+        calibkit.Breakdown : Read the groups one by one, or as a table for a model card.
+        calibkit.calibration_test : Test one set of samples.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from calibkit import evaluate
+        >>> logits = torch.tensor([[2.0, 0.0]]).repeat(1000, 1)  # P(y = 1) = 0.12
+        >>> labels = (torch.arange(1000) % 10 == 0).long()
+        >>> labels[500:] = (torch.arange(500) % 10 < 4).long()
+        >>> hospitals = ["north"] * 500 + ["south"] * 500
+        >>> print(evaluate(logits, labels, groups=hospitals).by_group())
+        n = 1000, ECE of each group in 15 bins, worst first; in brackets 95 % intervals
+        group  n    frequency  mean probability  ECE                     p-value
+        south  500  40.0%      11.9%             28.1% (23.8% to 32.5%)  0.001
+        north  500  10.0%      11.9%             1.9% (0.0% to 4.4%)     0.183
         """
         return self._measured.by_group(scaled)
 
@@ -291,8 +316,8 @@ def evaluate(
         Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
         for two classes and "top" for more.
     groups : array, list or column of length N, or with the shape of the labels, optional
-        The group of each sample, such as the hospital that it comes from. ``report.by_group()``
-        measures each group on its own.
+        The group of each sample, such as the hospital that it comes from, or a tuple of several
+        names. ``report.by_group()`` measures each group on its own.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     progress : bool, default True
@@ -310,13 +335,14 @@ def evaluate(
     TypeError
         If `scaler` is not a scaler of calibkit, if the logits are not a floating-point tensor or
         array, if the labels are not an integer tensor or array, if a batch of the loader is not a
-        pair of tensors, if `n_bins`, `n_resamples` or `seed` is not an integer, or if
-        `ignore_index` is neither an integer nor None.
+        pair of tensors, if `n_bins`, `n_resamples` or `seed` is not an integer, if `ignore_index`
+        is neither an integer nor None, or if `groups` is neither an array nor a list.
     ValueError
         If a logit is NaN or infinite, if the logits look like probabilities, if a label is outside
         0..C-1, if logits and labels differ in length, if there is no sample, if the scaler was
-        fitted on samples of this test set or on another number of classes, if `n_bins` or
-        `n_resamples` is less than 1, or if `seed` is negative.
+        fitted on samples of this test set or on another number of classes, if `groups` differs in
+        length from the labels or names no group for a sample, if `n_bins` or `n_resamples` is less
+        than 1, or if `seed` is negative.
     RuntimeError
         If the scaler is not fitted.
 
@@ -369,34 +395,17 @@ def evaluate(
         leak_check = check_no_overlap(scaler.calibration_fingerprints, rows)
         sets.append(Rows(scaler(scores.double()), labels))
     named_groups = None if groups is None else check_groups(groups, rows)
-    resampled = resample_logits(sets, n_bins, n_resamples, seed, of)
-    tests, classwise, bins = [], [], []
-    for part in sets:  # One after the other, because the probabilities take much memory.
-        predictions = Predictions(part.scores, labels, "logits")
-        test = partial(calibration_test, n_bins=n_bins, n_resamples=n_resamples, seed=seed, of=of)
-        tests.append(test(predictions.probabilities, labels))
-        bins.append(count_into_bins(predictions, n_bins, of=of))
-        classwise.append(_test_every_class(predictions, n_bins, n_resamples, seed))
-    values = [values_of(*part) for part in zip(resampled, tests, classwise, strict=True)]
+    measured = measure_sets(sets, n_bins, n_resamples, seed, of)
+    values = [values_of(one.metrics, one.test, one.test_of_classes) for one in measured]
     return Report(
         n_samples=len(labels),
         n_classes=scores.shape[1],
         n_bins=n_bins,
         before=values[0],
         after=None if scaler is None else values[1],
-        change=None if scaler is None else change_of(*resampled),
+        change=None if scaler is None else change_of(*(one.metrics for one in measured)),
         summary=None if scaler is None else scaler.summary,
-        bins=tuple(bins),
+        bins=tuple(one.bins for one in measured),
         leak_check=leak_check,
         _measured=Measured(sets, named_groups, n_bins, of, n_resamples, seed),
     )
-
-
-def _test_every_class(
-    predictions: Predictions, n_bins: int, n_resamples: int, seed: int
-) -> CalibrationTest | None:
-    if predictions.scores.shape[1] == 2:  # The test of P(y = 1) tests both classes.
-        return None
-    metric = ClasswiseError(n_bins)
-    probabilities, labels = predictions.probabilities, predictions.labels
-    return classwise_test(probabilities, labels, metric, n_resamples=n_resamples, seed=seed)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import reduce
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from calibkit._checks import check_logits_and_labels
+from calibkit._conversion import as_tensor
 from calibkit._devices import without_autocast
 from calibkit._distributed import fail_together, gather_from_processes, gather_rows, n_processes
 from calibkit._fingerprints import fingerprints
@@ -116,6 +117,12 @@ class Scaler(nn.Module, ABC):
         super().__init__()
         self.summary: FitSummary | None = None
         self.calibration_fingerprints: Tensor | None = None
+
+    def __call__(self, logits: Any) -> Any:
+        """Return the scaled logits. An array or a table becomes a tensor, as it does in a fit."""
+        return super().__call__(
+            logits if isinstance(logits, Tensor) else as_tensor(logits, "logits")
+        )
 
     @property
     def fitted(self) -> bool:

@@ -6,9 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 from torch import Tensor
-from tqdm import trange
 
 from calibkit._rows import Rows
 from calibkit._types import Binning, Counts, Floats
@@ -17,6 +15,7 @@ from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
+from calibkit.uncertainty._drawn_labels import Block, DrawnLabels, draw_labels
 from calibkit.uncertainty._resampling import sums_by_cell
 from calibkit.uncertainty._test_inversion import Function, Gaps, SmoothGaps
 
@@ -172,22 +171,40 @@ def gaps_of_ks(confidence: Tensor, correct: Tensor) -> GapsOfSamples:
 def classwise_gaps(
     metric: ClasswiseError, sets: list[Rows], *, n_resamples: int, seed: int
 ) -> list[Gaps]:
-    """Return the gaps of all classes, with the noise of drawn labels, the same for all sets.
+    """Return the gaps of all classes, with the noise of drawn labels, the same for all sets."""
+    n_classes = sets[0].n_classes
+    block = block_of_noise(metric.n_cells(n_classes), n_resamples)
+    drawn = draw_labels(metric, sets, "probabilities", [block], seed)
+    return [classwise_gaps_of(labels, block, n_classes) for labels in drawn]
+
+
+def classwise_gaps_of(drawn: DrawnLabels, block: Block, n_classes: int) -> Gaps:
+    """Return the gaps of all classes, with the noise of labels that were drawn.
 
     Most bins of most classes hold few labels or none, and resamples of none show no noise. So the
     labels are drawn from the probabilities. The variance of the measured gaps, summed over all of
     them, corrects the size of the noise where the gaps are not 0.
     """
-    error = partial(_mean_over_classes, sets[0].n_classes)
-    found = _gaps_with_drawn_noise(metric, sets, n_resamples, seed)
-    return [_with_variance(gaps, error) for gaps in found]
+    return _with_variance(_with_drawn_noise(drawn, block), partial(_mean_over_classes, n_classes))
+
+
+def block_of_noise(n_cells: int, n_resamples: int) -> Block:
+    """Return the draws that show the noise of so many gaps."""
+    return Block(0, max(100, min(n_resamples, _MOST_ELEMENTS // n_cells)))
 
 
 def gaps_of_every_class(
-    metric: ClasswiseError, rows: Rows, *, n_resamples: int, seed: int
+    metric: ClasswiseError,
+    rows: Rows,
+    scores_are: ScoreKind = "probabilities",
+    *,
+    n_resamples: int,
+    seed: int,
 ) -> list[Gaps]:
     """Return the gaps of each class on its own, with the noise of drawn labels."""
-    (whole,) = _gaps_with_drawn_noise(metric, [rows], n_resamples, seed)
+    block = block_of_noise(metric.n_cells(rows.n_classes), n_resamples)
+    (drawn,) = draw_labels(metric, [rows], scores_are, [block], seed)
+    whole = _with_drawn_noise(drawn, block)
     error = partial(_mean_over_classes, 1)
     shares = [slice(k * metric.n_bins, (k + 1) * metric.n_bins) for k in range(rows.n_classes)]
     classes = (
@@ -204,27 +221,10 @@ class _GapsWithDrawnNoise(NamedTuple):
     noise: Floats
 
 
-def _gaps_with_drawn_noise(
-    metric: ClasswiseError, sets: list[Rows], n_resamples: int, seed: int
-) -> list[_GapsWithDrawnNoise]:
-    n, n_cells = len(sets[0]), metric.n_cells(sets[0].n_classes)
-    probabilities, cells, excesses = [], [], []
-    for rows in sets:
-        flat = rows.flat()
-        terms = metric.terms(Predictions(*flat))
-        assert terms.cells is not None
-        probabilities.append(flat[0].double().cpu().numpy())
-        cells.append(terms.cells.cpu().numpy())
-        excesses.append(terms.columns[0].cpu().numpy())
-    n_draws = max(100, min(n_resamples, _MOST_ELEMENTS // n_cells))
-    generator = np.random.default_rng(seed)
-    noises = drawn_noise(probabilities, cells, n_cells, n_draws, generator)
-    found = []
-    for cell, excess, noise in zip(cells, excesses, noises, strict=True):
-        measured = np.bincount(cell.ravel(), excess.ravel(), n_cells) / n
-        squares = np.bincount(cell.ravel(), excess.ravel() ** 2, n_cells) / n
-        found.append(_GapsWithDrawnNoise(measured, (squares - measured**2) / n, noise))
-    return found
+def _with_drawn_noise(drawn: DrawnLabels, block: Block) -> _GapsWithDrawnNoise:
+    measured, squares = drawn.excess / drawn.n, drawn.squares / drawn.n
+    variance = (squares - measured**2) / drawn.n
+    return _GapsWithDrawnNoise(measured, variance, drawn.noise(block))
 
 
 def _normal_if_hardly_drawn(gaps: _GapsWithDrawnNoise) -> _GapsWithDrawnNoise:
@@ -259,35 +259,6 @@ def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: F
 
 def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
     return np.asarray(np.abs(gaps).sum(-1) / n_classes)
-
-
-def drawn_noise(
-    sets_of_probabilities: list[Floats],
-    sets_of_cells: list[Any],
-    n_cells: int,
-    n_draws: int,
-    generator: Generator,
-) -> list[Floats]:
-    """Draw labels from each set of probabilities, and return how far their shares are from them.
-
-    The labels of all sets are drawn with the same random numbers, because the sets belong to the
-    same samples.
-    """
-    n = len(sets_of_probabilities[0])
-    counts = [np.zeros((n_draws, n_cells)) for _ in sets_of_cells]
-    below = [probabilities.cumsum(1)[:, :-1] for probabilities in sets_of_probabilities]
-    draws = np.arange(n_draws)
-    for i in trange(n, desc="labels", delay=2):
-        numbers = generator.random(n_draws)
-        for count, cells, bounds in zip(counts, sets_of_cells, below, strict=True):
-            label = np.searchsorted(bounds[i], numbers, side="right")
-            count[draws, cells[i][label]] += 1
-    return [
-        (count - np.bincount(cells.ravel(), probabilities.ravel(), n_cells)) / n
-        for count, cells, probabilities in zip(
-            counts, sets_of_cells, sets_of_probabilities, strict=True
-        )
-    ]
 
 
 def _terms(metric: SumsMetric, rows: Rows, scores_are: ScoreKind) -> tuple[Any, list[Floats]]:

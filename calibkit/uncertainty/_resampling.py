@@ -4,6 +4,7 @@ A resample is a row of weights, which say how often each of the n samples was dr
 turned into a function of many such rows at once.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -82,6 +83,22 @@ def weighted_by_calls(
     def values(weights: Counts) -> Floats:
         samples = np.arange(len(labels))
         drawn = (torch.from_numpy(np.repeat(samples, row)) for row in weights)
-        return np.array([metric(probabilities[i], labels[i]) for i in drawn], dtype=np.float64)
+        return np.array([number_from(metric, probabilities[i], labels[i]) for i in drawn])
 
     return values
+
+
+def number_from(
+    metric: Callable[[Tensor, Tensor], float], probabilities: Tensor, labels: Tensor
+) -> float:
+    """Return what a function returns for samples as a float, or raise an error if it cannot be."""
+    value = metric(probabilities, labels)
+    if isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) == 1:
+        value = value.item()
+    if isinstance(value, int | float | np.number | np.bool_):
+        return float(value)
+    name = getattr(metric, "__name__", type(metric).__name__)
+    advice = "return a number such as a mean over the samples"
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        advice = f"choose a field, with lambda p, y: {name}(p, y).{value._fields[0]}"
+    raise TypeError(f"metric must return one number, got {type(value).__name__}; {advice}")

@@ -91,8 +91,12 @@ class Gaps:
     def _noise_at(self, true: Floats) -> Floats:
         if self.variance is None:
             return self.noise
-        factors = np.sqrt(self.variance(true)) / np.maximum(_root_mean_square(self.noise), 1e-300)
+        factors = np.sqrt(self.variance(true)) / np.maximum(self._size_of_noise, 1e-300)
         return np.asarray(self.noise * factors)
+
+    @cached_property
+    def _size_of_noise(self) -> Floats:
+        return _root_mean_square(self.noise)
 
     def draws(self, true: Floats) -> Floats:
         """Draw measured errors if these are the true gaps."""

@@ -30,6 +30,7 @@ from calibkit.uncertainty._gaps import (
 )
 from calibkit.uncertainty._resampling import (
     WeightedMetric,
+    number_from,
     resample,
     weighted_by_calls,
     weighted_mean,
@@ -128,8 +129,9 @@ def bootstrap_interval(
     ------
     TypeError
         If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
-        tensor or array, if `metric` is not callable, if `level` is not a number, if `n_resamples`
-        or `seed` is not an integer, or if `ignore_index` is neither an integer nor None.
+        tensor or array, if `metric` is no function or does not return a number, if `level` is not a
+        number, if `n_resamples` or `seed` is not an integer, or if `ignore_index` is neither an
+        integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
@@ -214,9 +216,9 @@ def paired_difference(
     ------
     TypeError
         If `before` or `after` is not a floating-point tensor or array, if `labels` is not an
-        integer tensor or array, if `metric` is not callable, if `level` is not a number, if
-        `n_resamples` or `seed` is not an integer, or if `ignore_index` is neither an integer nor
-        None.
+        integer tensor or array, if `metric` is no function or does not return a number, if `level`
+        is not a number, if `n_resamples` or `seed` is not an integer, or if `ignore_index` is
+        neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if probabilities and labels differ in length, if there is no sample, if
@@ -285,7 +287,7 @@ def interval_of_value(measured: Resampled, level: float = 0.95) -> Interval:
             return interval._replace(low=max(interval.low, 0.0))
         return interval
     low, high = ends_of_error(gaps, level)
-    return Interval(value, max(min(low, value), 0.0), max(min(high, 1.0), value))
+    return Interval(value, max(0.0, min(low, value)), max(value, min(high, 1.0)))
 
 
 def interval_of_change(before: Resampled, after: Resampled, level: float = 0.95) -> Interval:
@@ -359,21 +361,14 @@ def resample_all(
     return [resampling.on(found) for resampling, found in zip(resamplings, values, strict=True)]
 
 
-def resample_classwise(
-    metric: ClasswiseError, sets: list[Rows], n_resamples: int, seed: int
-) -> list[Resampled]:
-    """Return the classwise errors of several probabilities of the same samples."""
-    gaps = classwise_gaps(metric, sets, n_resamples=n_resamples, seed=seed)
-    return [of_gaps(found) for found in gaps]
-
-
 def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:
     # The metric itself names a wrong option better than its definition does.
-    values = [float(metric(*rows.flat())) for rows in sets]
+    values = [number_from(metric, *rows.flat()) for rows in sets]
     function, options = _function_and_options(metric)
     definition, binning = _definition(function, options)
     if isinstance(definition, ClasswiseError):
-        return resample_classwise(definition, sets, n_resamples, seed)
+        gaps = classwise_gaps(definition, sets, n_resamples=n_resamples, seed=seed)
+        return [of_gaps(found) for found in gaps]
     resamplings = []
     for value, rows in zip(values, sets, strict=True):
         if definition is not None:
@@ -404,9 +399,10 @@ def _function_and_options(metric: Metric) -> tuple[Metric, dict[str, Any]]:
 
 
 def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int) -> None:
-    if not callable(metric):
+    if not callable(metric) or isinstance(metric, type):
+        found = f"the class {metric.__name__}" if isinstance(metric, type) else repr(metric)
         raise TypeError(
-            f"metric must be a function of probabilities and labels, got {metric!r}; "
+            f"metric must be a function of probabilities and labels, got {found}; "
             "pass for instance calibkit.calibration_error"
         )
     check_number(level, "level", low=0, high=1, advice="0.95 is usual")

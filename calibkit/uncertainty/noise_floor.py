@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import trange
+from tqdm import tqdm
 
 from calibkit._checks import (
     check_n_resamples,
@@ -17,6 +17,9 @@ from calibkit._types import Floats, Labels, Probabilities
 from calibkit.metrics._binning import uniform_bin
 from calibkit.metrics.base import Of, confidences, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
+
+# At most about this many random numbers are in memory at the same time.
+_BLOCK_ELEMENTS = 2**18
 
 
 class NoiseFloor(NamedTuple):
@@ -231,12 +234,20 @@ def _errors_if_calibrated(
     bins = uniform_bin(ordered, metric.n_bins)
     sums = metric.sums_in(bins, ordered, torch.zeros_like(ordered))
     filled, starts = np.unique(bins.numpy(), return_index=True)
+    n, p = len(ordered), ordered.numpy()
     sums_of_draws = np.tile(sums[:, filled], (n_resamples, 1, 1))
     generator = np.random.default_rng(seed)
-    for i in trange(n_resamples, desc="resamples", delay=2):
-        correct = generator.random(len(ordered)) < ordered.numpy()
-        sums_of_draws[i, 1] = np.add.reduceat(correct, starts, dtype=np.int64)
-    return metric.value(sums_of_draws, len(ordered))
+    # Few samples need so little time that many draws are made at once.
+    size = max(1, _BLOCK_ELEMENTS // n)
+    starts = starts + n * np.arange(size)[:, None]
+    with tqdm(total=n_resamples, desc="resamples", delay=2) as bar:
+        for i in range(0, n_resamples, size):
+            draws = min(size, n_resamples - i)
+            correct = generator.random((draws, n)) < p
+            counts = np.add.reduceat(correct.ravel(), starts[:draws].ravel(), dtype=np.int64)
+            sums_of_draws[i : i + draws, 1] = counts.reshape(draws, -1)
+            bar.update(draws)
+    return metric.value(sums_of_draws, n)
 
 
 def _floor(errors: Floats) -> NoiseFloor:

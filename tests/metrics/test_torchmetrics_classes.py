@@ -507,3 +507,13 @@ def test_a_batch_with_a_masked_class_has_a_decomposition():
         assert [value.item() for value in found.values()] == pytest.approx(list(expected))
     expected = calibkit.score_decomposition(probabilities, labels)
     assert [value.item() for value in metric.compute().values()] == pytest.approx(list(expected))
+
+
+@pytest.mark.parametrize("no_labels", [[], (), np.empty(0), torch.empty(0)])
+def test_an_empty_list_is_an_empty_batch(no_labels):
+    for metric in (CalibrationError(2), ScoreDecomposition(2), BrierScore(2)):
+        metric.update(torch.empty(0, 2), no_labels)
+        metric.update([], no_labels)
+        assert metric.n == 0
+    with pytest.raises(ValueError, match="probabilities are empty"):
+        calibkit.calibration_error([], no_labels)

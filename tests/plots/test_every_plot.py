@@ -1,5 +1,7 @@
 """What holds for every function that plots, `learning_curve` in reports/ included."""
 
+import re
+
 import matplotlib
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from calibkit import (
     TemperatureScaler,
     compare,
     confidence_histogram,
+    evaluate,
     learning_curve,
     reliability_diagram,
     risk_coverage_curve,
@@ -57,3 +60,39 @@ def test_colours_differ_in_grey_too(name):
     }
     greys = sorted(np.dot([0.2126, 0.7152, 0.0722], colour) for colour in colours)
     assert all(np.diff(greys) > 0.02)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_what_is_no_axes_is_refused_with_advice_that_works(name):
+    logits, labels = calibrated_problem(300, 4, 2)
+    for ax in (plt.figure(), plt.subplots(1, 2)[1], list(plt.subplots(1, 2)[1])):
+        with pytest.raises(TypeError, match=r"^ax must be axes of matplotlib, got ") as refused:
+            PLOTS[name](logits, labels, ax=ax)
+        right = eval(re.search(r"(ax\S*)$", str(refused.value))[1], {"ax": ax})
+        assert PLOTS[name](logits, labels, ax=right) is right
+    for ax in ("left", 3, []):
+        with pytest.raises(TypeError, match=r"; leave it out for a new figure$"):
+            PLOTS[name](logits, labels, ax=ax)
+
+
+def test_a_learning_curve_needs_a_comparison():
+    for wrong in (None, "compare", [1.0]):
+        with pytest.raises(TypeError, match="comparison must be what compare returns, got "):
+            learning_curve(wrong)
+
+
+def test_a_report_is_plotted_into_what_subplots_returns():
+    logits, labels = calibrated_problem(200, 4, 2)
+    one = evaluate(logits, labels, n_resamples=10)
+    scaler = TemperatureScaler().fit_logits(*calibrated_problem(200, 4, 2, seed=1))
+    two = evaluate(logits, labels, scaler=scaler, n_resamples=10)
+    for squeeze in (False, True):
+        single, row = (plt.subplots(1, n, squeeze=squeeze)[1] for n in (1, 2))
+        assert one.plot(single) == list(np.ravel(single))
+        assert two.plot(row) == two.plot(list(np.ravel(row))) == list(np.ravel(row))
+    column = plt.subplots(2, 1)[1]
+    assert two.plot(column) == list(column)
+    with pytest.raises(ValueError, match="axes must be 2, one for each diagram, got 4"):
+        two.plot(plt.subplots(2, 2)[1])
+    with pytest.raises(TypeError, match=r"axes\[0\] must be axes of matplotlib, got Figure; pass "):
+        one.plot(plt.figure())

@@ -1,6 +1,8 @@
 """Reports on every class and on every group of samples."""
 
 import json
+from collections.abc import Set
+from decimal import Decimal
 from functools import partial
 
 import numpy as np
@@ -180,6 +182,62 @@ def test_equal_values_are_one_group_and_others_are_not():
     assert counts([b"\xff", b"a"] * 30) == {"b'\\xff'": 30, "b'a'": 30}
 
 
+def test_a_group_may_have_several_names():
+    sites, years = ["a", "b"] * 30, [1] * 30 + [2] * 30
+    expected = {"a, 1": 15, "b, 1": 15, "a, 2": 15, "b, 2": 15}
+    assert counts(list(zip(sites, years, strict=True))) == expected
+    assert counts(tuple(zip(sites, years, strict=True))) == expected
+    assert counts([("a", 1), "b", ("c",)] * 20) == {"a, 1": 20, "b": 20, "c": 20}
+    assert counts([("a", "b, c"), ("a, b", "c")] * 30) == {
+        "('a', 'b, c')": 30,
+        "('a, b', 'c')": 30,
+    }
+
+
+def test_the_advice_on_groups_in_several_columns_works():
+    columns = np.array([["a", "1"], ["b", "2"]] * 30)
+    for groups in (columns, columns.tolist(), columns.astype(object)):
+        with pytest.raises(ValueError, match=r"join the columns with (.*)$") as refused:
+            counts(groups)
+        advice = str(refused.value).split("join the columns with ")[1]
+        joined = eval(advice, {"np": np, "groups": groups})
+        assert counts(joined) == {"a, 1": 30, "b, 2": 30}
+
+
+def test_tuples_name_the_groups_of_pixels_only_if_there_is_one_for_each():
+    logits, labels = torch.randn(6, 3, 2, 2), torch.zeros(6, 2, 2, dtype=torch.int64)
+    by_image = few(logits, labels, groups=[("a", 1, 2), ("b", 1, 2)] * 3).by_group()
+    assert sorted((part.name, part.n) for part in by_image.parts) == [
+        ("a, 1, 2", 12),
+        ("b, 1, 2", 12),
+    ]
+    tokens = few(logits[..., 0], labels[..., 0], groups=[("a", "b")] * 6).by_group()
+    assert sorted((part.name, part.n) for part in tokens.parts) == [("a", 6), ("b", 6)]
+
+
+def test_groups_that_are_no_list_of_names_are_refused():
+    for iterable in (range(60), iter(range(60)), {i: 1 for i in range(60)}.keys()):
+        advice = "list" if not isinstance(iterable, Set) else "a list of the samples' groups"
+        with pytest.raises(TypeError, match=f"got {type(iterable).__name__}; pass .*{advice}"):
+            counts(iterable)
+    assert counts(list(range(2)) * 30) == {"0": 30, "1": 30}
+    for wrong in ("a" * 60, 5, {"a": 1}, {"a", "b"}):
+        with pytest.raises(TypeError, match=r"; pass a list of the samples' groups$"):
+            counts(wrong)
+
+
+def test_arrays_of_several_shapes_are_no_names():
+    with pytest.raises(ValueError, match="must name the group of every sample, got array"):
+        counts([np.zeros((2, 2)), np.zeros((2, 3))] * 30)
+
+
+def test_times_name_groups():
+    days = np.array(["2026-01-01", "2026-01-02"] * 30, dtype="datetime64[ns]")
+    named = {"2026-01-01T00:00:00.000000000": 30, "2026-01-02T00:00:00.000000000": 30}
+    assert counts(days) == named
+    assert counts(list(days)) == named
+
+
 def test_a_name_of_two_lines_keeps_the_table_whole():
     logits, labels = calibrated_problem(60, 3, 2)
     found = few(logits, labels, groups=["a\nb", "c"] * 30).by_group()
@@ -187,7 +245,10 @@ def test_a_name_of_two_lines_keeps_the_table_whole():
     assert "a b" in found.to_markdown()
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), [1]])
+@pytest.mark.parametrize(
+    "missing",
+    [None, float("nan"), [1], np.float32("nan"), Decimal("NaN"), np.datetime64("NaT"), ("a", None)],
+)
 def test_a_sample_without_a_group_is_refused(missing):
     with pytest.raises(ValueError, match=r"group of every sample, got .* at sample 3; give such"):
         counts(["a", "a", "b", missing] * 15)

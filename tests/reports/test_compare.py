@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from torch.utils.data import TensorDataset
 
 import calibkit
@@ -102,3 +103,20 @@ def test_numpy_numbers_are_numbers_too():
     )
     assert json.loads(json.dumps(found.to_dict()))
     assert json.loads(json.dumps(evaluate(logits, labels, n_bins=np.int64(9)).to_dict()))
+
+
+def test_the_sizes_may_be_any_list_of_integers():
+    logits, labels = calibrated_problem(300, 3, 2)
+    for sizes in ([50, 100], np.array([50, 100]), torch.tensor([100, 50]), range(50, 101, 50)):
+        found = compare(
+            [TemperatureScaler()], logits, labels, n_calibration=sizes, repeats=1, progress=False
+        )
+        assert found.sizes == [50, 100]
+    for size in (50, np.int64(50), torch.tensor(50)):
+        found = compare(
+            [TemperatureScaler()], logits, labels, n_calibration=size, repeats=1, progress=False
+        )
+        assert found.sizes == [50]
+    for wrong, got in (("50", "'50'"), (torch.tensor([0.5]), "0.5"), (None, "None")):
+        with pytest.raises(TypeError, match=f"n_calibration must be an integer .*, got {got};"):
+            compare([TemperatureScaler()], logits, labels, n_calibration=wrong)

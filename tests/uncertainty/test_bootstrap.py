@@ -1,5 +1,6 @@
 """Intervals: what they promise, by simulation, and many resamples at once against one by one."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -227,3 +228,71 @@ def test_an_infinite_nll_stays_infinite():
     found = paired_difference(nll, probabilities, probabilities, labels, n_resamples=10)
     assert np.isnan(found.value)
     assert found[1:] == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("metric", "found"),
+    [
+        (lambda p, y: "x", "str; return a number"),
+        (lambda p, y: None, "NoneType; return a number"),
+        (lambda p, y: p.amax(1), "Tensor; return a number"),
+        (lambda p, y: p.amax(1).numpy(), "ndarray; return a number"),
+        (calibkit.reliability_bins, "ReliabilityBins; return a number"),
+    ],
+)
+def test_a_metric_that_gives_no_number_is_refused(metric, found):
+    p, y = torch.full((20,), 0.5), torch.arange(20) % 2
+    for interval in (
+        partial(bootstrap_interval, metric, p, y),
+        partial(paired_difference, metric, p, p, y),
+    ):
+        with pytest.raises(TypeError, match=f"metric must return one number, got {found}"):
+            interval(n_resamples=10)
+
+
+def test_the_advice_on_a_metric_of_several_numbers_works():
+    p, y = torch.full((20,), 0.5), (torch.arange(20) < 15).long()
+    with pytest.raises(TypeError, match="got Decomposition; choose a field, with ") as refused:
+        bootstrap_interval(calibkit.score_decomposition, p, y)
+    code = str(refused.value).split("choose a field, with ")[1]
+    metric = eval(code, {"score_decomposition": calibkit.score_decomposition})
+    found = bootstrap_interval(metric, p[:, None], y, n_resamples=10)
+    assert found.value == pytest.approx(math.log(2))
+
+
+def test_a_metric_may_return_any_single_number():
+    p, y = torch.full((20,), 0.5), torch.arange(20) % 2
+    for number in (2, 2.0, np.float32(2), torch.tensor(2.0), torch.tensor([2]), np.array([[2.0]])):
+        found = bootstrap_interval(lambda p, y, number=number: number, p, y, n_resamples=10)
+        assert found == (2, 2, 2)
+
+
+def test_a_class_is_no_metric():
+    p, y = torch.full((20,), 0.5), torch.arange(20) % 2
+    for kind in (calibkit.CalibrationError, calibkit.BrierScore, float):
+        with pytest.raises(TypeError, match=f"got the class {kind.__name__}; pass for instance"):
+            bootstrap_interval(kind, p, y)
+
+
+def test_the_ends_of_an_interval_are_no_negative_zero():
+    p, y = torch.full((60,), 0.5), torch.arange(60) % 2
+    for metric in (
+        calibkit.calibration_error,
+        calibkit.ks_calibration_error,
+        calibkit.classwise_calibration_error,
+    ):
+        found = bootstrap_interval(metric, p, y, n_resamples=50)
+        assert not np.signbit(found).any()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_changes_of_very_few_samples_have_an_interval(n):
+    logits, labels = calibrated_problem(n, 4, 2)
+    before, after = logits.softmax(1), (logits / 2).softmax(1)
+    for metric in (
+        calibkit.smooth_calibration_error,
+        calibkit.calibration_error,
+        calibkit.brier_score,
+    ):
+        found = paired_difference(metric, before, after, labels, n_resamples=60)
+        assert -1 <= found.low <= found.value <= found.high <= 1

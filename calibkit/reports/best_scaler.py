@@ -63,12 +63,12 @@ def best_scaler(
 ) -> Scaler:
     """Choose a scaler by cross-validation, and fit it on all samples.
 
-    The samples are divided at random into `cv` parts of about the same size and the same classes.
-    Each candidate is fitted `cv` times, on all parts but one, and its NLL is measured on the part
-    that is left. The choice follows the one-standard-error rule: among the candidates whose mean
-    NLL is within one standard error of the lowest, the one with the fewest parameters is chosen.
-    The standard error is that of the mean difference of the two, sample by sample, so that it does
-    not count what makes a sample hard for both.
+    The samples are divided at random into `cv` parts of the same size. Each candidate is fitted
+    `cv` times, on all parts but one, and its NLL is measured on the part that is left. The choice
+    follows the one-standard-error rule: among the candidates whose mean NLL is within one standard
+    error of the lowest, the one with the fewest parameters is chosen. The standard error is that of
+    the mean difference of the two, sample by sample, so that it does not count what makes a sample
+    hard for both.
 
     A richer scaler is therefore chosen only if it is better than a temperature by more than chance
     explains.
@@ -179,16 +179,19 @@ def _default_candidates(n_classes: int) -> list[Scaler]:
 
 
 def _parts(labels: Tensor, cv: int, seed: int) -> Tensor:
-    """Return the part of every sample. The only sample of a class is in part -1, never held out.
+    """Return the part of every sample, or -1 for a sample that is never held out.
 
-    The samples of a class are dealt out one by one, so that every fit has some of each class.
+    The parts are not stratified. Equal shares of the classes in all parts would reward a scaler for
+    learning by how much the samples have, by chance, too many of a class. But a fit needs samples
+    of every class, so one sample of a class that is in a single part is not held out.
     """
     targets = labels.cpu().numpy()
-    order = np.random.default_rng(seed).permutation(len(targets))
-    order = order[np.argsort(targets[order], kind="stable")]
     parts = np.empty(len(targets), np.int64)
-    parts[order] = np.arange(len(targets)) % cv
-    parts[np.bincount(targets)[targets] == 1] = -1
+    parts[np.random.default_rng(seed).permutation(len(targets))] = np.arange(len(targets)) % cv
+    for k in np.unique(targets):
+        of_class = np.flatnonzero(targets == k)
+        if len(np.unique(parts[of_class])) == 1:
+            parts[of_class[0]] = -1
     return torch.from_numpy(parts).to(labels.device)
 
 

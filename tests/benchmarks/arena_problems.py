@@ -281,3 +281,22 @@ def _descriptions() -> Iterator[tuple[str, str, int, int, Callable[[int, int], D
     for severity, noise, n in GLYPHS:
         detail = f"severity {severity}, label noise {noise:g}"
         yield "Glyphs-100", detail, 100, n, partial(glyphs, severity, noise)
+
+
+SHORT = (  # one of each kind that needs no long training, in continuous integration
+    "logistic regression, noisy digits, n=400",
+    "naive Bayes, odd digits, n=200",
+    "random forest, cancer, n=100",
+    "neighbours, 3 blobs, n=300",
+    "sharpened, C=3, n=200",
+    "class bias, C=2, n=500",
+    "mixing, C=10, n=1000",
+    "label noise, C=3, n=200",
+    "heavy tails, C=10, n=1000",
+    "imbalanced, C=10, n=1000",
+)
+
+
+def short_problems() -> Iterator[Problem]:
+    """Yield ten small problems, which take seconds."""
+    return (problem for problem in all_problems() if problem.name in SHORT)

@@ -11,8 +11,9 @@ scaling where the temperature is refused too.
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ["OMP_NUM_THREADS"] = "1"
+if __name__ == "__main__":  # before torch is imported; the tests import this file, too
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import argparse
 import csv
@@ -20,7 +21,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,8 +37,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 import calibkit
-
-torch.set_num_threads(1)
 
 ROOT = Path(__file__).parents[2]
 LEAST = 1e-12  # of a probability, before its logarithm: for all maps alike
@@ -96,9 +95,8 @@ def _problems() -> dict[str, Problem]:
     return {problem.name: problem for problem in all_problems()}
 
 
-@cache
+@lru_cache(maxsize=1)  # the cells of a split follow each other
 def _split(name: str, split: int) -> Split:
-    _split.cache_clear()  # the cells of a split follow each other: one is enough
     return _problems()[name].split(split)
 
 
@@ -225,6 +223,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
+    torch.set_num_threads(1)
     chosen = arguments()
     problems = list(short_problems() if chosen.quick else all_problems())
     maps = installed_maps()

@@ -5,6 +5,7 @@ logits to probabilities. The peers get what they take: probabilities, or logits.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -159,9 +160,12 @@ OURS = {
     "MatrixScaler": Map(ours(calibkit.MatrixScaler)),
     "DirichletScaler": Map(ours(calibkit.DirichletScaler)),
     "UniformMixtureScaler": Map(ours(calibkit.UniformMixtureScaler)),
+    "LogisticScaler": Map(ours(calibkit.LogisticScaler), most_classes=2),
+    "QuadraticScaler": Map(ours(calibkit.QuadraticScaler), most_classes=2),
     "BetaScaler": Map(ours(calibkit.BetaScaler), most_classes=2),
     "HistogramScaler": Map(ours(calibkit.HistogramScaler)),
     "IsotonicScaler": Map(ours(calibkit.IsotonicScaler)),
+    "best_scaler": Map(chosen(partial(calibkit.best_scaler, progress=False))),
 }
 PEERS = {
     "probmetrics SMS": Map(probmetrics(_sms)),

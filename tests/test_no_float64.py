@@ -47,7 +47,8 @@ def test_metrics(metric, function, options):
 
 @every_scaler
 def test_scalers(kind):
-    n_classes = 2 if kind is calibkit.BetaScaler else 4
+    binary = calibkit.BetaScaler, calibkit.LogisticScaler, calibkit.QuadraticScaler
+    n_classes = 2 if kind in binary else 4
     logits, labels = calibrated_problem(400, n_classes, 2)
     logits = logits.float()
     expected = fit(kind, logits, labels)

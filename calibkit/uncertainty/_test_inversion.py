@@ -24,8 +24,6 @@ _STEPS = 16
 _FAR = 12.0
 # How much faster the gaps after shrink than those before grow. Of both, one may explain a change.
 _RATIOS = 1.0, 5.0, 0.2
-# The step of a numerical derivative, which is exact where no gap is as small.
-_SMALL = 1e-4
 # So many draws are enough where each costs several kernels.
 _MOST_SMOOTHED_DRAWS = 300
 
@@ -76,7 +74,6 @@ class Gaps:
         self.variance = variance
         self.same_sign = False
         self.mostly_noise = mostly_noise
-        self.noise_of_edges: Floats | float = 0.0  # It is the same wherever the gaps are.
 
     @cached_property
     def value(self) -> float:
@@ -91,16 +88,11 @@ class Gaps:
         at_both_ends = self.variance(self.measured), self.variance(0 * self.measured)
         return np.asarray(np.sqrt(np.maximum(*at_both_ends)))
 
-    @property
-    def all_noise(self) -> Floats:
-        """The noise (R, K) as the resamples show it."""
-        return self.noise + self.noise_of_edges
-
     def _noise_at(self, true: Floats) -> Floats:
         if self.variance is None:
-            return self.all_noise
+            return self.noise
         factors = np.sqrt(self.variance(true)) / np.maximum(self._size_of_noise, 1e-300)
-        return np.asarray(self.noise * factors + self.noise_of_edges)
+        return np.asarray(self.noise * factors)
 
     @cached_property
     def _size_of_noise(self) -> Floats:
@@ -116,11 +108,6 @@ class Gaps:
             return self.draws(true)
         i = int((np.abs(true) * self.largest_of).argmax())
         return np.asarray(np.abs(true[i] + self._noise_at(true)[:, i]) * self.largest_of[i])
-
-    def linear(self, near: Floats, gaps: Floats) -> Floats:
-        """Return the errors of gaps (..., K) as a linear function, which holds near some gaps."""
-        step = _SMALL * gaps
-        return np.asarray((self.error(near + step) - self.error(near - step)) / (2 * _SMALL))
 
     def each(self, distance: float) -> Floats:
         """Move every gap towards 0 by so many of its standard errors."""
@@ -146,8 +133,7 @@ class Gaps:
 
     def minus(self, other: "Gaps") -> "Gaps":
         """Return how far these gaps are from others of the same samples."""
-        noise = self.all_noise - other.all_noise
-        return Gaps(self.measured - other.measured, noise, self.error)
+        return Gaps(self.measured - other.measured, self.noise - other.noise, self.error)
 
     @cached_property
     def _largest_ratio(self) -> float:
@@ -197,15 +183,10 @@ class SmoothGaps(Gaps):
         self.standard_errors = _root_mean_square(_evened(self.noise, n_parts))
         self.same_sign = True  # The kernel would cancel gaps whose signs alternate.
         self._widths = np.clip(value * np.geomspace(0.4, 2.5, 7), 1e-3, 1)
-        self._frequencies = np.pi * np.arange(len(measured))
-        self._damping = np.exp(-((self._widths[:, None] * self._frequencies) ** 2) / 2)
+        frequencies = np.pi * np.arange(len(measured))
+        self._damping = np.exp(-((self._widths[:, None] * frequencies) ** 2) / 2)
         # The kernel is linear, so the noise is smoothed only once.
         self._smooth_noise = self._smoothed(self.noise).astype(np.float32)
-
-    def linear(self, near: Floats, gaps: Floats) -> Floats:
-        """Return the errors of residuals (..., K) if their smoothed sums have known signs."""
-        damping = np.exp(-((self._frequencies * min(self.value, 1.0)) ** 2) / 2)
-        return np.asarray(idct(dct(gaps) * damping) @ np.sign(idct(dct(near) * damping)))
 
     def minus(self, other: Gaps) -> Gaps:
         """Return how far these gaps are from others of the same samples."""
@@ -247,28 +228,11 @@ def ends_of_change(before: Gaps, after: Gaps, level: float) -> tuple[float, floa
         return 0.0, 0.0
     if after.mostly_noise and len(after.measured) > _MANY:
         return _combined(before, after, level)
-    found = [(_lowest(before, after, level), -_lowest(after, before, level))]
-    found.append(
-        _combined(before, after, level)
-        if after.mostly_noise
-        else _if_no_gap_is_near_zero(before, after, level)
-    )
-    lows, highs = zip(*found, strict=True)
-    return min(lows), max(highs)
-
-
-def _if_no_gap_is_near_zero(before: Gaps, after: Gaps, level: float) -> tuple[float, float]:
-    """Return the interval of a change if the gaps of both sets have the same signs everywhere.
-
-    Then both errors are linear, the noise that they share cancels out, and the change is known very
-    well whatever the gaps are. The paths miss that, because on them one error grows while the other
-    shrinks, and here the truth may be that both are larger than what was measured.
-    """
-    middle = (before.measured + after.measured) / 2
-    change = after.linear(middle, after.measured) - before.linear(middle, before.measured)
-    noise = after.linear(middle, after.all_noise) - before.linear(middle, before.all_noise)
-    low, high = np.quantile(noise, [(1 - level) / 2, (1 + level) / 2])
-    return float(change - high), float(change - low)
+    low, high = _lowest(before, after, level), -_lowest(after, before, level)
+    if not after.mostly_noise:
+        return low, high
+    lowest, highest = _combined(before, after, level)
+    return min(low, lowest), max(high, highest)
 
 
 def _combined(before: Gaps, after: Gaps, level: float) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from calibkit.scalers._penalised_nll import minimise
 _SMOOTHING = 0.01
 # The penalties of a linear scaler can bear this bias of a class, but not a much larger one.
 _MOST_PENALISED_BIAS = 1.0
+_TIMES_CRITERION = 4
 
 
 class StartingPoint(NamedTuple):
@@ -53,8 +54,9 @@ class StartingPoint(NamedTuple):
 def fit_starting_point(logits: Tensor, labels: Tensor) -> StartingPoint:
     """Fit a temperature, and a bias for each class if it improves the fit by more than chance.
 
-    The Bayesian information criterion decides about the biases, which cost (C - 1) / 2 log n. Only
-    what exceeds 1 of a bias belongs to the starting point.
+    The biases must gain much more than the (C - 1) / 2 log n of the Bayesian information criterion,
+    since a fit to few samples that are almost separable gains that much by chance. Only what
+    exceeds 1 of a bias belongs to the starting point.
 
     Raises
     ------
@@ -72,7 +74,8 @@ def fit_starting_point(logits: Tensor, labels: Tensor) -> StartingPoint:
             raise
         plain = biased
     gain = _nll(plain, logits, labels) - _nll(biased, logits, labels)
-    if plain is biased or (biased.weight > 0 and gain > (n_classes - 1) / 2 * math.log(n)):
+    least_gain = _TIMES_CRITERION * (n_classes - 1) / 2 * math.log(n)
+    if plain is biased or (biased.weight > 0 and gain > least_gain):
         class_bias = biased.bias - biased.bias.clamp(-_MOST_PENALISED_BIAS, _MOST_PENALISED_BIAS)
         weight = biased.weight
     else:

@@ -126,8 +126,9 @@ class VectorScaler(_LinearScaler):
     Newton's method with a trust region finds it.
 
     A large bias of a class would spoil the temperature. If biases beside the temperature improve
-    the fit by more than the Bayesian information criterion asks for, then what exceeds 1 of each
-    of these biases is added to $z / T$, and the temperature is the one that is best beside them.
+    the fit by four times what the Bayesian information criterion asks for, then what exceeds 1 of
+    each of these biases is added to $z / T$, and the temperature is the one that is best beside
+    them.
 
     Under ``torch.distributed`` every process fits on its own part of the calibration set, and all
     processes get the parameters of the whole set.

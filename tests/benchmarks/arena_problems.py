@@ -1,9 +1,9 @@
 """The problems of the arena: logits and labels of many models, made without a network.
 
 ``all_problems()`` yields them in a fixed order. Each has a name, a seed and a half. The problems of
-a kind alternate between half A, on which the defaults of calibkit were chosen, and half B, which
-was only reported; the kinds begin alternately with A and B, so that both halves hold every kind and
-every size. The logits are stored in the cache folder of calibkit.
+a kind alternate between half A, for choosing a default, and half B, which is only for the report.
+The kinds begin alternately with A and B, so that both halves hold every kind and every size. The
+logits are stored in the cache folder of calibkit.
 """
 
 import hashlib

@@ -92,6 +92,7 @@ def test_a_temperature_is_chosen_where_it_is_right():
     assert chosen.count(TemperatureScaler) >= 34
 
 
+@pytest.mark.slow
 def test_the_user_is_not_left_worse_off_than_with_a_temperature():
     gains = []
     for seed in range(40):

@@ -67,7 +67,7 @@ def starting_point(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, n
         )
         return cross_entropy(scores, labels, reduction="sum").item()
 
-    if nll(plain) - nll(biased) <= (n_classes - 1) / 2 * np.log(n):
+    if nll(plain) - nll(biased) <= 4 * (n_classes - 1) / 2 * np.log(n):
         return plain[0] / unit.item(), np.zeros(n_classes)
     bias = biased[1:] - np.median(biased[1:])
     return biased[0] / unit.item(), bias - bias.clip(-1, 1)

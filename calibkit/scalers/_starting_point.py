@@ -13,8 +13,8 @@ from calibkit._temperature_search import NoOptimumError, find_best_inverse_tempe
 from calibkit.scalers._linear_maps import ElementwiseMap, Parameters
 from calibkit.scalers._penalised_nll import minimise
 
-# With this weight of a sample, random labels change a temperature by less than its noise. They keep
-# it finite even if all answers are right.
+# This weight of one sample whose label is random keeps the parameters finite even if all answers
+# are right.
 _SMOOTHING = 0.01
 # The penalties of a linear scaler can bear this bias of a class, but not a much larger one.
 _MOST_PENALISED_BIAS = 1.0
@@ -66,7 +66,7 @@ def fit_starting_point(logits: Tensor, labels: Tensor) -> StartingPoint:
     n, n_classes = count_over_processes(len(labels)), logits.shape[1]
     no_temperature = None
     try:
-        b = find_best_inverse_temperature(Rows(logits, labels), _SMOOTHING).inverse_temperature
+        b = _best_inverse_temperature(Rows(logits, labels))
     except NoOptimumError as error:
         no_temperature, b = error, 0.0
     plain = Parameters(logits.new_tensor([b]), logits.new_zeros(n_classes))
@@ -82,6 +82,16 @@ def fit_starting_point(logits: Tensor, labels: Tensor) -> StartingPoint:
     else:
         weight, class_bias = plain
     return StartingPoint(weight[0], class_bias, torch.full_like(weight[0], n))
+
+
+def _best_inverse_temperature(rows: Rows) -> float:
+    try:
+        return find_best_inverse_temperature(rows).inverse_temperature
+    except NoOptimumError as error:
+        if error.limit > 0:
+            raise
+        # All answers are right.
+        return find_best_inverse_temperature(rows, _SMOOTHING).inverse_temperature
 
 
 def _fit_temperature_and_bias(

@@ -291,7 +291,7 @@ class MatrixScaler(_LinearScaler):
     _map: ClassVar[LinearMap] = MatrixMap()
 
     def __init__(
-        self, diagonal: float = 3.0, off_diagonal: float = 3.0, intercept: float = 3.0
+        self, diagonal: float = 3.0, off_diagonal: float = 1.0, intercept: float = 3.0
     ) -> None:
         super().__init__()
         self.diagonal = diagonal

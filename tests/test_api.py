@@ -1,5 +1,6 @@
 """What holds for every public name: it resolves, and its docstring tells what a user needs."""
 
+import ast
 import inspect
 import re
 import subprocess
@@ -34,6 +35,16 @@ def test_every_public_name_explains_itself(name):
     if inspect.isfunction(public) and inspect.signature(public).parameters:
         assert "Parameters\n----------\n" in docstring
         assert "Raises\n------\n" in docstring
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_defaults_are_those_that_the_docstring_states(name):
+    public = getattr(calibkit, name)
+    stated = dict(re.findall(r"^(\w+) : .*, default (\S+)$", inspect.getdoc(public), re.MULTILINE))
+    for parameter, text in stated.items():
+        signature = inspect.signature(public).parameters
+        if parameter in signature:
+            assert ast.literal_eval(text) == signature[parameter].default, parameter
 
 
 def test_import_takes_nothing_that_is_not_needed_yet():

@@ -141,7 +141,7 @@ def best_scaler(
     6 scalers, by the NLL of 2000 samples that a fit did not see
     UniformMixtureScaler                  2 parameters  NLL 0.9221  -0.0000 ± 0.0000
     TemperatureScaler                     1 parameters  NLL 0.9221  chosen
-    MatrixScaler                         30 parameters  NLL 0.9238  +0.0017 ± 0.0021
+    MatrixScaler                         30 parameters  NLL 0.9240  +0.0019 ± 0.0023
     MatrixScaler(off_diagonal=0.1)       30 parameters  NLL 0.9244  +0.0022 ± 0.0024
     MatrixScaler(off_diagonal=0.01)      30 parameters  NLL 0.9244  +0.0023 ± 0.0025
     VectorScaler                         10 parameters  NLL 0.9257  +0.0035 ± 0.0013

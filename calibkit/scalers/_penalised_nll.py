@@ -55,7 +55,7 @@ def minimise(
 
     A row x of the features has the scores offset + W x + b, and the penalised NLL is
 
-    $$\sum_n \mathrm{NLL}_n + \sum_i \lambda_i W_i^2 + \sum_k \mu_k b_k^2$$
+    $$\sum_j \mathrm{NLL}_j + \sum_i \lambda_i W_i^2 + \sum_k \mu_k b_k^2$$
 
     where the penalty holds the numbers $\lambda$ and $\mu$. With smoothing m, there are m more
     samples with random labels. A rough search stops when the NLL of a sample is within about 1e-6

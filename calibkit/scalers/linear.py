@@ -113,10 +113,10 @@ class VectorScaler(_LinearScaler):
     $p = \mathrm{softmax}(z / T)$. The features $x$ are the logarithms of $(n p + 1 / C) / (n + 1)$,
     minus their mean over the C classes. This mixture of $p$ with one random sample among the $n$
     samples of the fit changes little, but it keeps the logarithms of very small probabilities from
-    dominating the fit. With $w = 1$ and $b = 0$ the features stay as they are. The
-    factors $w$ and the biases $b$ minimise the penalised NLL
+    dominating the fit. With $w = 1$ and $b = 0$ the features stay as they are. The factors $w$ and
+    the biases $b$ minimise the penalised NLL
 
-    $$\sum_n \mathrm{NLL}_n + C \, \mathrm{diagonal} \sum_i (w_i - 1)^2
+    $$\sum_{j=1}^n \mathrm{NLL}_j + C \, \mathrm{diagonal} \sum_i (w_i - 1)^2
     + C \, \mathrm{intercept} \sum_i b_i^2$$
 
     With few samples the penalties dominate, and the fit is close to temperature scaling. They do
@@ -213,7 +213,7 @@ class MatrixScaler(_LinearScaler):
     minimise the NLL with structured penalties, which pull them towards temperature scaling:
 
     $$\begin{aligned}
-    \sum_n \mathrm{NLL}_n &+ C \, \mathrm{diagonal} \sum_i (W_{ii} - 1)^2 \\
+    \sum_{j=1}^n \mathrm{NLL}_j &+ C \, \mathrm{diagonal} \sum_i (W_{ii} - 1)^2 \\
     &+ C (C - 1) \, \mathrm{off\_diagonal} \sum_{i \ne j} W_{ij}^2
     + C \, \mathrm{intercept} \sum_i b_i^2
     \end{aligned}$$

@@ -112,6 +112,11 @@ class ClassScaler(Scaler):
         return calibrated.movedim(-1, 1)
 
 
+def logit_of_class_1(logits: Tensor) -> Tensor:
+    """Return the single logit of class 1, which is equivalent to the logits of both classes."""
+    return logits[..., 1] - logits[..., 0]
+
+
 def _mean_nll(logits: Tensor, labels: Tensor) -> float:
     nll = cross_entropy(logits, labels, reduction="sum").double()
     total, n = total_over_processes(torch.stack([nll, nll.new_tensor(len(labels))]))

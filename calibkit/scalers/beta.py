@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from calibkit.scalers._class_scaler import ClassScaler, FitDetails
+from calibkit.scalers._class_scaler import ClassScaler, FitDetails, logit_of_class_1
 from calibkit.scalers._gradient_check import describe_gradient
 
 _MAX_ITERATIONS = 10_000
@@ -81,7 +81,7 @@ class BetaScaler(ClassScaler):
                 f"BetaScaler is for binary models, got logits of {logits.shape[1]} classes; use "
                 "DirichletScaler, which is beta calibration for several classes"
             )
-        z = _logit(logits).cpu()
+        z = logit_of_class_1(logits).cpu()
         labels = labels.cpu()
         _check_optimum(z, labels)
         objective = _StandardisedNLL(torch.stack(_features(z), 1), 2 * labels.double() - 1)
@@ -103,7 +103,7 @@ class BetaScaler(ClassScaler):
 
     def _calibrate(self, logits: Tensor) -> Tensor:
         a, b, c = (value.to(logits) for value in (self.a, self.b, self.c))
-        log_p, minus_log_q = _features(_logit(logits))
+        log_p, minus_log_q = _features(logit_of_class_1(logits))
         z = a * log_p + b * minus_log_q + c
         # Products of a masked class's logarithm with 0 are not numbers.
         z = z.masked_fill(logits.isneginf().any(-1), 0)
@@ -147,11 +147,6 @@ def _largest_projected_gradient(
     stepped = coefficients - gradient
     stepped[:2] = stepped[:2].clip(min=0)
     return float(np.abs(stepped - coefficients).max())
-
-
-def _logit(logits: Tensor) -> Tensor:
-    """Return the single logit of class 1, which is equivalent to the logits of both classes."""
-    return logits[..., 1] - logits[..., 0]
 
 
 def _features(z: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from calibkit.scalers._class_scaler import ClassScaler, FitDetails
+from calibkit.scalers._class_scaler import ClassScaler, FitDetails, logit_of_class_1
 from calibkit.scalers._gradient_check import describe_gradient
 
 _GRADIENT_TARGET = 1e-10  # The search ends below it, per sample.
@@ -39,7 +39,7 @@ class _BinaryRegression(ClassScaler):
                 f"{name} is for binary models, got logits of {logits.shape[1]} classes; use "
                 "MatrixScaler, which is a regression on the logits of several classes"
             )
-        z = _logit(logits).cpu()
+        z = logit_of_class_1(logits).cpu()
         # The powers of very large or very small logits have no float64.
         unit = float(z.abs().max()) or 1.0
         powers = torch.stack([(z / unit) ** k for k in range(1, self._degree + 1)], 1)
@@ -68,7 +68,7 @@ class _BinaryRegression(ClassScaler):
 
     def _calibrate(self, logits: Tensor) -> Tensor:
         masked = logits.isneginf().any(-1)
-        z = _logit(logits.double()).masked_fill(masked, 0)
+        z = logit_of_class_1(logits.double()).masked_fill(masked, 0)
         new = torch.zeros_like(z)
         for coefficient in self.coefficients.flip(0).to(z):
             new = new * z + coefficient
@@ -195,8 +195,3 @@ def _smoothed_targets(labels: Tensor) -> Tensor:
     n_1 = labels.sum().double()
     n_0 = len(labels) - n_1
     return torch.where(labels.cpu() == 1, (n_1 + 1) / (n_1 + 2), 1 / (n_0 + 2)).cpu()
-
-
-def _logit(logits: Tensor) -> Tensor:
-    """Return the single logit of class 1, which is equivalent to the logits of both classes."""
-    return logits[..., 1] - logits[..., 0]

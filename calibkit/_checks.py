@@ -137,6 +137,13 @@ def check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
+def check_flag(value: object, name: str) -> bool:
+    """Return True or False, or raise an error if a value is neither of the two."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}; pass one of the two")
+    return bool(value)
+
+
 def check_seed(seed: object) -> int:
     """Return a seed, or raise an error if it is not an integer of at least 0."""
     return check_integer(seed, "seed", least=0, advice="the same seed gives the same result")

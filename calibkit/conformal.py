@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from calibkit._attributes import CheckedAttributes
 from calibkit._checks import (
     check_choice,
+    check_flag,
     check_integer,
     check_number,
     check_probabilities,
@@ -106,8 +108,8 @@ class ConformalSets(CheckedAttributes):
     Raises
     ------
     TypeError
-        If `coverage` or `regularization` is not a number, or if `k_reg` or `seed` is not an
-        integer.
+        If `coverage` or `regularization` is not a number, if `randomized` or `per_class` is neither
+        True nor False, or if `k_reg` or `seed` is not an integer.
     ValueError
         If `coverage` is not strictly between 0 and 1, if `score` is neither "lac" nor "aps", if
         `regularization` is negative or infinite, if `k_reg` or `seed` is negative, or if `score`
@@ -168,6 +170,8 @@ class ConformalSets(CheckedAttributes):
     """
 
     _attribute_checks: ClassVar = {
+        "randomized": partial(check_flag, name="randomized"),
+        "per_class": partial(check_flag, name="per_class"),
         "coverage": _check_coverage,
         "score": _check_score,
         "regularization": _check_regularization,
@@ -188,13 +192,14 @@ class ConformalSets(CheckedAttributes):
     ) -> None:
         self.coverage: float = coverage
         self.regularization: float = regularization
+        self.randomized: bool = randomized
+        self.per_class: bool = per_class
         if score == "lac" and (randomized or regularization):
             raise ValueError(
                 'randomized and regularization must be left out for the score "lac", got '
                 f'{randomized!r} and {regularization!r}; pass score="aps"'
             )
         self.score: Score = score
-        self.randomized, self.per_class = randomized, per_class
         self.k_reg: int = k_reg
         self.seed: int = seed
         self.threshold: float | Tensor | None = None

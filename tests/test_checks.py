@@ -422,3 +422,18 @@ def test_is_refused_in_one_sentence(case):
 
 def test_there_are_forty():
     assert len(TABLE) >= 40
+
+
+@pytest.mark.parametrize("value", ["x", 3, None, 0.0])
+def test_a_flag_is_true_or_false(value):
+    p, y = torch.tensor([[0.7, 0.3]]), torch.tensor([0])
+    for name, call in {
+        "randomized": lambda: ck.ConformalSets(0.9, "aps", randomized=value),
+        "per_class": lambda: ck.ConformalSets(per_class=value),
+        "debias": lambda: ck.calibration_error(p, y, norm="l2", debias=value),
+    }.items():
+        with pytest.raises(TypeError, match=f"{name} must be True or False, got"):
+            call()
+    sets = ck.ConformalSets(randomized=np.bool_(False))
+    with pytest.raises(TypeError, match="per_class must be True or False"):
+        sets.per_class = value

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calibkit._checks import check_choice, check_n_bins, check_probability_rows
+from calibkit._checks import check_choice, check_flag, check_n_bins, check_probability_rows
 from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
 from calibkit.metrics._binning import quantile_bin, uniform_bin
 from calibkit.metrics._torchmetrics_base import StreamedConfidences, StreamedSums
@@ -34,6 +34,7 @@ class BinnedCalibrationError(SumsMetric):
     def __post_init__(self) -> None:
         check_n_bins(self.n_bins)
         check_choice(self.norm, "norm", get_args(Norm))
+        check_flag(self.debias, "debias")
         if self.debias and self.norm != "l2":
             raise ValueError(f'debias is for norm "l2", got norm {self.norm!r}; pass norm="l2"')
         if self.of is not None:
@@ -143,8 +144,8 @@ def calibration_error(
     ------
     TypeError
         If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
-        tensor or array, if `n_bins` is not an integer, or if `ignore_index` is neither an integer
-        nor None.
+        tensor or array, if `n_bins` is not an integer, if `debias` is neither True nor False, or if
+        `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
@@ -226,8 +227,8 @@ class CalibrationError(StreamedSums, StreamedConfidences):
     Raises
     ------
     TypeError
-        If ``num_classes`` or ``n_bins`` is not an integer, or if ``ignore_index`` is neither an
-        integer nor None.
+        If ``num_classes`` or ``n_bins`` is not an integer, if ``debias`` is neither True nor False,
+        or if ``ignore_index`` is neither an integer nor None.
     ValueError
         If ``num_classes`` is less than 2, if ``n_bins`` is less than 1, if ``norm``,
         ``binning`` or ``input`` is not one of its choices, or if ``debias`` is asked for another

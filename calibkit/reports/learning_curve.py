@@ -56,7 +56,7 @@ def learning_curve(
     TypeError
         If `comparison` is not the result of `compare`, or if `ax` is not axes of matplotlib.
     ValueError
-        If `metric` is not one of its choices.
+        If `metric` is not one of its choices, or if `comparison` holds no trial.
 
     See Also
     --------
@@ -79,6 +79,10 @@ def learning_curve(
         raise TypeError(
             f"comparison must be what compare returns, got {type(comparison).__name__}; pass for "
             "instance compare(scalers, logits, labels, n_calibration=1000)"
+        )
+    if not comparison.trials:
+        raise ValueError(
+            "comparison must hold one trial or more, got none; pass what compare returns"
         )
     check_choice(metric, "metric", tuple(_AXIS_LABELS))
     from matplotlib.ticker import ScalarFormatter

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 import calibkit
-from calibkit import TemperatureScaler, compare, evaluate, learning_curve
+from calibkit import Comparison, TemperatureScaler, compare, evaluate, learning_curve
 from tests.helpers import calibrated_problem
 
 
@@ -120,3 +120,8 @@ def test_the_sizes_may_be_any_list_of_integers():
     for wrong, got in (("50", "'50'"), (torch.tensor([0.5]), "0.5"), (None, "None")):
         with pytest.raises(TypeError, match=f"n_calibration must be an integer .*, got {got};"):
             compare([TemperatureScaler()], logits, labels, n_calibration=wrong)
+
+
+def test_a_comparison_without_trials_has_no_curve():
+    with pytest.raises(ValueError, match="comparison must hold one trial or more, got none"):
+        learning_curve(Comparison(()))

@@ -114,8 +114,8 @@ def write_tables(
         f"There are {len(standings.problems)} problems, {halves[0]} in half A and {halves[1]} in "
         "half B. The default penalties of calibkit were chosen beforehand, on 184 other problems "
         "of similar kinds and on the outputs of two networks for CIFAR-100. Two rules were chosen "
-        "on half A: how clear a class bias must be before a linear scaler starts from it, and by how "
-        "much best_scaler must beat the simplest scaler. Half B was only reported.",
+        "on half A: how clear a class bias must be before a linear scaler starts from it, and by "
+        "how much best_scaler must beat the simplest scaler. Half B was only reported.",
     )
     _write_summary(report, standings)
     _write_measures(report, standings)

@@ -104,9 +104,11 @@ class ClassScaler(Scaler):
         precise = with_float64(rows.to(torch.promote_types(rows.dtype, torch.float32)))
         with without_autocast(precise.device):
             calibrated = self._calibrate(precise)
-        calibrated = calibrated.masked_fill(precise.isneginf(), -torch.inf).to(logits.device)
-        if logits.is_floating_point():
-            calibrated = calibrated.to(logits.dtype)
+        dtype = logits.dtype if logits.is_floating_point() else calibrated.dtype
+        # A finite number must not become infinite, because the softmax of infinity is NaN.
+        calibrated = calibrated.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max)
+        calibrated = calibrated.masked_fill(precise.isneginf(), -torch.inf)
+        calibrated = calibrated.to(logits.device, dtype)
         if single:
             return (calibrated[..., 1] - calibrated[..., 0]).reshape(logits.shape)
         return calibrated.movedim(-1, 1)

@@ -165,5 +165,5 @@ def _check_optimum(z: Tensor, labels: Tensor) -> None:
         raise ValueError(
             f"a, b and c have no best values: in all {len(z)} samples the probabilities of class "
             "1 lie above those of class 0, so the NLL keeps falling as the curve gets steeper; use "
-            "a larger calibration set, one that the model was not trained on"
+            "a larger calibration set, one that the model was not trained on, or LogisticScaler"
         )

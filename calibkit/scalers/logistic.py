@@ -2,18 +2,16 @@
 
 from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from calibkit.scalers._class_scaler import ClassScaler, FitDetails, logit_of_class_1
 from calibkit.scalers._gradient_check import describe_gradient
 
-_GRADIENT_TARGET = 1e-10  # The search ends below it, per sample.
-_MAX_ITERATIONS = 1000
+# The search ends if the NLL per sample can fall by half of this at most.
+_DECREMENT_TARGET = 1e-20
+_MAX_ITERATIONS = 100
 
 
 class _BinaryRegression(ClassScaler):
@@ -39,39 +37,26 @@ class _BinaryRegression(ClassScaler):
                 f"{name} is for binary models, got logits of {logits.shape[1]} classes; use "
                 "MatrixScaler, which is a regression on the logits of several classes"
             )
-        z = logit_of_class_1(logits).cpu()
-        # The powers of very large or very small logits have no float64.
-        unit = float(z.abs().max()) or 1.0
-        powers = torch.stack([(z / unit) ** k for k in range(1, self._degree + 1)], 1)
-        mean, scale = powers.mean(0), powers.std(0)
-        scale = torch.where(scale > 0, scale, 1)
-        design = torch.cat([torch.ones_like(z)[:, None], (powers - mean) / scale], 1)
-        objective = _RegressionNLL(design.numpy(), _smoothed_targets(labels).numpy())
-        found = minimize(
-            objective.value,
-            np.zeros(self._degree + 1),
-            jac=objective.gradient,
-            hess=objective.hessian,
-            method="trust-exact",
-            options={"gtol": _GRADIENT_TARGET, "maxiter": _MAX_ITERATIONS},
-        )
+        z, labels = logit_of_class_1(logits).cpu(), labels.cpu()
+        # A polynomial of this degree reaches any values at so many different logits.
+        degree = min(self._degree, len(z.unique()) - 1)
+        regression = _Regression(z, degree, _smoothed_targets(labels))
+        found, steps = regression.minimise()
+        coefficients = torch.zeros(self._degree + 1, dtype=torch.float64)
+        coefficients[: degree + 1] = regression.to_coefficients(found)
         message = describe_gradient(
-            float(np.abs(found.jac).max()),
-            search=f"the coefficients stopped after {found.nit} steps",
-            advice="",
+            # The coefficients themselves are rounded, so the gradient is measured where they are.
+            regression.whitened_gradient(_polynomial(coefficients, z)),
+            search=f"the coefficients stopped after {steps} steps",
+            advice=", or subtract their mean from them if they are all nearly the same",
         )
-        constant, *slopes = torch.from_numpy(found.x).split(1)
-        slopes = torch.cat(slopes) / scale
-        exponents = torch.arange(1, self._degree + 1, dtype=torch.float64)
-        self.coefficients = torch.cat([constant - slopes @ mean, slopes / unit**exponents])
-        return FitDetails(n_parameters=len(found.x), iterations=found.nit, message=message)
+        self.coefficients = coefficients
+        return FitDetails(n_parameters=len(coefficients), iterations=steps, message=message)
 
     def _calibrate(self, logits: Tensor) -> Tensor:
         masked = logits.isneginf().any(-1)
         z = logit_of_class_1(logits.double()).masked_fill(masked, 0)
-        new = torch.zeros_like(z)
-        for coefficient in self.coefficients.flip(0).to(z):
-            new = new * z + coefficient
+        new = _polynomial(self.coefficients, z)
         return torch.stack([torch.zeros_like(new), new], -1)
 
 
@@ -86,7 +71,8 @@ class LogisticScaler(_BinaryRegression):
     counts as $(n_1 + 1) / (n_1 + 2)$ and the label 0 as $1 / (n_0 + 2)$, where $n_1$ and $n_0$ are
     the numbers of samples of the two classes. There is therefore a minimum even if all answers are
     right. If higher logits mean class 1 less often, $a$ is negative, and the order of the samples
-    is reversed.
+    is reversed. Since no label counts as certain, a few logits of enormous size pull $a$ towards 0.
+    In a fit, leave out samples one class of which is masked.
 
     Attributes
     ----------
@@ -129,7 +115,8 @@ class QuadraticScaler(_BinaryRegression):
     where $z$ is the logit of class 1, which is the logit difference of the two classes. If $z$ is
     normally distributed in both classes, with any two variances, the true posterior has this form.
     Labels count as in `LogisticScaler`, and Newton's method finds the minimum of the convex NLL.
-    The map is not monotone: beyond the vertex of the parabola, the order of samples is reversed.
+    The map is not monotone: beyond the vertex of the parabola, the order of samples is reversed. If
+    the samples have only two different logits, they say nothing about $c$, which is then 0.
 
     Attributes
     ----------
@@ -167,31 +154,95 @@ class QuadraticScaler(_BinaryRegression):
     _degree = 2
 
 
-class _RegressionNLL:
-    """The mean NLL of a logistic regression as a function of its coefficients."""
+class _Regression:
+    """A logistic regression on powers of z, whose targets are between 0 and 1.
 
-    def __init__(self, design: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
-        self.design = design
+    The powers are those of the standardised z, and they are standardised, too. The NLL is a mean
+    over samples.
+    """
+
+    def __init__(self, z: Tensor, degree: int, targets: Tensor) -> None:
+        self.mean = z.mean()
+        distances = z - self.mean
+        # The squares of very large or very small distances have no float64.
+        self.scale = distances.abs().max() if degree else torch.ones_like(self.mean)
+        self.scale = self.scale * _spread(distances / self.scale)
+        u = distances / self.scale
+        powers = torch.stack([u**k for k in range(degree + 1)], 1)
+        self.means, self.scales = powers.mean(0), _spread(powers)
+        self.means[0], self.scales[0] = 0, 1
+        self.design = (powers - self.means) / self.scales
         self.targets = targets
 
-    def value(self, coefficients: NDArray[np.float64]) -> float:
-        scores = self.design @ coefficients
-        positive = softplus(torch.from_numpy(scores)).numpy()
-        return float((positive - self.targets * scores).mean())
+    def minimise(self) -> tuple[Tensor, int]:
+        """Return the coefficients that Newton's method finds, and the number of its steps."""
+        found = torch.zeros(self.design.shape[1], dtype=torch.float64)
+        value = self._value(found)
+        for n_steps in range(1, _MAX_ITERATIONS + 1):
+            gradient, root = self._gradient_and_inverse_root(self.design @ found)
+            whitened = root.T @ gradient
+            step = -root @ whitened
+            promised = float(whitened @ whitened)  # twice the distance to the minimum
+            if promised <= _DECREMENT_TARGET:
+                return found + step, n_steps
+            # Rounding hides a smaller decrease.
+            allowed = value - promised / 4 + 1e-14
+            while self._value(found + step) > allowed and promised > _DECREMENT_TARGET:
+                step, promised = step / 2, promised / 2
+                allowed = value - promised / 4 + 1e-14
+            found = found + step
+            value = self._value(found)
+        return found, _MAX_ITERATIONS
 
-    def gradient(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (self._probabilities(coefficients) - self.targets) @ self.design / len(self.targets)
+    def whitened_gradient(self, scores: Tensor) -> float:
+        """Return the size of the gradient with respect to coefficients of curvature 1.
 
-    def hessian(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-        p = self._probabilities(coefficients)
-        return (self.design * (p * (1 - p))[:, None]).T @ self.design / len(p)
+        It does not depend on how the features are scaled or mixed. Half of its square is about how
+        much lower the minimum is.
+        """
+        gradient, root = self._gradient_and_inverse_root(scores)
+        return float((root.T @ gradient).norm())
 
-    def _probabilities(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-        return torch.from_numpy(self.design @ coefficients).sigmoid().numpy()
+    def to_coefficients(self, found: Tensor) -> Tensor:
+        """Return the coefficients of the powers of z, in place of those of the design."""
+        of_u = found / self.scales
+        of_u[0] -= of_u @ self.means
+        of_z = torch.zeros_like(of_u)
+        for coefficient in of_u.flip(0):
+            # By Horner's rule, multiply with u = (z - mean) / scale and add the next coefficient.
+            times_z = torch.cat([of_z.new_zeros(1), of_z[:-1]])
+            of_z = (times_z - self.mean * of_z) / self.scale
+            of_z[0] += coefficient
+        return of_z
+
+    def _value(self, found: Tensor) -> float:
+        scores = self.design @ found
+        return float((softplus(scores) - self.targets * scores).mean())
+
+    def _gradient_and_inverse_root(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradient, and a matrix R with R R' = the inverse of the Hessian."""
+        p = scores.sigmoid()
+        gradient = (p - self.targets) @ self.design / len(p)
+        # The Hessian itself would have the square of the condition number.
+        weights = (p * (1 - p) / len(p)).sqrt()
+        factor = torch.linalg.qr(weights[:, None] * self.design, mode="r").R
+        return gradient, torch.linalg.pinv(factor, rtol=1e-15)
 
 
 def _smoothed_targets(labels: Tensor) -> Tensor:
     """Return what each label counts as, so that the NLL has a minimum in any case."""
     n_1 = labels.sum().double()
     n_0 = len(labels) - n_1
-    return torch.where(labels.cpu() == 1, (n_1 + 1) / (n_1 + 2), 1 / (n_0 + 2)).cpu()
+    return torch.where(labels == 1, (n_1 + 1) / (n_1 + 2), 1 / (n_0 + 2))
+
+
+def _polynomial(coefficients: Tensor, z: Tensor) -> Tensor:
+    value = torch.zeros_like(z)
+    for coefficient in coefficients.flip(0).to(z):
+        value = value * z + coefficient
+    return value
+
+
+def _spread(values: Tensor) -> Tensor:
+    spread = values.std(0, correction=0)
+    return torch.where(spread > 0, spread, 1)

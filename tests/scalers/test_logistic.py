@@ -141,3 +141,55 @@ def test_it_is_better_than_a_temperature_if_one_class_is_favoured():
     z, labels = binary_problem(2000)
     plain = TemperatureScaler().fit_logits(z + 1, labels).summary.nll_after
     assert LogisticScaler().fit_logits(z + 1, labels).summary.nll_after < plain - 0.05
+
+
+@every_scaler
+@pytest.mark.parametrize("size", [1e3, 1e6, 1e8])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_enormous_logit_does_not_hide_the_optimum_of_the_others(kind, size, sign):
+    """A quadratic map can be linear for all others, so it must be as good as without that one."""
+    z, labels = binary_problem(500)
+    labels[0], z[0] = 1, sign * size
+    found = kind().fit_logits(z, labels)(z)
+    n_1 = labels.double().sum()
+    targets = torch.where(labels == 1, (n_1 + 1) / (n_1 + 2), 1 / (len(labels) - n_1 + 2))
+    residuals = found.sigmoid() - targets
+    # The slopes vanish in units of the enormous logit, and in those of the others.
+    others = residuals[1:] @ z[1:] / len(z)
+    assert abs(residuals.mean()) < 1e-9
+    assert abs(others + residuals[0] * z[0] / len(z)) < 1e-9 * size
+    if kind is QuadraticScaler:
+        alone = LogisticScaler().fit_logits(z[1:], labels[1:])(z[1:])
+        assert (found[1:] - alone).abs().max() < 0.1
+
+
+def test_two_different_logits_say_nothing_about_the_bend():
+    z, labels = binary_problem(500)
+    linear, quadratic = (kind().fit_logits(z.sign(), labels) for kind in DEGREE)
+    assert quadratic.coefficients[2] == 0
+    assert quadratic(z).tolist() == pytest.approx(linear(z).tolist(), abs=1e-9)
+
+
+def test_logits_that_rounding_hides_are_refused():
+    z, labels = binary_problem(500)
+    for given in (z + 1e8, 3 + 1e-9 * z):
+        with pytest.raises(RuntimeError, match="subtract their mean from them"):
+            QuadraticScaler().fit_logits(given, labels)
+        centred = given - given.mean()
+        size = centred.abs().max()
+        expected = QuadraticScaler().fit_logits(z - z.mean(), labels)(z - z.mean())
+        found = QuadraticScaler().fit_logits(centred / size * 5, labels)(centred / size * 5)
+        assert torch.allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@every_scaler
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_no_finite_logit_becomes_infinite(kind, dtype):
+    z, labels = binary_problem(500)
+    scaler = kind().fit_logits(20 * z, labels)
+    largest = torch.finfo(dtype).max
+    extreme = torch.tensor([-largest, 0, largest], dtype=dtype)
+    for given in (extreme, torch.stack([0 * extreme, extreme], 1)):
+        assert scaler(given).dtype == dtype
+        assert scaler(given).isfinite().all()
+    assert scaler(torch.stack([0 * extreme, extreme], 1)).softmax(1).isfinite().all()

@@ -29,6 +29,9 @@ _MIN_FLOAT32_ELEMENTS = 2**23
 # If the mean square of the logits is between this and its inverse, their squares neither overflow
 # nor vanish, not even in float32.
 _MIN_MEAN_SQUARE = 1e-20
+# More random labels for each sample would hide the slope of its own label behind rounding errors.
+# Fewer of them would matter only at temperatures that the search does not reach.
+_RANDOM_LABELS_PER_SAMPLE = 1e-20, 1e4
 
 
 class NoOptimumError(ValueError):
@@ -103,7 +106,7 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
     NoOptimumError
         If no finite temperature is best.
     ValueError
-        If the labels hold one class only.
+        If the labels hold one class only, or if the smoothing outweighs them.
     RuntimeError
         If the iteration does not converge.
     """
@@ -195,6 +198,12 @@ def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL, smoothing: float) 
             f"labels hold one class only: all {n} are {sums.label_sum / nll.n:.0f}; "
             "calibrate on samples of all classes, drawn in the same way as the test samples"
         )
+    least, most = _RANDOM_LABELS_PER_SAMPLE
+    if smoothing > most * nll.n:
+        raise ValueError(
+            f"smoothing must be at most {most:g} random labels for each sample, got {smoothing:g} "
+            f"for {n} samples, beside which their own labels do not count; 1 is usual"
+        )
     if sums.distance_to_top == 0:
         raise NoOptimumError(
             f"logits must differ within a row, got the same value for all classes in each of the "
@@ -209,7 +218,7 @@ def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL, smoothing: float) 
             "check that labels and logits belong together and number the classes alike",
             limit=math.inf,
         )
-    if sums.n_label_below_top == 0 and smoothing == 0:
+    if sums.n_label_below_top == 0 and smoothing < least * nll.n:
         raise NoOptimumError(
             f"no temperature is best: all {n} labels are the model's top class, so the NLL falls "
             "for ever as T goes to 0; use a larger calibration set, one that the model was not "

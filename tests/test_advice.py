@@ -461,6 +461,15 @@ def test_scalers_that_a_refusal_recommends_can_be_fitted():
     with pytest.raises(ValueError, match="use TemperatureScaler"):
         ck.BetaScaler().fit_logits(BINARY.sign(), OUTCOMES)
     ck.TemperatureScaler().fit_logits(BINARY.sign(), OUTCOMES)
+    with pytest.raises(ValueError, match="or LogisticScaler"):
+        ck.BetaScaler().fit_logits(BINARY, (BINARY > 0).long())
+    ck.LogisticScaler().fit_logits(BINARY, (BINARY > 0).long())
+    with pytest.raises(ValueError, match=r"or TemperatureScaler\(smoothing=1\)"):
+        ck.TemperatureScaler().fit_logits(LOGITS, LOGITS.argmax(1))
+    ck.TemperatureScaler(smoothing=1).fit_logits(LOGITS, LOGITS.argmax(1))
+    with pytest.raises(RuntimeError, match="subtract their mean"):
+        ck.QuadraticScaler().fit_logits(BINARY + 1e8, OUTCOMES)
+    ck.QuadraticScaler().fit_logits(BINARY - BINARY.mean(), OUTCOMES)
 
 
 def test_logits_that_are_constant_in_every_row_are_refused_for_that_reason():

@@ -82,6 +82,10 @@ everything_here = [] if rank == 0 else [(logits, labels)]
 found["empty loader"] = TemperatureScaler().fit(model, everything_here, progress=False).temperature
 fit, right = TemperatureScaler().fit_logits, logits.argmax(1)
 found["no optimum"] = message(lambda: fit(logits[part], right[part]))
+found["smoothed"] = TemperatureScaler(smoothing=1).fit_logits(logits[part], right[part]).temperature
+z, y = logits[part, 1] - logits[part, 0], (labels[part] > 4).long()
+found["binary"] = [message(lambda: kind().fit_logits(z, y))
+                   for kind in (LogisticScaler, QuadraticScaler)]
 found["one class"] = message(lambda: fit(logits[part], torch.ones_like(labels[part])))
 part_here = logits[part].softmax(1), labels[part]
 if rank == 0:
@@ -336,6 +340,21 @@ def test_what_is_wrong_with_the_whole_is_refused_by_all(found):
     for of_process in found:
         assert "all 3000 labels are the model's top class" in of_process["no optimum"]
         assert "labels hold one class only: all 3000 are 1" in of_process["one class"]
+
+
+@two
+def test_random_labels_are_counted_once_over_all_processes(found):
+    logits, _ = calibrated_problem(3000, 10, 2.5)
+    expected = TemperatureScaler(smoothing=1).fit_logits(logits, logits.argmax(1)).temperature
+    for of_process in found:
+        assert of_process["smoothed"] == pytest.approx(expected, rel=1e-9)
+
+
+@two
+def test_binary_regressions_say_that_they_fit_in_one_process(found):
+    for of_process in found:
+        for refusal in of_process["binary"]:
+            assert "is fitted in one process, got 2 under torch.distributed" in refusal
 
 
 @two

@@ -36,8 +36,9 @@ class TemperatureScaler(CheckedAttributes, Scaler):
     smoothing : float, default 0.0
         How many samples with random labels a fit adds, for a very small calibration set or one on
         which all answers are right. Their label is equally likely to be any of the C classes. This
-        is label smoothing, and 1 is Laplace's rule of succession. It keeps the temperature above 0
-        but raises it: the surer a model is, the more does one random label matter.
+        is label smoothing. Laplace's rule of succession would add C of them, one of each class. It
+        keeps the temperature above 0 but raises it: the surer a model is, the more does one random
+        label matter. A fit refuses more than 10 000 of them for each sample.
 
     Attributes
     ----------
@@ -47,7 +48,8 @@ class TemperatureScaler(CheckedAttributes, Scaler):
     summary : FitSummary or None
         What the fit did, with a confidence interval of the temperature. None before a fit. Its NLL
         does not count the random labels. With them, the interval follows from the curvature of the
-        NLL alone, because the differences between so few samples say too little.
+        NLL alone, because the differences between so few samples say too little. For 10 and for 30
+        samples, it then holds the true temperature more often than 95 times in 100.
 
     Raises
     ------
@@ -134,4 +136,5 @@ class TemperatureScaler(CheckedAttributes, Scaler):
 
     def extra_repr(self) -> str:
         """Return the temperature as part of the printed scaler."""
-        return f"temperature={self.temperature:.4g}"
+        smoothing = f", smoothing={self.smoothing:g}" if self.smoothing else ""
+        return f"temperature={self.temperature:.4g}{smoothing}"

@@ -16,6 +16,7 @@ LOGITS, LABELS = calibrated_problem(300, 3, 2)
 WRONG_TEMPERATURES = [-1, 0, math.nan, math.inf, "2", None, True, torch.tensor(2.0)]
 WRONG = {
     (ck.TemperatureScaler, "temperature"): WRONG_TEMPERATURES,
+    (ck.TemperatureScaler, "smoothing"): [-1, math.nan, math.inf, "1", None, True],
     (ck.UniformMixtureScaler, "temperature"): WRONG_TEMPERATURES,
     (ck.UniformMixtureScaler, "uniform_weight"): [-0.1, 1, math.nan, "0", None],
     (ck.VectorScaler, "diagonal"): [-1, 0, math.inf, math.nan, None],

@@ -92,3 +92,55 @@ def test_smoothing_is_a_number_that_is_not_negative():
             TemperatureScaler(smoothing=value)
     assert scaler.smoothing == 0
     assert TemperatureScaler(smoothing=np.float32(2)).smoothing == 2
+
+
+@pytest.mark.parametrize("all_right", [True, False])
+@pytest.mark.parametrize("smoothing", [1e-15, 1e-6, 1e3, 1e6])
+def test_every_smoothing_is_exact(smoothing, all_right):
+    logits, labels = calibrated_problem(200, 2, 2)
+    labels = logits.argmax(1) if all_right else labels
+    found = TemperatureScaler(smoothing=smoothing).fit_logits(logits, labels)
+    # The slope of two classes depends on the distance between their logits, without cancellation.
+    distance = (logits[:, 1] - logits[:, 0]) * (2 * labels - 1)
+    share = smoothing / (200 + smoothing)
+
+    def slope(log_b: float) -> float:
+        wrong = (-math.exp(log_b) * distance).sigmoid() - share / 2
+        return -float((wrong * distance).sum())
+
+    expected = math.exp(-brentq(slope, math.log(1e-7), math.log(1e5), xtol=1e-14))
+    assert found.temperature == pytest.approx(expected, rel=1e-8)
+
+
+def test_a_smoothing_that_outweighs_all_labels_or_does_nothing_is_refused():
+    logits, labels = calibrated_problem(200, 3, 2)
+    for smoothing in (1e7, 1e300):
+        with pytest.raises(ValueError, match=r"at most 10000 random labels .* got .* for 200"):
+            TemperatureScaler(smoothing=smoothing).fit_logits(logits, labels)
+    TemperatureScaler(smoothing=1).fit_logits(logits, labels)
+    with pytest.raises(NoOptimumError, match=r"or TemperatureScaler\(smoothing=1\)"):
+        TemperatureScaler(smoothing=1e-100).fit_logits(logits, logits.argmax(1))
+
+
+@pytest.mark.parametrize("n", [10, 30])
+def test_the_interval_of_few_samples_holds_the_true_temperature(n):
+    held = []
+    for seed in range(300):
+        scaler = TemperatureScaler(smoothing=1).fit_logits(*calibrated_problem(n, 5, 2, seed))
+        low, high = scaler.summary.temperature_interval
+        held.append(low <= 2 <= high)
+    assert np.mean(held) > 0.95
+
+
+def test_the_printed_scaler_shows_the_smoothing():
+    scaler = TemperatureScaler(smoothing=1)
+    assert repr(scaler) == "TemperatureScaler(temperature=1, smoothing=1)"
+
+
+def test_pixels_that_are_left_out_do_not_count():
+    logits, labels = calibrated_problem(192, 3, 2)
+    images, masks = logits.view(4, 6, 8, 3).movedim(-1, 1), labels.view(4, 6, 8).clone()
+    masks[0] = 255
+    found = TemperatureScaler(smoothing=3).fit_logits(images, masks, ignore_index=255)
+    expected = TemperatureScaler(smoothing=3).fit_logits(logits[48:], labels[48:])
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-12)

@@ -378,6 +378,23 @@ def test_probmetrics_temperature(temperature):
     assert found == pytest.approx(1 / peer.invtemp_, rel=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(calibkit.LogisticScaler, "affine"), (calibkit.QuadraticScaler, "quadratic")],
+)
+def test_probmetrics_binary_maps(kind, name):
+    """It takes labels as they are, which Platt's targets near as samples are added."""
+    calibrators = pytest.importorskip("probmetrics.calibrators")
+    logits, labels = calibrated_problem(20_000, 2, 2)
+    peer = calibrators.BinaryLogisticCalibrator(type=name)
+    expected = peer.fit(logits.softmax(1).numpy(), labels.numpy())
+    expected = expected.predict_proba(logits.softmax(1).numpy())
+    found = kind().fit_logits(logits, labels)(logits).softmax(1)
+    assert found.numpy() == pytest.approx(expected, abs=0.005)
+    scores = [calibkit.negative_log_likelihood(p, labels) for p in (found, expected)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+
+
 def test_probmetrics_decomposition(problem):
     """With its plain temperature scaling on all samples."""
     peer = pytest.importorskip("probmetrics.metrics")

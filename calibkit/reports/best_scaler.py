@@ -110,7 +110,8 @@ def best_scaler(
         If `candidates` is not a list of scalers or is empty, if `cv` or `seed` is not an integer,
         or for a reason that `Scaler.fit_logits` names.
     ValueError
-        If `cv` is less than 2 or larger than the number of samples, if `seed` is negative, if all
+        If `cv` is less than 2 or larger than the number of samples, if `seed` is negative, if fewer
+        than two samples can be held out because each fit needs one of every class, if all
         candidates are refused, or if `logits` or `labels` are refused by every scaler, for a reason
         that `Scaler.fit_logits` names.
     RuntimeError
@@ -161,6 +162,13 @@ def best_scaler(
             f"cv must be at most the number of samples, {len(targets)}, got {cv}; 5 is usual"
         )
     parts = _parts(targets, cv, seed)
+    n_held_out = int((parts >= 0).sum())
+    if n_held_out < 2:
+        raise ValueError(
+            f"a choice needs at least 2 samples that can be held out, got {n_held_out} among "
+            f"{len(targets)}, because each fit needs one of every class; use a larger calibration "
+            "set, or fit a TemperatureScaler"
+        )
     tried, refusals = [], []
     for scaler in tqdm(candidates, "candidates", disable=not progress):
         try:
@@ -211,16 +219,17 @@ def _name(scaler: Scaler) -> str:
 
 
 def _try(scaler: Scaler, logits: Tensor, labels: Tensor, parts: Tensor) -> _Tried:
+    # It comes first, so that a refusal of all samples is not reported with the numbers of a part.
+    fitted_on_all = copy.deepcopy(scaler).fit_logits(logits, labels)
     nll = []
     for part in range(int(parts.max()) + 1):
         held_out = parts == part
         fitted = copy.deepcopy(scaler).fit_logits(logits[~held_out], labels[~held_out])
         scaled = fitted(logits[held_out].double())
         nll.append(cross_entropy(scaled, labels[held_out], reduction="none").cpu().numpy())
-    fitted = copy.deepcopy(scaler).fit_logits(logits, labels)
-    summary = _summary(fitted)
+    summary = _summary(fitted_on_all)
     return _Tried(
-        _name(scaler), fitted, summary.n_parameters, np.concatenate(nll), summary.nll_after
+        _name(scaler), fitted_on_all, summary.n_parameters, np.concatenate(nll), summary.nll_after
     )
 
 

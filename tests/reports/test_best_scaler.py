@@ -1,4 +1,6 @@
 import copy
+import itertools
+import re
 
 import numpy as np
 import pytest
@@ -154,6 +156,40 @@ def test_the_only_sample_of_a_class_is_never_held_out():
     labels[7] = 2
     scaler = choose(logits, labels, [VectorScaler()])
     assert "of 299 samples" in scaler.summary.comparison
+
+
+@pytest.mark.parametrize(("labels", "n_held_out"), [([1, 0], 0), ([0, 1, 1], 1)])
+@pytest.mark.parametrize("candidates", [None, [TemperatureScaler(smoothing=1)]])
+def test_a_set_of_which_too_little_can_be_held_out_is_refused(labels, n_held_out, candidates):
+    logits = torch.tensor([[1.0, -1], [2, 0.5], [0, 3]])[: len(labels)]
+    expected = f"at least 2 samples that can be held out, got {n_held_out} among {len(labels)}, "
+    with pytest.raises(ValueError, match=expected):
+        choose(logits, torch.tensor(labels), candidates, cv=2)
+
+
+def refusal(*arguments, **options) -> str:
+    """Return the error message, or nothing where there is a choice."""
+    try:
+        choose(*arguments, **options)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_every_tiny_set_gives_a_scaler_or_an_error_that_calibkit_wrote(n):
+    candidates = [TemperatureScaler(), TemperatureScaler(smoothing=1), VectorScaler()]
+    logits = calibrated_problem(n, 3, 2)[0]
+    for labels in itertools.product(range(3), repeat=n):
+        for cv in range(2, n + 1):
+            message = refusal(logits, torch.tensor(labels), candidates, cv=cv)
+            assert re.search(r"^$|can be held out|was refused: (no temp|labels)", message), message
+
+
+def test_a_refusal_of_all_samples_counts_all_samples():
+    logits, _ = calibrated_problem(300, 3, 2)
+    with pytest.raises(ValueError, match="labels hold one class only: all 300 are 0"):
+        choose(logits, torch.zeros(300, dtype=torch.int64))
 
 
 def test_the_comparison_survives_a_state():

@@ -49,7 +49,7 @@ class ScaledNLL:
     """The NLL of softmax(b z) as a function of the inverse temperature b, over all processes.
 
     The logits z are divided by ``unit``, so that the squares of very large logits stay finite and
-    those of very small logits stay positive.
+    those of very small logits stay positive. Random labels add ``pull`` to the slope.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class ScaledNLL:
         self.dtype = dtype
         self.unit = unit
         self.third = third
-        self.pull = pull / unit
+        self.pull = pull
         self.nll_before = math.nan
         self._measures_before = before
         self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)

@@ -123,8 +123,7 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
         sums = nll.starting_sums()
     _check_optimum_exists(sums, nll, smoothing)
     # Random labels take their share of the descent at b = 0, and of the slope everywhere.
-    pull = smoothing / (nll.n + smoothing) * sums.descent_at_zero / nll.n * nll.unit
-    nll.pull = pull / nll.unit
+    pull = nll.pull = smoothing / (nll.n + smoothing) * sums.descent_at_zero / nll.n
     start = sums.descent_at_zero / sums.curvature_at_zero
     if rough and not low_precision and nll.unit == 1:
         # A look at a subsample and one at all samples in float32 leave one pass in float64.

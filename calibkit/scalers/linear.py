@@ -125,10 +125,10 @@ class VectorScaler(_LinearScaler):
     strictly convex. There is therefore exactly one optimum, even if all answers are right, and
     Newton's method with a trust region finds it.
 
-    A large bias of a class would spoil the temperature. If biases beside the temperature improve
-    the fit by four times what the Bayesian information criterion asks for, then what exceeds 1 of
-    each of these biases is added to $z / T$, and the temperature is the one that is best beside
-    them.
+    A large bias of a class would spoil the temperature. Therefore the fit looks for classes whose
+    bias exceeds 1 and improves the sum of the NLL by more than $2 \log n$, four times what the
+    Bayesian information criterion asks for. What exceeds 1 of these biases is added to $z / T$, and
+    the temperature is the one that is best beside them.
 
     Under ``torch.distributed`` every process fits on its own part of the calibration set, and all
     processes get the parameters of the whole set.

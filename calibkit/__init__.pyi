@@ -10,6 +10,8 @@ from .data.population import glyphs100_population as glyphs100_population
 from .data.resnet import ResNet20 as ResNet20
 from .data.resnet import cifar100_resnet20 as cifar100_resnet20
 from .data.resnet import glyphs100_resnet20 as glyphs100_resnet20
+from .estimators.calibrated_classifier import CalibratedClassifier as CalibratedClassifier
+from .estimators.reliability_display import ReliabilityDisplay as ReliabilityDisplay
 from .inference import collect_logits as collect_logits
 from .metrics.accuracy import accuracy as accuracy
 from .metrics.calibration_error import CalibrationError as CalibrationError

@@ -59,12 +59,14 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         ``list(GroupKFold().split(X, y, groups))``.
     ensemble : bool, default False
         Whether to keep the estimators of all folds, each with a scaler of its own fold, and to
-        average their probabilities. ENSEMBLE
+        average their probabilities. The average is often right more often, but not sure enough,
+        and takes `cv` times as long to predict: see the notes.
 
     Attributes
     ----------
     classes_ : array, shape (C,)
-        The labels of the classes, in sorted order.
+        The labels of the classes, in the order of the probabilities: sorted, if the estimator sorts
+        them as those of scikit-learn do.
     estimators_ : list of estimators
         The fitted estimator, or that of each fold with ``ensemble=True``.
     scalers_ : list of Scaler
@@ -82,13 +84,22 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
 
     Notes
     -----
+    An average of calibrated probabilities is too cautious. In 126 trials of seven kinds of
+    classifiers with 150 and 600 samples, ``ensemble=True`` lowered the NLL by 2 % on average, most
+    of all for decision trees, but raised the ECE from 5 % to 8 %.
+
+    A fixed floor below all probabilities, such as 1e-12, makes a probability of 0 count for more
+    than an estimator knows. With five neighbours, it raised the NLL of temperature scaling by 39 %
+    on average over five data sets. For none of eight kinds of classifiers was another floor better
+    by more than 0.3 % on average.
+
     Weights go to the scaler, and to the estimator or the last step of a pipeline if its fit takes
     ``sample_weight``. Metadata routing goes no further than that: `cv` and the estimator get
     nothing else.
 
     The decision function of an `sklearn.svm.SVC` for more than two classes counts votes. Wrap it in
-    `sklearn.multiclass.OneVsRestClassifier`, whose decision functions say more: the NLL was 4 to
-    20 % lower in our trials.
+    a `sklearn.multiclass.OneVsRestClassifier`, whose decision functions say more: in our trials the
+    NLL after temperature scaling was 5 % to 20 % lower.
 
     References
     ----------
@@ -101,16 +112,31 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     >>> from sklearn.datasets import load_breast_cancer
     >>> from sklearn.model_selection import train_test_split
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=False)
+    >>> X, y = load_breast_cancer(return_X_y=True)
     >>> diagnosis = ["benign" if label else "malignant" for label in y]
-    >>> split = train_test_split(X, diagnosis, test_size=0.5, random_state=0)
-    >>> X_train, X_test, y_train, y_test = split
+    >>> X_train, X_test, y_train, y_test = train_test_split(
+    ...     X, diagnosis, test_size=0.5, random_state=0
+    ... )
     >>> classifier = CalibratedClassifier(GaussianNB()).fit(X_train, y_train)
     >>> classifier.scalers_
-    >>> classifier.predict_proba(X_test[:1]).round(3)
+    [TemperatureScaler(temperature=7.969)]
+    >>> classifier.predict(X_test[:2])
+    array(['malignant', 'benign'], dtype='<U9')
+    >>> classifier.predict_proba(X_test[:2]).round(2)
+    array([[0.16, 0.84],
+           [0.97, 0.03]])
     >>> print(classifier.evaluate(X_test, y_test))
+    n = 285, 2 classes, ECE of P(y = 1) in 15 bins; in brackets 95 % intervals
+                       before                  after                   change
+    accuracy           93.7% (90.9% to 96.5%)  93.7% (90.9% to 96.5%)  +0.0% (+0.0% to +0.0%)
+    NLL                0.466 (0.222 to 0.783)  0.127 (0.090 to 0.174)  -0.339 (-0.608 to -0.129)
+    Brier score        0.113 (0.063 to 0.165)  0.076 (0.049 to 0.107)  -0.037 (-0.064 to -0.012)
+    ECE                5.9% (3.2% to 10.2%)    4.1% (0.0% to 5.6%)     -1.8% (-8.9% to -0.1%)
+    ECE if calibrated  0.7% (0.5% to 1.2%)     3.8% (2.5% to 5.4%)
+    p-value            0.001                   0.314
+    top-label ECE      5.9% (3.1% to 10.8%)    3.0% (0.0% to 4.6%)     -2.9% (-9.6% to -0.3%)
 
-    In a pipeline or a search, the last two lines become:
+    In a pipeline or a search, the report takes two lines:
 
     >>> import numpy as np
     >>> from calibkit import evaluate

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.utils import column_or_1d
 
-from calibkit._types import Binning, Floats
+from calibkit._types import Binning, Floats, SampleWeight
 from calibkit.estimators._responses import class_indices
 from calibkit.metrics.reliability_bins import ReliabilityBins, reliability_bins
 from calibkit.plots._axes import axes_or_new
@@ -61,7 +61,7 @@ class ReliabilityDisplay:
     >>> classifier = GaussianNB().fit(X[:500], y[:500])
     >>> display = ReliabilityDisplay.from_estimator(classifier, X[500:], y[500:])
     >>> display.ax_.get_title(), round(display.bins.calibration_error, 3)
-    ('GaussianNB', 0.0)
+    ('GaussianNB', 0.052)
     """
 
     ax_: "Axes"
@@ -81,6 +81,7 @@ class ReliabilityDisplay:
         X: Any,
         y: Any,
         *,
+        sample_weight: SampleWeight | None = None,
         n_bins: int = 15,
         binning: Binning = "uniform",
         pos_label: Any = None,
@@ -97,6 +98,8 @@ class ReliabilityDisplay:
             Samples that the classifier was not fitted on.
         y : array-like, shape (N,)
             Their labels, which may be strings.
+        sample_weight : array-like, shape (N,), optional
+            How much each sample counts. By default every sample counts as 1.
         n_bins : int, default 15
             Number of bins.
         binning : {"uniform", "quantile"}, default "uniform"
@@ -120,8 +123,9 @@ class ReliabilityDisplay:
             If the estimator has no ``predict_proba``, if `n_bins` is not an integer, or if `ax` is
             not axes of matplotlib.
         ValueError
-            If `y` or `pos_label` is not one of the classes of the estimator, if `n_bins` is less
-            than 1, or if `binning` is neither "uniform" nor "quantile".
+            If `y` or `pos_label` is not one of the classes of the estimator, if a weight is
+            negative or not finite or all are 0, if `n_bins` is less than 1, or if `binning` is
+            neither "uniform" nor "quantile".
 
         See Also
         --------
@@ -137,6 +141,7 @@ class ReliabilityDisplay:
             y,
             estimator.predict_proba(X),
             classes=estimator.classes_,
+            sample_weight=sample_weight,
             n_bins=n_bins,
             binning=binning,
             pos_label=pos_label,
@@ -151,6 +156,7 @@ class ReliabilityDisplay:
         y_prob: Any,
         *,
         classes: Any = None,
+        sample_weight: SampleWeight | None = None,
         n_bins: int = 15,
         binning: Binning = "uniform",
         pos_label: Any = None,
@@ -168,6 +174,8 @@ class ReliabilityDisplay:
         classes : array-like, shape (C,), optional
             The classes in the order of the columns of `y_prob`. By default they are the labels that
             occur in `y_true`, in sorted order.
+        sample_weight : array-like, shape (N,), optional
+            How much each sample counts. By default every sample counts as 1.
         n_bins : int, default 15
             Number of bins.
         binning : {"uniform", "quantile"}, default "uniform"
@@ -194,7 +202,8 @@ class ReliabilityDisplay:
             If a probability is outside [0, 1] or a row does not sum to 1, if `y_true` or
             `pos_label` is not one of the classes, if the number of classes is not that of the
             columns, if `pos_label` must be given and is not, if `y_true` and `y_prob` differ in
-            length, if `n_bins` is less than 1, or if `binning` is neither "uniform" nor "quantile".
+            length, if a weight is negative or not finite or all are 0, if `n_bins` is less than 1,
+            or if `binning` is neither "uniform" nor "quantile".
 
         See Also
         --------
@@ -211,7 +220,9 @@ class ReliabilityDisplay:
             if event is not None:
                 k = class_indices(np.asarray([event]), known)[0]
                 probabilities, labels = probabilities[:, k], (labels == k).astype(np.int64)
-        bins = reliability_bins(probabilities, labels, n_bins=n_bins, binning=binning)
+        bins = reliability_bins(
+            probabilities, labels, n_bins=n_bins, binning=binning, sample_weight=sample_weight
+        )
         return cls(bins, name=name, pos_label=event).plot(ax)
 
     def plot(self, ax: "Axes | None" = None, *, name: str | None = None) -> Self:

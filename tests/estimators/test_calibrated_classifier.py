@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -24,6 +25,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.fixes import parse_version
 
 from calibkit import (
     CalibratedClassifier,
@@ -31,10 +34,15 @@ from calibkit import (
     LogisticScaler,
     TemperatureScaler,
     VectorScaler,
+    calibration_error,
     evaluate,
 )
 
 NAMES = np.array(["cat", "ant", "bee"])  # not in sorted order
+needs_temperature_of_scikit_learn = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.8"),
+    reason="scikit-learn has temperature scaling since 1.8",
+)
 
 
 def problem(n: int = 400, n_classes: int = 3, seed: int = 0):
@@ -81,6 +89,7 @@ def test_an_ensemble_averages_the_calibrated_probabilities_of_the_folds():
     assert len(calibrated.estimators_) == len(calibrated.scalers_) == 3
 
 
+@needs_temperature_of_scikit_learn
 @pytest.mark.parametrize("ensemble", [False, True])
 def test_the_temperatures_are_those_of_scikit_learn(ensemble):
     options = {"cv": 4, "ensemble": ensemble}
@@ -93,6 +102,7 @@ def test_the_temperatures_are_those_of_scikit_learn(ensemble):
     np.testing.assert_allclose(ours.predict_proba(X3), theirs.predict_proba(X3), rtol=1e-5)
 
 
+@needs_temperature_of_scikit_learn
 def test_two_classes_give_half_of_scikit_learns_temperature():
     """It doubles the logit, with (-z, z) as the logits of the two classes."""
     ours = CalibratedClassifier(LogisticRegression(), TemperatureScaler()).fit(X2, Y2)
@@ -242,6 +252,17 @@ def test_the_usual_floor_costs_nearest_neighbours_a_tenth_of_the_nll():
     p = neighbours.fit(X[:600], y[:600]).predict_proba(X[600:])
     usual = log_loss(y[600:], scaler(np.log(p + 1e-12)).softmax(1).numpy())
     assert ours < 0.9 * usual
+
+
+def test_an_average_of_calibrated_trees_is_right_more_often_but_too_cautious():
+    X, y = problem(3000, n_classes=2)
+    tree = CalibratedClassifier(DecisionTreeClassifier(random_state=0), TemperatureScaler())
+    alone = tree.fit(X[:600], y[:600])
+    trees = clone(tree).set_params(ensemble=True).fit(X[:600], y[:600])
+    assert trees.score(X[600:], y[600:]) > alone.score(X[600:], y[600:]) + 0.02
+    p, average = alone.predict_proba(X[600:]), trees.predict_proba(X[600:])
+    assert average.max(1).mean() < trees.score(X[600:], y[600:]) - 0.05
+    assert calibration_error(average, y[600:]) > calibration_error(p, y[600:]) + 0.05
 
 
 # inside scikit-learn

@@ -84,6 +84,16 @@ def test_one_probability_is_that_of_pos_label(labels, options, shape):
     assert texts(display)[0] == "Reliability diagram"
 
 
+def test_integer_weights_equal_repetition():
+    X, y = problem(3)
+    model = GaussianNB().fit(X, y)
+    weights = np.arange(len(y)) % 3
+    weighted = ReliabilityDisplay.from_estimator(model, X, y, sample_weight=weights)
+    repeated = ReliabilityDisplay.from_estimator(model, X.repeat(weights, 0), y.repeat(weights))
+    found, expected = (display.bins.calibration_error for display in (weighted, repeated))
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
 def test_classes_may_be_missing_from_a_test_set():
     X, y = problem(3)
     model = GaussianNB().fit(X, y)

@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from calibkit._conversion import is_missing
 from calibkit._types import Floats
 
 # From the most precise to the least. A decision function often is the logit itself. A probability
@@ -64,21 +66,35 @@ def log_of_zero(log_p: Floats) -> float:
 
 def weight_parameter(estimator: Any) -> str | None:
     """Return the name under which the fit of an estimator takes weights, if it takes any."""
-    if isinstance(estimator, Pipeline):
+    routing = sklearn.get_config().get("enable_metadata_routing", False)
+    if isinstance(estimator, Pipeline) and not routing:
         name, last = estimator.steps[-1]
         inner = weight_parameter(last)
         return None if inner is None else f"{name}__{inner}"
-    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+    takes_weights = isinstance(estimator, Pipeline) or has_fit_parameter(estimator, "sample_weight")
+    return "sample_weight" if takes_weights else None
 
 
 def class_indices(y: NDArray[np.generic], classes: NDArray[np.generic]) -> NDArray[np.int64]:
     """Return the index of each label among the classes, or raise an error if one is not there."""
     index = {label: k for k, label in enumerate(classes.tolist())}
+    labels = y.tolist()
     try:
-        return np.array([index[label] for label in y.tolist()], dtype=np.int64)
+        return np.array([index[label] for label in labels], dtype=np.int64)
     except KeyError as error:
+        refuse_missing_labels(y)
         known = ", ".join(map(repr, list(index)[:5])) + (", ..." if len(index) > 5 else "")
         raise ValueError(
             f"y must hold only the classes {known}, got {error.args[0]!r}; fit the classifier on "
             "samples of every class"
         ) from None
+
+
+def refuse_missing_labels(y: NDArray[np.generic]) -> None:
+    """Raise an error if a label is missing, as it may be in a column of a table."""
+    n_missing = sum(map(is_missing, y.tolist())) if y.dtype.kind in "fO" else 0
+    if n_missing:
+        raise ValueError(
+            f"y must not lack a label, got {n_missing} of {len(y)} that are missing; leave these "
+            "samples out"
+        )

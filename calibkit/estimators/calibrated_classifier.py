@@ -25,7 +25,11 @@ from calibkit.estimators._cross_fitting import (
     in_order,
     warn_if_weights_are_lost,
 )
-from calibkit.estimators._responses import class_indices, log_probabilities
+from calibkit.estimators._responses import (
+    class_indices,
+    log_probabilities,
+    refuse_missing_labels,
+)
 from calibkit.reports.report import Report, evaluate
 from calibkit.scalers.base import Scaler
 
@@ -94,8 +98,8 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     by more than 0.3 % on average.
 
     Weights go to the scaler, and to the estimator or the last step of a pipeline if its fit takes
-    ``sample_weight``. Metadata routing goes no further than that: `cv` and the estimator get
-    nothing else.
+    ``sample_weight``. If scikit-learn's metadata routing is switched on, a pipeline gets them and
+    passes them on as its steps request. Nothing but weights is routed.
 
     The decision function of an `sklearn.svm.SVC` for more than two classes counts votes. Wrap it in
     a `sklearn.multiclass.OneVsRestClassifier`, whose decision functions say more: in our trials the
@@ -136,7 +140,8 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     p-value            0.001                   0.314
     top-label ECE      5.9% (3.1% to 10.8%)    3.0% (0.0% to 4.6%)     -2.9% (-9.6% to -0.3%)
 
-    In a pipeline or a search, the report takes two lines:
+    It may wrap a pipeline, as ``CalibratedClassifier(make_pipeline(StandardScaler(), SVC()))``. If
+    it is itself inside a pipeline or a search, a report takes two lines:
 
     >>> import numpy as np
     >>> from calibkit import evaluate
@@ -180,11 +185,11 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
             If `estimator` is not a classifier, if `scaler` is neither "auto" nor a scaler, if
             `ensemble` is not True or False, or if the estimator returns nothing but classes.
         ValueError
-            If `y` holds fewer than two classes, if a class has fewer samples than there are folds
-            or none outside a fold, if `y` holds a class that a fitted estimator does not know, if
-            `X`, `y` and `sample_weight` differ in length, if a weight is negative or not finite or
-            all are 0, if the decision function does not return one column for each class, or for a
-            reason that the estimator or `Scaler.fit_logits` names.
+            If `y` lacks a label or holds fewer than two classes, if a class has fewer samples than
+            there are folds or none outside a fold, if `y` holds a class that a fitted estimator
+            does not know, if `X`, `y` and `sample_weight` differ in length, if a weight is negative
+            or not finite or all are 0, if the decision function does not return one column for each
+            class, or for a reason that the estimator or `Scaler.fit_logits` names.
         NotFittedError
             If `cv` is "prefit" and the estimator is not fitted. This error is a ValueError.
 
@@ -196,8 +201,9 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         """
         self._check_parameters()
         X, y, sample_weight = indexable(X, y, sample_weight)
-        check_classification_targets(y)
         y = column_or_1d(y, warn=True)
+        refuse_missing_labels(y)
+        check_classification_targets(y)
         prefit = isinstance(self.estimator, FrozenEstimator) or _is_text(self.cv, "prefit")
         self.classes_ = self._classes_of_prefit() if prefit else np.unique(y)
         labels = class_indices(y, self.classes_)
@@ -317,8 +323,10 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     def evaluate(self, X: Any, y: Any, **options: Any) -> Report:
         """Report how well calibrated the classifier is on a test set.
 
-        The report shows the metrics before and after scaling. With ``ensemble=True`` there is no
-        single classifier before scaling, and the report shows them after scaling only.
+        The report shows the metrics before and after scaling, and already before scaling a
+        probability of 0 counts as more than 0. With ``ensemble=True`` there is no single classifier
+        before scaling, and the report shows the metrics after scaling only. Class k of the report
+        is ``classes_[k]``.
 
         Parameters
         ----------

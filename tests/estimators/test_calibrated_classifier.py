@@ -473,6 +473,24 @@ def test_weights_reach_the_last_step_of_a_pipeline():
     )
 
 
+def test_weights_go_through_a_pipeline_with_metadata_routing():
+    weights = np.where(Y2 == 1, 10.0, 1.0)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    plain = CalibratedClassifier(pipeline, TemperatureScaler())
+    expected = plain.fit(X2, Y2, sample_weight=weights).predict_proba(X2)
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipeline[0].set_fit_request(sample_weight=False)
+        pipeline[1].set_fit_request(sample_weight=True)
+        routed = CalibratedClassifier(pipeline, TemperatureScaler())
+        routed.fit(X2, Y2, sample_weight=weights)
+        search = GridSearchCV(
+            routed.set_fit_request(sample_weight=True).set_score_request(sample_weight=False),
+            {"cv": [3]},
+        )
+        assert search.fit(X2, Y2, sample_weight=weights).best_params_ == {"cv": 3}
+    np.testing.assert_allclose(routed.predict_proba(X2), expected, rtol=1e-9)
+
+
 def test_weights_that_only_the_scaler_gets_are_said():
     weights = np.where(Y2 == 1, 10.0, 1.0)
     with pytest.warns(UserWarning, match="fit of KNeighborsClassifier takes no weights"):
@@ -507,6 +525,8 @@ ONE = np.flatnonzero((Y3 != 2) | (np.cumsum(Y3 == 2) <= 1))
         (ValueError, fitting(cv="five"), 'cv must be a number of folds, "prefit" or a splitter'),
         (ValueError, fitting(cv="prefit"), "fit it first, and wrap it in FrozenEstimator"),
         (ValueError, fitting(y=NAMES[Y3][:-1]), "inconsistent numbers of samples"),
+        (ValueError, fitting(y=[None, *NAMES[Y3][1:]]), "got 1 of 400 that are missing; leave"),
+        (ValueError, fitting(y=[np.nan, *Y3[1:]]), "got 1 of 400 that are missing; leave these"),
         (ValueError, fitting(y=["cat"] * len(X3)), "two classes or more, got 1 class;"),
         (
             ValueError,

@@ -121,6 +121,12 @@ def test_an_unknown_label_is_named():
         class_indices(np.array([1, 9]), np.arange(7))
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_missing_label_is_no_class(missing):
+    with pytest.raises(ValueError, match="y must not lack a label, got 2 of 3 that are missing"):
+        class_indices(np.array(["a", missing, missing], dtype=object), np.array(["a", "b"]))
+
+
 def test_weights_are_named_as_the_fit_takes_them():
     assert weight_parameter(SVC()) == "sample_weight"
     assert weight_parameter(LinearDiscriminantAnalysis()) is None

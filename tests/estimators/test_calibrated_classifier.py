@@ -403,32 +403,26 @@ def test_auto_smooths_one_temperature_if_samples_are_few():
     assert 0 < right.scalers_[0].temperature < np.inf
 
 
-@pytest.mark.parametrize("n", [60, 200])
-def test_auto_gives_the_frequencies_of_classes_that_nothing_tells_apart(n):
-    y = np.arange(n) % 3 % 2  # two thirds are class 0
-    X = np.random.default_rng(0).normal(size=(n, 1))
-    against = CalibratedClassifier(FrozenEstimator(Against().fit(X, y)))
-    if n < 100:
-        with pytest.warns(UserWarning, match="frequencies of the classes, because no scaler"):
-            against.fit(np.column_stack([X, y]), y)
-        assert isinstance(against.scalers_[0], HistogramScaler)
-        np.testing.assert_allclose(
-            against.predict_proba(X[:1].repeat(2, 1)), [[2 / 3, 1 / 3]], atol=0.02
-        )
-    else:  # A logistic map may turn two classes round.
-        against.fit(np.column_stack([X, y]), y)
-        assert against.score(np.column_stack([X, y]), y) == 1
-
-
 class Against(ClassifierMixin, BaseEstimator):
-    """A classifier that says the opposite of the last feature, for or against two classes."""
+    """A classifier that says the opposite of the last feature, which is the label."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
         return self
 
     def decision_function(self, X):
-        return 1 - 2.0 * X[:, -1]
+        return -np.eye(len(self.classes_))[X[:, -1].astype(int)]
+
+
+@pytest.mark.parametrize(("n", "n_classes"), [(60, 2), (60, 3), (200, 3)])
+def test_auto_gives_the_frequencies_of_classes_that_nothing_tells_apart(n, n_classes):
+    y = np.arange(n) % (n_classes + 1) % n_classes  # class 0 is twice as frequent as the others
+    against = CalibratedClassifier(FrozenEstimator(Against().fit(None, y)))
+    with pytest.warns(UserWarning, match="frequencies of the classes, because no scaler"):
+        against.fit(y[:, None], y)
+    assert isinstance(against.scalers_[0], HistogramScaler)
+    frequencies = np.bincount(y) / n
+    np.testing.assert_allclose(against.predict_proba(np.ones((1, 1))), [frequencies], atol=0.01)
 
 
 def test_auto_still_refuses_wrong_input():

@@ -486,7 +486,7 @@ def test_an_interrupt_in_one_process_is_a_failure_of_all(agreement):
     assert [message for message, _ in first["interrupts"]] == [
         "KeyboardInterrupt: at derivatives",
         "KeyboardInterrupt: at fingerprints",
-        "SystemExit: at _agree_with_other_processes",
+        "SystemExit: at agree_with_other_processes",
     ]
     for message, temperature in second["interrupts"]:
         assert message.startswith("RuntimeError: the fit was given up because 1 of 2 processes")

@@ -37,9 +37,10 @@ from calibkit.scalers.base import Scaler
 class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     """A classifier of scikit-learn with calibrated probabilities.
 
-    The estimator is fitted `cv` times, on all folds but one, and each time it says what it expects
-    of the fold that is left. A scaler is fitted to these logits, which no estimator was trained on.
-    Then the estimator is fitted once more, on all samples.
+    The samples are divided into `cv` folds. A copy of the estimator is fitted on all folds but one,
+    in turn, and returns logits for the fold that is left out. A scaler is fitted to these logits,
+    which come from copies that have not seen the samples. The estimator that predicts is then
+    fitted on all samples.
 
     The logits are the most precise that the estimator has: its ``decision_function``, or its
     ``predict_log_proba``, or the logarithm of its ``predict_proba``. A probability of 0, which a

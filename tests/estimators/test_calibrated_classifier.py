@@ -456,6 +456,20 @@ def test_integer_weights_equal_repetition(ensemble):
     )
 
 
+def test_a_choice_among_scalers_gets_the_weights_of_the_held_out_samples(monkeypatch):
+    weights = np.random.default_rng(0).integers(1, 4, len(X3))
+    given = {}
+
+    def choose(logits, labels, **options):
+        given.update(options, labels=labels)
+        return TemperatureScaler().fit_logits(logits, labels)
+
+    monkeypatch.setattr("calibkit.estimators._calibrated.best_scaler", choose)
+    CalibratedClassifier(GaussianNB()).fit(X3, Y3, sample_weight=weights)
+    np.testing.assert_array_equal(given["sample_weight"], weights)
+    np.testing.assert_array_equal(given["labels"], Y3)
+
+
 def test_weights_reach_the_last_step_of_a_pipeline():
     weights = np.where(Y2 == 1, 10.0, 1.0)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
@@ -521,6 +535,11 @@ ONE = np.flatnonzero((Y3 != 2) | (np.cumsum(Y3 == 2) <= 1))
         (ValueError, fitting(y=NAMES[Y3][:-1]), "inconsistent numbers of samples"),
         (ValueError, fitting(y=[None, *NAMES[Y3][1:]]), "got 1 of 400 that are missing; leave"),
         (ValueError, fitting(y=[np.nan, *Y3[1:]]), "got 1 of 400 that are missing; leave these"),
+        (
+            ValueError,
+            lambda: CalibratedClassifier(GaussianNB()).fit(X3, Y3, sample_weight=0 * Y3),
+            "sample_weight must not be zero for all samples",
+        ),
         (ValueError, fitting(y=["cat"] * len(X3)), "two classes or more, got 1 class;"),
         (
             ValueError,

@@ -21,18 +21,20 @@ from calibkit._multi_label import check_multi_label, samples_of
 TRUTH = torch.tensor([1.0, 2.0, 4.0, 0.5])
 
 
-def problem(n: int = 400, seed: int = 0, dependence: float = 0.0):
-    """Logits (n, 4) whose labels want the temperatures TRUTH."""
+def problem(
+    n: int = 400, seed: int = 0, dependence: float = 0.0, temperatures: torch.Tensor = TRUTH
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (n, L) whose labels want these temperatures."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal() -> torch.Tensor:
         common = torch.randn(n, 1, generator=generator, dtype=torch.float64)
-        own = torch.randn(n, 4, generator=generator, dtype=torch.float64)
+        own = torch.randn(n, len(temperatures), generator=generator, dtype=torch.float64)
         return dependence**0.5 * common + (1 - dependence) ** 0.5 * own
 
     z = 2 * normal()
     uniform = torch.special.ndtr(normal())
-    return z * TRUTH, (uniform < z.sigmoid()).long()
+    return z * temperatures, (uniform < z.sigmoid()).long()
 
 
 LOGITS, LABELS = problem()
@@ -170,14 +172,18 @@ def test_copies_of_a_label_make_the_interval_no_narrower():
 @pytest.mark.slow
 @pytest.mark.parametrize("dependence", [0.0, 0.5, 0.95])
 def test_the_interval_holds_the_temperature_whatever_depends_on_what(dependence):
-    """With a dependence of 0.95, the interval of independent entries holds it in 40 of 100."""
-    held = 0
+    """If the entries of 20 labels counted as independent samples, it would hold it rarely."""
+    held = {"of samples": 0, "of entries": 0}
     for seed in range(400):
-        logits, labels = problem(300, seed, dependence)
-        fitted = MultiLabelTemperatureScaler().fit_logits(logits / TRUTH, labels)
-        low, high = fitted.summary.temperature_interval
-        held += low <= 1 <= high
-    assert 0.92 < held / 400 < 0.98
+        logits, labels = problem(300, seed, dependence, torch.ones(20))
+        for name, fitted in (
+            ("of samples", MultiLabelTemperatureScaler().fit_logits(logits, labels)),
+            ("of entries", binary(logits, labels)),
+        ):
+            low, high = fitted.summary.temperature_interval
+            held[name] += low <= 1 <= high
+    assert 0.92 < held["of samples"] / 400 < 0.98
+    assert (held["of entries"] / 400 < 0.5) == (dependence == 0.95)
 
 
 RIGHT = (LOGITS > 0).long()

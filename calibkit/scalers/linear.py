@@ -41,7 +41,7 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
         "class_bias": "C",
         "n_samples": "",
     }
-    _bounds: ClassVar = {"inverse_temperature": (0, math.inf), "n_samples": (1, math.inf)}
+    _bounds: ClassVar = {"inverse_temperature": (0, math.inf), "n_samples": (0, math.inf)}
     _map: ClassVar[LinearMap] = ElementwiseMap()
     _sums_over_processes = True
     intercept: float
@@ -59,15 +59,16 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
     def n_classes(self) -> int:
         return len(self.bias)
 
-    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
+    def _fit_classes(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> FitDetails:
         n_classes = logits.shape[1]
-        start = fit_starting_point(logits, labels)
+        start = fit_starting_point(logits, labels, weights)
         features = self._features(start.log_probabilities(logits))
         bias_penalty = torch.full((n_classes,), self.intercept * n_classes, dtype=torch.float64)
         found = minimise(
             self._map,
             features,
             labels,
+            weights,
             offset=features,
             penalty=Parameters(self._weight_penalty(n_classes), bias_penalty),
         )
@@ -125,10 +126,10 @@ class VectorScaler(_LinearScaler):
     strictly convex. There is therefore exactly one optimum, even if all answers are right, and
     Newton's method with a trust region finds it.
 
-    A large bias of a class would spoil the temperature. If biases beside the temperature improve
-    the fit by four times what the Bayesian information criterion asks for, then what exceeds 1 of
-    each of these biases is added to $z / T$, and the temperature is the one that is best beside
-    them.
+    A large bias of a class would spoil the temperature. Therefore the fit looks for classes whose
+    bias exceeds 1 and improves the sum of the NLL by more than $2 \log n$, four times what the
+    Bayesian information criterion asks for. What exceeds 1 of these biases is added to $z / T$, and
+    the temperature is the one that is best beside them.
 
     Under ``torch.distributed`` every process fits on its own part of the calibration set, and all
     processes get the parameters of the whole set.
@@ -152,7 +153,7 @@ class VectorScaler(_LinearScaler):
         What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
         fit.
     n_samples : Tensor of float64, shape ()
-        The number $n$ of samples. Empty before a fit.
+        The number $n$ of samples, or the sum of their weights. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
@@ -245,7 +246,7 @@ class MatrixScaler(_LinearScaler):
         What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
         fit.
     n_samples : Tensor of float64, shape ()
-        The number $n$ of samples. Empty before a fit.
+        The number $n$ of samples, or the sum of their weights. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
@@ -340,7 +341,7 @@ class DirichletScaler(MatrixScaler):
         What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
         fit.
     n_samples : Tensor of float64, shape ()
-        The number $n$ of samples. Empty before a fit.
+        The number $n$ of samples, or the sum of their weights. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 

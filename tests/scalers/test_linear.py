@@ -19,19 +19,10 @@ from calibkit import (
     TemperatureScaler,
     VectorScaler,
 )
-from tests.helpers import REAL, calibrated_problem, needs_real_data
+from tests.helpers import REAL, calibrated_problem, distorted_problem, needs_real_data
 
 SCALERS = [VectorScaler, MatrixScaler, DirichletScaler]
 every_scaler = pytest.mark.parametrize("kind", SCALERS)
-
-
-def distorted_problem(n: int, n_classes: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sharpened logits, mixed a little, with a bias of every class: temperature is not enough."""
-    logits, labels = calibrated_problem(n, n_classes, 2, seed)
-    generator = torch.Generator().manual_seed(seed + 1)
-    noise = torch.randn(n_classes, n_classes + 1, generator=generator, dtype=torch.float64)
-    mixing = torch.eye(n_classes) + 0.1 * noise[:, 1:]
-    return logits @ mixing + noise[:, 0], labels
 
 
 def minimum(value, n_parameters: int) -> np.ndarray:
@@ -51,26 +42,36 @@ def starting_point(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, n
     """1 / T and the class biases of the docstring of VectorScaler, from the definition alone."""
     n, n_classes = logits.shape
     unit = logits.std()
+    needed = np.ones(n_classes, dtype=bool)
+
+    def all_biases(x: torch.Tensor) -> torch.Tensor:
+        return x.new_zeros(n_classes).index_put((torch.from_numpy(needed.nonzero()[0]),), x[1:])
 
     def smoothed_nll(x: torch.Tensor) -> torch.Tensor:
         """The mean NLL, with a hundredth of a sample whose label is random."""
-        log_p = (x[0] * logits / unit + x[1:]).log_softmax(1)
+        log_p = (x[0] * logits / unit + all_biases(x)).log_softmax(1)
         random = -log_p.mean() / 100
         return cross_entropy(log_p, labels) + random / n
 
-    plain = minimum(lambda x: cross_entropy(x * logits / unit, labels), 1)
-    biased = minimum(smoothed_nll, 1 + n_classes)
-
-    def nll(x: np.ndarray) -> float:
-        scores = x[0] * logits / unit + torch.from_numpy(
-            np.append(x[1:], np.zeros(n_classes))[:n_classes]
-        )
+    def nll(b: float, bias: np.ndarray) -> float:
+        scores = b * logits / unit + torch.from_numpy(bias)
         return cross_entropy(scores, labels, reduction="sum").item()
 
-    if nll(plain) - nll(biased) <= 4 * (n_classes - 1) / 2 * np.log(n):
-        return plain[0] / unit.item(), np.zeros(n_classes)
-    bias = biased[1:] - np.median(biased[1:])
-    return biased[0] / unit.item(), bias - bias.clip(-1, 1)
+    while needed.any():
+        found = minimum(smoothed_nll, 1 + int(needed.sum()))
+        bias = all_biases(torch.from_numpy(found)).numpy()
+        if needed.all():
+            bias = bias - np.median(bias)
+        without = [
+            nll(found[0], np.where(np.arange(n_classes) == k, 0, bias)) for k in range(n_classes)
+        ]
+        gains = np.array(without) - nll(found[0], bias)
+        still_needed = needed & (np.abs(bias) > 1) & (gains > 4 / 2 * np.log(n))
+        if (still_needed == needed).all():
+            return found[0] / unit.item(), bias - bias.clip(-1, 1)
+        needed = still_needed
+    plain = minimum(lambda x: cross_entropy(x * logits / unit, labels), 1)
+    return plain[0] / unit.item(), np.zeros(n_classes)
 
 
 def features_of(kind: type, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -190,6 +191,30 @@ def test_a_bias_of_one_of_five_classes_is_absorbed(kind, bias):
     biased = logits + bias * torch.eye(5)[2]
     without = kind().fit_logits(logits, labels).summary.nll_after
     assert kind().fit_logits(biased, labels).summary.nll_after < without + 0.006
+
+
+@every_scaler
+@pytest.mark.parametrize("bias", [5.0, -30.0])
+def test_biases_of_two_of_a_hundred_classes_are_absorbed(kind, bias):
+    """The 98 classes that need no bias do not hide the two that do."""
+    logits, labels = calibrated_problem(1000, 100, 2)
+    biased = logits + bias * torch.eye(100)[[7, 50]].sum(0)
+    without = kind().fit_logits(logits, labels)
+    assert not without.class_bias.any()
+    scaler = kind().fit_logits(biased, labels)
+    assert scaler.class_bias.nonzero().flatten().tolist() == [7, 50]
+    assert scaler.summary.nll_after < without.summary.nll_after + 0.03
+
+
+@every_scaler
+def test_labels_that_were_lost_to_one_of_a_hundred_classes_are_found(kind):
+    """A seventh of the labels became 0, so that class 0 lacks a bias."""
+    logits, labels = calibrated_problem(1000, 100, 2)
+    lost = labels.masked_fill(torch.arange(1000) % 7 == 0, 0)
+    temperature = TemperatureScaler().fit_logits(logits, lost).summary.nll_after
+    scaler = kind().fit_logits(logits, lost)
+    assert scaler.class_bias.nonzero().flatten().tolist() == [0]
+    assert scaler.summary.nll_after < temperature - 0.1
 
 
 @every_scaler

@@ -17,11 +17,17 @@ from calibkit._rows import Rows
 
 
 def check_multi_label(
-    logits: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
+    logits: object,
+    labels: object,
+    *,
+    ignore_index: int | None = None,
+    sample_weight: object = None,
+    empty: bool = False,
 ) -> Rows:
     """Return logits (N, L, ...) and multi-hot labels of the same shape as rows, or raise an error.
 
-    The rows have scores (N, 2, L, ...), which are 0 and the logit, and labels (N, L, ...).
+    The rows have scores (N, 2, L, ...), which are 0 and the logit, and labels (N, L, ...). A weight
+    of a sample counts for all its labels.
     """
     z = as_scores(logits, "logits")
     y = _as_multi_hot(labels)
@@ -37,14 +43,17 @@ def check_multi_label(
             f"logits look like probabilities: {found}; pass what the model gives before the "
             f"sigmoid, or torch.logit({as_code(logits, 'logits')}) where none is 0 or 1"
         )
-    return check_logits_and_labels(scores, y, ignore_index=ignore_index, empty=empty)
+    return check_logits_and_labels(
+        scores, y, ignore_index=ignore_index, sample_weight=sample_weight, empty=empty
+    )
 
 
 def samples_of(rows: Rows) -> Rows:
     """Return one row for each sample, which holds the logits of all its labels and a 0."""
     z = rows.scores[:, 1].flatten(1) if rows.scores.ndim > 2 else rows.scores[:, 1:]
     labels = torch.zeros(len(z), dtype=torch.int64, device=z.device)
-    return Rows(torch.cat([torch.zeros_like(z[:, :1]), z], 1), labels)
+    weights = None if rows.weights is None else rows.weights.reshape(z.shape).amax(1)
+    return Rows(torch.cat([torch.zeros_like(z[:, :1]), z], 1), labels, weights=weights)
 
 
 def _as_multi_hot(labels: object) -> Tensor:

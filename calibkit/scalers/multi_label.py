@@ -20,6 +20,7 @@ from calibkit._distributed import (
     gather_rows,
     n_processes,
     sum_over_processes,
+    total_over_processes,
 )
 from calibkit._fingerprints import fingerprints
 from calibkit._multi_label import check_multi_label, samples_of
@@ -29,6 +30,7 @@ from calibkit._temperature_search import (
     TemperatureOptimum,
     find_best_inverse_temperature,
 )
+from calibkit._types import SampleWeight
 from calibkit.inference import collect_logits, collect_logits_of_process
 from calibkit.scalers.base import FitSummary, Scaler
 from calibkit.scalers.temperature import check_smoothing
@@ -76,10 +78,13 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
     ----------
     temperatures : Tensor of float64, shape (1,) or (L,)
         One temperature for all labels, or that of each label. It is empty before a fit.
+    temperature_intervals : Tensor of float64, shape (1, 2) or (L, 2)
+        The 95 % confidence intervals of the temperatures that an infinitely large calibration set
+        would give. Only the samples need to be independent, not the labels of a sample. If the
+        intervals of most labels hold the temperature that is best for all of them, one temperature
+        for each is not worth it.
     summary : FitSummary or None
         What the fit did. None before a fit. Its number of samples counts the entries of the labels.
-        For one temperature it holds a 95 % confidence interval, for which only the samples need to
-        be independent, not the labels of a sample.
 
     Raises
     ------
@@ -116,8 +121,8 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
     torch.Size([2000, 3])
     """
 
-    fitted_names = ("temperatures",)
-    _shapes: ClassVar = {"temperatures": "L"}
+    fitted_names = ("temperatures", "temperature_intervals")
+    _shapes: ClassVar = {"temperatures": "L", "temperature_intervals": "LE"}
     _attribute_checks: ClassVar = {
         "temperatures": _check_temperatures,
         "smoothing": check_smoothing,
@@ -129,6 +134,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
         self.per_label = per_label
         self.smoothing = smoothing
         self.temperatures = torch.empty(0, dtype=torch.float64)
+        self.temperature_intervals = torch.empty(0, 2, dtype=torch.float64)
 
     def fit(
         self,
@@ -180,7 +186,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
                 model, calib_loader, progress=progress, device=device, multi_label=True
             )
 
-        return self._fit_entries(collect, ignore_index)
+        return self._fit_entries(collect, ignore_index, None)
 
     def fit_logits(
         self,
@@ -188,6 +194,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
         labels: Tensor | NDArray[np.generic],
         *,
         ignore_index: int | None = None,
+        sample_weight: SampleWeight | None = None,
     ) -> Self:
         """Fit on the logits and the multi-hot labels of the calibration set.
 
@@ -199,6 +206,9 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
             1 where a label applies and 0 where it does not, as integers, booleans or floats.
         ignore_index : int, optional
             Entries of the labels with this value are left out, such as -1 for missing ones.
+        sample_weight : Tensor or array, shape (N,) or that of the labels, optional
+            How much each sample, or each entry of the labels, counts. A sample of weight 2 counts
+            like two samples, and a sample of weight 0 is left out. By default every weight is 1.
 
         Returns
         -------
@@ -213,65 +223,85 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
         ValueError
             If `logits` and `labels` differ in shape, if a logit is NaN, infinite or larger than
             1e100 in size, if the logits look like probabilities, if an entry of the labels is
-            neither 0 nor 1, if there is no sample, or if all entries are the same. With
-            ``per_label=True``, also if all entries of one label are the same. After any error, the
-            scaler stays as it was.
+            neither 0 nor 1, if a weight is negative, NaN or infinite, if there is no sample, or if
+            all entries are the same. With ``per_label=True``, also if all entries of one label are
+            the same. After any error, the scaler stays as it was.
         NoOptimumError
             If the NLL, or with ``per_label=True`` that of one label, has no minimum at a finite
             temperature above 0. This error is a ValueError.
         """
-        return self._fit_entries(lambda: (logits, labels), ignore_index)
+        return self._fit_entries(lambda: (logits, labels), ignore_index, sample_weight)
 
     def _fit_entries(
-        self, calibration_set: Callable[[], tuple[object, object]], ignore_index: int | None
+        self,
+        calibration_set: Callable[[], tuple[object, object]],
+        ignore_index: int | None,
+        sample_weight: SampleWeight | None,
     ) -> Self:
-        several = n_processes() > 1
         with self._unchanged_on_failure(), fail_together():
-            rows = check_multi_label(*calibration_set(), ignore_index=ignore_index, empty=several)
-            self._fit_calibration_set(lambda: (rows.scores, rows.labels), ignore_index)
+            rows = check_multi_label(
+                *calibration_set(),
+                ignore_index=ignore_index,
+                sample_weight=sample_weight,
+                empty=n_processes() > 1,
+            )
+            self._fit_calibration_set(
+                lambda: (rows.scores, rows.labels), ignore_index, rows.weights
+            )
             # A sample is recognised by the logits of all its labels.
             self.calibration_fingerprints = gather_rows(fingerprints(samples_of(rows)))
         return self
 
     def _fit(self, rows: Rows) -> None:
         n_labels = _agree_on_number_of_labels(rows)
-        if self.per_label:
-            found = [self._find(_rows_of_label(rows, k), k) for k in range(n_labels)]
-        else:
-            found = [self._find(rows)]
+        parts = [_rows_of_label(rows, k) for k in range(n_labels)] if self.per_label else [rows]
+        found = [self._find(part, k) for k, part in enumerate(parts)]
         self.temperatures = torch.tensor(
             [1 / one.inverse_temperature for one in found], dtype=torch.float64
         )
-        n = sum(one.n_samples for one in found)
-        each = "T" if len(found) == 1 else "each T"
+        weights = torch.tensor([part.total_weight for part in parts], dtype=torch.float64)
+        share = total_over_processes(weights)
+        share = share / share.sum()
+        nlls = torch.tensor([(one.nll_before, one.nll_after) for one in found], dtype=torch.float64)
+        nll_before, nll_after = (share @ nlls).tolist()
+        each = "each T" if self.per_label else "T"
         self.summary = FitSummary(
             scaler=type(self).__name__,
-            n_samples=n,
+            n_samples=sum(one.n_samples for one in found),
             n_parameters=len(found),
-            nll_before=sum(one.n_samples * one.nll_before for one in found) / n,
-            nll_after=sum(one.n_samples * one.nll_after for one in found) / n,
+            nll_before=nll_before,
+            nll_after=nll_after,
             iterations=max(one.iterations for one in found),
             message=f"the next Newton step would move {each} by less than "
             f"{max(one.tolerance for one in found):g} of it",
         )
-        if len(found) == 1:
-            error = _relative_error(rows, found[0].inverse_temperature)
-            if self.smoothing:
-                error = max(error, found[0].relative_error)
-            factor = math.exp(min(1.959964 * error, 700))
-            temperature = float(self.temperatures)
+        errors = [one.relative_error for one in found]
+        if not self.per_label:
+            clustered = _relative_error(rows, found[0].inverse_temperature)
+            errors = [max(clustered, *errors) if self.smoothing else clustered]
+        factors = torch.tensor(
+            # A larger exponent would overflow, and with this one the interval is already unbounded
+            # in practice.
+            [math.exp(min(1.959964 * error, 300)) for error in errors],
+            dtype=torch.float64,
+        )
+        ends = self.temperatures / factors, self.temperatures * factors
+        self.temperature_intervals = torch.stack(ends, 1)
+        if not self.per_label:
+            low, high = self.temperature_intervals[0].tolist()
             self.summary = replace(
                 self.summary,
-                temperature=temperature,
-                temperature_interval=(temperature / factor, temperature * factor),
+                temperature=float(self.temperatures),
+                temperature_interval=(low, high),
             )
 
-    def _find(self, rows: Rows, k: int | None = None) -> TemperatureOptimum:
-        """Return the best temperature of all entries, or say which label has none."""
-        of_label = "the labels" if k is None else f"label {k}"
-        share = "" if k is None else ", or per_label=False, which shares one temperature"
-        counts = [float((rows.labels == value).sum()) for value in (0, 1)]
-        n_0, n_1 = sum_over_processes(torch.tensor(counts, dtype=torch.float64))
+    def _find(self, rows: Rows, k: int) -> TemperatureOptimum:
+        """Return the best temperature of these entries, or say which label has none."""
+        of_label = f"label {k}" if self.per_label else "the labels"
+        share = ", or per_label=False, which shares one temperature" if self.per_label else ""
+        labels = rows.flat().labels
+        counts = torch.stack([(labels == value).sum() for value in (0, 1)]).double()
+        n_0, n_1 = sum_over_processes(counts)
         if 0 in {n_0, n_1}:
             found = f"{n_0 or n_1:.0f} times {int(n_0 == 0)}" if n_0 or n_1 else "no entry"
             raise ValueError(
@@ -331,7 +361,9 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
 def _rows_of_label(rows: Rows, k: int) -> Rows:
     if rows.scores.ndim == 2:  # This process has no sample.
         return rows
-    return replace(rows, scores=rows.scores[:, :, k].contiguous(), labels=rows.labels[:, k])
+    weights = None if rows.weights is None else rows.weights[:, k]
+    scores = rows.scores[:, :, k].contiguous()
+    return replace(rows, scores=scores, labels=rows.labels[:, k], weights=weights)
 
 
 def _agree_on_number_of_labels(rows: Rows) -> int:
@@ -351,17 +383,21 @@ def _relative_error(rows: Rows, b: float) -> float:
     It is that of the sandwich formula, in which the slopes of all entries of a sample count as one,
     because the labels of a sample may depend on each other.
     """
-    total = torch.zeros(2, dtype=torch.float64, device=rows.scores.device)
     z = rows.scores[:, 1:].flatten(1)
     labels = rows.labels.reshape(z.shape)
+    weights = torch.ones_like(z, dtype=torch.float64)
+    if rows.weights is not None:
+        weights = rows.weights.reshape(z.shape)
+    if rows.ignore_index is not None:
+        weights = weights.masked_fill(labels == rows.ignore_index, 0)
+    total = torch.zeros(2, dtype=torch.float64, device=z.device)
     size = max(1, _CHUNK_ELEMENTS // max(1, z.shape[1]))
-    for scores, y in zip(z.split(size), labels.split(size), strict=True):
-        counted = torch.ones_like(y, dtype=torch.bool)
-        if rows.ignore_index is not None:
-            counted = y != rows.ignore_index
-        x = scores.double().masked_fill(~counted, 0)
+    parts = (tensor.split(size) for tensor in (z, labels, weights))
+    for scores, y, w in zip(*parts, strict=True):
+        x = scores.double().masked_fill(w == 0, 0)  # What is left out may be NaN.
         p = (b * x).sigmoid()
-        slopes = ((p - y) * x).masked_fill(~counted, 0).sum(1)
-        total += torch.stack([slopes.square().sum(), (p * (1 - p) * x.square()).sum()])
+        slopes = (w * (p - y) * x).sum(1)
+        curvatures = w * p * (1 - p) * x.square()
+        total += torch.stack([slopes.square().sum(), curvatures.sum()])
     squares, curvature = sum_over_processes(total)
     return math.sqrt(squares) / curvature / b

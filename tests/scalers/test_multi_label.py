@@ -69,6 +69,8 @@ def test_one_temperature_each_is_that_of_binary_models():
     for k in range(4):
         expected = binary(LOGITS[:, k], LABELS[:, k]).temperature
         assert EACH.temperatures[k].item() == pytest.approx(expected, rel=1e-9)
+        interval = binary(LOGITS[:, k], LABELS[:, k]).summary.temperature_interval
+        assert EACH.temperature_intervals[k].tolist() == pytest.approx(interval, rel=1e-6)
         by_scipy = best_by_scipy(LOGITS[:, k], LABELS[:, k])
         assert EACH.temperatures[k].item() == pytest.approx(by_scipy, rel=1e-6)
     assert torch.allclose(EACH.temperatures.float(), TRUTH, rtol=0.3)
@@ -155,8 +157,51 @@ def test_the_interval_is_that_of_the_sandwich_formula_over_samples():
     curvature = (p * (1 - p) * LOGITS**2).sum()
     error = float(slopes.square().sum().sqrt() / curvature) * t
     low, high = SHARED.summary.temperature_interval
+    assert SHARED.temperature_intervals.tolist() == [[low, high]]
     assert math.log(high / t) == pytest.approx(1.959964 * error)
     assert math.log(t / low) == pytest.approx(1.959964 * error)
+
+
+@pytest.mark.parametrize("scaler", [SHARED, EACH], ids=["shared", "each"])
+@pytest.mark.parametrize("smoothing", [0, 2])
+def test_integer_weights_equal_repetition(scaler, smoothing):
+    weights = torch.arange(400) % 4
+    found = MultiLabelTemperatureScaler(scaler.per_label, smoothing)
+    found.fit_logits(LOGITS, LABELS, sample_weight=weights)
+    repeated = MultiLabelTemperatureScaler(scaler.per_label, smoothing).fit_logits(
+        LOGITS.repeat_interleave(weights, 0), LABELS.repeat_interleave(weights, 0)
+    )
+    torch.testing.assert_close(found.temperatures, repeated.temperatures, rtol=1e-10, atol=0)
+    assert not torch.equal(found.temperatures, scaler.temperatures)
+    for name in ("nll_before", "nll_after"):
+        value = getattr(repeated.summary, name)
+        assert getattr(found.summary, name) == pytest.approx(value, rel=1e-10)
+    assert found.summary.n_samples == 4 * 300
+    assert len(found.calibration_fingerprints) == 300
+    # One sample of weight 2 says less about the noise than two samples.
+    widths = (one.temperature_intervals.log().diff()[:, 0] for one in (found, repeated))
+    assert all(a > b for a, b in zip(*widths, strict=True))
+
+
+def test_each_entry_may_have_a_weight_of_its_own():
+    generator = torch.Generator().manual_seed(6)
+    weights = torch.rand(LABELS.shape, generator=generator).clamp(min=0.3) - 0.3
+    logits = LOGITS.masked_fill(weights == 0, math.nan)
+    each = MultiLabelTemperatureScaler(per_label=True)
+    each.fit_logits(logits, LABELS, sample_weight=weights)
+    for k in range(4):
+        one = TemperatureScaler().fit_logits(
+            LOGITS[:, k], LABELS[:, k], sample_weight=weights[:, k]
+        )
+        assert each.temperatures[k].item() == pytest.approx(one.temperature, rel=1e-9)
+        interval = one.summary.temperature_interval
+        assert each.temperature_intervals[k].tolist() == pytest.approx(interval, rel=1e-6)
+    shared = MultiLabelTemperatureScaler().fit_logits(logits, LABELS, sample_weight=weights)
+    flat = LOGITS.flatten(), LABELS.flatten()
+    one = TemperatureScaler().fit_logits(*flat, sample_weight=weights.flatten())
+    assert shared.temperatures.item() == pytest.approx(one.temperature, rel=1e-9)
+    with pytest.raises(ValueError, match="sample_weight must be finite and not negative"):
+        each.fit_logits(LOGITS, LABELS, sample_weight=-weights)
 
 
 def test_copies_of_a_label_make_the_interval_no_narrower():

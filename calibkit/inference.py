@@ -283,8 +283,9 @@ def _advice_on_shapes(logits: Tensor, labels: Tensor) -> str:
         return "let the model return logits.movedim(-1, 1), which has the classes second"
     if labels.ndim > 1 and labels.shape == logits.shape:
         return (
-            "let the loader give ((x, y.argmax(1)) for x, y in loader) if rows are one-hot, or use "
-            "MultiLabelTemperatureScaler and evaluate_multi_label if several labels may apply"
+            "let the loader give ((x, y.argmax(1)) for x, y in loader) if rows are one-hot, or, if "
+            "several labels may apply, use MultiLabelTemperatureScaler, evaluate_multi_label and "
+            "collect_logits(..., multi_label=True)"
         )
     if logits.ndim == 4 and labels.ndim == 3 and len(labels) == len(logits):
         return (

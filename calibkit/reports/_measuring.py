@@ -24,6 +24,7 @@ from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
 from calibkit.scalers.base import Scaler
+from calibkit.scalers.multi_label import MultiLabelTemperatureScaler
 from calibkit.uncertainty._classwise_test import classwise_gaps_and_tests
 from calibkit.uncertainty.bootstrap import Resampled, of_gaps, resample_all, resampling_of
 from calibkit.uncertainty.noise_floor import CalibrationTest, calibration_test
@@ -145,5 +146,10 @@ def check_fitted(scaler: object) -> None:
         raise TypeError(
             f"scaler must be a calibkit scaler, got {type(scaler).__name__}; "
             "pass for instance a fitted TemperatureScaler"
+        )
+    if isinstance(scaler, MultiLabelTemperatureScaler):
+        raise TypeError(
+            "scaler must be one for a single label per sample, got MultiLabelTemperatureScaler; "
+            "use evaluate_multi_label"
         )
     scaler.check_fitted()

@@ -16,7 +16,6 @@ from calibkit._rows import Rows
 from calibkit.inference import collect_logits
 from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.reports._label_means import resampled_means
-from calibkit.reports._measuring import check_fitted
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.reports.report import Report, evaluate
@@ -342,13 +341,13 @@ def _means(values: list[MetricValues], nll: Resampled, brier: Resampled) -> Labe
 def _check_scaler(scaler: object) -> None:
     if scaler is None:
         return
-    check_fitted(scaler)
     if not isinstance(scaler, MultiLabelTemperatureScaler):
         raise TypeError(
             f"scaler must be a MultiLabelTemperatureScaler, got {type(scaler).__name__}; fit one, "
             "or report on one label as a binary model, with evaluate(logits[:, 0], labels[:, 0], "
             "scaler=scaler)"
         )
+    scaler.check_fitted()
 
 
 def _check_names(names: Sequence[Hashable] | None, n_labels: int) -> list[Hashable]:

@@ -18,6 +18,10 @@ from calibkit import (
     evaluate_multi_label,
     negative_log_likelihood,
 )
+from calibkit._multi_label import check_multi_label
+from calibkit.metrics.proper_scores import NLL, Brier
+from calibkit.reports._label_means import resampled_means
+from calibkit.uncertainty.bootstrap import Resampled, interval_of_value
 from tests.scalers.test_multi_label import problem
 
 FAST = {"n_resamples": 50, "progress": False}
@@ -81,6 +85,25 @@ def test_the_intervals_of_the_means_resample_whole_samples():
     one = evaluate(LOGITS[:, 0], LABELS[:, 0], n_resamples=50).before
     assert copies.before.nll == pytest.approx(one.nll)
     assert copies.before.brier == pytest.approx(one.brier)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dependence", [0.0, 0.5, 0.95])
+def test_the_intervals_of_the_means_hold_the_truth_whatever_depends_on_what(dependence):
+    ones = torch.ones(20)
+
+    def measured(n: int, seed: int, n_resamples: int) -> list[Resampled]:
+        logits, labels = problem(n, seed, dependence, ones)
+        rows = check_multi_label(2 * logits, labels)
+        return [resampled_means(kind, [rows], n_resamples, 0)[0] for kind in (NLL(), Brier())]
+
+    truths = [one.value for one in measured(100_000, 999, 1)]
+    held = [0, 0]
+    for seed in range(400):
+        for i, one in enumerate(measured(300, seed, 400)):
+            interval = interval_of_value(one)
+            held[i] += interval.low <= truths[i] <= interval.high
+    assert all(0.92 < count / 400 < 0.98 for count in held), held
 
 
 def test_missing_entries_are_left_out():
@@ -174,6 +197,8 @@ def test_other_scalers_and_other_labels_are_refused():
     with pytest.raises(TypeError, match=r"evaluate\(logits\[:, 0\], labels\[:, 0\], sc"):
         evaluate_multi_label(LOGITS, LABELS, scaler=binary)
     evaluate(problem(100, 7)[0][:, 0], problem(100, 7)[1][:, 0], scaler=binary, n_resamples=1)
+    with pytest.raises(TypeError, match="use evaluate_multi_label"):
+        evaluate(LOGITS, LABELS[:, 0], scaler=SCALER)
     with pytest.raises(ValueError, match="must have 4 labels as in the fit"):
         evaluate_multi_label(LOGITS[:, :3], LABELS[:, :3], scaler=SCALER, **FAST)
     with pytest.raises(ValueError, match="got nan at position"):

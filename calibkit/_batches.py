@@ -110,7 +110,8 @@ def _arguments(model: nn.Module, inputs: Inputs) -> tuple[tuple[Tensor, ...], di
     known = {name: value for name, value in inputs.items() if name in names}
     others = {name: value for name, value in inputs.items() if name not in names}
     if takes_all and len(inputs) > 1:
-        known |= {name: value for name, value in others.items() if "weight" not in name}
+        # A model that takes inputs of any name may ignore what it does not know.
+        known = inputs
         others = {name: value for name, value in others.items() if "weight" in name}
     if len(inputs) > 1:
         others = {name: value for name, value in others.items() if not _is_index(value)}

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_flag
 from calibkit._conversion import as_tensor
-from calibkit._devices import with_float64
 from calibkit._distributed import (
     fail_together,
     gather_from_processes,
@@ -345,10 +344,10 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
                 f"a {type(self).__name__} for this model"
             )
         dtype = logits.dtype if logits.is_floating_point() else torch.get_default_dtype()
-        precise = with_float64(logits.to(torch.promote_types(dtype, torch.float32)))
+        precise = logits.to(torch.promote_types(dtype, torch.float32))
         temperatures = self.temperatures.to(precise.device, precise.dtype)
         shape = (n_labels, *(1,) * (logits.ndim - 2))
-        return (precise / temperatures.reshape(shape)).to(logits.device, dtype)
+        return (precise / temperatures.reshape(shape)).to(dtype)
 
     def extra_repr(self) -> str:
         """Return the temperatures as part of the printed scaler."""

@@ -31,14 +31,16 @@ def collect_logits(
     model : nn.Module
         A model that maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) if
         every pixel has a class, or (batch,) or (batch, 1) if the model is binary. It may also
-        return an object or a dictionary whose ``logits`` or ``out`` they are. A LightningModule is
-        called like any other model, which runs its ``forward``.
+        return an object or a dictionary that holds them as ``logits``, or a dictionary that holds
+        them as ``out``. A LightningModule is called like any other model, so its ``forward`` must
+        return logits, whatever its ``predict_step`` does.
     loader : iterable
         A source of batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``. The
-        inputs are a tensor, several tensors in a list or a tuple, which the model gets by position,
-        or a dictionary. A batch may also be a dictionary with the labels under "labels" or "label".
-        Of a dictionary, the model gets the tensors that it has parameters for, by name. A single
-        tensor of another name is passed by position. See the notes for what else a batch may hold.
+        inputs are a tensor, a list or a tuple of tensors, which the model gets by position, or a
+        dictionary. A batch may also be a dictionary with the labels under "labels" or "label". The
+        model gets the tensors of a dictionary by name if its ``forward`` has parameters of these
+        names. A single tensor of another name is passed by position. The notes say what else a
+        batch may hold.
     progress : bool, default True
         Whether to show a progress bar on stderr.
     device : torch.device or str, optional
@@ -74,14 +76,18 @@ def collect_logits(
 
     Notes
     -----
-    Behind the inputs and the labels, a batch may hold the indices of its samples, which are whole
+    After the inputs and the labels, a batch may hold the indices of its samples, which are whole
     numbers that are all different, and texts such as file names. They are ignored, and so are
-    entries of a dictionary that are no tensors. Anything else is refused rather than ignored,
-    because it may be sample weights, or because the labels may be elsewhere. Leave it out with
-    ``((batch[0], batch[1]) for batch in loader)``.
+    entries of a dictionary that are not tensors. Anything else is refused, because it may be the
+    weights of the samples, or another part may be the labels. If a third part holds weights, read
+    the loader only once, because it may shuffle::
 
-    The batches are copied to the device of the model. If a ``DataLoader`` gives them in pinned
-    memory, the model need not wait until the copy has ended.
+        batches = list(loader)
+        logits, labels = collect_logits(model, [(x, y) for x, y, _ in batches])
+        sample_weight = torch.cat([weight for _, _, weight in batches])
+
+    The batches are copied to the device of the model. If a ``DataLoader`` puts them into pinned
+    memory, the program does not wait for the end of the copy.
 
     If the loader is a list of batches, or a ``DataLoader`` over a data set with a length, memory
     never holds the logits twice. The batches of a stream of unknown length are joined at its end,
@@ -95,6 +101,21 @@ def collect_logits(
     >>> logits, labels = collect_logits(torch.nn.Linear(3, 5), batches, progress=False)
     >>> logits.shape, labels.shape
     (torch.Size([8, 5]), torch.Size([8]))
+
+    A model and a batch of the kind that Hugging Face's libraries have:
+
+    >>> class TextModel(torch.nn.Module):
+    ...     def forward(self, input_ids, attention_mask):
+    ...         return {"logits": torch.nn.functional.one_hot(input_ids * attention_mask).float()}
+    >>> batch = {
+    ...     "input_ids": torch.tensor([0, 2]),
+    ...     "attention_mask": torch.tensor([1, 1]),
+    ...     "text": ["yes", "no"],
+    ...     "labels": torch.tensor([0, 1]),
+    ... }
+    >>> logits, labels = collect_logits(TextModel(), [batch], progress=False)
+    >>> logits.shape
+    torch.Size([2, 3])
     """
     logits, labels = collect_logits_of_process(
         model, loader, progress=progress, device=device, multi_label=multi_label

@@ -229,6 +229,20 @@ def test_what_may_be_weights_or_labels_is_not_ignored(name):
     assert logits.numel() == LOGITS.numel()
 
 
+def test_weights_behind_the_labels_can_be_collected_beside_the_logits():
+    dataset = TensorDataset(LOGITS, LABELS, WEIGHTS)
+    shuffled = DataLoader(
+        dataset, batch_size=50, shuffle=True, generator=torch.Generator().manual_seed(1)
+    )
+    loader = list(shuffled)
+    logits, labels = ck.collect_logits(nn.Identity(), [(x, y) for x, y, _ in loader])
+    weights = torch.cat([weight for _, _, weight in loader])
+    assert not torch.equal(weights, WEIGHTS)
+    found = ck.TemperatureScaler().fit_logits(logits, labels, sample_weight=weights)
+    expected = ck.TemperatureScaler().fit_logits(LOGITS, LABELS, sample_weight=WEIGHTS)
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-9)
+
+
 def test_a_batch_of_indices_alone_is_refused():
     with pytest.raises(TypeError, match="got 'idx'"):
         ck.collect_logits(Text(), dictionaries(idx=INDEX, number=INDEX, labels=LABELS))

@@ -193,13 +193,15 @@ def evaluate_multi_label(
     """Measure a multi-label model on a test set, label by label, before and after scaling.
 
     Each label is measured as a binary model by `calibkit.evaluate`, and the report also holds the
-    means over the labels. All intervals and p-values only assume that the samples are independent.
-    Labels of the same sample may depend on each other, because no entry of one label is compared
-    with chance together with entries of another. With 20 labels or more, expect a p-value below
-    0.05 by chance.
+    means over the labels. All intervals and p-values assume that the samples are independent. The
+    labels of a sample may depend on each other, because the entries of different labels are never
+    counted as different samples: each label is tested on its own, and resamples draw samples with
+    all their labels. If a model is calibrated, about one label of 20 has a p-value below 0.05 by
+    chance.
 
     A test set is refused if it holds samples that the scaler was fitted on, as by
-    `calibkit.evaluate`. The time grows with the number of labels. Fewer resamples take less.
+    `calibkit.evaluate`. The report takes as long as that many calls of `calibkit.evaluate`, and less
+    time with fewer resamples.
 
     Parameters
     ----------

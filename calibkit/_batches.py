@@ -171,7 +171,10 @@ def _refuse_what_follows(batch: object, part: object) -> NoReturn:
         "((batch[0], batch[1]) for batch in loader)"
     )
     if weights:
-        advice += ", and pass sample weights as sample_weight to fit_logits or evaluate"
+        advice += (
+            ", and pass sample weights as sample_weight to fit_logits or evaluate, as the notes of "
+            "collect_logits show"
+        )
     else:
         advice += ", and if they are last, pass ((batch[:-1], batch[-1]) for batch in loader)"
     raise TypeError(

@@ -200,8 +200,8 @@ def evaluate_multi_label(
     chance.
 
     A test set is refused if it holds samples that the scaler was fitted on, as by
-    `calibkit.evaluate`. The report takes as long as that many calls of `calibkit.evaluate`, and less
-    time with fewer resamples.
+    `calibkit.evaluate`. The report takes as long as a call of `calibkit.evaluate` for each label,
+    and less with fewer resamples.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ classes and of shape (N, 2, L), just as if the labels were the pixels of an imag
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeGuard
 
 import torch
@@ -54,6 +55,15 @@ def samples_of(rows: Rows) -> Rows:
     labels = torch.zeros(len(z), dtype=torch.int64, device=z.device)
     weights = None if rows.weights is None else rows.weights.reshape(z.shape).amax(1)
     return Rows(torch.cat([torch.zeros_like(z[:, :1]), z], 1), labels, weights=weights)
+
+
+def rows_of_label(rows: Rows, k: int) -> Rows:
+    """Return the rows of one label, as those of a binary model."""
+    if rows.scores.ndim == 2:  # This process has no sample.
+        return rows
+    weights = None if rows.weights is None else rows.weights[:, k]
+    scores = rows.scores[:, :, k].contiguous()
+    return replace(rows, scores=scores, labels=rows.labels[:, k], weights=weights)
 
 
 def _as_multi_hot(labels: object) -> Tensor:

@@ -1,37 +1,35 @@
 """A report on a multi-label model, label by label."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import cast
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from calibkit._checks import check_n_bins, check_n_resamples, check_seed
-from calibkit._multi_label import check_multi_label, samples_of
+from calibkit._multi_label import check_multi_label, rows_of_label, samples_of
 from calibkit._rows import Rows
+from calibkit._types import SampleWeight
 from calibkit.inference import collect_logits
 from calibkit.metrics.proper_scores import NLL, Brier
-from calibkit.reports._label_means import resampled_means
+from calibkit.reports._label_means import means_over_labels, resampled_means
+from calibkit.reports._measuring import effective_number, notes_on
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.reports.report import Report, evaluate
-from calibkit.reports.values import LabelMeans, MetricValues, as_dict
+from calibkit.reports.values import LabelMeans, as_dict
 from calibkit.scalers.base import FitSummary
 from calibkit.scalers.multi_label import MultiLabelTemperatureScaler
 from calibkit.scalers.temperature import TemperatureScaler
 from calibkit.uncertainty.bootstrap import (
     Interval,
-    Resampled,
     interval_of_change,
-    interval_of_value,
 )
 
 _MOST_SHOWN = 10
-_SMALL_P_VALUE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +57,9 @@ class MultiLabelReport:
         What the fit of the scaler did, or None without a scaler.
     leak_check : str or None
         Why the logits cannot tell whether the test set holds calibration samples, as in `Report`.
+    effective_n_samples : float or None
+        How many samples of equal weight those of the test set are worth, as in `Report`. None if
+        the samples have no weights.
 
     See Also
     --------
@@ -75,6 +76,7 @@ class MultiLabelReport:
     labels: dict[Hashable, Report]
     summary: FitSummary | None
     leak_check: str | None
+    effective_n_samples: float | None
 
     def __str__(self) -> str:
         left_out = len(self.labels) - _MOST_SHOWN
@@ -84,19 +86,19 @@ class MultiLabelReport:
                 "",
                 text_table(self._caption_of_labels(), self._rows(_MOST_SHOWN)),
                 *([f"and {left_out} more with smaller errors"] if left_out > 0 else []),
-                *([] if self.leak_check is None else [self.leak_check]),
+                *self.notes,
             ]
         )
 
     def _repr_html_(self) -> str:
         left_out = len(self.labels) - _MOST_SHOWN
         more = f"<p>and {left_out} more with smaller errors</p>" if left_out > 0 else ""
-        unchecked = "" if self.leak_check is None else f"<p>{escape(self.leak_check)}</p>"
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return (
             html_table(self._caption(), self._means())
             + html_table(self._caption_of_labels(), self._rows(_MOST_SHOWN))
             + more
-            + unchecked
+            + notes
         )
 
     def to_markdown(self) -> str:
@@ -105,14 +107,15 @@ class MultiLabelReport:
             markdown_table(self._caption(), self._means()),
             markdown_table(self._caption_of_labels(), self._rows(len(self.labels))),
         ]
-        return "\n\n".join(tables if self.leak_check is None else [*tables, self.leak_check])
+        return "\n\n".join([*tables, *self.notes])
 
     def to_dict(self) -> dict[str, object]:
         """Return everything but the bins in nested dictionaries of plain values, ready for JSON.
 
-        The key ``leak_check`` is there only if the leak check could not be made.
+        The key ``leak_check`` is there only if the leak check could not be made, and the key
+        ``effective_n_samples`` only if the samples have weights.
         """
-        unchecked = {} if self.leak_check is None else {"leak_check": self.leak_check}
+        optional = {name: getattr(self, name) for name in ("effective_n_samples", "leak_check")}
         return {
             "n_samples": self.n_samples,
             "n_bins": self.n_bins,
@@ -122,8 +125,13 @@ class MultiLabelReport:
             "brier_change": self.brier_change and self.brier_change._asdict(),
             "labels": {str(name): report.to_dict() for name, report in self.labels.items()},
             "summary": None if self.summary is None else asdict(self.summary),
-            **unchecked,
+            **{name: value for name, value in optional.items() if value is not None},
         }
+
+    @property
+    def notes(self) -> list[str]:
+        """What the tables do not say: what weights cost, and what could not be checked."""
+        return notes_on(self.effective_n_samples, self.leak_check)
 
     def _caption(self) -> str:
         return (
@@ -161,13 +169,13 @@ class MultiLabelReport:
         for name, report in list(self.labels.items())[:n_shown]:
             last = report.after or report.before
             bins = report.bins[-1]
-            n = report.n_samples
+            n, total = report.n_samples, bins.count.sum()
             rows.append(
                 [
                     " ".join(str(name).split()),
                     *([str(n)] if missing else []),
-                    f"{bins.n_correct.sum() / n:.1%}",
-                    f"{bins.confidence_sum.sum() / n:.1%}",
+                    f"{bins.n_correct.sum() / total:.1%}",
+                    f"{bins.confidence_sum.sum() / total:.1%}",
                     *([f"{report.before.ece.value:.1%}"] if scaled else []),
                     with_range(last.ece, ".1%"),
                     f"{last.noise_floor.mean:.1%}",
@@ -187,6 +195,7 @@ def evaluate_multi_label(
     n_resamples: int = 1000,
     seed: int = 0,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     progress: bool = True,
     device: torch.device | str | None = None,
 ) -> MultiLabelReport:
@@ -222,6 +231,9 @@ def evaluate_multi_label(
         Seed of the random draws. The same seed gives the same result.
     ignore_index : int, optional
         Entries of the labels with this value are left out, such as -1 for missing ones.
+    sample_weight : Tensor or array, shape (N,) or that of the labels, optional
+        How much each sample, or each entry of the labels, counts, as in `calibkit.evaluate`. By
+        default every weight is 1.
     progress : bool, default True
         Whether to show progress bars on stderr, while the model runs and over the labels.
     device : torch.device or str, optional
@@ -241,10 +253,10 @@ def evaluate_multi_label(
         an integer, or if `ignore_index` is neither an integer nor None.
     ValueError
         If logits and labels differ in shape, if a logit is NaN or infinite, if the logits look like
-        probabilities, if an entry of the labels is neither 0 nor 1, if a label has no entry, if
-        `names` does not hold a different name for each label, if the scaler was fitted on samples
-        of this test set or on another number of labels, if `n_bins` or `n_resamples` is less than
-        1, or if `seed` is negative.
+        probabilities, if an entry of the labels is neither 0 nor 1, if a label has no entry, if a
+        weight is negative, NaN or infinite, if `names` does not hold a different name for each
+        label, if the scaler was fitted on samples of this test set or on another number of labels,
+        if `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
     RuntimeError
         If the scaler is not fitted.
 
@@ -292,26 +304,28 @@ def evaluate_multi_label(
             device=device,
             multi_label=True,
         )
-    rows = check_multi_label(logits, labels, ignore_index=ignore_index).to("cpu")
+    rows = check_multi_label(logits, labels, ignore_index=ignore_index, sample_weight=sample_weight)
+    rows = _without_weight_0(rows.to("cpu"))
     names = _check_names(names, rows.scores.shape[2])
     _check_every_label(rows, names)
     sets, leak_check = [rows], None
     if scaler is not None:
         leak_check = check_no_overlap(scaler.calibration_fingerprints, samples_of(rows))
         scaled = scaler(rows.scores[:, 1].double())
-        sets.append(Rows(torch.stack([0 * scaled, scaled], 1), rows.labels, ignore_index))
-    reports = {
-        name: evaluate(
-            rows.scores[:, :, k],
-            rows.labels[:, k],
+        sets.append(replace(rows, scores=torch.stack([0 * scaled, scaled], 1)))
+    reports = {}
+    for k, name in enumerate(tqdm(names, desc="labels", delay=2, disable=not progress)):
+        one = rows_of_label(rows, k)
+        reports[name] = evaluate(
+            one.scores,
+            one.labels,
             scaler=None if scaler is None else _of_label(scaler, k),
             n_bins=n_bins,
             n_resamples=n_resamples,
             seed=seed,
             ignore_index=ignore_index,
+            sample_weight=one.weights,
         )
-        for k, name in enumerate(tqdm(names, desc="labels", delay=2, disable=not progress))
-    }
     nll = resampled_means(NLL(), sets, n_resamples, seed)
     brier = resampled_means(Brier(), sets, n_resamples, seed)
     before = [one.before for one in reports.values()]
@@ -320,23 +334,14 @@ def evaluate_multi_label(
     return MultiLabelReport(
         n_samples=len(rows.labels),
         n_bins=n_bins,
-        before=_means(before, nll[0], brier[0]),
-        after=_means(after, nll[1], brier[1]) if after else None,
+        before=means_over_labels(before, nll[0], brier[0]),
+        after=means_over_labels(after, nll[1], brier[1]) if after else None,
         nll_change=interval_of_change(nll[0], nll[1]) if after else None,
         brier_change=interval_of_change(brier[0], brier[1]) if after else None,
         labels=dict(worst_first),
         summary=None if scaler is None else scaler.summary,
         leak_check=leak_check,
-    )
-
-
-def _means(values: list[MetricValues], nll: Resampled, brier: Resampled) -> LabelMeans:
-    return LabelMeans(
-        nll=interval_of_value(nll),
-        brier=interval_of_value(brier),
-        ece=float(np.mean([one.ece.value for one in values])),
-        noise_floor=float(np.mean([one.noise_floor.mean for one in values])),
-        n_small_p_values=sum(one.p_value < _SMALL_P_VALUE for one in values),
+        effective_n_samples=effective_number(_weights_of_samples(rows)),
     )
 
 
@@ -364,16 +369,30 @@ def _check_names(names: Sequence[Hashable] | None, n_labels: int) -> list[Hashab
 
 
 def _check_every_label(rows: Rows, names: list[Hashable]) -> None:
-    if rows.ignore_index is None:
+    if (counted := rows.counted) is None:
         return
-    counted = (rows.labels != rows.ignore_index).movedim(1, 0).flatten(1).any(1)
+    counted = counted.movedim(1, 0).flatten(1).any(1)
     without = [names[k] for k in (~counted).nonzero()[:, 0].tolist()]
     if without:
         raise ValueError(
-            f"every label must have an entry, got only the ignore_index {rows.ignore_index} for "
-            f"{len(without)} of {len(names)} labels, first for {without[0]!r}; leave such columns "
-            "out of logits, labels and names"
+            f"every label must have an entry that counts, got none for {len(without)} of "
+            f"{len(names)} labels, first for {without[0]!r}; leave such columns out of logits, "
+            "labels and names"
         )
+
+
+def _weights_of_samples(rows: Rows) -> Tensor | None:
+    return None if rows.weights is None else rows.weights.reshape(len(rows.weights), -1).mean(1)
+
+
+def _without_weight_0(rows: Rows) -> Rows:
+    """Return the samples that count."""
+    if (weights := _weights_of_samples(rows)) is None or rows.weights is None:
+        return rows
+    kept = weights > 0
+    return replace(
+        rows, scores=rows.scores[kept], labels=rows.labels[kept], weights=rows.weights[kept]
+    )
 
 
 def _of_label(scaler: MultiLabelTemperatureScaler, k: int) -> TemperatureScaler:

@@ -22,7 +22,7 @@ from calibkit._distributed import (
     total_over_processes,
 )
 from calibkit._fingerprints import fingerprints
-from calibkit._multi_label import check_multi_label, samples_of
+from calibkit._multi_label import check_multi_label, rows_of_label, samples_of
 from calibkit._rows import Rows
 from calibkit._temperature_search import (
     NoOptimumError,
@@ -253,7 +253,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
 
     def _fit(self, rows: Rows) -> None:
         n_labels = _agree_on_number_of_labels(rows)
-        parts = [_rows_of_label(rows, k) for k in range(n_labels)] if self.per_label else [rows]
+        parts = [rows_of_label(rows, k) for k in range(n_labels)] if self.per_label else [rows]
         found = [self._find(part, k) for k, part in enumerate(parts)]
         self.temperatures = torch.tensor(
             [1 / one.inverse_temperature for one in found], dtype=torch.float64
@@ -355,14 +355,6 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
         more = ", ..." if len(self.temperatures) > 10 else ""
         smoothing = f", smoothing={self.smoothing:g}" if self.smoothing else ""
         return f"per_label={self.per_label}, temperatures=[{', '.join(shown)}{more}]{smoothing}"
-
-
-def _rows_of_label(rows: Rows, k: int) -> Rows:
-    if rows.scores.ndim == 2:  # This process has no sample.
-        return rows
-    weights = None if rows.weights is None else rows.weights[:, k]
-    scores = rows.scores[:, :, k].contiguous()
-    return replace(rows, scores=scores, labels=rows.labels[:, k], weights=weights)
 
 
 def _agree_on_number_of_labels(rows: Rows) -> int:

@@ -21,7 +21,8 @@ from calibkit import (
 from calibkit._multi_label import check_multi_label
 from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.reports._label_means import resampled_means
-from calibkit.uncertainty.bootstrap import Resampled, interval_of_value
+from calibkit.uncertainty._resampled_metrics import Resampled
+from calibkit.uncertainty.bootstrap import interval_of_value
 from tests.scalers.test_multi_label import problem
 
 FAST = {"n_resamples": 50, "progress": False}
@@ -123,8 +124,51 @@ def test_missing_entries_are_left_out():
     assert report.before.nll.low < report.before.nll.value < report.before.nll.high
     assert "label  n    frequency" in str(report)
     labels[:, 2] = -1
-    with pytest.raises(ValueError, match=r"ignore_index -1 for 1 of 4 labels, first for 2"):
+    with pytest.raises(ValueError, match="got none for 1 of 4 labels, first for 2;"):
         evaluate_multi_label(LOGITS, labels, **options, **FAST)
+
+
+def test_weights_count_in_every_label_and_in_the_means():
+    weights = torch.arange(600) % 3
+    report = evaluate_multi_label(
+        LOGITS, LABELS, scaler=SCALER, names=NAMES, sample_weight=weights, **FAST
+    )
+    assert report.n_samples == 400
+    assert "worth 360 equal ones" in str(report)
+    assert report.to_dict()["effective_n_samples"] == pytest.approx(360)
+    many = LOGITS.repeat_interleave(weights, 0), LABELS.repeat_interleave(weights, 0)
+    repeated = evaluate_multi_label(*many, scaler=SCALER, names=NAMES, **FAST)
+    for means, expected in ((report.before, repeated.before), (report.after, repeated.after)):
+        assert means.nll.value == pytest.approx(expected.nll.value, rel=1e-10)
+        assert means.brier.value == pytest.approx(expected.brier.value, rel=1e-10)
+        assert means.ece == pytest.approx(expected.ece, rel=1e-10)
+        # Copies look like more samples than there are.
+        assert means.noise_floor > expected.noise_floor
+    for k, name in enumerate(NAMES):
+        binary = evaluate(LOGITS[:, k], LABELS[:, k], sample_weight=weights, n_resamples=50)
+        assert report.labels[name].before.ece == pytest.approx(binary.before.ece)
+        rows = (text.split() for text in str(report).splitlines() if text.startswith(name))
+        table = next(rows)
+        expected = repeated.labels[name].bins[1]
+        assert table[1] == f"{expected.n_correct.sum() / len(many[0]):.1%}"
+        assert table[2] == f"{expected.confidence_sum.sum() / len(many[0]):.1%}"
+
+
+def test_entries_may_have_weights_of_their_own():
+    generator = torch.Generator().manual_seed(4)
+    weights = torch.rand(LABELS.shape, generator=generator)
+    weights[:, 1] *= LABELS[:, 2]
+    report = evaluate_multi_label(LOGITS, LABELS, sample_weight=weights, **FAST)
+    for k in range(4):
+        z, y, w = LOGITS[:, k], LABELS[:, k], weights[:, k]
+        binary = evaluate(z, y, sample_weight=w, n_resamples=50)
+        assert report.labels[k].before.ece == pytest.approx(binary.before.ece)
+        assert report.labels[k].n_samples == binary.n_samples
+    means = [one.before.nll.value for one in report.labels.values()]
+    assert report.before.nll.value == pytest.approx(np.mean(means))
+    weights[:, 3] = 0
+    with pytest.raises(ValueError, match="got none for 1 of 4 labels, first for 3;"):
+        evaluate_multi_label(LOGITS, LABELS, sample_weight=weights, **FAST)
 
 
 def test_overlapping_masks_are_measured_pixel_by_pixel():

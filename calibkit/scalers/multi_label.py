@@ -345,9 +345,15 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
             )
         dtype = logits.dtype if logits.is_floating_point() else torch.get_default_dtype()
         precise = logits.to(torch.promote_types(dtype, torch.float32))
-        temperatures = self.temperatures.to(precise.device, precise.dtype)
+        representable = torch.finfo(precise.dtype)
+        temperatures = self.temperatures.clamp(representable.tiny, representable.max)
+        temperatures = temperatures.to(precise.device, precise.dtype)
         shape = (n_labels, *(1,) * (logits.ndim - 2))
-        return (precise / temperatures.reshape(shape)).to(dtype)
+        scaled = precise / temperatures.reshape(shape)
+        # A finite number must not become infinite, because the cross-entropy of infinity is NaN.
+        limits = torch.finfo(dtype)
+        finite = scaled.clamp(limits.min, limits.max)
+        return torch.where(precise.isinf(), scaled, finite).to(dtype)
 
     def extra_repr(self) -> str:
         """Return the temperatures as part of the printed scaler."""

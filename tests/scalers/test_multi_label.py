@@ -339,6 +339,13 @@ def test_forward_keeps_shape_precision_and_order():
         scaler(z).sum().backward()
         torch.testing.assert_close(z.grad, (1 / scaler.temperatures).expand_as(z))
     assert SHARED(LOGITS[:, 0]).shape == (400,)
+    tiny = copy.deepcopy(EACH)
+    tiny.temperatures = [1e-50, 1e-6, 1.0, 1e50]
+    for dtype in (torch.float16, torch.float32):
+        z = LOGITS.to(dtype)
+        assert tiny(z).isfinite().all()
+        assert torch.equal(tiny(z)[:, :3] > 0, z[:, :3] > 0)
+        assert tiny(torch.full((1, 4), -math.inf, dtype=dtype)).isneginf().all()
     with pytest.raises(ValueError, match=r"must have 4 labels as in the fit, got \(400, 3\)"):
         EACH(LOGITS[:, :3])
     with pytest.raises(RuntimeError, match="not fitted"):

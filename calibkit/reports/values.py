@@ -2,13 +2,24 @@
 
 from typing import NamedTuple
 
-from calibkit.uncertainty.bootstrap import (
-    Interval,
-    Resampled,
-    interval_of_change,
-    interval_of_value,
-)
+from calibkit.reports._tables import with_range
+from calibkit.uncertainty._resampled_metrics import Resampled
+from calibkit.uncertainty.bootstrap import Interval, interval_of_change, interval_of_value
 from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor
+
+# The rows of the printed table, each with its name, its field and its format.
+_SHOWN = (
+    ("accuracy", "accuracy", ".1%"),
+    ("NLL", "nll", ".3f"),
+    ("Brier score", "brier", ".3f"),
+    ("ECE", "ece", ".1%"),
+    ("ECE if calibrated", "noise_floor", ".1%"),
+    ("p-value", "p_value", ".3f"),
+    ("top-label ECE", "top_label_ece", ".1%"),
+    ("classwise ECE", "classwise_ece", ".2%"),
+    ("its noise floor", "classwise_noise_floor", ".2%"),
+    ("its p-value", "classwise_p_value", ".3f"),
+)
 
 
 class MetricValues(NamedTuple):
@@ -76,6 +87,34 @@ class Change(NamedTuple):
     classwise_ece: Interval | None = None
 
 
+class LabelMeans(NamedTuple):
+    """The metrics of a multi-label model as means over the labels, each of which counts the same.
+
+    Attributes
+    ----------
+    nll, brier : Interval
+        Value and 95 % interval, for which only the samples need to be independent, not the labels
+        of a sample.
+    ece : float
+        The mean of the ECEs of the labels.
+    noise_floor : float
+        The mean of the ECEs that a perfectly calibrated model would show.
+    n_small_p_values : int
+        How many labels have a p-value below 0.05. If the model is calibrated, one label of 20 has
+        one by chance.
+
+    See Also
+    --------
+    calibkit.MultiLabelReport : The report that holds these means.
+    """
+
+    nll: Interval
+    brier: Interval
+    ece: float
+    noise_floor: float
+    n_small_p_values: int
+
+
 def values_of(
     metrics: dict[str, Resampled], test: CalibrationTest, classwise: CalibrationTest | None
 ) -> MetricValues:
@@ -95,10 +134,31 @@ def change_of(before: dict[str, Resampled], after: dict[str, Resampled]) -> Chan
     return Change(**{name: interval_of_change(before[name], after[name]) for name in before})
 
 
-def as_dict(values: MetricValues | Change) -> dict[str, object]:
+def as_dict(values: MetricValues | Change | LabelMeans) -> dict[str, object]:
     """Return the numbers in nested dictionaries, without those that do not apply."""
     return {
         name: value._asdict() if isinstance(value, Interval | NoiseFloor) else value
         for name, value in values._asdict().items()
         if value is not None
     }
+
+
+def table_of(
+    before: MetricValues, after: MetricValues | None, change: Change | None
+) -> list[list[str]]:
+    """Return the cells of the printed table."""
+    columns = [before] if after is None else [before, after]
+    table = [["", "before", "after", "change"] if after else ["", "value"]]
+    for name, attribute, show in _SHOWN:
+        numbers = [getattr(values, attribute) for values in columns]
+        if numbers[0] is None:
+            continue
+        row = [
+            f"{number:{show}}" if isinstance(number, float) else with_range(number, show)
+            for number in numbers
+        ]
+        if change is not None:
+            changed = getattr(change, attribute, None)
+            row.append(with_range(changed, f"+{show}") if changed else "")
+        table.append([name, *row])
+    return table

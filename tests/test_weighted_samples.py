@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
-from scipy.stats import binom
+from scipy.stats import binom, t
 
 import calibkit as ck
 from tests.helpers import calibrated_problem, distorted_problem
@@ -223,7 +223,7 @@ def test_resamples_draw_rows_and_divide_by_their_weights():
     means = np.array([np.average(terms[row], weights=weights[row]) for row in drawn])
     value = np.average(terms, weights=weights)
     freedom = (weights**2).sum() ** 2 / (weights**4).sum()
-    stretch = math.sqrt(freedom / (freedom - 2) / (50 / 48))  # That is Student's t distribution.
+    stretch = t.ppf(0.975, freedom) / t.ppf(0.975, 50)
     expected = value + stretch * (np.quantile(means, [0.025, 0.975]) - value)
     found = ck.bootstrap_interval(
         ck.negative_log_likelihood, p, labels, n_resamples=N_RESAMPLES, sample_weight=weights

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.special import stdtrit
 from torch import Tensor
 from tqdm import tqdm
 
@@ -83,9 +84,9 @@ def _stretch(weight: Floats) -> float:
     resamples know it badly. Student's t distribution is wider than the normal one for this reason,
     with the degrees of freedom that Satterthwaite's formula gives to a sum of squares.
     """
-    freedom = np.array([len(weight), (weight**2).sum() ** 2 / (weight**4).sum()])
-    freedom = np.maximum(freedom, 3)
-    of_equal, of_these = np.sqrt(freedom / (freedom - 2))
+    squares = weight**2
+    freedom = np.array([len(weight), squares.sum() ** 2 / (squares**2).sum()])
+    of_equal, of_these = stdtrit(freedom, 0.975)
     return float(of_these / of_equal)
 
 

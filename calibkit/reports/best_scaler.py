@@ -40,8 +40,8 @@ class _Tried(NamedTuple):
     fitted: Scaler
     n_parameters: int
     nll: Floats  # of every sample that was held out
-    weights: Floats | None  # of the same samples
     nll_of_fit: float  # of all samples, after a fit to all
+    weights: Floats | None = None  # of the samples that were held out
 
     def mean(self) -> float:
         return float(np.average(self.nll, weights=self.weights))
@@ -250,8 +250,8 @@ def _try(scaler: Scaler, samples: Chunk, parts: Tensor) -> _Tried:
         fitted_on_all,
         summary.n_parameters,
         np.concatenate(nll),
-        np.concatenate(weights) if weights else None,
         summary.nll_after,
+        np.concatenate(weights) if weights else None,
     )
 
 

@@ -158,6 +158,13 @@ def calibration_test(
     chance alone does not explain the ECE. A large p-value does not prove that the model is
     calibrated. The p-value depends on the number of bins, so choose it before you look at the data.
 
+    With weights, the hypothesis is that the model is calibrated for samples that are as frequent as
+    the weights say. One label is drawn for every sample, whatever its weight, so only the ratios of
+    the weights matter to the p-value. If the weights belong to the two classes of a binary model, a
+    drawn label brings the weight of its class. Of other weights, the test assumes that they depend
+    on the input and not on the label. Where they do depend on it, as weights of more than two
+    classes do, take the p-value as a rough one.
+
     Parameters
     ----------
     probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
@@ -177,8 +184,8 @@ def calibration_test(
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     sample_weight : Tensor or array, shape (N,) or (N, ...), optional
-        How much each sample or pixel counts. The ECE counts a sample of weight 2 like two samples,
-        but one label is drawn for every sample, whatever its weight. By default every weight is 1.
+        How much each sample or pixel counts. The ECE counts a sample of weight 2 like two samples.
+        By default every weight is 1.
 
     Returns
     -------

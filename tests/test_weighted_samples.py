@@ -14,6 +14,9 @@ from matplotlib import pyplot as plt
 from scipy.stats import binom, t
 
 import calibkit as ck
+from calibkit._rows import Rows
+from calibkit.metrics.calibration_error import BinnedCalibrationError
+from calibkit.uncertainty._gaps import gaps_of_samples
 from tests.helpers import calibrated_problem, distorted_problem
 
 METRICS = {
@@ -248,6 +251,28 @@ def test_the_test_draws_one_label_for_every_row():
     assert found.floor.mean == pytest.approx(np.mean(errors), abs=1e-12)
     floor = ck.noise_floor(p, n_resamples=N_RESAMPLES, sample_weight=weights)
     assert floor == pytest.approx(found.floor, abs=1e-12)
+
+
+@pytest.mark.parametrize("weights_of", ["samples", "classes", "equal"])
+@pytest.mark.parametrize("binning", ["uniform", "quantile"])
+def test_the_variance_of_a_gap_is_that_of_its_resamples(weights_of, binning):
+    generator = np.random.default_rng(0)
+    p = torch.from_numpy(generator.beta(2, 3, 4000))
+    labels = torch.from_numpy(generator.random(4000) < p.numpy() + 0.05).long()
+    weights = {
+        "samples": torch.from_numpy(generator.lognormal(size=4000)),
+        "classes": torch.where(labels == 1, 9.0, 1.0).double(),
+        "equal": torch.ones(4000, dtype=torch.float64),
+    }[weights_of]
+    rows = Rows(torch.stack([1 - p, p], 1), labels, weights=weights).with_mean_weight_1()
+    samples = gaps_of_samples(BinnedCalibrationError(8), rows, "probabilities", binning)
+    counts = generator.multinomial(4000, np.full(4000, 1 / 4000), size=1000)
+    resampled = samples.of_counts(counts)
+    variance = samples.on_resamples(resampled).variance(samples.measured)
+    expected = resampled.var(0)
+    filled = expected > 0.1 * expected.max()  # The others hold few right or few wrong samples.
+    assert filled.sum() >= 5
+    np.testing.assert_allclose(variance[filled], expected[filled], rtol=0.25)
 
 
 def test_an_infinite_nll_stays_infinite():

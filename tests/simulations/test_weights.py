@@ -100,7 +100,7 @@ def test_weighted_intervals_hold_the_truth_in_every_cell(cell):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n_classes", "n"), product((2, 10), (500, 2000)))
+@pytest.mark.parametrize(("n_classes", "n"), list(product((2, 10), (500, 2000))))
 def test_weighted_p_values_are_uniform(n_classes, n):
     assert kstest(p_values(n_classes, n, 300), "uniform").pvalue > 0.01
 

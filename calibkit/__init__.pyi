@@ -34,6 +34,9 @@ from .plots.curves import temperature_curve as temperature_curve
 from .plots.explore import explore_temperature as explore_temperature
 from .plots.reliability import confidence_histogram as confidence_histogram
 from .plots.reliability import reliability_diagram as reliability_diagram
+from .priors import PriorEstimate as PriorEstimate
+from .priors import adjust_prior as adjust_prior
+from .priors import estimate_prior as estimate_prior
 from .reports.best_scaler import best_scaler as best_scaler
 from .reports.breakdown import Breakdown as Breakdown
 from .reports.breakdown import Part as Part

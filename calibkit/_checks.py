@@ -14,7 +14,7 @@ from calibkit._advice import LabelAdvice
 from calibkit._conversion import as_code, as_tensor
 from calibkit._devices import with_float64
 from calibkit._disguises import find_disguise
-from calibkit._rows import Rows
+from calibkit._rows import Chunk, Rows
 
 # In half and in full precision, the softmax over 1000 classes sums to 1 within these tolerances.
 _SUM_TOLERANCE_HALF, _SUM_TOLERANCE = 1e-2, 1e-3
@@ -25,7 +25,12 @@ _LARGEST_VALUE = 1e100
 
 
 def check_logits_and_labels(
-    logits: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
+    logits: object,
+    labels: object,
+    *,
+    ignore_index: int | None = None,
+    sample_weight: object = None,
+    empty: bool = False,
 ) -> Rows:
     """Return logits and labels as rows, or raise an error. A binary logit z becomes (0, z)."""
     scores = _as_scores(logits, "logits")
@@ -35,7 +40,7 @@ def check_logits_and_labels(
     if single:
         z = _as_column(scores)
         scores = torch.cat([torch.zeros_like(z), z], 1)
-    rows = _check_rows(scores, labels, "logits", code, ignore_index, empty)
+    rows = _check_rows(scores, labels, "logits", code, ignore_index, sample_weight, empty)
     # One or two rows of logits may look like probabilities by chance.
     if _check_values(rows, "logits") and not single and len(rows) > 2:
         raise ValueError(
@@ -59,14 +64,25 @@ def check_logits_and_labels(
 
 
 def check_probabilities_and_labels(
-    probabilities: object, labels: object, *, ignore_index: int | None = None
-) -> tuple[Tensor, Tensor]:
-    """Return probabilities (N, C) and labels (N,) as tensors, or raise an error."""
-    return check_probability_rows(probabilities, labels, ignore_index=ignore_index).flat()
+    probabilities: object,
+    labels: object,
+    *,
+    ignore_index: int | None = None,
+    sample_weight: object = None,
+) -> Chunk:
+    """Return probabilities (N, C), labels (N,) and weights (N,), or raise an error."""
+    return check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    ).flat()
 
 
 def check_probability_rows(
-    probabilities: object, labels: object, *, ignore_index: int | None = None, empty: bool = False
+    probabilities: object,
+    labels: object,
+    *,
+    ignore_index: int | None = None,
+    sample_weight: object = None,
+    empty: bool = False,
 ) -> Rows:
     """Return probabilities and labels as rows, or raise an error. P(y = 1) becomes both classes."""
     scores = _as_scores(probabilities, "probabilities")
@@ -75,7 +91,7 @@ def check_probability_rows(
     if single:
         p = _as_column(scores)
         scores = torch.cat([1 - p, p], 1)
-    rows = _check_rows(scores, labels, "probabilities", code, ignore_index, empty)
+    rows = _check_rows(scores, labels, "probabilities", code, ignore_index, sample_weight, empty)
     if not _check_values(rows, "probabilities"):
         if single:
             _refuse_as_events(rows, code)
@@ -151,6 +167,35 @@ def check_flag(value: object, name: str) -> bool:
     return bool(value)
 
 
+def check_sample_weight(sample_weight: object, labels: Tensor) -> Tensor | None:
+    """Return weights in the shape of the labels, as float64, or raise an error. None is None.
+
+    A weight of each of N images counts for all pixels of the image.
+    """
+    if sample_weight is None:
+        return None
+    weights = as_tensor(sample_weight, "sample_weight").detach()
+    if weights.is_complex():
+        raise TypeError(f"sample_weight must be real numbers, got {weights.dtype}; pass real ones")
+    if weights.shape not in {labels.shape, labels.shape[:1]}:
+        raise ValueError(
+            f"sample_weight must have shape {tuple(labels.shape)}, as labels have, got "
+            f"{tuple(weights.shape)}; pass one weight for each sample"
+        )
+    weights = with_float64(weights).to(labels.device, torch.float64)
+    wrong = ~(weights.isfinite() & (weights >= 0))
+    if wrong.any():
+        index = int(wrong.flatten().nonzero()[0])
+        raise ValueError(
+            f"sample_weight must be finite and not negative, got {weights.flatten()[index]:g} at "
+            f"{Rows(weights[:, None], weights).position(index).replace('row', 'position')}; give "
+            "a sample that must not count the weight 0"
+        )
+    return weights.reshape(-1, *[1] * (labels.ndim - weights.ndim), *weights.shape[1:]).expand(
+        labels.shape
+    )
+
+
 def check_seed(seed: object) -> int:
     """Return a seed, or raise an error if it is not an integer of at least 0."""
     return check_integer(seed, "seed", least=0, advice="the same seed gives the same result")
@@ -194,7 +239,8 @@ def _check_rows(
     name: str,
     code: str,
     ignore_index: int | None,
-    empty: bool = False,
+    sample_weight: object,
+    empty: bool,
 ) -> Rows:
     if scores.ndim < 2:
         raise ValueError(
@@ -207,7 +253,12 @@ def _check_rows(
             f"{name} are empty: got shape {tuple(scores.shape)}; pass one sample or more"
         )
     targets = _check_labels(labels, scores, name, code, ignore_index)
-    rows = Rows(scores, targets, ignore_index)
+    rows = Rows(scores, targets, ignore_index, check_sample_weight(sample_weight, targets))
+    if not empty and len(rows) == 0 and rows.weights is not None:
+        raise ValueError(
+            "sample_weight must be above 0 for one sample or more, got 0 for all that have a "
+            "label; leave sample_weight out to count all samples alike"
+        )
     if not empty and len(rows) == 0:
         raise ValueError(
             f"labels must hold something to measure: all {targets.numel()} are the ignore_index "
@@ -219,7 +270,7 @@ def _check_rows(
 def _check_values(rows: Rows, name: str) -> bool:
     """Refuse NaN, infinity and excessive values, and return whether all rows are probabilities."""
     distributions = True
-    for scores, _ in rows.chunks():
+    for scores, _, _ in rows.chunks():
         if distributions and _are_distributions(scores):
             continue
         distributions = False

@@ -63,7 +63,7 @@ def _sample(rows: Rows) -> Tensor:
         return sample
     # Most samples are ignored, so the others must be looked for.
     parts: list[Tensor] = []
-    for counted, _ in rows.chunks():
+    for counted, _, _ in rows.chunks():
         parts.append(counted[:_SAMPLE_SIZE])
         if sum(map(len, parts)) >= _SAMPLE_SIZE:
             break

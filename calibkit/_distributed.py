@@ -74,6 +74,13 @@ def count_over_processes(count: int) -> int:
     return sum(number for (number,) in gather_from_processes([count]))
 
 
+def total_weight_over_processes(labels: Tensor, weights: Tensor | None) -> float:
+    """Return the sum of the weights of all processes, which is their number if all are 1."""
+    here = float(len(labels)) if weights is None else float(weights.sum())
+    total = torch.tensor([here], dtype=torch.float64, device=labels.device)
+    return sum_over_processes(total)[0]
+
+
 def gather_from_processes(integers: Sequence[int]) -> list[list[int]]:
     """Return the integers of every process, ordered by rank. Every process passes equally many."""
     if n_processes() == 1:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calibkit._distributed import count_over_processes, sum_over_processes
+from calibkit._distributed import count_over_processes, n_processes, sum_over_processes
 from calibkit._rows import Rows
 
 # The search keeps this many shifted logits at most. More are shifted in every pass, because new
@@ -25,6 +25,9 @@ class Derivatives(NamedTuple):
     For one sample, p = softmax(b z). The slope is the first derivative of the NLL in b, which is
     E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z]. The third derivative is
     the third central moment of z under p. It is 0 if nobody asked for it.
+
+    All are weighted means. The squared slope has the squared weights, divided by the sum of the
+    weights, because that is what the sandwich formula needs.
     """
 
     nll: float
@@ -35,7 +38,10 @@ class Derivatives(NamedTuple):
 
 
 class StartingSums(NamedTuple):
-    """Sums over samples that show whether there is an optimum, and near which b it is."""
+    """Sums over samples that show whether there is an optimum, and near which b it is.
+
+    Those of labels have no weights, so that they are exact.
+    """
 
     descent_at_zero: float  # minus the slope of the NLL at b = 0
     curvature_at_zero: float
@@ -43,6 +49,15 @@ class StartingSums(NamedTuple):
     n_label_below_top: float
     label_sum: float
     squared_label_sum: float
+
+
+class _ShiftedChunk(NamedTuple):
+    """Some rows of logits, shifted so that the largest logit of each row is 0."""
+
+    logits: Tensor
+    of_labels: Tensor
+    labels: Tensor
+    weights: Tensor | None
 
 
 class ScaledNLL:
@@ -53,6 +68,10 @@ class ScaledNLL:
 
     Attributes
     ----------
+    n_samples : int
+        Number of samples, over all processes.
+    n : float
+        The sum of their weights.
     nll_before : float
         The mean NLL at T = 1, which the first call of `derivatives` measures if it is wanted.
     """
@@ -76,30 +95,37 @@ class ScaledNLL:
         self.nll_before = math.nan
         self._measures_before = before
         self._shifted = torch.empty(0, dtype=dtype, device=rows.scores.device)
-        self._weights = torch.empty_like(self._shifted)
-        self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._terms = torch.empty_like(self._shifted)
+        self._kept: list[_ShiftedChunk] = []
         # The largest logits of the rows, chunk by chunk. All passes over the same rows share them.
         self.tops = [] if tops is None else tops
-        self.n = count_over_processes(len(rows))
+        self.n_samples = count_over_processes(len(rows))
+        self.n, self.sum_of_squared_weights = float(self.n_samples), float(self.n_samples)
+        if rows.weights is not None or n_processes() > 1:
+            # Another process may have weights even if this one has none.
+            self.n, self.sum_of_squared_weights = _sums_of_weights(rows)
 
     def derivatives(self, inverse_temperature: float) -> Derivatives:
         n_sums = 5 + self._measures_before
         total = torch.zeros(n_sums, dtype=torch.float64, device=self.rows.scores.device)
-        for z, z_y, _ in self._chunks():
-            weights = _view_of_buffer(self._weights, z)
-            norm = exp_(torch.mul(z, inverse_temperature, out=weights)).sum(1).double()
-            mean = weights.mul_(z).sum(1).double().div_(norm)
-            mean_square = weights.mul_(z).sum(1).double().div_(norm)
+        for z, z_y, _, sample_weights in self._chunks():
+            terms_of_mean = _view_of_buffer(self._terms, z)
+            norm = exp_(torch.mul(z, inverse_temperature, out=terms_of_mean)).sum(1).double()
+            mean = terms_of_mean.mul_(z).sum(1).double().div_(norm)
+            mean_square = terms_of_mean.mul_(z).sum(1).double().div_(norm)
             slope = mean - z_y
             nll = norm.log() - inverse_temperature * z_y
             third = torch.zeros_like(mean)
             if self.third:
-                mean_cube = weights.mul_(z).sum(1).double().div_(norm)
+                mean_cube = terms_of_mean.mul_(z).sum(1).double().div_(norm)
                 third = mean_cube - mean * (3 * mean_square - 2 * mean * mean)
-            terms = [nll, slope, mean_square - mean * mean, slope * slope, third]
+            squared_slope = slope * slope
+            if sample_weights is not None:
+                squared_slope *= sample_weights
+            terms = [nll, slope, mean_square - mean * mean, squared_slope, third]
             if self._measures_before:
-                terms.append(self._nll_before(z, z_y, weights))
-            total += torch.stack(terms).sum(1)
+                terms.append(self._nll_before(z, z_y, terms_of_mean))
+            total += _weighted_sums(terms, sample_weights)
         means = [entry / self.n for entry in sum_over_processes(total)]
         if self._measures_before:
             self.nll_before = means.pop()
@@ -108,25 +134,24 @@ class ScaledNLL:
         means[1] += self.pull
         return Derivatives(*means)
 
-    def _nll_before(self, z: Tensor, z_y: Tensor, weights: Tensor) -> Tensor:
+    def _nll_before(self, z: Tensor, z_y: Tensor, buffer: Tensor) -> Tensor:
         # If no later step needs z, its exponentials take its place. That saves a pass.
-        scaled = torch.mul(z, self.unit, out=weights) if self._kept or self.unit != 1 else z
+        scaled = torch.mul(z, self.unit, out=buffer) if self._kept or self.unit != 1 else z
         return exp_(scaled).sum(1).double().log() - self.unit * z_y
 
     def starting_sums(self) -> StartingSums:
         total = torch.zeros(6, dtype=torch.float64, device=self.rows.scores.device)
-        for z, z_y, labels in self._chunks():
+        for z, z_y, labels, sample_weights in self._chunks():
             mean = z.sum(1).double().div_(z.shape[1])
-            weights = _view_of_buffer(self._weights, z)
-            mean_square = torch.mul(z, z, out=weights).sum(1).double().div_(z.shape[1])
+            squares = _view_of_buffer(self._terms, z)
+            mean_square = torch.mul(z, z, out=squares).sum(1).double().div_(z.shape[1])
             y = labels.double()
-            total += torch.stack(
-                [z_y - mean, mean_square - mean * mean, -mean, (z_y < 0).double(), y, y * y]
-            ).sum(1)
+            weighted = [z_y - mean, mean_square - mean * mean, -mean]
+            total[:3] += _weighted_sums(weighted, sample_weights)
+            total[3:] += torch.stack([(z_y < 0).double(), y, y * y]).sum(1)
         return StartingSums(*sum_over_processes(total))
 
-    def _chunks(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield the distances z of the logits to the top of their row, those of labels, labels."""
+    def _chunks(self) -> Iterator["_ShiftedChunk"]:
         if self._kept:
             yield from self._kept
             return
@@ -135,7 +160,7 @@ class ScaledNLL:
         # The buffers are used again, so that larger chunks than usual hide the cost of the calls.
         medium = _MAX_KEPT_ELEMENTS < n_elements < 32 * _MEDIUM_CHUNK_ELEMENTS
         chunks = self.rows.chunks(_MEDIUM_CHUNK_ELEMENTS if medium else None)
-        for index, (logits, labels) in enumerate(chunks):
+        for index, (logits, labels, weights) in enumerate(chunks):
             z = torch.empty_like(self._shifted) if keep else self._shifted
             z = _view_of_buffer(z, logits)
             if index == len(self.tops):
@@ -147,10 +172,26 @@ class ScaledNLL:
                 z.copy_(logits).sub_(top)
             if self.unit != 1:
                 z.div_(self.unit)
-            chunk = z, z.gather(1, labels[:, None])[:, 0].double(), labels
+            of_labels = z.gather(1, labels[:, None])[:, 0].double()
+            chunk = _ShiftedChunk(z, of_labels, labels, weights)
             if keep:
                 self._kept.append(chunk)
             yield chunk
+
+
+def _sums_of_weights(rows: Rows) -> list[float]:
+    """Return the sum of the weights and that of their squares, over all processes."""
+    sums = torch.full((2,), float(len(rows)), dtype=torch.float64, device=rows.scores.device)
+    if rows.weights is not None:
+        weights = rows.flat().weights
+        assert weights is not None
+        sums = torch.stack([weights.sum(), weights.square().sum()])
+    return sum_over_processes(sums)
+
+
+def _weighted_sums(terms: list[Tensor], weights: Tensor | None) -> Tensor:
+    stacked = torch.stack(terms)
+    return stacked.sum(1) if weights is None else (stacked * weights).sum(1)
 
 
 def exp_(values: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ class TemperatureOptimum(NamedTuple):
     relative_error : float
         The standard error of the inverse temperature, divided by the inverse temperature.
     n_samples : int
-        Number of samples, over all processes.
+        Number of samples, over all processes, whatever their weights are.
     nll_before, nll_after : float
         The NLL at T = 1 and at the optimum, in nats per sample.
     iterations : int
@@ -155,8 +155,8 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
     nll_after += step**3 * last.third / 6
     return TemperatureOptimum(
         inverse_temperature=found.optimum / nll.unit,
-        relative_error=_relative_error(found, nll.n, smoothing),
-        n_samples=nll.n,
+        relative_error=_relative_error(found, nll, smoothing),
+        n_samples=nll.n_samples,
         nll_before=nll.nll_before,
         nll_after=nll_after,
         iterations=found.iterations,
@@ -164,23 +164,25 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
     )
 
 
-def _relative_error(found: _SearchResult, n: int, smoothing: float = 0) -> float:
+def _relative_error(found: _SearchResult, nll: ScaledNLL, smoothing: float = 0) -> float:
     """Return the standard error of the optimum, divided by the optimum.
 
-    It follows from the sandwich formula or, with random labels, from the curvature alone.
+    It follows from the sandwich formula or, with random labels, from the curvature alone. A sample
+    of weight 2 is not two independent samples, so unequal weights widen the error.
     """
     last = found.derivatives
     curvature = last.curvature + (found.optimum - found.last_point) * last.third
     if smoothing:
-        return 1 / math.sqrt((n + smoothing) * curvature) / found.optimum
-    return math.sqrt(last.squared_slope / n) / curvature / found.optimum
+        variance = nll.sum_of_squared_weights / nll.n / (nll.n + smoothing) / curvature
+        return math.sqrt(variance) / found.optimum
+    return math.sqrt(last.squared_slope / nll.n) / curvature / found.optimum
 
 
 def _is_precise(found: _SearchResult, nll: ScaledNLL) -> bool:
     """Return whether the rounding errors of the rows average out, which a few large ones do not."""
     rounding = torch.finfo(nll.dtype).eps
     return found.converged and (
-        rounding * _relative_error(found, nll.n) <= _RELATIVE_TOLERANCE[nll.dtype]
+        rounding * _relative_error(found, nll) <= _RELATIVE_TOLERANCE[nll.dtype]
     )
 
 
@@ -190,11 +192,11 @@ def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL, smoothing: float) 
     The NLL is convex in the inverse temperature b. It has a minimum if it falls at b = 0 and rises
     as b goes to infinity.
     """
-    n = f"{nll.n}"
+    n = f"{nll.n_samples}"
     # The sums of integers are exact, and so is Python's arithmetic with integers.
-    if nll.n * int(sums.squared_label_sum) == int(sums.label_sum) ** 2:
+    if nll.n_samples * int(sums.squared_label_sum) == int(sums.label_sum) ** 2:
         raise ValueError(
-            f"labels hold one class only: all {n} are {sums.label_sum / nll.n:.0f}; "
+            f"labels hold one class only: all {n} are {sums.label_sum / nll.n_samples:.0f}; "
             "calibrate on samples of all classes, drawn in the same way as the test samples"
         )
     least, most = _RANDOM_LABELS_PER_SAMPLE
@@ -231,17 +233,17 @@ def _rounding(sums: StartingSums, nll: ScaledNLL) -> float:
     return 8 * torch.finfo(nll.dtype).eps * sums.distance_to_top
 
 
-def _mean_spread(rows: Rows, n: int) -> float:
+def _mean_spread(rows: Rows, n: float) -> float:
     """Return the mean distance between the smallest and the largest logit of a row."""
     total = torch.zeros(1, dtype=torch.float64, device=rows.scores.device)
-    for logits, _ in rows.chunks():
+    for logits, _, _ in rows.chunks():
         total += (logits.amax(1).double() - logits.amin(1).double()).sum()
     return sum_over_processes(total)[0] / n
 
 
 def _rough_optimum(nll: ScaledNLL, start: float, tolerance: float) -> float:
     """Return the optimum of a subsample or in float32, or the given start if there is none."""
-    if nll.n < _MIN_SUBSAMPLE_SIZE:
+    if nll.n_samples < _MIN_SUBSAMPLE_SIZE:
         return start
     found = _search(nll, start, tolerance, max_iterations=20)
     return found.optimum if found.converged else start

@@ -237,7 +237,7 @@ class ConformalSets(CheckedAttributes):
             fit is then kept.
         """
         _refuse_pixels(probabilities)
-        scores, targets = check_probabilities_and_labels(probabilities, labels)
+        scores, targets, _ = check_probabilities_and_labels(probabilities, labels)
         n, n_classes = scores.shape
         y = targets.cpu()
         counts = y.bincount(minlength=n_classes).tolist() if self.per_class else [n]
@@ -339,7 +339,7 @@ class ConformalSets(CheckedAttributes):
     def _chunks(self, rows: Rows, draws: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the scores (m, C, 2) of all classes, on the CPU, and the labels (m,), in chunks."""
         start = 0
-        for chunk, labels in rows.chunks():
+        for chunk, labels, _ in rows.chunks():
             stop = start + len(labels)
             # The sums are computed on the CPU, so that the same rows give the same sums everywhere.
             yield self._scores(chunk.cpu().double(), draws[start:stop]), labels

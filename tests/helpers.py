@@ -28,6 +28,15 @@ def calibrated_problem(
     return temperature * logits, labels
 
 
+def distorted_problem(n: int, n_classes: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sharpened logits, mixed a little, with a bias of every class: temperature is not enough."""
+    logits, labels = calibrated_problem(n, n_classes, 2, seed)
+    generator = torch.Generator().manual_seed(seed + 1)
+    noise = torch.randn(n_classes, n_classes + 1, generator=generator, dtype=torch.float64)
+    mixing = torch.eye(n_classes) + 0.1 * noise[:, 1:]
+    return logits @ mixing + noise[:, 0], labels
+
+
 def publish_cifar100(folder: Path, images: np.ndarray, labels: list[int], monkeypatch) -> None:
     """Write images (N, 3, 32, 32) as CIFAR-100's archive and unpacked, and declare its hashes."""
     inner = folder / CIFAR100.base_folder

@@ -28,14 +28,20 @@ def _inner_edges(n_bins: int) -> Floats:
     return np.arange(1, n_bins, dtype=np.float64) / n_bins
 
 
-def quantile_bin(confidence: Tensor, n_bins: int) -> Tensor:
+def quantile_bin(confidence: Tensor, n_bins: int, weights: Tensor | None = None) -> Tensor:
     """Return the bin of equal mass of every confidence. Equal confidences share a bin."""
-    ordered = confidence.sort().values
-    return torch.searchsorted(ordered, confidence) * n_bins // len(confidence)
+    ordered, order = confidence.sort()
+    n_below = torch.searchsorted(ordered, confidence)
+    if weights is None:
+        return n_below * n_bins // len(confidence)
+    total = weights[order].cumsum(0)
+    weight_below = torch.cat([total.new_zeros(1), total])[n_below]
+    # Rounding could give the last samples a bin too many.
+    return (weight_below * n_bins // total[-1]).long().clamp(max=n_bins - 1)
 
 
-def quantile_edges(confidence: Tensor, n_bins: int) -> Tensor:
+def quantile_edges(confidence: Tensor, bins: Tensor, n_bins: int) -> Tensor:
     """Return the lowest confidence in every bin of equal mass, and the highest one overall."""
     ordered, order = confidence.sort()
-    starts = torch.searchsorted(quantile_bin(confidence, n_bins)[order], torch.arange(n_bins))
+    starts = torch.searchsorted(bins[order], torch.arange(n_bins))
     return torch.cat([ordered[starts.clamp(max=len(ordered) - 1)], ordered[-1:]])

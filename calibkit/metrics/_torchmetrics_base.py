@@ -20,7 +20,7 @@ from calibkit._checks import (
     check_probability_rows,
 )
 from calibkit._devices import has_float64
-from calibkit.metrics.base import Of, Predictions, SumsMetric, what_is_judged
+from calibkit.metrics.base import JudgedSamples, Of, Predictions, SumsMetric, what_is_judged
 
 Input = Literal["probabilities", "logits"]
 
@@ -48,6 +48,7 @@ class CalibrationMetric(torchmetrics.Metric):
     full_state_update = False
 
     n: Tensor
+    surplus_weight: Tensor
 
     def __init__(
         self,
@@ -65,6 +66,9 @@ class CalibrationMetric(torchmetrics.Metric):
         self.input = input
         self.ignore_index = ignore_index
         self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
+        # The total weight is n and this, which is 0 if no sample has a weight.
+        no_surplus = torch.zeros((), dtype=torch.float64)
+        self.add_state("surplus_weight", no_surplus, dist_reduce_fx="sum")
         self._declare()
         self._lists_of_no_samples: dict[str, Tensor] = {}
         self._computes_one_batch = False
@@ -81,7 +85,7 @@ class CalibrationMetric(torchmetrics.Metric):
         self.of = what_is_judged(of, self.num_classes)
         self._declare(self.of)
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
+    def update(self, preds: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> None:
         """Add a batch.
 
         Parameters
@@ -91,6 +95,9 @@ class CalibrationMetric(torchmetrics.Metric):
             two classes: P(y = 1) or its logit. A batch without a sample adds nothing.
         target : Tensor, shape (N,) or (N, ...)
             Class indices from 0 to C - 1.
+        sample_weight : Tensor, shape (N,) or (N, ...), optional
+            How much each sample or pixel counts. A sample of weight 2 counts like two samples, and
+            a sample of weight 0 is left out. By default every weight is 1.
 
         Raises
         ------
@@ -98,22 +105,31 @@ class CalibrationMetric(torchmetrics.Metric):
             If ``preds`` is not a floating-point tensor, or if ``target`` is not an integer tensor.
         ValueError
             If ``preds`` is not what `input` declares, if it does not have ``num_classes`` classes,
-            if ``target`` holds a class outside 0..C-1, or if the two differ in length.
+            if ``target`` holds a class outside 0..C-1, if the two differ in length, or if a weight
+            is negative, NaN or infinite.
         """
         check = check_logits_and_labels if self.input == "logits" else check_probability_rows
-        rows = check(preds, target, ignore_index=self.ignore_index, empty=True)
+        rows = check(
+            preds,
+            target,
+            ignore_index=self.ignore_index,
+            sample_weight=sample_weight,
+            empty=True,
+        )
         if len(rows) == 0:
             return
-        scores, labels = rows.flat()
+        scores, labels, weights = rows.flat()
         if scores.shape[1] != self.num_classes:
             raise ValueError(
                 f"preds must have num_classes = {self.num_classes} classes, got "
                 f"{scores.shape[1]}; make the metric for this model"
             )
         self._leave_inference_mode()
-        self._add(Predictions(scores, labels, self.input))
+        self._add(Predictions(scores, labels, weights, self.input))
         # States change in place, because setting an attribute of a module is slow.
         self.n.add_(len(labels))
+        if weights is not None:
+            self.surplus_weight.add_((weights - 1).sum())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and return its metric, which is NaN if the batch holds no sample.
@@ -259,27 +275,48 @@ class StreamedSums(CalibrationMetric):
         self.add_state("sums", metric.no_sums(self.num_classes), dist_reduce_fx="sum")
 
     def _add(self, predictions: Predictions) -> None:
-        self.metric.terms(predictions).add_to(self.sums)
+        self.metric.terms(predictions).add_to(self.sums, predictions.weights)
 
     def _value(self) -> Tensor:
-        return self._as_tensor(float(self.metric.value(self.sums.cpu().numpy(), int(self.n))))
+        total_weight = int(self.n) + float(self.surplus_weight)
+        return self._as_tensor(float(self.metric.value(self.sums.cpu().numpy(), total_weight)))
 
 
 class StreamedConfidences(CalibrationMetric):
-    """A torchmetrics class that keeps the confidence of every sample and whether it is correct."""
+    """A torchmetrics class that keeps the confidence of every sample and whether it is correct.
+
+    It also keeps the weight of every sample.
+    """
 
     confidence: list[Tensor]
     correct: list[Tensor]
+    weights: list[Tensor]
 
     def _keep_confidences(self) -> None:
         self._add_list_state("confidence", torch.empty(0, dtype=torch.float64))
         self._add_list_state("correct", torch.empty(0, dtype=torch.bool))
+        self._add_list_state("weights", torch.empty(0, dtype=torch.float64))
 
     def _add(self, predictions: Predictions) -> None:
-        # Both are computed before one is kept, so that a failure leaves lists of equal length.
+        # All are computed before one is kept, so that a failure leaves lists of equal length.
         confidence, correct = predictions.confidence(self.of), predictions.outcome(self.of)
+        weights = weights_of(predictions)
         self.confidence.append(confidence)
         self.correct.append(correct)
+        self.weights.append(weights)
 
-    def _kept(self) -> tuple[Tensor, Tensor]:
-        return dim_zero_cat(self.confidence).cpu(), dim_zero_cat(self.correct).cpu()
+    def _kept(self) -> JudgedSamples:
+        confidence, correct, weights = map(
+            dim_zero_cat, (self.confidence, self.correct, self.weights)
+        )
+        return JudgedSamples(confidence.cpu(), correct.cpu(), weights.cpu())
+
+
+def weights_of(predictions: Predictions) -> Tensor:
+    """Return the weights of a batch, which are 1 if it has none.
+
+    The weights may share their memory with the batch, which a stream may use again.
+    """
+    if predictions.weights is None:
+        return torch.ones_like(predictions.labels, dtype=torch.float64)
+    return predictions.weights.clone()

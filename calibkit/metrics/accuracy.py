@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from calibkit._checks import check_probability_rows
-from calibkit._types import Labels, Probabilities
+from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import MeanMetric, Predictions, measure
 
 
@@ -16,7 +16,11 @@ class Accuracy(MeanMetric):
 
 
 def accuracy(
-    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> float:
     """Compute the share of samples whose top class is the label.
 
@@ -29,6 +33,9 @@ def accuracy(
         Class indices from 0 to C - 1.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -42,8 +49,8 @@ def accuracy(
         tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
+        The same holds if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -57,5 +64,7 @@ def accuracy(
     >>> accuracy(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
     0.5
     """
-    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    rows = check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
     return measure(rows, Accuracy())[0]

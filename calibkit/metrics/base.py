@@ -24,6 +24,29 @@ Of = Literal["positive", "top"]
 _CHUNK_ELEMENTS, _CHUNK_ELEMENTS_IF_COPIED = 2**20, 2**18
 
 
+class JudgedSamples(NamedTuple):
+    """The confidences of samples, whether they are correct, and their weights, on the CPU.
+
+    Attributes
+    ----------
+    confidence : Tensor of float64, shape (N,)
+        The probabilities that are judged.
+    correct : Tensor of bool, shape (N,)
+        Whether what they predict is true.
+    weights : Tensor of float64, shape (N,), or None
+        How much each sample counts. None means that every weight is 1.
+    """
+
+    confidence: Tensor
+    correct: Tensor
+    weights: Tensor | None
+
+    @property
+    def total_weight(self) -> float:
+        """The sum of the weights, which is the number of samples if all weights are 1."""
+        return len(self.confidence) if self.weights is None else float(self.weights.sum())
+
+
 class Predictions:
     """Predictions for labelled samples, computed from probabilities or from logits.
 
@@ -33,15 +56,22 @@ class Predictions:
         Probabilities or logits.
     labels : Tensor of int64, shape (N,)
         Class indices.
+    weights : Tensor of float64, shape (N,), optional
+        How much each sample counts. By default every weight is 1.
     scores_are : {"probabilities", "logits", "log-probabilities"}, default "probabilities"
         What the scores are.
     """
 
     def __init__(
-        self, scores: Tensor, labels: Tensor, scores_are: ScoreKind = "probabilities"
+        self,
+        scores: Tensor,
+        labels: Tensor,
+        weights: Tensor | None = None,
+        scores_are: ScoreKind = "probabilities",
     ) -> None:
         self.scores = scores
         self.labels = labels
+        self.weights = weights
         self.scores_are = scores_are
 
     @cached_property
@@ -75,6 +105,11 @@ class Predictions:
     def confidence(self, of: Of | None) -> Tensor:
         """Return the probabilities (N,) that are judged, in float64."""
         return confidences(self.probabilities, of)
+
+    def judged(self, of: Of | None) -> JudgedSamples:
+        """Return the confidences, whether they are correct, and the weights, on the CPU."""
+        weights = None if self.weights is None else self.weights.cpu()
+        return JudgedSamples(self.confidence(of).cpu(), self.outcome(of).cpu(), weights)
 
     def outcome(self, of: Of | None) -> Tensor:
         """Return whether what the confidences predict is true, as booleans (N,)."""
@@ -123,9 +158,12 @@ class Terms(NamedTuple):
     cells: Tensor | None
     columns: tuple[Tensor, ...]
 
-    def add_to(self, sums: Tensor) -> None:
-        """Add the terms of all samples to sums of shape (columns, cells)."""
-        for total, column in zip(sums, self.columns, strict=True):
+    def add_to(self, sums: Tensor, weights: Tensor | None = None) -> None:
+        """Add the terms of all samples, times their weights (N,), to sums (columns, cells)."""
+        for total, unweighted in zip(sums, self.columns, strict=True):
+            column = unweighted
+            if weights is not None:
+                column = unweighted * weights.view(-1, *[1] * (unweighted.ndim - 1))
             if self.cells is None:
                 total.add_(column.sum())
             else:
@@ -152,8 +190,8 @@ class SumsMetric(ABC):
         """Return what each sample adds to the sums."""
 
     @abstractmethod
-    def value(self, sums: Floats, n: int) -> Floats:
-        """Return the metric (...) of n samples from their sums (..., columns, cells)."""
+    def value(self, sums: Floats, n: float) -> Floats:
+        """Return the metric (...) of samples of total weight n from sums (..., columns, cells)."""
 
 
 class MeanMetric(SumsMetric):
@@ -167,7 +205,7 @@ class MeanMetric(SumsMetric):
         """Return the numbers whose mean is the metric."""
         return Terms(None, (self.of_samples(predictions),))
 
-    def value(self, sums: Floats, n: int) -> Floats:
+    def value(self, sums: Floats, n: float) -> Floats:
         """Return the mean."""
         return np.asarray(sums[..., 0, 0] / n)
 
@@ -180,11 +218,11 @@ def measure(
     """Return the value of each metric over all rows, which are read once."""
     sums = [metric.no_sums(rows.n_classes).to(rows.scores.device) for metric in metrics]
     copies = scores_are != "probabilities" or any(metric.copies_rows for metric in metrics)
-    for scores, labels in rows.chunks(_CHUNK_ELEMENTS_IF_COPIED if copies else _CHUNK_ELEMENTS):
-        predictions = Predictions(scores, labels, scores_are)
+    for chunk in rows.chunks(_CHUNK_ELEMENTS_IF_COPIED if copies else _CHUNK_ELEMENTS):
+        predictions = Predictions(*chunk, scores_are)
         for metric, total in zip(metrics, sums, strict=True):
-            metric.terms(predictions).add_to(total)
-    n = len(rows)
+            metric.terms(predictions).add_to(total, predictions.weights)
+    n = rows.total_weight
     values = (
         metric.value(total.cpu().numpy(), n) for metric, total in zip(metrics, sums, strict=True)
     )

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from calibkit._checks import check_choice, check_flag, check_n_bins, check_probability_rows
-from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
+from calibkit._types import Binning, Counts, Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics._binning import quantile_bin, uniform_bin
 from calibkit.metrics._torchmetrics_base import StreamedConfidences, StreamedSums
-from calibkit.metrics.base import Of, Predictions, SumsMetric, Terms, measure
+from calibkit.metrics.base import JudgedSamples, Of, Predictions, SumsMetric, Terms, measure
 
 Norm = Literal["l1", "l2", "max"]
 
@@ -50,13 +50,15 @@ class BinnedCalibrationError(SumsMetric):
         outcome = predictions.outcome(self.of)
         return _terms_in(uniform_bin(confidence, self.n_bins), confidence, outcome)
 
-    def sums_in(self, bins: Tensor, confidence: Tensor, correct: Tensor) -> Floats:
+    def sums_in(
+        self, bins: Tensor, confidence: Tensor, correct: Tensor, weights: Tensor | None = None
+    ) -> Floats:
         """Return the sums over samples whose bins were chosen in another way."""
         sums = self.no_sums(n_classes=2)
-        _terms_in(bins, confidence, correct).add_to(sums)
+        _terms_in(bins, confidence, correct).add_to(sums, weights)
         return sums.numpy()
 
-    def value(self, sums: Floats, n: int) -> Floats:
+    def value(self, sums: Floats, n: float) -> Floats:
         """Return the calibration error of the bins along the last axis."""
         count, n_correct, confidence_sum = (sums[..., column, :] for column in range(3))
         return binned_error(count, n_correct, confidence_sum, self.norm, self.debias)
@@ -74,17 +76,19 @@ def binned_error(
     debias: bool = False,
 ) -> Floats:
     """Return the calibration error of the bins along the last axis."""
-    at_least_one = np.maximum(count, 1)
+    # The count of an empty bin does not matter, since everything else is 0 there. Another count is
+    # positive, but less than 1 if the weights of its samples are small.
+    positive = np.where(count > 0, count, 1)
     weight = count / count.sum(-1, keepdims=True)
-    gap = np.abs(n_correct - confidence_sum) / at_least_one
+    gap = np.abs(n_correct - confidence_sum) / positive
     if norm == "l1":
         return np.asarray((weight * gap).sum(-1))
     if norm == "max":
         return np.asarray(gap.max(-1))
     square = gap**2
     if debias:
-        accuracy = n_correct / at_least_one
-        square -= accuracy * (1 - accuracy) / np.maximum(count - 1, 1)
+        accuracy = n_correct / positive
+        square -= accuracy * (1 - accuracy) / np.where(count > 1, count - 1, 1)
         weight = np.where(count > 1, weight, 0)
     return np.asarray(np.sqrt(np.maximum((weight * square).sum(-1), 0)))
 
@@ -99,6 +103,7 @@ def calibration_error(
     debias: bool = False,
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> float:
     r"""Compute the binned calibration error: ECE, RMSCE or MCE.
 
@@ -134,6 +139,9 @@ def calibration_error(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -150,7 +158,8 @@ def calibration_error(
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
         `n_bins` is less than 1, if `norm` or `binning` is not one of its choices, or if `debias` is
-        asked for another norm than "l2".
+        asked for another norm than "l2". The same holds if a weight is negative, NaN or infinite,
+        or if all of them are 0.
 
     See Also
     --------
@@ -183,17 +192,17 @@ def calibration_error(
     """
     metric = BinnedCalibrationError(n_bins, norm, debias, of)
     check_choice(binning, "binning", get_args(Binning))
-    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    rows = check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
     if binning == "uniform":
         return measure(rows, metric)[0]
-    predictions = Predictions(*rows.flat())
-    confidence, correct = predictions.confidence(of).cpu(), predictions.outcome(of).cpu()
-    return _quantile_error(metric, confidence, correct)
+    return _quantile_error(metric, Predictions(*rows.flat()).judged(of))
 
 
-def _quantile_error(metric: BinnedCalibrationError, confidence: Tensor, correct: Tensor) -> float:
-    sums = metric.sums_in(quantile_bin(confidence, metric.n_bins), confidence, correct)
-    return float(metric.value(sums, len(confidence)))
+def _quantile_error(metric: BinnedCalibrationError, judged: JudgedSamples) -> float:
+    bins = quantile_bin(judged.confidence, metric.n_bins, judged.weights)
+    return float(metric.value(metric.sums_in(bins, *judged), judged.total_weight))
 
 
 class CalibrationError(StreamedSums, StreamedConfidences):
@@ -285,4 +294,4 @@ class CalibrationError(StreamedSums, StreamedConfidences):
     def _value(self) -> Tensor:
         if self.binning == "uniform":
             return super()._value()
-        return self._as_tensor(_quantile_error(self.metric, *self._kept()))
+        return self._as_tensor(_quantile_error(self.metric, self._kept()))

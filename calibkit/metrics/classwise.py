@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from calibkit._checks import check_n_bins, check_probability_rows
-from calibkit._types import Floats, Labels, Probabilities
+from calibkit._types import Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics._binning import uniform_bin
 from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
@@ -42,7 +42,7 @@ class ClasswiseError(SumsMetric):
         excess = (-p).scatter_add_(1, predictions.labels[:, None], torch.ones_like(p[:, :1]))
         return Terms(bins + first_bin, (excess,))
 
-    def value(self, sums: Floats, n: int) -> Floats:
+    def value(self, sums: Floats, n: float) -> Floats:
         """Return the mean over classes of the sum of the gaps, each times the share of its bin."""
         n_classes = sums.shape[-1] // self.n_bins
         return np.asarray(np.abs(sums[..., 0, :]).sum(-1) / n / n_classes)
@@ -54,6 +54,7 @@ def classwise_calibration_error(
     *,
     n_bins: int = 15,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> float:
     """Compute the classwise calibration error, the mean over classes of the ECE of each class.
 
@@ -72,6 +73,9 @@ def classwise_calibration_error(
         Number of bins of equal width over [0, 1].
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -88,7 +92,8 @@ def classwise_calibration_error(
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, or
-        if `n_bins` is less than 1.
+        if `n_bins` is less than 1. The same holds if a weight is negative, NaN or infinite, or if
+        all of them are 0.
 
     See Also
     --------
@@ -112,7 +117,9 @@ def classwise_calibration_error(
     0.25
     """
     metric = ClasswiseError(n_bins)
-    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    rows = check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
     return measure(rows, metric)[0]
 
 

@@ -11,8 +11,8 @@ from calibkit._checks import check_choice, check_probabilities_and_labels
 from calibkit._distributed import single_process
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError, find_best_inverse_temperature
-from calibkit._types import Labels, Probabilities
-from calibkit.metrics._torchmetrics_base import CalibrationMetric
+from calibkit._types import Labels, Probabilities, SampleWeight
+from calibkit.metrics._torchmetrics_base import CalibrationMetric, weights_of
 from calibkit.metrics.base import MeanMetric, Predictions
 from calibkit.metrics.proper_scores import NLL, Brier
 
@@ -55,6 +55,7 @@ def score_decomposition(
     *,
     score: Score = "nll",
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> Decomposition:
     """Split the NLL or the Brier score into calibration and refinement.
 
@@ -76,6 +77,9 @@ def score_decomposition(
         Which score to split.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -91,7 +95,8 @@ def score_decomposition(
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
         `score` is not one of its choices, if a label has the probability 0, or if the labels hold
-        one class only.
+        one class only. The same holds if a weight is negative, NaN or infinite, or if all of them
+        are 0.
 
     See Also
     --------
@@ -118,10 +123,12 @@ def score_decomposition(
     """
     check_choice(score, "score", get_args(Score))
     predictions = Predictions(
-        *check_probabilities_and_labels(probabilities, labels, ignore_index=ignore_index)
+        *check_probabilities_and_labels(
+            probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+        )
     )
     _check_labels_possible(predictions)
-    return _decompose(predictions.log_probabilities, predictions.labels, score)
+    return _decompose(predictions, score)
 
 
 def _check_labels_possible(predictions: Predictions) -> None:
@@ -134,18 +141,21 @@ def _check_labels_possible(predictions: Predictions) -> None:
         )
 
 
-def _decompose(log_probabilities: Tensor, labels: Tensor, score: Score) -> Decomposition:
-    whole = _mean_score(log_probabilities, labels, score)
+def _decompose(predictions: Predictions, score: Score) -> Decomposition:
+    whole = _mean_score(predictions, score)
+    log_probabilities = predictions.log_probabilities
     try:
-        b = _best_inverse_temperature(log_probabilities, labels)
+        b = _best_inverse_temperature(predictions)
         best = (b * log_probabilities).log_softmax(1)
     except NoOptimumError as error:
         best = _log_probabilities_in_the_limit(log_probabilities, error.limit)
-    refinement = _mean_score(best, labels, score)
+    recalibrated = Predictions(best, predictions.labels, predictions.weights, "log-probabilities")
+    refinement = _mean_score(recalibrated, score)
     return Decomposition(whole, whole - refinement, refinement)
 
 
-def _best_inverse_temperature(log_probabilities: Tensor, labels: Tensor) -> float:
+def _best_inverse_temperature(predictions: Predictions) -> float:
+    log_probabilities = predictions.log_probabilities
     impossible = log_probabilities.isneginf()
     finite = log_probabilities.masked_fill(impossible, 0)
     gap = _FIRST_GAP
@@ -153,7 +163,8 @@ def _best_inverse_temperature(log_probabilities: Tensor, labels: Tensor) -> floa
         # A probability of 0 gets a logit so low that it is practically 0 at the temperature, too.
         logits = finite.masked_fill(impossible, float(finite.min()) - gap)
         with single_process():
-            b = find_best_inverse_temperature(Rows(logits, labels)).inverse_temperature
+            rows = Rows(logits, predictions.labels, weights=predictions.weights)
+            b = find_best_inverse_temperature(rows).inverse_temperature
         if b * gap > _PRACTICALLY_INFINITE or not impossible.any():
             return b
         gap *= 100
@@ -169,9 +180,9 @@ def _log_probabilities_in_the_limit(logits: Tensor, temperature: float) -> Tenso
     return torch.where(logits.isneginf(), logits, 0).log_softmax(1)
 
 
-def _mean_score(log_probabilities: Tensor, labels: Tensor, score: Score) -> float:
-    predictions = Predictions(log_probabilities, labels, "log-probabilities")
-    return float(_DEFINITIONS[score].of_samples(predictions).mean())
+def _mean_score(predictions: Predictions, score: Score) -> float:
+    scores, weights = _DEFINITIONS[score].of_samples(predictions), predictions.weights
+    return float(scores.mean() if weights is None else (scores * weights).sum() / weights.sum())
 
 
 class ScoreDecomposition(CalibrationMetric):
@@ -223,6 +234,7 @@ class ScoreDecomposition(CalibrationMetric):
 
     log_probabilities: list[Tensor]
     labels: list[Tensor]
+    weights: list[Tensor]
 
     def __init__(self, num_classes: int, score: Score = "nll", **kwargs: Any) -> None:
         super().__init__(num_classes, **kwargs)
@@ -231,24 +243,32 @@ class ScoreDecomposition(CalibrationMetric):
         no_rows = torch.empty(0, num_classes, dtype=torch.float64)
         self._add_list_state("log_probabilities", no_rows)
         self._add_list_state("labels", torch.empty(0, dtype=torch.int64))
+        self._add_list_state("weights", torch.empty(0, dtype=torch.float64))
 
     def _add(self, predictions: Predictions) -> None:
         _check_labels_possible(predictions)
-        # The labels may share their memory with the batch, which a stream may use again. Both are
+        # The labels may share their memory with the batch, which a stream may use again. All are
         # computed before one is kept, so that a failure leaves lists of equal length.
         log_probabilities, labels = predictions.log_probabilities, predictions.labels.clone()
+        weights = weights_of(predictions)
         self.log_probabilities.append(log_probabilities)
         self.labels.append(labels)
+        self.weights.append(weights)
 
     def _value(self) -> dict[str, Tensor]:
-        log_probabilities, labels = dim_zero_cat(self.log_probabilities), dim_zero_cat(self.labels)
+        predictions = Predictions(
+            dim_zero_cat(self.log_probabilities),
+            dim_zero_cat(self.labels),
+            dim_zero_cat(self.weights),
+            "log-probabilities",
+        )
         try:
-            parts = _decompose(log_probabilities, labels, self.score)
+            parts = _decompose(predictions, self.score)
         except (ValueError, RuntimeError):
             if not self._computes_one_batch:
                 raise
             # A batch of one class only has no best temperature, but all batches together may.
-            whole = _mean_score(log_probabilities, labels, self.score)
+            whole = _mean_score(predictions, self.score)
             parts = Decomposition(whole, math.nan, math.nan)
         return {name: self._as_tensor(value) for name, value in parts._asdict().items()}
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from calibkit._checks import check_probabilities_and_labels
-from calibkit._types import Counts, Floats, Labels, Probabilities
+from calibkit._types import Counts, Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics._torchmetrics_base import StreamedConfidences
-from calibkit.metrics.base import Of, Predictions
+from calibkit.metrics.base import JudgedSamples, Of, Predictions
 
 
 def ks_calibration_error(
@@ -19,6 +19,7 @@ def ks_calibration_error(
     *,
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> float:
     r"""Compute the Kolmogorov-Smirnov calibration error.
 
@@ -39,6 +40,9 @@ def ks_calibration_error(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -52,8 +56,8 @@ def ks_calibration_error(
         tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
+        The same holds if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -74,14 +78,18 @@ def ks_calibration_error(
     0.166667
     """
     predictions = Predictions(
-        *check_probabilities_and_labels(probabilities, labels, ignore_index=ignore_index)
+        *check_probabilities_and_labels(
+            probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+        )
     )
-    return _ks_distance(predictions.confidence(of).cpu(), predictions.outcome(of).cpu())
+    return _ks_distance(predictions.judged(of))
 
 
-def _ks_distance(confidence: Tensor, correct: Tensor) -> float:
-    once_each = np.ones((1, len(confidence)))
-    return float(weighted_ks_distance(confidence.numpy(), correct.numpy())(once_each)[0])
+def _ks_distance(judged: JudgedSamples) -> float:
+    confidence, correct, weights = judged
+    each = np.ones(len(confidence)) if weights is None else weights.numpy()
+    distance = weighted_ks_distance(confidence.numpy(), correct.numpy())
+    return float(distance(each[None])[0])
 
 
 def weighted_ks_distance(
@@ -96,7 +104,7 @@ def weighted_ks_distance(
 
     def distance(weights: Counts | Floats) -> Floats:
         cumulative = np.cumsum(weights[:, order] * gap, axis=1)[:, last_of_equals]
-        return np.asarray(np.abs(cumulative).max(1) / len(gap))
+        return np.asarray(np.abs(cumulative).max(1) / weights.sum(1))
 
     return distance
 
@@ -152,4 +160,4 @@ class KSCalibrationError(StreamedConfidences):
         self._keep_confidences()
 
     def _value(self) -> Tensor:
-        return self._as_tensor(_ks_distance(*self._kept()))
+        return self._as_tensor(_ks_distance(self._kept()))

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from calibkit._checks import check_probability_rows
-from calibkit._types import Labels, Probabilities
+from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.base import MeanMetric, Predictions, measure
 
@@ -31,7 +31,11 @@ class NLL(MeanMetric):
 
 
 def brier_score(
-    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> float:
     r"""Compute the Brier score, the mean squared distance of the probabilities from the label.
 
@@ -47,6 +51,9 @@ def brier_score(
         Class indices from 0 to C - 1.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -60,8 +67,8 @@ def brier_score(
         tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
+        The same holds if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -81,12 +88,18 @@ def brier_score(
     >>> brier_score(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
     0.625
     """
-    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    rows = check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
     return measure(rows, Brier())[0]
 
 
 def negative_log_likelihood(
-    probabilities: Probabilities, labels: Labels, *, ignore_index: int | None = None
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> float:
     """Compute the NLL, the mean of minus the logarithm of the label's probability, in nats.
 
@@ -99,6 +112,9 @@ def negative_log_likelihood(
         Class indices from 0 to C - 1.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -113,8 +129,8 @@ def negative_log_likelihood(
         tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
+        The same holds if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -134,7 +150,9 @@ def negative_log_likelihood(
     >>> negative_log_likelihood(torch.tensor([[0.5, 0.5]]), torch.tensor([0]))
     0.6931471805599453
     """
-    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    rows = check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
     return measure(rows, NLL())[0]
 
 

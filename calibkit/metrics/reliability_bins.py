@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-from torch import Tensor
 
 from calibkit._checks import check_choice, check_n_bins, check_probabilities_and_labels
-from calibkit._types import Binning, Counts, Floats, Labels, Probabilities
+from calibkit._types import Binning, Counts, Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics._binning import quantile_bin, quantile_edges, uniform_bin, uniform_edges
-from calibkit.metrics.base import Of, Predictions, what_is_judged
+from calibkit.metrics.base import JudgedSamples, Of, Predictions, what_is_judged
 from calibkit.metrics.calibration_error import BinnedCalibrationError, binned_error
 
 
@@ -22,12 +21,13 @@ class ReliabilityBins:
     edges : ndarray of float64, shape (n_bins + 1,)
         The confidences at which the bins begin, and at which the last bin ends.
     count : ndarray of int64, shape (n_bins,)
-        Number of samples in each bin.
+        Number of samples in each bin. If the samples have weights, it is the sum of the weights, in
+        float64.
     n_correct : ndarray of int64, shape (n_bins,)
         Number of samples in each bin whose top class is the label, or whose label is 1 if P(y = 1)
-        is judged.
+        is judged. If the samples have weights, it is the sum of their weights, in float64.
     confidence_sum : ndarray of float64, shape (n_bins,)
-        Sum of the confidences in each bin.
+        Sum of the confidences in each bin, times their weights.
     of : {"positive", "top"}
         Whether the confidence is P(y = 1) or the probability of the top class.
 
@@ -46,8 +46,8 @@ class ReliabilityBins:
     """
 
     edges: Floats
-    count: Counts
-    n_correct: Counts
+    count: Counts | Floats
+    n_correct: Counts | Floats
     confidence_sum: Floats
     of: Of = "top"
 
@@ -65,6 +65,7 @@ def reliability_bins(
     binning: Binning = "uniform",
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> ReliabilityBins:
     """Count samples by their confidence, and how many of them are correct.
 
@@ -90,6 +91,9 @@ def reliability_bins(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -105,7 +109,8 @@ def reliability_bins(
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
-        `n_bins` is less than 1, or if `binning` is not one of its choices.
+        `n_bins` is less than 1, or if `binning` is not one of its choices. The same holds if a
+        weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -124,23 +129,25 @@ def reliability_bins(
     check_n_bins(n_bins)
     check_choice(binning, "binning", get_args(Binning))
     predictions = Predictions(
-        *check_probabilities_and_labels(probabilities, labels, ignore_index=ignore_index)
+        *check_probabilities_and_labels(
+            probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+        )
     )
-    confidence, correct = predictions.confidence(of).cpu(), predictions.outcome(of).cpu()
     judged = what_is_judged(of, predictions.scores.shape[1])
-    return count_into_bins(confidence, correct, judged, n_bins, binning)
+    return count_into_bins(predictions.judged(of), judged, n_bins, binning)
 
 
 def count_into_bins(
-    confidence: Tensor, correct: Tensor, of: Of, n_bins: int, binning: Binning = "uniform"
+    judged: JudgedSamples, of: Of, n_bins: int, binning: Binning = "uniform"
 ) -> ReliabilityBins:
-    """Count confidences (N,), and whether they are correct, that have been checked."""
+    """Count samples that have been checked."""
+    confidence, _, weights = judged
     if binning == "uniform":
         bins, edges = uniform_bin(confidence, n_bins), uniform_edges(n_bins)
     else:
-        bins, edges = quantile_bin(confidence, n_bins), quantile_edges(confidence, n_bins)
-    sums = BinnedCalibrationError(n_bins).sums_in(bins, confidence, correct)
-    count, n_correct, confidence_sum = sums
-    return ReliabilityBins(
-        edges.numpy(), count.astype(np.int64), n_correct.astype(np.int64), confidence_sum, of
-    )
+        bins = quantile_bin(confidence, n_bins, weights)
+        edges = quantile_edges(confidence, bins, n_bins)
+    count, n_correct, confidence_sum = BinnedCalibrationError(n_bins).sums_in(bins, *judged)
+    if weights is None:
+        count, n_correct = count.astype(np.int64), n_correct.astype(np.int64)
+    return ReliabilityBins(edges.numpy(), count, n_correct, confidence_sum, of)

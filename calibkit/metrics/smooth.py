@@ -11,7 +11,7 @@ from scipy.fft import dct, idct
 from scipy.optimize import brentq
 
 from calibkit._checks import check_probability_rows
-from calibkit._types import Floats, Labels, Probabilities
+from calibkit._types import Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.base import Of, Predictions, SumsMetric, Terms, measure
 
@@ -55,7 +55,7 @@ class SmoothError(SumsMetric):
         cells = torch.minimum(cells, 2 * _N_CELLS - 1 - cells)
         return Terms(cells, (residual[:, None] * torch.stack(shares, 1),))
 
-    def value(self, sums: Floats, n: int) -> Floats:
+    def value(self, sums: Floats, n: float) -> Floats:
         """Return the error at the kernel width that equals it, or at the narrowest width."""
         residuals = sums[..., 0, :] / n
         errors = [error_at_its_own_width(row) for row in residuals.reshape(-1, _N_CELLS)]
@@ -95,6 +95,7 @@ def smooth_calibration_error(
     *,
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> float:
     r"""Compute the smooth calibration error (smECE), which has no bins to choose.
 
@@ -115,6 +116,9 @@ def smooth_calibration_error(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
 
     Returns
     -------
@@ -128,8 +132,8 @@ def smooth_calibration_error(
         tensor or array, or if `ignore_index` is neither an integer nor None.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
-        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no
-        sample.
+        outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
+        The same holds if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -151,7 +155,9 @@ def smooth_calibration_error(
     >>> round(smooth_calibration_error(probabilities, labels), 6)
     0.1
     """
-    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    rows = check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
     return measure(rows, SmoothError(of))[0]
 
 

@@ -92,7 +92,7 @@ def temperature_curve(
     """
     metrics = NLL(), BinnedCalibrationError(n_bins, of=of)
     rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
-    z, y = (part.cpu() for part in rows.flat())
+    z, y = (part.cpu() for part in rows.flat()[:2])
     with single_process():
         best = TemperatureScaler().fit_logits(z, y).temperature
     temperatures = best * np.geomspace(1 / 4, 4, _N_TEMPERATURES)
@@ -186,7 +186,7 @@ def risk_coverage_curve(
     >>> ax.texts[0].get_text()
     'AURC 6.2%\nn = 4'
     """
-    scores, targets = check_probabilities_and_labels(
+    scores, targets, _ = check_probabilities_and_labels(
         probabilities, labels, ignore_index=ignore_index
     )
     predictions = Predictions(scores.cpu(), targets.cpu())

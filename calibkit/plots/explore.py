@@ -92,7 +92,7 @@ def explore_temperature(
     check_temperature(temperature)
     check_n_bins(n_bins)
     rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
-    z, y = (part.cpu() for part in rows.flat())
+    z, y = (part.cpu() for part in rows.flat()[:2])
     if _slider_is_usable() if interactive is None else interactive:
         view = _slider_view(z, y, temperature, n_bins, of)
         import_module("IPython.display").display(view)

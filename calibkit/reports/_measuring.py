@@ -11,7 +11,14 @@ from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities
 from calibkit.inference import collect_logits
 from calibkit.metrics.accuracy import Accuracy
-from calibkit.metrics.base import Of, Predictions, SumsMetric, measure, what_is_judged
+from calibkit.metrics.base import (
+    JudgedSamples,
+    Of,
+    Predictions,
+    SumsMetric,
+    measure,
+    what_is_judged,
+)
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.proper_scores import NLL, Brier
@@ -73,7 +80,7 @@ def measure_sets(
         test = calibration_test(
             confidence, correct, n_bins=n_bins, n_resamples=n_resamples, seed=seed
         )
-        bins = count_into_bins(confidence, correct, judged, n_bins)
+        bins = count_into_bins(JudgedSamples(confidence, correct, None), judged, n_bins)
         found.append(MeasuredSet(metrics, test, bins, test_of_classes))
     return found
 

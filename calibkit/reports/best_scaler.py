@@ -151,7 +151,7 @@ def best_scaler(
     """
     refuse_several_processes("best_scaler")
     rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
-    scores, targets = rows.flat()
+    scores, targets, _ = rows.flat()
     if candidates is None:
         candidates = _default_candidates(rows.n_classes)
     check_scalers(candidates, "candidates")

@@ -388,7 +388,7 @@ def evaluate(
         progress=progress,
         device=device,
     ).to("cpu")
-    scores, labels = rows.flat()
+    scores, labels, _ = rows.flat()
     sets = [Rows(scores, labels)]  # The metrics compute in float64, whatever the dtype is.
     leak_check = None
     if scaler is not None:

@@ -158,7 +158,7 @@ def check_shift(
         progress=progress,
         device=device,
     )
-    logits, labels = rows.flat()
+    logits, labels, _ = rows.flat()
     report = evaluate(
         logits, labels, scaler=scaler, n_bins=n_bins, n_resamples=n_resamples, seed=seed, of=of
     )

@@ -34,23 +34,23 @@ class ClassScaler(Scaler):
     def _fit(self, rows: Rows) -> None:
         if not self._sums_over_processes:
             refuse_several_processes(type(self).__name__)
-        scores, labels = rows.flat()
+        scores, labels, weights = rows.flat()
         _check_every_class(labels, rows.n_classes)
         logits = scores.double()
-        details = self._fit_classes(logits, labels)
+        details = self._fit_classes(logits, labels, weights)
         self.summary = FitSummary(
             scaler=type(self).__name__,
             n_samples=count_over_processes(len(labels)),
             n_parameters=details.n_parameters,
-            nll_before=_mean_nll(logits, labels),
-            nll_after=_mean_nll(self._calibrate(logits), labels),
+            nll_before=_mean_nll(logits, labels, weights),
+            nll_after=_mean_nll(self._calibrate(logits), labels, weights),
             iterations=details.iterations,
             message=details.message,
         )
 
     @abstractmethod
-    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
-        """Fit on float64 logits (N, C) and labels (N,).
+    def _fit_classes(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> FitDetails:
+        """Fit on float64 logits (N, C), labels (N,) and, unless all are 1, weights (N,).
 
         A fit that fails raises an error and leaves the parameters as they were.
         """
@@ -119,9 +119,15 @@ def logit_of_class_1(logits: Tensor) -> Tensor:
     return logits[..., 1] - logits[..., 0]
 
 
-def _mean_nll(logits: Tensor, labels: Tensor) -> float:
-    nll = cross_entropy(logits, labels, reduction="sum").double()
-    total, n = total_over_processes(torch.stack([nll, nll.new_tensor(len(labels))]))
+def ones_unless_given(weights: Tensor | None, labels: Tensor) -> Tensor:
+    """Return the weights (N,), which are 1 by default, as float64."""
+    return torch.ones_like(labels, dtype=torch.float64) if weights is None else weights
+
+
+def _mean_nll(logits: Tensor, labels: Tensor, weights: Tensor | None) -> float:
+    each = ones_unless_given(weights, labels)
+    nll = cross_entropy(logits, labels, reduction="none").double() @ each
+    total, n = total_over_processes(torch.stack([nll, each.sum()]))
     return float(total / n)
 
 

@@ -48,7 +48,12 @@ class LinearMap(Protocol):
         """Return the derivative of sum(residuals * multiply(features, W)) with respect to W."""
 
     def coordinates(
-        self, probabilities: Tensor, features: Tensor, penalty: Parameters, n: int
+        self,
+        probabilities: Tensor,
+        features: Tensor,
+        weights: Tensor | None,
+        penalty: Parameters,
+        n: float,
     ) -> Coordinates:
         """Return coordinates in which the curvature of the penalised NLL per sample is about 1.
 
@@ -66,9 +71,14 @@ class ElementwiseMap:
         return (residuals * features).sum_to_size(like.shape)
 
     def coordinates(
-        self, probabilities: Tensor, features: Tensor, penalty: Parameters, n: int
+        self,
+        probabilities: Tensor,
+        features: Tensor,
+        weights: Tensor | None,
+        penalty: Parameters,
+        n: float,
     ) -> Coordinates:
-        variance = probabilities * (1 - probabilities)
+        variance = _weighted(probabilities * (1 - probabilities), weights)
         here = Parameters(
             (variance * features**2).sum_to_size(penalty.weight.shape), variance.sum(0)
         )
@@ -86,17 +96,23 @@ class MatrixMap:
         return residuals.T @ features
 
     def coordinates(
-        self, probabilities: Tensor, features: Tensor, penalty: Parameters, n: int
+        self,
+        probabilities: Tensor,
+        features: Tensor,
+        weights: Tensor | None,
+        penalty: Parameters,
+        n: float,
     ) -> Coordinates:
         # If probabilities and features were independent, the curvature of the NLL would be the
         # Kronecker product of two small matrices, whose eigenvectors are quickly found. A bias is
         # the weight of one more feature, of a size that gives it the penalty of the other weights.
         off_diagonal = float(penalty.weight[0, 1])
         constant = math.sqrt(off_diagonal / float(penalty.bias[0]))
-        variance = (probabilities * (1 - probabilities) * features**2).sum(0)
+        variance = _weighted(probabilities * (1 - probabilities) * features**2, weights).sum(0)
         features = torch.cat([features, torch.full_like(features[:, :1], constant)], 1)
-        by_class = torch.diag(probabilities.sum(0)) - probabilities.T @ probabilities
-        by_feature = features.T @ features
+        weighted = _weighted(probabilities, weights)
+        by_class = torch.diag(weighted.sum(0)) - weighted.T @ probabilities
+        by_feature = _weighted(features, weights).T @ features
         by_class, by_feature, variance = (
             total_over_processes(part) / n for part in (by_class, by_feature, variance)
         )
@@ -110,6 +126,10 @@ class MatrixMap:
             constant,
             (variance + 2 * penalty.weight.diagonal() / n).rsqrt(),
         )
+
+
+def _weighted(rows: Tensor, weights: Tensor | None) -> Tensor:
+    return rows if weights is None else rows * weights[:, None]
 
 
 class _Multiples:

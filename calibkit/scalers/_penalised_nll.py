@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 from torch import Tensor
 
-from calibkit._distributed import count_over_processes, total_over_processes
+from calibkit._distributed import total_over_processes, total_weight_over_processes
 from calibkit._scaled_nll import exp_
 from calibkit.scalers._linear_maps import LinearMap, Parameters
 
@@ -45,6 +45,7 @@ def minimise(
     linear_map: LinearMap,
     features: Tensor,
     labels: Tensor,
+    weights: Tensor | None,
     *,
     offset: Tensor | float,
     penalty: Parameters,
@@ -57,11 +58,12 @@ def minimise(
 
     $$\sum_j \mathrm{NLL}_j + \sum_i \lambda_i W_i^2 + \sum_k \mu_k b_k^2$$
 
-    where the penalty holds the numbers $\lambda$ and $\mu$. With smoothing m, there are m more
+    where the penalty holds the numbers $\lambda$ and $\mu$. The NLL of a sample counts as often as
+    its weight says. With smoothing m, there are m more
     samples with random labels. A rough search stops when the NLL of a sample is within about 1e-6
     of its minimum. The sums are over all processes.
     """
-    objective = _PenalisedNLL(linear_map, features, labels, offset, penalty, smoothing)
+    objective = _PenalisedNLL(linear_map, features, labels, weights, offset, penalty, smoothing)
     found = minimize(
         objective.value_and_gradient,
         np.zeros(objective.coordinates.size),
@@ -90,6 +92,7 @@ class _PenalisedNLL:
         linear_map: LinearMap,
         features: Tensor,
         labels: Tensor,
+        weights: Tensor | None,
         offset: Tensor | float,
         penalty: Parameters,
         smoothing: float,
@@ -100,12 +103,13 @@ class _PenalisedNLL:
         self.labels = labels[:, None]
         self.offset = offset
         self.penalty = Parameters(penalty.weight.to(features), penalty.bias.to(features))
-        self.n = count_over_processes(len(labels))
+        self.weights = weights
+        self.n = total_weight_over_processes(labels, weights)
         self.random_share = smoothing / self.n
         self._evaluated_at: NDArray[np.float64] | None = None
         self._evaluate(self.penalty.like(torch.zeros_like(self.penalty.flat())))
         self.coordinates = linear_map.coordinates(
-            self.probabilities, features, self.penalty, self.n
+            self.probabilities, features, weights, self.penalty, self.n
         )
 
     def value_and_gradient(
@@ -153,17 +157,20 @@ class _PenalisedNLL:
         # One exponential gives the probabilities and the NLL.
         scores = self._scores(parameters, self.features).add_(self.offset)
         scores -= scores.amax(1, keepdim=True)
-        expected = scores.gather(1, self.labels).sum() + self.random_share * scores.mean(1).sum()
+        expected = scores.gather(1, self.labels)[:, 0] + self.random_share * scores.mean(1)
         self.probabilities = exp_(scores)
         total = self.probabilities.sum(1, keepdim=True)
         self.probabilities /= total
         self.rough_probabilities = self.probabilities.float()
-        return (1 + self.random_share) * total.log().sum() - expected
+        nll = (1 + self.random_share) * total.log()[:, 0] - expected
+        return nll.sum() if self.weights is None else nll @ self.weights
 
     def _scores(self, parameters: Parameters, features: Tensor) -> Tensor:
         return self.linear_map.multiply(features, parameters.weight) + parameters.bias
 
     def _nll_gradient(self, residuals: Tensor, features: Tensor) -> Parameters:
+        if self.weights is not None:
+            residuals *= self.weights[:, None]
         weight = self.linear_map.weight_gradient(residuals, features, self.penalty.weight)
         return Parameters(weight, residuals.sum(0))
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from calibkit._distributed import count_over_processes, total_over_processes
+from calibkit._distributed import total_over_processes, total_weight_over_processes
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError, find_best_inverse_temperature
 from calibkit.scalers._linear_maps import ElementwiseMap, Parameters
@@ -52,7 +52,7 @@ class StartingPoint(NamedTuple):
         return (mixed - (n + 1).log()).masked_fill(logits.isneginf(), -math.inf)
 
 
-def fit_starting_point(logits: Tensor, labels: Tensor) -> StartingPoint:
+def fit_starting_point(logits: Tensor, labels: Tensor, weights: Tensor | None) -> StartingPoint:
     """Fit a temperature, and biases for those classes that need one.
 
     A class needs a bias if it exceeds 1 and gains much more than the log n / 2 of the Bayesian
@@ -64,51 +64,54 @@ def fit_starting_point(logits: Tensor, labels: Tensor) -> StartingPoint:
     NoOptimumError
         If there is no optimum with a positive inverse temperature, with biases or without.
     """
-    n, n_classes = count_over_processes(len(labels)), logits.shape[1]
+    rows, n_classes = Rows(logits, labels, weights=weights), logits.shape[1]
     no_temperature = None
     try:
-        b = _best_inverse_temperature(Rows(logits, labels))
+        b = _best_inverse_temperature(rows)
     except NoOptimumError as error:
         no_temperature, b = error, 0.0
     needed = torch.ones(n_classes, dtype=torch.bool, device=logits.device)
     if no_temperature is None:
-        needed = _classes_that_need_a_bias(logits, labels, b)
+        needed = _classes_that_need_a_bias(rows, b)
     plain = Parameters(logits.new_tensor([b]), logits.new_zeros(n_classes))
     weight, bias = plain
     if needed.any():
-        weight, bias = _fit_temperature_and_bias(logits, labels, b, needed)
+        weight, bias = _fit_temperature_and_bias(rows, b, needed)
     if not weight > 0:
         if no_temperature:
             raise no_temperature
         weight, bias = plain
     class_bias = bias - bias.clamp(-_MOST_PENALISED_BIAS, _MOST_PENALISED_BIAS)
+    n = total_weight_over_processes(labels, weights)
     return StartingPoint(weight[0], class_bias, torch.full_like(weight[0], n))
 
 
-def _classes_that_need_a_bias(logits: Tensor, labels: Tensor, start: float) -> Tensor:
+def _classes_that_need_a_bias(rows: Rows, start: float) -> Tensor:
     """Return True for each class whose bias is large and gains much, beside those of the others.
 
     The search begins with a bias for each class, and leaves out what is not needed until every
     bias that is left is needed.
     """
-    least_gain = _TIMES_CRITERION / 2 * math.log(count_over_processes(len(labels)))
-    needed = torch.ones_like(logits[0], dtype=torch.bool)
+    n = total_weight_over_processes(rows.labels, rows.weights)
+    least_gain = _TIMES_CRITERION / 2 * math.log(max(n, 1))
+    needed = torch.ones_like(rows.scores[0], dtype=torch.bool)
     while needed.any():
-        found = _fit_temperature_and_bias(logits, labels, start, needed, rough=True)
+        found = _fit_temperature_and_bias(rows, start, needed, rough=True)
         large = found.bias.abs() > _MOST_PENALISED_BIAS
-        still_needed = needed & large & (_gain_of_each_bias(found, logits, labels) > least_gain)
+        still_needed = needed & large & (_gain_of_each_bias(found, rows) > least_gain)
         if torch.equal(still_needed, needed):
             break
         needed = still_needed
     return needed
 
 
-def _gain_of_each_bias(parameters: Parameters, logits: Tensor, labels: Tensor) -> Tensor:
+def _gain_of_each_bias(parameters: Parameters, rows: Rows) -> Tensor:
     """Return by how much the NLL would rise if one class lost its bias, for each class."""
     weight, bias = parameters
-    p = (weight * logits + bias).softmax(1)
-    n_labels = torch.bincount(labels, minlength=len(bias))
-    return total_over_processes((p * torch.expm1(-bias)).log1p().sum(0) + n_labels * bias)
+    p = (weight * rows.scores + bias).softmax(1)
+    rise = (p * torch.expm1(-bias)).log1p()
+    rise[torch.arange(len(rows.labels)), rows.labels] += bias[rows.labels]
+    return total_over_processes(rise.sum(0) if rows.weights is None else rows.weights @ rise)
 
 
 def _best_inverse_temperature(rows: Rows) -> float:
@@ -122,18 +125,18 @@ def _best_inverse_temperature(rows: Rows) -> float:
 
 
 def _fit_temperature_and_bias(
-    logits: Tensor, labels: Tensor, start: float, needed: Tensor, *, rough: bool = False
+    rows: Rows, start: float, needed: Tensor, *, rough: bool = False
 ) -> Parameters:
     """Return the inverse temperature (1,) and the biases (C,) that are best together.
 
     Only the classes that need a bias get one, or else that of the others would be 0.
     """
-    centred = logits - logits.mean(1, keepdim=True)
+    centred = rows.scores - rows.scores.mean(1, keepdim=True)
     # A bias that the model adds to all samples alike must not matter, whatever its size.
-    mean = _mean_over_samples(centred) * needed
+    mean = _mean_over_samples(centred, rows.weights) * needed
     features = centred - mean
     # The search needs features that float32 can hold.
-    unit = _mean_over_samples(features.abs()).mean()
+    unit = _mean_over_samples(features.abs(), rows.weights).mean()
     if unit == 0:
         # The labels have no say, so 0 is as good as any other number.
         return Parameters(torch.zeros_like(mean[:1]), torch.zeros_like(mean))
@@ -141,9 +144,12 @@ def _fit_temperature_and_bias(
     found = minimise(
         ElementwiseMap(),
         features / unit,
-        labels,
+        rows.labels,
+        rows.weights,
         offset=start * centred,
-        penalty=Parameters(nothing[:1], nothing.masked_fill(~needed, _PROHIBITIVE * len(labels))),
+        penalty=Parameters(
+            nothing[:1], nothing.masked_fill(~needed, _PROHIBITIVE * rows.total_weight)
+        ),
         smoothing=_SMOOTHING,
         rough=rough,
     )
@@ -153,6 +159,7 @@ def _fit_temperature_and_bias(
     return Parameters(start + change, bias - bias.quantile(0.5) if needed.all() else bias)
 
 
-def _mean_over_samples(values: Tensor) -> Tensor:
-    total = total_over_processes(torch.cat([values.sum(0), values.new_tensor([len(values)])]))
+def _mean_over_samples(values: Tensor, weights: Tensor | None) -> Tensor:
+    with_count = torch.cat([values, torch.ones_like(values[:, :1])], 1)
+    total = total_over_processes(with_count.sum(0) if weights is None else weights @ with_count)
     return total[:-1] / total[-1]

@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from functools import reduce
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,12 +15,12 @@ from torch import Tensor, nn
 from calibkit._checks import check_logits_and_labels
 from calibkit._conversion import as_tensor
 from calibkit._devices import without_autocast
-from calibkit._distributed import fail_together, gather_from_processes, gather_rows, n_processes
+from calibkit._distributed import fail_together, gather_rows, n_processes
 from calibkit._fingerprints import fingerprints
 from calibkit._rows import Rows
+from calibkit._types import SampleWeight
 from calibkit.inference import collect_logits, collect_logits_of_process
-
-_PRECISIONS = torch.float16, torch.bfloat16, torch.float32, torch.float64
+from calibkit.scalers._shared_set import agree_with_other_processes
 
 
 @dataclass(frozen=True)
@@ -200,7 +199,7 @@ class Scaler(nn.Module, ABC):
             collect_here = collect_logits_of_process if n_processes() > 1 else collect_logits
             return collect_here(model, calib_loader, progress=progress, device=device)
 
-        return self._fit_calibration_set(collect, ignore_index)
+        return self._fit_calibration_set(collect, ignore_index, None)
 
     def fit_logits(
         self,
@@ -208,6 +207,7 @@ class Scaler(nn.Module, ABC):
         labels: Tensor | NDArray[np.integer],
         *,
         ignore_index: int | None = None,
+        sample_weight: SampleWeight | None = None,
     ) -> Self:
         """Fit on the logits and the labels of the calibration set.
 
@@ -221,6 +221,10 @@ class Scaler(nn.Module, ABC):
             Class indices from 0 to C - 1.
         ignore_index : int, optional
             Samples or pixels with this label are left out.
+        sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+            How much each sample or pixel counts. A sample of weight 2 counts like two samples, and
+            a sample of weight 0 is left out. By default every weight is 1. Where a scaler weighs
+            the samples against a penalty, the weights should therefore sum to about N.
 
         Returns
         -------
@@ -233,9 +237,10 @@ class Scaler(nn.Module, ABC):
             If `logits` is not a dense floating-point tensor or array, if `labels` is not an integer
             tensor or array, or if `ignore_index` is neither an integer nor None.
         ValueError
-            If a logit is NaN, infinite or larger than 1e100 in size, if the logits look like
-            probabilities, if `labels` holds a class outside 0..C-1, if `logits` and `labels` differ
-            in length, if there is no sample, if all labels are the same, or if the scaler has
+            If a logit is NaN, infinite or larger than 1e100 in size, if a weight is negative, NaN
+            or infinite, if all weights are 0, if the logits look like probabilities, if `labels`
+            holds a class outside 0..C-1, if `logits` and `labels` differ in length, if there is no
+            sample, if all labels are the same, or if the scaler has
             parameters for each class and a class has no sample. A `BetaScaler` also raises this
             error if there are more than two classes or fewer than three different probabilities,
             or if no sample of class 1 has a lower probability of class 1 than a sample of class 0.
@@ -254,17 +259,23 @@ class Scaler(nn.Module, ABC):
         calibkit.Scaler.fit : Run the model and fit on its logits.
         calibkit.split_calibration : Split a data set into a calibration set and a test set.
         """
-        return self._fit_calibration_set(lambda: (logits, labels), ignore_index)
+        return self._fit_calibration_set(lambda: (logits, labels), ignore_index, sample_weight)
 
     def _fit_calibration_set(
-        self, calibration_set: Callable[[], tuple[object, object]], ignore_index: int | None
+        self,
+        calibration_set: Callable[[], tuple[object, object]],
+        ignore_index: int | None,
+        sample_weight: SampleWeight | None,
     ) -> Self:
         with self._unchanged_on_failure(), fail_together():
             several = n_processes() > 1
             rows = check_logits_and_labels(
-                *calibration_set(), ignore_index=ignore_index, empty=several
+                *calibration_set(),
+                ignore_index=ignore_index,
+                sample_weight=sample_weight,
+                empty=several,
             )
-            rows = _agree_with_other_processes(rows) if several else rows
+            rows = agree_with_other_processes(rows) if several else rows
             with without_autocast(rows.scores.device):
                 self._fit(rows)
                 self.calibration_fingerprints = gather_rows(fingerprints(rows))
@@ -351,32 +362,6 @@ class Scaler(nn.Module, ABC):
                     f"to {most:g} as {name}, got {wrong[0]:g}; save it again from a fitted scaler"
                 )
             setattr(self, name, value)
-
-
-def _agree_with_other_processes(rows: Rows) -> Rows:
-    """Return the rows in the precision that holds the logits of every process.
-
-    A part without a sample gets the number of classes of the others. All processes know the same
-    facts, so either all of them go on or all of them raise the same error.
-    """
-    parts = gather_from_processes([len(rows), rows.n_classes, _PRECISIONS.index(rows.scores.dtype)])
-    with_samples = [part for part in parts if part[0] > 0]
-    if not with_samples:
-        raise ValueError(
-            f"the calibration set holds no sample in any of {len(parts)} processes; pass one "
-            "sample or more"
-        )
-    classes = sorted({n_classes for _, n_classes, _ in with_samples})
-    if len(classes) > 1:
-        raise ValueError(
-            f"all processes must pass logits of the same classes, got {classes} classes in "
-            "different processes; run the same model in every process"
-        )
-    dtype = reduce(torch.promote_types, [_PRECISIONS[index] for _, _, index in with_samples])
-    if len(rows) == 0:
-        no_labels = rows.labels.new_empty(0)
-        return Rows(rows.scores.new_empty(0, classes[0], dtype=dtype), no_labels)
-    return Rows(rows.scores.to(dtype), rows.labels, rows.ignore_index)
 
 
 def _as_float64(value: object, name: str, scaler: str) -> Tensor:

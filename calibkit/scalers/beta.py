@@ -10,7 +10,12 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from calibkit.scalers._class_scaler import ClassScaler, FitDetails, logit_of_class_1
+from calibkit.scalers._class_scaler import (
+    ClassScaler,
+    FitDetails,
+    logit_of_class_1,
+    ones_unless_given,
+)
 from calibkit.scalers._gradient_check import describe_gradient
 
 _MAX_ITERATIONS = 10_000
@@ -75,7 +80,7 @@ class BetaScaler(ClassScaler):
         """Number of classes, which is always 2."""
         return 2
 
-    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
+    def _fit_classes(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> FitDetails:
         if logits.shape[1] != 2:
             raise ValueError(
                 f"BetaScaler is for binary models, got logits of {logits.shape[1]} classes; use "
@@ -84,7 +89,8 @@ class BetaScaler(ClassScaler):
         z = logit_of_class_1(logits).cpu()
         labels = labels.cpu()
         _check_optimum(z, labels)
-        objective = _StandardisedNLL(torch.stack(_features(z), 1), 2 * labels.double() - 1)
+        each = ones_unless_given(weights, labels).cpu()
+        objective = _StandardisedNLL(torch.stack(_features(z), 1), 2 * labels.double() - 1, each)
         found = minimize(
             objective.value_and_gradient,
             objective.identity,
@@ -118,9 +124,11 @@ class _StandardisedNLL:
     the shift.
     """
 
-    def __init__(self, features: Tensor, signs: Tensor) -> None:
-        self.mean = features.mean(0)
-        self.scale = features.std(0).clamp(min=torch.finfo(features.dtype).tiny)
+    def __init__(self, features: Tensor, signs: Tensor, weights: Tensor) -> None:
+        self.shares = weights / weights.sum()
+        self.mean = self.shares @ features
+        spread = (self.shares @ (features - self.mean) ** 2).sqrt()
+        self.scale = spread.clamp(min=torch.finfo(features.dtype).tiny)
         ones = torch.ones_like(features[:, :1])
         design = torch.cat([(features - self.mean) / self.scale, ones], 1)
         self.signed_design = signs[:, None] * design
@@ -131,8 +139,8 @@ class _StandardisedNLL:
         self, coefficients: NDArray[np.float64]
     ) -> tuple[float, NDArray[np.float64]]:
         margins = self.signed_design @ torch.from_numpy(coefficients)
-        gradient = -((-margins).sigmoid() @ self.signed_design) / len(margins)
-        return float(-logsigmoid(margins).mean()), gradient.numpy()
+        gradient = -((self.shares * (-margins).sigmoid()) @ self.signed_design)
+        return -float(logsigmoid(margins) @ self.shares), gradient.numpy()
 
     def to_parameters(self, coefficients: NDArray[np.float64]) -> tuple[Tensor, Tensor, Tensor]:
         slopes = torch.from_numpy(coefficients[:2]) / self.scale

@@ -10,7 +10,7 @@ from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_n_bins
 from calibkit._rows import Rows
 from calibkit.metrics._binning import uniform_bin
-from calibkit.scalers._class_scaler import ClassScaler, FitDetails
+from calibkit.scalers._class_scaler import ClassScaler, FitDetails, ones_unless_given
 
 
 class HistogramScaler(CheckedAttributes, ClassScaler):
@@ -88,10 +88,11 @@ class HistogramScaler(CheckedAttributes, ClassScaler):
         """Number of classes that the scaler was fitted on."""
         return len(self.values)
 
-    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
-        count, positive, total = _count_class_bins(logits.softmax(1), labels, self.n_bins)
+    def _fit_classes(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> FitDetails:
+        rows = Rows(logits.softmax(1), labels, weights=weights)
+        count, positive, total = _count_class_bins(rows, self.n_bins)
         middle = (torch.arange(self.n_bins).to(total) + 0.5) / self.n_bins
-        mean = torch.where(count > 0, total / count.clamp(min=1), middle)
+        mean = torch.where(count > 0, total / torch.where(count > 0, count, 1), middle)
         # In float64 a mean may be rounded to 0, which has no logarithm.
         mean = mean.clamp(min=torch.finfo(mean.dtype).tiny)
         self.values = ((positive + mean) / (count + 1)).log().cpu()
@@ -131,7 +132,7 @@ class IsotonicScaler(ClassScaler):
     values : Tensor of float64, shape (C, K)
         The heights of the curve at these corners. Empty before a fit.
     n_samples : Tensor of float64, shape ()
-        The number $n$ of samples. Empty before a fit.
+        The number $n$ of samples, or the sum of their weights. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
@@ -160,7 +161,7 @@ class IsotonicScaler(ClassScaler):
 
     fitted_names = ("thresholds", "values", "n_samples")
     _shapes: ClassVar = {"thresholds": "CK", "values": "CK", "n_samples": ""}
-    _bounds: ClassVar = {"thresholds": (-math.inf, 0), "values": (0, 1), "n_samples": (1, math.inf)}
+    _bounds: ClassVar = {"thresholds": (-math.inf, 0), "values": (0, 1), "n_samples": (0, math.inf)}
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,13 +174,14 @@ class IsotonicScaler(ClassScaler):
         """Number of classes that the scaler was fitted on."""
         return len(self.values)
 
-    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
+    def _fit_classes(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> FitDetails:
         log_p = _precise_log_softmax(logits).cpu()
-        curves = [_isotonic_curve(log_p[:, k], labels.cpu() == k) for k in range(logits.shape[1])]
+        y, w = labels.cpu(), ones_unless_given(weights, labels).cpu()
+        curves = [_isotonic_curve(log_p[:, k], y == k, w) for k in range(logits.shape[1])]
         n_corners = max(len(thresholds) for thresholds, _ in curves)
         self.thresholds = torch.stack([_pad(x, n_corners) for x, _ in curves])
         self.values = torch.stack([_pad(y, n_corners) for _, y in curves])
-        self.n_samples = torch.tensor(float(len(labels)), dtype=torch.float64)
+        self.n_samples = w.sum()
         return FitDetails(
             n_parameters=sum(len(y.unique()) for _, y in curves),
             iterations=0,
@@ -202,31 +204,29 @@ class IsotonicScaler(ClassScaler):
         return _classes_last(mixed, logits).log_softmax(-1)
 
 
-def _count_class_bins(
-    probabilities: Tensor, labels: Tensor, n_bins: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def _count_class_bins(rows: Rows, n_bins: int) -> tuple[Tensor, Tensor, Tensor]:
     """Count samples and samples of the class, and sum the probabilities, each as (C, n_bins)."""
-    n_classes = probabilities.shape[1]
-    size = n_classes * n_bins
-    first_bin = torch.arange(n_classes, device=labels.device) * n_bins
-    count, positive = torch.zeros(2, size, dtype=torch.int64, device=labels.device)
-    total = torch.zeros(size, dtype=torch.float64, device=labels.device)
-    for p, targets in Rows(probabilities, labels).chunks():
-        index = uniform_bin(p.clamp(0, 1).contiguous(), n_bins) + first_bin
-        count += torch.bincount(index.flatten(), minlength=size)
-        positive += torch.bincount(index.gather(1, targets[:, None])[:, 0], minlength=size)
-        total += torch.bincount(index.flatten(), p.flatten(), size)
-    shape = (n_classes, n_bins)
+    shape = rows.n_classes, n_bins
+    device = rows.labels.device
+    first_bin = torch.arange(rows.n_classes, device=device) * n_bins
+    sums = torch.zeros(3, rows.n_classes * n_bins, dtype=torch.float64, device=device)
+    count, positive, total = sums
+    for p, labels, weights in rows.chunks():
+        each = ones_unless_given(weights, labels)
+        cells = uniform_bin(p.clamp(0, 1).contiguous(), n_bins) + first_bin
+        count.index_add_(0, cells.flatten(), each[:, None].expand(p.shape).flatten())
+        positive.index_add_(0, cells.gather(1, labels[:, None])[:, 0], each)
+        total.index_add_(0, cells.flatten(), (p * each[:, None]).flatten())
     return count.view(shape), positive.view(shape), total.view(shape)
 
 
-def _isotonic_curve(log_p: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
+def _isotonic_curve(log_p: Tensor, positives: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Return the log-probabilities and the heights at the corners of the curve of one class."""
     # The import stands here because scikit-learn takes long to load.
     from sklearn.isotonic import IsotonicRegression
 
     regression = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    regression.fit(log_p.numpy(), positives.double().numpy())
+    regression.fit(log_p.numpy(), positives.double().numpy(), weights.numpy())
     return torch.tensor(regression.X_thresholds_), torch.tensor(regression.y_thresholds_)
 
 

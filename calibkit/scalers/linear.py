@@ -41,7 +41,7 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
         "class_bias": "C",
         "n_samples": "",
     }
-    _bounds: ClassVar = {"inverse_temperature": (0, math.inf), "n_samples": (1, math.inf)}
+    _bounds: ClassVar = {"inverse_temperature": (0, math.inf), "n_samples": (0, math.inf)}
     _map: ClassVar[LinearMap] = ElementwiseMap()
     _sums_over_processes = True
     intercept: float
@@ -59,15 +59,16 @@ class _LinearScaler(CheckedAttributes, ClassScaler):
     def n_classes(self) -> int:
         return len(self.bias)
 
-    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
+    def _fit_classes(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> FitDetails:
         n_classes = logits.shape[1]
-        start = fit_starting_point(logits, labels)
+        start = fit_starting_point(logits, labels, weights)
         features = self._features(start.log_probabilities(logits))
         bias_penalty = torch.full((n_classes,), self.intercept * n_classes, dtype=torch.float64)
         found = minimise(
             self._map,
             features,
             labels,
+            weights,
             offset=features,
             penalty=Parameters(self._weight_penalty(n_classes), bias_penalty),
         )
@@ -152,7 +153,7 @@ class VectorScaler(_LinearScaler):
         What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
         fit.
     n_samples : Tensor of float64, shape ()
-        The number $n$ of samples. Empty before a fit.
+        The number $n$ of samples, or the sum of their weights. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
@@ -245,7 +246,7 @@ class MatrixScaler(_LinearScaler):
         What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
         fit.
     n_samples : Tensor of float64, shape ()
-        The number $n$ of samples. Empty before a fit.
+        The number $n$ of samples, or the sum of their weights. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 
@@ -340,7 +341,7 @@ class DirichletScaler(MatrixScaler):
         What is added to the scaled logits. It is 0 unless a class has a large bias. Empty before a
         fit.
     n_samples : Tensor of float64, shape ()
-        The number $n$ of samples. Empty before a fit.
+        The number $n$ of samples, or the sum of their weights. Empty before a fit.
     summary : FitSummary or None
         What the fit did. None before a fit.
 

@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from calibkit.scalers._class_scaler import ClassScaler, FitDetails, logit_of_class_1
+from calibkit.scalers._class_scaler import (
+    ClassScaler,
+    FitDetails,
+    logit_of_class_1,
+    ones_unless_given,
+)
 from calibkit.scalers._gradient_check import describe_gradient
 
 # The search ends if the NLL per sample can fall by half of this at most.
@@ -30,7 +35,7 @@ class _BinaryRegression(ClassScaler):
         """Number of classes, which is always 2."""
         return 2
 
-    def _fit_classes(self, logits: Tensor, labels: Tensor) -> FitDetails:
+    def _fit_classes(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> FitDetails:
         name = type(self).__name__
         if logits.shape[1] != 2:
             raise ValueError(
@@ -38,9 +43,10 @@ class _BinaryRegression(ClassScaler):
                 "MatrixScaler, which is a regression on the logits of several classes"
             )
         z, labels = logit_of_class_1(logits).cpu(), labels.cpu()
+        each = ones_unless_given(weights, labels).cpu()
         # A polynomial of this degree reaches any values at so many different logits.
         degree = min(self._degree, len(z.unique()) - 1)
-        regression = _Regression(z, degree, _smoothed_targets(labels))
+        regression = _Regression(z, degree, _smoothed_targets(labels, each), each)
         found, steps = regression.minimise()
         coefficients = torch.zeros(self._degree + 1, dtype=torch.float64)
         coefficients[: degree + 1] = regression.to_coefficients(found)
@@ -157,11 +163,11 @@ class QuadraticScaler(_BinaryRegression):
 class _Regression:
     """A logistic regression on powers of z, whose targets are between 0 and 1.
 
-    The powers are those of the standardised z, and they are standardised, too. The NLL is a mean
-    over samples.
+    The powers are those of the standardised z, and they are standardised, too. The NLL is a
+    weighted mean over samples.
     """
 
-    def __init__(self, z: Tensor, degree: int, targets: Tensor) -> None:
+    def __init__(self, z: Tensor, degree: int, targets: Tensor, weights: Tensor) -> None:
         self.mean = z.mean()
         distances = z - self.mean
         # The squares of very large or very small distances have no float64.
@@ -173,6 +179,7 @@ class _Regression:
         self.means[0], self.scales[0] = 0, 1
         self.design = (powers - self.means) / self.scales
         self.targets = targets
+        self.shares = weights / weights.sum()
 
     def minimise(self) -> tuple[Tensor, int]:
         """Return the coefficients that Newton's method finds, and the number of its steps."""
@@ -217,22 +224,22 @@ class _Regression:
 
     def _value(self, found: Tensor) -> float:
         scores = self.design @ found
-        return float((softplus(scores) - self.targets * scores).mean())
+        return float((softplus(scores) - self.targets * scores) @ self.shares)
 
     def _gradient_and_inverse_root(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient, and a matrix R with R R' = the inverse of the Hessian."""
         p = scores.sigmoid()
-        gradient = (p - self.targets) @ self.design / len(p)
+        gradient = (self.shares * (p - self.targets)) @ self.design
         # The Hessian itself would have the square of the condition number.
-        weights = (p * (1 - p) / len(p)).sqrt()
+        weights = (self.shares * p * (1 - p)).sqrt()
         factor = torch.linalg.qr(weights[:, None] * self.design, mode="r").R
         return gradient, torch.linalg.pinv(factor, rtol=1e-15)
 
 
-def _smoothed_targets(labels: Tensor) -> Tensor:
+def _smoothed_targets(labels: Tensor, weights: Tensor) -> Tensor:
     """Return what each label counts as, so that the NLL has a minimum in any case."""
-    n_1 = labels.sum().double()
-    n_0 = len(labels) - n_1
+    n_1 = labels.double() @ weights
+    n_0 = weights.sum() - n_1
     return torch.where(labels == 1, (n_1 + 1) / (n_1 + 2), 1 / (n_0 + 2))
 
 

@@ -116,7 +116,7 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
         @cache
         def fit_weight(log_ratio: float) -> _BestWeight:
             inverse_temperature = without_weight.inverse_temperature * math.exp(log_ratio)
-            return _fit_weight(*_label_log_probabilities(rows, inverse_temperature))
+            return _fit_weight(_label_terms(rows, inverse_temperature))
 
         tried = [fit_weight(log_ratio) for log_ratio in _LOG_RATIO_GRID]
         candidates = [min(_LOG_RATIO_GRID, key=lambda x: fit_weight(x).nll)]
@@ -208,12 +208,22 @@ class _BestWeight(NamedTuple):
     weight_slope: float
 
 
-def _label_log_probabilities(
-    rows: Rows, inverse_temperature: float
-) -> tuple[_Floats, _Floats, int]:
-    """Return ln softmax(b z) at the labels, its derivatives by ln b, and the number of classes."""
+class _LabelTerms(NamedTuple):
+    """ln s of the labels, its derivatives by ln b, the weights, and the number of classes."""
+
+    log_s: _Floats
+    derivatives: _Floats
+    weights: _Floats | None
+    n_classes: int
+
+    def mean(self, values: _Floats) -> float:
+        return float(np.average(values, weights=self.weights))
+
+
+def _label_terms(rows: Rows, inverse_temperature: float) -> _LabelTerms:
+    """Return the terms of s = softmax(b z) at the labels."""
     terms = []
-    for logits, labels in rows.chunks():
+    for logits, labels, _ in rows.chunks():
         z = logits.double()
         z = inverse_temperature * (z - z.amax(1, keepdim=True))
         log_p = z.log_softmax(1)
@@ -221,17 +231,22 @@ def _label_log_probabilities(
         index = labels[:, None]
         terms.append(torch.cat([log_p.gather(1, index), derivative.gather(1, index)], 1).cpu())
     values, derivatives = torch.cat(terms).T.numpy()
-    return values, derivatives, rows.n_classes
+    return _LabelTerms(values, derivatives, _weights(rows), rows.n_classes)
+
+
+def _weights(rows: Rows) -> _Floats | None:
+    weights = rows.flat().weights if rows.weights is not None else None
+    return None if weights is None else weights.cpu().numpy()
 
 
 # A weight of 0 leads to log 0, and to a division by 0 where s is 0 as well.
 @np.errstate(divide="ignore")
-def _fit_weight(log_s: _Floats, derivatives: _Floats, n_classes: int) -> _BestWeight:
+def _fit_weight(terms: _LabelTerms) -> _BestWeight:
     """Find the w that minimises the NLL of (1 - w) s + w / C, which is convex in w."""
-    s = np.exp(log_s)
+    s, n_classes = np.exp(terms.log_s), terms.n_classes
 
     def slope_at(weight: float) -> float:
-        return float(np.mean((s - 1 / n_classes) / ((1 - weight) * s + weight / n_classes)))
+        return terms.mean((s - 1 / n_classes) / ((1 - weight) * s + weight / n_classes))
 
     if slope_at(_SMALLEST_WEIGHT) >= 0:
         weight = 0.0
@@ -240,12 +255,12 @@ def _fit_weight(log_s: _Floats, derivatives: _Floats, n_classes: int) -> _BestWe
     else:
         log_smallest = math.log(_SMALLEST_WEIGHT)
         weight = math.exp(brentq(lambda x: slope_at(math.exp(x)), log_smallest, 0.0, xtol=1e-15))
-    log_kept = np.log1p(-weight) + log_s
+    log_kept = np.log1p(-weight) + terms.log_s
     log_p = np.logaddexp(log_kept, np.log(weight / n_classes))
     return _BestWeight(
         weight=weight,
-        nll=-float(log_p.mean()),
-        slope=-float(np.mean(np.exp(log_kept - log_p) * derivatives)),
+        nll=-terms.mean(log_p),
+        slope=-terms.mean(np.exp(log_kept - log_p) * terms.derivatives),
         weight_slope=slope_at(weight) if weight > 0 else min(slope_at(weight), 0.0),
     )
 
@@ -256,13 +271,13 @@ def _check_optimum_exists(rows: Rows, best: _BestWeight, *, falls: bool) -> None
     In that limit, the softmax gives the top class a probability of 1 and all other classes 0.
     """
     limits = []
-    for logits, labels in rows.chunks():
+    for logits, labels, _ in rows.chunks():
         top = logits == logits.amax(1, keepdim=True)
         limits.append((top.gather(1, labels[:, None])[:, 0] / top.sum(1)).double().cpu())
     s = torch.cat(limits).numpy()
     with np.errstate(divide="ignore"):
         log_s = np.log(s)
-    limit = _fit_weight(log_s, np.zeros_like(s), rows.n_classes)
+    limit = _fit_weight(_LabelTerms(log_s, np.zeros_like(s), _weights(rows), rows.n_classes))
     if falls or limit.nll <= best.nll + _NLL_ROUNDING:
         raise NoOptimumError(
             f"no temperature is best: with a uniform_weight of {limit.weight:.3g} the NLL is "

@@ -99,8 +99,9 @@ def draw_labels(
                 block: torch.from_numpy(generator.random((n, block.n_draws)))
                 for block, generator in generators.items()
             }
-            for drawn, (scores, labels) in zip(found, chunk, strict=True):
-                drawn.add(metric, Predictions(scores.cpu(), labels.cpu(), scores_are), numbers)
+            for drawn, (scores, labels, _) in zip(found, chunk, strict=True):
+                predictions = Predictions(scores.cpu(), labels.cpu(), scores_are=scores_are)
+                drawn.add(metric, predictions, numbers)
             bar.update(n)
     return found
 

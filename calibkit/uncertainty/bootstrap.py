@@ -363,7 +363,7 @@ def resample_all(
 
 def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:
     # The metric itself names a wrong option better than its definition does.
-    values = [number_from(metric, *rows.flat()) for rows in sets]
+    values = [number_from(metric, *rows.flat()[:2]) for rows in sets]
     function, options = _function_and_options(metric)
     definition, binning = _definition(function, options)
     if isinstance(definition, ClasswiseError):
@@ -379,7 +379,7 @@ def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) ->
             samples = gaps_of_ks(predictions.confidence(of).cpu(), predictions.outcome(of).cpu())
             resamplings.append(Resampling(value, samples.of_weights, samples=samples))
         else:
-            resamplings.append(Resampling(value, weighted_by_calls(metric, *rows.flat())))
+            resamplings.append(Resampling(value, weighted_by_calls(metric, *rows.flat()[:2])))
     return resample_all(resamplings, len(sets[0]), n_resamples, seed)
 
 

@@ -19,19 +19,10 @@ from calibkit import (
     TemperatureScaler,
     VectorScaler,
 )
-from tests.helpers import REAL, calibrated_problem, needs_real_data
+from tests.helpers import REAL, calibrated_problem, distorted_problem, needs_real_data
 
 SCALERS = [VectorScaler, MatrixScaler, DirichletScaler]
 every_scaler = pytest.mark.parametrize("kind", SCALERS)
-
-
-def distorted_problem(n: int, n_classes: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sharpened logits, mixed a little, with a bias of every class: temperature is not enough."""
-    logits, labels = calibrated_problem(n, n_classes, 2, seed)
-    generator = torch.Generator().manual_seed(seed + 1)
-    noise = torch.randn(n_classes, n_classes + 1, generator=generator, dtype=torch.float64)
-    mixing = torch.eye(n_classes) + 0.1 * noise[:, 1:]
-    return logits @ mixing + noise[:, 0], labels
 
 
 def minimum(value, n_parameters: int) -> np.ndarray:

@@ -99,11 +99,11 @@ def check_probability_rows(
     return rows
 
 
-def check_probabilities(probabilities: object) -> Tensor:
-    """Return probabilities (N, C) as a tensor, or raise an error."""
+def check_probabilities(probabilities: object, *, sample_weight: object = None) -> Chunk:
+    """Return probabilities (N, C) and weights (N,), or raise an error. All labels are 0."""
     scores = _as_scores(probabilities, "probabilities")
     one_each = torch.zeros(scores.shape[:1] + scores.shape[2:], dtype=torch.int64)
-    return check_probabilities_and_labels(scores, one_each)[0]
+    return check_probabilities_and_labels(scores, one_each, sample_weight=sample_weight)
 
 
 def check_logits(logits: object) -> Rows:

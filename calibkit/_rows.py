@@ -50,16 +50,26 @@ class Rows:
         return self.scores.shape[1]
 
     def __len__(self) -> int:
-        counted = self._counted(self.labels, self.weights)
+        counted = self.counted
         return self.labels.numel() if counted is None else int(counted.sum())
+
+    @property
+    def counted(self) -> Tensor | None:
+        """Which of the labels count, or None if all of them do."""
+        return self._counted(self.labels, self.weights)
 
     @property
     def total_weight(self) -> float:
         """The sum of the weights, which is the number of rows if all weights are 1."""
         if self.weights is None:
             return len(self)
-        counted = self._counted(self.labels, self.weights)
-        return float(self.weights[counted].sum())
+        return float(self.weights[self.counted].sum())
+
+    def with_mean_weight_1(self) -> Self:
+        """Return these rows with weights whose mean is 1, so that their size does not matter."""
+        if self.weights is None:
+            return self
+        return replace(self, weights=self.weights / (self.total_weight / len(self)))
 
     def chunks(self, n_elements: int | None = None) -> Iterator[Chunk]:
         """Yield scores (m, C), labels (m,) and weights (m,) in chunks, as views where possible.

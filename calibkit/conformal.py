@@ -293,7 +293,7 @@ class ConformalSets(CheckedAttributes):
         if seed is not None:
             check_seed(seed)
         _refuse_pixels(probabilities)
-        scores = check_probabilities(probabilities)
+        scores = check_probabilities(probabilities).scores
         if scores.shape[1] != self._n_classes:
             raise ValueError(
                 f"probabilities must have {self._n_classes} classes as in the fit, got "

@@ -30,6 +30,11 @@ class ReliabilityBins:
         Sum of the confidences in each bin, times their weights.
     of : {"positive", "top"}
         Whether the confidence is P(y = 1) or the probability of the top class.
+    n_samples : ndarray of int64, shape (n_bins,), or None
+        Number of samples in each bin if the samples have weights, otherwise None.
+    effective_count : ndarray of float64, shape (n_bins,), or None
+        How many samples of equal weight those in each bin are worth: the square of the sum of their
+        weights, divided by the sum of their squares. None if the samples have no weights.
 
     See Also
     --------
@@ -50,6 +55,8 @@ class ReliabilityBins:
     n_correct: Counts | Floats
     confidence_sum: Floats
     of: Of = "top"
+    n_samples: Counts | None = None
+    effective_count: Floats | None = None
 
     @property
     def calibration_error(self) -> float:
@@ -149,5 +156,11 @@ def count_into_bins(
         edges = quantile_edges(confidence, bins, n_bins)
     count, n_correct, confidence_sum = BinnedCalibrationError(n_bins).sums_in(bins, *judged)
     if weights is None:
-        count, n_correct = count.astype(np.int64), n_correct.astype(np.int64)
-    return ReliabilityBins(edges.numpy(), count, n_correct, confidence_sum, of)
+        counts = count.astype(np.int64), n_correct.astype(np.int64)
+        return ReliabilityBins(edges.numpy(), *counts, confidence_sum, of)
+    n_samples = np.bincount(bins.numpy(), minlength=n_bins)
+    squares = np.bincount(bins.numpy(), weights.numpy() ** 2, n_bins)
+    effective_count = count**2 / np.where(n_samples > 0, squares, 1)
+    return ReliabilityBins(
+        edges.numpy(), count, n_correct, confidence_sum, of, n_samples, effective_count
+    )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calibkit._checks import check_logits_and_labels, check_probabilities_and_labels
 from calibkit._distributed import single_process
 from calibkit._rows import Rows
-from calibkit._types import Floats, Labels, Probabilities
+from calibkit._types import Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of, Predictions, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.proper_scores import NLL
@@ -29,6 +29,7 @@ def temperature_curve(
     n_bins: int = 15,
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     title: str = "NLL and ECE against temperature",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -51,6 +52,9 @@ def temperature_curve(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
     title : str, default "NLL and ECE against temperature"
         Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
@@ -70,7 +74,8 @@ def temperature_curve(
     ValueError
         If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
         class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
-        is no sample, or if `n_bins` is less than 1.
+        is no sample, or if `n_bins` is less than 1. The same holds if a weight is negative, NaN or
+        infinite, or if all of them are 0.
     NoOptimumError
         If no finite temperature minimises the NLL.
 
@@ -91,14 +96,16 @@ def temperature_curve(
     'temperature (n = 4, log scale)'
     """
     metrics = NLL(), BinnedCalibrationError(n_bins, of=of)
-    rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
-    z, y = (part.cpu() for part in rows.flat()[:2])
+    rows = check_logits_and_labels(
+        logits, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
+    z, y, weights = rows.to("cpu").flat()
     with single_process():
-        best = TemperatureScaler().fit_logits(z, y).temperature
+        best = TemperatureScaler().fit_logits(z, y, sample_weight=weights).temperature
     temperatures = best * np.geomspace(1 / 4, 4, _N_TEMPERATURES)
     nll, ece = np.empty((2, _N_TEMPERATURES))
     for i, temperature in enumerate(temperatures):
-        scaled = Rows(z.double() / temperature, y)
+        scaled = Rows(z.double() / temperature, y, weights=weights)
         nll[i], ece[i] = measure(scaled, *metrics, scores_are="logits")
     ax = axes_or_new(ax, (5.6, 3.8))
     ax.plot(temperatures, nll, color=BLUE, label="NLL (left)")
@@ -123,6 +130,7 @@ def risk_coverage_curve(
     *,
     of: Of = "top",
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     title: str = "Risk against coverage",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -146,6 +154,9 @@ def risk_coverage_curve(
         a confidence and whether the detection matched.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
     title : str, default "Risk against coverage"
         Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
@@ -165,6 +176,7 @@ def risk_coverage_curve(
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, or if there is no sample.
+        The same holds if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -186,20 +198,21 @@ def risk_coverage_curve(
     >>> ax.texts[0].get_text()
     'AURC 6.2%\nn = 4'
     """
-    scores, targets, _ = check_probabilities_and_labels(
-        probabilities, labels, ignore_index=ignore_index
+    samples = check_probabilities_and_labels(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
     )
-    predictions = Predictions(scores.cpu(), targets.cpu())
-    confidence, correct = predictions.confidence(of).numpy(), predictions.outcome(of).numpy()
-    coverage, risk = _risk_coverage(confidence, correct)
-    _, best = _risk_coverage(correct.astype(np.float64), correct)
+    judged = Predictions(*samples).judged(of)
+    weights = None if judged.weights is None else judged.weights.numpy()
+    confidence, correct = judged.confidence.numpy(), judged.correct.numpy()
+    coverage, risk, area = _risk_coverage(confidence, correct, weights)
+    coverage_of_best, best, _ = _risk_coverage(correct.astype(np.float64), correct, weights)
     ax = axes_or_new(ax, (4.8, 3.8))
     ax.plot(coverage, risk, color=BLUE, label="by confidence")
-    ax.plot(coverage, best, color=GREY, linestyle="--", label="best order")
+    ax.plot(coverage_of_best, best, color=GREY, linestyle="--", label="best order")
     ax.text(
         0.97,
         0.04,
-        f"AURC {risk.mean():.1%}\nn = {len(risk)}",
+        f"AURC {area:.1%}\nn = {len(risk)}",
         transform=ax.transAxes,
         horizontalalignment="right",
         bbox={"facecolor": "white", "edgecolor": GREY, "boxstyle": "round"},
@@ -211,12 +224,37 @@ def risk_coverage_curve(
     return ax
 
 
-def _risk_coverage(confidence: Floats, correct: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Return coverage and risk when the k most confident samples are answered, for k = 1 to n.
+def _risk_coverage(
+    confidence: Floats, correct: NDArray[np.bool_], weights: Floats | None
+) -> tuple[Floats, Floats, float]:
+    """Return coverage and risk when the k most confident samples are answered, and the mean risk.
 
     Samples of equal confidence share their errors equally, whatever their order.
     """
+    if weights is not None:
+        return _weighted_risk_coverage(confidence, correct, weights)
     _, group, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
     error_rate = np.bincount(group, ~correct) / sizes
     answered = np.arange(1, len(correct) + 1)
-    return answered / len(correct), np.cumsum(np.repeat(error_rate, sizes)) / answered
+    risk = np.cumsum(np.repeat(error_rate, sizes)) / answered
+    return answered / len(correct), risk, float(risk.mean())
+
+
+def _weighted_risk_coverage(
+    confidence: Floats, correct: NDArray[np.bool_], weights: Floats
+) -> tuple[Floats, Floats, float]:
+    from scipy.special import digamma
+
+    _, group = np.unique(-confidence, return_inverse=True)
+    size, n_wrong = np.bincount(group, weights), np.bincount(group, weights * ~correct)
+    error_rate = n_wrong / size
+    order = group.argsort(kind="stable")
+    answered = np.cumsum(weights[order])
+    risk = np.cumsum(weights[order] * error_rate[group[order]]) / answered
+    # With integer weights, the mean risk is that of as many copies of each sample. The sum over
+    # the copies in a group is known for any size, because digamma continues the sums of 1 / k.
+    end = np.cumsum(size)
+    start = end - size
+    at_start = np.cumsum(n_wrong) - n_wrong - error_rate * start
+    total = error_rate * size + at_start * (digamma(end + 1) - digamma(start + 1))
+    return answered / answered[-1], risk, float(total.sum() / end[-1])

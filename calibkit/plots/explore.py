@@ -8,11 +8,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from calibkit._checks import check_logits_and_labels, check_n_bins, check_temperature
-from calibkit._rows import Rows
-from calibkit._types import Labels, Probabilities
+from calibkit._rows import Chunk, Rows
+from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.proper_scores import NLL
@@ -34,6 +33,7 @@ def explore_temperature(
     n_bins: int = 15,
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     interactive: bool | None = None,
 ) -> None:
     """Show NLL and ECE against the temperature, and the reliability diagram at one temperature.
@@ -56,6 +56,9 @@ def explore_temperature(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
     interactive : bool, optional
         Whether to show a slider. By default it is shown if ipywidgets is installed and a Jupyter
         server has opened the notebook, but not if the notebook is only executed. In Colab and VS
@@ -72,7 +75,7 @@ def explore_temperature(
         If a logit is NaN or infinite, if the logits look like probabilities, if `labels` holds a
         class outside 0..C-1 or one class only, if `logits` and `labels` differ in length, if there
         is no sample, if `temperature` is not a positive, finite number, or if `n_bins` is less
-        than 1.
+        than 1. The same holds if a weight is negative, NaN or infinite, or if all of them are 0.
     NoOptimumError
         If no finite temperature minimises the NLL.
 
@@ -91,21 +94,21 @@ def explore_temperature(
     """
     check_temperature(temperature)
     check_n_bins(n_bins)
-    rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
-    z, y = (part.cpu() for part in rows.flat()[:2])
+    rows = check_logits_and_labels(
+        logits, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
+    samples = rows.to("cpu").flat()
     if _slider_is_usable() if interactive is None else interactive:
-        view = _slider_view(z, y, temperature, n_bins, of)
+        view = _slider_view(samples, temperature, n_bins, of)
         import_module("IPython.display").display(view)
     else:
         from matplotlib import pyplot as plt
 
         figure = plt.figure(figsize=_FIGSIZE, layout="constrained")
-        _TemperaturePlots(figure, z, y, n_bins, of).show(temperature)
+        _TemperaturePlots(figure, samples, n_bins, of).show(temperature)
 
 
-def _slider_view(
-    logits: Tensor, labels: Tensor, temperature: float, n_bins: int, of: Of | None
-) -> Any:
+def _slider_view(samples: Chunk, temperature: float, n_bins: int, of: Of | None) -> Any:
     """Return an ``ipywidgets.VBox`` with a slider, the NLL and ECE as text, and the plots."""
     if not find_spec("ipywidgets"):
         raise ModuleNotFoundError(
@@ -116,7 +119,7 @@ def _slider_view(
 
     widgets = import_module("ipywidgets")
     figure = Figure(_FIGSIZE, layout="constrained")
-    plots = _TemperaturePlots(figure, logits, labels, n_bins, of)
+    plots = _TemperaturePlots(figure, samples, n_bins, of)
     low, high = (math.log2(end) for end in plots.range)
     start = min(max(math.log2(temperature), low), high)
     slider = widgets.FloatLogSlider(
@@ -147,20 +150,21 @@ def _slider_view(
 class _TemperaturePlots:
     """The temperature curve on the left, and the reliability diagram at one temperature."""
 
-    def __init__(
-        self, figure: "Figure", logits: Tensor, labels: Tensor, n_bins: int, of: Of | None
-    ) -> None:
-        self.figure, self.of = figure, of
-        self.logits, self.labels, self.n_bins = logits.double(), labels, n_bins
+    def __init__(self, figure: "Figure", samples: Chunk, n_bins: int, of: Of | None) -> None:
+        self.figure, self.n_bins, self.of = figure, n_bins, of
+        logits, self.labels, self.weights = samples
+        self.logits = logits.double()
         left, self.diagram = figure.subplots(1, 2)
-        curve = temperature_curve(logits, labels, n_bins=n_bins, of=of, ax=left).get_lines()[0]
+        curve = temperature_curve(
+            logits, self.labels, n_bins=n_bins, of=of, sample_weight=self.weights, ax=left
+        ).get_lines()[0]
         temperatures = np.asarray(curve.get_xdata())
         self.range = float(temperatures[0]), float(temperatures[-1])
         self.marker = left.axvline(1.0, color="black", linestyle=":")
 
     def show(self, temperature: float) -> str:
         """Draw the diagram at this temperature, and return the NLL and the ECE as text."""
-        scaled = Rows(self.logits / temperature, self.labels)
+        scaled = Rows(self.logits / temperature, self.labels, weights=self.weights)
         metrics = NLL(), BinnedCalibrationError(self.n_bins, of=self.of)
         nll, ece = measure(scaled, *metrics, scores_are="logits")
         self.marker.set_xdata([temperature, temperature])
@@ -172,6 +176,7 @@ class _TemperaturePlots:
             self.labels,
             n_bins=self.n_bins,
             of=self.of,
+            sample_weight=self.weights,
             title=title,
             ax=self.diagram,
         )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from calibkit._types import Binning, Floats, Labels, Probabilities
+from calibkit._types import Binning, Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of
 from calibkit.metrics.reliability_bins import ReliabilityBins, reliability_bins
 from calibkit.plots._axes import axes_or_new, format_as_percent
@@ -41,6 +41,7 @@ def reliability_diagram(
     binning: Binning = "uniform",
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     title: str = "Reliability diagram",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -69,6 +70,10 @@ def reliability_diagram(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. The bars and the ECE count a sample of weight 2 like
+        two samples. The grey bands are those of as many samples of equal weight as the samples of a
+        bin are worth. By default every weight is 1.
     title : str, default "Reliability diagram"
         Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
@@ -88,7 +93,8 @@ def reliability_diagram(
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
-        `n_bins` is less than 1, or if `binning` is neither "uniform" nor "quantile".
+        `n_bins` is less than 1, or if `binning` is neither "uniform" nor "quantile". The same holds
+        if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -115,7 +121,13 @@ def reliability_diagram(
     'ECE 16.7%\nn = 3, 3 bins'
     """
     bins = reliability_bins(
-        probabilities, labels, n_bins=n_bins, binning=binning, of=of, ignore_index=ignore_index
+        probabilities,
+        labels,
+        n_bins=n_bins,
+        binning=binning,
+        of=of,
+        ignore_index=ignore_index,
+        sample_weight=sample_weight,
     )
     ax = axes_or_new(ax, (4.8, 5.2))
     plot_bins(ax, bins, title)
@@ -129,6 +141,7 @@ def confidence_histogram(
     n_bins: int = 15,
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     title: str = "Confidence histogram",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -152,6 +165,9 @@ def confidence_histogram(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples. By
+        default every weight is 1.
     title : str, default "Confidence histogram"
         Title of the plot, which should say in one sentence what to see.
     ax : matplotlib.axes.Axes, optional
@@ -171,7 +187,8 @@ def confidence_histogram(
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, or
-        if `n_bins` is less than 1.
+        if `n_bins` is less than 1. The same holds if a weight is negative, NaN or infinite, or if
+        all of them are 0.
 
     See Also
     --------
@@ -193,7 +210,14 @@ def confidence_histogram(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['accuracy 66.7%', 'mean confidence 80.0%', 'right', 'wrong']
     """
-    bins = reliability_bins(probabilities, labels, n_bins=n_bins, of=of, ignore_index=ignore_index)
+    bins = reliability_bins(
+        probabilities,
+        labels,
+        n_bins=n_bins,
+        of=of,
+        ignore_index=ignore_index,
+        sample_weight=sample_weight,
+    )
     words = _WORDS[bins.of]
     ax = axes_or_new(ax, (4.8, 3.6))
     centre, width = _bars(bins)
@@ -206,7 +230,8 @@ def confidence_histogram(
     share, mean = right.sum() / n, bins.confidence_sum.sum() / n
     ax.axvline(share, color="black", label=f"{words.share} {share:.1%}")
     ax.axvline(mean, color="black", linestyle="--", label=f"mean {words.confidence} {mean:.1%}")
-    ax.set(title=title, xlim=(0, 1), xlabel=words.confidence_axis, ylabel=f"samples of {n}")
+    ax.set(title=title, xlim=(0, 1), xlabel=words.confidence_axis)
+    ax.set_ylabel(f"samples of {n}" if bins.n_samples is None else f"weight of {n:.3g} in all")
     format_as_percent(ax.xaxis)
     if bins.of == "positive":  # There are bars below the legend, which need not end there.
         ax.set_ylim(0, 1.6 * bins.count.max())
@@ -230,7 +255,10 @@ def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
     count = bins.count[filled]
     share = bins.n_correct[filled] / count
     confidence = bins.confidence_sum[filled] / count
-    low, high = binom.ppf([[0.025], [0.975]], count, confidence) / count
+    n_equal = count
+    if bins.effective_count is not None:
+        n_equal = bins.effective_count[filled].round().astype(np.int64)
+    low, high = binom.ppf([[0.025], [0.975]], n_equal, confidence) / n_equal
 
     ax.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, zorder=1)
     ax.bar(centre, share, width, color=BLUE, label=words.share, zorder=2)
@@ -249,7 +277,7 @@ def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
     ax.text(
         0.97,
         0.04,
-        f"ECE {bins.calibration_error:.1%}\nn = {count.sum()}, {len(bins.count)} bins",
+        f"ECE {bins.calibration_error:.1%}\n{_caption(bins)}",
         transform=ax.transAxes,
         horizontalalignment="right",
         bbox={"facecolor": "white", "edgecolor": GREY, "boxstyle": "round"},
@@ -263,8 +291,13 @@ def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
 def _plot_counts(ax: "Axes", bins: ReliabilityBins) -> None:
     centre, width = _bars(bins)
     ax.bar(centre, bins.count, width, color=GREY)
-    ax.set(ylabel="samples")
+    ax.set(ylabel="samples" if bins.n_samples is None else "weight")
     ax.tick_params(labelbottom=False)
+
+
+def _caption(bins: ReliabilityBins) -> str:
+    n = bins.count.sum() if bins.n_samples is None else f"{bins.n_samples.sum()} with weights"
+    return f"n = {n}, {len(bins.count)} bins"
 
 
 def _bars(bins: ReliabilityBins) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from calibkit._checks import check_logits_and_labels
 from calibkit._rows import Rows
-from calibkit._types import Labels, Probabilities
+from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.inference import collect_logits
 from calibkit.metrics.accuracy import Accuracy
 from calibkit.metrics.base import (
@@ -25,7 +25,12 @@ from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
 from calibkit.scalers.base import Scaler
 from calibkit.uncertainty._classwise_test import classwise_gaps_and_tests
-from calibkit.uncertainty.bootstrap import Resampled, of_gaps, resample_all, resampling_of
+from calibkit.uncertainty._resampled_metrics import (
+    Resampled,
+    of_gaps,
+    resample_all,
+    resampling_of,
+)
 from calibkit.uncertainty.noise_floor import CalibrationTest, calibration_test
 
 # At most about this many probabilities are in memory where only a number per sample is kept.
@@ -65,53 +70,70 @@ def measure_sets(
     sets: list[Rows], n_bins: int, n_resamples: int, seed: int, of: Of | None
 ) -> list[MeasuredSet]:
     """Measure several sets of logits of the same samples, on the same resamples."""
-    resampled = _resample(sets, n_bins, n_resamples, seed, of)
+    relative = [rows.with_mean_weight_1() for rows in sets]
+    resampled = _resample(sets, relative, n_bins, n_resamples, seed, of)
     tests_of_classes: list[CalibrationTest | None] = [None] * len(sets)
     if sets[0].n_classes > 2:  # For two classes, the test of P(y = 1) tests both.
         classwise = classwise_gaps_and_tests(
-            ClasswiseError(n_bins), sets, "logits", n_resamples=n_resamples, seed=seed
+            ClasswiseError(n_bins), relative, "logits", n_resamples=n_resamples, seed=seed
         )
         for i, (gaps, tests_of_classes[i]) in enumerate(classwise):
             resampled[i]["classwise_ece"] = of_gaps(gaps)
     judged = what_is_judged(of, sets[0].n_classes)
     found = []
     for rows, metrics, test_of_classes in zip(sets, resampled, tests_of_classes, strict=True):
-        confidence, correct = judged_confidences(rows, of)
+        confidence, correct, weights = samples = judged_confidences(rows, of)
         test = calibration_test(
-            confidence, correct, n_bins=n_bins, n_resamples=n_resamples, seed=seed
+            confidence,
+            correct,
+            n_bins=n_bins,
+            n_resamples=n_resamples,
+            seed=seed,
+            sample_weight=weights,
         )
-        bins = count_into_bins(JudgedSamples(confidence, correct, None), judged, n_bins)
+        bins = count_into_bins(samples, judged, n_bins)
         found.append(MeasuredSet(metrics, test, bins, test_of_classes))
     return found
 
 
 def _resample(
-    sets: list[Rows], n_bins: int, n_resamples: int, seed: int, of: Of | None
+    sets: list[Rows],
+    relative: list[Rows],
+    n_bins: int,
+    n_resamples: int,
+    seed: int,
+    of: Of | None,
 ) -> list[dict[str, Resampled]]:
     metrics = reported_metrics(n_bins, sets[0].n_classes, of)
     values = [measure_logits(rows, n_bins, of) for rows in sets]
     resamplings = [
         resampling_of(metric, value[name], rows, "logits")
-        for rows, value in zip(sets, values, strict=True)
+        for rows, value in zip(relative, values, strict=True)
         for name, metric in metrics.items()
     ]
     resampled = iter(resample_all(resamplings, len(sets[0]), n_resamples, seed))
     return [dict(zip(metrics, resampled, strict=False)) for _ in sets]
 
 
-def judged_confidences(rows: Rows, of: Of | None) -> tuple[Tensor, Tensor]:
-    """Return the confidences (N,) of logits that are judged, and whether they are correct."""
-    parts = [(one.confidence(of), one.outcome(of)) for one in _predictions(rows)]
-    confidence, correct = zip(*parts, strict=True)
-    return torch.cat(confidence), torch.cat(correct)
+def judged_confidences(rows: Rows, of: Of | None) -> JudgedSamples:
+    """Return what is judged of the probabilities that logits give."""
+    confidence, correct, weights = zip(
+        *(predictions.judged(of) for predictions in _predictions(rows)), strict=True
+    )
+    return JudgedSamples(
+        torch.cat(confidence),
+        torch.cat(correct),
+        None if rows.weights is None else torch.cat(weights),
+    )
 
 
 def mean_probabilities(rows: Rows) -> Tensor:
     """Return the mean probability (C,) of each class that logits give."""
     total = torch.zeros(rows.n_classes, dtype=torch.float64)
     for predictions in _predictions(rows):
-        total += predictions.probabilities.sum(0)
-    return total / len(rows)
+        p, weights = predictions.probabilities, predictions.weights
+        total += p.sum(0) if weights is None else weights @ p
+    return total / rows.total_weight
 
 
 def _predictions(rows: Rows) -> Iterator[Predictions]:
@@ -124,6 +146,7 @@ def logits_of(
     loader_or_labels: Iterable[object] | Labels,
     *,
     ignore_index: int | None,
+    sample_weight: SampleWeight | None,
     progress: bool,
     device: torch.device | str | None,
 ) -> Rows:
@@ -136,7 +159,14 @@ def logits_of(
             progress=progress,
             device=device,
         )
-    return check_logits_and_labels(logits, labels, ignore_index=ignore_index)
+    return check_logits_and_labels(
+        logits, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
+
+
+def effective_number(weights: Tensor | None) -> float | None:
+    """Return how many samples of equal weight these are worth, or None if they have no weights."""
+    return None if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def check_fitted(scaler: object) -> None:

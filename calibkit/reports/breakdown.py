@@ -17,7 +17,8 @@ from calibkit.metrics.classwise import ClasswiseError
 from calibkit.reports._measuring import judged_confidences, mean_probabilities
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.uncertainty._gaps import gaps_of_every_class
-from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_value, of_gaps
+from calibkit.uncertainty._resampled_metrics import of_gaps
+from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_value
 from calibkit.uncertainty.noise_floor import calibration_test
 
 _MOST_SHOWN = 10
@@ -31,10 +32,11 @@ class Part(NamedTuple):
     name : int or str
         The index of the class, or the name of the group.
     n : int
-        Number of samples with this label, or number of samples in the group.
+        Number of samples with this label, or number of samples in the group, whatever their weights
+        are.
     frequency : float
         Of a class, its share of all labels. Of a group, the accuracy, or for two classes how often
-        y = 1.
+        y = 1. All numbers from here on count a sample as much as its weight.
     mean_probability : float
         Mean probability of the class, or mean confidence of the group. If the model is calibrated,
         it equals the frequency up to chance.
@@ -157,16 +159,20 @@ class Measured:
         rows = self._rows(scaled)
         gaps = gaps_of_every_class(
             ClasswiseError(self.n_bins),
-            rows,
+            rows.with_mean_weight_1(),
             "logits",
             n_resamples=self.n_resamples,
             seed=self.seed,
         )
         n = len(rows)
-        counts = np.bincount(rows.labels.numpy(), minlength=rows.n_classes)
+        labels, weights = rows.labels.numpy(), rows.weights
+        counts = np.bincount(labels, minlength=rows.n_classes)
+        shares = counts / n
+        if weights is not None:
+            shares = np.bincount(labels, weights.numpy(), rows.n_classes) / rows.total_weight
         means = mean_probabilities(rows).tolist()
         parts = [
-            Part(k, int(counts[k]), counts[k] / n, means[k], interval_of_value(of_gaps(gaps[k])))
+            Part(k, int(counts[k]), shares[k], means[k], interval_of_value(of_gaps(gaps[k])))
             for k in range(rows.n_classes)
         ]
         return Breakdown(_worst_first(parts), "class", n, self.n_bins)
@@ -179,7 +185,7 @@ class Measured:
                 "for each sample: evaluate(..., groups=groups)"
             )
         rows = self._rows(scaled)
-        confidence, outcome = judged_confidences(rows, self.of)
+        confidence, outcome, weights = judged_confidences(rows, self.of)
         metric = partial(calibration_error, n_bins=self.n_bins)
         n_resamples, seed = self.n_resamples, self.seed
         interval_of = partial(bootstrap_interval, metric, n_resamples=n_resamples, seed=seed)
@@ -189,8 +195,10 @@ class Measured:
         members = np.split(group.argsort(kind="stable"), sizes.cumsum()[:-1])
         for name, inside in zip(names, members, strict=True):
             p, y = confidence[inside], outcome[inside]
-            frequency, mean = y.double().mean().item(), p.mean().item()
-            error, p_value = interval_of(p, y), test(p, y).p_value
+            w = None if weights is None else weights[inside]
+            frequency, mean = (weighted_mean(part, w) for part in (y.double(), p))
+            error = interval_of(p, y, sample_weight=w)
+            p_value = test(p, y, sample_weight=w).p_value
             parts.append(Part(str(name), len(inside), frequency, mean, error, p_value))
         return Breakdown(_worst_first(parts), "group", len(self.groups), self.n_bins)
 
@@ -219,9 +227,9 @@ def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
             f"{values.shape}; {advice}"
         )
     names = np.broadcast_to(_names(values), shape).ravel()
-    if rows.ignore_index is None:
+    if rows.counted is None:
         return names
-    counted: NDArray[np.str_] = names[(rows.labels != rows.ignore_index).flatten().cpu().numpy()]
+    counted: NDArray[np.str_] = names[rows.counted.flatten().cpu().numpy()]
     return counted
 
 
@@ -275,6 +283,11 @@ def _names(values: NDArray[np.object_]) -> NDArray[np.str_]:
         texts = {value: repr(value) for value in texts}
     names = np.array([texts[value] for value in values.ravel()], dtype=np.str_)
     return names.reshape(values.shape)
+
+
+def weighted_mean(numbers: Tensor, weights: Tensor | None) -> float:
+    """Return the mean of numbers, which count as much as their weights."""
+    return float(numbers.mean() if weights is None else (weights @ numbers) / weights.sum())
 
 
 def _worst_first(parts: list[Part]) -> tuple[Part, ...]:

@@ -10,32 +10,18 @@ from torch import nn
 
 from calibkit._checks import check_n_bins, check_n_resamples, check_seed
 from calibkit._rows import Rows
-from calibkit._types import Labels, Probabilities
+from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of
 from calibkit.metrics.reliability_bins import ReliabilityBins
-from calibkit.reports._measuring import check_fitted, logits_of, measure_sets
+from calibkit.reports._measuring import check_fitted, effective_number, logits_of, measure_sets
 from calibkit.reports._overlap import check_no_overlap
-from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
+from calibkit.reports._tables import html_table, markdown_table, text_table
 from calibkit.reports.breakdown import Breakdown, Measured, check_groups
-from calibkit.reports.values import Change, MetricValues, as_dict, change_of, values_of
+from calibkit.reports.values import Change, MetricValues, as_dict, change_of, table_of, values_of
 from calibkit.scalers.base import FitSummary, Scaler
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# The rows of the printed table, each with its name, its field and its format.
-_SHOWN = (
-    ("accuracy", "accuracy", ".1%"),
-    ("NLL", "nll", ".3f"),
-    ("Brier score", "brier", ".3f"),
-    ("ECE", "ece", ".1%"),
-    ("ECE if calibrated", "noise_floor", ".1%"),
-    ("p-value", "p_value", ".3f"),
-    ("top-label ECE", "top_label_ece", ".1%"),
-    ("classwise ECE", "classwise_ece", ".2%"),
-    ("its noise floor", "classwise_noise_floor", ".2%"),
-    ("its p-value", "classwise_p_value", ".3f"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +50,9 @@ class Report:
         Why the logits cannot tell whether the test set holds calibration samples. None if they can
         and the test set holds none, and also if there is no scaler or it was loaded, because only
         a scaler that was fitted in this process knows its calibration set.
+    effective_n_samples : float or None
+        How many samples of equal weight those of the test set are worth: the square of the sum of
+        their weights, divided by the sum of their squares. None if the samples have no weights.
 
     See Also
     --------
@@ -80,22 +69,23 @@ class Report:
     summary: FitSummary | None
     bins: tuple[ReliabilityBins, ...]
     leak_check: str | None
+    effective_n_samples: float | None
     _measured: Measured = field(repr=False)
 
     def __str__(self) -> str:
-        table = text_table(self._caption(), self._cells())
-        return table if self.leak_check is None else f"{table}\n{self.leak_check}"
+        return "\n".join([text_table(self._caption(), self._cells()), *self.notes])
 
     def _repr_html_(self) -> str:
-        table = html_table(self._caption(), self._cells())
-        return table if self.leak_check is None else f"{table}<p>{escape(self.leak_check)}</p>"
+        notes = (f"<p>{escape(note)}</p>" for note in self.notes)
+        return "".join([html_table(self._caption(), self._cells()), *notes])
 
     def to_dict(self) -> dict[str, object]:
         """Return everything but the bins in nested dictionaries of plain values, ready for JSON.
 
-        The key ``leak_check`` is there only if the leak check could not be made.
+        The key ``leak_check`` is there only if the leak check could not be made, and the key
+        ``effective_n_samples`` only if the samples have weights.
         """
-        unchecked = {} if self.leak_check is None else {"leak_check": self.leak_check}
+        optional = {name: getattr(self, name) for name in ("effective_n_samples", "leak_check")}
         return {
             "n_samples": self.n_samples,
             "n_classes": self.n_classes,
@@ -104,7 +94,7 @@ class Report:
             "after": None if self.after is None else as_dict(self.after),
             "change": None if self.change is None else as_dict(self.change),
             "summary": None if self.summary is None else asdict(self.summary),
-            **unchecked,
+            **{name: value for name, value in optional.items() if value is not None},
         }
 
     def to_markdown(self) -> str:
@@ -133,8 +123,7 @@ class Report:
         | p-value           | 0.001                  |
         | top-label ECE     | 13.1% (5.3% to 21.7%)  |
         """
-        table = markdown_table(self._caption(), self._cells())
-        return table if self.leak_check is None else f"{table}\n\n{self.leak_check}"
+        return "\n\n".join([markdown_table(self._caption(), self._cells()), *self.notes])
 
     def plot(self, axes: "Axes | Sequence[Axes] | None" = None) -> "list[Axes]":
         """Plot the reliability diagrams before scaling and, with a scaler, after it.
@@ -245,6 +234,15 @@ class Report:
         """
         return self._measured.by_group(scaled)
 
+    @property
+    def notes(self) -> list[str]:
+        """What the table does not say: what weights cost, and what could not be checked."""
+        n = self.effective_n_samples
+        weights = (
+            None if n is None else f"The samples have weights and are worth {n:.0f} equal ones."
+        )
+        return [note for note in (weights, self.leak_check) if note is not None]
+
     def _caption(self) -> str:
         judged = " of P(y = 1)" if self.bins[0].of == "positive" else ""
         return (
@@ -253,21 +251,7 @@ class Report:
         )
 
     def _cells(self) -> list[list[str]]:
-        columns = [self.before] if self.after is None else [self.before, self.after]
-        table = [["", "before", "after", "change"] if self.after else ["", "value"]]
-        for name, attribute, show in _SHOWN:
-            numbers = [getattr(values, attribute) for values in columns]
-            if numbers[0] is None:
-                continue
-            row = [
-                f"{number:{show}}" if isinstance(number, float) else with_range(number, show)
-                for number in numbers
-            ]
-            if self.change is not None:
-                change = getattr(self.change, attribute, None)
-                row.append(with_range(change, f"+{show}") if change else "")
-            table.append([name, *row])
-        return table
+        return table_of(self.before, self.after, self.change)
 
 
 def evaluate(
@@ -281,6 +265,7 @@ def evaluate(
     of: Of | None = None,
     groups: object = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     progress: bool = True,
     device: torch.device | str | None = None,
 ) -> Report:
@@ -320,6 +305,11 @@ def evaluate(
         names. ``report.by_group()`` measures each group on its own.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts, in the order of the labels or of the loader. All
+        values count a sample of weight 2 like two samples. But for the intervals, the noise floor
+        and the p-values, every sample is one independent observation, whatever its weight is. By
+        default every weight is 1.
     progress : bool, default True
         Whether to show a progress bar on stderr while the model runs.
     device : torch.device or str, optional
@@ -342,7 +332,8 @@ def evaluate(
         0..C-1, if logits and labels differ in length, if there is no sample, if the scaler was
         fitted on samples of this test set or on another number of classes, if `groups` differs in
         length from the labels or names no group for a sample, if `n_bins` or `n_resamples` is less
-        than 1, or if `seed` is negative.
+        than 1, or if `seed` is negative. The same holds if a weight is negative, NaN or infinite,
+        or if all of them are 0.
     RuntimeError
         If the scaler is not fitted.
 
@@ -385,15 +376,17 @@ def evaluate(
         model_or_logits,
         loader_or_labels,
         ignore_index=ignore_index,
+        sample_weight=sample_weight,
         progress=progress,
         device=device,
     ).to("cpu")
-    scores, labels, _ = rows.flat()
-    sets = [Rows(scores, labels)]  # The metrics compute in float64, whatever the dtype is.
+    scores, labels, weights = rows.flat()
+    # The metrics compute in float64, whatever the dtype is.
+    sets = [Rows(scores, labels, weights=weights)]
     leak_check = None
     if scaler is not None:
         leak_check = check_no_overlap(scaler.calibration_fingerprints, rows)
-        sets.append(Rows(scaler(scores.double()), labels))
+        sets.append(Rows(scaler(scores.double()), labels, weights=weights))
     named_groups = None if groups is None else check_groups(groups, rows)
     measured = measure_sets(sets, n_bins, n_resamples, seed, of)
     values = [values_of(one.metrics, one.test, one.test_of_classes) for one in measured]
@@ -407,5 +400,6 @@ def evaluate(
         summary=None if scaler is None else scaler.summary,
         bins=tuple(one.bins for one in measured),
         leak_check=leak_check,
+        effective_n_samples=effective_number(weights),
         _measured=Measured(sets, named_groups, n_bins, of, n_resamples, seed),
     )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from calibkit._distributed import single_process
-from calibkit._types import Labels, Probabilities
+from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of
 from calibkit.reports._measuring import check_fitted, logits_of
 from calibkit.reports._tables import with_range
@@ -59,8 +59,7 @@ class ShiftCheck:
             lines.append(
                 f"  this set asks for  {self.refit.temperature:.3g} ({low:.3g} to {high:.3g})"
             )
-        if self.report.leak_check is not None:
-            lines.append(f"  {self.report.leak_check}")
+        lines += [f"  {note}" for note in self.report.notes]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
@@ -79,6 +78,7 @@ def check_shift(
     seed: int = 0,
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     progress: bool = True,
     device: torch.device | str | None = None,
 ) -> ShiftCheck:
@@ -107,6 +107,8 @@ def check_shift(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts, as for `evaluate`. By default every weight is 1.
     progress : bool, default True
         Whether to show a progress bar on stderr while the model runs.
     device : torch.device or str, optional
@@ -155,15 +157,23 @@ def check_shift(
         model_or_logits,
         loader_or_labels,
         ignore_index=ignore_index,
+        sample_weight=sample_weight,
         progress=progress,
         device=device,
     )
-    logits, labels, _ = rows.flat()
+    logits, labels, weights = rows.flat()
     report = evaluate(
-        logits, labels, scaler=scaler, n_bins=n_bins, n_resamples=n_resamples, seed=seed, of=of
+        logits,
+        labels,
+        scaler=scaler,
+        n_bins=n_bins,
+        n_resamples=n_resamples,
+        seed=seed,
+        of=of,
+        sample_weight=weights,
     )
     assert report.change is not None
-    return ShiftCheck(_verdict(report.change.nll), report, _refit(logits, labels))
+    return ShiftCheck(_verdict(report.change.nll), report, _refit(logits, labels, weights))
 
 
 def _verdict(change: Interval) -> Verdict:
@@ -172,9 +182,11 @@ def _verdict(change: Interval) -> Verdict:
     return "hurts" if change.low > 0 else "makes no clear difference"
 
 
-def _refit(logits: torch.Tensor, labels: torch.Tensor) -> FitSummary | None:
+def _refit(
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None
+) -> FitSummary | None:
     try:
         with single_process():
-            return TemperatureScaler().fit_logits(logits, labels).summary
+            return TemperatureScaler().fit_logits(logits, labels, sample_weight=weights).summary
     except ValueError:  # no temperature is best, or all labels are the same
         return None

@@ -2,13 +2,24 @@
 
 from typing import NamedTuple
 
-from calibkit.uncertainty.bootstrap import (
-    Interval,
-    Resampled,
-    interval_of_change,
-    interval_of_value,
-)
+from calibkit.reports._tables import with_range
+from calibkit.uncertainty._resampled_metrics import Resampled
+from calibkit.uncertainty.bootstrap import Interval, interval_of_change, interval_of_value
 from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor
+
+# The rows of the printed table, each with its name, its field and its format.
+_SHOWN = (
+    ("accuracy", "accuracy", ".1%"),
+    ("NLL", "nll", ".3f"),
+    ("Brier score", "brier", ".3f"),
+    ("ECE", "ece", ".1%"),
+    ("ECE if calibrated", "noise_floor", ".1%"),
+    ("p-value", "p_value", ".3f"),
+    ("top-label ECE", "top_label_ece", ".1%"),
+    ("classwise ECE", "classwise_ece", ".2%"),
+    ("its noise floor", "classwise_noise_floor", ".2%"),
+    ("its p-value", "classwise_p_value", ".3f"),
+)
 
 
 class MetricValues(NamedTuple):
@@ -102,3 +113,24 @@ def as_dict(values: MetricValues | Change) -> dict[str, object]:
         for name, value in values._asdict().items()
         if value is not None
     }
+
+
+def table_of(
+    before: MetricValues, after: MetricValues | None, change: Change | None
+) -> list[list[str]]:
+    """Return the cells of the printed table."""
+    columns = [before] if after is None else [before, after]
+    table = [["", "before", "after", "change"] if after else ["", "value"]]
+    for name, attribute, show in _SHOWN:
+        numbers = [getattr(values, attribute) for values in columns]
+        if numbers[0] is None:
+            continue
+        row = [
+            f"{number:{show}}" if isinstance(number, float) else with_range(number, show)
+            for number in numbers
+        ]
+        if change is not None:
+            changed = getattr(change, attribute, None)
+            row.append(with_range(changed, f"+{show}") if changed else "")
+        table.append([name, *row])
+    return table

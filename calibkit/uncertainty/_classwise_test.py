@@ -30,7 +30,7 @@ def classwise_gaps_and_tests(
 
     Both the noise and the test need labels that are drawn from the probabilities of each set. So
     the probabilities are read once for both, and where the two draw the same labels, these are
-    drawn once.
+    drawn once. If the samples have weights, their mean must be 1.
     """
     n, n_classes = len(sets[0]), sets[0].n_classes
     n_cells = metric.n_cells(n_classes)

@@ -28,6 +28,8 @@ class Block(NamedTuple):
 class DrawnLabels:
     """What n samples and their drawn labels add to the K bins of all classes.
 
+    A drawn label counts as much as its sample. If the samples have weights, their mean must be 1.
+
     Attributes
     ----------
     n : int
@@ -38,10 +40,11 @@ class DrawnLabels:
         Sums of the probabilities, which are the expected counts of drawn labels.
     """
 
-    def __init__(self, n_cells: int, blocks: Iterable[Block]) -> None:
+    def __init__(self, n_cells: int, blocks: Iterable[Block], weighted: bool) -> None:
         self.n = 0
         self.excess, self.squares, self.expected = np.zeros((3, n_cells))
-        self._counts = {block: np.zeros((block.n_draws, n_cells), np.int32) for block in blocks}
+        dtype = np.float64 if weighted else np.int32
+        self._counts = {block: np.zeros((block.n_draws, n_cells), dtype) for block in blocks}
 
     def noise(self, block: Block) -> Floats:
         """Return how far the shares of drawn labels are from the probabilities (R, K)."""
@@ -56,16 +59,23 @@ class DrawnLabels:
         probabilities = predictions.probabilities.double()
         self.n += len(probabilities)
         cells = terms.cells.numpy().ravel()
-        excess = terms.columns[0].numpy().ravel()
+        excess, expected = terms.columns[0].numpy(), probabilities.numpy()
+        weights = None if predictions.weights is None else predictions.weights.numpy()[:, None]
+        if weights is not None:
+            excess, expected = weights * excess, weights * expected
         n_cells = len(self.expected)
-        self.excess = _added(self.excess, cells, excess)
-        self.squares = _added(self.squares, cells, excess**2)
-        self.expected = _added(self.expected, cells, probabilities.numpy().ravel())
+        self.excess = _added(self.excess, cells, excess.ravel())
+        self.squares = _added(self.squares, cells, excess.ravel() ** 2)
+        self.expected = _added(self.expected, cells, expected.ravel())
         bounds = probabilities.cumsum(1)[:, :-1].contiguous()
         for block, counts in self._counts.items():
             label = torch.searchsorted(bounds, numbers[block], right=True)
             cell = terms.cells.gather(1, label).add_(torch.arange(block.n_draws) * n_cells)
-            np.add.at(counts.ravel(), cell.numpy().ravel(), np.int32(1))
+            if weights is None:
+                np.add.at(counts.ravel(), cell.numpy().ravel(), np.int32(1))
+            else:
+                each = np.broadcast_to(weights, cell.shape).ravel()
+                np.add.at(counts.ravel(), cell.numpy().ravel(), each)
 
 
 def _added(sums: Floats, cells: Counts, numbers: Floats) -> Floats:
@@ -87,7 +97,8 @@ def draw_labels(
     same samples.
     """
     n_classes = sets[0].n_classes
-    found = [DrawnLabels(metric.n_cells(n_classes), blocks) for _ in sets]
+    weighted = sets[0].weights is not None
+    found = [DrawnLabels(metric.n_cells(n_classes), blocks, weighted) for _ in sets]
     generators = {block: Generator(PCG64(seed).advance(block.first)) for block in blocks}
     widest = max(n_classes, *(block.n_draws for block in blocks))
     n_elements = max(1, _CHUNK_ELEMENTS // widest) * n_classes
@@ -99,8 +110,9 @@ def draw_labels(
                 block: torch.from_numpy(generator.random((n, block.n_draws)))
                 for block, generator in generators.items()
             }
-            for drawn, (scores, labels, _) in zip(found, chunk, strict=True):
-                predictions = Predictions(scores.cpu(), labels.cpu(), scores_are=scores_are)
+            for drawn, one in zip(found, chunk, strict=True):
+                weights = None if one.weights is None else one.weights.cpu()
+                predictions = Predictions(one.scores.cpu(), one.labels.cpu(), weights, scores_are)
                 drawn.add(metric, predictions, numbers)
             bar.update(n)
     return found

@@ -1,4 +1,7 @@
-"""The gaps of the calibration errors, as functions of the samples' weights or of drawn labels."""
+"""The gaps of the calibration errors, as functions of how often each sample or label was drawn.
+
+If the samples have weights, their mean must be 1.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,17 +9,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from calibkit._rows import Rows
 from calibkit._types import Binning, Counts, Floats
 from calibkit.metrics._binning import quantile_bin
-from calibkit.metrics.base import Predictions, ScoreKind, SumsMetric
+from calibkit.metrics.base import JudgedSamples, Predictions, ScoreKind, SumsMetric
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
 from calibkit.uncertainty._drawn_labels import Block, DrawnLabels, draw_labels
-from calibkit.uncertainty._resampling import sums_by_cell
+from calibkit.uncertainty._resampling import joined_weights, sums_by_cell
 from calibkit.uncertainty._test_inversion import Function, Gaps, SmoothGaps
 
 # The noise of the errors without bins hardly changes within so narrow cells.
@@ -39,20 +41,25 @@ class GapsOfSamples:
         What each of the N samples adds to n times each of the K gaps.
     with_noise : callable
         Makes the `Gaps` from the measured gaps and draws of their noise.
+    weights : array, shape (N,), optional
+        The weights of the samples, which the matrix includes.
     """
 
     matrix: Any
     with_noise: ErrorOfGaps
+    weights: Floats | None = None
 
     @property
     def measured(self) -> Floats:
         """The gaps of all samples."""
         once_each = np.ones((1, self.matrix.shape[1]), dtype=np.int64)
-        return np.asarray(self.of_weights(once_each)[0])
+        return np.asarray(self.of_counts(once_each)[0])
 
-    def of_weights(self, weights: Counts) -> Floats:
-        """Return the gaps (R, K) of resamples, which are rows of weights (R, N)."""
-        return np.asarray((self.matrix @ weights.T.astype(np.float64)).T / self.matrix.shape[1])
+    def of_counts(self, counts: Counts) -> Floats:
+        """Return the gaps (R, K) of resamples, which are rows of counts (R, N)."""
+        drawn = counts.T.astype(np.float64)
+        total = self.matrix.shape[1] if self.weights is None else self.weights @ drawn
+        return np.asarray((self.matrix @ drawn / total).T)
 
     def on_resamples(self, resampled: Floats) -> Gaps:
         """Return the gaps with their noise, which the gaps of resamples (R, K) show."""
@@ -75,23 +82,31 @@ def _binned(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind, binning: Binning
 ) -> GapsOfSamples:
     if binning == "quantile":
-        cells, residual, sums = _in_bins_of_equal_mass(metric, rows, scores_are)
+        cells, residual, weights, sums = _in_bins_of_equal_mass(metric, rows, scores_are)
     else:
-        cells, residual, sums = _in_bins_of_equal_width(metric, rows, scores_are)
-    matrix = sums_by_cell(cells, residual, metric.n_bins)
+        cells, residual, weights, sums = _in_bins_of_equal_width(metric, rows, scores_are)
+    weighted = residual if weights is None else residual * weights
+    matrix = sums_by_cell(cells, weighted, metric.n_bins)
     count, n_correct, confidence_sum = sums
+    positive = np.where(count > 0, count, 1)
     weight = count / len(cells)
-    accuracy = n_correct / np.maximum(count, 1)
-    chance = accuracy * (1 - accuracy) / np.maximum(count - 1, 1)
+    accuracy = n_correct / positive
+    effective = count if weights is None else effective_counts(cells, weights, metric.n_bins)
+    chance = accuracy * (1 - accuracy) / np.maximum(effective - 1, 1)
 
     relative = 1 / np.where(count, weight, np.inf)
-    mean_confidence = confidence_sum / np.maximum(count, 1)
-    least = 0.5 / np.maximum(count, 1)
+    mean_confidence = confidence_sum / positive
+    least = 0.5 / np.maximum(effective, 1)
 
     def variance(gaps: Floats) -> Floats:
         accuracy = np.clip(mean_confidence + gaps * relative, least, 1 - least)
         of_residuals = accuracy * (1 - accuracy) + (gaps * relative) ** 2
+        if weights is not None:
+            of_residuals *= size_of_weights(accuracy)
         return np.asarray(np.maximum(weight * of_residuals - gaps**2, 0) / len(cells))
+
+    if weights is not None:
+        size_of_weights = _size_of_weights(cells, residual, weights, mean_confidence)
 
     def estimate(gaps: Floats) -> Floats:
         if metric.norm == "l1":
@@ -101,7 +116,7 @@ def _binned(
         square = (gaps * relative) ** 2
         if not metric.debias:
             return np.asarray(np.sqrt((weight * square).sum(-1)))
-        share = np.where(count > 1, weight, 0)
+        share = np.where(effective > 1, weight, 0)
         return np.asarray(np.sqrt(np.maximum((share * (square - chance)).sum(-1), 0)))
 
     def error(gaps: Floats) -> Floats:
@@ -111,52 +126,91 @@ def _binned(
         largest_of = relative if metric.norm == "max" else None
         return Gaps(measured, noise, error, estimate, largest_of, variance)
 
-    return GapsOfSamples(matrix, with_noise)
+    return GapsOfSamples(matrix, with_noise, weights)
 
 
 def _in_bins_of_equal_width(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind
-) -> tuple[Any, Floats, Floats]:
-    """Return the bins and the residuals of all samples, and the sums in each bin."""
+) -> tuple[Any, Floats, Floats | None, Floats]:
+    """Return the bins, residuals and weights of all samples, and the sums in each bin."""
     small = np.min_scalar_type(metric.n_bins - 1)
     sums = metric.no_sums(rows.n_classes)
-    cells, residuals = [], []
+    cells, residuals, weights = [], [], []
     for chunk in rows.chunks():
         terms = metric.terms(Predictions(*chunk, scores_are))
         assert terms.cells is not None
-        terms.add_to(sums)
+        terms.add_to(sums, chunk.weights)
         _, correct, confidence = terms.columns
         cells.append(terms.cells.cpu().numpy().astype(small))
         residuals.append((correct - confidence).cpu().numpy())
-    return np.concatenate(cells), np.concatenate(residuals), sums.numpy()
+        weights.append(chunk.weights)
+    parts = np.concatenate(cells), np.concatenate(residuals), joined_weights(weights)
+    return *parts, sums.numpy()
 
 
 def _in_bins_of_equal_mass(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind
-) -> tuple[Any, Floats, Floats]:
-    predictions = Predictions(*rows.flat(), scores_are)
-    confidence, correct = (
-        part.cpu() for part in (predictions.confidence(metric.of), predictions.outcome(metric.of))
-    )
-    bins = quantile_bin(confidence, metric.n_bins)
-    residual = (correct.double() - confidence).numpy()
-    return bins.numpy(), residual, metric.sums_in(bins, confidence, correct)
+) -> tuple[Any, Floats, Floats | None, Floats]:
+    judged = Predictions(*rows.flat(), scores_are).judged(metric.of)
+    bins = quantile_bin(judged.confidence, metric.n_bins, judged.weights)
+    return bins.numpy(), *_residuals_and_weights(judged), metric.sums_in(bins, *judged)
+
+
+def _residuals_and_weights(judged: JudgedSamples) -> tuple[Floats, Floats | None]:
+    confidence, correct, weights = judged
+    residual: Floats = (correct.double() - confidence).numpy()
+    return residual, None if weights is None else weights.numpy()
+
+
+def effective_counts(cells: Any, weights: Floats, n_cells: int) -> Floats:
+    """Return how many samples of equal weight those in each cell are worth."""
+    count, squares = (np.bincount(cells, weights**power, n_cells) for power in (1, 2))
+    return np.asarray(count**2 / np.where(count > 0, squares, 1))
+
+
+def _size_of_weights(
+    cells: Any, residual: Floats, weights: Floats, confidence: Floats
+) -> Callable[[Floats], Floats]:
+    """Return the factor by which the weights multiply the variance of the residuals in the bins.
+
+    It is a function of the accuracies (K,) of the bins. The weights of the right samples may differ
+    from those of the wrong ones, because weights may belong to the classes.
+    """
+    n_cells = len(confidence)
+    right = residual > 0
+    both = [
+        np.stack([np.bincount(cells, chosen * weights**power, n_cells) for power in (1, 2)])
+        for chosen in (right, ~right)
+    ]
+    count, squares = both[0] + both[1]
+    usual = np.where(count > 0, squares / np.where(count > 0, count, 1), 1)
+    # A bin may hold no right sample, or no wrong one. So one more of usual weight is added to both.
+    of_right, of_wrong = ((square + usual**2) / (sums + usual) for sums, square in both)
+
+    def size(accuracy: Floats) -> Floats:
+        right, wrong = accuracy * (1 - confidence) ** 2, (1 - accuracy) * confidence**2
+        return np.asarray((of_right * right + of_wrong * wrong) / (right + wrong))
+
+    return size
 
 
 def _smooth(metric: SmoothError, rows: Rows, scores_are: ScoreKind) -> GapsOfSamples:
-    cells, (residual,) = _terms(metric, rows, scores_are)
+    cells, (residual,), weights = _terms(metric, rows, scores_are)
     coarse = cells // (metric.n_cells(rows.n_classes) // _N_COARSE_CELLS)
-    matrix = sums_by_cell(coarse, residual, _N_COARSE_CELLS)
+    weighted = residual if weights is None else residual * weights[:, None]
+    matrix = sums_by_cell(coarse, weighted, _N_COARSE_CELLS)
     return GapsOfSamples(
         matrix,
         lambda measured, noise: SmoothGaps(measured, noise, error_at_its_own_width),
+        weights,
     )
 
 
-def gaps_of_ks(confidence: Tensor, correct: Tensor) -> GapsOfSamples:
+def gaps_of_ks(judged: JudgedSamples) -> GapsOfSamples:
     """Return what the samples add to the cumulative gaps of the Kolmogorov-Smirnov error."""
-    cells = quantile_bin(confidence, _N_COARSE_CELLS).numpy()
-    residual = (correct.double() - confidence).numpy()
+    cells = quantile_bin(judged.confidence, _N_COARSE_CELLS, judged.weights).numpy()
+    residual, weights = _residuals_and_weights(judged)
+    weighted = residual if weights is None else residual * weights
 
     def gaps(measured: Floats, noise: Floats) -> Gaps:
         one = np.ones(len(measured))
@@ -164,8 +218,8 @@ def gaps_of_ks(confidence: Tensor, correct: Tensor) -> GapsOfSamples:
             measured.cumsum(), noise.cumsum(1), lambda d: np.abs(d).max(-1), None, largest_of=one
         )
 
-    matrix = sums_by_cell(cells, residual, _N_COARSE_CELLS)
-    return GapsOfSamples(matrix, gaps)
+    matrix = sums_by_cell(cells, weighted, _N_COARSE_CELLS)
+    return GapsOfSamples(matrix, gaps, weights)
 
 
 def classwise_gaps(
@@ -261,11 +315,15 @@ def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
     return np.asarray(np.abs(gaps).sum(-1) / n_classes)
 
 
-def _terms(metric: SumsMetric, rows: Rows, scores_are: ScoreKind) -> tuple[Any, list[Floats]]:
-    cells, columns = [], []
+def _terms(
+    metric: SumsMetric, rows: Rows, scores_are: ScoreKind
+) -> tuple[Any, list[Floats], Floats | None]:
+    cells, columns, weights = [], [], []
     for chunk in rows.chunks():
         terms = metric.terms(Predictions(*chunk, scores_are))
         assert terms.cells is not None
         cells.append(terms.cells.cpu().numpy())
         columns.append([column.cpu().numpy() for column in terms.columns])
-    return np.concatenate(cells), [np.concatenate(parts) for parts in zip(*columns, strict=True)]
+        weights.append(chunk.weights)
+    joined = [np.concatenate(parts) for parts in zip(*columns, strict=True)]
+    return np.concatenate(cells), joined, joined_weights(weights)

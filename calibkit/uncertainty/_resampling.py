@@ -1,7 +1,8 @@
 """The values of metrics on bootstrap resamples.
 
-A resample is a row of weights, which say how often each of the n samples was drawn. A metric is
-turned into a function of many such rows at once.
+A resample is a row of counts, which say how often each of the n samples was drawn. A metric is
+turned into a function of many such rows at once. If the samples have weights, a sample counts as
+often as it was drawn, times its weight, and the weights of a resample are divided by their sum.
 """
 
 import math
@@ -15,21 +16,21 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from tqdm import tqdm
 
-from calibkit._rows import Rows
+from calibkit._rows import Chunk, Rows
 from calibkit._types import Counts, Floats
 from calibkit.metrics.base import MeanMetric, Predictions, ScoreKind
 
-WeightedMetric = Callable[[Counts], Floats]
+MetricOfCounts = Callable[[Counts], Floats]
 
 # At most about this many elements of several resamples are in memory at the same time.
 _BLOCK_ELEMENTS = 2**20
 
 
 def resample(
-    metrics: Sequence[WeightedMetric], n: int, *, n_resamples: int, seed: int
+    metrics: Sequence[MetricOfCounts], n: int, *, n_resamples: int, seed: int
 ) -> list[Floats]:
     """Return the values of each metric on all resamples, which are the same for all metrics."""
-    blocks = [[metric(weights) for metric in metrics] for weights in _draw(n, n_resamples, seed)]
+    blocks = [[metric(counts) for metric in metrics] for counts in _draw(n, n_resamples, seed)]
     return [np.concatenate(values) for values in zip(*blocks, strict=True)]
 
 
@@ -42,26 +43,44 @@ def _draw(n: int, n_resamples: int, seed: int) -> Iterator[Counts]:
             rows = min(size, n_resamples - start)
             drawn = generator.integers(n, size=(rows, n))
             drawn += n * np.arange(rows)[:, None]
-            weights = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
-            del drawn  # It takes as much memory as the weights.
-            yield weights
+            counts = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+            del drawn  # It takes as much memory as the counts.
+            yield counts
             bar.update(rows)
 
 
-def weighted_mean(
+def mean_of_counts(
     metric: MeanMetric, rows: Rows, scores_are: ScoreKind = "probabilities"
-) -> WeightedMetric:
-    """Turn the mean of one number per sample into a function of the samples' weights."""
-    numbers = (metric.of_samples(Predictions(*chunk, scores_are)) for chunk in rows.chunks())
-    terms = np.concatenate([_in_little_memory(part.cpu().numpy()) for part in numbers])
+) -> MetricOfCounts:
+    """Turn the mean of one number per sample into a function of how often each was drawn."""
+    numbers, weights = [], []
+    for chunk in rows.chunks():
+        part = metric.of_samples(Predictions(*chunk, scores_are))
+        numbers.append(_in_little_memory(part.cpu().numpy()))
+        weights.append(chunk.weights)
+    terms, weight = np.concatenate(numbers), joined_weights(weights)
     if not np.isfinite(terms).all():
         # If the NLL is infinite on the samples, it counts as infinite on every resample.
-        return lambda weights: np.full(len(weights), np.inf)
-    return lambda weights: np.asarray(terms @ weights.T.astype(np.float64) / len(terms))
+        return lambda counts: np.full(len(counts), np.inf)
+    if weight is None:
+        return lambda counts: np.asarray(terms @ counts.T.astype(np.float64) / len(terms))
+    weighted = terms * weight
+
+    def mean(counts: Counts) -> Floats:
+        drawn = counts.T.astype(np.float64)
+        return np.asarray((weighted @ drawn) / (weight @ drawn))
+
+    return mean
+
+
+def joined_weights(parts: Sequence[Tensor | None]) -> Floats | None:
+    """Return the weights of all chunks in one array, or None if the samples have no weights."""
+    weights = [part.cpu().numpy() for part in parts if part is not None]
+    return np.concatenate(weights) if weights else None
 
 
 def sums_by_cell(cell: NDArray[Any], column: Floats, n_cells: int) -> Any:
-    """Return the sparse matrix that maps the weights to the sums of the column in the cells."""
+    """Return the sparse matrix that maps the counts to the sums of the column in the cells."""
     order = cell.ravel().argsort(kind="stable")
     starts = np.searchsorted(cell.ravel()[order], np.arange(n_cells + 1))
     if cell.size < 2**31:
@@ -75,24 +94,29 @@ def _in_little_memory(column: Floats) -> NDArray[Any]:
     return column.astype(np.int8) if ((column == 0) | (column == 1)).all() else column
 
 
-def weighted_by_calls(
-    metric: Callable[[Tensor, Tensor], float], probabilities: Tensor, labels: Tensor
-) -> WeightedMetric:
-    """Turn any function of probabilities and labels into a function of the samples' weights."""
+def called_on_counts(metric: Callable[..., float], samples: Chunk) -> MetricOfCounts:
+    """Turn any function of probabilities and labels into a function of how often each was drawn."""
 
-    def values(weights: Counts) -> Floats:
-        samples = np.arange(len(labels))
-        drawn = (torch.from_numpy(np.repeat(samples, row)) for row in weights)
-        return np.array([number_from(metric, probabilities[i], labels[i]) for i in drawn])
+    def values(counts: Counts) -> Floats:
+        indices = np.arange(len(samples.labels))
+        drawn = (torch.from_numpy(np.repeat(indices, row)) for row in counts)
+        return np.array([number_from(metric, _chosen(samples, i)) for i in drawn])
 
     return values
 
 
-def number_from(
-    metric: Callable[[Tensor, Tensor], float], probabilities: Tensor, labels: Tensor
-) -> float:
+def _chosen(samples: Chunk, indices: Tensor) -> Chunk:
+    scores, labels, weights = samples
+    return Chunk(scores[indices], labels[indices], None if weights is None else weights[indices])
+
+
+def number_from(metric: Callable[..., float], samples: Chunk) -> float:
     """Return what a function returns for samples as a float, or raise an error if it cannot be."""
-    value = metric(probabilities, labels)
+    probabilities, labels, weights = samples
+    if weights is None:
+        value: Any = metric(probabilities, labels)
+    else:
+        value = metric(probabilities, labels, sample_weight=weights)
     if isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) == 1:
         value = value.item()
     if isinstance(value, int | float | np.number | np.bool_):

@@ -1,11 +1,8 @@
 """Bootstrap intervals of metrics, and of how much a metric changes on the same samples."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from calibkit._checks import (
     check_n_resamples,
@@ -14,39 +11,9 @@ from calibkit._checks import (
     check_seed,
 )
 from calibkit._rows import Rows
-from calibkit._types import Binning, Floats, Labels, Probabilities
-from calibkit.metrics.accuracy import Accuracy, accuracy
-from calibkit.metrics.base import MeanMetric, Predictions, ScoreKind, SumsMetric
-from calibkit.metrics.calibration_error import BinnedCalibrationError, calibration_error
-from calibkit.metrics.classwise import ClasswiseError, classwise_calibration_error
-from calibkit.metrics.kolmogorov_smirnov import ks_calibration_error
-from calibkit.metrics.proper_scores import NLL, Brier, brier_score, negative_log_likelihood
-from calibkit.metrics.smooth import SmoothError, smooth_calibration_error
-from calibkit.uncertainty._gaps import (
-    GapsOfSamples,
-    classwise_gaps,
-    gaps_of_ks,
-    gaps_of_samples,
-)
-from calibkit.uncertainty._resampling import (
-    WeightedMetric,
-    number_from,
-    resample,
-    weighted_by_calls,
-    weighted_mean,
-)
-from calibkit.uncertainty._test_inversion import Gaps, ends_of_change, ends_of_error
-
-Metric = Callable[[Tensor, Tensor], float]
-
-_DEFINITIONS: dict[object, Callable[..., SumsMetric]] = {
-    accuracy: Accuracy,
-    brier_score: Brier,
-    negative_log_likelihood: NLL,
-    calibration_error: BinnedCalibrationError,
-    classwise_calibration_error: ClasswiseError,
-    smooth_calibration_error: SmoothError,
-}
+from calibkit._types import Floats, Labels, Probabilities, SampleWeight
+from calibkit.uncertainty._resampled_metrics import Metric, Resampled, check_metric, resampled
+from calibkit.uncertainty._test_inversion import ends_of_change, ends_of_error
 
 
 class Interval(NamedTuple):
@@ -79,6 +46,7 @@ def bootstrap_interval(
     n_resamples: int = 1000,
     seed: int = 0,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> Interval:
     """Compute a metric and its bootstrap confidence interval.
 
@@ -103,7 +71,8 @@ def bootstrap_interval(
     metric : callable
         A function of probabilities (N, C) and labels (N,) that returns a number, such as
         `calibration_error`. Set its options with ``functools.partial(calibration_error,
-        n_bins=30)``.
+        n_bins=30)``. If there are weights, a function of your own is called with the keyword
+        ``sample_weight``.
     probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
         Probabilities of the C classes. Every row lies in [0, 1] and sums to 1. For two classes,
         P(y = 1) alone is enough.
@@ -117,6 +86,10 @@ def bootstrap_interval(
         Seed of the random draws. The same seed gives the same result.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. The value counts a sample of weight 2 like two
+        samples, but its interval counts every sample, whatever its weight, as one independent
+        observation. By default every weight is 1.
 
     Returns
     -------
@@ -130,12 +103,14 @@ def bootstrap_interval(
     TypeError
         If `probabilities` is not a floating-point tensor or array, if `labels` is not an integer
         tensor or array, if `metric` is no function or does not return a number, if `level` is not a
-        number, if `n_resamples` or `seed` is not an integer, or if `ignore_index` is neither an
-        integer nor None.
+        number, if `n_resamples` or `seed` is not an integer, if `ignore_index` is neither an
+        integer nor None, or if there are weights and `metric` does not take `sample_weight`.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
-        `level` is not between 0 and 1, if `n_resamples` is less than 1, or if `seed` is negative.
+        `level` is not between 0 and 1, if `n_resamples` is less than 1, if `seed` is negative, or
+        if `metric` holds weights of its own. The same holds if a weight is negative, NaN or
+        infinite, or if all of them are 0.
 
     See Also
     --------
@@ -161,9 +136,11 @@ def bootstrap_interval(
     >>> f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
     '0.70 (0.67 to 0.73)'
     """
-    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
-    _check_bootstrap(metric, level, n_resamples, seed)
-    (measured,) = _resampled(metric, [rows], n_resamples, seed)
+    rows = check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
+    _check_bootstrap(metric, level, n_resamples, seed, rows)
+    (measured,) = resampled(metric, [rows], n_resamples, seed)
     return interval_of_value(measured, level)
 
 
@@ -177,6 +154,7 @@ def paired_difference(
     n_resamples: int = 1000,
     seed: int = 0,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> Interval:
     """Compute how much a metric changes from one set of probabilities to another.
 
@@ -204,6 +182,10 @@ def paired_difference(
         Seed of the random draws. The same seed gives the same result.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. The value counts a sample of weight 2 like two
+        samples, but its interval counts every sample, whatever its weight, as one independent
+        observation. By default every weight is 1.
 
     Returns
     -------
@@ -217,13 +199,15 @@ def paired_difference(
     TypeError
         If `before` or `after` is not a floating-point tensor or array, if `labels` is not an
         integer tensor or array, if `metric` is no function or does not return a number, if `level`
-        is not a number, if `n_resamples` or `seed` is not an integer, or if `ignore_index` is
-        neither an integer nor None.
+        is not a number, if `n_resamples` or `seed` is not an integer, if `ignore_index` is
+        neither an integer nor None, or if there are weights and `metric` does not take
+        `sample_weight`.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if probabilities and labels differ in length, if there is no sample, if
         `before` and `after` differ in shape, if `level` is not between 0 and 1, if `n_resamples` is
-        less than 1, or if `seed` is negative.
+        less than 1, if `seed` is negative, or if `metric` holds weights of its own. The same holds
+        if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -252,30 +236,18 @@ def paired_difference(
     >>> f"{difference.value:.3f} ({difference.low:.3f} to {difference.high:.3f})"
     '-0.154 (-0.196 to -0.117)'
     """
-    first = check_probability_rows(before, labels, ignore_index=ignore_index)
-    second = check_probability_rows(after, labels, ignore_index=ignore_index)
+    first, second = (
+        check_probability_rows(p, labels, ignore_index=ignore_index, sample_weight=sample_weight)
+        for p in (before, after)
+    )
     if first.scores.shape != second.scores.shape:
         raise ValueError(
             f"before and after must have the same shape, got {tuple(first.scores.shape)} and "
             f"{tuple(second.scores.shape)}; pass probabilities of the same samples and classes"
         )
-    _check_bootstrap(metric, level, n_resamples, seed)
-    measured = _resampled(metric, [first, second], n_resamples, seed)
+    _check_bootstrap(metric, level, n_resamples, seed, first)
+    measured = resampled(metric, [first, second], n_resamples, seed)
     return interval_of_change(measured[0], measured[1], level)
-
-
-class Resampled(NamedTuple):
-    """A metric of some samples, with its values on resamples, or with its gaps and their noise."""
-
-    value: float
-    is_mean: bool
-    values: Floats
-    gaps: Gaps | None = None
-
-
-def of_gaps(gaps: Gaps) -> Resampled:
-    """Return an error whose gaps have their noise already."""
-    return Resampled(gaps.value, False, np.empty(0), gaps)
 
 
 def interval_of_value(measured: Resampled, level: float = 0.95) -> Interval:
@@ -323,88 +295,8 @@ def _differences(before: Any, after: Any) -> Floats:
         return np.asarray(np.subtract(after, before))
 
 
-class Resampling(NamedTuple):
-    """A metric of some samples, and the function of their weights that is resampled."""
-
-    value: float
-    of_weights: WeightedMetric
-    is_mean: bool = False
-    samples: GapsOfSamples | None = None
-
-    def on(self, resampled: Floats) -> Resampled:
-        """Return the metric with what the resamples say."""
-        gaps = None if self.samples is None else self.samples.on_resamples(resampled)
-        return Resampled(self.value, self.is_mean, resampled, gaps)
-
-
-def resampling_of(
-    definition: SumsMetric,
-    value: float,
-    rows: Rows,
-    scores_are: ScoreKind = "probabilities",
-    binning: Binning = "uniform",
-) -> Resampling:
-    """Return a metric of calibkit with the function of the weights that its interval needs."""
-    samples = gaps_of_samples(definition, rows, scores_are, binning)
-    if samples is not None:
-        return Resampling(value, samples.of_weights, samples=samples)
-    assert isinstance(definition, MeanMetric)
-    return Resampling(value, weighted_mean(definition, rows, scores_are), is_mean=True)
-
-
-def resample_all(
-    resamplings: Sequence[Resampling], n: int, n_resamples: int, seed: int
-) -> list[Resampled]:
-    """Compute metrics of the same n samples on the same resamples."""
-    functions = [resampling.of_weights for resampling in resamplings]
-    values = resample(functions, n, n_resamples=n_resamples, seed=seed)
-    return [resampling.on(found) for resampling, found in zip(resamplings, values, strict=True)]
-
-
-def _resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> list[Resampled]:
-    # The metric itself names a wrong option better than its definition does.
-    values = [number_from(metric, *rows.flat()[:2]) for rows in sets]
-    function, options = _function_and_options(metric)
-    definition, binning = _definition(function, options)
-    if isinstance(definition, ClasswiseError):
-        gaps = classwise_gaps(definition, sets, n_resamples=n_resamples, seed=seed)
-        return [of_gaps(found) for found in gaps]
-    resamplings = []
-    for value, rows in zip(values, sets, strict=True):
-        if definition is not None:
-            resamplings.append(resampling_of(definition, value, rows, binning=binning))
-        elif function is ks_calibration_error:
-            of = options.get("of")
-            predictions = Predictions(*rows.flat())
-            samples = gaps_of_ks(predictions.confidence(of).cpu(), predictions.outcome(of).cpu())
-            resamplings.append(Resampling(value, samples.of_weights, samples=samples))
-        else:
-            resamplings.append(Resampling(value, weighted_by_calls(metric, *rows.flat()[:2])))
-    return resample_all(resamplings, len(sets[0]), n_resamples, seed)
-
-
-def _definition(function: Metric, options: dict[str, Any]) -> tuple[SumsMetric | None, Binning]:
-    """Return the definition and binning that a function of calibkit uses, or None for others."""
-    options = dict(options)
-    binning = options.pop("binning", "uniform")
-    if function not in _DEFINITIONS or "ignore_index" in options:
-        return None, "uniform"
-    return _DEFINITIONS[function](**options), binning
-
-
-def _function_and_options(metric: Metric) -> tuple[Metric, dict[str, Any]]:
-    if isinstance(metric, partial) and not metric.args:
-        return metric.func, metric.keywords
-    return metric, {}
-
-
-def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int) -> None:
-    if not callable(metric) or isinstance(metric, type):
-        found = f"the class {metric.__name__}" if isinstance(metric, type) else repr(metric)
-        raise TypeError(
-            f"metric must be a function of probabilities and labels, got {found}; "
-            "pass for instance calibkit.calibration_error"
-        )
+def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int, rows: Rows) -> None:
+    check_metric(metric, rows)
     check_number(level, "level", low=0, high=1, advice="0.95 is usual")
     check_n_resamples(n_resamples)
     check_seed(seed)

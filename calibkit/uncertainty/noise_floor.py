@@ -13,7 +13,7 @@ from calibkit._checks import (
     check_probability_rows,
     check_seed,
 )
-from calibkit._types import Floats, Labels, Probabilities
+from calibkit._types import Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics._binning import uniform_bin
 from calibkit.metrics.base import Of, confidences, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
@@ -71,6 +71,7 @@ def noise_floor(
     n_resamples: int = 1000,
     seed: int = 0,
     of: Of | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> NoiseFloor:
     """Compute the ECE that would be measured if the model were perfectly calibrated.
 
@@ -92,6 +93,9 @@ def noise_floor(
     of : {"positive", "top"}, optional
         Which probability is judged: P(y = 1) or that of the top class. By default it is "positive"
         for two classes and "top" for more.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. The ECE counts a sample of weight 2 like two samples,
+        but one label is drawn for every sample, whatever its weight. By default every weight is 1.
 
     Returns
     -------
@@ -105,7 +109,8 @@ def noise_floor(
         or `seed` is not an integer.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if there is no sample, if
-        `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+        `n_bins` or `n_resamples` is less than 1, or if `seed` is negative. The same holds if a
+        weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -127,9 +132,10 @@ def noise_floor(
     >>> f"{floor.mean:.1%}, {floor.low:.1%} to {floor.high:.1%}"
     '1.1%, 0.0% to 3.0%'
     """
-    scores = check_probabilities(probabilities)
+    scores, _, weights = check_probabilities(probabilities, sample_weight=sample_weight)
     metric = BinnedCalibrationError(n_bins)
-    return _floor(_errors_if_calibrated(confidences(scores, of), metric, n_resamples, seed))
+    errors = _errors_if_calibrated(confidences(scores, of), weights, metric, n_resamples, seed)
+    return _floor(errors)
 
 
 def calibration_test(
@@ -141,6 +147,7 @@ def calibration_test(
     seed: int = 0,
     of: Of | None = None,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> CalibrationTest:
     """Test the hypothesis that the confidences are calibrated.
 
@@ -170,6 +177,9 @@ def calibration_test(
         for two classes and "top" for more.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. The ECE counts a sample of weight 2 like two samples,
+        but one label is drawn for every sample, whatever its weight. By default every weight is 1.
 
     Returns
     -------
@@ -185,7 +195,8 @@ def calibration_test(
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
-        `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+        `n_bins` or `n_resamples` is less than 1, or if `seed` is negative. The same holds if a
+        weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -210,9 +221,12 @@ def calibration_test(
     >>> f"{calibration_test(probabilities, labels).p_value:.2f}"
     '0.45'
     """
-    rows = check_probability_rows(probabilities, labels, ignore_index=ignore_index)
+    rows = check_probability_rows(
+        probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
     metric = BinnedCalibrationError(n_bins, of=of)
-    errors = _errors_if_calibrated(confidences(rows.flat()[0], of), metric, n_resamples, seed)
+    scores, _, weights = rows.flat()
+    errors = _errors_if_calibrated(confidences(scores, of), weights, metric, n_resamples, seed)
     (measured,) = measure(rows, metric)
     return compare_with_draws(measured, errors)
 
@@ -225,14 +239,19 @@ def compare_with_draws(measured: float, errors: Floats) -> CalibrationTest:
 
 
 def _errors_if_calibrated(
-    confidence: Tensor, metric: BinnedCalibrationError, n_resamples: int, seed: int
+    confidence: Tensor,
+    weights: Tensor | None,
+    metric: BinnedCalibrationError,
+    n_resamples: int,
+    seed: int,
 ) -> Floats:
     """Draw many times which samples are correct, and return the error of each draw."""
     check_n_resamples(n_resamples)
     check_seed(seed)
-    ordered = confidence.cpu().sort().values
+    ordered, order = confidence.cpu().sort()
     bins = uniform_bin(ordered, metric.n_bins)
-    sums = metric.sums_in(bins, ordered, torch.zeros_like(ordered))
+    sorted_weights = None if weights is None else weights.cpu()[order]
+    sums = metric.sums_in(bins, ordered, torch.zeros_like(ordered), sorted_weights)
     filled, starts = np.unique(bins.numpy(), return_index=True)
     n, p = len(ordered), ordered.numpy()
     sums_of_draws = np.tile(sums[:, filled], (n_resamples, 1, 1))
@@ -244,7 +263,10 @@ def _errors_if_calibrated(
         for i in range(0, n_resamples, size):
             draws = min(size, n_resamples - i)
             correct = generator.random((draws, n)) < p
-            counts = np.add.reduceat(correct.ravel(), starts[:draws].ravel(), dtype=np.int64)
+            if sorted_weights is not None:
+                correct = correct * sorted_weights.numpy()
+            dtype = np.int64 if sorted_weights is None else np.float64
+            counts = np.add.reduceat(correct.ravel(), starts[:draws].ravel(), dtype=dtype)
             sums_of_draws[i : i + draws, 1] = counts.reshape(draws, -1)
             bar.update(draws)
     return metric.value(sums_of_draws, n)

@@ -27,6 +27,8 @@ from .metrics.proper_scores import brier_score as brier_score
 from .metrics.proper_scores import negative_log_likelihood as negative_log_likelihood
 from .metrics.reliability_bins import ReliabilityBins as ReliabilityBins
 from .metrics.reliability_bins import reliability_bins as reliability_bins
+from .metrics.risk_coverage import AreaUnderRiskCoverageCurve as AreaUnderRiskCoverageCurve
+from .metrics.risk_coverage import area_under_risk_coverage_curve as area_under_risk_coverage_curve
 from .metrics.smooth import SmoothCalibrationError as SmoothCalibrationError
 from .metrics.smooth import smooth_calibration_error as smooth_calibration_error
 from .plots.curves import risk_coverage_curve as risk_coverage_curve

@@ -77,7 +77,7 @@ class ProportionsLikelihood:
         q_here, source = (torch.from_numpy(values).to(device) for values in (q, self.source))
         log_likelihood, gradient = 0.0, torch.zeros_like(q_here)
         information = torch.zeros_like(torch.outer(gradient, gradient))
-        for scores, _ in self.rows.chunks():
+        for scores, _, _ in self.rows.chunks():
             ratio = scores.double().softmax(1) / source
             likelihood = ratio @ q_here
             ratio /= likelihood[:, None]

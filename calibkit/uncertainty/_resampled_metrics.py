@@ -15,6 +15,7 @@ from calibkit.metrics.calibration_error import BinnedCalibrationError, calibrati
 from calibkit.metrics.classwise import ClasswiseError, classwise_calibration_error
 from calibkit.metrics.kolmogorov_smirnov import ks_calibration_error
 from calibkit.metrics.proper_scores import NLL, Brier, brier_score, negative_log_likelihood
+from calibkit.metrics.risk_coverage import area_of_counts, area_under_risk_coverage_curve
 from calibkit.metrics.smooth import SmoothError, smooth_calibration_error
 from calibkit.uncertainty._gaps import (
     GapsOfSamples,
@@ -116,6 +117,9 @@ def resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> 
         elif function is ks_calibration_error:
             samples = gaps_of_ks(Predictions(*rows.flat()).judged(options.get("of")))
             resamplings.append(Resampling(value, samples.of_counts, samples=samples))
+        elif function is area_under_risk_coverage_curve and "ignore_index" not in options:
+            judged = Predictions(*given.flat()).judged(options.get("of", "top"))
+            resamplings.append(Resampling(value, area_of_counts(judged)))
         else:
             resamplings.append(Resampling(value, called_on_counts(metric, given.flat())))
     return resample_all(resamplings, len(sets[0]), n_resamples, seed)

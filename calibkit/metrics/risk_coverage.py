@@ -130,6 +130,31 @@ def area_of_counts(judged: JudgedSamples) -> Callable[[Counts], Floats]:
     return area
 
 
+def influence_on_area(judged: JudgedSamples) -> Floats:
+    """Return how the area of many samples changes with the share of each sample (N,).
+
+    An answer has the risk where it comes in, and it changes all risks after that.
+    """
+    order, starts = _groups(judged)
+    weights, wrong = _weights(judged)[order], ~judged.correct.numpy()[order]
+    _, risk = risk_coverage(judged)
+    per_answer = weights / np.cumsum(weights)
+    sizes = np.diff(np.append(starts, len(order)))
+    at, later, risk_later = (
+        np.repeat(np.add.reduceat(column * weights, starts), sizes)
+        / np.repeat(np.add.reduceat(weights, starts), sizes)
+        for column in (risk, _sum_from_here(per_answer), _sum_from_here(risk * per_answer))
+    )
+    of_one = at + wrong * later - risk_later
+    influence = np.empty(len(order))
+    influence[order] = weights * (of_one - np.average(of_one, weights=weights))
+    return influence
+
+
+def _sum_from_here(column: Floats) -> Floats:
+    return np.asarray(np.cumsum(column[::-1])[::-1])
+
+
 def _groups(judged: JudgedSamples) -> tuple[Counts, Counts]:
     """Return the order of falling confidence, and where groups of equal confidence start in it."""
     confidence = judged.confidence.numpy()

@@ -21,6 +21,7 @@ ERRORS = [
     partial(calibkit.classwise_calibration_error, n_bins=5),
     calibkit.smooth_calibration_error,
     calibkit.ks_calibration_error,
+    calibkit.area_under_risk_coverage_curve,
 ]
 
 

@@ -68,7 +68,7 @@ class ProportionsLikelihood:
 
     def __init__(self, rows: Rows, source: Floats) -> None:
         self.rows = rows
-        self.n = len(rows)
+        self.n = rows.total_weight
         self.source = source
 
     def at(self, q: Floats) -> Moments:
@@ -77,13 +77,14 @@ class ProportionsLikelihood:
         q_here, source = (torch.from_numpy(values).to(device) for values in (q, self.source))
         log_likelihood, gradient = 0.0, torch.zeros_like(q_here)
         information = torch.zeros_like(torch.outer(gradient, gradient))
-        for scores, _, _ in self.rows.chunks():
+        for scores, _, weights in self.rows.chunks():
             ratio = scores.double().softmax(1) / source
             likelihood = ratio @ q_here
             ratio /= likelihood[:, None]
-            log_likelihood += float(likelihood.log().sum())
-            gradient += ratio.sum(0)
-            information += ratio.T @ ratio
+            each = torch.ones_like(likelihood) if weights is None else weights
+            log_likelihood += float(likelihood.log() @ each)
+            gradient += each @ ratio
+            information += ratio.T @ (each[:, None] * ratio)
         return Moments(
             log_likelihood / self.n,
             gradient.cpu().numpy() / self.n,
@@ -96,7 +97,7 @@ class ProportionsLikelihood:
         Before we see the logits, its distribution is log-logistic around the number of classes.
         With many classes the logits outweigh this. With few classes they hardly tell the number.
         """
-        steps = range(math.ceil(2 * math.log10(100 * self.n)), -1, -1)
+        steps = range(math.ceil(2 * math.log10(100 * max(self.n, 1))), -1, -1)
         search = _Search(self)
         found = [search.optimum(10 ** (step / 2)) for step in steps]
         return max(found, key=self._log_posterior).smoothing

@@ -11,7 +11,7 @@ from torch import Tensor
 from calibkit._checks import check_logits, check_number
 from calibkit._class_proportions import ProportionsLikelihood
 from calibkit._conversion import as_tensor
-from calibkit._types import Floats, Probabilities
+from calibkit._types import Floats, Probabilities, SampleWeight
 
 Proportions = Tensor | Floats | list[float] | float
 
@@ -157,7 +157,11 @@ class PriorEstimate(NamedTuple):
 
 
 def estimate_prior(
-    logits: Probabilities, source: Proportions, *, smoothing: float | None = None
+    logits: Probabilities,
+    source: Proportions,
+    *,
+    smoothing: float | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> PriorEstimate:
     r"""Estimate the class proportions of samples without labels, from calibrated logits.
 
@@ -189,6 +193,10 @@ def estimate_prior(
     smoothing : float, optional
         Number of additional samples with the proportions of the source. By default the logits
         choose it. With 0, the estimate is where EM ends.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts. A sample of weight 2 counts like two samples, and a
+        sample of weight 0 is left out. By default every weight is 1. Since the samples are weighed
+        against the additional ones, the weights should sum to about N.
 
     Returns
     -------
@@ -204,7 +212,8 @@ def estimate_prior(
         If a logit is NaN or infinite, if the logits look like probabilities, if there is no sample,
         if `source` does not have one number for each class, if one of these numbers is not positive
         and finite, if a table of pandas does not list the classes in order, or if `smoothing` is
-        negative or infinite.
+        negative or infinite. The same holds if a weight is negative, NaN or infinite, or if all of
+        them are 0.
     RuntimeError
         If the search does not reach the maximum.
 
@@ -253,7 +262,7 @@ def estimate_prior(
     (tensor([0.4155, 0.5845], dtype=torch.float64), tensor([0.0174, 0.0174], dtype=torch.float64))
     >>> adjusted = adjust_prior(logits, source, estimate.proportions)
     """
-    rows = check_logits(logits)
+    rows = check_logits(logits, sample_weight=sample_weight)
     old = _check_proportions(source, "source", rows.n_classes)
     unseen = np.flatnonzero(old == 0)
     if len(unseen):
@@ -276,7 +285,7 @@ def estimate_prior(
     unknown = likelihood.undetermined()
     if len(unknown):
         warnings.warn(
-            f"the logits of these {likelihood.n} samples do not determine the proportion of "
+            f"the logits of these {len(rows)} samples do not determine the proportion of "
             f"{_names(unknown)}, on which one label per class would say more; label some samples "
             "and count them, or keep the logits as they are",
             stacklevel=2,

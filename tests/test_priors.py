@@ -275,6 +275,20 @@ def test_many_samples_are_read_in_chunks(monkeypatch):
     assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-9)
 
 
+@pytest.mark.parametrize("smoothing", [None, 0, 5])
+def test_integer_weights_equal_repetition(smoothing):
+    z, _ = draw(300, [0.2, 0.5, 0.3], 1.5, 0)
+    weights = torch.arange(300) % 4
+    expected = estimate_prior(z.repeat_interleave(weights, 0), [1, 1, 2], smoothing=smoothing)
+    found = estimate_prior(z, [1, 1, 2], smoothing=smoothing, sample_weight=weights)
+    assert found.proportions.numpy() == pytest.approx(expected.proportions.numpy(), abs=1e-10)
+    errors = found.standard_errors.numpy()
+    assert errors == pytest.approx(expected.standard_errors.numpy(), abs=1e-10)
+    assert found.smoothing == expected.smoothing
+    with pytest.raises(ValueError, match="sample_weight must be finite and not negative"):
+        estimate_prior(z, [1, 1, 2], sample_weight=-weights)
+
+
 def posterior_by_quadrature(p: np.ndarray, source: float, strength: float) -> tuple[float, float]:
     """Of two classes: the logarithm of the evidence, and the standard deviation of P(y = 1)."""
     a = strength * source

@@ -19,7 +19,7 @@ _MIN_VALUES, _MIN_SINGLE_VALUES, _MIN_ROWS = 60, 20, 5
 # The smallest share of rows that are probabilities. The others were spoilt, for instance by noise.
 _SHARE_SUMMING_TO_ONE, _SHARE_INSIDE, _SHARE_SINGLE_INSIDE = 0.5, 0.98, 0.995
 # Sigmoids of one class spread over at least this range, or crowd near 0.
-_RANGE, _NEAR_ZERO, _SHARE_NEAR_ZERO = (0.6, 0.5), 0.05, 0.02  # of up to 3 classes, of more
+_RANGE, _NEAR_ZERO, _SHARE_NEAR_ZERO = (0.7, 0.5), 0.05, 0.02  # of up to 3 classes, of more
 # So many single percentages spread over at least this range.
 _MIN_PERCENTAGES, _RANGE_PERCENT = 100, 50
 # With at most so many classes, the sums of rows must vary less than this share of what they would

@@ -44,6 +44,8 @@ logits, labels = calibrated_problem(3000, 10, 2.5)
 # The parts are unequal: of three processes one has no sample and one has a single sample.
 cuts = {2: [0, 700, 3000], 3: [0, 0, 2999, 3000]}[world]
 part = slice(cuts[rank], cuts[rank + 1])
+WEIGHTS = 2 * torch.rand(3000, generator=torch.Generator().manual_seed(0)).double()
+WEIGHTS[:cuts[1]] = 1
 model = torch.nn.Identity()
 
 
@@ -75,6 +77,13 @@ for kind in (VectorScaler, MatrixScaler, DirichletScaler):
         found[f"{kind.__name__}, {name}"] = [
             summary.n_samples, summary.nll_before, summary.nll_after,
             *fitted.class_bias.tolist(), *fitted.weight.flatten().tolist(), *fitted.bias.tolist()]
+# The first process has no weights, which stands for weights of 1.
+weights = None if rank == 0 else WEIGHTS[part]
+for kind in (TemperatureScaler, VectorScaler, MatrixScaler):
+    fitted = kind().fit_logits(biased[part], labels[part], sample_weight=weights)
+    found[f"{kind.__name__}, weighted"] = [
+        fitted.summary.n_samples, fitted.summary.nll_before, fitted.summary.nll_after,
+        *fitted(biased[:50]).log_softmax(1).flatten().tolist()]
 """
 
 REFUSALS = """
@@ -139,7 +148,7 @@ kept = TemperatureScaler(1.25)
 found["failures"] = []
 for owner, name in ((nll.ScaledNLL, "starting_sums"), (nll.ScaledNLL, "derivatives"),
                     (nll, "_view_of_buffer"), (search, "_check_optimum_exists"),
-                    (base, "_agree_with_other_processes"), (base, "fingerprints")):
+                    (base, "agree_with_other_processes"), (base, "fingerprints")):
     for at in (1, 2):
         works, calls = getattr(owner, name), []
 
@@ -159,7 +168,7 @@ kept = TemperatureScaler(1.25)
 found["interrupts"] = []
 for interrupt, owner, name in ((KeyboardInterrupt, nll.ScaledNLL, "derivatives"),
                                (KeyboardInterrupt, base, "fingerprints"),
-                               (SystemExit, base, "_agree_with_other_processes")):
+                               (SystemExit, base, "agree_with_other_processes")):
     works = getattr(owner, name)
 
     def interrupted(*args, **kwargs):
@@ -387,6 +396,21 @@ def test_all_processes_find_the_weights_of_one(found, kind, bias):
         values = of_process[f"{kind.__name__}, {bias}"]
         assert values == found[0][f"{kind.__name__}, {bias}"]
         assert values == pytest.approx(numbers, rel=1e-6, abs=1e-7)
+
+
+@two_and_three
+@pytest.mark.parametrize("kind", [TemperatureScaler, VectorScaler, MatrixScaler])
+def test_weights_are_summed_over_processes(found, kind):
+    logits, labels = calibrated_problem(3000, 10, 2.5)
+    logits = logits + 6 * torch.eye(10)[3]
+    weights = 2 * torch.rand(3000, generator=torch.Generator().manual_seed(0)).double()
+    weights[: {2: 700, 3: 0}[len(found)]] = 1
+    fitted = kind().fit_logits(logits, labels, sample_weight=weights)
+    summary = fitted.summary
+    calibrated = fitted(logits[:50]).log_softmax(1).flatten().tolist()
+    expected = [summary.n_samples, summary.nll_before, summary.nll_after, *calibrated]
+    for of_process in found:
+        assert of_process[f"{kind.__name__}, weighted"] == pytest.approx(expected, abs=1e-6)
 
 
 @two

@@ -70,7 +70,7 @@ def fit_starting_point(logits: Tensor, labels: Tensor, weights: Tensor | None) -
         b = _best_inverse_temperature(rows)
     except NoOptimumError as error:
         no_temperature, b = error, 0.0
-    needed = torch.ones(n_classes, dtype=torch.bool, device=logits.device)
+    needed = logits.new_ones(n_classes, dtype=torch.bool)
     if no_temperature is None:
         needed = _classes_that_need_a_bias(rows, b)
     plain = Parameters(logits.new_tensor([b]), logits.new_zeros(n_classes))
@@ -94,7 +94,7 @@ def _classes_that_need_a_bias(rows: Rows, start: float) -> Tensor:
     """
     n = total_weight_over_processes(rows.labels, rows.weights)
     least_gain = _TIMES_CRITERION / 2 * math.log(max(n, 1))
-    needed = torch.ones_like(rows.scores[0], dtype=torch.bool)
+    needed = rows.scores.new_ones(rows.n_classes, dtype=torch.bool)
     while needed.any():
         found = _fit_temperature_and_bias(rows, start, needed, rough=True)
         large = found.bias.abs() > _MOST_PENALISED_BIAS
@@ -141,15 +141,14 @@ def _fit_temperature_and_bias(
         # The labels have no say, so 0 is as good as any other number.
         return Parameters(torch.zeros_like(mean[:1]), torch.zeros_like(mean))
     nothing = torch.zeros_like(mean)
+    prohibitive = _PROHIBITIVE * total_weight_over_processes(rows.labels, rows.weights)
     found = minimise(
         ElementwiseMap(),
         features / unit,
         rows.labels,
         rows.weights,
         offset=start * centred,
-        penalty=Parameters(
-            nothing[:1], nothing.masked_fill(~needed, _PROHIBITIVE * rows.total_weight)
-        ),
+        penalty=Parameters(nothing[:1], nothing.masked_fill(~needed, prohibitive)),
         smoothing=_SMOOTHING,
         rough=rough,
     )

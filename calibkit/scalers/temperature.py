@@ -3,6 +3,7 @@
 import math
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from calibkit._attributes import CheckedAttributes
@@ -129,7 +130,12 @@ class TemperatureScaler(CheckedAttributes, Scaler):
 
     def forward(self, logits: Tensor) -> Tensor:
         """Return the logits divided by T, in their shape and precision."""
-        return logits / self.temperature
+        scaled = logits / self.temperature
+        if self.temperature >= 1:
+            return scaled
+        # A finite number must not become infinite, because the softmax of infinity is NaN.
+        limits = torch.finfo(scaled.dtype)
+        return torch.where(logits.isinf(), scaled, scaled.clamp(limits.min, limits.max))
 
     def _set_fitted(self, values: dict[str, Tensor]) -> None:
         self.temperature = float(values["temperature"])

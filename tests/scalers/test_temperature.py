@@ -153,6 +153,17 @@ def test_forward_divides_and_keeps_shape_and_precision():
     assert scaler(torch.ones(2, 3, 4, 4)).shape == (2, 3, 4, 4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_tiny_temperature_gives_no_infinite_logits(dtype):
+    """The softmax of infinity is NaN. A masked class stays masked."""
+    logits = torch.tensor([[3.0, -1.0, -math.inf], [0.5, 0.25, -0.5]], dtype=dtype)
+    scaled = TemperatureScaler(1e-39)(logits)
+    assert scaled.dtype == dtype
+    assert torch.equal(scaled.isinf(), logits.isinf())
+    assert torch.equal(scaled.softmax(1)[0], torch.tensor([1.0, 0.0, 0.0], dtype=dtype))
+    assert torch.equal(TemperatureScaler(0.5)(logits), logits / 0.5)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_logits_fit_as_their_float64_values_do(dtype):
     logits, labels = calibrated_problem(2000, 10, 2)

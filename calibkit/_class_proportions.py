@@ -1,12 +1,14 @@
 """The likelihood of class proportions, given logits of samples without labels, and its maximum."""
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import gammaln
+from torch import Tensor
 
 from calibkit._rows import Rows
 from calibkit._types import Floats
@@ -15,6 +17,7 @@ from calibkit._types import Floats
 _LEAST_BARRIER = 1e-12
 _LARGEST_RESIDUAL, _LARGEST_RELATIVE_RESIDUAL = 1e-10, 1e-9
 _MAX_ITERATIONS = 200
+_MAX_KEPT_ELEMENTS = 2**24
 # So many additional samples per class tell a class that is gone from one that looks like others.
 _WEAK_SMOOTHING = 0.1
 _LARGEST_SHARE_UNKNOWN = 0.25
@@ -70,26 +73,40 @@ class ProportionsLikelihood:
         self.rows = rows
         self.n = rows.total_weight
         self.source = source
+        self._kept: list[tuple[Tensor, Tensor | None]] | None = None
 
     def at(self, q: Floats) -> Moments:
         """Return the mean log-likelihood and its derivatives at positive numbers q."""
         device = self.rows.scores.device
-        q_here, source = (torch.from_numpy(values).to(device) for values in (q, self.source))
+        q_here = torch.from_numpy(q).to(device)
         log_likelihood, gradient = 0.0, torch.zeros_like(q_here)
         information = torch.zeros_like(torch.outer(gradient, gradient))
-        for scores, _, weights in self.rows.chunks():
-            ratio = scores.double().softmax(1) / source
+        for ratio, weights in self._ratios():
             likelihood = ratio @ q_here
-            ratio /= likelihood[:, None]
-            each = torch.ones_like(likelihood) if weights is None else weights
-            log_likelihood += float(likelihood.log() @ each)
-            gradient += each @ ratio
-            information += ratio.T @ (each[:, None] * ratio)
+            relative = ratio / likelihood[:, None]
+            weighted = relative if weights is None else weights[:, None] * relative
+            logarithm = likelihood.log()
+            log_likelihood += float(logarithm.sum() if weights is None else logarithm @ weights)
+            gradient += weighted.sum(0)
+            information += relative.T @ weighted
         return Moments(
             log_likelihood / self.n,
             gradient.cpu().numpy() / self.n,
             information.cpu().numpy() / self.n,
         )
+
+    def _ratios(self) -> Iterable[tuple[Tensor, Tensor | None]]:
+        """Return p / source (m, C) and weights (m,) in chunks, which are kept if they are small."""
+        if self._kept is None:
+            source = torch.from_numpy(self.source).to(self.rows.scores.device)
+            ratios = (
+                (scores.double().softmax(1) / source, weights)
+                for scores, _, weights in self.rows.chunks()
+            )
+            if self.rows.scores.numel() > _MAX_KEPT_ELEMENTS:
+                return ratios
+            self._kept = list(ratios)
+        return self._kept
 
     def best_smoothing(self) -> float:
         """Return the most probable number of additional samples, given the logits.

@@ -89,7 +89,8 @@ def adjust_prior(logits: Probabilities, source: Proportions, target: Proportions
     >>> adjust_prior(logits, source=[900, 1000], target=[9000, 1000]).sigmoid()
     tensor([0.0218, 0.0909, 0.3095])
 
-    The loss was ``BCEWithLogitsLoss(pos_weight=9)``, so each positive counted as nine:
+    The loss was ``BCEWithLogitsLoss(pos_weight=9)``, or XGBoost had ``scale_pos_weight=9``, so each
+    positive counted as nine:
 
     >>> adjust_prior(logits, source=[9000, 9 * 1000], target=[9000, 1000]).sigmoid()
     tensor([0.0242, 0.1000, 0.3324])
@@ -102,15 +103,16 @@ def adjust_prior(logits: Probabilities, source: Proportions, target: Proportions
     tensor([[0.6000, 0.3000, 0.1000],
             [0.3661, 0.1830, 0.4509]])
 
-    A ``WeightedRandomSampler`` drew every class equally often:
+    A ``WeightedRandomSampler`` drew every class equally often, or a model of scikit-learn had
+    ``class_weight="balanced"``:
 
     >>> adjust_prior(logits, source=[1, 1, 1], target=counts).softmax(1)
     tensor([[0.6000, 0.3000, 0.1000],
             [0.3661, 0.1830, 0.4509]])
     """
-    n_classes = check_logits(logits).n_classes
-    old = _check_proportions(source, "source", n_classes)
-    new = _check_proportions(target, "target", n_classes)
+    n_classes, shape = check_logits(logits).n_classes, as_tensor(logits, "logits").shape
+    old = _check_proportions(source, "source", n_classes, shape)
+    new = _check_proportions(target, "target", n_classes, shape)
     unknown = np.flatnonzero((old == 0) & (new > 0))
     if len(unknown):
         raise ValueError(
@@ -263,7 +265,8 @@ def estimate_prior(
     >>> adjusted = adjust_prior(logits, source, estimate.proportions)
     """
     rows = check_logits(logits, sample_weight=sample_weight)
-    old = _check_proportions(source, "source", rows.n_classes)
+    shape = as_tensor(logits, "logits").shape
+    old = _check_proportions(source, "source", rows.n_classes, shape)
     unseen = np.flatnonzero(old == 0)
     if len(unseen):
         raise ValueError(
@@ -307,8 +310,10 @@ def estimate_prior(
     )
 
 
-def _check_proportions(values: Proportions, name: str, n_classes: int) -> Floats:
-    """Return proportions (C,) that sum to 1, or raise an error."""
+def _check_proportions(
+    values: Proportions, name: str, n_classes: int, shape: tuple[int, ...]
+) -> Floats:
+    """Return proportions (C,) that sum to 1, or raise an error. The logits have this shape."""
     is_number = isinstance(values, int | float | np.number) and not isinstance(values, bool)
     if is_number or (isinstance(values, Tensor | np.ndarray) and values.ndim == 0):
         values = _from_event(float(cast(Any, values)), name, n_classes)
@@ -320,9 +325,12 @@ def _check_proportions(values: Proportions, name: str, n_classes: int) -> Floats
         )
     numbers = as_tensor(values, name).detach().cpu().double().numpy()
     if numbers.shape != (n_classes,):
+        advice = f"count labels with labels.bincount(minlength={n_classes})"
+        if numbers.shape == shape:
+            advice = "pass logits[None] if these are the logits of a single sample"
         raise ValueError(
             f"{name} must have one number for each of the {n_classes} classes, got shape "
-            f"{numbers.shape}; count labels with labels.bincount(minlength={n_classes})"
+            f"{numbers.shape} for logits of shape {tuple(shape)}; {advice}"
         )
     if not (np.isfinite(numbers).all() and (numbers >= 0).all() and numbers.any()):
         raise ValueError(

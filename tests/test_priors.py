@@ -271,6 +271,7 @@ def test_many_samples_are_read_in_chunks(monkeypatch):
     z, _ = draw(3000, [0.2, 0.5, 0.3], 1.5, 0)
     expected = estimate_prior(z, [1, 1, 1]).proportions
     monkeypatch.setattr("calibkit._rows._CHUNK_ELEMENTS", (500, 500))
+    monkeypatch.setattr("calibkit._class_proportions._MAX_KEPT_ELEMENTS", 1000)
     found = estimate_prior(z, [1, 1, 1]).proportions
     assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-9)
 
@@ -489,7 +490,7 @@ REFUSED = {
     "no proportion at all": ([0, 0, 0], "one above 0, got 0 to 0; pass proportions or counts"),
     "NaN": ([0.5, float("nan"), 0.5], "finite numbers of at least 0"),
     "infinity": ([0.5, float("inf"), 0.5], "finite numbers of at least 0"),
-    "too few": ([0.5, 0.5], r"each of the 3 classes, got shape \(2,\); count .*minlength=3"),
+    "too few": ([0.5, 0.5], r"each of the 3 classes, got shape \(2,\) for .*minlength=3"),
     "a row": ([[0.2, 0.3, 0.5]], r"each of the 3 classes, got shape \(1, 3\)"),
     "one number": (0.5, r"P\(y = 1\) of two classes or one number for each class, got 0.5 for 3"),
     "nothing": ([], r"got shape \(0,\)"),
@@ -526,6 +527,24 @@ def test_what_is_no_number_is_refused(values):
 def test_a_number_outside_0_and_1_is_no_probability(p):
     with pytest.raises(ValueError, match=r"target must be P\(y = 1\) of two classes"):
         adjust_prior(torch.tensor([0.3]), 0.5, p)
+
+
+def test_a_single_sample_of_several_classes_is_told_its_shape():
+    with pytest.raises(ValueError, match=r"got shape \(3,\) for .* pass logits\[None\] if these"):
+        adjust_prior(Z[0], [1, 2, 3], [1, 1, 1])
+    found = adjust_prior(Z[0][None], [1, 2, 3], [1, 1, 1])
+    assert torch.equal(found, adjust_prior(Z, [1, 2, 3], [1, 1, 1])[:1])
+
+
+def test_balanced_weights_of_scikit_learn_are_undone():
+    from sklearn.linear_model import LogisticRegression
+
+    x = np.arange(3).repeat(POPULATION[:2].sum(0))
+    y = np.concatenate([np.repeat([0, 1], column) for column in POPULATION[:2].T])
+    model = LogisticRegression(class_weight="balanced", C=1e6, tol=1e-8, max_iter=1000)
+    logits = model.fit(np.eye(3)[x], y).decision_function(np.eye(3))
+    found = adjust_prior(logits, source=[1, 1], target=np.bincount(y)).sigmoid()
+    assert found.numpy() == pytest.approx(POPULATION[1] / POPULATION[:2].sum(0), abs=1e-3)
 
 
 def test_a_class_that_was_never_seen_is_refused():

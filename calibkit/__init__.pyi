@@ -29,6 +29,8 @@ from .metrics.proper_scores import brier_score as brier_score
 from .metrics.proper_scores import negative_log_likelihood as negative_log_likelihood
 from .metrics.reliability_bins import ReliabilityBins as ReliabilityBins
 from .metrics.reliability_bins import reliability_bins as reliability_bins
+from .metrics.risk_coverage import AreaUnderRiskCoverageCurve as AreaUnderRiskCoverageCurve
+from .metrics.risk_coverage import area_under_risk_coverage_curve as area_under_risk_coverage_curve
 from .metrics.smooth import SmoothCalibrationError as SmoothCalibrationError
 from .metrics.smooth import smooth_calibration_error as smooth_calibration_error
 from .plots.curves import risk_coverage_curve as risk_coverage_curve
@@ -36,6 +38,9 @@ from .plots.curves import temperature_curve as temperature_curve
 from .plots.explore import explore_temperature as explore_temperature
 from .plots.reliability import confidence_histogram as confidence_histogram
 from .plots.reliability import reliability_diagram as reliability_diagram
+from .priors import PriorEstimate as PriorEstimate
+from .priors import adjust_prior as adjust_prior
+from .priors import estimate_prior as estimate_prior
 from .reports.best_scaler import best_scaler as best_scaler
 from .reports.breakdown import Breakdown as Breakdown
 from .reports.breakdown import Part as Part

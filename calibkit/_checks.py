@@ -106,6 +106,13 @@ def check_probabilities(probabilities: object, *, sample_weight: object = None) 
     return check_probabilities_and_labels(scores, one_each, sample_weight=sample_weight)
 
 
+def check_logits(logits: object, *, sample_weight: object = None) -> Rows:
+    """Return logits without labels as rows, or raise an error. A binary logit z becomes (0, z)."""
+    scores = _as_scores(logits, "logits")
+    one_each = torch.zeros(scores.shape[:1] + scores.shape[2:], dtype=torch.int64)
+    return check_logits_and_labels(scores, one_each, sample_weight=sample_weight)
+
+
 def check_integer(value: object, name: str, *, least: int, advice: str) -> int:
     """Return an integer of at least ``least``, or raise an error. True and 5.0 are not integers."""
     expected = f"{name} must be an integer of at least {least}, got {value!r}; {advice}"

@@ -45,6 +45,17 @@ def test_metrics(metric, function, options):
         assert number(restored.compute()) == pytest.approx(expected, abs=1e-12)
 
 
+def test_class_proportions():
+    logits = calibrated_problem(300, 3, 1)[0].float()
+    on_gpu = logits.to("mps:0")
+    expected = calibkit.adjust_prior(logits, [1, 2, 3], [3, 2, 1])
+    adjusted = calibkit.adjust_prior(on_gpu, [1, 2, 3], [3, 2, 1])
+    assert adjusted.device.type == "mps"
+    assert torch.equal(adjusted.cpu(), expected)
+    found = calibkit.estimate_prior(on_gpu, [1, 1, 1])
+    assert torch.equal(found.proportions, calibkit.estimate_prior(logits, [1, 1, 1]).proportions)
+
+
 @every_scaler
 def test_scalers(kind):
     binary = calibkit.BetaScaler, calibkit.LogisticScaler, calibkit.QuadraticScaler

@@ -26,6 +26,7 @@ MEASURES = {
     "classwise": calibkit.classwise_calibration_error,
     "smooth": calibkit.smooth_calibration_error,
     "ks": calibkit.ks_calibration_error,
+    "aurc": calibkit.area_under_risk_coverage_curve,
     "decomposition": calibkit.score_decomposition,
     "decomposition, brier": partial(calibkit.score_decomposition, score="brier"),
 }
@@ -37,6 +38,7 @@ STREAMS = {
     "classwise": calibkit.ClasswiseCalibrationError,
     "smooth": calibkit.SmoothCalibrationError,
     "ks": calibkit.KSCalibrationError,
+    "aurc": calibkit.AreaUnderRiskCoverageCurve,
     "decomposition": calibkit.ScoreDecomposition,
 }
 SCALERS = {

@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibkit._checks import check_logits_and_labels, check_probabilities_and_labels
 from calibkit._distributed import single_process
 from calibkit._rows import Rows
-from calibkit._types import Floats, Labels, Probabilities, SampleWeight
+from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of, Predictions, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.proper_scores import NLL
+from calibkit.metrics.risk_coverage import area_under, risk_coverage
 from calibkit.plots._axes import axes_or_new, format_as_percent
 from calibkit.plots.reliability import BLUE, GREY, VERMILION
 from calibkit.scalers.temperature import TemperatureScaler
@@ -139,7 +139,8 @@ def risk_coverage_curve(
     Suppose that you answer only where the confidence is highest. The coverage is the share of the
     samples that you answer, and the risk is the error rate among them. The dashed line is the
     lowest risk that any order of the samples could reach, which is to answer all right samples
-    before the wrong ones. The plot also states the area under the solid risk curve (AURC).
+    before the wrong ones. The plot also states the area under the solid risk curve (AURC), which
+    `area_under_risk_coverage_curve` computes.
 
     Parameters
     ----------
@@ -180,6 +181,7 @@ def risk_coverage_curve(
 
     See Also
     --------
+    calibkit.area_under_risk_coverage_curve : Compute the area under the curve.
     calibkit.ConformalSets : Answer every sample with a set of classes.
     calibkit.confidence_histogram : Plot a histogram of the confidences.
     calibkit.accuracy : Compute the accuracy, which is 1 minus the risk at full coverage.
@@ -202,17 +204,15 @@ def risk_coverage_curve(
         probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
     )
     judged = Predictions(*samples).judged(of)
-    weights = None if judged.weights is None else judged.weights.numpy()
-    confidence, correct = judged.confidence.numpy(), judged.correct.numpy()
-    coverage, risk, area = _risk_coverage(confidence, correct, weights)
-    coverage_of_best, best, _ = _risk_coverage(correct.astype(np.float64), correct, weights)
+    coverage, risk = risk_coverage(judged)
+    coverage_of_best, best = risk_coverage(judged._replace(confidence=judged.correct.double()))
     ax = axes_or_new(ax, (4.8, 3.8))
     ax.plot(coverage, risk, color=BLUE, label="by confidence")
     ax.plot(coverage_of_best, best, color=GREY, linestyle="--", label="best order")
     ax.text(
         0.97,
         0.04,
-        f"AURC {area:.1%}\nn = {len(risk)}",
+        f"AURC {area_under(judged):.1%}\nn = {len(risk)}",
         transform=ax.transAxes,
         horizontalalignment="right",
         bbox={"facecolor": "white", "edgecolor": GREY, "boxstyle": "round"},
@@ -222,39 +222,3 @@ def risk_coverage_curve(
     format_as_percent(ax.xaxis, ax.yaxis)
     ax.legend(loc="upper left")
     return ax
-
-
-def _risk_coverage(
-    confidence: Floats, correct: NDArray[np.bool_], weights: Floats | None
-) -> tuple[Floats, Floats, float]:
-    """Return coverage and risk when the k most confident samples are answered, and the mean risk.
-
-    Samples of equal confidence share their errors equally, whatever their order.
-    """
-    if weights is not None:
-        return _weighted_risk_coverage(confidence, correct, weights)
-    _, group, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
-    error_rate = np.bincount(group, ~correct) / sizes
-    answered = np.arange(1, len(correct) + 1)
-    risk = np.cumsum(np.repeat(error_rate, sizes)) / answered
-    return answered / len(correct), risk, float(risk.mean())
-
-
-def _weighted_risk_coverage(
-    confidence: Floats, correct: NDArray[np.bool_], weights: Floats
-) -> tuple[Floats, Floats, float]:
-    from scipy.special import digamma
-
-    _, group = np.unique(-confidence, return_inverse=True)
-    size, n_wrong = np.bincount(group, weights), np.bincount(group, weights * ~correct)
-    error_rate = n_wrong / size
-    order = group.argsort(kind="stable")
-    answered = np.cumsum(weights[order])
-    risk = np.cumsum(weights[order] * error_rate[group[order]]) / answered
-    # With integer weights, the mean risk is that of as many copies of each sample. The sum over
-    # the copies in a group is known for any size, because digamma continues the sums of 1 / k.
-    end = np.cumsum(size)
-    start = end - size
-    at_start = np.cumsum(n_wrong) - n_wrong - error_rate * start
-    total = error_rate * size + at_start * (digamma(end + 1) - digamma(start + 1))
-    return answered / answered[-1], risk, float(total.sum() / end[-1])

@@ -15,6 +15,11 @@ from calibkit.metrics.calibration_error import BinnedCalibrationError, calibrati
 from calibkit.metrics.classwise import ClasswiseError, classwise_calibration_error
 from calibkit.metrics.kolmogorov_smirnov import ks_calibration_error
 from calibkit.metrics.proper_scores import NLL, Brier, brier_score, negative_log_likelihood
+from calibkit.metrics.risk_coverage import (
+    area_of_counts,
+    area_under_risk_coverage_curve,
+    influence_on_area,
+)
 from calibkit.metrics.smooth import SmoothError, smooth_calibration_error
 from calibkit.uncertainty._gaps import (
     GapsOfSamples,
@@ -45,12 +50,16 @@ _DEFINITIONS: dict[object, Callable[..., SumsMetric]] = {
 
 
 class Resampled(NamedTuple):
-    """A metric of some samples, with its values on resamples, or with its gaps and their noise."""
+    """A metric of some samples, with its values on resamples, or with its gaps and their noise.
+
+    If it is known how much each sample influences a smooth metric, the interval corrects its skew.
+    """
 
     value: float
     is_mean: bool
     values: Floats
     gaps: Gaps | None = None
+    influence: Floats | None = None
 
 
 def of_gaps(gaps: Gaps) -> Resampled:
@@ -65,11 +74,12 @@ class Resampling(NamedTuple):
     of_counts: MetricOfCounts
     is_mean: bool = False
     samples: GapsOfSamples | None = None
+    influence: Floats | None = None
 
     def on(self, resampled: Floats) -> Resampled:
         """Return the metric with what the resamples say."""
         gaps = None if self.samples is None else self.samples.on_resamples(resampled)
-        return Resampled(self.value, self.is_mean, resampled, gaps)
+        return Resampled(self.value, self.is_mean, resampled, gaps, self.influence)
 
 
 def resampling_of(
@@ -116,6 +126,10 @@ def resampled(metric: Metric, sets: list[Rows], n_resamples: int, seed: int) -> 
         elif function is ks_calibration_error:
             samples = gaps_of_ks(Predictions(*rows.flat()).judged(options.get("of")))
             resamplings.append(Resampling(value, samples.of_counts, samples=samples))
+        elif function is area_under_risk_coverage_curve and "ignore_index" not in options:
+            judged = Predictions(*given.flat()).judged(options.get("of", "top"))
+            influence = influence_on_area(judged)
+            resamplings.append(Resampling(value, area_of_counts(judged), influence=influence))
         else:
             resamplings.append(Resampling(value, called_on_counts(metric, given.flat())))
     return resample_all(resamplings, len(sets[0]), n_resamples, seed)

@@ -15,6 +15,7 @@ FUNCTIONS = [
     ck.negative_log_likelihood,
     ck.accuracy,
     ck.score_decomposition,
+    ck.area_under_risk_coverage_curve,
 ]
 OF_AN_EVENT = FUNCTIONS[:3]
 CLASSES = {
@@ -24,6 +25,7 @@ CLASSES = {
     ck.ClasswiseCalibrationError: ck.classwise_calibration_error,
     ck.BrierScore: ck.brier_score,
     ck.NegativeLogLikelihood: ck.negative_log_likelihood,
+    ck.AreaUnderRiskCoverageCurve: ck.area_under_risk_coverage_curve,
 }
 
 

@@ -10,6 +10,7 @@ from torchmetrics import MetricCollection
 
 import calibkit
 from calibkit import (
+    AreaUnderRiskCoverageCurve,
     BrierScore,
     CalibrationError,
     ClasswiseCalibrationError,
@@ -31,6 +32,7 @@ CLASSES = [
     (ClasswiseCalibrationError, calibkit.classwise_calibration_error, {"n_bins": 10}),
     (SmoothCalibrationError, calibkit.smooth_calibration_error, {}),
     (KSCalibrationError, calibkit.ks_calibration_error, {}),
+    (AreaUnderRiskCoverageCurve, calibkit.area_under_risk_coverage_curve, {}),
     (BrierScore, calibkit.brier_score, {}),
     (NegativeLogLikelihood, calibkit.negative_log_likelihood, {}),
     (ScoreDecomposition, calibkit.score_decomposition, {}),

@@ -21,6 +21,7 @@ ERRORS = [
     partial(calibkit.classwise_calibration_error, n_bins=5),
     calibkit.smooth_calibration_error,
     calibkit.ks_calibration_error,
+    calibkit.area_under_risk_coverage_curve,
 ]
 
 
@@ -85,7 +86,7 @@ def test_where_nothing_changes_the_interval_is_0(metric, problem):
     assert found == (0, 0, 0)
 
 
-@pytest.mark.parametrize("metric", [ERRORS[0], *ERRORS[3:]])
+@pytest.mark.parametrize("metric", [ERRORS[0], *ERRORS[3:7]])
 def test_a_large_error_and_a_large_change_are_told_from_noise(metric):
     logits, labels = calibrated_problem(2000, 10, 1)
     probabilities = logits.softmax(1)

@@ -108,7 +108,7 @@ def check_probabilities(probabilities: object, *, sample_weight: object = None) 
 
 def check_logits(logits: object, *, sample_weight: object = None) -> Rows:
     """Return logits without labels as rows, or raise an error. A binary logit z becomes (0, z)."""
-    scores = _as_scores(logits, "logits")
+    scores = as_scores(logits, "logits")
     one_each = torch.zeros(scores.shape[:1] + scores.shape[2:], dtype=torch.int64)
     return check_logits_and_labels(scores, one_each, sample_weight=sample_weight)
 

@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 from scipy.stats import binom, t
 
 import calibkit as ck
+from calibkit._checks import check_probability_rows
 from calibkit._rows import Rows
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.uncertainty._gaps import gaps_of_samples
@@ -251,6 +252,43 @@ def test_the_test_draws_one_label_for_every_row():
     assert found.floor.mean == pytest.approx(np.mean(errors), abs=1e-12)
     floor = ck.noise_floor(p, n_resamples=N_RESAMPLES, sample_weight=weights)
     assert floor == pytest.approx(found.floor, abs=1e-12)
+
+
+def test_a_drawn_label_of_a_binary_model_brings_the_weight_of_its_class():
+    generator = np.random.default_rng(1)
+    chance = np.sort(generator.beta(1, 4, 60))
+    labels = (generator.random(60) < chance).astype(np.int64)
+    p = 9 * chance / (9 * chance + 1 - chance)  # These are right where y = 1 has the weight 9.
+    uniform = np.random.default_rng(0).random((N_RESAMPLES, 60))
+    errors = []
+    for row in uniform:
+        drawn = (row < chance).astype(np.int64)
+        errors.append(ck.calibration_error(p, drawn, sample_weight=np.where(drawn, 9.0, 1.0)))
+    weights = np.where(labels, 9.0, 1.0)
+    measured = ck.calibration_error(p, labels, sample_weight=weights)
+    found = ck.calibration_test(p, labels, n_resamples=N_RESAMPLES, sample_weight=weights)
+    assert found.calibration_error == pytest.approx(measured, abs=1e-12)
+    assert found.floor.mean == pytest.approx(np.mean(errors), abs=1e-12)
+    assert found.p_value == (1 + (np.array(errors) >= measured).sum()) / (1 + N_RESAMPLES)
+    sevens = ck.calibration_test(p, labels, n_resamples=N_RESAMPLES, sample_weight=7 * weights)
+    assert sevens.p_value == found.p_value
+
+
+@pytest.mark.parametrize("binning", ["uniform", "quantile"])
+def test_the_gaps_of_resamples_are_weighted_means(binning):
+    generator = np.random.default_rng(0)
+    p, labels = generator.random(40), generator.integers(0, 2, 40)
+    weights = generator.lognormal(size=40)
+    checked = check_probability_rows(p, labels, sample_weight=weights).with_mean_weight_1()
+    samples = gaps_of_samples(BinnedCalibrationError(4), checked, "probabilities", binning)
+    counts = generator.multinomial(40, np.full(40, 1 / 40), size=20)
+    edges = ck.reliability_bins(p, labels, n_bins=4, binning=binning, sample_weight=weights).edges
+    cells = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, 3)
+    expected = [
+        [np.average((labels - p) * (cells == k), weights=row * weights) for k in range(4)]
+        for row in counts
+    ]
+    np.testing.assert_allclose(samples.of_counts(counts), expected, atol=1e-14)
 
 
 @pytest.mark.parametrize("weights_of", ["samples", "classes", "equal"])

@@ -10,6 +10,8 @@ from .data.population import glyphs100_population as glyphs100_population
 from .data.resnet import ResNet20 as ResNet20
 from .data.resnet import cifar100_resnet20 as cifar100_resnet20
 from .data.resnet import glyphs100_resnet20 as glyphs100_resnet20
+from .estimators.calibrated_classifier import CalibratedClassifier as CalibratedClassifier
+from .estimators.reliability_display import ReliabilityDisplay as ReliabilityDisplay
 from .inference import collect_logits as collect_logits
 from .metrics.accuracy import accuracy as accuracy
 from .metrics.calibration_error import CalibrationError as CalibrationError
@@ -46,11 +48,14 @@ from .reports.compare import Comparison as Comparison
 from .reports.compare import Trial as Trial
 from .reports.compare import compare as compare
 from .reports.learning_curve import learning_curve as learning_curve
+from .reports.multi_label import MultiLabelReport as MultiLabelReport
+from .reports.multi_label import evaluate_multi_label as evaluate_multi_label
 from .reports.report import Report as Report
 from .reports.report import evaluate as evaluate
 from .reports.shift import ShiftCheck as ShiftCheck
 from .reports.shift import check_shift as check_shift
 from .reports.values import Change as Change
+from .reports.values import LabelMeans as LabelMeans
 from .reports.values import MetricValues as MetricValues
 from .scalers.base import FitSummary as FitSummary
 from .scalers.base import Scaler as Scaler
@@ -62,6 +67,7 @@ from .scalers.linear import MatrixScaler as MatrixScaler
 from .scalers.linear import VectorScaler as VectorScaler
 from .scalers.logistic import LogisticScaler as LogisticScaler
 from .scalers.logistic import QuadraticScaler as QuadraticScaler
+from .scalers.multi_label import MultiLabelTemperatureScaler as MultiLabelTemperatureScaler
 from .scalers.temperature import TemperatureScaler as TemperatureScaler
 from .scalers.uniform_mixture import UniformMixtureScaler as UniformMixtureScaler
 from .splits import split_calibration as split_calibration

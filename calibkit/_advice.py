@@ -86,12 +86,12 @@ class LabelAdvice:
                 return f"turn one-hot rows into indices with {rows}.argmax({dim})"
             first = "[:, 0]" if dim == 1 else "[..., 0]"
             label = f"{code}{first}{self._to_integer}"
-            intro = (
-                f"a row has {totals.min():.0f} to {totals.max():.0f} labels, so treat each label "
-                "on its own: for the first one pass "
-            )
             column = f"{self.scores_code}[:, 0]"
-            return f"{intro}{column} with {label}"
+            return (
+                f"a row has {totals.min():.0f} to {totals.max():.0f} labels, so use "
+                "MultiLabelTemperatureScaler and evaluate_multi_label, or treat each label on its "
+                f"own: for the first one pass {column} with {label}"
+            )
         if (values >= 0).all() and ((totals - 1).abs() < 1e-3).all():
             return f"take the most probable class of soft labels with {code}.argmax({dim})"
         return None

@@ -33,7 +33,7 @@ def check_logits_and_labels(
     empty: bool = False,
 ) -> Rows:
     """Return logits and labels as rows, or raise an error. A binary logit z becomes (0, z)."""
-    scores = _as_scores(logits, "logits")
+    scores = as_scores(logits, "logits")
     single = _is_single(scores)
     code = as_code(logits, "logits")
     join = "stack" if scores.ndim == 1 else "cat"
@@ -85,7 +85,7 @@ def check_probability_rows(
     empty: bool = False,
 ) -> Rows:
     """Return probabilities and labels as rows, or raise an error. P(y = 1) becomes both classes."""
-    scores = _as_scores(probabilities, "probabilities")
+    scores = as_scores(probabilities, "probabilities")
     single = _is_single(scores)
     code = as_code(probabilities, "probabilities")
     if single:
@@ -101,14 +101,14 @@ def check_probability_rows(
 
 def check_probabilities(probabilities: object, *, sample_weight: object = None) -> Chunk:
     """Return probabilities (N, C) and weights (N,), or raise an error. All labels are 0."""
-    scores = _as_scores(probabilities, "probabilities")
+    scores = as_scores(probabilities, "probabilities")
     one_each = torch.zeros(scores.shape[:1] + scores.shape[2:], dtype=torch.int64)
     return check_probabilities_and_labels(scores, one_each, sample_weight=sample_weight)
 
 
 def check_logits(logits: object, *, sample_weight: object = None) -> Rows:
     """Return logits without labels as rows, or raise an error. A binary logit z becomes (0, z)."""
-    scores = _as_scores(logits, "logits")
+    scores = as_scores(logits, "logits")
     one_each = torch.zeros(scores.shape[:1] + scores.shape[2:], dtype=torch.int64)
     return check_logits_and_labels(scores, one_each, sample_weight=sample_weight)
 
@@ -211,7 +211,7 @@ def check_n_resamples(n_resamples: object) -> None:
     check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
 
 
-def _as_scores(scores: object, name: str) -> Tensor:
+def as_scores(scores: object, name: str) -> Tensor:
     tensor = as_tensor(scores, name).detach()
     if tensor.layout != torch.strided:
         advice = f"convert with {name}.to_dense()"

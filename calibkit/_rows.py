@@ -1,6 +1,6 @@
 """Scores with their labels, one row per sample or pixel, which can be read in chunks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import NamedTuple, Self
@@ -21,6 +21,11 @@ class Chunk(NamedTuple):
     scores: Tensor
     labels: Tensor
     weights: Tensor | None
+
+    def chosen(self, index: Tensor | Sequence[int]) -> "Chunk":
+        """Return the rows with these indices, or those where a mask is true."""
+        scores, labels, weights = self
+        return Chunk(scores[index], labels[index], None if weights is None else weights[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +134,7 @@ class Rows:
 
     def _without_ignored(self, chunk: Chunk) -> Chunk:
         counted = self._counted(chunk.labels, chunk.weights)
-        if counted is None:
-            return chunk
-        scores, labels, weights = chunk
-        kept_weights = None if weights is None else weights[counted]
-        return Chunk(scores[counted], labels[counted], kept_weights)
+        return chunk if counted is None else chunk.chosen(counted)
 
     def _counted(self, labels: Tensor, weights: Tensor | None) -> Tensor | None:
         """Return which rows count, or None if all of them do."""

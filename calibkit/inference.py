@@ -1,6 +1,6 @@
 """A function that runs a model over a loader and collects its logits and labels."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from calibkit._batches import check_batch, run_model
+from calibkit._batches import check_batch, run_model, to_device
+from calibkit._checks import check_flag
 
 
 def collect_logits(
@@ -18,6 +19,7 @@ def collect_logits(
     *,
     progress: bool = True,
     device: torch.device | str | None = None,
+    multi_label: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Run a model once over a loader and return its logits and the labels.
 
@@ -29,29 +31,37 @@ def collect_logits(
     model : nn.Module
         A model that maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) if
         every pixel has a class, or (batch,) or (batch, 1) if the model is binary. It may also
-        return an object or a dictionary whose ``logits`` they are.
+        return an object or a dictionary that holds them as ``logits``, or a dictionary that holds
+        them as ``out``. A LightningModule is called like any other model, so its ``forward`` must
+        return logits, whatever its ``predict_step`` does.
     loader : iterable
         A source of batches ``(inputs, labels)``, such as a ``torch.utils.data.DataLoader``. The
-        inputs are a tensor, or a dictionary of tensors. A batch may also be a dictionary with the
-        labels under "labels" or "label". Of its other entries the model gets those that are
-        tensors: one by position, several by name.
+        inputs are a tensor, a list or a tuple of tensors, which the model gets by position, or a
+        dictionary. A batch may also be a dictionary with the labels under "labels" or "label". The
+        model gets the tensors of a dictionary by name if its ``forward`` has parameters of these
+        names. A single tensor of another name is passed by position. The notes say what else a
+        batch may hold.
     progress : bool, default True
         Whether to show a progress bar on stderr.
     device : torch.device or str, optional
         Where the model runs. By default it runs where it is.
+    multi_label : bool, default False
+        Whether any number of labels may apply to a sample. The labels of a batch then have the
+        shape of the logits.
 
     Returns
     -------
     logits : Tensor, shape (N, C), (N, C, ...), (N, 1) or (N,)
         What the model returned, in its precision and on the device where it ran.
-    labels : Tensor, shape (N,) or (N, ...)
+    labels : Tensor, shape (N,) or (N, ...), or for a multi-label model that of the logits
         The labels of the loader, on the same device.
 
     Raises
     ------
     TypeError
         If `model` is not an ``nn.Module``, if `loader` is not an iterable of batches, if a batch
-        has none of these forms, or if the model does not return logits as a tensor.
+        has none of these forms, if it holds something that may be weights or a further input, if
+        the model does not return logits as a tensor, or if `multi_label` is not True or False.
     ValueError
         If the loader gives no sample, if the model does not return one row of logits for each
         label, if the batches differ in shape beyond the first dimension, or if `device` is given
@@ -66,6 +76,19 @@ def collect_logits(
 
     Notes
     -----
+    After the inputs and the labels, a batch may hold the indices of its samples, which are whole
+    numbers that are all different, and texts such as file names. They are ignored, and so are
+    entries of a dictionary that are not tensors. Anything else is refused, because it may be the
+    weights of the samples, or another part may be the labels. If a third part holds weights, read
+    the loader only once, because it may shuffle::
+
+        batches = list(loader)
+        logits, labels = collect_logits(model, [(x, y) for x, y, _ in batches])
+        sample_weight = torch.cat([weight for _, _, weight in batches])
+
+    The batches are copied to the device of the model. If a ``DataLoader`` puts them into pinned
+    memory, the program does not wait for the end of the copy.
+
     If the loader is a list of batches, or a ``DataLoader`` over a data set with a length, memory
     never holds the logits twice. The batches of a stream of unknown length are joined at its end,
     and for that moment memory holds them twice.
@@ -78,8 +101,25 @@ def collect_logits(
     >>> logits, labels = collect_logits(torch.nn.Linear(3, 5), batches, progress=False)
     >>> logits.shape, labels.shape
     (torch.Size([8, 5]), torch.Size([8]))
+
+    A model and a batch of the kind that Hugging Face's libraries have:
+
+    >>> class TextModel(torch.nn.Module):
+    ...     def forward(self, input_ids, attention_mask):
+    ...         return {"logits": torch.nn.functional.one_hot(input_ids * attention_mask).float()}
+    >>> batch = {
+    ...     "input_ids": torch.tensor([0, 2]),
+    ...     "attention_mask": torch.tensor([1, 1]),
+    ...     "text": ["yes", "no"],
+    ...     "labels": torch.tensor([0, 1]),
+    ... }
+    >>> logits, labels = collect_logits(TextModel(), [batch], progress=False)
+    >>> logits.shape
+    torch.Size([2, 3])
     """
-    logits, labels = collect_logits_of_process(model, loader, progress=progress, device=device)
+    logits, labels = collect_logits_of_process(
+        model, loader, progress=progress, device=device, multi_label=multi_label
+    )
     if not len(logits):
         raise ValueError("the loader gave no batch; pass a loader over one sample or more")
     return logits, labels
@@ -91,6 +131,7 @@ def collect_logits_of_process(
     *,
     progress: bool = True,
     device: torch.device | str | None = None,
+    multi_label: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Run a model over the samples of this process, which may have none.
 
@@ -104,18 +145,24 @@ def collect_logits_of_process(
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}; {advice}")
     if not isinstance(loader, Iterable) or isinstance(loader, Tensor | str):
         raise TypeError(
-            f"the loader must give batches (inputs, labels), got {type(loader).__name__}; pass for "
-            "instance a torch.utils.data.DataLoader"
+            f"the loader must give batches (inputs, labels), got {type(loader).__name__}; "
+            f"{_advice_on_loader(loader)}"
         )
+    check_flag(multi_label, "multi_label")
+    # A loader that collates and pins its batches gives each of them in memory of its own. Others
+    # may write the next batch into the same memory, before a copy that nobody waits for has ended.
+    non_blocking = (
+        isinstance(loader, DataLoader) and loader.pin_memory and loader.batch_sampler is not None
+    )
     n_expected = _expected_length(loader)
     logits, labels = _BatchBuffer(n_expected), _BatchBuffer(n_expected)
     with _on_device(model, device) as target, _eval_mode(model), torch.no_grad():
         for batch in tqdm(loader, desc="logits", unit="batch") if progress else loader:
             inputs, batch_labels = check_batch(batch)
-            output = run_model(model, inputs, target)
-            batch_logits = _check_shapes(output, batch_labels)
+            output = run_model(model, inputs, target, non_blocking=non_blocking)
+            batch_logits = _check_shapes(output, batch_labels, multi_label)
             logits.append(batch_logits)
-            labels.append(batch_labels.to(target))
+            labels.append(to_device(batch_labels, target, non_blocking=non_blocking))
     if not len(logits):
         return torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
     return logits.concatenate(), labels.concatenate()
@@ -225,13 +272,23 @@ def _on_device(model: nn.Module, device: torch.device | str | None) -> Iterator[
         model.to(original)
 
 
-def _check_shapes(logits: object, labels: Tensor) -> Tensor:
+def _check_shapes(logits: object, labels: Tensor, multi_label: bool) -> Tensor:
     if not isinstance(logits, Tensor):
+        found = type(logits).__name__
+        if isinstance(logits, Mapping):
+            found += f" with {list(logits)}"
         raise TypeError(
-            f"the model must return a tensor of logits, got {type(logits).__name__}; "
+            f"the model must return a tensor of logits, got {found}; "
             "wrap it in a module that returns only the logits"
         )
-    if logits.ndim == 0 or logits.shape[:1] + logits.shape[2:] != labels.shape:
+    if multi_label:
+        if logits.ndim < 2 or logits.shape != labels.shape:
+            raise ValueError(
+                "a multi-label model must give logits (batch, labels) in the shape of the "
+                f"multi-hot labels, got {tuple(logits.shape)} for {tuple(labels.shape)}; "
+                "bring both to one row for each sample, with 0 or 1 for every logit"
+            )
+    elif logits.ndim == 0 or logits.shape[:1] + logits.shape[2:] != labels.shape:
         raise ValueError(
             f"the model must give logits (batch, classes) for labels (batch,), or (batch, classes, "
             f"...) for (batch, ...), got {tuple(logits.shape)} for {tuple(labels.shape)}; "
@@ -241,10 +298,27 @@ def _check_shapes(logits: object, labels: Tensor) -> Tensor:
 
 
 def _advice_on_shapes(logits: Tensor, labels: Tensor) -> str:
-    if labels.ndim == 2 and labels.shape[1] == 1 and logits.ndim == 2:
+    if labels.ndim == logits.ndim >= 2 and labels.shape[1] == 1:
         return "let the loader give ((x, y.squeeze(1)) for x, y in loader)"
     if logits.ndim > 2 and labels.shape == logits.shape[:-1]:
         return "let the model return logits.movedim(-1, 1), which has the classes second"
     if labels.ndim > 1 and labels.shape == logits.shape:
-        return "let the loader give ((x, y.argmax(1)) for x, y in loader) if rows are one-hot"
+        return (
+            "let the loader give ((x, y.argmax(1)) for x, y in loader) if rows are one-hot, or, if "
+            "several labels may apply, use MultiLabelTemperatureScaler, evaluate_multi_label and "
+            "collect_logits(..., multi_label=True)"
+        )
+    if logits.ndim == 4 and labels.ndim == 3 and len(labels) == len(logits):
+        return (
+            "let the model return torch.nn.functional.interpolate(logits, "
+            f"{tuple(labels.shape[1:])}) if its logits are of a lower resolution"
+        )
     return "bring both to one row for each sample"
+
+
+def _advice_on_loader(loader: object) -> str:
+    if hasattr(loader, "val_dataloader"):
+        return "pass one of its loaders, such as datamodule.val_dataloader()"
+    if hasattr(loader, "__getitem__"):
+        return "pass torch.utils.data.DataLoader(dataset, batch_size=64)"
+    return "pass for instance a torch.utils.data.DataLoader"

@@ -38,6 +38,8 @@ templates_path = ["_templates"]
 
 autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
+# scikit-learn adds these to its classes. Their docstrings mention pages that only its site has.
+autodoc_default_options = {"exclude-members": "set_fit_request, set_score_request"}
 autosummary_generate = True
 napoleon_google_docstring = False
 napoleon_use_ivar = False  # else names of fields become links to fields of other classes

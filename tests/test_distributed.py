@@ -15,6 +15,7 @@ import torch
 from calibkit import (
     DirichletScaler,
     MatrixScaler,
+    MultiLabelTemperatureScaler,
     TemperatureScaler,
     VectorScaler,
     brier_score,
@@ -24,6 +25,7 @@ from calibkit import (
     smooth_calibration_error,
 )
 from tests.helpers import calibrated_problem
+from tests.scalers.test_multi_label import problem
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -84,6 +86,24 @@ for kind in (TemperatureScaler, VectorScaler, MatrixScaler):
     found[f"{kind.__name__}, weighted"] = [
         fitted.summary.n_samples, fitted.summary.nll_before, fitted.summary.nll_after,
         *fitted(biased[:50]).log_softmax(1).flatten().tolist()]
+"""
+
+MULTI_LABEL = """
+from tests.scalers.test_multi_label import problem
+z, y = problem(3000)
+found["multi-label"] = []
+for per_label in (False, True):
+    scaler = MultiLabelTemperatureScaler(per_label)
+    scaler.fit(model, DataLoader(TensorDataset(z[part], y[part]), batch_size=64), progress=False)
+    found["multi-label"].append([
+        *scaler.temperatures.tolist(), scaler.summary.n_samples, scaler.summary.nll_after,
+        *(scaler.summary.temperature_interval or [])])
+found["multi-label leak"] = message(
+    lambda: evaluate_multi_label(z[:90], y[:90], scaler=scaler, n_resamples=1))
+few = 3 if rank == 0 else 4
+found["multi-label refusals"] = [
+    message(lambda: scaler.fit_logits(z[part, :few], y[part, :few])),
+    scaler.temperatures.tolist()] if world == 2 else []
 """
 
 REFUSALS = """
@@ -296,7 +316,7 @@ def outputs(tmp_path_factory) -> Callable[[int], list[dict]]:
     @cache
     def outputs_of(n_processes: int) -> list[dict]:
         folder = tmp_path_factory.mktemp("processes")
-        return run(folder, TEMPERATURES + code[n_processes], n_processes)
+        return run(folder, TEMPERATURES + MULTI_LABEL + code[n_processes], n_processes)
 
     return outputs_of
 
@@ -328,6 +348,29 @@ def test_all_processes_find_the_temperature_of_one(found):
         assert of_process["fit"] == found[0]["fit"]
         assert of_process["fit"] == pytest.approx([expected.temperature, *numbers], rel=1e-9)
         assert of_process["fit_logits"] == pytest.approx(expected.temperature, rel=1e-9)
+
+
+@two_and_three
+def test_all_processes_find_the_temperatures_of_all_labels(found):
+    logits, labels = problem(3000)
+    for i, per_label in enumerate((False, True)):
+        expected = MultiLabelTemperatureScaler(per_label).fit_logits(logits, labels)
+        summary = expected.summary
+        numbers = [*expected.temperatures.tolist(), 12_000, summary.nll_after]
+        numbers += summary.temperature_interval or []
+        for of_process in found:
+            assert of_process["multi-label"] == found[0]["multi-label"]
+            assert of_process["multi-label"][i] == pytest.approx(numbers, rel=1e-9)
+    for of_process in found:
+        assert "of 3000 calibration samples are among" in of_process["multi-label leak"]
+
+
+@two
+def test_processes_with_different_labels_are_refused(found):
+    for of_process in found:
+        refusal, temperatures = of_process["multi-label refusals"]
+        assert "got [3, 4] labels in different processes" in refusal
+        assert temperatures == of_process["multi-label"][1][:4]
 
 
 @two_and_three
@@ -486,7 +529,7 @@ def test_an_interrupt_in_one_process_is_a_failure_of_all(agreement):
     assert [message for message, _ in first["interrupts"]] == [
         "KeyboardInterrupt: at derivatives",
         "KeyboardInterrupt: at fingerprints",
-        "SystemExit: at _agree_with_other_processes",
+        "SystemExit: at agree_with_other_processes",
     ]
     for message, temperature in second["interrupts"]:
         assert message.startswith("RuntimeError: the fit was given up because 1 of 2 processes")

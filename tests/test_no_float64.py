@@ -92,3 +92,20 @@ def test_a_report():
     expected = calibkit.evaluate(new_logits.float(), new_labels, scaler=scaler, n_resamples=20)
     on_gpu = new_logits.float().to("mps:0"), new_labels.to("mps:0")
     assert str(calibkit.evaluate(*on_gpu, scaler=scaler, n_resamples=20)) == str(expected)
+
+
+@pytest.mark.parametrize("per_label", [False, True])
+def test_a_multi_label_model(per_label):
+    logits, _ = calibrated_problem(400, 4, 2)
+    labels = (logits + logits.roll(1, 0) > 0).long()
+    kind, report = calibkit.MultiLabelTemperatureScaler, calibkit.evaluate_multi_label
+    expected = kind(per_label).fit_logits(logits.float(), labels)
+    on_gpu = logits.float().to("mps:0"), labels.to("mps:0")
+    scaler = kind(per_label).fit_logits(*on_gpu)
+    assert parameters(scaler) == parameters(expected)
+    assert scaler.summary == expected.summary
+    calibrated = scaler.to("mps:0")(on_gpu[0])
+    assert calibrated.device.type == "mps"
+    torch.testing.assert_close(calibrated.cpu(), expected(logits.float()))
+    options = {"n_resamples": 5, "progress": False}
+    assert str(report(*on_gpu, **options)) == str(report(logits.float(), labels, **options))

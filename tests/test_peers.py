@@ -561,3 +561,106 @@ def _torch_uncertainty_temperature(logits: torch.Tensor, labels: torch.Tensor) -
     scaler = peer.TemperatureScaler(torch.nn.Identity())
     scaler.fit([(logits.float(), labels)], progress=False)
     return scaler.temperature[0].item()
+
+
+# libraries whose models and loaders a fit takes
+
+
+@pytest.mark.parametrize("name", ["Bert", "DistilBert"])
+def test_a_model_of_hugging_face_on_its_own_batches(name):
+    transformers = pytest.importorskip("transformers")
+    sizes = {
+        "Bert": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2},
+        "DistilBert": {"dim": 16, "hidden_dim": 16, "n_layers": 1, "n_heads": 2},
+    }[name]
+    config = getattr(transformers, f"{name}Config")(vocab_size=50, num_labels=3, **sizes)
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{name}ForSequenceClassification")(config)
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(50, (60, 8), generator=generator)
+    mask = (torch.arange(8) < torch.randint(2, 9, (60, 1), generator=generator)).long()
+    labels = torch.randint(3, (60,), generator=generator)
+    columns = {"idx": torch.arange(60), "input_ids": ids, "attention_mask": mask, "labels": labels}
+
+    def loader():
+        for part in torch.arange(60).split(16):
+            batch = {name: column[part] for name, column in columns.items()}
+            yield transformers.BatchEncoding({**batch, "text": ["a"] * len(part)})
+
+    model.train()
+    logits, found = calibkit.collect_logits(model, loader(), progress=False)
+    assert model.training
+    assert torch.equal(found, labels)
+    with torch.no_grad():
+        expected = model.eval()(input_ids=ids, attention_mask=mask).logits
+    torch.testing.assert_close(logits, expected)
+    columns["weight"] = torch.rand(60, generator=generator)
+    with pytest.raises(TypeError, match="sample weights as sample_weight"):
+        calibkit.collect_logits(model, loader(), progress=False)
+
+
+def test_a_segmentation_model_of_torchvision_with_an_ignored_label():
+    from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+
+    torch.manual_seed(0)
+    model = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=3)
+    images, masks = torch.rand(4, 3, 32, 32), torch.randint(3, (4, 32, 32))
+    masks[:, :4] = 255
+    loader = [(images[:2], masks[:2]), (images[2:], masks[2:])]
+    report = calibkit.evaluate(model, loader, ignore_index=255, n_resamples=20, progress=False)
+    assert report.n_samples == 4 * 28 * 32
+    with torch.no_grad():
+        logits = model.eval()(images)["out"]
+    nll = cross_entropy(logits, masks, ignore_index=255).item()
+    assert report.before.nll.value == pytest.approx(nll, rel=1e-5)
+
+
+def test_a_module_of_lightning_with_the_loader_of_its_trainer(tmp_path):
+    lightning = pytest.importorskip("lightning")
+    logits, labels = calibrated_problem(120, 4, 1.7)
+
+    class Module(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(4, 4)
+            self.dropout = torch.nn.Dropout(0.5)
+
+        def forward(self, inputs):
+            return self.layer(self.dropout(inputs))
+
+        def training_step(self, batch, batch_idx):
+            return cross_entropy(self(batch[0]), batch[1])
+
+        def predict_step(self, batch, batch_idx):
+            return self(batch[0]).softmax(1)
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    class Data(lightning.LightningDataModule):
+        def train_dataloader(self):
+            return self.val_dataloader()
+
+        def val_dataloader(self):
+            data = torch.utils.data.TensorDataset(logits.float(), labels)
+            return torch.utils.data.DataLoader(data, batch_size=50)
+
+    model, data = Module(), Data()
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = lightning.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        default_root_dir=tmp_path,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        **quiet,
+    )
+    trainer.fit(model, datamodule=data)
+    model.train()
+    for loader in (data.val_dataloader(), trainer.train_dataloader):
+        found, _ = calibkit.collect_logits(model, loader, progress=False)
+        torch.testing.assert_close(found, model.layer(logits.float()).detach())
+        assert model.training
+        assert model.dropout.training
+    with pytest.raises(TypeError, match=r"datamodule\.val_dataloader\(\)"):
+        calibkit.collect_logits(model, data)

@@ -20,6 +20,16 @@ model = calibkit.glyphs100_resnet20()
 calib_loader = DataLoader(Subset(data, range(200)), batch_size=100)
 test_loader = DataLoader(Subset(data, range(200, 400)), batch_size=100)
 """
+OWN_TABLE = """
+from sklearn.datasets import load_wine
+from sklearn.model_selection import train_test_split
+
+wine = load_wine()
+features, test_features, labels, test_labels = train_test_split(
+    wine.data, wine.target_names[wine.target], random_state=0
+)
+new_features = test_features
+"""
 
 
 def run(*command: str, cwd: Path) -> str:
@@ -58,14 +68,18 @@ def test_the_quick_start_of_the_readme_runs_from_the_wheel(wheel, tmp_path):
         str(wheel),
         cwd=tmp_path,
     )
-    (quick_start,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(quick_start.strip().splitlines()) == 6
-    imports, _, lines = quick_start.partition("\n\n")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    torch_door, sklearn_door = blocks
+    assert all(len(block.strip().splitlines()) <= 6 for block in blocks)
+    imports, _, lines = torch_door.partition("\n\n")
+    sklearn_imports, _, sklearn_lines = sklearn_door.partition("\n\n")
     (tmp_path / "quick_start.py").write_text(
-        f"import sys\nsys.path.insert(0, 'installed')\n{imports}\n{OWN_MODEL}\n{lines}\n"
-        "print(calibkit.__file__)\n"
+        "import sys\nsys.path.insert(0, 'installed')\n"
+        f"{imports}\n{OWN_MODEL}\n{lines}\nprint(calibkit.__file__)\n"
+        f"{sklearn_imports}\n{OWN_TABLE}\n{sklearn_lines}\n"
     )
     printed = run(sys.executable, "quick_start.py", cwd=tmp_path)
     assert str(tmp_path / "installed" / "calibkit") in printed
     assert "ECE" in printed
     assert "n = 200" in printed
+    assert "n = 45, 3 classes" in printed

@@ -24,6 +24,7 @@ from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.metrics.reliability_bins import ReliabilityBins, count_into_bins
 from calibkit.scalers.base import Scaler
+from calibkit.scalers.multi_label import MultiLabelTemperatureScaler
 from calibkit.uncertainty._classwise_test import classwise_gaps_and_tests
 from calibkit.uncertainty._resampled_metrics import (
     Resampled,
@@ -169,11 +170,23 @@ def effective_number(weights: Tensor | None) -> float | None:
     return None if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
 
 
+def notes_on(effective_n_samples: float | None, leak_check: str | None) -> list[str]:
+    """Return what stands under the tables of a report."""
+    n = effective_n_samples
+    weights = None if n is None else f"The samples have weights and are worth {n:.0f} equal ones."
+    return [note for note in (weights, leak_check) if note is not None]
+
+
 def check_fitted(scaler: object) -> None:
     """Raise an error unless this is a scaler that has been fitted."""
     if not isinstance(scaler, Scaler):
         raise TypeError(
             f"scaler must be a calibkit scaler, got {type(scaler).__name__}; "
             "pass for instance a fitted TemperatureScaler"
+        )
+    if isinstance(scaler, MultiLabelTemperatureScaler):
+        raise TypeError(
+            "scaler must be one for a single label per sample, got MultiLabelTemperatureScaler; "
+            "use evaluate_multi_label"
         )
     scaler.check_fitted()

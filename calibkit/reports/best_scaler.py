@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from calibkit._checks import check_integer, check_logits_and_labels, check_seed
 from calibkit._distributed import refuse_several_processes
-from calibkit._types import Labels, Probabilities
+from calibkit._rows import Chunk
+from calibkit._types import Floats, Labels, Probabilities, SampleWeight
 from calibkit.reports.compare import check_scalers
 from calibkit.scalers.base import FitSummary, Scaler
 from calibkit.scalers.beta import BetaScaler
@@ -39,11 +39,18 @@ class _Tried(NamedTuple):
     name: str
     fitted: Scaler
     n_parameters: int
-    nll: NDArray[np.float64]  # of every sample that was held out
+    nll: Floats  # of every sample that was held out
     nll_of_fit: float  # of all samples, after a fit to all
+    weights: Floats | None = None  # of the samples that were held out
 
     def mean(self) -> float:
-        return float(self.nll.mean())
+        return float(np.average(self.nll, weights=self.weights))
+
+    def effective_n(self) -> float:
+        """Return how many samples of equal weight those that were held out are worth."""
+        if self.weights is None:
+            return len(self.nll)
+        return float(self.weights.sum() ** 2 / (self.weights**2).sum())
 
     def mean_with(self, times: float) -> float:
         """Return about what the NLL of a held-out sample would be with times as many samples.
@@ -62,6 +69,7 @@ def best_scaler(
     *,
     cv: int = 5,
     ignore_index: int | None = None,
+    sample_weight: SampleWeight | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> Scaler:
@@ -93,6 +101,10 @@ def best_scaler(
         Number of parts.
     ignore_index : int, optional
         Samples or pixels with this label are left out.
+    sample_weight : Tensor or array, shape (N,) or (N, ...), optional
+        How much each sample or pixel counts in the fits and in the NLL, as for `Scaler.fit_logits`.
+        The standard errors count every sample, whatever its weight, as one independent observation.
+        By default every weight is 1.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     progress : bool, default True
@@ -150,8 +162,11 @@ def best_scaler(
     These samples do not tell whether more of them would change the choice.
     """
     refuse_several_processes("best_scaler")
-    rows = check_logits_and_labels(logits, labels, ignore_index=ignore_index)
-    scores, targets, _ = rows.flat()
+    rows = check_logits_and_labels(
+        logits, labels, ignore_index=ignore_index, sample_weight=sample_weight
+    )
+    samples = rows.flat()
+    targets = samples.labels
     if candidates is None:
         candidates = _default_candidates(rows.n_classes)
     check_scalers(candidates, "candidates")
@@ -172,7 +187,7 @@ def best_scaler(
     tried, refusals = [], []
     for scaler in tqdm(candidates, "candidates", disable=not progress):
         try:
-            tried.append(_try(scaler, scores, targets, parts))
+            tried.append(_try(scaler, samples, parts))
         except (ValueError, RuntimeError) as error:
             refusals.append(f"{_name(scaler)} was refused: {error}")
     if not tried:
@@ -218,19 +233,31 @@ def _name(scaler: Scaler) -> str:
     return type(scaler).__name__ + (f"({', '.join(options)})" if options else "")
 
 
-def _try(scaler: Scaler, logits: Tensor, labels: Tensor, parts: Tensor) -> _Tried:
+def _try(scaler: Scaler, samples: Chunk, parts: Tensor) -> _Tried:
     # It comes first, so that a refusal of all samples is not reported with the numbers of a part.
-    fitted_on_all = copy.deepcopy(scaler).fit_logits(logits, labels)
-    nll = []
+    fitted_on_all = _fit(scaler, samples)
+    nll, weights = [], []
     for part in range(int(parts.max()) + 1):
-        held_out = parts == part
-        fitted = copy.deepcopy(scaler).fit_logits(logits[~held_out], labels[~held_out])
-        scaled = fitted(logits[held_out].double())
-        nll.append(cross_entropy(scaled, labels[held_out], reduction="none").cpu().numpy())
+        fitted = _fit(scaler, samples.chosen(parts != part))
+        logits, labels, weights_of_part = samples.chosen(parts == part)
+        scaled = fitted(logits.double())
+        nll.append(cross_entropy(scaled, labels, reduction="none").cpu().numpy())
+        if weights_of_part is not None:
+            weights.append(weights_of_part.cpu().numpy())
     summary = _summary(fitted_on_all)
     return _Tried(
-        _name(scaler), fitted_on_all, summary.n_parameters, np.concatenate(nll), summary.nll_after
+        _name(scaler),
+        fitted_on_all,
+        summary.n_parameters,
+        np.concatenate(nll),
+        summary.nll_after,
+        np.concatenate(weights) if weights else None,
     )
+
+
+def _fit(scaler: Scaler, samples: Chunk) -> Scaler:
+    logits, labels, weights = samples
+    return copy.deepcopy(scaler).fit_logits(logits, labels, sample_weight=weights)
 
 
 def _summary(fitted: Scaler) -> FitSummary:
@@ -253,8 +280,12 @@ def _by_parameters(one: _Tried) -> tuple[int, float]:
 
 def _standard_error(one: _Tried, other: _Tried) -> float:
     """Return the standard error of the mean difference, sample by sample."""
-    difference = one.nll - other.nll
-    return float(difference.std(ddof=1)) / math.sqrt(len(difference))
+    difference, weights = one.nll - other.nll, one.weights
+    n = len(difference)
+    if weights is None:
+        return float(difference.std(ddof=1)) / math.sqrt(n)
+    residual = weights * (difference - np.average(difference, weights=weights))
+    return float(math.sqrt((residual**2).sum() * n / (n - 1)) / weights.sum())
 
 
 def _table(chosen: _Tried, tried: list[_Tried]) -> list[str]:
@@ -277,7 +308,7 @@ def _outlook(chosen: _Tried, tried: list[_Tried]) -> str:
             # A penalty makes a fit gain more on its own samples than it loses on others, by at
             # most this much in expectation.
             n_more = max(0, one.n_parameters - chosen.n_parameters)
-            gain -= n_more / (8 * len(one.nll))
+            gain -= n_more / (8 * one.effective_n())
             # What we expect is as uncertain as what we have measured.
             if gain > max(_standard_error(one, chosen), _LEAST_GAIN * chosen.mean()):
                 return (

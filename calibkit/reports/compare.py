@@ -2,11 +2,10 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 import numpy as np
-from torch import Tensor
 from torch.utils.data import TensorDataset
 from tqdm import tqdm
 
@@ -17,8 +16,8 @@ from calibkit._checks import (
     check_seed,
 )
 from calibkit._distributed import single_process
-from calibkit._rows import Rows
-from calibkit._types import Labels, Probabilities
+from calibkit._rows import Chunk, Rows
+from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of, what_is_judged
 from calibkit.reports._measuring import measure_logits
 from calibkit.reports._tables import html_table, text_table
@@ -151,6 +150,7 @@ def compare(
     n_bins: int = 15,
     seed: int = 0,
     of: Of | None = None,
+    sample_weight: SampleWeight | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Fit scalers on calibration sets of several splits and sizes, and measure them on a test set.
@@ -179,6 +179,9 @@ def compare(
     of : {"positive", "top"}, optional
         Which probability the ECE judges: P(y = 1) or that of the top class. By default it is
         "positive" for two classes and "top" for more.
+    sample_weight : Tensor or array, shape (N,), optional
+        How much each sample counts in the fits and in the metrics, but not in the sizes. Samples of
+        weight 0 are left out. By default every weight is 1.
     progress : bool, default True
         Whether to show a progress bar on stderr.
 
@@ -198,7 +201,8 @@ def compare(
         If a logit is NaN or infinite, if the logits look like probabilities or have more than two
         dimensions, if `labels` holds a class outside 0..C-1, if `logits` and `labels` differ in
         length, if there is no size, if a size is less than 2 or leaves no test set, if `repeats`
-        or `n_bins` is less than 1, or if `seed` is negative.
+        or `n_bins` is less than 1, or if `seed` is negative. The same holds if a weight is
+        negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -224,7 +228,7 @@ def compare(
     TemperatureScaler  100   1.345 ± 0.011  3.5% ± 1.4%   0.616 ± 0.005  52.8% ± 0.6%  2.077 ± 0.187
     TemperatureScaler  1000  1.341 ± 0.014  2.9% ± 0.4%   0.614 ± 0.006  52.8% ± 0.6%  2.055 ± 0.042
     """
-    rows = check_logits_and_labels(logits, labels)
+    rows = check_logits_and_labels(logits, labels, sample_weight=sample_weight)
     if rows.scores.ndim > 2:
         raise ValueError(
             f"logits must have shape (samples, classes), got {tuple(rows.scores.shape)}; "
@@ -238,45 +242,46 @@ def compare(
     check_seed(seed)
     what_is_judged(of, rows.n_classes)
     named = dict(zip(names, scalers, strict=True))
-    logits, labels = rows.scores.cpu().double(), rows.labels.cpu()
-    trials = _trials(named, logits, labels, sizes, repeats, n_bins, seed, of)
+    samples = rows.to("cpu").flat()
+    samples = samples._replace(scores=samples.scores.double())
+    trials = _trials(named, samples, sizes, repeats, n_bins, seed, of)
     total = repeats * len(sizes) * (len(scalers) + 1)
     return Comparison(tuple(tqdm(trials, "fits", total, disable=not progress)))
 
 
 def _trials(
     scalers: dict[str, Scaler],
-    logits: Tensor,
-    labels: Tensor,
+    samples: Chunk,
     sizes: list[int],
     repeats: int,
     n_bins: int,
     seed: int,
     of: Of | None,
 ) -> Iterator[Trial]:
+    labels = samples.labels
     dataset = TensorDataset(labels)
     for repeat in range(repeats):
         parts = {
             size: split_calibration(dataset, size, seed=seed + repeat, stratify=labels)
             for size in sizes
         }
-        test = parts[sizes[-1]][1].indices
-        test_logits, test_labels = logits[test], labels[test]
-        unscaled = measure_logits(Rows(test_logits, test_labels), n_bins, of)
+        tested = samples.chosen(parts[sizes[-1]][1].indices)
+        test = Rows(tested.scores, tested.labels, weights=tested.weights)
+        unscaled = measure_logits(test, n_bins, of)
         for size in sizes:
-            split = size, len(test), repeat
+            split = size, len(test.labels), repeat
             yield _trial(UNSCALED, split, unscaled)
             for name, scaler in scalers.items():
-                calibration = parts[size][0].indices
+                z, y, weights = samples.chosen(parts[size][0].indices)
                 fitted = copy.deepcopy(scaler)
                 try:
                     with single_process():
-                        fitted.fit_logits(logits[calibration], labels[calibration])
+                        fitted.fit_logits(z, y, sample_weight=weights)
                 except (ValueError, RuntimeError) as error:
                     yield Trial(name, *split, refused=str(error))
                     continue
                 temperature = fitted.summary.temperature if fitted.summary else None
-                scaled = measure_logits(Rows(fitted(test_logits), test_labels), n_bins, of)
+                scaled = measure_logits(replace(test, scores=fitted(test.scores)), n_bins, of)
                 yield _trial(name, split, scaled, temperature)
 
 

@@ -13,7 +13,13 @@ from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of
 from calibkit.metrics.reliability_bins import ReliabilityBins
-from calibkit.reports._measuring import check_fitted, effective_number, logits_of, measure_sets
+from calibkit.reports._measuring import (
+    check_fitted,
+    effective_number,
+    logits_of,
+    measure_sets,
+    notes_on,
+)
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table
 from calibkit.reports.breakdown import Breakdown, Measured, check_groups
@@ -237,11 +243,7 @@ class Report:
     @property
     def notes(self) -> list[str]:
         """What the table does not say: what weights cost, and what could not be checked."""
-        n = self.effective_n_samples
-        weights = (
-            None if n is None else f"The samples have weights and are worth {n:.0f} equal ones."
-        )
-        return [note for note in (weights, self.leak_check) if note is not None]
+        return notes_on(self.effective_n_samples, self.leak_check)
 
     def _caption(self) -> str:
         judged = " of P(y = 1)" if self.bins[0].of == "positive" else ""

@@ -87,6 +87,34 @@ class Change(NamedTuple):
     classwise_ece: Interval | None = None
 
 
+class LabelMeans(NamedTuple):
+    """The metrics of a multi-label model as means over the labels, each of which counts the same.
+
+    Attributes
+    ----------
+    nll, brier : Interval
+        Value and 95 % interval, for which only the samples need to be independent, not the labels
+        of a sample.
+    ece : float
+        The mean of the ECEs of the labels.
+    noise_floor : float
+        The mean of the ECEs that a perfectly calibrated model would show.
+    n_small_p_values : int
+        How many labels have a p-value below 0.05. If the model is calibrated, one label of 20 has
+        one by chance.
+
+    See Also
+    --------
+    calibkit.MultiLabelReport : The report that holds these means.
+    """
+
+    nll: Interval
+    brier: Interval
+    ece: float
+    noise_floor: float
+    n_small_p_values: int
+
+
 def values_of(
     metrics: dict[str, Resampled], test: CalibrationTest, classwise: CalibrationTest | None
 ) -> MetricValues:
@@ -106,7 +134,7 @@ def change_of(before: dict[str, Resampled], after: dict[str, Resampled]) -> Chan
     return Change(**{name: interval_of_change(before[name], after[name]) for name in before})
 
 
-def as_dict(values: MetricValues | Change) -> dict[str, object]:
+def as_dict(values: MetricValues | Change | LabelMeans) -> dict[str, object]:
     """Return the numbers in nested dictionaries, without those that do not apply."""
     return {
         name: value._asdict() if isinstance(value, Interval | NoiseFloor) else value

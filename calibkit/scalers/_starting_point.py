@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from calibkit._distributed import total_over_processes, total_weight_over_processes
 from calibkit._rows import Rows
@@ -55,9 +56,9 @@ class StartingPoint(NamedTuple):
 def fit_starting_point(logits: Tensor, labels: Tensor, weights: Tensor | None) -> StartingPoint:
     """Fit a temperature, and biases for those classes that need one.
 
-    A class needs a bias if it exceeds 1 and gains much more than the log n / 2 of the Bayesian
-    information criterion, since a fit to few samples that are almost separable gains that much by
-    chance. Only what exceeds 1 of a bias belongs to the starting point.
+    Biases must gain much more than the log n / 2 each of the Bayesian information criterion, since
+    a fit to few samples that are almost separable gains that much by chance. Only what exceeds 1 of
+    a bias belongs to the starting point.
 
     Raises
     ------
@@ -70,10 +71,10 @@ def fit_starting_point(logits: Tensor, labels: Tensor, weights: Tensor | None) -
         b = _best_inverse_temperature(rows)
     except NoOptimumError as error:
         no_temperature, b = error, 0.0
+    plain = Parameters(logits.new_tensor([b]), logits.new_zeros(n_classes))
     needed = logits.new_ones(n_classes, dtype=torch.bool)
     if no_temperature is None:
-        needed = _classes_that_need_a_bias(rows, b)
-    plain = Parameters(logits.new_tensor([b]), logits.new_zeros(n_classes))
+        needed = _classes_that_need_a_bias(rows, plain)
     weight, bias = plain
     if needed.any():
         weight, bias = _fit_temperature_and_bias(rows, b, needed)
@@ -86,23 +87,29 @@ def fit_starting_point(logits: Tensor, labels: Tensor, weights: Tensor | None) -
     return StartingPoint(weight[0], class_bias, torch.full_like(weight[0], n))
 
 
-def _classes_that_need_a_bias(rows: Rows, start: float) -> Tensor:
-    """Return True for each class whose bias is large and gains much, beside those of the others.
+def _classes_that_need_a_bias(rows: Rows, plain: Parameters) -> Tensor:
+    """Return True for the classes whose biases gain most, less what each of them costs.
 
-    The search begins with a bias for each class, and leaves out what is not needed until every
-    bias that is left is needed.
+    The search begins with a bias for each class. Then it leaves out the small biases, and those
+    that do not earn their cost beside the others, until every bias that is left does.
     """
     n = total_weight_over_processes(rows.labels, rows.weights)
-    least_gain = _TIMES_CRITERION / 2 * math.log(max(n, 1))
-    needed = rows.scores.new_ones(rows.n_classes, dtype=torch.bool)
-    while needed.any():
-        found = _fit_temperature_and_bias(rows, start, needed, rough=True)
+    cost_of_bias = _TIMES_CRITERION / 2 * math.log(max(n, 1))
+    candidate = rows.scores.new_ones(rows.n_classes, dtype=torch.bool)
+    best, least_cost = torch.zeros_like(candidate), _nll(plain, rows)
+    while candidate.any():
+        found = _fit_temperature_and_bias(rows, float(plain.weight), candidate, rough=True)
+        # A constant in all biases changes nothing.
+        n_biases = min(int(candidate.sum()), rows.n_classes - 1)
+        cost = _nll(found, rows) + n_biases * cost_of_bias
+        if cost < least_cost:
+            best, least_cost = candidate, cost
         large = found.bias.abs() > _MOST_PENALISED_BIAS
-        still_needed = needed & large & (_gain_of_each_bias(found, rows) > least_gain)
-        if torch.equal(still_needed, needed):
+        left = candidate & large & (_gain_of_each_bias(found, rows) > cost_of_bias)
+        if torch.equal(left, candidate):
             break
-        needed = still_needed
-    return needed
+        candidate = left
+    return best
 
 
 def _gain_of_each_bias(parameters: Parameters, rows: Rows) -> Tensor:
@@ -162,3 +169,10 @@ def _mean_over_samples(values: Tensor, weights: Tensor | None) -> Tensor:
     with_count = torch.cat([values, torch.ones_like(values[:, :1])], 1)
     total = total_over_processes(with_count.sum(0) if weights is None else weights @ with_count)
     return total[:-1] / total[-1]
+
+
+def _nll(parameters: Parameters, rows: Rows) -> float:
+    scores = parameters.weight * rows.scores + parameters.bias
+    nll = cross_entropy(scores, rows.labels, reduction="none")
+    total = nll.sum() if rows.weights is None else nll @ rows.weights
+    return float(total_over_processes(total))

@@ -32,7 +32,7 @@ class FitSummary:
     scaler : str
         Name of the scaler's class.
     n_samples : int
-        Number of samples, or pixels, that the scaler was fitted on.
+        Number of samples, pixels or entries of multi-hot labels that the scaler was fitted on.
     n_parameters : int
         Number of parameters that were fitted.
     nll_before, nll_after : float
@@ -161,7 +161,8 @@ class Scaler(nn.Module, ABC):
             A model that maps a batch of inputs to logits of shape (batch, C), or (batch, C, ...) if
             every pixel has a class, or (batch,) or (batch, 1) if the model is binary.
         calib_loader : iterable
-            A source of batches ``(inputs, labels)`` of samples that the model was not trained on.
+            A source of batches ``(inputs, labels)`` of samples that the model was not trained on,
+            in one of the forms that `calibkit.collect_logits` accepts.
         ignore_index : int, optional
             Samples or pixels with this label are left out.
         progress : bool, default True
@@ -178,7 +179,7 @@ class Scaler(nn.Module, ABC):
         ------
         TypeError
             If `model` is not an ``nn.Module``, if `calib_loader` is not an iterable of batches, if
-            a batch is not a pair of tensors, if the model does not return a tensor, or for a reason
+            a batch has none of these forms, if the model does not return a tensor, or for a reason
             that `fit_logits` names.
         ValueError
             If `calib_loader` gives no sample, if the model does not return one row of logits for

@@ -127,9 +127,9 @@ class VectorScaler(_LinearScaler):
     Newton's method with a trust region finds it.
 
     A large bias of a class would spoil the temperature. Therefore the fit looks for classes whose
-    bias exceeds 1 and improves the sum of the NLL by more than $2 \log n$, four times what the
-    Bayesian information criterion asks for. What exceeds 1 of these biases is added to $z / T$, and
-    the temperature is the one that is best beside them.
+    biases improve the sum of the NLL by more than $2 \log n$ each, four times what the Bayesian
+    information criterion asks for. What exceeds 1 of these biases is added to $z / T$, and the
+    temperature is the one that is best beside them.
 
     Under ``torch.distributed`` every process fits on its own part of the calibration set, and all
     processes get the parameters of the whole set.

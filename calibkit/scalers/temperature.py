@@ -13,7 +13,8 @@ from calibkit._temperature_search import find_best_inverse_temperature
 from calibkit.scalers.base import FitSummary, Scaler
 
 
-def _check_smoothing(value: float) -> float:
+def check_smoothing(value: float) -> float:
+    """Return a number of random labels as a float, or raise an error if it is negative."""
     if value == 0 and not isinstance(value, bool):
         return 0.0
     return check_number(
@@ -102,7 +103,7 @@ class TemperatureScaler(CheckedAttributes, Scaler):
 
     fitted_names = ("temperature",)
     _shapes: ClassVar = {"temperature": ""}
-    _attribute_checks: ClassVar = {"temperature": check_temperature, "smoothing": _check_smoothing}
+    _attribute_checks: ClassVar = {"temperature": check_temperature, "smoothing": check_smoothing}
 
     def __init__(self, init_temperature: float = 1.0, smoothing: float = 0.0) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.special import stdtrit
 from torch import Tensor
 from tqdm import tqdm
 
@@ -65,12 +66,28 @@ def mean_of_counts(
     if weight is None:
         return lambda counts: np.asarray(terms @ counts.T.astype(np.float64) / len(terms))
     weighted = terms * weight
+    value, stretch = weighted.sum() / weight.sum(), _stretch(weight)
+    most = 1.0 if terms.dtype == np.int8 else np.inf
 
     def mean(counts: Counts) -> Floats:
         drawn = counts.T.astype(np.float64)
-        return np.asarray((weighted @ drawn) / (weight @ drawn))
+        resampled = (weighted @ drawn) / (weight @ drawn)
+        return np.asarray(np.clip(value + stretch * (resampled - value), 0, most))
 
     return mean
+
+
+def _stretch(weight: Floats) -> float:
+    """Return by what to multiply the spread of resamples, which is 1 for equal weights.
+
+    If weights are very unequal, a few samples make up most of the variance of a mean, so that the
+    resamples know it badly. Student's t distribution is wider than the normal one for this reason,
+    with the degrees of freedom that Satterthwaite's formula gives to a sum of squares.
+    """
+    squares = weight**2
+    freedom = np.array([len(weight), squares.sum() ** 2 / (squares**2).sum()])
+    of_equal, of_these = stdtrit(freedom, 0.975)
+    return float(of_these / of_equal)
 
 
 def joined_weights(parts: Sequence[Tensor | None]) -> Floats | None:
@@ -100,14 +117,9 @@ def called_on_counts(metric: Callable[..., float], samples: Chunk) -> MetricOfCo
     def values(counts: Counts) -> Floats:
         indices = np.arange(len(samples.labels))
         drawn = (torch.from_numpy(np.repeat(indices, row)) for row in counts)
-        return np.array([number_from(metric, _chosen(samples, i)) for i in drawn])
+        return np.array([number_from(metric, samples.chosen(i)) for i in drawn])
 
     return values
-
-
-def _chosen(samples: Chunk, indices: Tensor) -> Chunk:
-    scores, labels, weights = samples
-    return Chunk(scores[indices], labels[indices], None if weights is None else weights[indices])
 
 
 def number_from(metric: Callable[..., float], samples: Chunk) -> float:

@@ -70,6 +70,11 @@ def bootstrap_interval(
     away as the quantile of the resamples is from their mean. It need not hold the truth as often as
     the level says if the function is a calibration error near 0.
 
+    Weights of samples are importance weights or class weights. The value counts a sample of weight
+    2 like two samples, but a resample draws whole samples, each of which brings its weight. So only
+    the ratios of the weights matter to the interval. Very unequal weights make few samples count,
+    and the interval of a mean is then somewhat wider, as Student's t distribution is.
+
     Parameters
     ----------
     metric : callable
@@ -91,9 +96,7 @@ def bootstrap_interval(
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     sample_weight : Tensor or array, shape (N,) or (N, ...), optional
-        How much each sample or pixel counts. The value counts a sample of weight 2 like two
-        samples, but its interval counts every sample, whatever its weight, as one independent
-        observation. By default every weight is 1.
+        How much each sample or pixel counts. By default every weight is 1.
 
     Returns
     -------
@@ -140,6 +143,13 @@ def bootstrap_interval(
     >>> interval = bootstrap_interval(accuracy, probabilities, labels)
     >>> f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
     '0.70 (0.67 to 0.73)'
+
+    In the population of interest, the wrong answers are twice as frequent:
+
+    >>> weights = torch.where(labels == 0, 1.0, 2.0)
+    >>> interval = bootstrap_interval(accuracy, probabilities, labels, sample_weight=weights)
+    >>> f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    '0.54 (0.50 to 0.57)'
     """
     rows = check_probability_rows(
         probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
@@ -188,9 +198,8 @@ def paired_difference(
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     sample_weight : Tensor or array, shape (N,) or (N, ...), optional
-        How much each sample or pixel counts. The value counts a sample of weight 2 like two
-        samples, but its interval counts every sample, whatever its weight, as one independent
-        observation. By default every weight is 1.
+        How much each sample or pixel counts, as for `bootstrap_interval`. By default every weight
+        is 1.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from calibkit._checks import (
 )
 from calibkit._types import Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics._binning import uniform_bin
-from calibkit.metrics.base import Of, confidences, measure
+from calibkit.metrics.base import Of, Predictions, confidences, measure
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 
 # At most about this many random numbers are in memory at the same time.
@@ -133,9 +133,8 @@ def noise_floor(
     '1.1%, 0.0% to 3.0%'
     """
     scores, _, weights = check_probabilities(probabilities, sample_weight=sample_weight)
-    metric = BinnedCalibrationError(n_bins)
-    errors = _errors_if_calibrated(confidences(scores, of), weights, metric, n_resamples, seed)
-    return _floor(errors)
+    confidence, metric = confidences(scores, of), BinnedCalibrationError(n_bins)
+    return _floor(_errors_if_calibrated(confidence, weights, None, metric, n_resamples, seed))
 
 
 def calibration_test(
@@ -159,6 +158,13 @@ def calibration_test(
     chance alone does not explain the ECE. A large p-value does not prove that the model is
     calibrated. The p-value depends on the number of bins, so choose it before you look at the data.
 
+    With weights, the hypothesis is that the model is calibrated for samples that are as frequent as
+    the weights say. One label is drawn for every sample, whatever its weight, so only the ratios of
+    the weights matter to the p-value. If the weights belong to the two classes of a binary model, a
+    drawn label brings the weight of its class. Of other weights, the test assumes that they depend
+    on the input and not on the label. Where they do depend on it, as weights of more than two
+    classes do, take the p-value as a rough one.
+
     Parameters
     ----------
     probabilities : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)
@@ -178,8 +184,8 @@ def calibration_test(
     ignore_index : int, optional
         Samples or pixels with this label are left out.
     sample_weight : Tensor or array, shape (N,) or (N, ...), optional
-        How much each sample or pixel counts. The ECE counts a sample of weight 2 like two samples,
-        but one label is drawn for every sample, whatever its weight. By default every weight is 1.
+        How much each sample or pixel counts. The ECE counts a sample of weight 2 like two samples.
+        By default every weight is 1.
 
     Returns
     -------
@@ -225,8 +231,11 @@ def calibration_test(
         probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
     )
     metric = BinnedCalibrationError(n_bins, of=of)
-    scores, _, weights = rows.flat()
-    errors = _errors_if_calibrated(confidences(scores, of), weights, metric, n_resamples, seed)
+    scores, targets, weights = rows.flat()
+    confidence, of_outcomes = confidences(scores, of), None
+    if weights is not None:
+        of_outcomes = _weights_of_outcomes(Predictions(scores, targets).outcome(of), weights)
+    errors = _errors_if_calibrated(confidence, weights, of_outcomes, metric, n_resamples, seed)
     (measured,) = measure(rows, metric)
     return compare_with_draws(measured, errors)
 
@@ -241,6 +250,7 @@ def compare_with_draws(measured: float, errors: Floats) -> CalibrationTest:
 def _errors_if_calibrated(
     confidence: Tensor,
     weights: Tensor | None,
+    of_outcomes: tuple[float, float] | None,
     metric: BinnedCalibrationError,
     n_resamples: int,
     seed: int,
@@ -249,8 +259,13 @@ def _errors_if_calibrated(
     check_n_resamples(n_resamples)
     check_seed(seed)
     ordered, order = confidence.cpu().sort()
-    bins = uniform_bin(ordered, metric.n_bins)
+    chance = ordered.numpy()
     sorted_weights = None if weights is None else weights.cpu()[order]
+    if of_outcomes is not None:
+        wrong, right = of_outcomes
+        chance = chance / right / (chance / right + (1 - chance) / wrong)
+        sorted_weights = torch.full_like(ordered, wrong)
+    bins = uniform_bin(ordered, metric.n_bins)
     sums = metric.sums_in(bins, ordered, torch.zeros_like(ordered), sorted_weights)
     filled, starts = np.unique(bins.numpy(), return_index=True)
     n, p = len(ordered), ordered.numpy()
@@ -262,14 +277,34 @@ def _errors_if_calibrated(
     with tqdm(total=n_resamples, desc="resamples", delay=2) as bar:
         for i in range(0, n_resamples, size):
             draws = min(size, n_resamples - i)
-            correct = generator.random((draws, n)) < p
+            correct = generator.random((draws, n)) < chance
             if sorted_weights is not None:
                 correct = correct * sorted_weights.numpy()
             dtype = np.int64 if sorted_weights is None else np.float64
             counts = np.add.reduceat(correct.ravel(), starts[:draws].ravel(), dtype=dtype)
             sums_of_draws[i : i + draws, 1] = counts.reshape(draws, -1)
+            if of_outcomes is not None:
+                sum_p = np.add.reduceat((correct * p).ravel(), starts[:draws].ravel())
+                more = right / wrong - 1  # So much more than a wrong sample counts a right one.
+                sums_of_draws[i : i + draws, 2] += more * sum_p.reshape(draws, -1)
+                sums_of_draws[i : i + draws, 0] += more * counts.reshape(draws, -1)
+                sums_of_draws[i : i + draws, 1] *= right / wrong
             bar.update(draws)
     return metric.value(sums_of_draws, n)
+
+
+def _weights_of_outcomes(correct: Tensor, weights: Tensor) -> tuple[float, float] | None:
+    """Return the weights of wrong and of right samples if these are all that differs in weight.
+
+    This is so if the classes of a binary model have weights. A label that is drawn then brings the
+    weight of its class, and it is drawn from the chances that give, with these weights, the
+    probabilities that are tested.
+    """
+    both = weights[~correct], weights[correct]
+    if not all(len(some) and (some == some[0]).all() for some in both):
+        return None
+    wrong, right = (float(some[0]) for some in both)
+    return None if wrong == right else (wrong, right)
 
 
 def _floor(errors: Floats) -> NoiseFloor:

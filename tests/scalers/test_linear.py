@@ -57,21 +57,24 @@ def starting_point(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, n
         scores = b * logits / unit + torch.from_numpy(bias)
         return cross_entropy(scores, labels, reduction="sum").item()
 
+    plain = minimum(lambda x: cross_entropy(x * logits / unit, labels), 1)
+    best, least = (plain[0], np.zeros(n_classes)), nll(plain[0], np.zeros(n_classes))
     while needed.any():
         found = minimum(smoothed_nll, 1 + int(needed.sum()))
         bias = all_biases(torch.from_numpy(found)).numpy()
         if needed.all():
             bias = bias - np.median(bias)
-        without = [
-            nll(found[0], np.where(np.arange(n_classes) == k, 0, bias)) for k in range(n_classes)
-        ]
-        gains = np.array(without) - nll(found[0], bias)
-        still_needed = needed & (np.abs(bias) > 1) & (gains > 4 / 2 * np.log(n))
-        if (still_needed == needed).all():
-            return found[0] / unit.item(), bias - bias.clip(-1, 1)
-        needed = still_needed
-    plain = minimum(lambda x: cross_entropy(x * logits / unit, labels), 1)
-    return plain[0] / unit.item(), np.zeros(n_classes)
+        cost = nll(found[0], bias) + min(needed.sum(), n_classes - 1) * 4 / 2 * np.log(n)
+        if cost < least:
+            best, least = (found[0], bias), cost
+        others = [np.where(np.arange(n_classes) == k, 0, bias) for k in range(n_classes)]
+        gains = np.array([nll(found[0], other) for other in others]) - nll(found[0], bias)
+        left = needed & (np.abs(bias) > 1) & (gains > 4 / 2 * np.log(n))
+        if (left == needed).all():
+            break
+        needed = left
+    b, bias = best
+    return b / unit.item(), bias - bias.clip(-1, 1)
 
 
 def features_of(kind: type, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -16,6 +16,7 @@ def drawn_one_by_one(rows: Rows, n_bins: int, n_draws: int, skipped: int) -> np.
     """Return the noise of labels that are drawn sample by sample, as the definition says."""
     p = rows.scores.double().softmax(1).numpy()
     n, n_classes = p.shape
+    weights = np.ones(n) if rows.weights is None else rows.weights.numpy()
     bins = np.minimum((p * n_bins).astype(int), n_bins - 1) + n_bins * np.arange(n_classes)
     generator = np.random.default_rng(3)
     generator.random(skipped)
@@ -23,15 +24,18 @@ def drawn_one_by_one(rows: Rows, n_bins: int, n_draws: int, skipped: int) -> np.
     for i in range(n):
         for draw, number in enumerate(generator.random(n_draws)):
             label = int((p[i].cumsum()[:-1] <= number).sum())
-            counts[draw, bins[i, label]] += 1
-    return (counts - np.bincount(bins.ravel(), p.ravel(), n_classes * n_bins)) / n
+            counts[draw, bins[i, label]] += weights[i]
+    expected = np.bincount(bins.ravel(), (weights[:, None] * p).ravel(), n_classes * n_bins)
+    return (counts - expected) / n
 
 
 @pytest.mark.parametrize("chunk", [1, 64, 2**18])
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 3, 12])
-def test_labels_are_drawn_from_the_probabilities(n_classes, chunk, monkeypatch):
+def test_labels_are_drawn_from_the_probabilities(n_classes, weighted, chunk, monkeypatch):
     monkeypatch.setattr(_drawn_labels, "_CHUNK_ELEMENTS", chunk)
-    rows = Rows(*calibrated_problem(70, n_classes, 2))
+    weights = torch.linspace(0.5, 1.5, 70, dtype=torch.float64) if weighted else None
+    rows = Rows(*calibrated_problem(70, n_classes, 2), weights=weights)
     blocks = [Block(0, 5), Block(70 * 5, 4)]
     (drawn,) = draw_labels(ClasswiseError(7), [rows], "logits", blocks, 3)
     for block in blocks:

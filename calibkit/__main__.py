@@ -72,7 +72,8 @@ examples:
 """
 _APPLY = """\
 Write a copy of a file in which the logits are scaled. Probabilities stay probabilities, and
-everything else in the file stays as it is. Labels are not needed.
+everything else in the file stays as it is. Labels are not needed. The classes must stand in
+the order that they had in the calibration set.
 """
 _APPLY_EXAMPLES = """\
 examples:

@@ -26,7 +26,7 @@ def report(options: Namespace) -> int:
     check_outputs([path for path, _ in cards], [*read, options.scaler_file])
     test = _read(options.file, options, options.labels)
     assert test.labels is not None  # A file without them was refused.
-    scaler = _scaler_of_report(options)
+    scaler = _scaler_of_report(options, test)
     found = evaluate(
         test.logits,
         test.labels,
@@ -88,12 +88,20 @@ def _read(
     return samples
 
 
-def _scaler_of_report(options: Namespace) -> Scaler | None:
+def _scaler_of_report(options: Namespace, test: Samples) -> Scaler | None:
     if options.scaler_file is not None:
         return load_scaler(options.scaler_file)
     if options.calibration is None:
         return None
-    return _fit(_read(options.calibration, options, options.calibration_labels), options)
+    calibration = _read(options.calibration, options, options.calibration_labels)
+    classes = test.source.class_names(test.names)
+    others = calibration.source.class_names(calibration.names)
+    if classes is not None and others is not None and classes != others:
+        raise ValueError(
+            f"{options.file} and {options.calibration} must have the same columns of scores in the "
+            f"same order, got {', '.join(classes)} and {', '.join(others)}"
+        )
+    return _fit(calibration, options)
 
 
 def _fit(samples: Samples, options: Namespace) -> Scaler:

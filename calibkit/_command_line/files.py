@@ -156,7 +156,7 @@ class _Table(NamedNumbers):
             float(cell)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise ValueError(
-                f"{self.path} must hold numbers in the column {name}, got {cell!r} in row "
+                f"{self.path} must hold numbers in the column {name}, got {str(cell)!r} in row "
                 f"{row + 1} of the data; if the column is no score, name those that are with "
                 "--score-names"
             ) from None

@@ -107,9 +107,10 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
 def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> str | None:
     if choice.label_name is not None and choice.labels is None:
         return _known(source, choice.label_name)
-    named = [name for name in source.names if _LABELS.fullmatch(name.lower())]
+    named = _declared(source.names, _LABELS)
     found = named if named or not needed else source.with_whole_numbers()
-    found = [name for name in found if name not in (choice.score_names or ())]
+    scores = set(choice.score_names or _declared(source.names, _LOGITS, _PROBABILITIES))
+    found = [name for name in found if name not in scores]
     if len(found) == 1:
         return found[0]
     if not found and not needed:
@@ -128,8 +129,7 @@ def _names_of_scores(
     """Return the names of the scores, and whether these are probabilities."""
     named = choice.score_names and [_known(source, name) for name in choice.score_names]
     names = [name for name in source.names if name != label_name]
-    logits = [name for name in names if _LOGITS.fullmatch(name.lower())]
-    probabilities = [name for name in names if _PROBABILITIES.fullmatch(name.lower())]
+    logits, probabilities = _declared(names, _LOGITS), _declared(names, _PROBABILITIES)
     preferred = (probabilities, logits) if choice.probabilities else (logits, probabilities)
     others = [name for name in source.may_be_scores() if name != label_name]
     found = named or preferred[0] or preferred[1] or others
@@ -139,6 +139,11 @@ def _names_of_scores(
             f"{source.described()}"
         )
     return found, choice.probabilities or set(found) <= set(probabilities)
+
+
+def _declared(names: list[str], *kinds: re.Pattern[str]) -> list[str]:
+    """Return the names that say that they hold something of these kinds."""
+    return [name for name in names if any(kind.fullmatch(name.lower()) for kind in kinds)]
 
 
 def _known(source: NamedNumbers, name: str) -> str:
@@ -182,10 +187,7 @@ def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Te
             return torch.tensor([index[text] for text in texts])
     if found.dtype.kind == "i":
         return torch.from_numpy(found)
-    try:
-        values = found.astype(np.float64)
-    except (TypeError, ValueError):
-        values = np.array([_OUTCOMES.get(str(text).lower(), np.nan) for text in found])
+    values = np.array([_number(value) for value in found.flat]).reshape(found.shape)
     wrong = np.flatnonzero(~(values == np.trunc(values)))
     if len(wrong):
         classes = "class indices from 0"
@@ -196,6 +198,15 @@ def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Te
             f"{wrong[0] + 1}"
         )
     return torch.from_numpy(values.astype(np.int64))
+
+
+def _number(value: object) -> float:
+    """Return the number that a label stands for, or NaN."""
+    text = str(value).lower()
+    try:
+        return float(_OUTCOMES.get(text, text))
+    except ValueError:
+        return np.nan
 
 
 def _class_of(column: str) -> str:

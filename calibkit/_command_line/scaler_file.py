@@ -4,6 +4,7 @@ A file is what ``torch.save(scaler.state_dict(), path)`` writes, so Python and t
 read each other's files.
 """
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -50,7 +51,8 @@ def save_scaler(scaler: Scaler, path: Path) -> None:
 def load_scaler(path: Path) -> Scaler:
     """Return the fitted scaler that a file holds, or raise an error if it holds something else."""
     advice = "write one with python -m calibkit fit"
-    with path.open("rb") as file:
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # What torch says of the format is of no use here.
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:

@@ -213,17 +213,18 @@ class _Parquet(_Table):
     def __init__(self, path: Path) -> None:
         try:
             pandas: Any = import_module("pandas")
-            self._frame = pandas.read_parquet(path)
+            import_module("pyarrow")
         except ImportError:
             raise ValueError(
                 f"{path} can be read only with pandas and pyarrow; install both, or save the table "
                 "as a csv file"
             ) from None
-        except Exception as error:
-            if isinstance(error, OSError) and error.strerror:
-                raise
-            # What pandas raises depends on the library that reads the file.
-            raise ValueError(f"{path} is no parquet file") from error
+        with path.open("rb") as file:
+            try:
+                self._frame = pandas.read_parquet(file, engine="pyarrow")
+            except Exception as error:
+                # What is raised depends on what the file is.
+                raise ValueError(f"{path} is no parquet file") from error
         super().__init__(path, [str(name) for name in self._frame.columns])
 
     def labels(self, name: str) -> _Array:

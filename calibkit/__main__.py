@@ -190,9 +190,6 @@ def _add_input(parser: ArgumentParser, what: str) -> None:
         help="which array, or which columns, hold the logits or probabilities",
     )
     parser.add_argument("--label-name", metavar="NAME", help="which array or column holds labels")
-    parser.add_argument(
-        "--ignore-index", type=int, metavar="N", help="leave out samples or pixels with this label"
-    )
 
 
 def _add_scaler(parser: ArgumentParser) -> None:
@@ -202,6 +199,9 @@ def _add_scaler(parser: ArgumentParser) -> None:
         metavar="NAME",
         help=f"one of {', '.join(_SCALERS)}, which chooses by cross-validation "
         "(default: temperature)",
+    )
+    parser.add_argument(
+        "--ignore-index", type=int, metavar="N", help="leave out samples or pixels with this label"
     )
     parser.add_argument(
         "--seed",

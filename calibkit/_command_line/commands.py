@@ -81,7 +81,7 @@ def _read(
         probabilities=options.probabilities,
         score_names=options.score_names,
         label_name=options.label_name,
-        ignore_index=options.ignore_index,
+        ignore_index=getattr(options, "ignore_index", None),  # Nothing is left out of a copy.
     )
     samples = read_samples(path, choice, labels_needed=labels_needed)
     print(samples.said)

@@ -83,13 +83,10 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     own_label = _name_of_labels(source, choice, needed=labels_needed and choice.labels is None)
     names, are_probabilities = _names_of_scores(source, choice, own_label)
     scores = as_tensor(source.scores(names), "logits")
-    labels, said_of_labels = None, "no labels"
-    if choice.labels is not None:
-        labels = _as_labels(_only_labels(choice), source.class_names(names), choice.labels)
-        said_of_labels = f"labels from {choice.labels}"
-    elif own_label is not None:
-        labels = _as_labels(source.labels(own_label), source.class_names(names), path)
-        said_of_labels = f"labels from the {source.word} {own_label}"
+    labels, from_where = None, ""
+    if labels_needed:
+        values, from_where = _labels(source, choice, own_label)
+        labels = _as_labels(values, source.class_names(names), choice.labels or path)
     rows = _check(path, scores, labels, are_probabilities, choice)
     dtype = scores.dtype
     kind = "probabilities" if are_probabilities else "logits"
@@ -98,7 +95,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     if are_probabilities:
         scores, n_raised = _logarithms(scores)
         said += f" ({n_raised} below {FLOOR:g} count as {FLOOR:g})" if n_raised else ""
-    said += f", {said_of_labels}"
+    said += f", labels from {from_where}" if labels_needed else ""
     left_out = [name for name in source.names if name not in {*names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
     return Samples(scores, labels, are_probabilities, dtype, names, said, source)
@@ -163,15 +160,19 @@ def _listed(source: NamedNumbers, names: list[str]) -> str:
     return f"the columns {shown}"
 
 
-def _only_labels(choice: Choice) -> NDArray[Any]:
-    """Return the labels of a file that may hold nothing else."""
-    assert choice.labels is not None
-    source = open_numbers(choice.labels)
-    if choice.label_name is None and len(source.names) == 1:
-        return source.labels(source.names[0])
-    name = _name_of_labels(source, choice._replace(labels=None), needed=True)
-    assert name is not None
-    return source.labels(name)
+def _labels(
+    source: NamedNumbers, choice: Choice, own_label: str | None
+) -> tuple[NDArray[Any], str]:
+    """Return the labels, and where they come from."""
+    if choice.labels is None:
+        assert own_label is not None  # A file without labels was refused.
+        return source.labels(own_label), f"the {source.word} {own_label}"
+    others = open_numbers(choice.labels)
+    if choice.label_name is None and len(others.names) == 1:
+        return others.labels(others.names[0]), str(choice.labels)
+    name = _name_of_labels(others, choice._replace(labels=None), needed=True)
+    assert name is not None  # It was needed.
+    return others.labels(name), str(choice.labels)
 
 
 def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Tensor:

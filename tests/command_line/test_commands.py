@@ -74,7 +74,7 @@ def test_apply_keeps_everything_else_and_probabilities(here):
     scaler = TemperatureScaler().fit_logits(np.log(np.tile(p, (9, 1))), [0, 1, 1] * 9)
     torch.save(scaler.state_dict(), "s.pt")
     assert here.run("apply", "s.pt", "p.csv", "--output", "q.csv") == 0
-    assert here.out.endswith("no labels; not used: id\nwrote q.csv\n")
+    assert here.out.endswith("not used: id\nwrote q.csv\n")
     head, *rows = (here.folder / "q.csv").read_text().splitlines()
     assert head == "id;prob_a;prob_b"
     assert [row.split(";")[0] for row in rows] == ["x0", "x1", "x2"]
@@ -100,6 +100,16 @@ def test_apply_to_single_logits_keeps_shape_and_precision(here):
     (here.folder / "h.csv").write_text("\n".join(map(str, z)))
     assert here.run("apply", "s.pt", "h.csv", "--output", "scaled.csv") == 0
     np.testing.assert_allclose(np.loadtxt("scaled.csv"), scaler(z).numpy(), atol=1e-6)
+
+
+def test_apply_does_not_look_at_labels(files):
+    files.run("fit", "calibration.npz", "--output", "s.pt")
+    labels = np.array([255, -1, 7])
+    np.savez("x.npz", logits=5 * np.eye(3) - 1, labels=labels)
+    assert files.run("apply", "s.pt", "x.npz", "--output", "y.npz") == 0
+    assert files.out == "x.npz: n = 3, logits of 3 classes from the array logits\nwrote y.npz\n"
+    with np.load("y.npz") as file:
+        np.testing.assert_array_equal(file["labels"], labels)
 
 
 def test_a_rejection_has_an_exit_code_of_its_own(files):

@@ -127,7 +127,10 @@ class _Table(NamedNumbers):
         return [name for name in self.names if name not in {"", "Unnamed: 0"}]
 
     def with_whole_numbers(self) -> list[str]:
-        return [name for name in self.may_be_scores() if self._is_whole(name)]
+        names = self.may_be_scores()
+        if self._has_head and len(names) > 2:
+            return []  # It may be a number of the row or a prediction as well.
+        return [name for name in names if self._is_whole(name)]
 
     def class_names(self, names: list[str]) -> list[str] | None:
         return names if self._has_head and len(names) > 1 else None

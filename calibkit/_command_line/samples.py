@@ -17,7 +17,9 @@ from calibkit._conversion import as_tensor
 # Smaller probabilities count as this one, because the logarithm of 0 is no number.
 FLOOR = 1e-12
 # Names, in lower case, that say what an array or a column holds.
-_LABELS = re.compile(r"labels?|(true|y)_labels?|y|y_true|targets?|outcomes?|correct|class")
+_LABELS = re.compile(
+    r"labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth"
+)
 _LOGITS = re.compile(r"logit.*")
 _PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
 # Before the name of a class in the name of its column.

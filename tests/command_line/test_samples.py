@@ -185,7 +185,9 @@ def test_pixels(tmp_path):
     arrays = {"logits": logits.reshape(2, 3, 4, 5), "labels": labels.reshape(2, 4, 5)}
     np.savez(tmp_path / "x.npz", **arrays)
     assert "got 255 at position (0, 0, 0)" in refusal(tmp_path / "x.npz")
-    assert read(tmp_path / "x.npz", ignore_index=255).logits.shape == (2, 3, 4, 5)
+    samples = read(tmp_path / "x.npz", ignore_index=255)
+    assert samples.logits.shape == (2, 3, 4, 5)
+    assert ": n = 39 pixels in 2 images, logits of 3 classes from" in samples.said
 
 
 def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import vstack
 from torch import Tensor
 
 from calibkit._rows import Rows
@@ -74,8 +75,9 @@ def gaps_of_samples(
 def _binned(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind, binning: Binning
 ) -> GapsOfSamples:
+    edges = None
     if binning == "quantile":
-        cells, residual, sums = _in_bins_of_equal_mass(metric, rows, scores_are)
+        cells, residual, sums, edges = _in_bins_of_equal_mass(metric, rows, scores_are)
     else:
         cells, residual, sums = _in_bins_of_equal_width(metric, rows, scores_are)
     matrix = sums_by_cell(cells, residual, metric.n_bins)
@@ -111,7 +113,29 @@ def _binned(
         largest_of = relative if metric.norm == "max" else None
         return Gaps(measured, noise, error, estimate, largest_of, variance)
 
-    return GapsOfSamples(matrix, with_noise)
+    if edges is None:
+        return GapsOfSamples(matrix, with_noise)
+
+    def with_moving_edges(measured: Floats, noise: Floats) -> Gaps:
+        gaps = with_noise(measured[: metric.n_bins], noise[:, : metric.n_bins])
+        of_both = np.maximum(count[:-1] + count[1:], 1)
+        residual_at_edge = (n_correct[:-1] + n_correct[1:]) / of_both - edges
+        gaps.noise_of_edges = _moved(residual_at_edge, noise[:, metric.n_bins :])
+        return gaps
+
+    counts = sums_by_cell(cells, np.ones(len(cells)), metric.n_bins)
+    return GapsOfSamples(vstack([matrix, counts]), with_moving_edges)
+
+
+def _moved(residual_at_edge: Floats, share_noise: Floats) -> Floats:
+    """Return the noise of the gaps (R, K) that comes from the edges of bins of equal mass.
+
+    Other samples have other quantiles. If the shares (R, K) of fixed bins change, the edges move
+    until the shares are equal again, and what they pass moves from one bin into the next. This is
+    small for one gap, but not for a change on the same samples, from which the labels cancel.
+    """
+    passed = share_noise.cumsum(1)[:, :-1] * np.nan_to_num(residual_at_edge)
+    return np.diff(-passed, axis=1, prepend=0.0, append=0.0)
 
 
 def _in_bins_of_equal_width(
@@ -133,14 +157,22 @@ def _in_bins_of_equal_width(
 
 def _in_bins_of_equal_mass(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind
-) -> tuple[Any, Floats, Floats]:
+) -> tuple[Any, Floats, Floats, Floats]:
+    """Return what bins of equal width give, and the edges, or NaN for an edge that cannot move."""
     predictions = Predictions(*rows.flat(), scores_are)
     confidence, correct = (
         part.cpu() for part in (predictions.confidence(metric.of), predictions.outcome(metric.of))
     )
     bins = quantile_bin(confidence, metric.n_bins)
     residual = (correct.double() - confidence).numpy()
-    return bins.numpy(), residual, metric.sums_in(bins, confidence, correct)
+    sums = metric.sums_in(bins, confidence, correct)
+    ordered = confidence.sort().values.numpy()
+    below = np.maximum(sums[0].cumsum()[:-1].astype(np.int64) - 1, 0)
+    edges = (ordered[below] + ordered[np.minimum(below + 1, len(ordered) - 1)]) / 2
+    n_equal = below + 1 - np.searchsorted(ordered, ordered[below])
+    # Where more samples are equal than chance moves past an edge, the edge stays where it is.
+    edges[n_equal > np.sqrt(len(ordered)) / 2] = np.nan
+    return bins.numpy(), residual, sums, edges
 
 
 def _smooth(metric: SmoothError, rows: Rows, scores_are: ScoreKind) -> GapsOfSamples:

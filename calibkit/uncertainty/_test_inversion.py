@@ -74,6 +74,7 @@ class Gaps:
         self.variance = variance
         self.same_sign = False
         self.mostly_noise = mostly_noise
+        self.noise_of_edges: Floats | float = 0.0  # It is the same wherever the gaps are.
 
     @cached_property
     def value(self) -> float:
@@ -88,11 +89,16 @@ class Gaps:
         at_both_ends = self.variance(self.measured), self.variance(0 * self.measured)
         return np.asarray(np.sqrt(np.maximum(*at_both_ends)))
 
+    @property
+    def all_noise(self) -> Floats:
+        """The noise (R, K) as the resamples show it."""
+        return self.noise + self.noise_of_edges
+
     def _noise_at(self, true: Floats) -> Floats:
         if self.variance is None:
-            return self.noise
+            return self.all_noise
         factors = np.sqrt(self.variance(true)) / np.maximum(self._size_of_noise, 1e-300)
-        return np.asarray(self.noise * factors)
+        return np.asarray(self.noise * factors + self.noise_of_edges)
 
     @cached_property
     def _size_of_noise(self) -> Floats:
@@ -133,7 +139,8 @@ class Gaps:
 
     def minus(self, other: "Gaps") -> "Gaps":
         """Return how far these gaps are from others of the same samples."""
-        return Gaps(self.measured - other.measured, self.noise - other.noise, self.error)
+        noise = self.all_noise - other.all_noise
+        return Gaps(self.measured - other.measured, noise, self.error)
 
     @cached_property
     def _largest_ratio(self) -> float:

@@ -24,6 +24,12 @@ _STEPS = 16
 _FAR = 12.0
 # How much faster the gaps after shrink than those before grow. Of both, one may explain a change.
 _RATIOS = 1.0, 5.0, 0.2
+# A true change of the gaps is not further than so many standard errors from the measured one.
+_MOST_MOVED = 4.0
+# A gap that is so many standard errors away from 0 has a known sign.
+_CLEAR = 2.0
+# If less than this share of the noise is left in the change of the gaps, nearly all of it cancels.
+_NEARLY_ALL_CANCELS = 0.2
 # So many draws are enough where each costs several kernels.
 _MOST_SMOOTHED_DRAWS = 300
 
@@ -115,9 +121,11 @@ class Gaps:
         i = int((np.abs(true) * self.largest_of).argmax())
         return np.asarray(np.abs(true[i] + self._noise_at(true)[:, i]) * self.largest_of[i])
 
-    def each(self, distance: float) -> Floats:
-        """Move every gap towards 0 by so many of its standard errors."""
-        return self._signed(np.maximum(np.abs(self.measured) - distance * self.standard_errors, 0))
+    def each(self, distance: float, moved: Floats | float = 0.0) -> Floats:
+        """Move every gap towards 0 by so many of its standard errors, once it has been moved."""
+        first = self.measured + moved
+        size = np.maximum(np.abs(first) - distance * self.standard_errors, 0)
+        return np.asarray(np.where(first >= 0, size, -size))
 
     def all(self, distance: float) -> Floats:
         """Multiply all gaps by one factor, or shrink the largest if the error is the largest."""
@@ -284,6 +292,7 @@ class _JointPath(NamedTuple):
 def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float:
     """Return the lowest plausible value of the error of one set of gaps minus that of another."""
     measured = (shrinking.value if shrinking else 0.0) - (growing.value if growing else 0.0)
+    change = growing.minus(shrinking) if growing and shrinking else None
 
     def lowest_on(path: _JointPath) -> float:
         def plausible(distance: float) -> bool:
@@ -295,7 +304,15 @@ def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float
             needed = max(1, int(path.tail * (1 - level) / 2 * (1 + len(draws)) + 1e-9))
             return bool((draws >= measured).sum() >= needed)
 
+        def agrees_with_change(distance: float) -> bool:
+            if change is None or path.growing is None or path.shrinking is None:
+                return True
+            moved = path.growing(distance) - path.shrinking(distance) - change.measured
+            return bool(_norm(moved) <= _MOST_MOVED * _norm(change.standard_errors))
+
         distance = _last_plausible(plausible, path.start, path.end)
+        if distance is not None:
+            distance = _last_plausible(agrees_with_change, min(distance, 0.0), distance)
         if distance is None:  # Nothing on this path agrees with what was measured.
             return np.inf
         error = 0.0
@@ -306,6 +323,10 @@ def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float
         return error
 
     return min(map(lowest_on, _paths(growing, shrinking)))
+
+
+def _norm(gaps: Floats) -> float:
+    return float(np.sqrt((gaps**2).sum()))
 
 
 def _last_plausible(plausible: Callable[[float], bool], start: float, end: float) -> float | None:
@@ -337,14 +358,30 @@ def _paths(growing: Gaps | None, shrinking: Gaps | None) -> Iterator[_JointPath]
         pairs = (growing.each, shrinking.each), (growing.all, shrinking.all)
         for (grow, shrink), ratio in product(pairs, _RATIOS):
             yield _JointPath(partial(_back, grow, 1 / ratio), partial(_on, shrink, ratio))
+        moved = _until_signs_are_clear(growing, shrinking)
+        yield _JointPath(lambda d: growing.each(-d, moved), lambda d: shrinking.each(d, moved))
+        change = growing.minus(shrinking)
+        if _norm(change.standard_errors) < _NEARLY_ALL_CANCELS * _norm(shrinking.standard_errors):
+            # The change of each gap is known, but on which side of 0 it happens may not be.
+            yield _JointPath(lambda d: shrinking.each(d) + change.measured, shrinking.each, 0.0)
         none = partial(_nothing, len(shrinking.measured))
         if not (shrinking.draws(none(0)) >= shrinking.value).any():
             return  # It cannot have shrunk to 0.
         # What changes may be known much better than what does not, because much noise is the same.
         # The direction of this path is itself measured, so it is followed somewhat further.
-        change = growing.minus(shrinking)
         for path, start in ((change.all, -_FAR), (change.even, -change.distance_to_zero)):
             yield _JointPath(partial(_back, path), none, start, tail=0.5)
+
+
+def _until_signs_are_clear(one: Gaps, other: Gaps) -> Floats:
+    """Return how far to move both gaps of a bin away from 0, if both have the same sign.
+
+    Then neither error is larger for its noise, which nearly cancels where both sets share it.
+    """
+    clear = _CLEAR * np.maximum(one.standard_errors, other.standard_errors)
+    lacking = clear - np.minimum(np.abs(one.measured), np.abs(other.measured))
+    same_sign = one.measured * other.measured > 0
+    return np.where(same_sign, np.sign(one.measured) * np.maximum(lacking, 0), 0.0)
 
 
 def _on(path: Path, speed: float, distance: float) -> Floats:

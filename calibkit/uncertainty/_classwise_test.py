@@ -32,8 +32,8 @@ def classwise_gaps_and_tests(
     the probabilities are read once for both, and where the two draw the same labels, these are
     drawn once.
     """
-    n, n_classes = len(sets[0]), sets[0].n_classes
-    n_cells = metric.n_cells(n_classes)
+    n = len(sets[0])
+    n_cells = metric.n_cells(sets[0].n_classes)
     of_noise = block_of_noise(n_cells, n_resamples)
     blocks = blocks_of(n, n_resamples, max(100, _BLOCK_ELEMENTS // n_cells))
     errors: list[list[Floats]] = [[] for _ in sets]
@@ -43,7 +43,10 @@ def classwise_gaps_and_tests(
         needed = tested if gaps else list(dict.fromkeys([of_noise, *tested]))
         drawn = draw_labels(metric, sets, scores_are, needed, seed)
         if not gaps:
-            gaps = [classwise_gaps_of(labels, of_noise, n_classes) for labels in drawn]
+            gaps = [
+                classwise_gaps_of(labels, of_noise, metric, rows, scores_are, seed)
+                for labels, rows in zip(drawn, sets, strict=True)
+            ]
             measured = [float(metric.value(labels.excess[None], n)) for labels in drawn]
         for found, labels in zip(errors, drawn, strict=True):
             found += [metric.value(n * labels.noise(block)[:, None], n) for block in tested]

@@ -350,6 +350,11 @@ def _paths(growing: Gaps | None, shrinking: Gaps | None) -> Iterator[_JointPath]
     if growing is None and shrinking is not None:
         for path in (shrinking.each, shrinking.all):
             yield _JointPath(None, path, end=shrinking.distance_to_zero)
+        if shrinking.mostly_noise:
+            unclear = np.abs(shrinking.measured) < _CLEAR * shrinking.standard_errors
+            moved = np.where(unclear, -shrinking.measured, 0.0)
+            path = partial(shrinking.each, moved=moved)
+            yield _JointPath(None, path, start=0.0, end=shrinking.distance_to_zero)
     elif growing is not None and shrinking is None:
         for path in (growing.each, growing.all):
             yield _JointPath(partial(_back, path), None)

@@ -27,7 +27,7 @@ _MOST_ELEMENTS = 2**19
 # Above this ratio of the measured variance to that of drawn labels, their noise is not used.
 _MOST_TIMES_DRAWN = 4.0
 # So many labels in a bin are more than chance if hardly any is drawn there.
-_FEWEST_SURPRISING = 5
+_FEWEST_SURPRISING = 10
 # With fewer drawn labels in a bin than this, on average, a single one is more than chance.
 _NEVER = 1e-3
 

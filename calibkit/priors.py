@@ -177,8 +177,8 @@ def estimate_prior(
     With many classes, the maximum fits the noise of the samples and gives some classes the
     proportion 0. By default the estimate therefore counts a number of additional samples that have
     the proportions of the source. The samples themselves choose this number: with it, they are most
-    probable if the proportions have a Dirichlet distribution around the source. In our tests on
-    100 classes, the maximum of the likelihood alone raised the NLL.
+    probable if the proportions have a Dirichlet distribution around the source. On Glyphs-100, the
+    maximum of the likelihood alone ruled out classes that occurred, in each of five shifts.
 
     The logits must be calibrated, and the samples of every class must look the same in both places.
     The estimate is only as good as the source, which must be the proportions that the logits

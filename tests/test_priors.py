@@ -473,6 +473,25 @@ def test_the_estimate_lowers_the_nll_of_samples_that_it_has_not_seen():
     assert max(changes) < 0
 
 
+def test_additional_samples_save_the_estimate_of_many_classes():
+    """EM alone rules out classes that occur. Without a shift the source is all but kept."""
+    rng = np.random.default_rng(0)
+    shifted, same = rng.dirichlet(np.ones(50)), np.full(50, 0.02)
+    for truth, most_lost in ((shifted, -0.1), (same, 0.02)):
+        new, _ = draw(500, truth, 2.5, 1)
+        test, labels = draw(2000, truth, 2.5, 2)
+        before = ck.negative_log_likelihood(test.softmax(1), labels)
+        found = []
+        for smoothing in (None, 0):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                target = estimate_prior(new, np.ones(50), smoothing=smoothing).proportions
+            after = adjust_prior(test, np.ones(50), target).softmax(1)
+            found.append(ck.negative_log_likelihood(after, labels))
+        assert found[0] < before + most_lost
+        assert found[1] == np.inf
+
+
 @pytest.mark.slow
 def test_the_estimate_lowers_the_nll_on_ten_shifts():
     cases = [*made_up_shifts(), *glyphs_shifts()]

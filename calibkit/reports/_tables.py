@@ -19,7 +19,8 @@ def text_table(caption: str, cells: list[list[str]]) -> str:
 def html_table(caption: str, cells: list[list[str]]) -> str:
     """Return a table in HTML, in which the first cell of every row is its header."""
     head, *body = cells
-    rows = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
+    # A header without text would only puzzle a screen reader.
+    rows = ["".join(f"<th>{escape(cell)}</th>" if cell else "<td></td>" for cell in head)]
     for name, *values in body:
         data = "".join(f"<td>{escape(value)}</td>" for value in values)
         rows.append(f'<th scope="row" style="text-align: left">{escape(name)}</th>{data}')

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from calibkit._distributed import total_over_processes, total_weight_over_processes
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError, find_best_inverse_temperature
+from calibkit.scalers._exportable import log_add_exp
 from calibkit.scalers._linear_maps import ElementwiseMap, Parameters
 from calibkit.scalers._penalised_nll import minimise
 
@@ -49,7 +50,7 @@ class StartingPoint(NamedTuple):
         n_classes = logits.shape[-1]
         b, c, n = (value.to(logits) for value in self)
         log_p = (b * (logits - logits.amax(-1, keepdim=True)) + c).log_softmax(-1)
-        mixed = torch.logaddexp(log_p + n.log(), -torch.full_like(n, n_classes).log())
+        mixed = log_add_exp(log_p + n.log(), -torch.full_like(n, n_classes).log())
         return (mixed - (n + 1).log()).masked_fill(logits.isneginf(), -math.inf)
 
 

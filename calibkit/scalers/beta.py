@@ -16,6 +16,7 @@ from calibkit.scalers._class_scaler import (
     logit_of_class_1,
     ones_unless_given,
 )
+from calibkit.scalers._exportable import log_sigmoid
 from calibkit.scalers._gradient_check import describe_gradient
 
 _MAX_ITERATIONS = 10_000
@@ -159,7 +160,7 @@ def _largest_projected_gradient(
 
 def _features(z: Tensor) -> tuple[Tensor, Tensor]:
     """Return ln p and -ln(1 - p) for p = sigmoid(z), in full precision even near 0 and 1."""
-    return logsigmoid(z), -logsigmoid(-z)
+    return log_sigmoid(z), -log_sigmoid(-z)
 
 
 def _check_optimum(z: Tensor, labels: Tensor) -> None:

@@ -11,6 +11,7 @@ from calibkit._checks import check_n_bins
 from calibkit._rows import Rows
 from calibkit.metrics._binning import uniform_bin
 from calibkit.scalers._class_scaler import ClassScaler, FitDetails, ones_unless_given
+from calibkit.scalers._exportable import expm1, log1p, log_add_exp, search_sorted
 
 
 class HistogramScaler(CheckedAttributes, ClassScaler):
@@ -189,18 +190,19 @@ class IsotonicScaler(ClassScaler):
         )
 
     def _calibrate(self, logits: Tensor) -> Tensor:
-        log_p = _classes_first(_precise_log_softmax(logits))
-        thresholds, values = self.thresholds.to(logits), self.values.to(logits)
+        # Where the curve is steep, float32 has too few digits to tell the height.
+        log_p = _classes_first(_precise_log_softmax(logits.double()))
+        thresholds, values = self.thresholds.to(log_p), self.values.to(log_p)
         inside = torch.clamp(log_p, thresholds[:, :1], thresholds[:, -1:])
-        above = torch.searchsorted(thresholds, inside)
+        above = search_sorted(thresholds, inside)
         below = (above - 1).clamp(min=0)
         low, high = thresholds.gather(1, below), thresholds.gather(1, above)
         # The weight is (p - p_low) / (p_high - p_low), in logarithms so that no digits cancel.
-        span = (low - high).expm1().clamp(max=-torch.finfo(low.dtype).tiny)
-        weight = (inside - high).exp() * (low - inside).expm1() / span
+        span = torch.where(low < high, expm1(low - high), -1.0)
+        weight = (inside - high).exp() * expm1(low - inside) / span
         curve = torch.lerp(values.gather(1, below), values.gather(1, above), weight)
         # In this form, log(n m + p) stays finite even if m is 0 and p is rounded to 0.
-        mixed = torch.logaddexp((curve * self.n_samples.to(logits)).log(), log_p)
+        mixed = log_add_exp((curve * self.n_samples.to(log_p)).log(), log_p)
         return _classes_last(mixed, logits).log_softmax(-1)
 
 
@@ -239,7 +241,7 @@ def _precise_log_softmax(logits: Tensor) -> Tensor:
     top, index = logits.max(-1, keepdim=True)
     z = logits - top
     others = z.exp().scatter(-1, index, 0.0).sum(-1, keepdim=True)
-    return z - others.log1p()
+    return z - log1p(others)
 
 
 def _classes_first(scores: Tensor) -> Tensor:

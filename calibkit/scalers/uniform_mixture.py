@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_temperature
 from calibkit._distributed import refuse_several_processes
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError, find_best_inverse_temperature
+from calibkit.scalers._exportable import log_add_exp, log_sigmoid
 from calibkit.scalers._gradient_check import describe_gradient
 from calibkit.scalers.base import FitSummary, Scaler
 
@@ -164,7 +164,7 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
         # The type float16 cannot represent the logarithms of small probabilities.
         z = logits.to(torch.promote_types(logits.dtype, torch.float32)) / self.temperature
         if z.ndim == 1 or z.shape[1] == 1:
-            calibrated = self._mix(logsigmoid(z), 2) - self._mix(logsigmoid(-z), 2)
+            calibrated = self._mix(log_sigmoid(z), 2) - self._mix(log_sigmoid(-z), 2)
             calibrated = torch.where(z.isinf(), z, calibrated)
         else:
             masked = z.isneginf()
@@ -179,7 +179,7 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
         if self.uniform_weight == 0:
             return log_p
         uniform = log_p.new_full((), math.log(self.uniform_weight / n_classes))
-        return torch.logaddexp(log_p + math.log1p(-self.uniform_weight), uniform + more)
+        return log_add_exp(log_p + math.log1p(-self.uniform_weight), uniform + more)
 
     def _set_fitted(self, values: dict[str, Tensor]) -> None:
         temperature, weight = (float(values[name]) for name in self.fitted_names)

@@ -1,0 +1,1 @@
+"""What ``python -m calibkit`` does, behind the parser of its arguments."""

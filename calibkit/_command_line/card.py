@@ -1,0 +1,290 @@
+"""Model cards of a report: one HTML page, or one Markdown file, with the diagrams inside.
+
+The same report gives the same card, byte for byte.
+"""
+
+import base64
+import io
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+import numpy as np
+
+from calibkit.metrics.reliability_bins import ReliabilityBins
+from calibkit.reports._tables import html_table, markdown_table
+from calibkit.reports.report import Report
+from calibkit.reports.values import MetricValues
+
+# A model that is calibrated is called otherwise with this probability.
+_LEVEL = 0.05
+_FIELDS = {"ECE": "ece", "classwise ECE": "classwise_ece"}
+_MEANINGS = {
+    "NLL": "the mean negative logarithm of the probability that the true class was given; smaller "
+    "is better",
+    "Brier score": "the mean squared distance of the probabilities from the truth; smaller is "
+    "better",
+    "ECE": "the expected calibration error, which is the mean distance between how sure the model "
+    "is and how often it is right, bin by bin",
+    "ECE if calibrated": "the ECE that chance alone would give a perfectly calibrated model on so "
+    "many samples",
+    "p-value": "how often a perfectly calibrated model would show such an ECE or a larger one",
+    "classwise ECE": "the same error of the probabilities of every class, averaged over the "
+    "classes, with its own noise floor and p-value",
+}
+_STYLE = """
+body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
+  max-width: 62rem; margin: 0 auto; padding: 1rem; }
+h1, h2 { line-height: 1.2; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+caption { text-align: left; padding-bottom: 0.5rem; }
+th, td { text-align: left; padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1px solid #bbb;
+  white-space: nowrap; }
+.diagrams { display: flex; flex-wrap: wrap; gap: 1rem; }
+figure { margin: 0; flex: 1 1 18rem; max-width: 30rem; }
+img { width: 100%; height: auto; }
+pre { overflow-x: auto; }
+@media (max-width: 40rem) {
+  th, td { white-space: normal; vertical-align: top; }
+  pre { white-space: pre-wrap; }
+}
+@media print {
+  body { max-width: none; padding: 0; font-size: 10pt; }
+  figure, table, pre { break-inside: avoid; }
+  figure { flex-basis: 40%; }
+  .wide { overflow: visible; }
+  pre { white-space: pre-wrap; }
+}
+"""
+
+
+class Card(NamedTuple):
+    """What a card says of a report.
+
+    Attributes
+    ----------
+    report : Report
+        The report.
+    title : str
+        The title of the card.
+    seed : int
+        The seed of the report.
+    separate : bool
+        Whether the report has looked for calibration samples in the test set.
+    """
+
+    report: Report
+    title: str
+    seed: int
+    separate: bool
+
+    def to_html(self) -> str:
+        """Return the card as a page that needs no other file and no network."""
+        report = self.report
+        pictures = zip(_pictures(report), self._alternatives(), strict=True)
+        figures = "".join(
+            f'<figure><img src="{picture}" alt="{escape(text)}"></figure>'
+            for picture, text in pictures
+        )
+        numbers = "".join(
+            f"<details><summary>Numbers of the diagram {name}</summary>"
+            f"{_scrolling(html_table(caption, cells), caption)}</details>"
+            for name, caption, cells in self._numbers()
+        )
+        meanings = "".join(
+            f"<li><strong>{name}</strong>: {escape(meaning)}.</li>"
+            for name, meaning in self._meanings()
+        )
+        parts = [
+            f"<h1>{escape(self.title)}</h1>",
+            *(f"<p>{escape(line)}</p>" for line in self._verdicts()),
+            "<h2>Measures</h2>",
+            _scrolling(report._repr_html_(), "Measures"),
+            f"<ul>{meanings}</ul>",
+            "<h2>Reliability diagrams</h2>",
+            f"<p>{escape(self._legend())}</p>",
+            f'<div class="diagrams">{figures}</div>',
+            numbers,
+            *([f"<h2>Scaler</h2><pre>{escape(str(report.summary))}</pre>"] if report.after else []),
+            "<h2>Limits</h2>",
+            f"<ul>{''.join(f'<li>{escape(limit)}</li>' for limit in self._limits())}</ul>",
+            f"<p>{escape(self._made_with())}</p>",
+        ]
+        body = "\n".join(parts)
+        return (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{escape(self.title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+            f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+        )
+
+    def to_markdown(self) -> str:
+        """Return the card as Markdown, with the pictures at the end, where nobody reads."""
+        report = self.report
+        blocks = [
+            f"# {self.title}",
+            *self._verdicts(),
+            "## Measures",
+            report.to_markdown(),
+            "\n".join(f"- **{name}**: {meaning}." for name, meaning in self._meanings()),
+            "## Reliability diagrams",
+            self._legend(),
+            "\n".join(f"![{text}][diagram {i}]" for i, text in enumerate(self._alternatives(), 1)),
+            *(markdown_table(caption, cells) for _, caption, cells in self._numbers()),
+            *(["## Scaler", f"```text\n{report.summary}\n```"] if report.after else []),
+            "## Limits",
+            "\n".join(f"- {limit}" for limit in self._limits()),
+            self._made_with(),
+            "\n".join(f"[diagram {i}]: {p}" for i, p in enumerate(_pictures(report), 1)),
+        ]
+        return "\n\n".join(blocks) + "\n"
+
+    def _verdicts(self) -> list[str]:
+        report = self.report
+        if report.after is None:
+            return [_verdict("The model's", report.before)]
+        return [
+            _verdict("Before scaling, the", report.before),
+            _verdict("After scaling, the", report.after),
+        ]
+
+    def _meanings(self) -> list[tuple[str, str]]:
+        left_out = set() if self.report.n_classes > 2 else {"classwise ECE"}
+        return [(name, text) for name, text in _MEANINGS.items() if name not in left_out]
+
+    def _legend(self) -> str:
+        confidence, share = _words(self.report.bins[0])
+        return (
+            f"A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. "
+            "If the model is calibrated, the bars end within the grey bands in about 95 % of the "
+            "bins."
+        )
+
+    def _names(self) -> list[str]:
+        return ["before scaling", "after scaling"] if self.report.after else ["of the model"]
+
+    def _alternatives(self) -> list[str]:
+        """Return the texts of the diagrams for those who do not see them."""
+        texts = []
+        for name, bins in zip(self._names(), self.report.bins, strict=True):
+            confidence, share = _words(bins)
+            filled = bins.count > 0
+            gaps = (bins.n_correct - bins.confidence_sum)[filled]
+            texts.append(
+                f"Reliability diagram {name}, ECE {bins.calibration_error:.1%}: the {share} is "
+                f"below the mean {confidence} in {(gaps < 0).sum()} and above it in "
+                f"{(gaps > 0).sum()} of {filled.sum()} bins that hold samples."
+            )
+        return texts
+
+    def _numbers(self) -> list[tuple[str, str, list[list[str]]]]:
+        """Return the bins of every diagram as a table with its caption."""
+        return [
+            (name, f"Bins of the diagram {name}", _bin_cells(bins))
+            for name, bins in zip(self._names(), self.report.bins, strict=True)
+        ]
+
+    def _limits(self) -> list[str]:
+        limits = [
+            "The probabilities hold for data that are drawn like the test set. On other data "
+            "nothing is promised: measure there.",
+            "The intervals and p-values assume independent samples. Pixels of one image, or "
+            "several samples of one person, are not independent, and then the intervals are too "
+            "narrow.",
+            f"The verdict above calls a calibrated model not calibrated in at most {_LEVEL:.0%} of "
+            "all test sets. It says that an error is more than chance, and not that it is large. "
+            "With few samples, a large error can remain unseen.",
+        ]
+        if self.report.after is not None:
+            limits.append(
+                (
+                    self.report.leak_check
+                    or "No sample of the calibration set was found in the test set."
+                )
+                if self.separate
+                else "The scaler was read from a file, so it was not checked whether the test set "
+                "holds samples that the scaler was fitted on."
+            )
+        return limits
+
+    def _made_with(self) -> str:
+        try:
+            name = f"calibkit {version('calibkit')}"
+        except PackageNotFoundError:  # The package runs from a folder and was not installed.
+            name = "calibkit"
+        return f"Made with {name}, {self.report.n_bins} bins, seed {self.seed}."
+
+
+def rejected(values: MetricValues, level: float) -> dict[str, float]:
+    """Return the p-values that speak against a calibrated model, with the names of the errors.
+
+    If there are two tests, each may reject half as often. A calibrated model is then rejected with
+    a probability of at most ``level``.
+    """
+    named = {"ECE": values.p_value, "classwise ECE": values.classwise_p_value}
+    p_values = {name: p for name, p in named.items() if p is not None}
+    return {name: p for name, p in p_values.items() if p < level / len(p_values)}
+
+
+def _verdict(whose: str, values: MetricValues) -> str:
+    found = rejected(values, _LEVEL)
+    if not found:
+        return (
+            f"{whose} probabilities show no calibration error that chance does not explain: the "
+            f"ECE is {values.ece.value:.1%}, and p = {values.p_value:.3f}."
+        )
+    errors = [f"{name} of {getattr(values, _FIELDS[name]).value:.1%}" for name in found]
+    return (
+        f"{whose} probabilities are not calibrated: an {' and a '.join(errors)} "
+        f"{'are' if len(errors) > 1 else 'is'} more than chance explains."
+    )
+
+
+def _words(bins: ReliabilityBins) -> tuple[str, str]:
+    if bins.of == "positive":
+        return "P(y = 1)", "frequency of y = 1"
+    return "confidence", "accuracy"
+
+
+def _bin_cells(bins: ReliabilityBins) -> list[list[str]]:
+    confidence, share = _words(bins)
+    cells = [["bin", "samples", f"mean {confidence}", share]]
+    for i in np.flatnonzero(bins.count):
+        n = bins.count[i]
+        cells.append(
+            [
+                f"{bins.edges[i]:.3f} to {bins.edges[i + 1]:.3f}",
+                str(n),
+                f"{bins.confidence_sum[i] / n:.1%}",
+                f"{bins.n_correct[i] / n:.1%}",
+            ]
+        )
+    return cells
+
+
+def _pictures(report: Report) -> list[str]:
+    """Return the diagrams as addresses that hold the pictures themselves."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    addresses = []
+    # The settings of a user must not change a card, and neither must chance.
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams["svg.hashsalt"] = "calibkit"
+        figures = [Figure(figsize=(4.8, 5.2), layout="constrained") for _ in report.bins]
+        report.plot([figure.subplots() for figure in figures])
+        for figure in figures:
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="svg", metadata={"Date": None})
+            inside = base64.b64encode(buffer.getvalue()).decode()
+            addresses.append(f"data:image/svg+xml;base64,{inside}")
+    return addresses
+
+
+def _scrolling(table: str, label: str) -> str:
+    """Let a table scroll on a narrow screen, also by keyboard."""
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label)}">{table}</div>'
+    )

@@ -1,0 +1,262 @@
+"""Logits and labels from files: which of the named numbers are which, and what is refused."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from calibkit._checks import check_logits_and_labels, check_probability_rows
+from calibkit._command_line.files import NamedNumbers, open_numbers
+from calibkit._conversion import as_tensor
+from calibkit._rows import Rows
+
+# Smaller probabilities count as this one, because the logarithm of 0 is no number.
+FLOOR = 1e-12
+# Names, in lower case, that say what an array or a column holds.
+_LABELS = re.compile(
+    r"labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth"
+)
+_LOGITS = re.compile(r"logit.*")
+_PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
+# Before the name of a class in the name of its column.
+_BEFORE_CLASS = re.compile(
+    r"(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
+)
+# What a word stands for in a column of outcomes.
+_OUTCOMES = {"false": 0, "true": 1}
+
+
+class Choice(NamedTuple):
+    """What the user says about a file, where its names do not say it."""
+
+    labels: Path | None = None
+    probabilities: bool = False
+    score_names: list[str] | None = None
+    label_name: str | None = None
+    ignore_index: int | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a file, with the names of their scores.
+
+    Attributes
+    ----------
+    logits : Tensor, shape (N, C), (N, C, ...), (N, 1) or (N,)
+        The logits, or the logarithms of the probabilities.
+    labels : Tensor of int64, or None
+        Class indices, if the file has labels.
+    are_probabilities : bool
+        Whether the file holds probabilities.
+    dtype : torch.dtype
+        The precision of the scores in the file.
+    names : list of str
+        The names of the scores.
+    said : str
+        What was read, in one sentence.
+    source : NamedNumbers
+        The file.
+    """
+
+    logits: Tensor
+    labels: Tensor | None
+    are_probabilities: bool
+    dtype: torch.dtype
+    names: list[str]
+    said: str
+    source: NamedNumbers
+
+    def write_scaled(self, scaled: Tensor, path: Path) -> None:
+        """Write a copy of the file with these logits, or with their probabilities."""
+        new = scaled
+        if self.are_probabilities:
+            single = scaled.ndim == 1 or scaled.shape[1] == 1
+            new = scaled.sigmoid() if single else scaled.softmax(1)
+        self.source.write(path, self.names, new.to(self.dtype).numpy())
+
+
+def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
+    """Read the samples of a file, and refuse what cannot be meant in one sentence."""
+    source = open_numbers(path)
+    own_label = _name_of_labels(source, choice, needed=labels_needed and choice.labels is None)
+    names, are_probabilities = _names_of_scores(source, choice, own_label)
+    scores = as_tensor(source.scores(names), "logits")
+    labels, from_where = None, ""
+    if labels_needed:
+        values, from_where = _labels(source, choice, own_label)
+        labels = _as_labels(values, source.class_names(names), choice.labels or path)
+    rows = _check(path, scores, labels, are_probabilities, choice)
+    dtype = scores.dtype
+    kind = "probabilities" if are_probabilities else "logits"
+    images = f" pixels in {len(scores)} images" if scores.ndim > 2 else ""
+    said = f"{path}: n = {len(rows)}{images}, {kind} of {rows.n_classes} classes from "
+    said += _listed(source, names)
+    if are_probabilities:
+        scores, n_raised = _logarithms(scores)
+        said += f" ({n_raised} below {FLOOR:g} count as {FLOOR:g})" if n_raised else ""
+    said += f", labels from {from_where}" if labels_needed else ""
+    left_out = [name for name in source.names if name not in {*names, own_label}]
+    said += f"; not used: {', '.join(left_out)}" if left_out else ""
+    return Samples(scores, labels, are_probabilities, dtype, names, said, source)
+
+
+def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> str | None:
+    if choice.label_name is not None and choice.labels is None:
+        return _known(source, choice.label_name)
+    named = _declared(source.names, _LABELS)
+    found = named if named or not needed else source.with_whole_numbers()
+    scores = set(choice.score_names or _declared(source.names, _LOGITS, _PROBABILITIES))
+    found = [name for name in found if name not in scores]
+    if len(found) == 1:
+        return found[0]
+    if not found and not needed:
+        return None
+    how_many = "more than one" if found else "none"
+    raise ValueError(
+        f"{source.path} must have one {source.word} that is called label or labels, and has "
+        f"{how_many}: {source.described()}; name it with --label-name, or pass the file of the "
+        "labels with --labels"
+    )
+
+
+def _names_of_scores(
+    source: NamedNumbers, choice: Choice, label_name: str | None
+) -> tuple[list[str], bool]:
+    """Return the names of the scores, and whether these are probabilities."""
+    named = choice.score_names and [_known(source, name) for name in choice.score_names]
+    names = [name for name in source.names if name != label_name]
+    logits, probabilities = _declared(names, _LOGITS), _declared(names, _PROBABILITIES)
+    preferred = (probabilities, logits) if choice.probabilities else (logits, probabilities)
+    others = [name for name in source.may_be_scores() if name != label_name]
+    found = named or preferred[0] or preferred[1] or others
+    if not found:
+        raise ValueError(
+            f"{source.path} must hold logits or probabilities beside the labels, got "
+            f"{source.described()}"
+        )
+    return found, choice.probabilities or set(found) <= set(probabilities)
+
+
+def _declared(names: list[str], *kinds: re.Pattern[str]) -> list[str]:
+    """Return the names that say that they hold something of these kinds."""
+    return [name for name in names if any(kind.fullmatch(name.lower()) for kind in kinds)]
+
+
+def _known(source: NamedNumbers, name: str) -> str:
+    if name not in source.names:
+        raise ValueError(
+            f"{source.path} has no {source.word} {name}, it holds {source.described()}"
+        )
+    return name
+
+
+def _listed(source: NamedNumbers, names: list[str]) -> str:
+    if names == [""]:
+        return "its array"
+    if len(names) == 1:
+        return f"the {source.word} {names[0]}"
+    shown = ", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]}, ..., {names[-1]}"
+    return f"the columns {shown}"
+
+
+def _labels(
+    source: NamedNumbers, choice: Choice, own_label: str | None
+) -> tuple[NDArray[Any], str]:
+    """Return the labels, and where they come from."""
+    if choice.labels is None:
+        assert own_label is not None  # A file without labels was refused.
+        return source.labels(own_label), f"the {source.word} {own_label}"
+    others = open_numbers(choice.labels)
+    if choice.label_name is None and len(others.names) == 1:
+        return others.labels(others.names[0]), str(choice.labels)
+    name = _name_of_labels(others, choice._replace(labels=None), needed=True)
+    assert name is not None  # It was needed.
+    return others.labels(name), str(choice.labels)
+
+
+def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Tensor:
+    """Return labels as class indices, by the names of their columns wherever all have one."""
+    if found.dtype.kind in "iub":
+        found, texts = found.astype(np.int64), found
+    else:
+        texts = found
+    if columns is not None:
+        index = {_class_of(name): i for i, name in enumerate(columns)}
+        texts = np.array([str(text) for text in texts])
+        if set(texts) <= set(index):
+            return torch.tensor([index[text] for text in texts])
+    if found.dtype.kind == "i":
+        return torch.from_numpy(found)
+    values = np.array([_number(value) for value in found.flat]).reshape(found.shape)
+    wrong = np.flatnonzero(~(values == np.trunc(values)))
+    if len(wrong):
+        classes = "class indices from 0"
+        if columns is not None:
+            classes += f", or among {', '.join(map(_class_of, columns[:10]))}"
+        raise ValueError(
+            f"{path} must hold labels that are {classes}, got {str(found.flat[wrong[0]])!r} in row "
+            f"{wrong[0] + 1}"
+        )
+    return torch.from_numpy(values.astype(np.int64))
+
+
+def _number(value: object) -> float:
+    """Return the number that a label stands for, or NaN."""
+    text = str(value).lower()
+    try:
+        return float(_OUTCOMES.get(text, text))
+    except ValueError:
+        return np.nan
+
+
+def _class_of(column: str) -> str:
+    return _BEFORE_CLASS.sub("", column, count=1).strip("()[]")
+
+
+def _check(
+    path: Path, scores: Tensor, labels: Tensor | None, are_probabilities: bool, choice: Choice
+) -> Rows:
+    """Return the checked rows. The advice of an error is about the command line."""
+    found = labels
+    if found is None:
+        shape = scores.shape[:1] + scores.shape[2:]
+        found = torch.zeros(shape, dtype=torch.int64)
+        # A fitted scaler accepts a class that is masked.
+        scores = scores.masked_fill(scores.isneginf(), -1e4)
+    check = check_probability_rows if are_probabilities else check_logits_and_labels
+    try:
+        return check(scores, found, ignore_index=choice.ignore_index)
+    except (TypeError, ValueError) as error:
+        said = str(error)
+        for start, advice in _ADVICE.items():
+            if said.startswith(start):
+                said = f"{said.partition(';')[0]}; {advice}"
+        if scores.ndim == 1 and said.startswith("labels must lie"):
+            said += "; a single column needs outcomes 0 and 1, such as whether the answer is right"
+        raise ValueError(f"{path}: {said}") from error
+
+
+_ADVICE = {
+    "logits look like": "add --probabilities if they are, or subtract 1 from all of them if they "
+    "are logits, which changes no probability",
+    "probabilities must lie": "leave out --probabilities if they are logits, and divide by 100 if "
+    "they are percentages",
+    "labels must lie": "count classes from 0, and leave samples out with --ignore-index",
+    "labels must have one entry": "pass the labels of exactly these samples",
+    "labels must have shape": "save one label for each sample",
+}
+
+
+def _logarithms(probabilities: Tensor) -> tuple[Tensor, int]:
+    """Return logits with these probabilities, and how many of these were raised to the floor."""
+    p = probabilities.double()
+    n_raised = int((p < FLOOR).sum())
+    if p.ndim == 1 or p.shape[1] == 1:
+        n_raised += int((1 - p < FLOOR).sum())
+        return p.clamp(min=FLOOR).log() - (1 - p).clamp(min=FLOOR).log(), n_raised
+    return p.clamp(min=FLOOR).log(), n_raised

@@ -1,0 +1,169 @@
+"""The model card: complete, the same each time, and fit for everyone who reads it."""
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from calibkit import TemperatureScaler, evaluate
+from calibkit._command_line.card import Card, rejected
+from tests.helpers import calibrated_problem
+
+pytest_plugins = ("tests.browser",)
+BOTH = "report", "test.npz", "--calibration", "calibration.npz"
+CARDS = "--html", "card.html", "--markdown", "card.md"
+
+
+@pytest.fixture
+def written(files):
+    """The HTML and the Markdown card of a report with a scaler."""
+    assert files.run(*BOTH, *CARDS) == 0
+    assert files.out.endswith("wrote card.html\nwrote card.md\n")
+    return tuple((files.folder / name).read_text(encoding="utf-8") for name in CARDS[1::2])
+
+
+class Tags(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def named(self, name: str) -> list[dict]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def diagrams(card: str) -> list[str]:
+    found = re.findall(r"data:image/svg\+xml;base64,([\w+/=]+)", card)
+    return [base64.b64decode(one).decode() for one in found]
+
+
+def test_the_page_is_whole_and_needs_nothing_else(written):
+    page = Tags(written[0])
+    assert page.open == []
+    assert page.named("html") == [{"lang": "en"}]
+    assert "<title>Calibration of test</title>" in written[0]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.named(
+        "meta"
+    )
+    assert [image["src"][:26] for image in page.named("img")] == ["data:image/svg+xml;base64,"] * 2
+    assert not page.named("script")
+    assert not page.named("link")
+    assert not re.search(r"https?://", re.sub(r"base64,[\w+/=]+", "", written[0]))
+
+
+def test_both_cards_hold_the_report_and_the_scaler(files, written, problem):
+    scaler = TemperatureScaler().fit_logits(*problem["calibration"])
+    report = evaluate(*problem["test"], scaler=scaler)
+    html, markdown = written
+    assert report._repr_html_() in html
+    assert report.to_markdown() in markdown
+    for card in written:
+        assert str(scaler.summary) in card
+        assert "No sample of the calibration set was found in the test set." in card
+        assert "15 bins, seed 0." in card
+        assert "Before scaling, the probabilities are not calibrated: an ECE of" in card
+        assert len(diagrams(card)) == 2
+    n_bins = sum(int((bins.count > 0).sum()) for bins in report.bins)
+    assert len(re.findall(r"^\| \d\.\d{3} to \d\.\d{3} ", markdown, re.MULTILINE)) == n_bins
+
+
+def test_the_alternative_texts_count_the_bins(written, problem):
+    report = evaluate(*problem["test"])
+    bins = report.bins[0]
+    filled = bins.count > 0
+    below = int((bins.n_correct < bins.confidence_sum)[filled].sum())
+    text = Tags(written[0]).named("img")[0]["alt"]
+    assert f"in {below} and above it in {filled.sum() - below} of {filled.sum()} bins" in text
+    assert f"![{text}][diagram 1]" in written[1]
+
+
+def test_the_same_input_gives_the_same_bytes(files, written):
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.hashsalt": "other"}):
+        assert files.run(*BOTH, *CARDS) == 0
+        assert mpl.rcParams["font.size"] == 30
+    again = tuple((files.folder / name).read_text(encoding="utf-8") for name in CARDS[1::2])
+    assert again == written
+    assert "<dc:date>" not in diagrams(written[0])[0]
+
+
+def test_a_card_without_a_scaler_and_with_a_loaded_one(files):
+    assert files.run("report", "test.npz", "--markdown", "card.md") == 0
+    card = (files.folder / "card.md").read_text(encoding="utf-8")
+    assert "## Scaler" not in card
+    assert len(diagrams(card)) == 1
+    assert "calibration set" not in card
+    files.run("fit", "calibration.npz", "--output", "s.pt")
+    files.run("report", "test.npz", "--scaler-file", "s.pt", "--markdown", "card.md")
+    card = (files.folder / "card.md").read_text(encoding="utf-8")
+    assert "so it was not checked whether the test set holds samples" in card
+
+
+def test_a_title_is_text_and_nothing_else(files):
+    title = "<script>alert(1)</script>\n& more"
+    assert files.run("report", "test.npz", "--title", title, *CARDS) == 0
+    html = (files.folder / "card.html").read_text(encoding="utf-8")
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; more") == 2
+    assert "<script>" not in html
+    markdown = (files.folder / "card.md").read_text(encoding="utf-8")
+    assert markdown.startswith("# <script>alert(1)</script> & more\n\n")
+
+
+def test_two_classes_are_judged_by_the_event():
+    rng = np.random.default_rng(0)
+    logits = rng.standard_normal(200)
+    labels = (rng.random(200) < 1 / (1 + np.exp(-logits))).astype(int)
+    card = Card(evaluate(logits, labels), "Two", 0, separate=False).to_markdown()
+    assert (
+        "The model's probabilities show no calibration error that chance does not explain" in card
+    )
+    assert "the frequency of y = 1 of the samples in a bin, and a dot their mean P(y = 1)" in card
+    assert "classwise" not in card
+
+
+def test_an_uncheckable_test_set_is_named(files, problem):
+    def rounded(name: str) -> tuple[np.ndarray, np.ndarray]:
+        logits, labels = problem[name]
+        return logits[:, :2].round(), labels % 2
+
+    scaler = TemperatureScaler().fit_logits(*rounded("calibration"))
+    report = evaluate(*rounded("test"), scaler=scaler)
+    assert report.leak_check is not None
+    assert f"- {report.leak_check}" in Card(report, "", 0, separate=True).to_markdown()
+
+
+@pytest.mark.slow
+def test_a_calibrated_model_is_rarely_called_otherwise():
+    """Of three or more classes there are two tests; of 2687 draws 102 were rejected, 3.8 %."""
+    n_rejected = 0
+    for seed in range(400):
+        logits, labels = calibrated_problem(300, 4, 1.0, seed)
+        values = evaluate(logits, labels, n_resamples=399, seed=seed).before
+        n_rejected += bool(rejected(values, 0.05))
+    assert 4 <= n_rejected <= 33  # 0.05 * 400 and three standard errors
+
+
+@pytest.mark.slow
+def test_the_page_in_a_browser(files, written, browser):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    browser.open((files.folder / "card.html").as_uri())
+    browser.wait("return [...document.images].every(image => image.naturalWidth > 0)")
+    assert axe.run(browser.page).response["violations"] == []
+    browser.run("document.querySelectorAll('details').forEach(one => one.open = true)")
+    for width in (1200, 320):
+        browser.resize(width, 800)
+        wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not browser.run(wide), width
+    browser.set_media(media="print")
+    assert not browser.run(wide)

@@ -1,0 +1,297 @@
+"""What a file is read as, in every format, and what is refused."""
+
+import builtins
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit, softmax
+
+from calibkit._command_line.samples import FLOOR, Choice, Samples, read_samples
+
+LOGITS = 3 * np.random.default_rng(0).standard_normal((40, 3))
+LABELS = np.arange(40) % 3
+P = softmax(LOGITS, 1)
+HEAD = ["logit_0", "logit_1", "label"]
+NAMES = np.array(["ant", "bee", "cat"])
+
+
+def read(path: Path, *, labels_needed: bool = True, **choice) -> Samples:
+    return read_samples(path, Choice(**choice), labels_needed=labels_needed)
+
+
+def refusal(path: Path, **choice) -> str:
+    with pytest.raises(ValueError, match=str(path)) as caught:
+        read(path, **choice)
+    return str(caught.value)
+
+
+def is_right(samples: Samples, labels=LABELS) -> None:
+    found = samples.logits.double().softmax(1).numpy()
+    np.testing.assert_allclose(found, P, atol=1e-6)
+    assert samples.labels.dtype == torch.int64
+    assert samples.labels.tolist() == list(labels)
+
+
+def write_csv(path: Path, head: list[str] | None, *columns, delimiter: str = ",") -> Path:
+    rows = zip(*columns, strict=True)
+    lines = [delimiter.join(map(str, row)) for row in rows]
+    if head is not None:
+        lines.insert(0, delimiter.join(head))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"logits": LOGITS, "labels": LABELS},
+        {"labels": LABELS.astype(np.uint8), "logits": LOGITS.astype(np.float32)},
+        {"a": LOGITS, "b": LABELS},
+        {"z": LOGITS, "y_true": LABELS, "ids": np.arange(40)},
+        {"logits": LOGITS, "features": np.ones((40, 7)), "labels": LABELS.astype(float)},
+        {"logits": LOGITS.astype(">f4"), "labels": LABELS.astype(">i2")},
+    ],
+    ids="-".join,
+)
+def test_arrays_are_known_by_their_names_or_types(tmp_path, arrays):
+    np.savez(tmp_path / "x.npz", **arrays)
+    samples = read(tmp_path / "x.npz")
+    is_right(samples)
+    assert not samples.are_probabilities
+
+
+def test_what_was_read_is_said(tmp_path):
+    np.savez(tmp_path / "x.npz", logits=LOGITS, y=LABELS, ids=np.arange(40))
+    assert read(tmp_path / "x.npz").said == (
+        f"{tmp_path / 'x.npz'}: n = 40, logits of 3 classes from the array logits, labels from the "
+        "array y; not used: ids"
+    )
+
+
+def test_a_name_declares_probabilities(tmp_path):
+    np.savez(tmp_path / "x.npz", probs=P, labels=LABELS)
+    samples = read(tmp_path / "x.npz")
+    is_right(samples)
+    assert samples.are_probabilities
+    np.savez(tmp_path / "x.npz", probs=P, logits=LOGITS, labels=LABELS)
+    assert not read(tmp_path / "x.npz").are_probabilities
+    assert read(tmp_path / "x.npz", probabilities=True).names == ["probs"]
+
+
+def test_nothing_is_guessed_from_the_values(tmp_path):
+    np.savez(tmp_path / "x.npz", scores=P, labels=LABELS)
+    said = refusal(tmp_path / "x.npz")
+    assert "; add --probabilities if they are" in said
+    assert "torch" not in said
+    is_right(read(tmp_path / "x.npz", probabilities=True))
+    np.savez(tmp_path / "x.npz", scores=LOGITS, labels=LABELS)
+    assert "; leave out --probabilities if" in refusal(tmp_path / "x.npz", probabilities=True)
+
+
+def test_labels_in_another_file(tmp_path):
+    np.save(tmp_path / "z.npy", LOGITS)
+    np.save(tmp_path / "y.npy", LABELS)
+    is_right(read(tmp_path / "z.npy", labels=tmp_path / "y.npy"))
+    np.savez(tmp_path / "y.npz", labels=LABELS, other=LABELS)
+    is_right(read(tmp_path / "z.npy", labels=tmp_path / "y.npz"))
+    is_right(read(tmp_path / "z.npy", labels=tmp_path / "y.npz", label_name="other"))
+    write_csv(tmp_path / "y.csv", None, LABELS)
+    is_right(read(tmp_path / "z.npy", labels=tmp_path / "y.csv"))
+    assert "--labels" in refusal(tmp_path / "z.npy")
+    np.save(tmp_path / "y.npy", LABELS[:30])
+    assert "got 30 labels for 40 rows" in refusal(tmp_path / "z.npy", labels=tmp_path / "y.npy")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("head", "columns"),
+    [
+        (["logit_0", "logit_1", "logit_2", "label"], [*LOGITS.T, LABELS]),
+        (["Label", "a", "b", "c"], [LABELS, *LOGITS.T]),
+        (None, [*LOGITS.T, LABELS]),
+        (["", "p_0", "p_1", "p_2", "y"], [range(40), *P.T, LABELS]),
+        (["id", "prob_0", "prob_1", "prob_2", "y"], [["x"] * 40, *P.T, LABELS]),
+        (["ant", "bee", "cat", "class"], [*LOGITS.T, NAMES[LABELS]]),
+        (["prob_ant", "prob_bee", "prob_cat", "class"], [*P.T, NAMES[LABELS]]),
+        (["p(1)", "p(2)", "p(3)", "y"], [*P.T, LABELS + 1]),
+        (["logit1", "logit2", "logit3", "y"], [*LOGITS.T, [f"{k}.0" for k in LABELS]]),
+    ],
+    ids=lambda value: "" if isinstance(value, list) and len(value) > 5 else None,
+)
+def test_columns(tmp_path, head, columns, delimiter):
+    is_right(read(write_csv(tmp_path / "x.csv", head, *columns, delimiter=delimiter)))
+
+
+def test_classes_by_name_need_no_order(tmp_path):
+    order = [2, 0, 1]
+    head = [f"logit_{k}" for k in order]
+    path = write_csv(tmp_path / "x.csv", [*head, "label"], *LOGITS.T[order], LABELS)
+    samples = read(path)
+    assert samples.labels.tolist() == [order.index(k) for k in LABELS]
+    head = ["logit_10", "logit_2", "logit_1"]
+    names = np.array([10, 2, 1])
+    is_right(read(write_csv(path, [*head, "label"], *LOGITS.T, names[LABELS])))
+
+
+def test_a_table_as_excel_writes_it(tmp_path):
+    path = write_csv(
+        tmp_path / "x.csv", ["logit_0", "logit_1", "logit_2", "label"], *LOGITS.T, LABELS
+    )
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n")
+    is_right(read(path))
+
+
+@pytest.mark.parametrize(
+    "right", [["0", "1"], ["False", "True"], ["false", "true"], ["0.0", "1.0"]]
+)
+@pytest.mark.parametrize(
+    "head", [["confidence", "correct"], ["p", "outcome"], ["probability", "y"]]
+)
+def test_confidences_with_outcomes(tmp_path, head, right):
+    p, outcomes = expit(LOGITS[:, 0]), LABELS % 2
+    path = write_csv(tmp_path / "x.csv", head, p, np.array(right)[outcomes])
+    samples = read(path)
+    assert samples.are_probabilities
+    assert samples.logits.shape == (40,)
+    np.testing.assert_allclose(samples.logits.sigmoid().numpy(), p, atol=1e-12)
+    assert samples.labels.tolist() == outcomes.tolist()
+
+
+def test_confidences_need_outcomes(tmp_path):
+    path = write_csv(tmp_path / "x.csv", ["confidence", "label"], P.max(1), LABELS)
+    assert refusal(path).endswith(
+        "a single column needs outcomes 0 and 1, such as whether the answer is right"
+    )
+    path = write_csv(tmp_path / "x.csv", ["confidence", "correct"], P.max(1), NAMES[LABELS])
+    assert "got 'ant' in row 1" in refusal(path)
+
+
+def test_probabilities_of_0_count_as_a_small_one(tmp_path):
+    np.savez(tmp_path / "x.npz", probs=np.array([[1.0, 0.0], [0.5, 0.5]]), labels=[0, 1])
+    samples = read(tmp_path / "x.npz")
+    assert "(1 below 1e-12 count as 1e-12)" in samples.said
+    assert samples.logits[0].tolist() == [0, pytest.approx(np.log(FLOOR))]
+    np.savez(tmp_path / "x.npz", probs=np.array([1.0, 0.0, 0.5]), labels=[1, 0, 1])
+    samples = read(tmp_path / "x.npz")
+    assert "(2 below 1e-12 count as 1e-12)" in samples.said
+    assert samples.logits.tolist() == pytest.approx([-np.log(FLOOR), np.log(FLOOR), 0])
+
+
+def test_pixels(tmp_path):
+    logits, labels = LOGITS.reshape(2, 20, 3).transpose(0, 2, 1), LABELS.reshape(2, 20).copy()
+    labels[0, 0] = 255
+    arrays = {"logits": logits.reshape(2, 3, 4, 5), "labels": labels.reshape(2, 4, 5)}
+    np.savez(tmp_path / "x.npz", **arrays)
+    assert "got 255 at position (0, 0, 0)" in refusal(tmp_path / "x.npz")
+    samples = read(tmp_path / "x.npz", ignore_index=255)
+    assert samples.logits.shape == (2, 3, 4, 5)
+    assert ": n = 39 pixels in 2 images, logits of 3 classes from" in samples.said
+
+
+def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):
+    x = write_csv(tmp_path / "x.csv", ["a", "b", "guess"], *LOGITS[:, :2].T, LABELS % 2)
+    assert "called label or labels, and has none" in refusal(x)
+    x = write_csv(tmp_path / "x.csv", ["a", "answer"], LOGITS[:, 0], LABELS % 2)
+    assert read(x).said.endswith(
+        "logits of 2 classes from the column a, labels from the column answer"
+    )
+
+
+def test_names_can_be_given(tmp_path):
+    head = ["a", "b", "c", "u", "truth", "y"]
+    path = write_csv(tmp_path / "x.csv", head, *LOGITS.T, LABELS, LABELS, LABELS)
+    assert "more than one: the columns a, b, c, u, truth, y" in refusal(path)
+    is_right(read(path, score_names=["a", "b", "c"], label_name="truth"))
+    assert "has no column d, it holds the columns a," in refusal(path, label_name="d")
+    np.savez(tmp_path / "x.npz", u=LOGITS, v=LOGITS + 1, w=LABELS)
+    assert "one array, got u, v; name it with --score-names" in refusal(tmp_path / "x.npz")
+    is_right(read(tmp_path / "x.npz", score_names=["u"]))
+
+
+@pytest.mark.parametrize(
+    ("head", "columns", "said"),
+    [
+        (HEAD, [[1, 2], [2, "x"], [0, 1]], "column logit_1, got 'x' in row 2"),
+        (HEAD, [[1, 2], [2, ""], [0, 1]], "column logit_1, got '' in row 2"),
+        (HEAD, [[1, 2], [2, 3], [0, "dog"]], "or among 0, 1, got 'dog' in row 2"),
+        (HEAD, [[1, 2], [2, 3], [0, 0.5]], "or among 0, 1, got '0.5' in row 2"),
+        (HEAD, [[1, 2], [2, "nan"], [0, 1]], "logits must be finite"),
+        (["a", "a", "label"], [[1, 2], [2, 3], [0, 1]], "a name of its own, got a twice"),
+        (["logit_0", "logit_1"], [[1.5, 2], [2, 3]], "called label or labels, and has none"),
+        (["label"], [[0, 1]], "must hold logits or probabilities beside the labels"),
+    ],
+)
+def test_tables_that_are_refused(tmp_path, head, columns, said):
+    assert said in refusal(write_csv(tmp_path / "x.csv", head, *columns))
+
+
+def test_files_that_are_refused(tmp_path):
+    x = tmp_path / "x.csv"
+    x.write_text("")
+    assert "is empty" in refusal(x)
+    x.write_text("logit_0,logit_1,label\n1,2,0\n1,1\n")
+    assert "3 columns in every row, got 2 in row 2" in refusal(x)
+    x.write_text(f'a,b\n"{"1" * 200_000}",1\n')
+    assert "is no csv file" in refusal(x)
+    for name in ("x.npz", "x.npy", "x.parquet"):
+        (tmp_path / name).write_text("hello")
+        assert str(tmp_path / name) in refusal(tmp_path / name)
+    assert ".csv" in refusal(tmp_path / "x.json")
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "none.npz")
+    np.savez(tmp_path / "x.npz", logits=LOGITS.astype(int), labels=LABELS)
+    assert "floating-point scores, and its logits is int64" in refusal(tmp_path / "x.npz")
+    np.savez(tmp_path / "y.npz", logits=LOGITS, labels=LABELS)
+    (tmp_path / "y.npz").rename(tmp_path / "x.npy")
+    assert "is no npy file" in refusal(tmp_path / "x.npy")
+    np.save(tmp_path / "z.npy", LOGITS)
+    (tmp_path / "z.npy").rename(tmp_path / "x.npz")
+    assert "is no npz file" in refusal(tmp_path / "x.npz")
+
+
+def test_no_code_in_a_file_is_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (builtins.exec, ("raise SystemExit('the file ran code')",))
+
+    np.savez(tmp_path / "x.npz", logits=np.array([Trap()], dtype=object), labels=LABELS)
+    assert "could run code" in refusal(tmp_path / "x.npz")
+    np.save(tmp_path / "x.npy", np.array([Trap()], dtype=object))
+    assert "could run code" in refusal(tmp_path / "x.npy")
+
+
+def test_a_masked_class_is_accepted_where_there_are_no_labels(tmp_path):
+    masked = LOGITS.copy()
+    masked[0, 0] = -np.inf
+    np.savez(tmp_path / "x.npz", logits=masked)
+    assert read(tmp_path / "x.npz", labels_needed=False).logits[0, 0] == -torch.inf
+
+
+def test_parquet(tmp_path):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    table = pandas.DataFrame(LOGITS, columns=["ant", "bee", "cat"])
+    table["label"] = pandas.Categorical(NAMES[LABELS])
+    table.to_parquet(tmp_path / "x.parquet")
+    samples = read(tmp_path / "x.parquet")
+    is_right(samples)
+    samples.write_scaled(samples.logits / 2, tmp_path / "y.parquet")
+    written = pandas.read_parquet(tmp_path / "y.parquet")
+    pandas.testing.assert_frame_equal(
+        written[["ant", "bee", "cat"]], table[["ant", "bee", "cat"]] / 2
+    )
+    assert written["label"].tolist() == NAMES[LABELS].tolist()
+    (tmp_path / "x.parquet").write_text("hello")
+    assert "is no parquet file" in refusal(tmp_path / "x.parquet")
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "none.parquet")
+
+
+def test_parquet_needs_pandas(tmp_path, monkeypatch):
+    def without(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr("calibkit._command_line.files.import_module", without)
+    assert "only with pandas and pyarrow" in refusal(tmp_path / "x.parquet")

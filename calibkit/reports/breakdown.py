@@ -16,7 +16,7 @@ from calibkit.metrics.calibration_error import calibration_error
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.reports._measuring import judged_confidences, mean_probabilities
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
-from calibkit.uncertainty._gaps import gaps_of_every_class
+from calibkit.uncertainty._class_gaps import gaps_of_every_class
 from calibkit.uncertainty._resampled_metrics import of_gaps
 from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_value
 from calibkit.uncertainty.noise_floor import calibration_test

@@ -6,8 +6,8 @@ from calibkit._rows import Rows
 from calibkit._types import Floats
 from calibkit.metrics.base import ScoreKind
 from calibkit.metrics.classwise import ClasswiseError
+from calibkit.uncertainty._class_gaps import block_of_noise, classwise_gaps_of
 from calibkit.uncertainty._drawn_labels import blocks_of, draw_labels, in_rounds
-from calibkit.uncertainty._gaps import block_of_noise, classwise_gaps_of
 from calibkit.uncertainty._test_inversion import Gaps
 from calibkit.uncertainty.noise_floor import CalibrationTest, compare_with_draws
 
@@ -32,8 +32,8 @@ def classwise_gaps_and_tests(
     the probabilities are read once for both, and where the two draw the same labels, these are
     drawn once. If the samples have weights, their mean must be 1.
     """
-    n, n_classes = len(sets[0]), sets[0].n_classes
-    n_cells = metric.n_cells(n_classes)
+    n = len(sets[0])
+    n_cells = metric.n_cells(sets[0].n_classes)
     of_noise = block_of_noise(n_cells, n_resamples)
     blocks = blocks_of(n, n_resamples, max(100, _BLOCK_ELEMENTS // n_cells))
     errors: list[list[Floats]] = [[] for _ in sets]
@@ -43,7 +43,10 @@ def classwise_gaps_and_tests(
         needed = tested if gaps else list(dict.fromkeys([of_noise, *tested]))
         drawn = draw_labels(metric, sets, scores_are, needed, seed)
         if not gaps:
-            gaps = [classwise_gaps_of(labels, of_noise, n_classes) for labels in drawn]
+            gaps = [
+                classwise_gaps_of(labels, of_noise, metric, rows, scores_are, seed)
+                for labels, rows in zip(drawn, sets, strict=True)
+            ]
             measured = [float(metric.value(labels.excess[None], n)) for labels in drawn]
         for found, labels in zip(errors, drawn, strict=True):
             found += [metric.value(n * labels.noise(block)[:, None], n) for block in tested]

@@ -5,28 +5,22 @@ If the samples have weights, their mean must be 1.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from scipy.sparse import vstack
 
 from calibkit._rows import Rows
 from calibkit._types import Binning, Counts, Floats
 from calibkit.metrics._binning import quantile_bin
 from calibkit.metrics.base import JudgedSamples, Predictions, ScoreKind, SumsMetric
 from calibkit.metrics.calibration_error import BinnedCalibrationError
-from calibkit.metrics.classwise import ClasswiseError
 from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
-from calibkit.uncertainty._drawn_labels import Block, DrawnLabels, draw_labels
 from calibkit.uncertainty._resampling import joined_weights, sums_by_cell
-from calibkit.uncertainty._test_inversion import Function, Gaps, SmoothGaps
+from calibkit.uncertainty._test_inversion import Gaps, SmoothGaps
 
 # The noise of the errors without bins hardly changes within so narrow cells.
 _N_COARSE_CELLS = 256
-# At most about this many draws of gaps are kept. With more gaps, fewer draws are enough.
-_MOST_ELEMENTS = 2**19
-# Above this ratio of the measured variance to that of drawn labels, their noise is not used.
-_MOST_TIMES_DRAWN = 4.0
 
 ErrorOfGaps = Callable[[Floats, Floats], Gaps]
 
@@ -81,8 +75,9 @@ def gaps_of_samples(
 def _binned(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind, binning: Binning
 ) -> GapsOfSamples:
+    edges = None
     if binning == "quantile":
-        cells, residual, weights, sums = _in_bins_of_equal_mass(metric, rows, scores_are)
+        cells, residual, weights, sums, edges = _in_bins_of_equal_mass(metric, rows, scores_are)
     else:
         cells, residual, weights, sums = _in_bins_of_equal_width(metric, rows, scores_are)
     weighted = residual if weights is None else residual * weights
@@ -126,7 +121,30 @@ def _binned(
         largest_of = relative if metric.norm == "max" else None
         return Gaps(measured, noise, error, estimate, largest_of, variance)
 
-    return GapsOfSamples(matrix, with_noise, weights)
+    if edges is None:
+        return GapsOfSamples(matrix, with_noise, weights)
+
+    def with_moving_edges(measured: Floats, noise: Floats) -> Gaps:
+        gaps = with_noise(measured[: metric.n_bins], noise[:, : metric.n_bins])
+        of_both = count[:-1] + count[1:]
+        of_both = np.where(of_both > 0, of_both, 1)
+        residual_at_edge = (n_correct[:-1] + n_correct[1:]) / of_both - edges
+        gaps.noise_of_edges = _moved(residual_at_edge, noise[:, metric.n_bins :])
+        return gaps
+
+    counts = sums_by_cell(cells, np.ones(len(cells)) if weights is None else weights, metric.n_bins)
+    return GapsOfSamples(vstack([matrix, counts]), with_moving_edges, weights)
+
+
+def _moved(residual_at_edge: Floats, share_noise: Floats) -> Floats:
+    """Return the noise of the gaps (R, K) that comes from the edges of bins of equal mass.
+
+    Other samples have other quantiles. If the shares (R, K) of fixed bins change, the edges move
+    until the shares are equal again, and what they pass moves from one bin into the next. This is
+    small for one gap, but not for a change on the same samples, from which the labels cancel.
+    """
+    passed = share_noise.cumsum(1)[:, :-1] * np.nan_to_num(residual_at_edge)
+    return np.diff(-passed, axis=1, prepend=0.0, append=0.0)
 
 
 def _in_bins_of_equal_width(
@@ -150,10 +168,18 @@ def _in_bins_of_equal_width(
 
 def _in_bins_of_equal_mass(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind
-) -> tuple[Any, Floats, Floats | None, Floats]:
+) -> tuple[Any, Floats, Floats | None, Floats, Floats]:
+    """Return what bins of equal width give, and the edges, or NaN for an edge that cannot move."""
     judged = Predictions(*rows.flat(), scores_are).judged(metric.of)
     bins = quantile_bin(judged.confidence, metric.n_bins, judged.weights)
-    return bins.numpy(), *_residuals_and_weights(judged), metric.sums_in(bins, *judged)
+    sums = metric.sums_in(bins, *judged)
+    ordered = judged.confidence.sort().values.numpy()
+    below = np.maximum(np.bincount(bins, minlength=metric.n_bins).cumsum()[:-1] - 1, 0)
+    edges = (ordered[below] + ordered[np.minimum(below + 1, len(ordered) - 1)]) / 2
+    n_equal = below + 1 - np.searchsorted(ordered, ordered[below])
+    # Where more samples are equal than chance moves past an edge, the edge stays where it is.
+    edges[n_equal > np.sqrt(len(ordered)) / 2] = np.nan
+    return bins.numpy(), *_residuals_and_weights(judged), sums, edges
 
 
 def _residuals_and_weights(judged: JudgedSamples) -> tuple[Floats, Floats | None]:
@@ -220,99 +246,6 @@ def gaps_of_ks(judged: JudgedSamples) -> GapsOfSamples:
 
     matrix = sums_by_cell(cells, weighted, _N_COARSE_CELLS)
     return GapsOfSamples(matrix, gaps, weights)
-
-
-def classwise_gaps(
-    metric: ClasswiseError, sets: list[Rows], *, n_resamples: int, seed: int
-) -> list[Gaps]:
-    """Return the gaps of all classes, with the noise of drawn labels, the same for all sets."""
-    n_classes = sets[0].n_classes
-    block = block_of_noise(metric.n_cells(n_classes), n_resamples)
-    drawn = draw_labels(metric, sets, "probabilities", [block], seed)
-    return [classwise_gaps_of(labels, block, n_classes) for labels in drawn]
-
-
-def classwise_gaps_of(drawn: DrawnLabels, block: Block, n_classes: int) -> Gaps:
-    """Return the gaps of all classes, with the noise of labels that were drawn.
-
-    Most bins of most classes hold few labels or none, and resamples of none show no noise. So the
-    labels are drawn from the probabilities. The variance of the measured gaps, summed over all of
-    them, corrects the size of the noise where the gaps are not 0.
-    """
-    return _with_variance(_with_drawn_noise(drawn, block), partial(_mean_over_classes, n_classes))
-
-
-def block_of_noise(n_cells: int, n_resamples: int) -> Block:
-    """Return the draws that show the noise of so many gaps."""
-    return Block(0, max(100, min(n_resamples, _MOST_ELEMENTS // n_cells)))
-
-
-def gaps_of_every_class(
-    metric: ClasswiseError,
-    rows: Rows,
-    scores_are: ScoreKind = "probabilities",
-    *,
-    n_resamples: int,
-    seed: int,
-) -> list[Gaps]:
-    """Return the gaps of each class on its own, with the noise of drawn labels."""
-    block = block_of_noise(metric.n_cells(rows.n_classes), n_resamples)
-    (drawn,) = draw_labels(metric, [rows], scores_are, [block], seed)
-    whole = _with_drawn_noise(drawn, block)
-    error = partial(_mean_over_classes, 1)
-    shares = [slice(k * metric.n_bins, (k + 1) * metric.n_bins) for k in range(rows.n_classes)]
-    classes = (
-        _GapsWithDrawnNoise(whole.measured[k], whole.variance[k], whole.noise[:, k]) for k in shares
-    )
-    return [_with_variance(_normal_if_hardly_drawn(gaps), error) for gaps in classes]
-
-
-class _GapsWithDrawnNoise(NamedTuple):
-    """Measured gaps (K,), their estimated variances (K,), and draws of their noise (R, K)."""
-
-    measured: Floats
-    variance: Floats
-    noise: Floats
-
-
-def _with_drawn_noise(drawn: DrawnLabels, block: Block) -> _GapsWithDrawnNoise:
-    measured, squares = drawn.excess / drawn.n, drawn.squares / drawn.n
-    variance = (squares - measured**2) / drawn.n
-    return _GapsWithDrawnNoise(measured, variance, drawn.noise(block))
-
-
-def _normal_if_hardly_drawn(gaps: _GapsWithDrawnNoise) -> _GapsWithDrawnNoise:
-    """Return the gaps of one class, with normal noise if its labels were drawn much too rarely.
-
-    The counts of a class that is hardly ever drawn are 0 or 1. Multiplied until their variance is
-    right, they are still not shaped like the counts of a class that is frequent. This is for one
-    class alone, because independent noise would lose how the classes depend on each other.
-    """
-    if gaps.variance.sum() <= _MOST_TIMES_DRAWN * (gaps.noise**2).mean(0).sum():
-        return gaps
-    normal = np.random.default_rng(0).standard_normal(gaps.noise.shape)
-    normal *= np.sqrt(gaps.variance / (normal**2).mean(0))
-    return gaps._replace(noise=normal)
-
-
-def _with_variance(gaps: _GapsWithDrawnNoise, error: Function) -> Gaps:
-    of_drawn = (gaps.noise**2).mean(0)
-    excess = gaps.variance.sum() - of_drawn.sum()
-    variance = partial(_variance_on_path, gaps.measured, excess, of_drawn)
-    return Gaps(gaps.measured, gaps.noise, error, variance=variance, mostly_noise=True)
-
-
-def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: Floats) -> Floats:
-    """Return the variance of drawn labels where the gaps are 0, and more of it where they grow."""
-    total = of_drawn.sum()
-    share = np.abs(gaps).sum() / max(np.abs(measured).sum(), 1e-300)
-    # A class that the model all but excludes has many times the variance of its drawn labels.
-    factor = max(1 + share * excess / max(total, 1e-300), 0.25)
-    return np.asarray(of_drawn * factor)
-
-
-def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
-    return np.asarray(np.abs(gaps).sum(-1) / n_classes)
 
 
 def _terms(

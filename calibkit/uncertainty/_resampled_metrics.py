@@ -21,9 +21,9 @@ from calibkit.metrics.risk_coverage import (
     influence_on_area,
 )
 from calibkit.metrics.smooth import SmoothError, smooth_calibration_error
+from calibkit.uncertainty._class_gaps import classwise_gaps
 from calibkit.uncertainty._gaps import (
     GapsOfSamples,
-    classwise_gaps,
     gaps_of_ks,
     gaps_of_samples,
 )

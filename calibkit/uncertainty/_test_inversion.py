@@ -4,7 +4,8 @@ A calibration error is a function of gaps, and it is not smooth where a gap is 0
 to it. Its resamples are therefore not spread around it as it is spread around the truth. What
 resamples do show is the noise of the gaps. Here the true gaps are moved along paths, on which they
 shrink to 0 or grow. On each path, an interval ends at the last gaps with which the measured error
-is not surprising. The outermost of these ends is returned.
+is not surprising. The outermost of these ends is returned. Of two sets of the same samples, the
+difference of the gaps is often known much better than the gaps, and no path leads far from it.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,6 +25,12 @@ _STEPS = 16
 _FAR = 12.0
 # How much faster the gaps after shrink than those before grow. Of both, one may explain a change.
 _RATIOS = 1.0, 5.0, 0.2
+# A true change of the gaps is not further than so many standard errors from the measured one.
+_MOST_MOVED = 4.0
+# A gap that is so many standard errors away from 0 has a known sign.
+_CLEAR = 2.0
+# If less than this share of the noise is left in the change of the gaps, nearly all of it cancels.
+_NEARLY_ALL_CANCELS = 0.2
 # So many draws are enough where each costs several kernels.
 _MOST_SMOOTHED_DRAWS = 300
 
@@ -74,6 +81,7 @@ class Gaps:
         self.variance = variance
         self.same_sign = False
         self.mostly_noise = mostly_noise
+        self.noise_of_edges: Floats | float = 0.0  # It is the same wherever the gaps are.
 
     @cached_property
     def value(self) -> float:
@@ -88,11 +96,16 @@ class Gaps:
         at_both_ends = self.variance(self.measured), self.variance(0 * self.measured)
         return np.asarray(np.sqrt(np.maximum(*at_both_ends)))
 
+    @property
+    def all_noise(self) -> Floats:
+        """The noise (R, K) as the resamples show it."""
+        return self.noise + self.noise_of_edges
+
     def _noise_at(self, true: Floats) -> Floats:
         if self.variance is None:
-            return self.noise
+            return self.all_noise
         factors = np.sqrt(self.variance(true)) / np.maximum(self._size_of_noise, 1e-300)
-        return np.asarray(self.noise * factors)
+        return np.asarray(self.noise * factors + self.noise_of_edges)
 
     @cached_property
     def _size_of_noise(self) -> Floats:
@@ -109,9 +122,11 @@ class Gaps:
         i = int((np.abs(true) * self.largest_of).argmax())
         return np.asarray(np.abs(true[i] + self._noise_at(true)[:, i]) * self.largest_of[i])
 
-    def each(self, distance: float) -> Floats:
-        """Move every gap towards 0 by so many of its standard errors."""
-        return self._signed(np.maximum(np.abs(self.measured) - distance * self.standard_errors, 0))
+    def each(self, distance: float, moved: Floats | float = 0.0) -> Floats:
+        """Move every gap towards 0 by so many of its standard errors, once it has been moved."""
+        first = self.measured + moved
+        size = np.maximum(np.abs(first) - distance * self.standard_errors, 0)
+        return np.asarray(np.where(first >= 0, size, -size))
 
     def all(self, distance: float) -> Floats:
         """Multiply all gaps by one factor, or shrink the largest if the error is the largest."""
@@ -133,7 +148,8 @@ class Gaps:
 
     def minus(self, other: "Gaps") -> "Gaps":
         """Return how far these gaps are from others of the same samples."""
-        return Gaps(self.measured - other.measured, self.noise - other.noise, self.error)
+        noise = self.all_noise - other.all_noise
+        return Gaps(self.measured - other.measured, noise, self.error)
 
     @cached_property
     def _largest_ratio(self) -> float:
@@ -277,6 +293,7 @@ class _JointPath(NamedTuple):
 def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float:
     """Return the lowest plausible value of the error of one set of gaps minus that of another."""
     measured = (shrinking.value if shrinking else 0.0) - (growing.value if growing else 0.0)
+    change = growing.minus(shrinking) if growing and shrinking else None
 
     def lowest_on(path: _JointPath) -> float:
         def plausible(distance: float) -> bool:
@@ -288,7 +305,15 @@ def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float
             needed = max(1, int(path.tail * (1 - level) / 2 * (1 + len(draws)) + 1e-9))
             return bool((draws >= measured).sum() >= needed)
 
+        def agrees_with_change(distance: float) -> bool:
+            if change is None or path.growing is None or path.shrinking is None:
+                return True
+            moved = path.growing(distance) - path.shrinking(distance) - change.measured
+            return bool(_norm(moved) <= _MOST_MOVED * _norm(change.standard_errors))
+
         distance = _last_plausible(plausible, path.start, path.end)
+        if distance is not None:
+            distance = _last_plausible(agrees_with_change, min(distance, 0.0), distance)
         if distance is None:  # Nothing on this path agrees with what was measured.
             return np.inf
         error = 0.0
@@ -299,6 +324,10 @@ def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float
         return error
 
     return min(map(lowest_on, _paths(growing, shrinking)))
+
+
+def _norm(gaps: Floats) -> float:
+    return float(np.sqrt((gaps**2).sum()))
 
 
 def _last_plausible(plausible: Callable[[float], bool], start: float, end: float) -> float | None:
@@ -322,6 +351,11 @@ def _paths(growing: Gaps | None, shrinking: Gaps | None) -> Iterator[_JointPath]
     if growing is None and shrinking is not None:
         for path in (shrinking.each, shrinking.all):
             yield _JointPath(None, path, end=shrinking.distance_to_zero)
+        if shrinking.mostly_noise:
+            unclear = np.abs(shrinking.measured) < _CLEAR * shrinking.standard_errors
+            moved = np.where(unclear, -shrinking.measured, 0.0)
+            path = partial(shrinking.each, moved=moved)
+            yield _JointPath(None, path, start=0.0, end=shrinking.distance_to_zero)
     elif growing is not None and shrinking is None:
         for path in (growing.each, growing.all):
             yield _JointPath(partial(_back, path), None)
@@ -330,14 +364,30 @@ def _paths(growing: Gaps | None, shrinking: Gaps | None) -> Iterator[_JointPath]
         pairs = (growing.each, shrinking.each), (growing.all, shrinking.all)
         for (grow, shrink), ratio in product(pairs, _RATIOS):
             yield _JointPath(partial(_back, grow, 1 / ratio), partial(_on, shrink, ratio))
+        moved = _until_signs_are_clear(growing, shrinking)
+        yield _JointPath(lambda d: growing.each(-d, moved), lambda d: shrinking.each(d, moved))
+        change = growing.minus(shrinking)
+        if _norm(change.standard_errors) < _NEARLY_ALL_CANCELS * _norm(shrinking.standard_errors):
+            # The change of each gap is known, but on which side of 0 it happens may not be.
+            yield _JointPath(lambda d: shrinking.each(d) + change.measured, shrinking.each, 0.0)
         none = partial(_nothing, len(shrinking.measured))
         if not (shrinking.draws(none(0)) >= shrinking.value).any():
             return  # It cannot have shrunk to 0.
         # What changes may be known much better than what does not, because much noise is the same.
         # The direction of this path is itself measured, so it is followed somewhat further.
-        change = growing.minus(shrinking)
         for path, start in ((change.all, -_FAR), (change.even, -change.distance_to_zero)):
             yield _JointPath(partial(_back, path), none, start, tail=0.5)
+
+
+def _until_signs_are_clear(one: Gaps, other: Gaps) -> Floats:
+    """Return how far to move both gaps of a bin away from 0, if both have the same sign.
+
+    Then neither error is larger for its noise, which nearly cancels where both sets share it.
+    """
+    clear = _CLEAR * np.maximum(one.standard_errors, other.standard_errors)
+    lacking = clear - np.minimum(np.abs(one.measured), np.abs(other.measured))
+    same_sign = one.measured * other.measured > 0
+    return np.where(same_sign, np.sign(one.measured) * np.maximum(lacking, 0), 0.0)
 
 
 def _on(path: Path, speed: float, distance: float) -> Floats:

@@ -58,9 +58,10 @@ def bootstrap_interval(
     absolute gap. For them, the resamples show the noise of each gap, and the interval inverts a
     test. It holds the errors of all true gaps, on paths from 0 to far beyond the measured gaps,
     with which the measured error is neither surprisingly large nor surprisingly small. For the
-    classwise error, the noise comes from labels that are drawn from the probabilities. The interval
-    always holds the measured value, although the true error may be well below a small one. How
-    often such intervals hold the truth in simulations is shown in :ref:`coverage`.
+    classwise error, the noise comes from labels that are drawn from the probabilities, or from the
+    resamples where probabilities near 0 and 1 leave little to draw. The interval always holds the
+    measured value, although the true error may be well below a small one. How often such intervals
+    hold the truth in simulations is shown in :ref:`coverage`.
 
     The area under the risk-coverage curve has the BCa interval, the percentile interval with
     corrections for bias and skew.
@@ -176,9 +177,10 @@ def paired_difference(
     Both sets belong to the same samples, and the metric is computed on the same resamples of both.
     The difficulty of the samples therefore cancels out. The intervals are of the same kinds as
     those of `bootstrap_interval`. For calibration errors, the gaps of both sets move along paths on
-    which one error grows while the other shrinks, with the noise that they share. For the classwise
-    error of more than a few classes, the intervals of both errors are combined with their
-    correlation.
+    which one error grows while the other shrinks, with the noise that they share. The difference of
+    the two gaps of each bin is often known much better than either gap, and no path leads further
+    from it than its own noise explains. For the classwise error of more than a few classes, the
+    intervals of both errors are combined with their correlation.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ import torch
 import calibkit as ck
 from calibkit._rows import Rows
 from calibkit.metrics.classwise import ClasswiseError
-from calibkit.uncertainty._gaps import gaps_of_every_class
+from calibkit.uncertainty._class_gaps import gaps_of_every_class
 from calibkit.uncertainty._resampled_metrics import of_gaps
 from calibkit.uncertainty.bootstrap import interval_of_value
 
@@ -75,6 +75,28 @@ def test_the_interval_of_a_class_holds_its_error(name, n):
         found = interval_of_value(of_gaps(gaps))
         missed += not found.low - 1e-9 <= truth <= found.high + 1e-9
     assert missed <= MOST_MISSED
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("share_hard", [0.9, 1.0])
+def test_the_interval_of_a_hard_classifier_holds_its_classwise_error(n_classes, share_hard):
+    """Labels that are drawn from probabilities of 0 and 1 show no noise."""
+
+    def draw(rng, n):
+        q = torch.from_numpy(2 * rng.standard_normal((n, n_classes))).softmax(1).numpy()
+        hard = (rng.random((n, 1)) < share_hard) & np.ones_like(q, dtype=bool)
+        return np.where(hard, np.eye(n_classes)[q.argmax(1)], q), q
+
+    truth = np.mean([true_error(draw, k) for k in range(n_classes)])
+    rng = np.random.default_rng(0)
+    missed = 0
+    for seed in range(40):
+        p, q = draw(rng, 2000)
+        metric = ck.classwise_calibration_error
+        options = {"n_resamples": 200, "seed": seed}
+        found = ck.bootstrap_interval(metric, torch.from_numpy(p), draw_labels(rng, q), **options)
+        missed += not found.low <= truth <= found.high
+    assert missed <= 6  # 7 or more of 40 are missed in 1 of 290 tests.
 
 
 @pytest.mark.parametrize("name", ["a rare class", "a class nearly excluded"])

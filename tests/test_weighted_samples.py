@@ -378,7 +378,7 @@ def test_a_report_counts_samples_and_says_what_they_are_worth():
     assert report.n_samples == n
     assert report.effective_n_samples == pytest.approx(worth)
     assert report.to_dict()["effective_n_samples"] == pytest.approx(worth)
-    line = f"The samples have weights and are worth {worth:.0f} equal ones."
+    line = f"The samples have weights. They are worth {worth:.0f} samples of equal weight."
     assert str(report).splitlines()[-1] == line
     assert report.to_markdown().splitlines()[-1] == line
     assert f"<p>{line}</p>" in report._repr_html_()
@@ -438,6 +438,10 @@ def test_classes_and_groups_count_samples():
     groups = np.arange(300) % 2
     report = ck.evaluate(logits, labels, n_resamples=20, sample_weight=weights, groups=groups)
     positive = weights.numpy() > 0
+    assert str(report.by_class()).startswith(f"n = {positive.sum()} with weights, ECE of each")
+    assert report.by_group().to_dict()["weighted"] is True
+    plain = ck.evaluate(logits, labels, n_resamples=20)
+    assert str(plain.by_class()).startswith("n = 300, ECE of each")
     for part in report.by_class().parts:
         assert part.n == ((labels.numpy() == part.name) & positive).sum()
     for part in report.by_group().parts:
@@ -470,7 +474,7 @@ def test_the_bands_of_a_diagram_are_those_of_what_the_samples_are_worth():
     assert "n = 500 with weights, 5 bins" in ax.texts[0].get_text()
     assert ax.child_axes[0].get_ylabel() == "weight"
     histogram = ck.confidence_histogram(p, labels, sample_weight=weights)
-    assert histogram.get_ylabel() == f"weight of {weights.sum():.3g} in all"
+    assert histogram.get_ylabel() == "weight of 500 samples"
     plain = ck.reliability_bins(p, labels)
     assert plain.n_samples is plain.effective_count is None
 

@@ -231,7 +231,9 @@ def confidence_histogram(
     ax.axvline(share, color="black", label=f"{words.share} {share:.1%}")
     ax.axvline(mean, color="black", linestyle="--", label=f"mean {words.confidence} {mean:.1%}")
     ax.set(title=title, xlim=(0, 1), xlabel=words.confidence_axis)
-    ax.set_ylabel(f"samples of {n}" if bins.n_samples is None else f"weight of {n:.3g} in all")
+    ax.set_ylabel(
+        f"samples of {n}" if bins.n_samples is None else f"weight of {bins.n_samples.sum()} samples"
+    )
     format_as_percent(ax.xaxis)
     if bins.of == "positive":  # There are bars below the legend, which need not end there.
         ax.set_ylim(0, 1.6 * bins.count.max())

@@ -172,8 +172,9 @@ def effective_number(weights: Tensor | None) -> float | None:
 
 def notes_on(effective_n_samples: float | None, leak_check: str | None) -> list[str]:
     """Return what stands under the tables of a report."""
-    n = effective_n_samples
-    weights = None if n is None else f"The samples have weights and are worth {n:.0f} equal ones."
+    n, weights = effective_n_samples, None
+    if n is not None:
+        weights = f"The samples have weights. They are worth {n:.0f} samples of equal weight."
     return [note for note in (weights, leak_check) if note is not None]
 
 

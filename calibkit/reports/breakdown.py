@@ -74,6 +74,8 @@ class Breakdown:
         What the parts are.
     n_samples, n_bins : int
         Number of samples, and number of bins for each error.
+    weighted : bool
+        Whether the samples have weights. Then they count in all numbers but those of the samples.
 
     See Also
     --------
@@ -98,6 +100,7 @@ class Breakdown:
     by: str
     n_samples: int
     n_bins: int
+    weighted: bool = False
 
     def __str__(self) -> str:
         left_out = len(self.parts) - _MOST_SHOWN
@@ -114,14 +117,20 @@ class Breakdown:
         return markdown_table(self._caption(), self._cells(len(self.parts)))
 
     def to_dict(self) -> dict[str, object]:
-        """Return all rows as plain values, ready for JSON."""
+        """Return all rows as plain values, ready for JSON.
+
+        The key ``weighted`` is there only if the samples have weights.
+        """
         parts = [part._asdict() | {"error": part.error._asdict()} for part in self.parts]
-        return {"by": self.by, "n_samples": self.n_samples, "n_bins": self.n_bins, "parts": parts}
+        numbers = {"by": self.by, "n_samples": self.n_samples, "n_bins": self.n_bins}
+        weighted = {"weighted": True} if self.weighted else {}
+        return {**numbers, **weighted, "parts": parts}
 
     def _caption(self) -> str:
+        with_weights = " with weights" if self.weighted else ""
         return (
-            f"n = {self.n_samples}, ECE of each {self.by} in {self.n_bins} bins, worst first; "
-            "in brackets 95 % intervals"
+            f"n = {self.n_samples}{with_weights}, ECE of each {self.by} in {self.n_bins} bins, "
+            "worst first; in brackets 95 % intervals"
         )
 
     def _cells(self, n_shown: int) -> list[list[str]]:
@@ -175,7 +184,7 @@ class Measured:
             Part(k, int(counts[k]), shares[k], means[k], interval_of_value(of_gaps(gaps[k])))
             for k in range(rows.n_classes)
         ]
-        return Breakdown(_worst_first(parts), "class", n, self.n_bins)
+        return Breakdown(_worst_first(parts), "class", n, self.n_bins, weights is not None)
 
     def by_group(self, scaled: bool | None) -> Breakdown:
         """Measure every group, or raise an error if there are none."""
@@ -200,7 +209,8 @@ class Measured:
             error = interval_of(p, y, sample_weight=w)
             p_value = test(p, y, sample_weight=w).p_value
             parts.append(Part(str(name), len(inside), frequency, mean, error, p_value))
-        return Breakdown(_worst_first(parts), "group", len(self.groups), self.n_bins)
+        weighted = weights is not None
+        return Breakdown(_worst_first(parts), "group", len(self.groups), self.n_bins, weighted)
 
     def _rows(self, scaled: bool | None) -> Rows:
         if scaled and len(self.sets) == 1:

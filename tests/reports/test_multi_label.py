@@ -134,7 +134,7 @@ def test_weights_count_in_every_label_and_in_the_means():
         LOGITS, LABELS, scaler=SCALER, names=NAMES, sample_weight=weights, **FAST
     )
     assert report.n_samples == 400
-    assert "worth 360 equal ones" in str(report)
+    assert "worth 360 samples of equal weight" in str(report)
     assert report.to_dict()["effective_n_samples"] == pytest.approx(360)
     many = LOGITS.repeat_interleave(weights, 0), LABELS.repeat_interleave(weights, 0)
     repeated = evaluate_multi_label(*many, scaler=SCALER, names=NAMES, **FAST)

@@ -57,8 +57,7 @@ def _choose_and_fit(logits: Floats, labels: NDArray[np.int64], weights: Floats |
     try:
         if len(labels) < _LEAST_FOR_CHOICE:
             return TemperatureScaler(smoothing=1).fit_logits(logits, labels, sample_weight=weights)
-        options: dict[str, Any] = {} if weights is None else {"sample_weight": weights}
-        return best_scaler(logits, labels, progress=False, **options)
+        return best_scaler(logits, labels, sample_weight=weights, progress=False)
     except ValueError as error:
         # If the input is wrong, this fit refuses it, too.
         frequencies = HistogramScaler(n_bins=1).fit_logits(logits, labels, sample_weight=weights)

@@ -47,7 +47,8 @@ def collect_logits(
         Where the model runs. By default it runs where it is.
     multi_label : bool, default False
         Whether any number of labels may apply to a sample. The labels of a batch then have the
-        shape of the logits.
+        shape of the logits. The data set should return them as tensors: of a list of L numbers for
+        each sample, a ``DataLoader`` makes a list of L tensors, which is refused.
 
     Returns
     -------

@@ -28,10 +28,14 @@ def adjust_prior(logits: Probabilities, source: Proportions, target: Proportions
 
     The proportions that a model assumes are not those of the data if negatives were left out, if
     the loss had class weights, or if a sampler drew the classes equally often. Pass as `source`
-    what the training loss saw, and as `target` what the model will meet. Adjust these logits first,
-    and then fit a scaler on them. But if you fit a scaler that has a bias for each class, such as
-    `VectorScaler` or `LogisticScaler`, on a calibration set with the right proportions, it finds
-    this adjustment itself.
+    what the training loss saw, and as `target` what the model will meet.
+
+    If the calibration set has the target proportions, adjust first, and then fit a scaler on the
+    adjusted logits. A scaler that has a bias for each class, such as `VectorScaler` or
+    `LogisticScaler`, finds the adjustment itself there. If the calibration set has the source
+    proportions, because negatives are missing from it too, fit the scaler on the logits as they
+    are, and then adjust what it returns. A scaler that is fitted to adjusted logits on such a set
+    works against the adjustment.
 
     Parameters
     ----------

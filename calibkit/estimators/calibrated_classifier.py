@@ -332,11 +332,12 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         Parameters
         ----------
         X : array-like, DataFrame or sparse matrix, shape (N, n_features)
-            Samples that `fit` was not given.
+            Samples that `fit` was not given. Unless `cv` is "prefit", samples of the training set
+            are not recognised, because the scaler was fitted to logits of copies of the estimator.
         y : array-like, shape (N,)
             Their labels, which may be strings.
         **options
-            Options of `calibkit.evaluate`, such as ``n_bins`` or ``groups``.
+            Options of `calibkit.evaluate`, such as ``sample_weight``, ``n_bins`` or ``groups``.
 
         Returns
         -------

@@ -113,9 +113,10 @@ def best_scaler(
     Returns
     -------
     Scaler
-        The chosen scaler, fitted on all samples. Its `summary` prints what was compared, and names
-        a candidate that is expected to be better with two or four times as many samples. Often
-        there is one that the samples do not show.
+        The chosen scaler, fitted on all samples. Its `summary` prints what was compared: for
+        each candidate its NLL, the difference from the NLL of the chosen one, and the standard
+        error of this difference. It also names a candidate that is expected to be better with two
+        or four times as many samples. Often there is one that the samples do not show.
 
     Raises
     ------

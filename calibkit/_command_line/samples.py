@@ -236,16 +236,22 @@ def _check(
         for start, advice in _ADVICE.items():
             if said.startswith(start):
                 said = f"{said.partition(';')[0]}; {advice}"
+        if scores.ndim == 1 and said.startswith("logits look like"):
+            said = f"{said.partition(';')[0]}; {_ADVICE_ON_ONE_COLUMN}"
         if scores.ndim == 1 and said.startswith("labels must lie"):
             said += "; a single column needs outcomes 0 and 1, such as whether the answer is right"
         raise ValueError(f"{path}: {said}") from error
 
 
+# To subtract 1 from a single column of logits would change its probabilities.
+_ADVICE_ON_ONE_COLUMN = (
+    "add --probabilities if they are, or write two columns if they are logits: 0 and the logit"
+)
 _ADVICE = {
     "logits look like": "add --probabilities if they are, or subtract 1 from all of them if they "
     "are logits, which changes no probability",
-    "probabilities must lie": "leave out --probabilities if they are logits, and divide by 100 if "
-    "they are percentages",
+    "probabilities must lie": "leave out --probabilities if they are logits, divide by 100 if they "
+    "are percentages, and name the column of labels with --label-name if it was taken for one",
     "labels must lie": "count classes from 0, and leave samples out with --ignore-index",
     "labels must have one entry": "pass the labels of exactly these samples",
     "labels must have shape": "save one label for each sample",

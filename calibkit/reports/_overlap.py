@@ -29,8 +29,8 @@ from calibkit._rows import Rows
 from calibkit._types import Floats
 
 UNCHECKED = (
-    "Whether the test set holds calibration samples cannot be checked: too many logits are equal, "
-    "or nearly so, by chance."
+    "Whether the test set holds calibration samples cannot be checked: some logits are equal, or "
+    "nearly so, by chance, so equal ones prove nothing."
 )
 
 # The smallest overlap to be found is 1 % of the smaller set. The limit is a little lower, because

@@ -92,7 +92,7 @@ class Breakdown:
     n = 1000, ECE of each class in 15 bins, worst first; in brackets 95 % intervals
     class  n    frequency  mean probability  ECE
     1      200  20.0%      45.0%             35.0% (31.6% to 38.3%)
-    0      600  60.0%      45.0%             35.0% (31.6% to 38.6%)
+    0      600  60.0%      45.0%             35.0% (31.6% to 38.3%)
     2      200  20.0%      10.0%             10.0% (7.6% to 12.5%)
     """
 

@@ -295,3 +295,15 @@ def test_parquet_needs_pandas(tmp_path, monkeypatch):
 
     monkeypatch.setattr("calibkit._command_line.files.import_module", without)
     assert "only with pandas and pyarrow" in refusal(tmp_path / "x.parquet")
+
+
+def test_binary_logits_in_one_column_are_not_told_to_subtract_1(tmp_path):
+    """That would change their probabilities. The advice leads to the same ones."""
+    logits = np.linspace(0.01, 0.99, 300)
+    labels = np.random.default_rng(0).random(300) < 1 / (1 + np.exp(-logits))
+    np.savez(tmp_path / "one.npz", logits=logits, labels=labels.astype(int))
+    with pytest.raises(ValueError, match="or write two columns if they are logits: 0 and the lo"):
+        read_samples(tmp_path / "one.npz", Choice(), labels_needed=True)
+    both = np.stack([0 * logits, logits], 1)
+    np.savez(tmp_path / "two.npz", logits=both, labels=labels.astype(int))
+    assert read_samples(tmp_path / "two.npz", Choice(), labels_needed=True).logits.shape == (300, 2)

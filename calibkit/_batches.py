@@ -119,6 +119,11 @@ def _arguments(model: nn.Module, inputs: Inputs) -> tuple[tuple[Tensor, ...], di
         return (), known
     if len(others) == 1 and not known:
         return tuple(others.values()), {}
+    if isinstance(model, nn.Sequential):
+        raise TypeError(
+            f"nn.Sequential takes one input without a name, got the tensors {list(inputs)}; write "
+            "a module whose forward(self, **batch) returns scaler(model(**batch).logits)"
+        )
     name = next(iter(others or inputs))
     raise TypeError(
         f"every tensor of a batch must be an input of the model, got {name!r}, which is none; "
@@ -190,5 +195,8 @@ def _names_of(parts: list[object] | tuple[object, ...]) -> str:
 def _advice_on_parts(parts: list[object]) -> str:
     wrap = "wrap it in a generator that yields such pairs"
     if len(parts) == 2 and isinstance(parts[0], Tensor):
+        if isinstance(parts[1], list) and all(isinstance(part, Tensor) for part in parts[1]):
+            # The loader has turned a list of labels for each sample into one tensor a label.
+            return f"{wrap}: ((x, torch.stack(y, 1)) for x, y in loader)"
         return f"{wrap}: ((x, torch.as_tensor(y)) for x, y in loader)"
     return wrap

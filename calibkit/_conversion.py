@@ -91,10 +91,21 @@ def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str
     if array is None and isinstance(values, Iterable) and not unordered:
         return f"pass list({name})"
     if array is None:
-        return "pass a tensor, an array or a nested list of numbers"
+        return _advice_on_outputs(values, name)
     if array.dtype.kind == "O" and any(map(is_missing, array.flat)):
         return _advice_on_missing(values, array, name)
     return _advice_on_array(array, name)
+
+
+def _advice_on_outputs(values: object, name: str) -> str:
+    """Return what to do with an object, which may be what a model returns."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            if isinstance(value, Tensor):
+                return f"pass the tensor in it, such as {name}[{key!r}]"
+    if isinstance(getattr(values, "logits", None), Tensor):
+        return f"pass the tensor in it, {name}.logits"
+    return "pass a tensor, an array or a nested list of numbers"
 
 
 def _advice_on_missing(values: object, array: NDArray[np.generic], name: str) -> str:

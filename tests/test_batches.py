@@ -416,3 +416,39 @@ def test_a_module_of_lightning_is_run_by_its_forward():
     check(model, batches(LOGITS, LABELS))
     assert model.training
     assert model.dropout.training
+
+
+class Outputs(nn.Module):
+    """A model that takes names and returns an object, as those of Hugging Face do."""
+
+    def forward(self, input_ids, attention_mask):
+        return SimpleNamespace(logits=input_ids * attention_mask[:, None])
+
+
+def test_the_advice_for_a_model_with_its_scaler_in_a_sequence_works():
+    batches_of_two = dictionaries(input_ids=LOGITS, attention_mask=torch.ones(200), labels=LABELS)
+    scaler = ck.TemperatureScaler(2.0)
+    with pytest.raises(TypeError, match=r"Sequential takes one input without a name, got the .*"):
+        ck.collect_logits(nn.Sequential(Outputs(), scaler), batches_of_two, progress=False)
+
+    class Calibrated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = Outputs()
+
+        def forward(self, **batch):
+            return scaler(self.model(**batch).logits)
+
+    logits, _ = ck.collect_logits(Calibrated(), batches_of_two, progress=False)
+    assert torch.equal(logits, LOGITS / 2)
+
+
+def test_the_advice_on_a_list_of_labels_for_each_sample_works():
+    """The loader turns such lists into one tensor for each label."""
+    hot = (LOGITS > 0).long()
+    loader = DataLoader([(x, y.tolist()) for x, y in zip(LOGITS, hot, strict=True)], batch_size=50)
+    with pytest.raises(TypeError, match=r"\(\(x, torch.stack\(y, 1\)\) for x, y in loader\)"):
+        ck.collect_logits(nn.Identity(), loader, progress=False, multi_label=True)
+    stacked = ((x, torch.stack(y, 1)) for x, y in loader)
+    _, labels = ck.collect_logits(nn.Identity(), stacked, progress=False, multi_label=True)
+    assert torch.equal(labels, hot)

@@ -1,6 +1,7 @@
 """Arrays of other libraries, columns of tables and nested lists of numbers are accepted."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -158,6 +159,8 @@ def test_a_scaler_refuses_what_is_no_table_of_numbers():
         ([[0.1, 2.0], [0.3]], "got list; give every row equally many numbers"),
         ([[1, 2], [3, 4]], "floating point, got torch.int64"),
         (None, "got NoneType; pass a tensor, an array or a nested list of numbers"),
+        ({"out": torch.ones(2, 2)}, r"got dict; pass the tensor in it, such as logits\['out'\]"),
+        (SimpleNamespace(logits=torch.ones(2, 2)), r"pass the tensor in it, logits\.logits"),
         ({"a": [1.0]}, "got dict; pass a tensor"),
         ("0.5", "got str"),
         (np.array([None, 1.0]), "missing"),

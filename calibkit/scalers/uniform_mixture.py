@@ -126,6 +126,11 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
                 bracket = _LOG_RATIO_GRID[i - 1 : i + 2]
                 found = minimize_scalar(lambda x: fit_weight(x).nll, bracket=bracket)
                 candidates.append(float(found.x))
+        # In the outermost intervals, values at three points cannot enclose a minimum.
+        for i in (0, len(tried) - 2):
+            if tried[i].slope < 0 < tried[i + 1].slope:
+                ends = _LOG_RATIO_GRID[i : i + 2]
+                candidates.append(float(brentq(lambda x: fit_weight(x).slope, *ends, xtol=1e-14)))
         log_ratio = min(candidates, key=lambda x: fit_weight(x).nll)
         best = fit_weight(log_ratio)
         falls = log_ratio == _LOG_RATIO_GRID[-1] and best.slope < 0

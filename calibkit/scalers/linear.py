@@ -215,8 +215,8 @@ class MatrixScaler(_LinearScaler):
 
     $$\begin{aligned}
     \sum_{j=1}^n \mathrm{NLL}_j &+ C \, \mathrm{diagonal} \sum_i (W_{ii} - 1)^2 \\
-    &+ C (C - 1) \, \mathrm{off\_diagonal} \sum_{i \ne j} W_{ij}^2
-    + C \, \mathrm{intercept} \sum_i b_i^2
+    &+ C (C - 1) \, \mathrm{off\_diagonal} \sum_{i \ne j} W_{ij}^2 \\
+    &+ C \, \mathrm{intercept} \sum_i b_i^2
     \end{aligned}$$
 
     The penalty of the C (C - 1) weights beside the diagonal grows with their number. The penalties

@@ -66,9 +66,19 @@ class Rows:
     @property
     def total_weight(self) -> float:
         """The sum of the weights, which is the number of rows if all weights are 1."""
-        if self.weights is None:
-            return len(self)
-        return float(self.weights[self.counted].sum())
+        weights = self.counted_weights
+        return len(self) if weights is None else float(weights.sum())
+
+    @property
+    def counted_labels(self) -> Tensor:
+        """The labels (M,) that count, without a copy of their scores."""
+        counted = self.counted
+        return self.labels.flatten() if counted is None else self.labels[counted]
+
+    @property
+    def counted_weights(self) -> Tensor | None:
+        """The weights (M,) of the rows that count, without a copy of their scores."""
+        return None if self.weights is None else self.weights[self.counted]
 
     def with_mean_weight_1(self) -> Self:
         """Return these rows with weights whose mean is 1, so that their size does not matter."""

@@ -182,9 +182,7 @@ class ScaledNLL:
 def _sums_of_weights(rows: Rows) -> list[float]:
     """Return the sum of the weights and that of their squares, over all processes."""
     sums = torch.full((2,), float(len(rows)), dtype=torch.float64, device=rows.scores.device)
-    if rows.weights is not None:
-        weights = rows.flat().weights
-        assert weights is not None
+    if (weights := rows.counted_weights) is not None:
         sums = torch.stack([weights.sum(), weights.square().sum()])
     return sum_over_processes(sums)
 

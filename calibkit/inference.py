@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from calibkit._batches import check_batch, run_model, to_device
 from calibkit._checks import check_flag
+from calibkit._distributed import n_processes
 
 
 def collect_logits(
@@ -167,6 +168,20 @@ def collect_logits_of_process(
     if not len(logits):
         return torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
     return logits.concatenate(), labels.concatenate()
+
+
+def collect_calibration_set(
+    model: nn.Module,
+    loader: Iterable[object],
+    *,
+    progress: bool,
+    device: torch.device | str | None,
+    multi_label: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Run a model over a calibration set, or over the part of it that this process has."""
+    # If several processes share the calibration set, one of them may have no sample.
+    collect = collect_logits_of_process if n_processes() > 1 else collect_logits
+    return collect(model, loader, progress=progress, device=device, multi_label=multi_label)
 
 
 class _BatchBuffer:

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from calibkit._types import Floats
@@ -45,3 +46,9 @@ def quantile_edges(confidence: Tensor, bins: Tensor, n_bins: int) -> Tensor:
     ordered, order = confidence.sort()
     starts = torch.searchsorted(bins[order], torch.arange(n_bins))
     return torch.cat([ordered[starts.clamp(max=len(ordered) - 1)], ordered[-1:]])
+
+
+def effective_counts(cells: NDArray[np.integer], weights: Floats, n_cells: int) -> Floats:
+    """Return how many samples of equal weight those in each cell are worth."""
+    count, squares = (np.bincount(cells, weights**power, n_cells) for power in (1, 2))
+    return np.asarray(count**2 / np.where(count > 0, squares, 1))

@@ -7,7 +7,13 @@ import numpy as np
 
 from calibkit._checks import check_choice, check_n_bins, check_probabilities_and_labels
 from calibkit._types import Binning, Counts, Floats, Labels, Probabilities, SampleWeight
-from calibkit.metrics._binning import quantile_bin, quantile_edges, uniform_bin, uniform_edges
+from calibkit.metrics._binning import (
+    effective_counts,
+    quantile_bin,
+    quantile_edges,
+    uniform_bin,
+    uniform_edges,
+)
 from calibkit.metrics.base import JudgedSamples, Of, Predictions, what_is_judged
 from calibkit.metrics.calibration_error import BinnedCalibrationError, binned_error
 
@@ -159,8 +165,7 @@ def count_into_bins(
         counts = count.astype(np.int64), n_correct.astype(np.int64)
         return ReliabilityBins(edges.numpy(), *counts, confidence_sum, of)
     n_samples = np.bincount(bins.numpy(), minlength=n_bins)
-    squares = np.bincount(bins.numpy(), weights.numpy() ** 2, n_bins)
-    effective_count = count**2 / np.where(n_samples > 0, squares, 1)
+    effective_count = effective_counts(bins.numpy(), weights.numpy(), n_bins)
     return ReliabilityBins(
         edges.numpy(), count, n_correct, confidence_sum, of, n_samples, effective_count
     )

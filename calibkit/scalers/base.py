@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from calibkit._distributed import fail_together, gather_rows, n_processes
 from calibkit._fingerprints import fingerprints
 from calibkit._rows import Rows
 from calibkit._types import SampleWeight
-from calibkit.inference import collect_logits, collect_logits_of_process
+from calibkit.inference import collect_calibration_set
 from calibkit.scalers._shared_set import agree_with_other_processes
 
 
@@ -194,12 +195,9 @@ class Scaler(nn.Module, ABC):
         calibkit.Scaler.fit_logits : Fit on logits that you already have.
         calibkit.collect_logits : Keep the logits, in order to fit several scalers on them.
         """
-
-        def collect() -> tuple[Tensor, Tensor]:
-            # If several processes share the calibration set, one of them may have no sample.
-            collect_here = collect_logits_of_process if n_processes() > 1 else collect_logits
-            return collect_here(model, calib_loader, progress=progress, device=device)
-
+        collect = partial(
+            collect_calibration_set, model, calib_loader, progress=progress, device=device
+        )
         return self._fit_calibration_set(collect, ignore_index, None)
 
     def fit_logits(
@@ -270,7 +268,7 @@ class Scaler(nn.Module, ABC):
     ) -> Self:
         with self._unchanged_on_failure(), fail_together():
             several = n_processes() > 1
-            rows = check_logits_and_labels(
+            rows = self._check(
                 *calibration_set(),
                 ignore_index=ignore_index,
                 sample_weight=sample_weight,
@@ -279,8 +277,16 @@ class Scaler(nn.Module, ABC):
             rows = agree_with_other_processes(rows) if several else rows
             with without_autocast(rows.scores.device):
                 self._fit(rows)
-                self.calibration_fingerprints = gather_rows(fingerprints(rows))
+                self.calibration_fingerprints = gather_rows(fingerprints(self._samples(rows)))
         return self
+
+    def _check(self, logits: object, labels: object, **options: Any) -> Rows:
+        """Return a calibration set as rows, or raise an error."""
+        return check_logits_and_labels(logits, labels, **options)
+
+    def _samples(self, rows: Rows) -> Rows:
+        """Return one row for each sample, by which a test set with the same sample is found."""
+        return rows
 
     @contextmanager
     def _unchanged_on_failure(self) -> Iterator[None]:

@@ -1,8 +1,9 @@
 """Temperature scaling of a multi-label model, which gives the logit of a sigmoid for each label."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,14 +15,10 @@ from calibkit._attributes import CheckedAttributes
 from calibkit._checks import check_flag
 from calibkit._conversion import as_tensor
 from calibkit._distributed import (
-    fail_together,
     gather_from_processes,
-    gather_rows,
-    n_processes,
     sum_over_processes,
     total_over_processes,
 )
-from calibkit._fingerprints import fingerprints
 from calibkit._multi_label import check_multi_label, rows_of_label, samples_of
 from calibkit._rows import Rows
 from calibkit._temperature_search import (
@@ -30,16 +27,12 @@ from calibkit._temperature_search import (
     find_best_inverse_temperature,
 )
 from calibkit._types import SampleWeight
-from calibkit.inference import collect_logits, collect_logits_of_process
+from calibkit.inference import collect_calibration_set
 from calibkit.scalers.base import FitSummary, Scaler
-from calibkit.scalers.temperature import check_smoothing
+from calibkit.scalers.temperature import check_smoothing, without_overflow
 
 # This many label entries are in memory at a time as float64 copies.
 _CHUNK_ELEMENTS = 2**18
-
-
-def _check_per_label(value: Any) -> bool:
-    return check_flag(value, "per_label")
 
 
 def _check_temperatures(value: Any) -> Tensor:
@@ -125,7 +118,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
     _attribute_checks: ClassVar = {
         "temperatures": _check_temperatures,
         "smoothing": check_smoothing,
-        "per_label": _check_per_label,
+        "per_label": partial(check_flag, name="per_label"),
     }
 
     def __init__(self, per_label: bool = False, smoothing: float = 0.0) -> None:
@@ -177,15 +170,15 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
             If `calib_loader` gives no sample, if logits and labels of a batch differ in shape, or
             for a reason that `calibkit.collect_logits` or `fit_logits` names.
         """
-
-        def collect() -> tuple[Tensor, Tensor]:
-            # If several processes share the calibration set, one of them may have no sample.
-            collect_here = collect_logits_of_process if n_processes() > 1 else collect_logits
-            return collect_here(
-                model, calib_loader, progress=progress, device=device, multi_label=True
-            )
-
-        return self._fit_entries(collect, ignore_index, None)
+        collect = partial(
+            collect_calibration_set,
+            model,
+            calib_loader,
+            progress=progress,
+            device=device,
+            multi_label=True,
+        )
+        return self._fit_calibration_set(collect, ignore_index, None)
 
     def fit_logits(
         self,
@@ -229,27 +222,14 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
             If the NLL, or with ``per_label=True`` that of one label, has no minimum at a finite
             temperature above 0. This error is a ValueError.
         """
-        return self._fit_entries(lambda: (logits, labels), ignore_index, sample_weight)
+        return self._fit_calibration_set(lambda: (logits, labels), ignore_index, sample_weight)
 
-    def _fit_entries(
-        self,
-        calibration_set: Callable[[], tuple[object, object]],
-        ignore_index: int | None,
-        sample_weight: SampleWeight | None,
-    ) -> Self:
-        with self._unchanged_on_failure(), fail_together():
-            rows = check_multi_label(
-                *calibration_set(),
-                ignore_index=ignore_index,
-                sample_weight=sample_weight,
-                empty=n_processes() > 1,
-            )
-            self._fit_calibration_set(
-                lambda: (rows.scores, rows.labels), ignore_index, rows.weights
-            )
-            # A sample is recognised by the logits of all its labels.
-            self.calibration_fingerprints = gather_rows(fingerprints(samples_of(rows)))
-        return self
+    def _check(self, logits: object, labels: object, **options: Any) -> Rows:
+        return check_multi_label(logits, labels, **options)
+
+    def _samples(self, rows: Rows) -> Rows:
+        # A sample is recognised by the logits of all its labels.
+        return samples_of(rows)
 
     def _fit(self, rows: Rows) -> None:
         n_labels = _agree_on_number_of_labels(rows)
@@ -298,7 +278,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
         """Return the best temperature of these entries, or say which label has none."""
         of_label = f"label {k}" if self.per_label else "the labels"
         share = ", or per_label=False, which shares one temperature" if self.per_label else ""
-        labels = rows.flat().labels
+        labels = rows.counted_labels
         counts = torch.stack([(labels == value).sum() for value in (0, 1)]).double()
         n_0, n_1 = sum_over_processes(counts)
         if 0 in {n_0, n_1}:
@@ -350,10 +330,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
         temperatures = temperatures.to(precise.device, precise.dtype)
         shape = (n_labels, *(1,) * (logits.ndim - 2))
         scaled = precise / temperatures.reshape(shape)
-        # A finite number must not become infinite, because the cross-entropy of infinity is NaN.
-        limits = torch.finfo(dtype)
-        finite = scaled.clamp(limits.min, limits.max)
-        return torch.where(precise.isinf(), scaled, finite).to(dtype)
+        return without_overflow(scaled, precise, dtype)
 
     def extra_repr(self) -> str:
         """Return the temperatures as part of the printed scaler."""

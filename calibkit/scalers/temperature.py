@@ -22,6 +22,16 @@ def check_smoothing(value: float) -> float:
     )
 
 
+def without_overflow(scaled: Tensor, logits: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return scaled logits in a type in which every finite logit stays finite.
+
+    The softmax of infinity is NaN, and so is the cross-entropy.
+    """
+    limits = torch.finfo(dtype)
+    finite = scaled.clamp(limits.min, limits.max)
+    return torch.where(logits.isinf(), scaled, finite).to(dtype)
+
+
 class TemperatureScaler(CheckedAttributes, Scaler):
     """A scaler that divides the logits by one number, the temperature T > 0.
 
@@ -134,9 +144,7 @@ class TemperatureScaler(CheckedAttributes, Scaler):
         scaled = logits / self.temperature
         if self.temperature >= 1:
             return scaled
-        # A finite number must not become infinite, because the softmax of infinity is NaN.
-        limits = torch.finfo(scaled.dtype)
-        return torch.where(logits.isinf(), scaled, scaled.clamp(limits.min, limits.max))
+        return without_overflow(scaled, logits, scaled.dtype)
 
     def _set_fitted(self, values: dict[str, Tensor]) -> None:
         self.temperature = float(values["temperature"])

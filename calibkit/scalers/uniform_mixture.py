@@ -240,7 +240,7 @@ def _label_terms(rows: Rows, inverse_temperature: float) -> _LabelTerms:
 
 
 def _weights(rows: Rows) -> _Floats | None:
-    weights = rows.flat().weights if rows.weights is not None else None
+    weights = rows.counted_weights
     return None if weights is None else weights.cpu().numpy()
 
 

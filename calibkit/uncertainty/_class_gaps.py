@@ -134,9 +134,9 @@ def _resampled_where_surprising(
         first += len(excess)
     excess, row, sample = (np.concatenate(part) for part in zip(*parts, strict=True))
     matrix = csr_array((excess, (row, sample)), shape=(surprising.sum(), n))
-    flat = rows.flat().weights
-    weights = None if flat is None else flat.cpu().numpy()
-    samples = GapsOfSamples(matrix, partial(Gaps, error=np.sum), weights)
+    weights = rows.counted_weights
+    of_samples = None if weights is None else weights.cpu().numpy()
+    samples = GapsOfSamples(matrix, partial(Gaps, error=np.sum), of_samples)
     (resampled,) = resample([samples.of_counts], n, n_resamples=len(gaps.noise), seed=seed)
     noise = gaps.noise.copy()
     noise[:, surprising] = resampled - gaps.measured[surprising]

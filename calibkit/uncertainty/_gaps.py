@@ -12,7 +12,7 @@ from scipy.sparse import vstack
 
 from calibkit._rows import Rows
 from calibkit._types import Binning, Counts, Floats
-from calibkit.metrics._binning import quantile_bin
+from calibkit.metrics._binning import effective_counts, quantile_bin
 from calibkit.metrics.base import JudgedSamples, Predictions, ScoreKind, SumsMetric
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
@@ -186,12 +186,6 @@ def _residuals_and_weights(judged: JudgedSamples) -> tuple[Floats, Floats | None
     confidence, correct, weights = judged
     residual: Floats = (correct.double() - confidence).numpy()
     return residual, None if weights is None else weights.numpy()
-
-
-def effective_counts(cells: Any, weights: Floats, n_cells: int) -> Floats:
-    """Return how many samples of equal weight those in each cell are worth."""
-    count, squares = (np.bincount(cells, weights**power, n_cells) for power in (1, 2))
-    return np.asarray(count**2 / np.where(count > 0, squares, 1))
 
 
 def _size_of_weights(

@@ -410,12 +410,12 @@ def test_a_model_and_a_loader(labels):
 
 
 def test_a_fit_that_fails_late_changes_nothing(monkeypatch):
-    from calibkit.scalers import multi_label
+    from calibkit.scalers import base
 
     def fails(rows):
         raise MemoryError
 
-    monkeypatch.setattr(multi_label, "fingerprints", fails)
+    monkeypatch.setattr(base, "fingerprints", fails)
     scaler = copy.deepcopy(SHARED)
     with pytest.raises(MemoryError):
         scaler.fit_logits(*problem(seed=1))

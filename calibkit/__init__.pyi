@@ -7,6 +7,7 @@ from .data.datamodules import CIFAR100DataModule as CIFAR100DataModule
 from .data.datamodules import Glyphs100DataModule as Glyphs100DataModule
 from .data.glyphs100 import Glyphs100 as Glyphs100
 from .data.population import glyphs100_population as glyphs100_population
+from .data.quiz import check_yourself as check_yourself
 from .data.resnet import ResNet20 as ResNet20
 from .data.resnet import cifar100_resnet20 as cifar100_resnet20
 from .data.resnet import glyphs100_resnet20 as glyphs100_resnet20

@@ -19,7 +19,9 @@ copyright = "2026, the calibkit developers"  # noqa: A001
 version = release = installed_version("calibkit")
 
 extensions = [
+    "glossary_links",
     "lesson_pages",
+    "slides",
     "matplotlib.sphinxext.plot_directive",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -33,7 +35,7 @@ extensions = [
     "sphinx_math_dollar",
 ]
 default_role = "py:obj"
-exclude_patterns = ["_build", "lessons"]
+exclude_patterns = ["_build", "generated/gallery", "lessons"]
 templates_path = ["_templates"]
 
 autodoc_inherit_docstrings = False
@@ -70,13 +72,10 @@ mathjax3_config = {
     "options": {"enableMenu": False},  # the menu would fetch its parts one by one
 }
 
-# Lesson 90 is shown without running if the data that it fetches are not here.
-cifar100_is_here = (HERE / "lessons" / "data" / "cifar-100-python").is_dir()
-
 sphinx_gallery_conf = {
-    "examples_dirs": "lessons",
-    "gallery_dirs": "auto_lessons",
-    "filename_pattern": r"/\d\d_" if cifar100_is_here else r"/(?!90_)\d\d_",
+    "examples_dirs": ["generated/gallery/lessons", "generated/gallery/solutions"],
+    "gallery_dirs": ["auto_lessons", "auto_solutions"],
+    "filename_pattern": r"/\d\d_",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "backreferences_dir": "generated/backreferences",

@@ -1,4 +1,4 @@
-"""What the site adds to the lessons: cards, and a box on top of each page.
+"""What the site adds to the lessons: cards, a box on top of each page, its quiz, and links.
 
 The name, the question, the time and the needs of a lesson are written once, in the README's table.
 The address of the repository is written once, in pyproject.toml. A lesson's script chooses the
@@ -13,6 +13,8 @@ from textwrap import indent
 from typing import NamedTuple
 
 from docutils import nodes
+from gallery_scripts import GALLERY, write_gallery_scripts
+from quiz_form import quiz_form
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -55,20 +57,23 @@ def card_figure(source: Path, stem: str) -> Figure | None:
     figures = re.findall(r"image-sg:: /(\S+)\n +:alt: (.*)", page)
     if not figures:
         return None
-    script = (source / "lessons" / f"{stem}.py").read_text(encoding="utf-8")
+    script = (GALLERY / "lessons" / f"{stem}.py").read_text(encoding="utf-8")
     chosen = THUMBNAIL_NUMBER.search(script)
     return Figure(*figures[int(chosen[1]) - 1 if chosen else 0])
 
 
 def make_zip(app: Sphinx) -> None:
-    """Write all lessons into one file, scripts beside notebooks."""
+    """Write all lessons into one file: notebooks, their solutions, and scripts."""
     with zipfile.ZipFile(app.srcdir / "auto_lessons" / "calibkit_lessons.zip", "w") as archive:
         for lesson in lessons():
-            for path in (
-                app.srcdir / "lessons" / f"{lesson.stem}.py",
-                ROOT / "notebooks" / f"{lesson.stem}.ipynb",
+            notebook = f"{lesson.stem}.ipynb"
+            script = f"{lesson.stem}.py"
+            for path, name in (
+                (GALLERY / "lessons" / script, script),
+                (ROOT / "notebooks" / notebook, notebook),
+                (ROOT / "notebooks" / "solutions" / notebook, f"solutions/{notebook}"),
             ):
-                archive.write(path, f"calibkit_lessons/{path.name}", zipfile.ZIP_DEFLATED)
+                archive.write(path, f"calibkit_lessons/{name}", zipfile.ZIP_DEFLATED)
 
 
 def box(lesson: Lesson) -> str:
@@ -88,6 +93,7 @@ def box(lesson: Lesson) -> str:
    - :download:`Download all lessons <calibkit_lessons.zip>`
    - `Open in Colab <{colab}>`__
    - `Open in Binder <{binder}>`__
+   - :doc:`Solutions </auto_solutions/{lesson.stem}>`
 
    Binder starts with calibkit installed, after some minutes. In Colab run
    ``%pip install "calibkit @ git+{REPOSITORY}"`` first, in a cell of its own.
@@ -95,14 +101,56 @@ def box(lesson: Lesson) -> str:
 """
 
 
-def add_box(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Put the box below the title, in place of sphinx-gallery's links at both ends of the page."""
+def quiz(stem: str) -> str:
+    """Write the questions of a lesson."""
+    return f"""
+Check yourself
+--------------
+
+Try to answer before you look back. Every answer, right or wrong, comes with an explanation.
+
+.. raw:: html
+
+{indent(quiz_form(stem), "   ")}
+
+"""
+
+
+def link_to_solutions(stem: str) -> str:
+    """Write where the solutions are."""
+    return f"""
+Write your answers into the cells of the notebook. A check below each of them tells you what it
+found. The solutions are on :doc:`a page of their own </auto_solutions/{stem}>`.
+
+"""
+
+
+def without_links(page: str) -> str:
+    """Return a page without sphinx-gallery's links at both ends."""
+    _, title_class, page = page.partition(".. rst-class:: sphx-glr-example-title")
+    return title_class + page.partition(".. _sphx_glr_download_")[0]
+
+
+def add_to_lesson(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Put the box below the title, and quiz and link to the solutions where they belong."""
+    folder, _, stem = docname.rpartition("/")
+    if folder == "auto_solutions" and stem != "index":
+        content[0] = without_links(content[0])
     for lesson in lessons():
         if docname == f"auto_lessons/{lesson.stem}":
-            _, title_class, page = content[0].partition(".. rst-class:: sphx-glr-example-title")
-            page, _, _ = page.partition(".. _sphx_glr_download_")
+            page = without_links(content[0])
             below_title = page.index("\n\n", page.index("\n==="))
-            content[0] = title_class + page[:below_title] + box(lesson) + page[below_title:]
+            page = page[:below_title] + box(lesson) + page[below_title:]
+            start, heading, rest = page.partition("\nExercises\n---------\n")
+            content[0] = start + quiz(stem) + heading + link_to_solutions(stem) + rest
+
+
+def load_quiz_script(
+    app: Sphinx, page: str, template: str, context: dict[str, object], doctree: object
+) -> None:
+    """Load the script that explains answers, on the pages of lessons only."""
+    if page.startswith("auto_lessons/"):
+        app.add_js_file("quiz.js", loading_method="defer")
 
 
 def figure_title(source: Path, stem: str) -> str:
@@ -166,9 +214,11 @@ class LessonFigure(SphinxDirective):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register all of this with Sphinx."""
-    # the folder of the zip file exists only after sphinx-gallery has run
+    # sphinx-gallery reads the scripts, and makes the folder of the zip file, with priority 500
+    app.connect("builder-inited", lambda app: write_gallery_scripts(), priority=400)
     app.connect("builder-inited", make_zip, priority=600)
-    app.connect("source-read", add_box)
+    app.connect("source-read", add_to_lesson)
+    app.connect("html-page-context", load_quiz_script)
     app.connect("doctree-read", describe_thumbnails)
     app.add_directive("lesson-cards", LessonCards)
     app.add_directive("lesson-figure", LessonFigure)

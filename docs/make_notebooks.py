@@ -1,4 +1,8 @@
-"""Make or renew the notebooks: ``python docs/make_notebooks.py``, of all lessons or ``20 30``."""
+"""Make the notebooks of all lessons, or of ``20 30``, with their solutions.
+
+Run it with ``python docs/make_notebooks.py``. A lesson's script is its only source: what a notebook
+has beyond it (the quiz, the links to its neighbours and to the solutions) is added here.
+"""
 
 import base64
 import os
@@ -6,49 +10,137 @@ import sys
 from pathlib import Path
 
 import nbformat
-from jupytext.cli import jupytext
+from lesson_source import (
+    NOTEBOOKS,
+    is_heading,
+    lesson_cells,
+    read_script,
+    scripts,
+    solution_cells,
+    tags,
+    title,
+)
 from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-LESSONS = Path(__file__).parent / "lessons"
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+SOLUTIONS = NOTEBOOKS / "solutions"
 README_FIGURE = Path(__file__).parent / "_static" / "one_number.png"
 README_FIGURE_TITLE = "One number closes the gap between confidence and accuracy"
+QUIZ = """Check yourself
+--------------
+
+Try to answer before you look back. Every answer, right or wrong, comes with an explanation."""
+NETWORK = "network"  # the weekly run executes these cells, and so do readers
+IGNORED = "nbval-ignore-output"  # what jupyterquiz shows differs each time, and without it too
 
 
-def needs_network(notebook: nbformat.NotebookNode) -> bool:
-    """Tell whether the first cell says so; such a notebook is kept without outputs."""
-    return "network" in notebook.cells[0].metadata.get("tags", ())
-
-
-def readme_figure(notebook: nbformat.NotebookNode) -> bytes:
+def readme_figure(notebook: NotebookNode) -> bytes:
     """Return the figure of the first lesson that the README also shows."""
     (cell,) = (cell for cell in notebook.cells if f'"{README_FIGURE_TITLE}"' in cell.source)
     (image,) = (o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", ()))
     return base64.b64decode(image)
 
 
-def make_notebook(script: Path) -> None:
-    """Sync the notebook of a lesson with its script, and execute it."""
-    jupytext(["--sync", "--set-kernel", "python3", str(script)])
-    path = NOTEBOOKS / f"{script.stem}.ipynb"
-    notebook = nbformat.read(path, as_version=4)
-    if needs_network(notebook):
-        return
+def quiz_cells(script: Path) -> list[NotebookNode]:
+    """Return the heading of the quiz and the cell that shows it."""
+    source = f"calibkit.check_yourself({int(script.stem[:2])})"
+    return [
+        new_markdown_cell(QUIZ),
+        new_code_cell(source, metadata={"tags": [IGNORED]}),
+    ]
+
+
+def link(script: Path, folder: str = "") -> str:
+    """Return a link to the notebook of a script, named by the lesson's title."""
+    return f"[{script.stem[:2]} {title(read_script(script))}]({folder}{script.stem}.ipynb)"
+
+
+def neighbours(script: Path) -> NotebookNode:
+    """Return the last cell of a lesson: links to the lessons before and after it."""
+    course = scripts()
+    place = course.index(script)
+    lines = []
+    if place > 0:
+        lines.append(f"- Previous lesson: {link(course[place - 1])}")
+    if place < len(course) - 1:
+        lines.append(f"- Next lesson: {link(course[place + 1])}")
+    lines.append(f"- [Solutions of the exercises](solutions/{script.stem}.ipynb)")
+    return new_markdown_cell("\n".join(["Where to go from here", "-" * 21, "", *lines]))
+
+
+def with_link_to_solutions(cell: NotebookNode, script: Path) -> NotebookNode:
+    """Return the first cell of the exercises, with a link below its heading."""
+    heading, line, rest = cell.source.split("\n", 2)
+    sentence = (
+        "Write your answers into the cells. A check below each of them tells you what it found. "
+        f"The solutions are in [a notebook of their own](solutions/{script.stem}.ipynb)."
+    )
+    return new_markdown_cell(f"{heading}\n{line}\n\n{sentence}\n{rest}".rstrip())
+
+
+def lesson(script: Path) -> NotebookNode:
+    """Return the notebook of a lesson, not yet executed."""
+    cells = []
+    for cell in lesson_cells(read_script(script)):
+        if is_heading(cell, "Exercises"):
+            cells += [*quiz_cells(script), with_link_to_solutions(cell, script)]
+        else:
+            cells.append(cell)
+    return notebook_of([*cells, neighbours(script)])
+
+
+def solutions(script: Path) -> NotebookNode:
+    """Return the notebook of a lesson's solutions, not yet executed."""
+    source = read_script(script)
+    heading = f"Solutions: {title(source)}"
+    top = f"""{heading}
+{"=" * len(heading)}
+
+These are the exercises of {link(script, "../")}, each with an answer and what it shows. The first
+cells repeat what the answers need from the lesson."""
+    return notebook_of([new_markdown_cell(top), *solution_cells(source)])
+
+
+def notebook_of(cells: list[NotebookNode]) -> NotebookNode:
+    """Return a notebook of these cells, in which each has the number of its place as its name."""
+    for place, cell in enumerate(cells):
+        cell.id = f"cell-{place:03}"
+        cell.metadata.pop("cell_marker", None)  # how the script writes the cell
+        if NETWORK in tags(cell):
+            cell.metadata.tags.append("nbval-skip")
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Run a notebook without the network, and keep no output that differs each time."""
     # timings and the moments at which a cell prints would make every execution a change
     NotebookClient(
         notebook,
         record_timing=False,
         coalesce_streams=True,
-        resources={"metadata": {"path": str(NOTEBOOKS)}},
+        skip_cells_with_tag=NETWORK,
+        resources={"metadata": {"path": str(folder)}},
     ).execute()
-    nbformat.write(notebook, path)
-    if script.stem == "10_temperature_scaling":
-        README_FIGURE.write_bytes(readme_figure(notebook))
+    for cell in notebook.cells:
+        if IGNORED in tags(cell):
+            cell.outputs = []
+
+
+def write_notebooks(script: Path) -> None:
+    """Make, execute and write both notebooks of a lesson."""
+    SOLUTIONS.mkdir(exist_ok=True)
+    for notebook, folder in ((lesson(script), NOTEBOOKS), (solutions(script), SOLUTIONS)):
+        execute(notebook, folder)
+        nbformat.write(notebook, folder / f"{script.stem}.ipynb")
+        if script.stem == "10_temperature_scaling" and folder == NOTEBOOKS:
+            README_FIGURE.write_bytes(readme_figure(notebook))
 
 
 if __name__ == "__main__":
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    for number in sys.argv[1:] or ["[0-9][0-9]"]:
-        for script in sorted(LESSONS.glob(f"{number}_*.py")):
-            make_notebook(script)
+    for script in scripts():
+        if script.stem[:2] in (sys.argv[1:] or [script.stem[:2]]):
+            write_notebooks(script)

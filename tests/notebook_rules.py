@@ -4,7 +4,6 @@ pyproject.toml loads this module as a plugin of pytest (``-p tests.notebook_rule
 the repository needs the same options: ``python -m pytest -c pyproject.toml /a/folder/copy.ipynb``.
 """
 
-import json
 import os
 import socket
 from functools import cache
@@ -37,12 +36,6 @@ nbval.kernel.KernelManager = NotebookKernelManager
 
 
 @cache
-def needs_network(notebook: Path) -> bool:
-    first = json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]
-    return "network" in first["metadata"].get("tags", ())
-
-
-@cache
 def loopback_is_up() -> bool:
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -57,19 +50,13 @@ def pytest_collectstart(collector):
         return
     # progress bars, with their timings, and warnings are written to stderr
     collector.skip_compare += ("stderr",)
-    # such a notebook is stored without outputs: its cells are run and not compared
-    if needs_network(collector.path):
-        collector.compare_outputs = False
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.suffix == ".ipynb":
-            cifar100 = item.path.parent / "data" / "cifar-100-python"
-            if needs_network(item.path) and not cifar100.is_dir():
-                reason = f"CIFAR-100 is not in {cifar100.parent}: run the notebook once"
-                item.add_marker(pytest.mark.skip(reason=reason))
-            if "torch.distributed.run" in item.path.read_text(encoding="utf-8"):
-                item.add_marker(
-                    pytest.mark.skipif(not loopback_is_up(), reason="the loopback is down")
-                )
+        if (
+            item.path.suffix == ".ipynb"
+            and "torch.distributed.run" in item.path.read_text(encoding="utf-8")
+        ):
+            no_loopback = pytest.mark.skipif(not loopback_is_up(), reason="the loopback is down")
+            item.add_marker(no_loopback)

@@ -1,18 +1,27 @@
-"""Every lesson is one text: script and notebook agree, and prose claims what outputs show."""
+"""Every lesson is one text: script and notebooks agree, and prose claims what outputs show."""
 
 import base64
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import jupytext
 import nbformat
 import pytest
 
+from tests.lesson_prose import MAX_NUMBERS_PER_100_WORDS, MAX_WORDS, size
+from tests.run_lesson import exercises
+
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = sorted((ROOT / "docs" / "lessons").glob("[0-9][0-9]_*.py"))
+sys.path.insert(0, str(ROOT / "docs"))
+import lesson_source  # noqa: E402
+import make_notebooks  # noqa: E402
+from lesson_source import lesson_cells, read_script, solution_cells, tags  # noqa: E402
+from quiz_form import QUIZZES  # noqa: E402
+
+SCRIPTS = lesson_source.scripts()
 HEADINGS = (
     "What you will do",
     "What you will learn",
@@ -31,23 +40,28 @@ FORBIDDEN = {
     "bar in math": r"\$[^$\n]*(?<!\\)\|[^$\n]*\$",
 }
 MEASURED = r"(?<![\w.])\d+\.\d+|(?<![\w.])\d+(?= ?%)"
+QUESTION_TYPES = {"multiple_choice", "many_choice", "numeric"}
+MAX_COLUMNS = 79  # a page of 1280 pixels shows no more
 
 
 def notebook_of(script: Path) -> Path:
     return ROOT / "notebooks" / f"{script.stem}.ipynb"
 
 
+def solutions_of(script: Path) -> Path:
+    return ROOT / "notebooks" / "solutions" / f"{script.stem}.ipynb"
+
+
 def contents(notebook) -> list[tuple[str, str]]:
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
 
 
-def prose(notebook, *, published: bool = True) -> str:
-    """The text of a notebook; cells tagged "published" quote numbers that others measured."""
+def prose(cells, *, published: bool = True) -> str:
+    """The text of cells; those tagged "published" quote numbers that others measured."""
     return "\n\n".join(
         cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "markdown"
-        and (published or "published" not in cell.metadata.get("tags", ()))
+        for cell in cells
+        if cell.cell_type == "markdown" and (published or "published" not in tags(cell))
     )
 
 
@@ -58,14 +72,11 @@ def printed(notebook) -> str:
     )
 
 
-def needs_network(notebook) -> bool:
-    return "network" in notebook.cells[0].metadata.get("tags", ())
-
-
-def unsupported_numbers(notebook) -> set[str]:
-    """Decimals and percentages of the prose that no output of the notebook shows."""
-    own_words = re.sub(r'https?://\S+|"[^"]*"', "", prose(notebook, published=False))
-    return set(re.findall(MEASURED, own_words)) - set(re.findall(MEASURED, printed(notebook)))
+def unsupported_numbers(cells, *notebooks) -> set[str]:
+    """Decimals and percentages of the prose that no output of these notebooks shows."""
+    own_words = re.sub(r'https?://\S+|"[^"]*"', "", prose(cells, published=False))
+    shown = "\n".join(map(printed, notebooks))
+    return set(re.findall(MEASURED, own_words)) - set(re.findall(MEASURED, shown))
 
 
 @pytest.fixture(params=SCRIPTS, ids=lambda script: script.stem)
@@ -78,68 +89,154 @@ def notebook(script):
     return nbformat.read(notebook_of(script), as_version=4)
 
 
+@pytest.fixture
+def solutions(script):
+    return nbformat.read(solutions_of(script), as_version=4)
+
+
+@pytest.fixture
+def source(script):
+    return read_script(script)
+
+
 def test_there_are_lessons_and_no_notebook_without_a_script():
     assert SCRIPTS
-    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    assert notebooks == [notebook_of(script) for script in SCRIPTS]
+    for folder, path_of in (("notebooks", notebook_of), ("notebooks/solutions", solutions_of)):
+        assert sorted((ROOT / folder).glob("*.ipynb")) == [path_of(script) for script in SCRIPTS]
 
 
-def test_script_and_notebook_are_in_step(script, notebook):
-    assert contents(jupytext.read(script)) == contents(notebook)
+def test_script_and_notebooks_are_in_step(script, notebook, solutions):
+    assert contents(make_notebooks.lesson(script)) == contents(notebook)
+    assert contents(make_notebooks.solutions(script)) == contents(solutions)
 
 
-def test_a_script_out_of_step_is_noticed(script, notebook):
-    changed = jupytext.reads(script.read_text().replace("scal", "skal", 1), fmt="py:percent")
-    assert contents(changed) != contents(notebook)
+def test_a_script_out_of_step_is_noticed(script, notebook, tmp_path, monkeypatch):
+    changed = tmp_path / script.name
+    changed.write_text(script.read_text().replace("scal", "skal", 1))
+    others = [path for path in SCRIPTS if path != script]
+    monkeypatch.setattr(make_notebooks, "scripts", lambda: sorted([*others, changed], key=name_of))
+    assert contents(make_notebooks.lesson(changed)) != contents(notebook)
 
 
-def test_prose_claims_only_numbers_that_an_output_shows(notebook):
-    assert unsupported_numbers(notebook) == set()
+def name_of(path: Path) -> str:
+    return path.name
+
+
+def test_a_lesson_shows_no_solution(source, notebook):
+    hidden = [cell.source for cell in source.cells if tags(cell) & {"solution", "wrong", "slide"}]
+    assert hidden
+    assert not set(hidden) & {cell.source for cell in notebook.cells}
+
+
+def test_prose_claims_only_numbers_that_an_output_shows(source, notebook, solutions):
+    assert unsupported_numbers(lesson_cells(source), notebook) == set()
+    assert unsupported_numbers(solution_cells(source), notebook, solutions) == set()
+    slides = [cell for cell in source.cells if "slide" in tags(cell)]
+    assert unsupported_numbers(slides, notebook) == set()
 
 
 def test_an_untrue_number_is_noticed(notebook):
-    notebook.cells.append(nbformat.v4.new_markdown_cell("The ECE is 98.7 % and T is 7.654."))
-    assert unsupported_numbers(notebook) >= {"98.7", "7.654"}
+    cells = [nbformat.v4.new_markdown_cell("The ECE is 98.7 % and T is 7.654.")]
+    assert unsupported_numbers(cells, notebook) == {"98.7", "7.654"}
 
 
-def test_headings(notebook):
-    text = prose(notebook)
+def test_a_lesson_is_short_and_its_prose_holds_few_numbers(script):
+    words, numbers = size(script)
+    assert words <= MAX_WORDS
+    assert 100 * numbers / words <= MAX_NUMBERS_PER_100_WORDS
+
+
+def test_headings(source):
+    text = prose(lesson_cells(source))
     positions = [text.find(f"\n{heading}\n{'-' * len(heading)}\n") for heading in HEADINGS]
     assert -1 not in positions
     assert positions == sorted(positions)
 
 
-def test_prose_stays_in_what_both_formats_understand(notebook):
-    text = prose(notebook)
+def test_prose_stays_in_what_both_formats_understand(source):
+    text = prose(source.cells)
     assert [name for name, rule in FORBIDDEN.items() if re.search(rule, text, re.MULTILINE)] == []
 
 
-def test_cells_are_short_and_begin_with_code(notebook):
-    for cell in notebook.cells:
+def test_cells_are_short_and_begin_with_code(source):
+    for cell in source.cells:
         if cell.cell_type == "code":
-            assert len(cell.source.splitlines()) <= 25
+            lines = cell.source.splitlines()
+            assert len(lines) <= 25
+            assert max(map(len, lines)) <= MAX_COLUMNS
             assert not cell.source.startswith("#")
 
 
-def test_notebooks_are_executed_in_order_and_hold_results_only(notebook):
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    outputs = [output for cell in code for output in cell.outputs]
-    if needs_network(notebook):  # nothing in it comes from other than the public data
-        assert not outputs
-        assert {cell.execution_count for cell in code} == {None}
-    else:
-        assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert not [output for output in outputs if output.output_type == "error"]
-    assert not [output for output in outputs if output.get("name") == "stderr"]
-    assert notebook.metadata.kernelspec.name == "python3"
-    assert all(set(cell.metadata) <= {"tags", "cell_marker"} for cell in notebook.cells)
+def test_a_lesson_asks_for_predictions(source):
+    assert prose(lesson_cells(source)).count("Before you run this:") in (2, 3)
 
 
-def test_one_lesson_needs_a_network():
-    notebooks = [nbformat.read(notebook_of(script), as_version=4) for script in SCRIPTS]
-    assert [needs_network(notebook) for notebook in notebooks] == [
-        script.stem == "90_cifar100" for script in SCRIPTS
-    ]
+def test_every_check_has_a_solution_and_wrong_answers(source):
+    found = exercises(source)
+    assert len(found) >= 2
+    for exercise in found:
+        assert "print(" in exercise.check, f"{exercise.name}: nothing says what was shown"
+
+
+def test_slides_hold_little_text_and_what_the_teacher_says(source):
+    slides = [cell.source for cell in source.cells if "slide" in tags(cell)]
+    assert 6 <= len(slides) <= 12
+    for slide in slides:
+        shown, _, said = slide.partition("\nSay:")
+        bullets = re.findall(r"^- (.*(?:\n  .*)*)", shown, re.MULTILINE)
+        assert len(shown.splitlines()[0]) <= 55, slide
+        assert len(bullets) <= 3, slide
+        assert all(len(bullet.split()) <= 14 for bullet in bullets), slide
+        assert 30 <= len(said.split()) <= 95, slide
+        assert "$" not in slide
+
+
+def test_there_is_a_quiz_for_every_lesson():
+    assert sorted(path.stem for path in QUIZZES.glob("*")) == [script.stem for script in SCRIPTS]
+
+
+def test_every_answer_of_a_quiz_is_explained(script):
+    questions = json.loads((QUIZZES / f"{script.stem}.json").read_text(encoding="utf-8"))
+    assert len(questions) >= 5
+    for question in questions:
+        answers = question["answers"]
+        n_correct = sum(answer.get("correct", False) for answer in answers)
+        assert question["type"] in QUESTION_TYPES
+        assert n_correct == 1 if question["type"] == "multiple_choice" else n_correct >= 1
+        assert all(len(answer["feedback"].split()) >= 4 for answer in answers), question
+        assert not re.search(r"[$`<]", json.dumps(question))
+        if question["type"] == "numeric":
+            assert answers[-1]["type"] == "default"
+        else:
+            assert len(answers) >= 3
+
+
+def test_a_lesson_ends_with_its_neighbours_and_its_solutions(script, notebook):
+    links = re.findall(r"\]\((.*?)\)", notebook.cells[-1].source)
+    place = SCRIPTS.index(script)
+    neighbours = SCRIPTS[max(place - 1, 0) : place] + SCRIPTS[place + 1 : place + 2]
+    expected = [notebook_of(path) for path in neighbours] + [solutions_of(script)]
+    assert [ROOT / "notebooks" / link for link in links] == expected
+
+
+def test_notebooks_are_executed_in_order_and_hold_results_only(notebook, solutions):
+    for book in (notebook, solutions):
+        code = [cell for cell in book.cells if cell.cell_type == "code"]
+        executed = [cell for cell in code if "network" not in tags(cell)]
+        outputs = [output for cell in code for output in cell.outputs]
+        counts = [cell.execution_count for cell in executed]
+        assert counts == list(range(1, len(executed) + 1))
+        assert not [output for output in outputs if output.output_type == "error"]
+        assert not [output for output in outputs if output.get("name") == "stderr"]
+        assert book.metadata.kernelspec.name == "python3"
+        assert all(set(cell.metadata) <= {"tags"} for cell in book.cells)
+
+
+def test_cells_that_need_the_network_are_stored_without_outputs(notebook):
+    for cell in notebook.cells:
+        if "network" in tags(cell):
+            assert not cell.outputs
+            assert "nbval-skip" in tags(cell)
 
 
 def test_the_readme_lists_every_lesson_with_question_time_and_needs():

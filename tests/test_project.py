@@ -53,7 +53,6 @@ def test_readme_gives_the_commands_that_ci_runs():
         'python -m pip install -e ".[course]" && '
         "jupyter lab notebooks/10_temperature_scaling.ipynb\n" in readme
     )
-    assert "python docs/lessons/10_temperature_scaling.py\n" in readme
     assert test_command in readme
     assert test_command.strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 

@@ -1,0 +1,74 @@
+"""What the tags in a lesson's script mean: one script holds a lesson, its solutions and its slides.
+
+- ``setup``: the solutions need what this cell defines.
+- ``answer``: the learner writes an answer here, which the solutions replace.
+- ``solution``: an answer or its discussion, which only the solutions show.
+- ``check``: this cell looks at the answer above it.
+- ``wrong``: answers that the check must refuse; only the tests read them.
+- ``slide``: a slide with what the teacher says about it; only the slides show it.
+"""
+
+from pathlib import Path
+
+import jupytext
+from nbformat import NotebookNode
+
+LESSONS = Path(__file__).parent / "lessons"
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NOT_IN_THE_LESSON = {"solution", "wrong", "slide"}
+NOT_IN_THE_SOLUTIONS = {"answer", "wrong", "slide"}
+
+
+def scripts() -> list[Path]:
+    """Return the scripts of all lessons, in their order."""
+    return sorted(LESSONS.glob("[0-9][0-9]_*.py"))
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    """Return the tags of a cell."""
+    return set(cell.metadata.get("tags", ()))
+
+
+def is_prose(cell: NotebookNode) -> bool:
+    """Tell whether a cell holds text."""
+    return cell.cell_type == "markdown"
+
+
+def is_heading(cell: NotebookNode, heading: str) -> bool:
+    """Tell whether a cell begins with this heading."""
+    return is_prose(cell) and cell.source.startswith(f"{heading}\n-")
+
+
+def read_script(script: Path) -> NotebookNode:
+    """Read all cells of a script."""
+    return jupytext.read(script)
+
+
+def title(notebook: NotebookNode) -> str:
+    """Return the first line of a lesson, which is its question."""
+    return notebook.cells[0].source.splitlines()[0]
+
+
+def lesson_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells that a learner sees."""
+    return [cell for cell in notebook.cells if not tags(cell) & NOT_IN_THE_LESSON]
+
+
+def exercise_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells from the heading of the exercises up to the references."""
+    positions = [
+        next(i for i, cell in enumerate(notebook.cells) if is_heading(cell, heading))
+        for heading in ("Exercises", "References")
+    ]
+    return notebook.cells[slice(*positions)]
+
+
+def setup_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells of the lesson that its solutions need."""
+    return [cell for cell in notebook.cells if "setup" in tags(cell)]
+
+
+def solution_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return what the solutions show: what they need of the lesson, exercises and answers."""
+    exercises = [cell for cell in exercise_cells(notebook) if not tags(cell) & NOT_IN_THE_SOLUTIONS]
+    return setup_cells(notebook) + exercises

@@ -1,0 +1,73 @@
+"""The questions of a lesson as a form in plain HTML, which ``_static/quiz.js`` explains.
+
+Where scripts are switched off, the style sheet shows all explanations at once.
+"""
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+QUIZZES = Path(__file__).parents[1] / "calibkit" / "data" / "quizzes"
+
+
+def quiz_form(stem: str) -> str:
+    """Return the form with all questions of a lesson."""
+    questions = json.loads((QUIZZES / f"{stem}.json").read_text(encoding="utf-8"))
+    blocks = [question_block(number, question) for number, question in enumerate(questions, 1)]
+    return "\n".join(['<form class="quiz">', *blocks, "</form>"])
+
+
+def question_block(number: int, question: dict[str, Any]) -> str:
+    """Return one question with its answers, its button and its explanations."""
+    answers = question["answers"]
+    numeric = question["type"] == "numeric"
+    choices = [number_field(number)] if numeric else choice_fields(number, question)
+    explanations = [explanation(answer) for answer in answers]
+    return "\n".join(
+        [
+            f'<fieldset class="quiz-question" data-type="{question["type"]}"'
+            f' data-precision="{question.get("precision", "")}">',
+            f"<legend>{number}. {escape(question['question'])}</legend>",
+            *choices,
+            f'<button type="button">Check<span class="visually-hidden"> answer {number}</span>'
+            "</button>",
+            '<div class="quiz-explanations" role="status">',
+            *explanations,
+            "</div>",
+            "</fieldset>",
+        ]
+    )
+
+
+def choice_fields(number: int, question: dict[str, Any]) -> list[str]:
+    """Return a button to choose each answer."""
+    kind = "checkbox" if question["type"] == "many_choice" else "radio"
+    return [
+        f'<label><input type="{kind}" name="question-{number}" value="{place}"> '
+        f"{escape(answer['answer'])}</label>"
+        for place, answer in enumerate(question["answers"])
+    ]
+
+
+def number_field(number: int) -> str:
+    """Return a field for a number."""
+    return (
+        f'<label>Your answer: <input type="text" inputmode="decimal" name="question-{number}"'
+        ' autocomplete="off"></label>'
+    )
+
+
+def explanation(answer: dict[str, Any]) -> str:
+    """Return what is said about an answer, hidden until somebody gives it."""
+    correct = bool(answer.get("correct"))
+    verdict = "Right." if correct else "Not quite."
+    given = answer.get("answer", answer.get("value", answer.get("range")))
+    of_answer = "" if given is None else f'<span class="quiz-given">{escape(str(given))}</span> '
+    values = f' data-value="{answer["value"]}"' if "value" in answer else ""
+    if "range" in answer:
+        values = ' data-low="{}" data-high="{}"'.format(*answer["range"])
+    return (
+        f'<p class="quiz-explanation" data-correct="{str(correct).lower()}"{values} hidden>'
+        f"{of_answer}<strong>{verdict}</strong> {escape(answer['feedback'])}</p>"
+    )

@@ -1,0 +1,116 @@
+"""Makes the slides of each lesson: one file of HTML that needs neither network nor other files.
+
+A cell of the lesson's script that is tagged ``slide`` holds a slide: its heading, its sentences,
+and behind "Say:" what the teacher says about it. It shows the last figure of the code cell above
+it, if that is the cell directly above. The figures come from the executed notebook.
+"""
+
+import importlib.util
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+from lesson_source import NOT_IN_THE_LESSON, NOTEBOOKS, read_script, scripts, tags, title
+from markdown_it import MarkdownIt
+from nbformat import NotebookNode
+from sphinx.application import Sphinx
+
+STYLE = Path(__file__).parent / "slides.css"
+SPEAKER_NOTES = "\nSay:"
+
+
+class Slide(NamedTuple):
+    """What a slide shows, what the teacher says, and a figure as base64, with its title."""
+
+    text: str
+    notes: str
+    figure: str | None
+
+
+def figure_of(cell: NotebookNode) -> str | None:
+    """Return the last figure of an executed cell."""
+    figures = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", ())]
+    return figures[-1].replace("\n", "") if figures else None
+
+
+def slides(script: Path) -> list[Slide]:
+    """Return the slides of a lesson."""
+    notebook = nbformat.read(NOTEBOOKS / script.name.replace(".py", ".ipynb"), as_version=4)
+    executed = iter([cell for cell in notebook.cells if cell.cell_type == "code"])
+    found = []
+    figure = None
+    for cell in read_script(script).cells:
+        if "slide" in tags(cell):
+            text, _, notes = cell.source.partition(SPEAKER_NOTES)
+            found.append(Slide(text, notes, figure))
+            figure = None
+        elif cell.cell_type == "code" and not tags(cell) & NOT_IN_THE_LESSON:
+            figure = figure_of(next(executed))
+        else:
+            figure = None
+    return found
+
+
+def section(slide: Slide) -> str:
+    """Return a slide as HTML."""
+    markdown = MarkdownIt()
+    picture = ""
+    if slide.figure:
+        picture = f'<img src="data:image/png;base64,{slide.figure}" alt="Figure of this slide">'
+    return (
+        f"<section>{markdown.render(slide.text)}{picture}"
+        f'<aside class="notes">{markdown.render(slide.notes)}</aside></section>'
+    )
+
+
+def reveal_file(name: str) -> str:
+    """Return a file of reveal.js, which sphinx-revealjs brings along."""
+    package = importlib.util.find_spec("sphinx_revealjs")
+    folder = Path(package.origin).parent / "_static" / "revealjs"
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def deck(script: Path) -> str:
+    """Return the slides of a lesson as one page."""
+    heading = escape(title(read_script(script)))
+    sections = "\n".join(map(section, slides(script)))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{heading} (slides)</title>
+<style>{reveal_file("dist/reveal.css")}</style>
+<style>{STYLE.read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<div class="reveal"><div class="slides">
+{sections}
+</div></div>
+<script>{reveal_file("dist/reveal.js")}</script>
+<script>{reveal_file("plugin/notes/notes.js")}</script>
+<script>
+Reveal.initialize({{
+  width: 1280, height: 720, margin: 0, center: false, hash: true, slideNumber: "c/t",
+  transition: "none", plugins: [RevealNotes],
+}});
+</script>
+</body>
+</html>
+"""
+
+
+def write_decks(app: Sphinx, exception: Exception | None) -> None:
+    """Write the slides of all lessons into the site."""
+    if exception is None and app.builder.format == "html":
+        folder = Path(app.outdir) / "slides"
+        folder.mkdir(exist_ok=True)
+        for script in scripts():
+            (folder / f"{script.stem}.html").write_text(deck(script), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register this with Sphinx."""
+    app.connect("build-finished", write_decks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

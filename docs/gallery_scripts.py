@@ -20,12 +20,6 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 GALLERY = Path(__file__).parent / "generated" / "gallery"
-SOLUTIONS_HEADER = """Solutions
-=========
-
-Each page has the exercises of a lesson, an answer to each of them, and what it shows. Try them
-yourself first: every exercise has a check that tells you more than whether you were right.
-"""
 
 
 def shown(cell: NotebookNode) -> NotebookNode:
@@ -63,9 +57,9 @@ def write_gallery_scripts() -> None:
     """Write the scripts of both galleries."""
     header = (LESSONS / "GALLERY_HEADER.rst").read_text(encoding="utf-8")
     write_if_new(GALLERY / "lessons" / "GALLERY_HEADER.rst", header)
-    write_if_new(GALLERY / "solutions" / "GALLERY_HEADER.rst", SOLUTIONS_HEADER)
+    write_if_new(GALLERY / "solutions" / "GALLERY_HEADER.rst", header)
     for script in scripts():
         notebook = read_script(script)
         write_if_new(GALLERY / "lessons" / script.name, page_script(lesson_cells(notebook)))
         cells = [solutions_top(notebook, script.stem), *solution_cells(notebook)]
-        write_if_new(GALLERY / "solutions" / script.name, page_script(cells))
+        write_if_new(GALLERY / "solutions" / f"{script.stem}_solutions.py", page_script(cells))

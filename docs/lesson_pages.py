@@ -5,6 +5,7 @@ The address of the repository is written once, in pyproject.toml. A lesson's scr
 figure for its card, with sphinx-gallery's thumbnail number.
 """
 
+import json
 import re
 import tomllib
 import zipfile
@@ -76,6 +77,18 @@ def make_zip(app: Sphinx) -> None:
                 archive.write(path, f"calibkit_lessons/{name}", zipfile.ZIP_DEFLATED)
 
 
+def keep_solutions_out_of_the_api(app: Sphinx) -> None:
+    """Let "Lessons that use it" on a page of the API show lessons only."""
+    path = app.srcdir / "generated" / "backreferences" / "backreferences_all.json"
+    pages = json.loads(path.read_text(encoding="utf-8"))
+    lessons_only = {
+        name: [page for page in using if not page[0].endswith("_solutions.py")]
+        for name, using in pages.items()
+    }
+    used = {name: using for name, using in lessons_only.items() if using}
+    path.write_text(json.dumps(used), encoding="utf-8")
+
+
 def box(lesson: Lesson) -> str:
     """Write the box: time, needs, downloads, and links to Colab and Binder."""
     notebook = f"notebooks/{lesson.stem}.ipynb"
@@ -93,7 +106,7 @@ def box(lesson: Lesson) -> str:
    - :download:`Download all lessons <calibkit_lessons.zip>`
    - `Open in Colab <{colab}>`__
    - `Open in Binder <{binder}>`__
-   - :doc:`Solutions </auto_solutions/{lesson.stem}>`
+   - :doc:`Solutions </auto_solutions/{lesson.stem}_solutions>`
 
    Binder starts with calibkit installed, after some minutes. In Colab run
    ``%pip install "calibkit @ git+{REPOSITORY}"`` first, in a cell of its own.
@@ -120,8 +133,25 @@ def link_to_solutions(stem: str) -> str:
     """Write where the solutions are."""
     return f"""
 Write your answers into the cells of the notebook. A check below each of them tells you what it
-found. The solutions are on :doc:`a page of their own </auto_solutions/{stem}>`.
+found. The solutions are on :doc:`a page of their own </auto_solutions/{stem}_solutions>`.
 
+"""
+
+
+def list_of_solutions() -> str:
+    """Write the page that leads to all solutions; most have no figure that a card could show."""
+    pages = "\n".join(f"   {lesson.stem}_solutions" for lesson in lessons())
+    return f"""
+Solutions
+=========
+
+Each page has the exercises of a lesson, an answer to each of them, and what it shows. Try them
+yourself first: every check tells you more than whether you were right.
+
+.. toctree::
+   :maxdepth: 1
+
+{pages}
 """
 
 
@@ -133,8 +163,9 @@ def without_links(page: str) -> str:
 
 def add_to_lesson(app: Sphinx, docname: str, content: list[str]) -> None:
     """Put the box below the title, and quiz and link to the solutions where they belong."""
-    folder, _, stem = docname.rpartition("/")
-    if folder == "auto_solutions" and stem != "index":
+    if docname == "auto_solutions/index":
+        content[0] = list_of_solutions()
+    elif docname.startswith("auto_solutions/"):
         content[0] = without_links(content[0])
     for lesson in lessons():
         if docname == f"auto_lessons/{lesson.stem}":
@@ -142,7 +173,7 @@ def add_to_lesson(app: Sphinx, docname: str, content: list[str]) -> None:
             below_title = page.index("\n\n", page.index("\n==="))
             page = page[:below_title] + box(lesson) + page[below_title:]
             start, heading, rest = page.partition("\nExercises\n---------\n")
-            content[0] = start + quiz(stem) + heading + link_to_solutions(stem) + rest
+            content[0] = start + quiz(lesson.stem) + heading + link_to_solutions(lesson.stem) + rest
 
 
 def load_quiz_script(
@@ -217,6 +248,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     # sphinx-gallery reads the scripts, and makes the folder of the zip file, with priority 500
     app.connect("builder-inited", lambda app: write_gallery_scripts(), priority=400)
     app.connect("builder-inited", make_zip, priority=600)
+    app.connect("builder-inited", keep_solutions_out_of_the_api, priority=600)
     app.connect("source-read", add_to_lesson)
     app.connect("html-page-context", load_quiz_script)
     app.connect("doctree-read", describe_thumbnails)

@@ -109,7 +109,7 @@ def temperature_curve(
         nll[i], ece[i] = measure(scaled, *metrics, scores_are="logits")
     ax = axes_or_new(ax, (5.6, 3.8))
     ax.plot(temperatures, nll, color=BLUE, label="NLL (left)")
-    ax.axvline(best, color=GREY, label=f"best for the NLL: T = {best:.3g}")
+    ax.axvline(best, ymax=0.68, color=GREY, label=f"best for the NLL: T = {best:.3g}")
     ax.set(title=title, xlabel=f"temperature (n = {len(y)}, log scale)", ylabel="NLL")
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter(lambda tick, _: f"{tick:.3g}")
@@ -119,6 +119,9 @@ def temperature_curve(
     right.plot(temperatures[ece.argmin()], ece.min(), "o", color=VERMILION)
     right.set(ylabel=f"ECE, {n_bins} bins", ylim=(0, None))
     format_as_percent(right.yaxis)
+    for axes in (ax, right):  # The legend stands above all lines.
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.42 * (high - low))
     lines = [*ax.get_lines(), right.get_lines()[0]]
     ax.legend(lines, [str(line.get_label()) for line in lines], loc="upper center")
     return ax

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Colour-blind readers can tell Okabe and Ito's blue and vermilion apart. The two also differ in
 # lightness, so that they can be told apart in a grey print.
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8C8C8C"
+BLUE, VERMILION, GREY, LIGHT_GREY = "#0072B2", "#D55E00", "#8C8C8C", "#C8C8C8"
 
 
 class _Words(NamedTuple):
@@ -263,17 +263,9 @@ def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
     low, high = binom.ppf([[0.025], [0.975]], n_equal, confidence) / n_equal
 
     ax.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, zorder=1)
-    ax.bar(centre, share, width, color=BLUE, label=words.share, zorder=2)
-    ax.bar(
-        centre,
-        high - low,
-        width,
-        low,
-        color=GREY,
-        alpha=0.45,
-        label="95% if calibrated",
-        zorder=3,
-    )
+    # The bar is narrower than the band behind it, so that both ends of the band can be seen.
+    ax.bar(centre, share, 0.6 * width, color=BLUE, label=words.share, zorder=3)
+    ax.bar(centre, high - low, width, low, color=LIGHT_GREY, label="95% if calibrated", zorder=2)
     ax.vlines(confidence, share, confidence, color=VERMILION, linewidth=2, zorder=4)
     ax.plot(confidence, confidence, "o", color=VERMILION, label=words.confidence, zorder=5)
     ax.text(

@@ -57,7 +57,8 @@ def section(slide: Slide) -> str:
     markdown = MarkdownIt()
     picture = ""
     if slide.figure:
-        picture = f'<img src="data:image/png;base64,{slide.figure}" alt="{escape(slide.text.splitlines()[0])}">'
+        heading = escape(slide.text.splitlines()[0])
+        picture = f'<img src="data:image/png;base64,{slide.figure}" alt="Figure: {heading}">'
     return (
         f"<section>{markdown.render(slide.text)}{picture}"
         f'<aside class="notes">{markdown.render(slide.notes)}</aside></section>'

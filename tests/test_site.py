@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,7 +13,8 @@ import pytest
 import yaml
 
 import calibkit
-from tests.test_lessons import SCRIPTS
+from tests.run_lesson import exercises
+from tests.test_lessons import QUIZZES, SCRIPTS, read_script, tags
 
 pytest_plugins = ("tests.browser",)
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +61,7 @@ def pages() -> dict[Path, Page]:
         pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
     found = sorted(SITE.rglob("*.html"))
     assert len(found) > 60
-    return {path: Page(path) for path in found if "_static" not in path.parts}
+    return {path: Page(path) for path in found if not {"_static", "slides"} & set(path.parts)}
 
 
 def target_of(link: str, page: Page) -> tuple[Path, str]:
@@ -132,11 +134,44 @@ def test_the_page_of_a_lesson_has_its_doors(script, pages):
     downloads = {Path(link).name: link for link in page.links if "_downloads" in link}
     assert downloads.keys() >= {f"{script.stem}.py", f"{script.stem}.ipynb"}
     with ZipFile(target_of(downloads["calibkit_lessons.zip"], page)[0]) as archive:
-        assert archive.read(f"calibkit_lessons/{script.name}") == script.read_bytes()
-        assert len(archive.namelist()) == 2 * len(SCRIPTS)
+        names = archive.namelist()
+        assert len(names) == 3 * len(SCRIPTS)
+        for notebook in (f"{script.stem}.ipynb", f"solutions/{script.stem}.ipynb"):
+            stored = archive.read(f"calibkit_lessons/{notebook}")
+            assert stored == (ROOT / "notebooks" / notebook).read_bytes()
+        assert b"import calibkit" in archive.read(f"calibkit_lessons/{script.name}")
     text = page.path.read_text()
     assert "Estimated time on two cores" in text
     assert ('class="left-prev"' in text) or ('class="right-next"' in text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_the_solutions_are_one_click_from_the_exercises(script, pages):
+    lesson = pages[SITE / "auto_lessons" / f"{script.stem}.html"]
+    solutions = SITE / "auto_solutions" / f"{script.stem}_solutions.html"
+    assert solutions in {target_of(link, lesson)[0] for link in lesson.links}
+    assert lesson.path in {target_of(link, pages[solutions])[0] for link in pages[solutions].links}
+    exercise = exercises(read_script(script))[0]
+    first_line = exercise.solution.strip().splitlines()[0]
+    listing = re.sub(r"<[^>]*>", "", solutions.read_text())
+    assert escape(first_line, quote=False) in unescape_quotes(listing)
+    assert escape(first_line, quote=False) not in unescape_quotes(
+        re.sub(r"<[^>]*>", "", lesson.path.read_text())
+    )
+
+
+def unescape_quotes(text: str) -> str:
+    return text.replace("&quot;", '"').replace("&#39;", "'")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_terms_lead_to_the_glossary_once(script, pages):
+    links = pages[SITE / "auto_lessons" / f"{script.stem}.html"].links
+    terms = [link for link in links if "glossary.html#term-" in link]
+    assert len(terms) >= 5
+    assert len(terms) == len(set(terms))
 
 
 @pytest.mark.slow
@@ -290,3 +325,102 @@ def test_formulas_are_set_by_the_site_itself(site):
         "return performance.getEntriesByType('resource').map((e) => new URL(e.name).origin)"
     )
     assert set(origins) == {page.run("return location.origin")}
+
+
+EXPLANATIONS = """
+return [...document.querySelectorAll(".quiz-question")].map((question) =>
+  [...question.querySelectorAll(".quiz-explanations > p")]
+    .filter((explanation) => explanation.checkVisibility())
+    .map((explanation) => [explanation.dataset.correct ?? "note", explanation.textContent]));
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_answer_to_a_question_is_explained_in_the_form(script, site):
+    page = site(f"auto_lessons/{script.stem}.html")
+    questions = json.loads((QUIZZES / f"{script.stem}.json").read_text())
+    assert page.run(EXPLANATIONS) == [[] for _ in questions]
+    for number, question in enumerate(questions):
+        block = page.page.locator(".quiz-question").nth(number)
+        button = block.get_by_role("button")
+        button.click()
+        ((kind, _),) = page.run(EXPLANATIONS)[number]
+        assert kind == "note"  # nothing has been answered
+        for place, answer in enumerate(question["answers"]):
+            if question["type"] == "numeric":
+                if "value" not in answer:
+                    continue
+                block.locator("input").fill(str(answer["value"]))
+            else:
+                block.locator("input").nth(place).check()
+            button.click()
+            shown = dict(page.run(EXPLANATIONS)[number])
+            assert answer["feedback"] in shown[str(answer.get("correct", False)).lower()]
+            if question["type"] == "many_choice":
+                block.locator("input").nth(place).uncheck()
+
+
+@pytest.mark.slow
+def test_a_question_can_be_answered_with_the_keyboard(site):
+    page = site("auto_lessons/10_temperature_scaling.html")
+    page.page.locator(".quiz-question input").first.focus()
+    page.press("Space", "Tab", "Enter")
+    assert len(page.run(EXPLANATIONS)[0]) == 1
+
+
+@pytest.mark.slow
+def test_without_scripts_every_explanation_is_shown(chromium, serve):
+    if not SITE.is_dir():
+        pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{serve(SITE)}/auto_lessons/10_temperature_scaling.html")
+    explanations = page.locator(".quiz-explanation")
+    assert explanations.count() > 10
+    assert all(explanations.nth(i).is_visible() for i in range(explanations.count()))
+    context.close()
+
+
+# what ends outside its slide, or a figure that is too small to be seen in a classroom
+UNSEEN = """
+const slide = document.querySelector(".slides > section.present");
+const frame = slide.getBoundingClientRect();
+const inside = ({ top, left, bottom, right }) =>
+  top >= frame.top - 1 && left >= frame.left - 1
+  && bottom <= frame.bottom - 20 && right <= frame.right + 1;
+const parts = [...slide.querySelectorAll(":scope > :not(.notes), :scope li")];
+const small = (part) => part.matches("img") && part.getBoundingClientRect().height < 280;
+return parts.filter((part) => !inside(part.getBoundingClientRect()) || small(part))
+  .map((part) => part.outerHTML.slice(0, 80));
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_slides_fit_the_screen(script, site, browser):
+    browser.resize(1280, 720)
+    page = site(f"slides/{script.stem}.html")
+    slides = [cell for cell in read_script(script).cells if "slide" in tags(cell)]
+    page.wait("return Reveal.isReady()")
+    assert page.run("return Reveal.getTotalSlides()") == len(slides)
+    for number in range(len(slides)):
+        page.run("Reveal.slide(arguments[0])", number)
+        page.wait("return document.querySelector('section.present img')?.complete ?? true")
+        assert page.run(UNSEEN) == [], f"slide {number + 1}"
+
+
+@pytest.mark.slow
+def test_a_slide_that_does_not_fit_is_noticed(site, browser):
+    browser.resize(1280, 720)
+    page = site("slides/10_temperature_scaling.html")
+    page.wait("return Reveal.isReady()")
+    page.run("document.querySelector('section.present h2').style.fontSize = '400px'")
+    assert page.run(UNSEEN) != []
+
+
+@pytest.mark.slow
+def test_slides_need_no_other_file():
+    for path in sorted((SITE / "slides").glob("*.html")):
+        text = path.read_text()
+        assert not re.search(r'<(?:link|script|img)[^>]* (?:href|src)="(?!data:)', text)

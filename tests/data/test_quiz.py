@@ -1,0 +1,70 @@
+import importlib.util
+import json
+
+import pytest
+
+import calibkit
+from calibkit.data import quiz
+
+NUMERIC = {
+    "question": "What is the gap?",
+    "type": "numeric",
+    "answers": [{"type": "value", "value": 0.25, "correct": True, "feedback": "Yes, it is."}],
+}
+CHOICE = {
+    "question": "Which answer is right?",
+    "type": "multiple_choice",
+    "answers": [
+        {"answer": "this one", "correct": True, "feedback": "Yes, it is."},
+        {"answer": "the other " + "very " * 20 + "long one", "correct": False, "feedback": "No."},
+    ],
+}
+
+
+@pytest.fixture
+def two_questions(tmp_path, monkeypatch):
+    (tmp_path / "10_a_lesson.json").write_text(json.dumps([CHOICE, NUMERIC]))
+    (tmp_path / "20_another.json").write_text("[]")
+    monkeypatch.setattr(quiz, "QUIZZES", tmp_path)
+
+
+@pytest.mark.usefixtures("two_questions")
+def test_without_jupyterquiz_the_questions_are_a_plain_list(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    calibkit.check_yourself(10)
+    text = capsys.readouterr().out
+    first, second, install = text.split("\n\n")
+    assert first.startswith("1. Which answer is right?\n   - this one\n   - the other very")
+    assert second == "2. What is the gap?"
+    assert 'pip install "calibkit[course]"' in install
+    assert "Yes, it is" not in text
+    assert max(map(len, text.splitlines())) <= 88
+
+
+@pytest.mark.usefixtures("two_questions")
+def test_with_jupyterquiz_the_notebook_shows_them(monkeypatch):
+    jupyterquiz = pytest.importorskip("jupyterquiz")
+    shown = []
+    monkeypatch.setattr(jupyterquiz, "display_quiz", lambda questions, **_: shown.append(questions))
+    calibkit.check_yourself(10)
+    assert shown == [[CHOICE, NUMERIC]]
+
+
+@pytest.mark.usefixtures("two_questions")
+def test_jupyterquiz_takes_the_questions_as_they_are(monkeypatch):
+    pytest.importorskip("jupyterquiz")
+    from jupyterquiz.dynamic import display
+
+    scripts = []
+    monkeypatch.setattr(display, "display", lambda shown: scripts.append(shown.data))
+    calibkit.check_yourself(10)
+    assert json.dumps([CHOICE, NUMERIC]) in "".join(scripts)
+
+
+@pytest.mark.usefixtures("two_questions")
+@pytest.mark.parametrize(
+    ("lesson", "error"), [(15, ValueError), (-1, ValueError), ("10", TypeError)]
+)
+def test_a_lesson_that_is_not_there_is_refused(lesson, error):
+    with pytest.raises(error, match="the lessons are 10, 20"):
+        calibkit.check_yourself(lesson)

@@ -5,18 +5,22 @@ and behind "Say:" what the teacher says about it. It shows the last figure of th
 it, if that is the cell directly above. The figures come from the executed notebook.
 """
 
+import base64
 import importlib.util
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+from docutils import nodes
 from lesson_source import NOT_IN_THE_LESSON, NOTEBOOKS, read_script, scripts, tags, title
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 STYLE = Path(__file__).parent / "slides.css"
+ICON = Path(__file__).parent / "_static" / "icon.svg"
 SPEAKER_NOTES = "\nSay:"
 
 
@@ -76,12 +80,14 @@ def deck(script: Path) -> str:
     """Return the slides of a lesson as one page."""
     heading = escape(title(read_script(script)))
     sections = "\n".join(map(section, slides(script)))
+    icon = base64.b64encode(ICON.read_bytes()).decode()
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{heading} (slides)</title>
+<link rel="icon" href="data:image/svg+xml;base64,{icon}">
 <style>{reveal_file("dist/reveal.css")}</style>
 <style>{STYLE.read_text(encoding="utf-8")}</style>
 </head>
@@ -111,7 +117,21 @@ def write_decks(app: Sphinx, exception: Exception | None) -> None:
             (folder / f"{script.stem}.html").write_text(deck(script), encoding="utf-8")
 
 
+class SlideList(SphinxDirective):
+    """Lists links to the slides of all lessons."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the list."""
+        items = "".join(
+            f'<li><a href="slides/{script.stem}.html">{script.stem[:2]} '
+            f"{escape(title(read_script(script)))}</a></li>"
+            for script in scripts()
+        )
+        return [nodes.raw("", f"<ul>{items}</ul>", format="html")]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register this with Sphinx."""
+    app.add_directive("slide-list", SlideList)
     app.connect("build-finished", write_decks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,42 @@
+"""The course as a map: an arrow leads from each lesson to those that need it."""
+
+from matplotlib import pyplot as plt
+
+from calibkit.plots.reliability import BLUE, VERMILION
+
+# The place of a lesson, its number and what it is about, and the lessons that it needs.
+LESSONS = {
+    10: (0, 2, "one\ntemperature", ()),
+    20: (1, 4, "reading\ndiagrams", (10,)),
+    50: (1, 3, "proper\nscores", (10,)),
+    30: (1, 2, "pitfalls", (10,)),
+    60: (1, 1, "dataset\nshift", (10,)),
+    70: (1, 0, "decisions", (10,)),
+    40: (2, 4, "richer\nmaps", (20,)),
+    55: (2, 3, "two\nclasses", (50,)),
+    80: (2, 2, "your own\nmodel", (30,)),
+    90: (2, 1, "CIFAR-100", (30,)),
+    99: (3, 2, "capstone", (40, 55, 80)),
+}
+WIDTH, HEIGHT = 0.74, 0.62
+
+fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
+for number, (x, y, topic, needs) in LESSONS.items():
+    colour = VERMILION if number in (10, 99) else BLUE
+    box = plt.Rectangle(
+        (x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, fill=False, edgecolor=colour, linewidth=2
+    )
+    ax.add_patch(box)
+    ax.text(x - 0.33, y, str(number), ha="left", va="center", weight="bold", fontsize=13)
+    ax.text(x - 0.12, y, topic, ha="left", va="center", fontsize=10, linespacing=1.1)
+    for needed in needs:
+        x_needed, y_needed, *_ = LESSONS[needed]
+        ax.annotate(
+            "",
+            (x - WIDTH / 2, y),
+            (x_needed + WIDTH / 2, y_needed),
+            arrowprops={"arrowstyle": "->", "color": "dimgrey", "shrinkA": 2, "shrinkB": 2},
+        )
+ax.set(xlim=(-0.45, 3.45), ylim=(-0.5, 4.6))
+ax.set_title("Begin with lesson 10, and go where an arrow leads")
+ax.axis("off")

@@ -18,7 +18,13 @@ dependencies:
 """
 # Packages that have another name on conda-forge than on PyPI.
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
-ONLY_ON_PYPI = {"axe-playwright-python", "playwright", "sphinx-mathjax-offline"}
+ONLY_ON_PYPI = {
+    "axe-playwright-python",
+    "jupyterquiz",
+    "playwright",
+    "sphinx-mathjax-offline",
+    "sphinx-revealjs",
+}
 # The libraries that calibkit is compared with are on PyPI alone, and nobody needs them to use it.
 LEFT_OUT = {"bench"}
 
@@ -38,7 +44,9 @@ def environment(project: dict) -> str:
             if name in ONLY_ON_PYPI:
                 from_pypi.append(f"      - {requirement}")
             elif name != "calibkit":  # one extra that includes another
-                from_conda.append(f"  - {CONDA_NAMES.get(name, name)}{versions}")
+                line = f"  - {CONDA_NAMES.get(name, name)}{versions}"
+                if line not in lines:  # two extras ask for the same
+                    from_conda.append(line)
         if from_conda:
             lines += [f"  # {group}", *from_conda]
     lines += ["  - pip:", "      - -e .", "      # not on conda-forge", *sorted(from_pypi)]

@@ -8,302 +8,468 @@
 
 # %% [markdown]
 """
-Find out why calibration failed
-===============================
+Why did calibration fail on my model?
+=====================================
 
-Temperature scaling (Guo et al. 2017) is one division, and still it goes wrong in many projects.
-*Why did calibration fail on my model?* Often nothing crashes: a wrong number simply looks like a
-result.
+Temperature scaling is a single division, and still it goes wrong in many projects. Usually nothing
+crashes, and a wrong number simply looks like a result.
 
 What you will do
 ----------------
 
-Make common mistakes on purpose, one in each section. Each time we look for the number or the
-picture that gives the mistake away, and then mend it.
+Make seven common mistakes on purpose, see what gives each one away, and correct it.
 
 What you will learn
 -------------------
 
-- which numbers show a mistake, and which hide it
-- which mistakes calibkit refuses, and in what words
-- a checklist that leads from the symptom to the cure
+- three questions to ask: Are these the right logits? Is this the right calibration set? Is this a
+  fair measurement?
+- which numbers reveal a mistake, and which hide it
 
 What you need
 -------------
 
-The lesson on temperature scaling, and under a minute on two cores. No GPU, no network.
+Lesson 10, and half a minute on two cores. You need no GPU and no network.
 """
 
-# %%
-import copy
+# %% [markdown] tags=["slide"]
+# Why did calibration fail on my model?
+# -------------------------------------
+#
+# - Are these the right logits?
+# - Is this the right calibration set?
+# - Is this a fair measurement?
+#
+# Say: Temperature scaling is one division, so what can go wrong? A great deal, and usually without
+# an error message. Today we make seven mistakes on purpose. They fall into three families, and
+# each family has its own question. Before we begin: who has had a calibration that made things
+# worse, and how did you notice?
 
+# %% [markdown]
+# The answer in one picture
+# -------------------------
+#
+# *Logits* are the numbers that a classifier returns before the softmax, one for each class.
+# Temperature scaling divides them by one number, the *temperature* T. We fit T on a *calibration
+# set*: labelled images that the model was not trained on. The fit can only be as good as this set.
+#
+# We split 10 000 images of the data set Glyphs100 into a calibration half and a test half.
+
+# %% tags=["setup"]
 import torch
 from matplotlib import pyplot as plt
-from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Subset, TensorDataset
-from torchmetrics import CalibrationError
 
 import calibkit
 
-# %% [markdown]
-# Set the baseline
-# ----------------
-#
-# First we do it right, to have something to compare with. `calibkit.glyphs100_logits` gives the
-# logits of the 10 000 test images: 1000 of them to fit the temperature on, 9000 to measure with.
-
-# %%
+# %% tags=["setup"]
 logits, labels = calibkit.glyphs100_logits(progress=False)
 everything = TensorDataset(logits, labels)
-calib_set, test_set = calibkit.split_calibration(everything, 1000, seed=0, stratify=labels)
+calib_set, test_set = calibkit.split_calibration(
+    everything, 5000, seed=0, stratify=labels
+)
 calib_logits, calib_labels = everything[calib_set.indices]
 test_logits, test_labels = everything[test_set.indices]
 
 # %% [markdown]
-# We fit the temperature: ``fit_logits`` is ``fit`` for logits that we already have. A small
-# function prints accuracy, NLL and ECE side by side, because we shall need all three.
+# To make mistakes, we need images that the model was trained on, noisier and more distorted images
+# from another camera, and some wrong labels.
 
 # %%
-scaler = calibkit.TemperatureScaler().fit_logits(calib_logits, calib_labels)
-scaled = scaler(test_logits)
+seen_logits, seen_labels = calibkit.glyphs100_logits(
+    1500, seed=1, progress=False
+)
+other_logits, other_labels = calibkit.glyphs100_logits(
+    4000, seed=7, severity=3, progress=False
+)
+
+# %% tags=["setup"]
+generator = torch.Generator().manual_seed(0)
+replaced = torch.rand(5000, generator=generator) < 0.1
+random_labels = torch.randint(100, (5000,), generator=generator)
+wrong_labels = torch.where(replaced, random_labels, calib_labels)
+
+# %% [markdown]
+# Now we fit T on fifty calibration sets, ten of each kind. No two sets of a kind share an image.
 
 
+# %% tags=["setup"]
+def fit(logits, labels):
+    return calibkit.TemperatureScaler().fit_logits(logits, labels)
+
+
+scaler = fit(calib_logits, calib_labels)
+
+# %%
+fits = {"good": [], "few": [], "seen": [], "other": [], "wrong": []}
+for k in range(10):
+    i = torch.arange(200 * k, 200 * k + 200)
+    few, new, seen = i[:20], i[:50], torch.arange(150 * k, 150 * k + 150)
+    mixed_logits = torch.cat([seen_logits[seen], calib_logits[new]])
+    mixed_labels = torch.cat([seen_labels[seen], calib_labels[new]])
+    fits["good"].append(fit(calib_logits[i], calib_labels[i]))
+    fits["few"].append(fit(calib_logits[few], calib_labels[few]))
+    fits["seen"].append(fit(mixed_logits, mixed_labels))
+    fits["other"].append(fit(other_logits[i], other_labels[i]))
+    fits["wrong"].append(fit(calib_logits[i], wrong_labels[i]))
+
+# %%
+names = ("200 like the test images", "20 like the test images")
+names += ("200, of which 150 trained on", "200 from another camera")
+names += ("200, one label in ten random",)
+fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+fig.suptitle("Too few images scatter the temperature, wrong ones shift it")
+colors = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+for row, (ten, mark) in enumerate(zip(fits.values(), "o^sDv")):
+    values = [fitted.temperature for fitted in ten]
+    ax.plot(values, [row] * 10, mark, color=colors[row], ms=8, alpha=0.7)
+ax.axvline(scaler.temperature, color="0.3", linestyle="--")
+ax.set_yticks(range(5), names)
+ax.invert_yaxis()
+ax.set_xlabel("T of ten calibration sets; dashed: T of the whole half")
+plt.show()
+
+# %% [markdown] tags=["slide"]
+# Too few images scatter T, wrong ones shift it
+# ---------------------------------------------
+#
+# - Every mark is a fit that ran without an error.
+# - Few images: T scatters around the right value.
+# - Wrong images or wrong labels: T moves away.
+#
+# Say: Each row holds ten fits of the same model. Only the kind of calibration set changes. Which
+# rows would worry you more, the one that scatters or the ones that move? More images help against
+# scatter. They do not help at all against a shift, because all ten fits agree on a wrong answer.
+
+# %% [markdown]
+# Every mark is a fit that ran without an error. With only 20 images T scatters widely. With wrong
+# images or wrong labels T moves away, and more such images would not help.
+#
+# Three logits, and the softmax applied twice
+# -------------------------------------------
+#
+# The *softmax* turns logits into probabilities: it takes the exponential of each and divides it by
+# their sum. Many models end in a softmax already. If you take their output for logits, you apply
+# the softmax twice.
+
+# %%
+once = torch.tensor([3.0, 1.0, 0.0]).softmax(0)
+print("once: ", [f"{p:.2f}" for p in once])
+print("twice:", [f"{p:.2f}" for p in once.softmax(0)])
+certain = torch.tensor([1.0, 0.0, 0.0])
+print("from a certain model:", [f"{p:.2f}" for p in certain.softmax(0)])
+
+# %% [markdown]
+# The largest probability is the *confidence*, and its class is the model's *answer*. The second
+# softmax keeps the answer and lowers the confidence from 0.84 to 0.52. Even a model that is
+# certain cannot exceed $e / (e + 2)$, the second softmax of 1, 0 and 0.
+
+# %% [markdown] tags=["slide"]
+# The softmax applied twice
+# -------------------------
+#
+# - Probabilities taken for logits: the softmax runs twice.
+# - The answers stay, and the confidences collapse.
+# - Nothing crashes: a softmax accepts any numbers.
+#
+# Say: Take three logits, 3, 1 and 0, and work out the softmax on the board. Then put the three
+# probabilities into the softmax again. Ask the room: what is the highest confidence that can come
+# out, even if the model is certain? The inputs lie between 0 and 1, so their exponentials differ
+# by a factor of e at most.
+
+# %% [markdown]
+# Do it right first
+# -----------------
+#
+# We compare three numbers. The *accuracy* is the share of images whose label is the answer. The
+# *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability that the
+# model gives to the label; lower is better. For the *ECE* (expected calibration error) the images
+# are sorted into 15 bins by their confidence. It is the distance between accuracy and mean
+# confidence in a bin, averaged over all images.
+#
+# On a finite test set even a perfectly calibrated model shows an ECE above 0. The *noise floor* is
+# the range that holds its ECE in 95 of 100 test sets.
+
+
+# %% tags=["setup"]
 def show(name, logits, labels):
     p = logits.softmax(-1)
-    correct, ece = calibkit.accuracy(p, labels), calibkit.calibration_error(p, labels)
-    nll = cross_entropy(logits, labels)
-    print(f"{name:29} accuracy {correct:.1%}, NLL {nll:.3f}, ECE {ece:.0%}")
+    nll = calibkit.negative_log_likelihood(p, labels)
+    ece = calibkit.calibration_error(p, labels)
+    floor = calibkit.noise_floor(p)
+    print(f"{name:16} accuracy {calibkit.accuracy(p, labels):.1%}, ", end="")
+    print(f"NLL {nll:.2f}, ECE {ece:.1%}, ", end="")
+    print(f"floor {floor.low:.1%} to {floor.high:.1%}")
 
 
+# %%
 show("before", test_logits, test_labels)
-show(f"T = {scaler.temperature:.3f}", scaled, test_labels)
-floor = calibkit.noise_floor(scaled.softmax(-1))
-print(f"noise floor {floor.low:.0%} to {floor.high:.0%}, n = {len(scaled)}")
+show(f"T = {scaler.temperature:.2f}", scaler(test_logits), test_labels)
 
 # %% [markdown]
-# This is success: the accuracy stays at 59.5 %, the NLL falls from 1.552 to 1.397, and the ECE from
-# 14 % to 2 %, as low as that of a perfectly calibrated model may be here.
-
-# %% [markdown]
-# Forget eval mode
-# ----------------
+# This is success: the accuracy stays, the NLL falls, and the ECE lies within the noise floor.
 #
-# In training mode, batch normalisation (Ioffe and Szegedy 2015) uses the mean and the variance of
-# the batch at hand in place of those that it has learned. We make this mistake with a copy of the
-# model, on 3000 test images in batches of 16.
+# Leave the model in training mode
+# --------------------------------
+#
+# **Are these the right logits?** A layer of *batch normalisation* subtracts a mean and divides by
+# a standard deviation. In *eval mode* it uses values that it stored during training. In *training
+# mode* it uses those of the batch at hand. We forget to switch to eval mode, on 2000 images.
 
 # %%
 model = calibkit.glyphs100_resnet20()
-images = calibkit.Glyphs100(3000, seed=2)
-careless = copy.deepcopy(model).train()
-with torch.inference_mode():
-    train_mode = torch.cat([careless(batch) for batch, _ in DataLoader(images, batch_size=16)])
-
-# %% [markdown]
-# These are the first 3000 images of the test set, so that we have their right logits too. We
-# calibrate both, on 500 images, and measure on the other 2500.
+careless = calibkit.glyphs100_resnet20().train()
+images = calibkit.Glyphs100(2000, seed=2)
 
 # %%
-calibrated = {}
-for name, z in (("eval mode", logits[:3000]), ("training mode", train_mode)):
-    fitted = calibkit.TemperatureScaler().fit_logits(z[:500], labels[:500])
-    calibrated[name] = fitted(z[500:])
-    show(name, z[500:], labels[500:3000])
-    show(f"{name}, T = {fitted.temperature:.2f}", calibrated[name], labels[500:3000])
+batches = DataLoader(images, batch_size=16)
+with torch.inference_mode():
+    careless_logits = torch.cat([careless(x) for x, _ in batches])
+
+# %% [markdown]
+# We fit T on 500 of them and measure on the other 1500, in both modes.
+#
+# **Before you run this:** which of the three numbers will reveal the mistake after the fit?
+
+# %%
+scaled = {}
+for name, z in (("eval", logits[:2000]), ("training", careless_logits)):
+    fitted = fit(z[:500], labels[:500])
+    scaled[name] = fitted(z[500:])
+    show(f"{name} mode", z[500:], labels[500:2000])
+    show(f"  T = {fitted.temperature:.2f}", scaled[name], labels[500:2000])
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.2), layout="constrained")
-fig.suptitle("Both look calibrated after scaling: the diagram does not show which one is damaged")
-for ax, (name, z) in zip(axes, calibrated.items()):
-    _ = calibkit.reliability_diagram(z.softmax(-1), labels[500:3000], title=name, ax=ax)
+fig.suptitle("Both look calibrated: the diagram does not show the damage")
+for ax, (name, z) in zip(axes, scaled.items()):
+    calibkit.reliability_diagram(
+        z.softmax(-1), labels[500:2000], title=f"{name} mode", ax=ax
+    )
+plt.show()
+
+# %% [markdown] tags=["slide"]
+# Training mode damages the model, and the ECE is blind
+# -----------------------------------------------------
+#
+# - Accuracy and NLL reveal the damage.
+# - ECE and reliability diagram do not.
+# - Call model.eval(), or let calibkit run the model.
+#
+# Say: One of these two diagrams belongs to a damaged model. Could you tell which without the
+# titles? You could not, and that is the point. The ECE asks whether the model knows how often it
+# is right. It does not ask how often it is right. A weak model that knows its weakness passes.
 
 # %% [markdown]
-# The mistake costs 7 points of accuracy, from 58.9 % to 52.1 %, and the NLL after scaling is 1.702
-# where it should be 1.409. The ECE after scaling does not reveal it: it is 2 % for both. The ECE
-# asks whether a model knows how often it is right, not how often it is right.
+# The accuracy and the NLL reveal it. The ECE does not: it lies within the noise floor in both
+# modes. It asks whether a model knows how often it is right, not how often it is right.
 #
-# Accuracy gives the mistake away only to those who know what to expect. One test needs neither that
-# nor labels: show the same images in another order.
+# We can also show the images in another order, which needs no labels.
 
 # %%
-order = torch.randperm(500, generator=torch.Generator().manual_seed(2))
-shuffled = DataLoader(Subset(images, order.tolist()), batch_size=16)
+order = torch.randperm(500, generator=torch.Generator().manual_seed(1))
+batches = DataLoader(Subset(images, order.tolist()), batch_size=16)
+again, _ = calibkit.collect_logits(model, batches, progress=False)
 with torch.inference_mode():
-    again = torch.cat([careless(batch) for batch, _ in shuffled])
-right, _ = calibkit.collect_logits(model, shuffled, progress=False)
-for name, z, other in (("eval", logits, right), ("training", train_mode, again)):
-    changed = (z[order].argmax(-1) != other.argmax(-1)).double().mean()
-    print(f"{name} mode: {changed:.0%} of 500 answers change with the order")
-
-# %% [markdown]
-# In training mode the answer depends on the neighbours in the batch, so 38 % of the answers change,
-# against 0 % in eval mode.
-#
-# **Mended:** call ``model.eval()``, or let calibkit run the model: `calibkit.collect_logits` and
-# ``fit`` switch to eval mode and back. The means and variances that a model has learned are kept in
-# its *buffers*. Which of our copies still has them?
+    careless_again = torch.cat([careless(x) for x, _ in batches])
 
 # %%
-fresh = copy.deepcopy(model).train()
-first = DataLoader(Subset(images, range(500)), batch_size=100)
-mended, _ = calibkit.collect_logits(fresh, first, progress=False)
-print(f"collect_logits gives the right logits: {torch.allclose(mended, logits[:500], atol=1e-3)}")
-for name, used in (("collect_logits", fresh), ("our loop", careless)):
-    kept = all(torch.equal(a, b) for a, b in zip(used.buffers(), model.buffers()))
-    print(f"{name} left the buffers as they were: {kept}")
+for z, new in ((logits, again), (careless_logits, careless_again)):
+    changed = (z[order].argmax(-1) != new.argmax(-1)).double().mean()
+    print(f"answers that change with the order: {changed:.0%}")
 
 # %% [markdown]
-# Our loop did lasting damage: the means and variances have moved, and eval mode does not bring them
-# back. Load such a model again.
-
-# %% [markdown]
+# In training mode an answer depends on the other images of the batch. **The right way:** load the
+# model again, because training mode has overwritten its stored values. Then call ``model.eval()``,
+# or let `calibkit.collect_logits` do so.
+#
 # Pass probabilities as logits
 # ----------------------------
 #
-# Many models end in a softmax, and then what they give are probabilities. Whoever takes these for
-# logits applies the softmax twice. No crash: a softmax takes any numbers.
-
-# %%
-probabilities = test_logits.softmax(-1)
-show("softmax twice", probabilities, test_labels)
-print(f"highest confidence: {probabilities.softmax(-1).max():.1%}")
-
-# %% [markdown]
-# The confidence gives it away: it is 2.7 % at most, and the model, 59.5 % accurate, seems to know
-# nothing. No number that went into the second softmax was above 1, so it has little to tell apart.
-#
-# A fit by hand does not complain either. We try temperatures on a grid, and take the best.
+# Can a temperature repair a softmax that was applied twice? calibkit refuses to try.
 
 # %%
 twice = calib_logits.softmax(-1)
-temperatures = torch.logspace(-2, 1, 301)
-nll = torch.stack([cross_entropy(twice / t, calib_labels) for t in temperatures])
-wrong = temperatures[nll.argmin()]
-show(f"probabilities / {wrong:.3f}", probabilities / wrong, test_labels)
-
-# %% [markdown]
-# The fit finds T = 0.135: far below 1, for a model that is overconfident. With it the ECE of 10 %
-# may pass for an improvement on 14 %. The NLL tells the truth: 2.157 is worse than the 1.552 of
-# the model as it came.
-#
-# **Mended:** pass what comes before the softmax. Where there is nothing else, take the logarithms
-# of the probabilities: their softmax is the same. calibkit refuses rows that sum to 1.
-
-# %%
 try:
-    calibkit.TemperatureScaler().fit_logits(twice, calib_labels)
-except ValueError as error:
-    print(error)
-from_logs = calibkit.TemperatureScaler().fit_logits(twice.log(), calib_labels)
-print(f"T from the logarithms: {from_logs.temperature:.3f}")
-
-# %% [markdown]
-# From the logarithms T is 1.465 again.
-#
-# Let a metric guess
-# ------------------
-#
-# Some metrics take both logits and probabilities and guess which they got. torchmetrics (Lightning
-# AI 2025) looks at the values of each batch: if one is outside [0, 1], it applies the softmax to
-# the whole batch, if none is, it does not. Logits may lie in [0, 1] too, for instance where they
-# are similarities. We make such ones out of ours: we divide them, as a temperature of 70 would, and
-# add the same number to all, which changes no softmax.
-
-# %%
-scores = 0.5 + test_logits / 70
-outside = ((scores < 0) | (scores > 1)).any(-1)
-print(f"{outside.sum()} of {len(scores)} images has a score outside [0, 1]")
-for size in (10, 100, 1000, 9000):
-    metric = CalibrationError(task="multiclass", num_classes=100, n_bins=15)
-    for batch, target in zip(scores.split(size), test_labels.split(size)):
-        metric.update(batch, target)
-    print(f"ECE in batches of {size}: {metric.compute():.0%}")
-show("softmax applied by us", scores, test_labels)
-
-# %% [markdown]
-# One image in 9000 decides. Its batch is taken for logits, all others for probabilities: so the ECE
-# is 13 % in batches of 10 and 58 % in a single batch. Only the last is right: divided by 70, these
-# logits claim next to nothing. An ECE that changes with the batch size gives the mistake away.
-#
-# **Mended:** declare what you have, and apply the softmax yourself. calibkit's metrics take
-# probabilities only, and say so.
-
-# %%
-try:
-    calibkit.calibration_error(scores, test_labels)
+    fit(twice, calib_labels)
 except ValueError as error:
     print(error)
 
 # %% [markdown]
-# Rows that sum to about 50 are no probabilities.
+# We get past its check by subtracting 1 from every number, which changes no softmax.
+
+# %%
+fooled = fit(twice - 1, calib_labels)
+probabilities = test_logits.softmax(-1)
+show("before", test_logits, test_labels)
+show("softmax twice", probabilities, test_labels)
+show(f"  T = {fooled.temperature:.2f}", fooled(probabilities - 1), test_labels)
+
+# %% [markdown]
+# Judged by the ECE, the result is better than the model was before. The NLL tells the truth: it is
+# far worse. A T far below 1 is another sign. **The right way:** pass what comes before the
+# softmax, or the logarithms of the probabilities.
 #
 # Fit on training images
 # ----------------------
 #
-# A temperature must come from images that the model was not trained on. What happens if it does
-# not? The embedded model has learned its training images by heart. These are 1000 of them.
+# **Is this the right calibration set?** Our model knows the images of its training by heart.
 
 # %%
-train_logits, train_labels = calibkit.glyphs100_logits(1000, seed=1, progress=False)
-show("training images", train_logits, train_labels)
-for t in (1, 0.5, 0.2):
-    print(f"NLL at T = {t}: {cross_entropy(train_logits.double() / t, train_labels):.0e}")
 try:
-    calibkit.TemperatureScaler().fit_logits(train_logits, train_labels)
+    fit(seen_logits, seen_labels)
 except calibkit.NoOptimumError as error:
     print(error)
 
-# %% [markdown]
-# Every answer is right, so more confidence is better without end: the NLL keeps falling as T goes
-# to 0. There is no best temperature, and calibkit says so.
-#
-# It can say so only where every answer is right. Let us mix: a calibration set of 1000 images, of
-# which some were trained on.
-
 # %%
-for n in (0, 500, 900):
-    z = torch.cat([train_logits[:n], calib_logits[n:]])
-    y = torch.cat([train_labels[:n], calib_labels[n:]])
-    mixed = calibkit.TemperatureScaler().fit_logits(z, y)
-    print(f"{n} trained on, accuracy {calibkit.accuracy(z.softmax(-1), y):.0%}")
-    show(f"  T = {mixed.temperature:.3f}, test set", mixed(test_logits), test_labels)
+mixed_logits = torch.cat([seen_logits, calib_logits[:500]])
+mixed_labels = torch.cat([seen_labels, calib_labels[:500]])
+mixed = fit(mixed_logits, mixed_labels)
+show("calibration set", mixed_logits, mixed_labels)
+show("test half", test_logits, test_labels)
+show(f"  T = {mixed.temperature:.2f}", mixed(test_logits), test_labels)
 
 # %% [markdown]
-# No error, but T falls from 1.465 to 1.099, and the ECE on the test set rises from 2 % to 11 %.
-# The accuracy on the calibration set gives it away: 80 % on half trained-on images, where the test
-# set shows 59.5 %.
+# If every answer is right, no temperature is best, and calibkit says so. With 500 new images added
+# the fit succeeds, but T is too low. The accuracy gives the mistake away: it is far higher on the
+# calibration set than on the test half. **The right way:** set the calibration images aside before
+# training.
 #
-# **Mended:** take the calibration set out before training, or from the held-out set, and compare
-# the two accuracies.
+# Fit on too few images
+# ---------------------
 #
-# Fit on the test images
-# ----------------------
-#
-# Another mistake is to measure on the images that the temperature was fitted to. How much does
-# that flatter? We take two halves of our images, measure on one, and fit either on the same or on
-# the other. We do so for temperature scaling and for `calibkit.IsotonicScaler` (Zadrozny and Elkan
-# 2002), which bends the probabilities of each class along a curve of its own: many parameters in
-# place of one.
+# A fit's ``summary`` holds a 95 % interval of T. About 95 of 100 large calibration sets give an
+# interval that holds the T of an endless set of such images.
 
 # %%
-pool_set, other_set = calibkit.split_calibration(everything, 5000, seed=0, stratify=labels)
-pool_logits, pool_labels = everything[pool_set.indices]
-other_logits, other_labels = everything[other_set.indices]
+parts = zip(calib_logits.split(1000), calib_labels.split(1000))
+sets = {20: fits["few"], 200: fits["good"], 1000: [fit(*p) for p in parts]}
+for n, fitted in sets.items():
+    scaled = [f(test_logits).softmax(-1) for f in fitted]
+    ece = [calibkit.calibration_error(p, test_labels) for p in scaled]
+    print(f"n = {n}: ECE on the test half {min(ece):.1%} to {max(ece):.1%}")
+    low, high = fitted[0].summary.temperature_interval
+    print(f"  95 % interval of the first fit {low:.2f} to {high:.2f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+ax.set_title("The interval knows about chance, not about wrong images")
+place, groups = 0, [*sets.values(), fits["other"]]
+looks = ("#D55E00", "^"), ("#0072B2", "o"), ("0.2", "s"), ("#CC79A7", "D")
+for fitted, (color, mark) in zip(groups, looks):
+    for f in fitted:
+        low, high = f.summary.temperature_interval
+        ax.plot([place, place], [low, high], color=color)
+        ax.plot(place, f.temperature, mark, color=color)
+        place += 1
+    place += 2
+ax.axhline(scaler.temperature, color="0.3", linestyle="--")
+ticks = ["n = 20", "n = 200", "n = 1000", "n = 200,\nother camera"]
+ax.set_xticks([4.5, 16.5, 26, 35.5], ticks)
+ax.set_ylabel("T and its 95 % interval")
+plt.show()
+
+# %% [markdown] tags=["slide"]
+# Too few images: read the interval
+# ---------------------------------
+#
+# - Each line is one calibration set; dashed: T of all 5000.
+# - With 20 images, T depends on luck.
+# - The interval knows chance, and nothing about wrong images.
+#
+# Say: How many images does one number need? Read the picture from left to right. A fit on 20
+# images can land far from the dashed line. With 1000 the five fits nearly agree. The interval
+# warns you, but only of chance. If the images are wrong, it is narrow around a wrong value.
+
+# %% [markdown]
+# With 20 images the outcome depends on luck. **The right way:** take 1000 images where you can,
+# and read the interval. But it knows about chance only: on images of the other camera it is
+# narrow, around a wrong value.
+#
+# Use one temperature for unlike groups
+# -------------------------------------
+#
+# Suppose that half of your images come from each camera. We fit one T on 2000 images from each and
+# measure on 2000 others from each.
+#
+# **Before you run this:** will the ECE of all images together lie above the ECE of each camera,
+# between the two, or below?
+
+# %%
+one = fit(
+    torch.cat([calib_logits[:2000], other_logits[:2000]]),
+    torch.cat([calib_labels[:2000], other_labels[:2000]]),
+)
+cameras = {
+    "first camera": (test_logits[:2000], test_labels[:2000]),
+    "other camera": (other_logits[2000:], other_labels[2000:]),
+}
+both = [torch.cat(pair) for pair in zip(*cameras.values())]
+show("both cameras", one(both[0]), both[1])
+for name, (z, y) in cameras.items():
+    show(name, one(z), y)
+
+# %%
+fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+ax.set_title("One T is wrong for both cameras, and the errors partly cancel")
+groups = {**cameras, "both cameras": both}
+looks = ("#0072B2", "o-"), ("#CC79A7", "D--"), ("0.2", "s:")
+for (name, (z, y)), (color, look) in zip(groups.items(), looks):
+    bins = calibkit.reliability_bins(one(z).softmax(-1), y)
+    full = bins.count >= 50
+    confidence = bins.confidence_sum[full] / bins.count[full]
+    gap = bins.n_correct[full] / bins.count[full] - confidence
+    ax.plot(confidence, gap, look, color=color, label=name)
+ax.axhline(0, color="0.6", lw=1)
+ax.set_xlabel("mean confidence of a bin with at least 50 images")
+ax.set_ylabel("accuracy minus confidence")
+ax.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=3)
+plt.show()
+
+# %% [markdown] tags=["slide"]
+# One temperature for two cameras fits neither
+# --------------------------------------------
+#
+# - First camera: the model is right more often than it claims.
+# - Other camera: the model is right less often than it claims.
+# - Together the errors partly cancel: measure each group.
+#
+# Say: The same model, the same temperature, two cameras. For the first camera the accuracy lies
+# above the confidence, for the other below it. Mix the images, and the two errors partly cancel
+# within each bin. What groups do your own images have: hospitals, cameras, countries? To scale
+# each group on its own, you must know the group of an image before you know its label.
+
+# %% [markdown]
+# It lies below. On images of the first camera the model is right more often than it claims, on
+# those of the other less often, and within a bin the two errors partly cancel. **The right way:**
+# fit a T for each group, and measure each group.
+
+# %%
+first = fit(calib_logits[:2000], calib_labels[:2000])
+other = fit(other_logits[:2000], other_labels[:2000])
+for fitted, (z, y) in zip((first, other), cameras.values()):
+    show(f"own T = {fitted.temperature:.2f}", fitted(z), y)
+
+# %% [markdown]
+# Measure on the images of the fit
+# --------------------------------
+#
+# **Is this a fair measurement?** We fit on the test half itself, and compare with a fit on the
+# calibration half. Besides temperature scaling we try *isotonic regression*, which bends the
+# probabilities of each class along a curve of its own. It has many parameters in place of one.
+
+# %%
 for kind in (calibkit.TemperatureScaler(), calibkit.IsotonicScaler()):
-    print(type(kind).__name__)
-    leaky = kind.fit_logits(other_logits, other_labels)(other_logits)
-    show("  fitted on the same images", leaky, other_labels)
-    clean = kind.fit_logits(pool_logits, pool_labels)(other_logits)
-    show("  fitted on others", clean, other_labels)
+    print(type(kind).__name__, "fitted on")
+    leaky = kind.fit_logits(test_logits, test_labels)(test_logits)
+    show("  the same half", leaky, test_labels)
+    fair = kind.fit_logits(calib_logits, calib_labels)(test_logits)
+    show("  the other half", fair, test_labels)
 
 # %% [markdown]
-# With one parameter the flattery is too small to see: the NLL is 1.419 and the ECE 2 % either way.
-# With many it is large: on its own images isotonic regression shows an NLL of 1.205, better than
-# temperature scaling, and on others 1.631, which is worse. So this mistake can make us choose the
-# wrong method.
-#
-# **Mended:** split first. A scaler remembers which logits it was fitted on, and `calibkit.evaluate`
-# looks for them. Let us give it all 10 000, the 1000 for calibration among them.
+# With one parameter the mistake hardly matters. With many it does: isotonic regression has the
+# lowest NLL on the images of its fit and the highest on others. You would choose the wrong method.
+# **The right way:** split first. `calibkit.evaluate` refuses images that a scaler was fitted on.
 
 # %%
 try:
@@ -311,295 +477,355 @@ try:
 except ValueError as error:
     print(error)
 
+# %% [markdown] tags=["slide"]
+# Measured on its own images, the wrong method wins
+# -------------------------------------------------
+#
+# - Temperature scaling: one parameter, almost the same NLL on both.
+# - Isotonic regression: best on its own images, worst on others.
+# - Split first, and fit on one part only.
+#
+# Say: Isotonic regression bends the probabilities of every class along its own curve. On the
+# images of the fit it beats temperature scaling. On new images it loses. What would you have put
+# into the paper? The more parameters a method has, the more it gains from being measured on the
+# images that it has already seen.
+
 # %% [markdown]
-# It has found all 1000 again.
+# Choose on the images of the fit
+# -------------------------------
 #
-# Calibrate on too few images
-# ---------------------------
+# Your product needs only ten of the 100 classes, and you may choose which. On 2500 images you find
+# the ten classes with the highest accuracy, and you fit T on the images of these classes.
 #
-# How many images does a temperature need? We take one of the halves as a pool, draw 20, 100 or
-# 1000 from it, thirty times each, and fit. A fit's ``summary`` holds a 95 % interval: where T would
-# lie if there were endless images, as far as these ones tell.
+# **Before you run this:** will the accuracy of the chosen classes be the same on new images,
+# higher or lower?
+
 
 # %%
-generator = torch.Generator().manual_seed(3)
-found = {}
-for n in (20, 100, 1000):
-    draws = [torch.randperm(5000, generator=generator)[:n] for _ in range(30)]
-    fits = [calibkit.TemperatureScaler().fit_logits(pool_logits[i], pool_labels[i]) for i in draws]
-    found[n] = torch.tensor([fit.temperature for fit in fits])
-    low, high = fits[0].summary.temperature_interval
-    print(f"n = {n}: T from {found[n].min():.2f} to {found[n].max():.2f}", end=", ")
-    print(f"95 % interval of the first fit {low:.2f} to {high:.2f}")
+def choose(seed):
+    generator = torch.Generator().manual_seed(seed)
+    first, second = torch.randperm(5000, generator=generator).split(2500)
+    z, y = calib_logits[first], calib_labels[first]
+    right = (z.argmax(-1) == y).double()
+    accuracies = torch.stack([right[y == c].mean() for c in range(100)])
+    ranked = accuracies.argsort(stable=True)
+    return first, second, {"easiest": ranked[-10:], "hardest": ranked[:10]}
+
+
+def images_of(classes, i):
+    i = i[torch.isin(calib_labels[i], classes)]
+    return calib_logits[i], calib_labels[i]
+
 
 # %%
-whole = calibkit.TemperatureScaler().fit_logits(pool_logits, pool_labels)
-fig, ax = plt.subplots(figsize=(5.6, 3.4), layout="constrained")
-for place, values in enumerate(found.values()):
-    ax.plot([place] * len(values), values, "o", color="#0072B2", alpha=0.4)
-ax.axhline(whole.temperature, color="#D55E00", linestyle="--", label="T of all 5000")
-ax.set(title="The fewer images, the more T is chance", ylabel="T, 30 draws each")
-ax.set_xticks(range(len(found)), [str(n) for n in found])
-ax.set_xlabel("images to calibrate on")
-_ = ax.legend(loc="lower right")
-# sphinx_gallery_thumbnail_number = 2
+first, second, chosen = choose(seed=0)
+asked = torch.isin(test_labels, chosen["easiest"])
+for name, i in (("the same images", first), ("other images", second)):
+    z, y = images_of(chosen["easiest"], i)
+    fitted = fit(z, y)
+    print(f"fitted on {name}, T = {fitted.temperature:.2f}")
+    if i is first:
+        show("  on these", fitted(z), y)
+    show("  on test half", fitted(test_logits[asked]), test_labels[asked])
+
+# %% [markdown]
+# It is lower. With about 25 images of each class, some are among the best ten by luck, and luck
+# does not come again. Where the model was lucky, its confidence seems deserved, so the same images
+# give a lower T. We repeat this for ten random cuts of the calibration half, and choose the
+# hardest classes too.
 
 # %%
-show("before", other_logits, other_labels)
-for n in (20, 1000):
-    for t in (found[n].min(), found[n].max()):
-        show(f"n = {n}, T = {t:.2f}", other_logits / t, other_labels)
+fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
+fig.suptitle("Chosen classes look too extreme on the images that chose them")
+for cut in range(10):
+    first, second, chosen = choose(seed=cut)
+    for name, mark, color in zip(chosen, "os", colors):
+        pairs = [images_of(chosen[name], i) for i in (first, second)]
+        right = [calibkit.accuracy(z.softmax(-1), y) for z, y in pairs]
+        best = [fit(z, y).temperature for z, y in pairs]
+        for ax, values in zip(axes, (right, best)):
+            ax.plot(values, [cut, cut], color=color)
+            ax.plot(values[0], cut, mark, color=color, mfc="white", ms=8)
+            ax.plot(values[1], cut, mark, color=color, ms=8)
+axes[0].set(xlabel="accuracy", ylabel="random cut")
+axes[1].set(xlabel="T")
+axes[0].set_title("circles: easiest classes, squares: hardest")
+axes[1].set_title("hollow: images that chose, filled: others")
+plt.show()
 
-# %% [markdown]
-# In these draws of 20 images T lies anywhere from 0.97 to 2.00. The lowest makes it worse: the ECE
-# on the other 5000 images is 16 %, where it was 15 % before scaling. The highest leaves 12 %. With
-# 1000 images even the two extremes are good: 3 % and 2 %.
+# %% [markdown] tags=["slide"]
+# Whoever chooses and fits on the same images is fooled
+# -----------------------------------------------------
 #
-# **Mended:** take 1000 images where you can, and read the interval: from 1.14 to 1.82 for the first
-# draw of 20, and from 1.44 to 1.59 for the first of 1000.
-
-# %% [markdown]
-# Calibrate on the wrong images
-# -----------------------------
+# - Hollow: the images that chose the classes. Filled: other images.
+# - The easiest classes are harder than they looked, the hardest easier.
+# - Choose, fit and measure: three sets.
 #
-# Enough images are not enough. Say that somebody collected hundreds of images, but only of the ten
-# classes that the model finds easiest, or hardest.
-
-# %%
-hits = (pool_logits.argmax(-1) == pool_labels).double()
-accuracies = torch.stack([hits[pool_labels == c].mean() for c in range(100)])
-by_ease = accuracies.argsort(stable=True)
-for name, classes in (("easiest", by_ease[-10:]), ("hardest", by_ease[:10]), ("all", by_ease)):
-    chosen = torch.isin(pool_labels, classes)
-    fit = calibkit.TemperatureScaler().fit_logits(pool_logits[chosen], pool_labels[chosen])
-    low, high = fit.summary.temperature_interval
-    print(f"{len(classes)} classes, {name}: T = {fit.temperature:.2f} ({low:.2f} to {high:.2f})")
-    show(f"  n = {chosen.sum()}", fit(other_logits), other_labels)
+# Say: In an earlier edition of this lesson the authors made this mistake themselves. They chose
+# the easiest classes and fitted the temperature on the same images, and the result looked
+# plausible. Look at the lines from hollow to filled: on the left all of them point inward. Why?
+# Part of being among the best is luck, and luck does not come again. Where else do you choose the
+# best of many?
 
 # %% [markdown]
-# The easy classes ask for T = 1.16, the hard ones for 1.95, all of them for 1.50. On images of all
-# classes the wrong ones leave an ECE of 10 % and 11 %, in place of 2 %. Here the interval
-# does not warn: 1.06 to 1.26 is narrow, and wrong. It knows about chance only, not about how the
-# images were chosen.
+# In every cut the accuracy of the easiest classes is lower than it looked, and that of the hardest
+# is higher. T mostly moves inward too. (The cuts share images, so they are not
+# independent.) **The right way:** choose on one set, fit on a second, and measure on a third.
 #
-# **Mended:** draw the calibration set as the images in use are drawn, and count its labels with
-# ``labels.bincount()``. `calibkit.split_calibration` keeps the share of every class when it gets
-# ``stratify=labels``.
-
-# %% [markdown]
-# Copy an optimiser from the web
-# ------------------------------
-#
-# Many projects fit T with LBFGS, a general optimiser. The loop below is set up as a widely copied
-# one (Pleiss 2017): start at 1.5, learning rate 0.01, at most 50 iterations, and no line search,
-# which would check that each step leads down. We only add a list of the temperatures that it
-# visits.
-
-# %%
-start = torch.tensor([1.5], dtype=torch.float64)
-
-
-def web_fit(logits, labels, lr=0.01):
-    temperature = torch.nn.Parameter(start.clone())
-    optimizer = torch.optim.LBFGS([temperature], lr=lr, max_iter=50)
-    path = []
-
-    def closure():
-        optimizer.zero_grad()
-        loss = cross_entropy(logits.double() / temperature, labels)
-        loss.backward()
-        path.append(temperature.item())
-        return loss
-
-    optimizer.step(closure)
-    return [*path, temperature.item()]
-
-
-path = web_fit(calib_logits, calib_labels)
-print(f"from {path[0]:.1f} to {path[-1]:.2f}, where the best T is {scaler.temperature:.2f}")
-
-# %% [markdown]
-# It stops early, at 1.49 in place of 1.47. That does no harm, because 1.5 happens to be a good
-# start. Let us take logits ten times larger and ten times smaller, so that the best T is too, and
-# also try LBFGS's own learning rate, which is 1.
-
-# %%
-paths = {}
-for factor, lr in ((10, 0.01), (10, 1), (0.1, 0.01), (0.1, 1)):
-    path = paths[factor, lr] = web_fit(factor * calib_logits, calib_labels, lr)
-    z = factor * test_logits / path[-1]
-    show(f"{factor} * logits, lr={lr}, T={path[-1]:.3g}", z, test_labels)
-assert paths[10, 0.01][-1] < 10
-assert paths[0.1, 1][-1] < 0
-
-# %% [markdown]
-# Only one of four fits is right. With 0.01 the search is still close to its start, at 1.92 or 1.17,
-# and the ECE is 36 % or 56 %. With 1 the small logits get a T of -74.4. Its ECE of 1 % looks
-# better than the 2 % of the good fit, but its accuracy is 0.0 %. A negative T turns the order of
-# the classes round, and one of this size makes them all but equally likely. So the model is not
-# right and does not claim to be, and the ECE asks no more.
-#
-# How did it come to that? We draw the NLL over 1 / T, the number that the logits are multiplied
-# with.
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
-fig.suptitle("A general optimiser can stop far from the minimum, even at a negative temperature")
-for ax, low, high, (factor, lr) in zip(axes, (0, -6), (0.8, 9), ((10, 0.01), (0.1, 1))):
-    z, visited = factor * calib_logits, 1 / torch.tensor(paths[factor, lr])
-    best = 1 / calibkit.TemperatureScaler().fit_logits(z, calib_labels).temperature
-    grid = torch.linspace(low, high, 101)
-    ax.plot(grid, [cross_entropy(z * b, calib_labels) for b in grid], color="0.5", label="NLL")
-    nll = [cross_entropy(z * b, calib_labels) for b in visited]
-    ax.plot(visited, nll, ".", color="#D55E00", label="web_fit on its way")
-    ax.plot(visited[-1], nll[-1], "X", color="#D55E00", markersize=10, label="where it stops")
-    ax.plot(best, cross_entropy(z * best, calib_labels), "o", color="#0072B2", label="calibkit")
-    ax.set(title=f"{factor} * logits, lr={lr}", xlabel="1 / T", ylabel="NLL, n = 1000")
-_ = axes[0].legend()
-
-# %% [markdown]
-# The NLL is a single bowl. On the left the steps are too short, and 50 of them are too few. On the
-# right the second step is too long: it lands left of 0, where T is negative. The next one leads to
-# -74.4. There the NLL as a function of T is all but flat, and the search does not get away.
-#
-# **Mended:** calibkit finds the one minimum without a learning rate. Whoever writes the loop checks
-# three things: T is positive, the slope of the NLL is 0, and another start gives the same T.
-
-# %% [markdown]
-# See the ECE rise while the NLL falls
-# ------------------------------------
-#
-# Last, a case without a slip in the code: after a fit the NLL is lower, as it should be, and the
-# ECE is higher, by more than chance. We make the labels worse, those to calibrate on and those to
-# test on: with a chance of one in ten a label is replaced with a random one. On these labels we fit
-# again.
-
-# %%
-generator = torch.Generator().manual_seed(0)
-hit = torch.rand(len(labels), generator=generator) < 0.1
-noisy = torch.where(hit, torch.randint(100, (len(labels),), generator=generator), labels)
-noisy_calib, noisy_test = noisy[calib_set.indices], noisy[test_set.indices]
-refitted = calibkit.TemperatureScaler().fit_logits(calib_logits, noisy_calib)
-rescaled = refitted(test_logits)
-for t, z in ((scaler.temperature, scaled), (refitted.temperature, rescaled)):
-    show(f"T = {t:.3f}", z, noisy_test)
-    print(f"  mean confidence {z.softmax(-1).amax(-1).mean():.1%}")
-
-# %% [markdown]
-# The NLL falls from 2.401 to 2.187, and the ECE rises from 7 % to 12 %, where chance alone makes
-# 1 % to 2 %. The confidence falls from 60.5 %, above the accuracy of 53.5 %, to 41.6 %, far below
-# it. Let us see all temperatures.
-
-# %%
-ax = calibkit.temperature_curve(
-    test_logits, noisy_test, title="With random labels NLL and ECE disagree on T"
-)
-
-# %% [markdown]
-# The ECE, the dashed line, is lowest at a temperature well below the best one for the NLL. Which
-# images push T up? We take the NLL apart.
-
-# %%
-hit_test = hit[test_set.indices]
-for name, z in (("old T", scaled), ("new T", rescaled)):
-    terms = cross_entropy(z, noisy_test, reduction="none")
-    print(f"{name}: NLL {terms[hit_test].mean():.2f} where labels are random", end=", ")
-    print(f"{terms[~hit_test].mean():.2f} elsewhere")
-
-# %% [markdown]
-# The model gives almost no probability to a random label, and the NLL makes that expensive: 11.12
-# an image. A higher T lowers this to 7.90, and raises the NLL of the others from 1.40 to 1.53 only.
-# The ECE looks at the top class alone, and sees a model that has become too modest. Neither is
-# wrong: they measure different things, and here no single temperature serves both.
-#
-# **Mended:** somebody looks at the 100 images of the calibration set with the largest NLL, and
-# corrects their labels. We fit once more, and measure on true labels.
-
-# %%
-worst = cross_entropy(calib_logits, noisy_calib, reduction="none").topk(100).indices
-corrected = noisy_calib.clone()
-corrected[worst] = calib_labels[worst]
-print(f"{(corrected != noisy_calib).sum()} of these 100 labels were wrong")
-show("fitted on wrong labels", rescaled, test_labels)
-mended = calibkit.TemperatureScaler().fit_logits(calib_logits, corrected)
-show(f"corrected, T = {mended.temperature:.3f}", mended(test_logits), test_labels)
-assert abs(mended.temperature - scaler.temperature) < 0.1
-
-# %% [markdown]
-# 91 of the 100 labels were wrong. With them corrected T is 1.504, and the ECE on true labels 2 % in
-# place of 18 %.
-
-# %% [markdown]
-# Check these first
-# -----------------
-#
-# What you see, why it may be so, and what to do:
-#
-# - **The accuracy is lower than it was after training, or answers change with the order.** The
-#   model is in training mode. Load it again and call ``model.eval()``.
-# - **All confidences are tiny, and T is far below 1.** Probabilities were passed as logits. Pass
-#   what comes before the softmax, or logarithms.
-# - **The ECE changes with the batch size.** The metric guesses. Apply the softmax yourself.
-# - **There is no best T, or the accuracy is higher on the calibration set than on the test set.**
-#   The model was trained on these images. Take held-out ones.
-# - **Many parameters look far better than one.** The fit may have seen the test set. Split first.
-# - **T changes much with the seed, or its interval is wide.** There are too few images. Take 1000.
-# - **The interval is narrow, but the ECE in use is large.** The images were not drawn as those in
-#   use are. Count the labels.
-# - **T is close to its start, negative, or changes with the learning rate.** The optimiser stopped
-#   early or went astray. Take an exact fit.
-# - **The ECE rises by more than chance while the NLL falls.** They measure different things. Look
-#   at the images with the largest NLL for wrong labels.
-
-# %% [markdown]
 # What we have seen
 # -----------------
 #
-# - The ECE alone hides mistakes: it was low at an accuracy of 52.1 %, and at one of 0.0 %. Read
-#   accuracy, NLL and ECE together.
-# - calibkit refuses probabilities as logits, logits as probabilities, a fit without an optimum, and
-#   a test set that holds calibration images.
-# - It cannot refuse what it cannot see: logits that were made in training mode, trained-on images
-#   among others, images of the wrong classes, wrong labels.
+# - **Wrong logits:** in training mode the accuracy falls, and answers change with the order.
+#   Probabilities taken for logits give a T far below 1.
+# - **Wrong calibration set:** compare its accuracy with that of the test set, read the interval of
+#   T, and measure each group.
+# - **Unfair measurement:** choosing, fitting and measuring each need their own images.
+# - The ECE alone hides mistakes. Read accuracy and NLL beside it.
+# - calibkit refuses probabilities, a fit without a best T, and a test set with calibration images.
+#   The other mistakes pass.
+
+# %% [markdown] tags=["slide"]
+# What to remember
+# ----------------
+#
+# - Right logits? Compare the accuracy, and change the order of images.
+# - Right calibration set? Compare accuracies, read the interval, measure groups.
+# - Fair measurement? Choose, fit and measure on three sets.
+#
+# Say: If you remember one sentence, let it be this one: never read the ECE alone. Put accuracy and
+# NLL next to it, and say on how many images it was measured. When a calibration fails, ask the
+# three questions in this order, because a wrong answer to one makes the next meaningless.
 
 # %% [markdown]
 # Exercises
 # ---------
 #
-# 1. What if only the calibration images ran in training mode? Fit T on the first 500 rows of
-#    ``train_mode``, apply it to the right logits of the images 500 to 2999, and enter the ECE
-#    there. Compare it with the 2 % above.
+# 1. Somebody applies the softmax twice to the logits of 100 classes. How high can the confidence
+#    be at most? Compute it in one line.
 
-# %%
-ece_of_the_wrong_temperature = None
-if ece_of_the_wrong_temperature is not None:
-    assert ece_of_the_wrong_temperature < 1, "enter a fraction, not a percentage"
-    assert ece_of_the_wrong_temperature > 0.03, "too good: fit on train_mode, measure on logits"
-    assert ece_of_the_wrong_temperature < 0.07, "too bad: is the temperature applied?"
+# %% tags=["answer"]
+highest_confidence = None
+
+# %% tags=["solution"]
+highest_confidence = torch.eye(100)[0].softmax(0).max().item()
+
+# %% tags=["wrong"]
+e = 2.71828
+wrong = [0.01, e / (e + 2), 1.0, 2.6724, e / 100, e / (e + 100)]
+
+# %% tags=["check"]
+if highest_confidence is not None:
+    assert highest_confidence <= 1, "enter a probability between 0 and 1"
+    assert highest_confidence < 0.5, (
+        "are these 100 classes, with the softmax applied twice?"
+    )
+    assert abs(highest_confidence - 0.02672) < 1e-4, (
+        "close, or rounded? What does the first softmax give at best: 1 to "
+        "one class, and how much to how many others?"
+    )
+    print("Right: even a certain model seems to know almost nothing.")
+
+# %% [markdown] tags=["solution"]
+# At best the first softmax gives 1 to one class and 0 to the other 99. The second softmax turns
+# the 1 into $e / (e + 99)$, because $e^0 = 1$. A frequent slip is to forget that the exponential
+# of 0 is 1 and not 0. With three classes the same mistake leaves more than half, so it is easily
+# overlooked there. With many classes a tiny highest confidence of an accurate model is a sure
+# sign.
 
 # %% [markdown]
-# 2. Another mistake: somebody counts the classes from 1, so that every label is one too high, and
-#    the last class becomes 0. Guess what the fit makes of it, then do it with ``calib_labels`` and
-#    enter T. Which of the numbers that ``show`` prints would have told you?
+# 2. About one of ten ``wrong_labels`` is random. Take the 500 to which the model gives the lowest
+#    probability, restore them from ``calib_labels``, and fit T again.
 
-# %%
-temperature_of_shifted_labels = None
-if temperature_of_shifted_labels is not None:
-    assert temperature_of_shifted_labels > 2, "are these the shifted labels of the calibration set?"
-    assert abs(temperature_of_shifted_labels - 58.5) < 1, "one too high, and class 100 becomes 0"
+# %% tags=["answer"]
+repaired_temperature = None
+
+# %% tags=["solution"]
+p_label = calib_logits.softmax(-1)[range(5000), wrong_labels]
+suspects = p_label.argsort()[:500]
+repaired = wrong_labels.clone()
+repaired[suspects] = calib_labels[suspects]
+repaired_temperature = fit(calib_logits, repaired).temperature
+
+# %% tags=["solution"]
+share = replaced[suspects].double().mean()
+print(f"random labels among the 500 suspects: {share:.0%}")
+for name, y in (("wrong", wrong_labels), ("repaired", repaired)):
+    fitted = fit(calib_logits, y)
+    print(f"T of {name} labels: {fitted.temperature:.2f}")
+    show("  on test half", fitted(test_logits), test_labels)
+print(f"T of right labels: {scaler.temperature:.2f}")
+
+# %% tags=["wrong"]
+best_500 = calib_logits.softmax(-1)[range(5000), wrong_labels].argsort()[-500:]
+useless = wrong_labels.clone()
+useless[best_500] = calib_labels[best_500]
+wrong = [
+    1.0,
+    scaler.temperature,
+    fit(calib_logits, wrong_labels).temperature,
+    fit(calib_logits, useless).temperature,
+]
+
+# %% tags=["check"]
+if repaired_temperature is not None:
+    assert repaired_temperature < 2, "did you restore the lowest 500?"
+    assert repaired_temperature > 1.51, (
+        "too low: restore the labels of the 500 images only, not of all"
+    )
+    assert repaired_temperature < 1.55, "did you restore 500 labels?"
+    print("Right: looking at 500 labels has undone most of the harm.")
+
+# %% [markdown] tags=["solution"]
+# The model gives next to no probability to a random label, and the NLL makes that expensive. A
+# high T makes it cheaper, so the fit on wrong labels makes the model too modest on all images.
+# About nine of ten suspects were really wrong. In practice you do not have the right labels, so a
+# person must look at the suspects. Change only labels that are wrong: if you change every label
+# that the model doubts to the model's own answer, you calibrate the model against itself.
 
 # %% [markdown]
-# 3. Mend ``web_fit``, still with LBFGS: write a function of logits and labels that returns T, for
-#    logits of any size. Two hints: T cannot become negative if the parameter is its logarithm, and
-#    ``torch.optim.LBFGS`` has a ``line_search_fn``.
+# 3. The excess of an answer is its mean confidence minus its accuracy. Scale with ``scaler``, and
+#    find the ten answers with the largest excess on the calibration half. Enter the excess over
+#    all images of the test half that get one of these answers.
 
-# %%
-mended_fit = None
-if mended_fit is not None:
-    for factor in (0.1, 0.5, 1, 10):
-        z = factor * calib_logits
-        exact = calibkit.TemperatureScaler().fit_logits(z, calib_labels).temperature
-        assert abs(mended_fit(z, calib_labels) / exact - 1) < 0.01, f"wrong for logits * {factor}"
+# %% tags=["answer"]
+overconfidence = None
+
+# %% tags=["solution"]
+confidence, answer = scaler(calib_logits).softmax(-1).max(-1)
+excess = confidence - (answer == calib_labels).float()
+by_answer = torch.stack([excess[answer == c].mean() for c in range(100)])
+worst = by_answer.topk(10).indices
+test_confidence, test_answer = scaler(test_logits).softmax(-1).max(-1)
+test_excess = test_confidence - (test_answer == test_labels).float()
+overconfidence = test_excess[torch.isin(test_answer, worst)].mean().item()
+
+# %% tags=["solution"]
+same_half = excess[torch.isin(answer, worst)].mean()
+print(f"on the half that chose the answers: {same_half:.1%}")
+print(f"on the other half: {overconfidence:.1%}")
+
+# %% tags=["wrong"]
+raw_confidence, raw_answer = test_logits.softmax(-1).max(-1)
+raw_excess = raw_confidence - (raw_answer == test_labels).float()
+wrong = [
+    same_half.item(),
+    100 * overconfidence,
+    -overconfidence,
+    raw_excess[torch.isin(raw_answer, worst)].mean().item(),
+    test_excess[torch.isin(test_labels, worst)].mean().item(),
+    test_excess.mean().item(),
+]
+
+# %% tags=["check"]
+if overconfidence is not None:
+    assert abs(overconfidence) < 1, "enter a fraction, not a percentage"
+    assert overconfidence > 0, "subtract the accuracy from the confidence"
+    assert overconfidence < 0.25, "do you use the scaled logits?"
+    assert overconfidence < 0.19, "is this the half that chose the answers?"
+    assert overconfidence > 0.15, (
+        "too low: select by the answer of an image and not by its label, "
+        "and average over images and not over classes"
+    )
+    assert abs(overconfidence - 0.16) < 0.006, "did you take ten answers?"
+    print("Right: part of what you saw on the first half was chance.")
+
+# %% [markdown] tags=["solution"]
+# On the half that chose them, these answers look worse than they are, because chance helped to
+# make them the worst of a hundred. But most of the excess remains on the test half, so it is real:
+# one temperature cannot correct the answers one by one. Note that you can select by the answer
+# when the model is in use, and that you cannot select by the label.
+
+# %% [markdown]
+# 4. Write a function ``my_fit(logits, labels)`` that returns T without calibkit. It must also work
+#    for logits ten times larger or smaller.
+
+# %% tags=["answer"]
+my_fit = None
+
+
+# %% tags=["solution"]
+def bisect(logits, labels):
+    low, high = 1e-3, 1e3
+    for _ in range(50):
+        middle = (low * high) ** 0.5
+        t = torch.tensor(middle, dtype=torch.float64, requires_grad=True)
+        log_p = (logits.double() / t).log_softmax(-1)
+        torch.nn.functional.nll_loss(log_p, labels).backward()
+        low, high = (low, middle) if t.grad > 0 else (middle, high)
+    return middle
+
+
+my_fit = bisect
+
+
+# %% tags=["solution"]
+def common_loop(logits, labels, lr):
+    t = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([t], lr=lr, max_iter=50)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(logits.double() / t, labels)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return t.item()
+
+
+z, y = calib_logits[:1000], calib_labels[:1000]
+for factor in (0.1, 1, 10):
+    found = [common_loop(factor * z, y, lr) for lr in (0.01, 1)]
+    found = [f"{t:.2f}" if t > 0 else "a negative T" for t in found]
+    print(f"best T {my_fit(factor * z, y):.2f}, ", end="")
+    print(f"loop: {found[0]} with lr 0.01, {found[1]} with lr 1")
+
+# %% tags=["wrong"]
+wrong = [
+    lambda logits, labels: 1.5,
+    lambda logits, labels: fit(calib_logits, calib_labels).temperature,
+    lambda logits, labels: common_loop(logits, labels, lr=0.01),
+    lambda logits, labels: common_loop(logits, labels, lr=1),
+    lambda logits, labels: 1 / fit(logits, labels).temperature,
+]
+
+# %% tags=["check"]
+if my_fit is not None:
+    z, y = calib_logits[:1000], calib_labels[:1000]
+    for factor in (1, 10, 0.1):
+        exact = fit(factor * z, y).temperature
+        assert abs(float(my_fit(factor * z, y)) / exact - 1) < 0.01, (
+            f"wrong for logits times {factor}: is the search still close "
+            "to its start, or did T become negative?"
+        )
+    print("Right: your search does not depend on where it starts.")
+
+# %% [markdown] tags=["solution"]
+# The NLL has a single minimum, so its slope tells on which side of it you are. Halving the
+# interval needs no learning rate and no start. ``common_loop`` has the settings of a widely copied
+# program (Pleiss 2017): the optimiser LBFGS, which estimates the curvature from the slopes it has
+# seen, a start of 1.5 and a learning rate of 0.01. For ordinary logits it ends close to the
+# minimum, because 1.5 happens to be a good start. For logits of another size it stops on its way,
+# and with a learning rate of 1 a step can be so long that T becomes negative. A fit of your own
+# should check that T is positive, and that another start gives the same T.
+
+# %% [markdown]
+# 5. A colleague reports that temperature scaling has made the ECE almost 0. Which questions do you
+#    ask before you believe it?
+
+# %% [markdown] tags=["solution"]
+# There is no single right list. A good one follows the three questions of this lesson.
+#
+# - The logits: what are the accuracy and the NLL, and is the accuracy that of the last run of
+#   training? Was the model in eval mode? Does it end in a softmax?
+# - The calibration set: was the model trained on any of these images? How many are there, and how
+#   wide is the interval of T? Do they come from where the model will be used?
+# - The measurement: how many test images and how many bins are there, and what is the noise floor?
+#   Were the same images used to fit T, or to choose the method, the classes or the number of bins?
+#   What is the ECE of each group?
+#
+# What usually goes wrong is to ask about the method first. A better method cannot repair the wrong
+# images.
 
 # %% [markdown]
 # References
@@ -609,10 +835,6 @@ if mended_fit is not None:
 #   https://arxiv.org/abs/1706.04599
 # - Ioffe and Szegedy (2015). Batch Normalization: Accelerating Deep Network Training by Reducing
 #   Internal Covariate Shift. ICML. https://arxiv.org/abs/1502.03167
-# - Pleiss (2017). temperature_scaling. The code that ``web_fit`` follows.
-#   https://github.com/gpleiss/temperature_scaling
 # - Zadrozny and Elkan (2002). Transforming classifier scores into accurate multiclass probability
 #   estimates. KDD. https://doi.org/10.1145/775047.775151
-# - Lightning AI (2025). TorchMetrics, Calibration Error. "If preds has values outside [0,1] range
-#   we consider the input to be logits and will auto apply softmax per sample."
-#   https://lightning.ai/docs/torchmetrics/stable/classification/calibration_error.html
+# - Pleiss (2017). temperature_scaling. Source code. https://github.com/gpleiss/temperature_scaling

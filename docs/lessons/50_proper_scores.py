@@ -16,8 +16,8 @@ the expected calibration error: predictions are sorted into bins by their *confi
 probability of the predicted class, and the gap between the confidence and the *accuracy*, the share
 of right predictions, is averaged over the bins. Yet most calibration methods minimise the *NLL*,
 the negative log-likelihood: the mean of minus the logarithm of the true class's probability. Why?
-You can reach an ECE of zero without looking at the data, but you cannot expect a better NLL by
-saying anything other than what you believe.
+You can bring the ECE close to zero without looking at the data, but you cannot expect a better NLL
+by saying anything other than what you believe.
 
 What you will do
 ----------------
@@ -36,7 +36,7 @@ What you will learn
 What you need
 -------------
 
-You need basic PyTorch, lesson 10, and less than a minute on two cores, but no GPU and no network.
+You need basic PyTorch, lesson 10, and less than a minute on two cores, without GPU or network.
 """
 
 # %% [markdown] tags=["slide"]
@@ -114,7 +114,7 @@ axes[0].invert_yaxis()
 
 # %% [markdown]
 # By the ECE the guesser wins: it claims to be right once in a hundred times, and it is right about
-# that often. By the NLL it comes last. A coin will show why.
+# that often. By the NLL it comes last.
 #
 # Score a coin forecast by hand
 # -----------------------------
@@ -130,7 +130,7 @@ axes[0].invert_yaxis()
 #   probabilities miss by $1 - p$, which makes the squared distance $2 (1 - p)^2$.
 # - The *absolute error* is the mean of $1 - p$.
 
-# %% tags=["setup"]
+# %%
 scores = {
     "NLL": lambda p: -p.log(),
     "Brier score": lambda p: 2 * (1 - p) ** 2,
@@ -147,7 +147,7 @@ for name, score in scores.items():
 
 # %% [markdown]
 # Check the Brier score by hand: three heads cost 0.125 each and the tail costs 1.125, so the mean
-# is 0.375. The functions of calibkit accept the probability of class 1, here heads.
+# is 0.375. The functions of calibkit agree. They accept the probability of class 1, here heads.
 
 # %%
 q, heads = torch.full((4,), 0.75), torch.tensor([1, 1, 1, 0])
@@ -192,7 +192,7 @@ for name, score in scores.items():
 
 # %%
 styles = ["-", "--", "-."]
-colors = ["#0072B2", "#009E73", "#D55E00"]
+colors = ["#56B4E9", "black", "#D55E00"]
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
@@ -290,8 +290,8 @@ for name, q in forecasters.items():
 
 # %% [markdown]
 # The ECE cannot tell the hedger from the expert, because the claims of both come true on average,
-# and it puts the pessimist last. The NLL and the Brier score put the hedger last, who cannot tell
-# the coins apart.
+# and it puts the pessimist last. The NLL and the Brier score put the hedger last, because the
+# hedger cannot tell the coins apart.
 
 # %% [markdown] tags=["slide"]
 # An ECE of zero may be worthless
@@ -328,9 +328,9 @@ for name, q in forecasters.items():
     print(f"{name:10} {brier:.3f} = {calibration:11.3f} + {refinement:.3f}")
 
 # %% [markdown]
-# The pessimist can save the calibration part by saying the shares. The hedger already says the
-# only share there is, so the whole price is refinement. The ECE looks at the calibration part
-# alone.
+# Even the expert pays for refinement, because nobody can foresee a single toss. The pessimist can
+# save the calibration part by saying the shares. The hedger already says the only share there is,
+# so the whole price is refinement. The ECE looks at the calibration part alone.
 #
 # Split the score of a network
 # ----------------------------
@@ -371,7 +371,7 @@ for name, p in models.items():
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
-fig.suptitle("Scaling removes the calibration part and no refinement")
+fig.suptitle("Scaling removes the calibration part and keeps the refinement")
 calibration = [part.calibration for part in parts.values()]
 refinement = [part.refinement for part in parts.values()]
 look = {"edgecolor": "black", "height": 0.6}
@@ -396,14 +396,15 @@ _ = ax.legend(loc="upper right")
 
 # %% [markdown]
 # Scaling removes the calibration part of 0.16 and leaves the refinement at 1.40. The hedger has
-# the network's accuracy and, on this split, a lower ECE. But its NLL is 2.54, all of it
-# refinement, because it tells neither easy images from hard ones nor the other classes apart.
+# the network's accuracy and, on this split, a lower ECE; its noise floor is lower too, because one
+# bin leaves less room for chance. But its NLL is 2.54, all of it refinement: it tells neither easy
+# images from hard ones nor the other classes apart.
 #
 # Fit a temperature to the ECE
 # ----------------------------
 #
-# Can we fit the ECE all the same? It jumps whenever an image moves to another bin, so we cannot
-# follow a slope and try a grid of temperatures.
+# Can we fit the ECE all the same? It jumps whenever an image moves to another bin, so there is no
+# slope to follow, and we try a grid of temperatures.
 
 # %%
 temperatures = torch.linspace(1, 2.2, 121).double()
@@ -495,7 +496,8 @@ print(f"the fit to the ECE has the lower test ECE in {lower.sum()} of 20")
 # %% [markdown]
 # Fitted to the ECE, the temperature varies more from set to set, and nothing is gained: the ECE on
 # the other images is lower in fewer than half of the splits. Yet the mean NLL hardly changes: a
-# single temperature cannot forget what the network knows.
+# single temperature cannot forget what the network knows. The splits share their images, so they
+# show only how much the choice of the calibration set matters.
 #
 # Let the fit forget
 # ------------------
@@ -576,7 +578,7 @@ print(f"ECE lowest at weight 0 in {(best[:, 1] == 0).sum()} of 20 splits")
 #
 # Say: Go back to the guesses on the board. There is no contradiction between reporting one number
 # and fitting another. The ECE says how far the claims are from the truth on average. The NLL also
-# asks how much a model can tell apart, and so a fit has no way to cheat.
+# asks how much a model can tell apart, so a fit gains nothing by hedging.
 
 # %% [markdown]
 # Exercises
@@ -601,7 +603,7 @@ if guesser_nll is not None:
     assert abs(nll - 1) > 0.11, "use the natural logarithm of a probability"
     assert nll > 1.5, "which probability does the true class receive?"
     assert nll < 4, "there are ten classes here, not a hundred"
-    assert abs(nll - 2.3026) < 0.02, "take minus the logarithm of 1 / 10"
+    assert abs(nll - 2.3026) < 0.02, "this is close: keep two decimals"
     print(f"An NLL of {nll:.2f} is what you get for knowing nothing here.")
 
 # %% [markdown] tags=["solution"]
@@ -611,8 +613,8 @@ if guesser_nll is not None:
 # logarithm to the base 10.
 
 # %% [markdown]
-# 2. Many object detectors are trained with the *focal loss*, the mean of $-(1 - p)^2 \log p$ (Lin et
-#    al. 2017). Which forecast has the lowest expected focal loss if the truth is 0.75?
+# 2. Object detectors are often trained with the *focal loss*, the mean of $-(1 - p)^2 \log p$. Which
+#    forecast has the lowest expected focal loss if the truth is 0.75?
 
 # %% tags=["answer"]
 best_by_focal_loss = None
@@ -639,59 +641,16 @@ if best_by_focal_loss is not None:
     print(f"The focal loss rewards hedging: you should say {q:.2f}.")
 
 # %% [markdown] tags=["solution"]
-# The focal loss is lowest at 0.60, so it rewards hedging and is not strictly proper (Charoenphakdee
-# et al. 2021). It gives little weight to whatever is likely already, and hardly pays for saying so.
-# A network that has minimised it is therefore underconfident. A network that has learned its
-# training images by heart tends to be overconfident, and then the two errors can partly cancel. A
-# frequent mistake is to expect the truth here because the formula contains the logarithm.
+# The focal loss (Lin et al. 2017) is lowest at 0.60, so it rewards hedging and is not strictly
+# proper (Charoenphakdee et al. 2021). It gives little weight to an outcome that was already
+# thought likely, and so it hardly pays to be more confident. A network that has minimised it is
+# underconfident. A network that has learned its training images by heart tends to be
+# overconfident, and then the two errors can partly cancel. A frequent mistake is to expect the
+# truth here because the formula contains the logarithm.
 
 # %% [markdown]
-# 3. For three classes that occur 5, 3 and 2 times in ten, a colleague computes the mean of
-#    $(1 - p)^2$ from the true class alone. Which three probabilities score lowest on average?
-
-# %% tags=["answer"]
-best_of_three = None
-
-# %% tags=["solution"]
-grid = torch.cartesian_prod(torch.arange(101), torch.arange(101))
-grid = grid[grid.sum(1) <= 100]
-grid = torch.cat([grid, 100 - grid.sum(1, keepdim=True)], 1) / 100
-expected = (1 - grid) ** 2 @ torch.tensor([0.5, 0.3, 0.2])
-best_of_three = grid[expected.argmin()]
-print(", ".join(f"{q:.2f}" for q in best_of_three))
-
-# %% tags=["wrong"]
-wrong = [
-    (0.5, 0.3, 0.2),
-    (1, 0, 0),
-    (0.03, 0.36, 0.61),
-    (1 / 3, 1 / 3, 1 / 3),
-    (0.6, 0.4, 0),
-]
-
-# %% tags=["check"]
-if best_of_three is not None:
-    q = torch.as_tensor(best_of_three).double()
-    truth = torch.tensor([0.5, 0.3, 0.2]).double()
-    assert q.shape == (3,), "enter three probabilities"
-    assert abs(q.sum() - 1) < 0.015, "the probabilities must sum to 1"
-    assert q.min() < 1, "square the distance: certainty is not the best"
-    assert q.argmax() == 0, "keep the order of the classes"
-    cost, honest = ((1 - q) ** 2 @ truth, (1 - truth) ** 2 @ truth)
-    assert cost < honest, "there are forecasts with a lower score"
-    assert cost < 0.3875, "you are close: try steps of one hundredth"
-    print(f"{cost:.3f} beats the {honest:.3f} of the truth: not proper.")
-
-# %% [markdown] tags=["solution"]
-# The best forecast exaggerates the likely class and nearly drops the unlikely one, so this score
-# is not proper. With two classes the short cut does no harm, because the other probability misses
-# by the same distance. With more classes the Brier score needs the squared distances of all
-# probabilities, as in `calibkit.brier_score`. A frequent mistake is to trust the name of a score
-# and to enter the true probabilities.
-
-# %% [markdown]
-# 4. Damage the test logits: multiply them by 3, or add normal noise with a standard deviation of 2.
-#    Enter the refinement of the NLL after each, as a pair.
+# 3. Multiply the test logits by 3, or add normal noise with a standard deviation of 2. Enter the
+#    refinement of the NLL after each, as a pair.
 
 # %% tags=["answer"]
 refinements = None
@@ -733,8 +692,8 @@ if refinements is not None:
 # number, which is the whole score.
 
 # %% [markdown]
-# 5. Open question: how would you win a competition that ranks models by their ECE alone, and which
-#    rule would be better?
+# 4. Open question: how would you win a competition that ranks models by ECE alone, and which rule
+#    would be better?
 
 # %% [markdown] tags=["solution"]
 # You would win with a hedger: predict any class, and claim the accuracy that this prediction has

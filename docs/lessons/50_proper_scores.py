@@ -340,8 +340,8 @@ for name, q in forecasters.items():
 # very images (Berta et al. 2025). The refinement is the score afterwards, and the calibration part
 # is the difference. An error that no temperature can fix counts as refinement.
 #
-# A hedger joins the competition. It predicts the network's class, always with the same confidence,
-# the accuracy on the calibration set. The other classes share the rest equally.
+# A hedger joins the three. It predicts the network's class, always with the same confidence, the
+# accuracy on the calibration set. The other classes share the rest equally.
 
 
 # %%
@@ -455,8 +455,8 @@ _ = axes[1].legend(loc="upper center")
 
 # %% [markdown]
 # The NLL has only one valley, because it is convex in $1/T$. The ECE has many, and the number of
-# bins decides which is the lowest. To see what this costs, we draw twenty calibration sets from
-# the same 10 000 images, fit *T* in both ways, and measure on the images left over.
+# bins decides which is the lowest. To see what this costs, we draw twenty calibration sets, fit
+# *T* in both ways, and measure on the images left over.
 
 # %%
 splits = []
@@ -496,8 +496,8 @@ print(f"the fit to the ECE has the lower test ECE in {lower.sum()} of 20")
 # %% [markdown]
 # Fitted to the ECE, the temperature varies more from set to set, and nothing is gained: the ECE on
 # the other images is lower in fewer than half of the splits. Yet the mean NLL hardly changes: a
-# single temperature cannot forget what the network knows. The splits share their images, so they
-# show only how much the choice of the calibration set matters.
+# single temperature cannot forget what the network knows. All splits come from the same 10 000
+# images, so they show only how much the choice of the calibration set matters.
 #
 # Let the fit forget
 # ------------------

@@ -682,7 +682,7 @@ if refinements is not None:
     hint = "multiply the logits of the test set, and nothing else"
     assert abs(sharp - 1.396) < 0.02, hint
     assert 1.7 < noisy < 1.9, "add the noise to the logits of the test set"
-    print("The factor changed calibration only, the noise both parts.")
+    print("The factor changed only the calibration part, the noise both.")
 
 # %% [markdown] tags=["solution"]
 # Multiplying by 3 makes the NLL far worse, and yet the refinement stays at 1.40: a temperature

@@ -8,562 +8,700 @@
 
 # %% [markdown]
 """
-Why fit NLL and not ECE?
-========================
+Why fit the NLL and not the ECE?
+================================
 
-We report the ECE, so why does the scaler not minimise it? Because a low ECE can be had without
-knowing anything. The NLL cannot be fooled in that way, and this lesson shows why.
+A model is *calibrated* if it is right as often as it claims. This is usually judged by the *ECE*,
+the expected calibration error: predictions are sorted into bins by their *confidence*, the
+probability of the predicted class, and the gap between the confidence and the *accuracy*, the share
+of right predictions, is averaged over the bins. Yet most calibration methods minimise the *NLL*,
+the negative log-likelihood: the mean of minus the logarithm of the true class's probability. Why?
+You can bring the ECE close to zero without looking at the data, but you cannot expect a better NLL
+by saying anything other than what you believe.
 
 What you will do
 ----------------
 
-Build models that win a ranking by ECE and are of little use, draw what a score rewards, split the
-NLL into two parts, fit a temperature to both measures, and calibrate a binary model.
+You will score a coin forecast by hand, split a score into two parts, and fit a temperature to the
+NLL and to the ECE.
 
 What you will learn
 -------------------
 
-- what a proper score is, and that NLL and Brier score are proper
-- what calibration and refinement are, with `calibkit.score_decomposition`
-- what a fit to the ECE does that a fit to the NLL does not
-- why accuracy, sharpness and calibration are three things
-- what changes for binary models with one logit
+- what makes a score proper, and what other scores reward
+- why a model with an ECE of zero may be worthless
+- how a score splits into calibration and refinement
+- what goes wrong when a fit minimises the ECE
 
 What you need
 -------------
 
-Under a minute on two cores, and the first lesson. No GPU, no network.
+You need basic PyTorch, lesson 10, and less than a minute on two cores, without GPU or network.
 """
 
-# %% [markdown]
-# Load the logits
-# ---------------
+# %% [markdown] tags=["slide"]
+# Why fit the NLL and not the ECE?
+# --------------------------------
 #
-# We take the logits of the embedded ResNet-20 and split them as in the first lesson: 1000 images
-# to fit on, 9000 to test on.
+# - Papers report the ECE.
+# - Calibration methods minimise the NLL.
+# - Is that a contradiction?
+#
+# Say: Most of you have seen the expected calibration error in a paper, and you know that
+# temperature scaling minimises the negative log-likelihood instead. Why not minimise the number
+# that we report? Collect guesses from the room, and keep them on the board until the last slide.
 
-# %%
-from functools import partial
+# %% [markdown]
+# A picture of the answer
+# -----------------------
+#
+# We take the *logits*, a network's outputs before the softmax, for 10 000 images of 100 glyphs. We
+# fit on a *calibration set* of 1000 images and measure on the other 9000, the *test set*.
 
+# %% tags=["setup"]
 import torch
 from matplotlib import pyplot as plt
-from sklearn.calibration import calibration_curve
-from torch.nn.functional import cross_entropy
 
 import calibkit
 
-# %%
+# %% tags=["setup"]
 logits, labels = calibkit.glyphs100_logits(progress=False)
 logits = logits.double()
 calib, test = calibkit.split_calibration(labels, 1000, seed=0, stratify=labels)
 calib_logits, calib_labels = logits[calib.indices], labels[calib.indices]
 test_logits, test_labels = logits[test.indices], labels[test.indices]
 
+# %% [markdown]
+# Three models compete: the network, the network after *temperature scaling*, which divides all
+# logits by one number, the temperature *T*, and a guesser, which gives every class the same
+# probability and predicts the first class.
+
 # %%
 scaler = calibkit.TemperatureScaler().fit_logits(calib_logits, calib_labels)
-before = test_logits.softmax(-1)
-after = scaler(test_logits).softmax(-1)
-print(f"T = {scaler.temperature:.3f}, fitted on n = {len(calib_labels)}")
-
-# %% [markdown]
-# The temperature is 1.465, as in the first lesson.
-#
-# Win a ranking by ECE
-# --------------------
-#
-# Our first rival never looks at an image. It counts how often each class occurs in the calibration
-# set, and gives these frequencies as the probabilities of every test image.
+models = {
+    "network": test_logits.softmax(-1),
+    "scaled network": scaler(test_logits).softmax(-1),
+    "guesser": torch.full_like(test_logits, 1 / 100),
+}
 
 # %%
-frequencies = torch.bincount(calib_labels, minlength=100).double() / len(calib_labels)
-blind = frequencies.repeat(len(test_labels), 1)
-print(f"frequencies from {frequencies.min():.1%} to {frequencies.max():.1%}")
+fig, axes = plt.subplots(
+    1, 2, figsize=(8, 2.6), sharey=True, layout="constrained"
+)
+fig.suptitle("The model that never looks has the lowest ECE and the worst NLL")
+for ax, measure, name, factor, fmt in (
+    (axes[0], calibkit.calibration_error, "ECE in %", 100, "%.1f"),
+    (axes[1], calibkit.negative_log_likelihood, "NLL", 1, "%.2f"),
+):
+    values = [factor * measure(p, test_labels) for p in models.values()]
+    bars = ax.barh(list(models), values, color="#0072B2")
+    ax.bar_label(bars, fmt=fmt, padding=3)
+    ax.set(xlabel=f"{name} (lower is better)", xlim=(0, 1.25 * max(values)))
+axes[0].invert_yaxis()
+# sphinx_gallery_thumbnail_number = 1
+
+# %% [markdown] tags=["slide"]
+# The model that never looks wins by ECE
+# --------------------------------------
+#
+# - The guesser gives every class the same probability.
+# - By ECE it beats the scaled network.
+# - By NLL it comes last.
+#
+# Say: The guesser claims to be right once in a hundred times, and it is right about that often. So
+# its claims come true, and its ECE is almost zero. Would you use it? Ask the room what the ECE fails
+# to notice, before you go on.
 
 # %% [markdown]
-# Its answer is always the same class, with a confidence of 1.3 %. Our second rival keeps the
-# network's answers but forgets how sure the network was. Its confidence is always the accuracy on
-# the calibration set, and the other 99 classes share the rest evenly.
+# By the ECE the guesser wins: it claims to be right once in a hundred times, and it is right about
+# that often. By the NLL it comes last.
+#
+# Score a coin forecast by hand
+# -----------------------------
+#
+# A forecast says that a bent coin shows heads with probability 0.75. Four tosses give heads,
+# heads, heads and tails. A *score* rates a forecast by what happened, and here lower is better.
+# Let *p* be the probability that the forecast gave to what happened: 0.75 for heads and 0.25 for
+# tails.
+#
+# - The NLL is the mean of $-\log p$.
+# - The *Brier score* (Brier 1950) is the mean squared distance of the probabilities from the
+#   label, which is 1 for what happened and 0 for what did not. With two outcomes, both
+#   probabilities miss by $1 - p$, which makes the squared distance $2 (1 - p)^2$.
+# - The *absolute error* is the mean of $1 - p$.
 
 # %%
-calib_accuracy = (calib_logits.argmax(1) == calib_labels).double().mean().item()
-
-
-def always(confidence, logits):
-    probabilities = torch.full_like(logits, (1 - confidence) / (logits.shape[1] - 1))
-    return probabilities.scatter(1, logits.argmax(1, keepdim=True), confidence)
-
-
-one_number = always(calib_accuracy, test_logits)
-print(f"its confidence is {calib_accuracy:.1%} on every image")
-
-# %% [markdown]
-# It claims 58.9 % whether the image is easy or hard. Now we rank all four by ECE, the lowest
-# first, each beside the mean of its noise floor.
+scores = {
+    "NLL": lambda p: -p.log(),
+    "Brier score": lambda p: 2 * (1 - p) ** 2,
+    "absolute error": lambda p: 1 - p,
+}
 
 # %%
-models = {"unscaled": before, "scaled": after, "class frequencies": blind, "one number": one_number}
-ranking = sorted(models, key=lambda name: calibkit.calibration_error(models[name], test_labels))
-print(f"n = {len(test_labels)}            ECE  floor  accuracy   NLL")
-for name in ranking:
-    p = models[name]
-    ece, floor = calibkit.calibration_error(p, test_labels), calibkit.noise_floor(p).mean
-    accuracy = calibkit.accuracy(p, test_labels)
-    nll = calibkit.negative_log_likelihood(p, test_labels)
-    print(f"{name:18}{ece:5.1%}{floor:7.1%}{accuracy:10.1%}{nll:6.2f}")
-assert ranking == ["class frequencies", "one number", "scaled", "unscaled"]
+p = torch.tensor([0.75, 0.75, 0.75, 0.25])
+print("4 tosses:         heads   heads   heads   tails    mean")
+print(f"{'p':15}" + "".join(f"{value:8.2f}" for value in p))
+for name, score in scores.items():
+    row = "".join(f"{value:8.3f}" for value in score(p))
+    print(f"{name:15}{row}{score(p).mean():8.3f}")
 
 # %% [markdown]
-# The model that never looks wins. It claims to be right about once in a hundred and is, so its ECE
-# is 0.0 %. Here the stratified split helps it: each class is as frequent among the test images as
-# among the calibration images. Its accuracy of 1.3 % gives it away.
+# Check the Brier score by hand: three heads cost 0.125 each and the tail costs 1.125, so the mean
+# is 0.375. The functions of calibkit agree. They accept the probability of class 1, here heads.
+
+# %%
+q, heads = torch.full((4,), 0.75), torch.tensor([1, 1, 1, 0])
+print(f"NLL {calibkit.negative_log_likelihood(q, heads):.3f}")
+print(f"Brier score {calibkit.brier_score(q, heads):.3f}")
+
+# %% [markdown] tags=["slide"]
+# A coin forecast, scored by hand
+# -------------------------------
 #
-# Accuracy does not help against the second rival: 59.5 % like the network itself, and an ECE of
-# 0.6 %, below the 1.7 % of the scaled network. How much of that is luck of this split we shall see
-# further down. The NLL is not fooled. It puts both rivals last, with 4.60 and 2.54.
+# - Forecast: heads with probability 0.75.
+# - Outcome: heads, heads, heads, tails.
+# - NLL 0.562, Brier score 0.375; lower is better.
 #
-# Draw what a score rewards
+# Say: Work this out on the board. With p the probability given to what happened, the NLL averages
+# minus the logarithm of p, and the Brier score averages the squared distance of both probabilities
+# from one and zero. The three heads are cheap, and the single tail is expensive. Would a bolder
+# forecast have been better?
+
+# %% [markdown]
+# Which forecast does a score reward?
+# -----------------------------------
+#
+# Suppose that 0.75 is the truth, and that you may say any probability *q*. Your *expected score*
+# is the mean over both outcomes, weighted by their true probabilities.
+#
+# **Before you run this:** which *q* has the lowest expected absolute error?
+
+# %% tags=["setup"]
+forecasts = torch.linspace(0.001, 0.999, 999).double()
+
+
+# %% tags=["setup"]
+def expected_score(score, truth):
+    return truth * score(forecasts) + (1 - truth) * score(1 - forecasts)
+
+
+# %%
+for name, score in scores.items():
+    best = forecasts[expected_score(score, truth=0.75).argmin()]
+    print(f"{name:15} is lowest at q = {best:.2f}")
+
+# %%
+styles = ["-", "--", "-."]
+colors = ["#56B4E9", "black", "#D55E00"]
+
+# %%
+fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+for (name, score), style, color in zip(scores.items(), styles, colors):
+    curve = expected_score(score, truth=0.75)
+    best = curve.argmin()
+    ax.plot(forecasts, curve, style, color=color, label=name)
+    ax.plot(forecasts[best], curve[best], "o", color=color, clip_on=False)
+ax.axvline(0.75, color="0.7", linewidth=1, zorder=0)
+ax.set(xlabel="forecast q", ylabel="expected score", xlim=(0, 1), ylim=(0, 2))
+ax.set_title("Two of the three scores are lowest at the truth, 0.75")
+_ = ax.legend(loc="upper center")
+
+# %% [markdown] tags=["slide"]
+# Some scores reward a lie
+# ------------------------
+#
+# - NLL and Brier score: say what you believe.
+# - Absolute error: claim to be certain.
+#
+# Say: The coin shows heads with probability 0.75, and each curve shows what a forecast costs in
+# the long run. The dots mark the cheapest forecasts. Two of them are at the truth. Before you
+# reveal the third, ask which forecast has the lowest absolute error, and why it is not 0.75.
+
+# %% [markdown]
+# With the NLL and the Brier score, honesty pays. The absolute error rewards a lie: it is lowest if
+# you claim to be certain.
+#
+# What makes a score proper
 # -------------------------
 #
-# Suppose that some event happens with probability 0.8, say that a certain kind of answer is right.
-# A forecaster says *q*. Which *q* gets the best score in the long run? We draw the expected score,
-# which is the mean over the two outcomes, weighted by 0.8 and 0.2. We do so for three scores: the
-# NLL, the Brier score (Brier 1950), which sums the square distances from the outcome over both
-# classes, and the absolute distance from the outcome.
+# A score is *proper* if no forecast has a lower expected score than the truth, whatever the truth
+# is. It is *strictly proper* if every other forecast has a higher one. One coin cannot show this,
+# so we vary the truth.
 
 # %%
-truth = 0.8
-q = torch.linspace(0.01, 0.99, 981)
-expected = {
-    "NLL": -truth * q.log() - (1 - truth) * (1 - q).log(),
-    "Brier score": 2 * truth * (1 - q) ** 2 + 2 * (1 - truth) * q**2,
-    "absolute error": truth * (1 - q) + (1 - truth) * q,
-}
-print(f"the event has probability {truth}, its opposite {1 - truth:.1f}")
-for name, score in expected.items():
-    print(f"{name} is lowest at q = {q[score.argmin()]:.2f}")
+truths = torch.linspace(0.01, 0.99, 99).double()
+fig, ax = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
+for (name, score), style, color in zip(scores.items(), styles, colors):
+    best = [forecasts[expected_score(score, t).argmin()] for t in truths]
+    width = 5 if name == "NLL" else 2
+    ax.plot(truths, best, style, color=color, linewidth=width, label=name)
+ax.set(xlabel="true probability of heads", ylabel="best forecast q")
+ax.set_title("A proper score asks you to say the truth")
+_ = ax.legend(loc="upper left")
 
-# %%
-fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-for (name, score), color in zip(expected.items(), ["#0072B2", "#009E73", "#D55E00"]):
-    ax.plot(q, score, color=color, label=name)
-    ax.plot(q[score.argmin()], score.min(), "o", color=color)
-ax.axvline(truth, color="0.5", linestyle="--", label="the truth, 0.8")
-ax.set(xlabel="forecast q", ylabel="expected score, lower is better", xlim=(0, 1), ylim=(0, 2.5))
-ax.set_title("NLL and Brier score are lowest at the truth, the absolute error is not")
-_ = ax.legend()
+# %% [markdown] tags=["slide"]
+# A proper score asks for the truth, whatever it is
+# -------------------------------------------------
+#
+# - Proper: no forecast beats the truth on average.
+# - Strictly proper: every other forecast is worse.
+# - NLL and Brier score are strictly proper.
+#
+# Say: Now the truth runs along the horizontal axis, and each curve shows the best forecast for
+# each truth. A strictly proper score must follow the diagonal everywhere. The absolute error jumps
+# from zero to one, which is exaggeration. What would the curve of a score look like that rewards
+# hedging?
 
 # %% [markdown]
-# NLL and Brier score are lowest at 0.80, the truth. The absolute error is lowest at the end of the
-# grid, 0.99: it pays to claim certainty. A score is *proper* if no forecast does better than the
-# truth, and *strictly proper* if every other forecast does worse (Gneiting and Raftery 2007). NLL
-# and Brier score are strictly proper, for any truth and any number of classes. The absolute error
+# The NLL and the Brier score follow the diagonal. They are strictly proper for any number of
+# classes (Gneiting and Raftery 2007). The absolute error jumps between the two certainties, so it
 # is not proper.
 #
-# And the ECE? It does not score single forecasts, but in the long run the truth has an ECE of 0.
-# Now suppose that half of the answers are right with probability 0.6 and half with 0.9. A lazy
-# forecaster who says the average for all of them has an ECE of 0 too. Nothing beats the truth, but
-# other forecasts are as good. Our second rival is such a forecaster.
+# An ECE of zero may be worthless
+# -------------------------------
 #
-# Split the score in two
-# ----------------------
+# The ECE does not rate single forecasts but compares averages. Take two coins that show heads with
+# probabilities 0.6 and 0.9. To keep chance out, ten tosses of each have exactly this share of
+# heads. An *expert* knows both coins. A *hedger* always says 0.75, the share of heads over all
+# tosses. A *pessimist* knows both coins but says 0.1 too little. With two classes, calibkit's ECE
+# compares the probability of class 1 with the share of class 1.
 #
-# So a strictly proper score punishes two things: numbers that are off, and numbers that do not
-# tell images apart. It can be split into the two (Bröcker 2009):
-#
-# - *calibration*, what recalibration takes off
-# - *refinement*, what is left after it, because the model does not know more
-#
-# `calibkit.score_decomposition` recalibrates with the temperature that has the lowest NLL on these
-# very samples (Berta et al. 2025). What a temperature cannot mend counts as refinement. A scaler
-# with more parameters might take off more, so the calibration part is a lower bound.
-#
-# We add a network that has lost detail: normal noise with a standard deviation of 2 on all its
-# logits, with and without a temperature of its own.
+# **Before you run this:** rank the three forecasters by ECE.
 
 # %%
-noise = 2 * torch.randn(logits.shape, generator=torch.Generator().manual_seed(0))
-noisy = logits + noise
-noisy_scaler = calibkit.TemperatureScaler().fit_logits(noisy[calib.indices], calib_labels)
-models["noisy"] = noisy[test.indices].softmax(-1)
-models["noisy, scaled"] = noisy_scaler(noisy[test.indices]).softmax(-1)
+heads = torch.tensor([1] * 6 + [0] * 4 + [1] * 9 + [0])
+expert = torch.tensor([0.6] * 10 + [0.9] * 10).double()
+
+# %%
+forecasters = {
+    "expert": expert,
+    "hedger": torch.full_like(expert, 0.75),
+    "pessimist": expert - 0.1,
+}
+
+# %%
+print("n = 20, 15 bins    says      ECE    NLL  Brier score")
+for name, q in forecasters.items():
+    ece = calibkit.calibration_error(q, heads)
+    nll = calibkit.negative_log_likelihood(q, heads)
+    brier = calibkit.brier_score(q, heads)
+    says = f"{q[0]:.3g} or {q[-1]:.3g}"
+    print(f"{name:12}{says:>14}{ece:7.1%}{nll:7.3f}{brier:13.3f}")
+
+# %% [markdown]
+# The ECE cannot tell the hedger from the expert, because the claims of both come true on average,
+# and it puts the pessimist last. The NLL and the Brier score put the hedger last, because the
+# hedger cannot tell the coins apart.
+
+# %% [markdown] tags=["slide"]
+# An ECE of zero may be worthless
+# -------------------------------
+#
+# - Expert: says 0.6 and 0.9. Its ECE is zero.
+# - Hedger: says 0.75 every time. Its ECE is zero.
+# - Pessimist: knows the coins, 0.1 too low. ECE 10.0%.
+#
+# Say: There are two coins with ten tosses each. Let the room rank the three forecasters by
+# usefulness first. The ECE ties the expert with the hedger, who cannot tell the coins apart, and it
+# puts the pessimist last. The NLL and the Brier score put the hedger last. You can correct a
+# pessimist, but what could you do with a hedger?
+
+# %% [markdown]
+# Split a score in two
+# --------------------
+#
+# What does each forecaster pay for? Take the share of heads among all tosses with the same
+# forecast. A proper score is the sum of two prices (Bröcker 2009):
+#
+# - The *calibration part* is the price of saying something other than these shares. For the Brier
+#   score it is the mean squared distance of the forecast probabilities from the shares.
+# - The *refinement* is the price of not telling the tosses apart. It is the score of a forecaster
+#   who says the shares.
+
+# %%
+print("n = 20     Brier = calibration + refinement")
+for name, q in forecasters.items():
+    share = torch.stack([heads[q == value].double().mean() for value in q])
+    calibration = 2 * ((q - share) ** 2).mean()
+    refinement = calibkit.brier_score(share, heads)
+    brier = calibkit.brier_score(q, heads)
+    print(f"{name:10} {brier:.3f} = {calibration:11.3f} + {refinement:.3f}")
+
+# %% [markdown]
+# Even the expert pays for refinement, because nobody can foresee a single toss. The pessimist can
+# save the calibration part by saying the shares. The hedger already says the only share there is,
+# so the whole price is refinement. The ECE looks at the calibration part alone.
+#
+# Split the score of a network
+# ----------------------------
+#
+# Hardly any two images receive the same 100 probabilities, so we cannot count shares. Instead,
+# `calibkit.score_decomposition` divides the logits by the temperature with the lowest NLL on these
+# very images (Berta et al. 2025). The refinement is the score afterwards, and the calibration part
+# is the difference. An error that no temperature can fix counts as refinement.
+#
+# A hedger joins the three. It predicts the network's class, always with the same confidence, the
+# accuracy on the calibration set. The other classes share the rest equally.
+
+
+# %%
+def hedge(logits, confidence):
+    rest = torch.full_like(logits, (1 - confidence) / 99)
+    return rest.scatter(1, logits.argmax(1, keepdim=True), confidence)
+
+
+# %%
+calib_accuracy = calibkit.accuracy(calib_logits.softmax(-1), calib_labels)
+models["hedger"] = hedge(test_logits, calib_accuracy)
+
+# %% [markdown]
+# The table also holds the *noise floor*, the mean ECE that a calibrated model with the same
+# confidences would show by chance.
 
 # %%
 parts = {}
-for score in ("nll", "brier"):
-    print(f"{score:18} score = calibration + refinement, rounded")
-    for name, p in models.items():
-        parts[score, name] = calibkit.score_decomposition(p, test_labels, score=score)
-        whole, calibration, refinement = parts[score, name]
-        print(f"{name:18}{whole:6.2f} {calibration:13.2f} {refinement:12.2f}")
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6), sharey=True, layout="constrained")
-fig.suptitle("Scaling takes off the calibration part, and leaves the refinement")
-for ax, score, label in zip(axes, ("nll", "brier"), ("NLL", "Brier score")):
-    calibration = [parts[score, name].calibration for name in models]
-    refinement = [parts[score, name].refinement for name in models]
-    ax.barh(list(models), refinement, color="#0072B2", label="refinement")
-    ax.barh(list(models), calibration, left=refinement, color="#D55E00", label="calibration")
-    ax.set(xlabel=f"{label}, n = {len(test_labels)}", xlim=(0, 1.08 * max(refinement)))
-axes[0].invert_yaxis()
-_ = axes[0].legend(loc="upper right")
-
-# %% [markdown]
-# Scaling took the calibration part of the NLL from 0.16 to 0.00. The refinement is 1.40 before and
-# after, because both are measured at the best temperature. The noisy network has more of both
-# faults: 0.48 of its NLL can be scaled away, but its refinement stays at 1.80. The two rivals have
-# a calibration part of 0.00. All they pay is refinement, 4.60 and 2.54, and this is what the ECE
-# does not see. The Brier score splits in the same way, on its own scale.
-#
-# Fit the temperature to the ECE
-# ------------------------------
-#
-# Can we not fit to the ECE all the same? A single temperature cannot forget what the network knows,
-# so here it should do little harm. The ECE jumps, so we cannot follow its slope. We take the best
-# of a grid of temperatures.
-
-# %%
-temperatures = torch.linspace(1.2, 1.9, 71).double()
-
-
-def ece_curve(logits, labels, n_bins):
-    scaled = [(logits / t).softmax(-1) for t in temperatures]
-    return torch.tensor([calibkit.calibration_error(p, labels, n_bins=n_bins) for p in scaled])
-
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
-fig.suptitle("On 1000 images the NLL has one valley, the ECE has many")
-nll_curve = torch.stack([cross_entropy(calib_logits / t, calib_labels) for t in temperatures])
-axes[0].plot(temperatures, nll_curve, color="0.3")
-axes[0].plot(temperatures[nll_curve.argmin()], nll_curve.min(), "o", color="0.3")
-axes[0].set(xlabel="T", ylabel="NLL, calibration set")
-for n_bins, color in zip((5, 15, 30), ["#0072B2", "#D55E00", "#009E73"]):
-    curve = ece_curve(calib_logits, calib_labels, n_bins)
-    axes[1].plot(temperatures, 100 * curve, color=color, label=f"{n_bins} bins")
-    axes[1].plot(temperatures[curve.argmin()], 100 * curve.min(), "o", color=color)
-    print(f"ECE with {n_bins:2} bins: lowest at T = {temperatures[curve.argmin()]:.2f}")
-axes[1].set(xlabel="T", ylabel="ECE in %, calibration set", ylim=(0, None))
-_ = axes[1].legend()
-# sphinx_gallery_thumbnail_number = 3
-
-# %% [markdown]
-# The dots mark the lowest points. Each time that an image changes its bin, the ECE can jump. With
-# 5, 15 and 30 bins it is lowest at 1.47, 1.49 and 1.45, so the result depends on a choice that has
-# nothing to do with the model.
-#
-# How far does chance move these temperatures? We split the 10 000 images with twenty seeds, fit on
-# 1000 of them each time, and measure on the other 9000. The *loss* is the NLL there, above what the
-# best temperature for these 9000 images would reach. Beside the two fits we measure the rival that
-# always claims one number.
-
-# %%
-found = {"fit to the NLL": [], "fit to the ECE": []}
-rival = []
-for seed in range(20):
-    part, rest = calibkit.split_calibration(labels, 1000, seed=seed, stratify=labels)
-    part_logits, part_labels = logits[part.indices], labels[part.indices]
-    rest_logits, rest_labels = logits[rest.indices], labels[rest.indices]
-    best = calibkit.TemperatureScaler().fit_logits(rest_logits, rest_labels).summary.nll_after
-    by_nll = calibkit.TemperatureScaler().fit_logits(part_logits, part_labels).temperature
-    by_ece = temperatures[ece_curve(part_logits, part_labels, n_bins=15).argmin()].item()
-    for name, t in zip(found, (by_nll, by_ece)):
-        loss = cross_entropy(rest_logits / t, rest_labels).item() - best
-        ece = calibkit.calibration_error((rest_logits / t).softmax(-1), rest_labels)
-        found[name].append((t, loss, ece))
-    share = (part_logits.argmax(1) == part_labels).double().mean().item()
-    rival.append(calibkit.calibration_error(always(share, rest_logits), rest_labels))
-
-# %%
-print("20 splits               T, spread    mean loss  median test ECE, worst")
-for name, values in found.items():
-    t, loss, ece = torch.tensor(values).T
-    print(f"{name}  {t.min():.2f} to {t.max():.2f}, {t.std():.2f}", end="")
-    print(f"       {loss.mean():.4f}            {ece.quantile(0.5):.1%}, {ece.max():.1%}")
-rival = torch.tensor(rival)
-print(f"{'one number':57}{rival.quantile(0.5):.1%}, {rival.max():.1%}")
-
-# %% [markdown]
-# Fitted to the NLL, the temperatures spread by 0.03 (one standard deviation), from 1.45 to 1.56.
-# Fitted to the ECE they spread by 0.07, from 1.34 to 1.63, and the mean loss is 0.0020 in place of
-# 0.0006. Does the fit to the ECE at least give a lower ECE on the test images? It does not: the
-# median is 1.6 % for both, and the worst split shows 4.8 % in place of 2.3 %. The twenty splits
-# share 10 000 images, so these are twenty views of one data set.
-#
-# The rival with its one number has a median ECE of 0.9 %, lower than both, so its place in our
-# ranking was no mere luck. And we should be fair: a loss of 0.0020 is small beside what scaling
-# gained in NLL, from 1.55 to 1.40. With a single temperature the ECE has little room to do harm.
-#
-# Give the fit one more knob
-# --------------------------
-#
-# Scalers with more freedom can have that room. Here is one knob: a weight that blends the scaled
-# network with the rival. Weight 1 is the network, weight 0 always claims one number. We draw both
-# measures on the calibration set, where a scaler would look.
-
-# %%
-weights = torch.linspace(0, 1, 21)
-network = scaler(calib_logits).softmax(-1)
-forgetful = always(calib_accuracy, calib_logits)
-blends = [w * network + (1 - w) * forgetful for w in weights]
-blend_nll = torch.tensor([calibkit.negative_log_likelihood(p, calib_labels) for p in blends])
-blend_ece = torch.tensor([calibkit.calibration_error(p, calib_labels) for p in blends])
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
-fig.suptitle("The NLL is lowest where we keep the network, the ECE where we forget it")
-curves = {"NLL": (blend_nll, "#0072B2"), "ECE in %": (100 * blend_ece, "#D55E00")}
-for ax, (name, (curve, color)) in zip(axes, curves.items()):
-    ax.plot(weights, curve, color=color)
-    ax.plot(weights[curve.argmin()], curve.min(), "o", color=color, clip_on=False)
-    ax.set(xlabel="weight of the network", ylabel=f"{name}, calibration set", ylim=(0, None))
-    print(f"{name}: {curve[0]:.1f} at weight 0, {curve[-1]:.1f} at weight 1", end=", ")
-    print(f"lowest at {weights[curve.argmin()]:.0f}")
-
-# %% [markdown]
-# The NLL is lowest at weight 1, where it is 1.3 in place of 2.6. The ECE is lowest at weight 0.
-# There it is 0.0 %, and it has to be, because the one number is the accuracy on these very images.
-# In between, the blend claims too little for the easy images and too much for the hard ones, and
-# the ECE sees that as long as they lie in different bins. At weight 0 all lie in one bin. A scaler
-# that searched all weights for the lowest ECE would throw away what the network knows about single
-# images. This is why we fit to the NLL, and read the ECE beside it.
-#
-# Tell three things apart
-# -----------------------
-#
-# Accuracy asks how often the answer is right. Calibration asks whether the claims come true.
-# *Sharpness* asks how concentrated the probabilities are, whatever the labels say (Gneiting,
-# Balabdaoui and Raftery 2007). We measure sharpness with the entropy, the mean of -log(p) weighted
-# by p itself: the NLL that a model expects to have. Its exponential is the number of classes among
-# which the model hesitates. It is 1 for a model that is always certain, and 100 for one that gives
-# each of 100 classes the same probability.
-#
-# We compare the scaled network with four changed ones. Sharper and flatter are its logits times 2
-# and divided by 2.
-
-# %%
-changed = {
-    "scaled": after,
-    "sharper": (2 * scaler(test_logits)).softmax(-1),
-    "flatter": (scaler(test_logits) / 2).softmax(-1),
-    "noisy, scaled": models["noisy, scaled"],
-    "one number": one_number,
-}
-print(f"n = {len(test_labels)}    accuracy  classes    ECE   NLL")
-table = []
-for name, p in changed.items():
-    accuracy = calibkit.accuracy(p, test_labels)
-    classes = torch.special.entr(p).sum(1).mean().exp().item()
+print("n = 9000, 15 bins  ECE  floor  accuracy   NLL = calib. + refinement")
+for name, p in models.items():
+    parts[name] = calibkit.score_decomposition(p, test_labels)
     ece = calibkit.calibration_error(p, test_labels)
-    nll = calibkit.negative_log_likelihood(p, test_labels)
-    table.append((100 * accuracy, classes, 100 * ece, nll))
-    print(f"{name:14}{accuracy:8.1%}{classes:9.1f}{ece:7.1%}{nll:6.2f}")
+    floor = calibkit.noise_floor(p).mean
+    accuracy = calibkit.accuracy(p, test_labels)
+    print(f"{name:15}{ece:7.1%}{floor:7.1%}{accuracy:10.1%}", end="  ")
+    print("{:4.2f} = {:6.2f} + {:.2f}".format(*parts[name]))
 
 # %%
-fig, axes = plt.subplots(1, 4, figsize=(9.6, 3), sharey=True, layout="constrained")
-fig.suptitle("Accuracy, sharpness and calibration are three things, and the NLL feels them all")
-headings = ["accuracy in %", "hesitates among\nso many classes", "ECE in %", "NLL"]
-colors = ["#0072B2", "#009E73", "#D55E00", "0.5"]
-for ax, heading, color, column in zip(axes, headings, colors, zip(*table)):
-    bars = ax.barh(list(changed), column, color=color)
-    ax.bar_label(bars, fmt="%.2f" if heading == "NLL" else "%.1f", padding=2)
-    ax.set(xlabel=heading, xlim=(0, 1.4 * max(column)))
-axes[0].invert_yaxis()
+fig, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
+fig.suptitle("Scaling removes the calibration part and keeps the refinement")
+calibration = [part.calibration for part in parts.values()]
+refinement = [part.refinement for part in parts.values()]
+look = {"edgecolor": "black", "height": 0.6}
+ax.barh(list(parts), refinement, color="#56B4E9", label="refinement", **look)
+look.update(left=refinement, color="#D55E00", hatch="///")
+ax.barh(list(parts), calibration, label="calibration part", **look)
+ax.set(xlabel="NLL, n = 9000", xlim=(0, 5))
+ax.invert_yaxis()
+_ = ax.legend(loc="upper right")
+
+# %% [markdown] tags=["slide"]
+# NLL = calibration part + refinement
+# -----------------------------------
+#
+# - Calibration part: the price of claims that do not come true.
+# - Refinement: the price of not telling images apart.
+# - The ECE looks at the calibration part alone.
+#
+# Say: The hatched part is what a temperature can save. Scaling removes it and leaves the rest of
+# the bar as it was. The guesser and the hedger have nothing to save. Their claims come true, but
+# they do not tell images apart, and this is what makes their bars so long.
 
 # %% [markdown]
-# Each change moves the three in another way:
+# Scaling removes the calibration part of 0.16 and leaves the refinement at 1.40. The hedger has
+# the network's accuracy and, on this split, a lower ECE; its noise floor is lower too, because one
+# bin leaves less room for chance. But its NLL is 2.54, all of it refinement: it tells neither easy
+# images from hard ones nor the other classes apart.
 #
-# - *Sharper* keeps the accuracy of 59.5 % and breaks the calibration: it hesitates among 1.7
-#   classes in place of 3.8, and its ECE is 21.4 %.
-# - *Flatter* does the same the other way, with 17.4 classes and an ECE of 30.3 %.
-# - *Noisy, scaled* is nearly calibrated, at 2.3 %, but only 47.9 % of its answers are right.
-# - *One number* keeps the accuracy and the calibration, and loses sharpness: 13.0 classes.
+# Fit a temperature to the ECE
+# ----------------------------
 #
-# Among these five the scaled network has the lowest NLL. The aim is to be as sharp as possible
-# while calibrated, and a proper score holds both in one number.
-#
-# Take a binary model with one logit
-# ----------------------------------
-#
-# Many models give a single logit *z*, and the sigmoid of *z* is the probability *p* of the positive
-# class. Then *z* is the logarithm of p / (1 - p). We make such a model from our network: is the
-# glyph a digit? The classes 0 to 9 are the digits. Up to one common factor, *p* is the sum of
-# exp(logit) over the digits, and 1 - p that over the other classes. So *z* is a difference of two
-# ``logsumexp``.
+# Can we fit the ECE all the same? It jumps whenever an image moves to another bin, so there is no
+# slope to follow, and we try a grid of temperatures.
 
 # %%
-is_digit = torch.arange(100) < 10
-z = logits[:, is_digit].logsumexp(1) - logits[:, ~is_digit].logsumexp(1)
-y = is_digit[labels].long()
-z_test, y_test = z[test.indices], y[test.indices]
-print(f"logits of shape {tuple(z.shape)}, {y_test.double().mean():.1%} digits in the test set")
+temperatures = torch.linspace(1, 2.2, 121).double()
+
+
+def over_grid(measure, logits, labels, **options):
+    scaled = [(logits / t).softmax(-1) for t in temperatures]
+    return torch.tensor([measure(p, labels, **options) for p in scaled])
+
+
+# %%
+nll = over_grid(calibkit.negative_log_likelihood, calib_logits, calib_labels)
+
+# %%
+ece = {}
+for n in (5, 15, 30):
+    ece[n] = over_grid(
+        calibkit.calibration_error, calib_logits, calib_labels, n_bins=n
+    )
+    best = temperatures[ece[n].argmin()]
+    print(f"The ECE with {n} bins is lowest at T = {best:.2f}.")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
+fig.suptitle("On 1000 images the NLL has one valley, the ECE has many")
+axes[0].plot(temperatures, nll, color="black")
+axes[0].plot(temperatures[nll.argmin()], nll.min(), "o", color="black")
+axes[0].set(xlabel="temperature T", ylabel="NLL, calibration set")
+for (n, values), style, color in zip(ece.items(), styles, colors):
+    y, x = 100 * values, temperatures
+    axes[1].plot(x, y, style, color=color, label=f"{n} bins")
+    axes[1].plot(x[y.argmin()], y.min(), "o", color=color)
+axes[1].set(xlabel="temperature T", ylabel="ECE in %, calibration set")
+axes[1].set(ylim=(0, None))
+_ = axes[1].legend(loc="upper center")
+
+# %% [markdown] tags=["slide"]
+# The ECE is hard to minimise
+# ---------------------------
+#
+# - The NLL never has more than one valley.
+# - The ECE jumps, and it has many valleys.
+# - The best temperature depends on the number of bins.
+#
+# Say: Both panels show the same 1000 images. In the inverse of the temperature, the NLL is convex,
+# so it has no second valley. The ECE jumps whenever an image moves to another bin. Its lowest point
+# depends on the number of bins, a choice that has nothing to do with the model.
 
 # %% [markdown]
-# The scalers take such logits as they are, of shape (N,) or (N, 1). `calibkit.BetaScaler` is made
-# for binary models (Kull et al. 2017). Its new logit is ``a * log(p) - b * log(1 - p) + c``. With
-# c = 0 and a = b = 1 / T this is temperature scaling. With a, b and c free, it can treat the two
-# classes differently.
+# The NLL has only one valley, because it is convex in $1/T$. The ECE has many, and the number of
+# bins decides which is the lowest. To see what this costs, we draw twenty calibration sets, fit
+# *T* in both ways, and measure on the images left over.
 
 # %%
-temperature = calibkit.TemperatureScaler().fit_logits(z[calib.indices], y[calib.indices])
-beta = calibkit.BetaScaler().fit_logits(z[calib.indices], y[calib.indices])
-print(f"T = {temperature.temperature:.2f}, a = {beta.a:.2f}, b = {beta.b:.2f}, c = {beta.c:.2f}")
-
-# %% [markdown]
-# A c of -0.86 takes something off every logit, which no temperature can do.
-#
-# For two classes, every metric of calibkit takes the probability of the positive class alone, of
-# shape (N,). By default, the ECE judges exactly this probability: it puts the images into bins by
-# *p* and compares *p* with the share of digits. With ``of="top"`` it looks at the top class
-# instead, that is, at the answer "digit" or "no digit". We compute both.
-
-# %%
-scaled = {"unscaled": z_test, "temperature": temperature(z_test), "beta": beta(z_test)}
-binary = {name: logit.sigmoid() for name, logit in scaled.items()}
-print(f"n = {len(y_test)}    NLL  top class  positive class  mean p(digit)")
-for name, p in binary.items():
-    nll = calibkit.negative_log_likelihood(p, y_test)
-    top_class = calibkit.calibration_error(p, y_test, of="top")
-    positive = calibkit.calibration_error(p, y_test)
-    print(f"{name:11}{nll:7.3f}{top_class:11.1%}{positive:16.1%}{p.mean():15.0%}")
-floor = calibkit.noise_floor(binary["temperature"], of="top")
-print(f"noise floor of the top class: {floor.mean:.1%} ({floor.low:.1%} to {floor.high:.1%})")
-
-# %% [markdown]
-# After temperature scaling the ECE of the top class is 0.4 %, below its noise floor of 0.6 %. It
-# cannot be told from chance. But the error of the positive class is still 3.0 %, and the model
-# expects 13 % digits where there are 10 %. The top class throws "digit with 0.8" and "no digit with
-# 0.8" into one bin. We take them apart.
-
-# %%
-p = binary["temperature"]
-top, answer = torch.stack([1 - p, p], 1).max(1)
-for side, name in ((1, "digit"), (0, "no digit")):
-    chosen = answer == side
-    right = (y_test[chosen] == side).double().mean()
-    print(f"answer {name:8}: n = {chosen.sum()}, ", end="")
-    print(f"confidence {top[chosen].mean():.1%}, right {right:.1%}")
-
-# %% [markdown]
-# The answer "digit" is overconfident, 77.2 % against 64.0 %. The answer "no digit" is
-# underconfident, 94.2 % against 96.1 %, and comes nearly nine times as often. In the bins of the
-# top class the two nearly cancel.
-#
-# Is this luck of one split? We fit both scalers on the twenty splits, and print the smallest and
-# the largest error with a temperature.
-
-# %%
-results = {"temperature": [], "beta": []}
+splits = []
 for seed in range(20):
-    part, rest = calibkit.split_calibration(labels, 1000, seed=seed, stratify=labels)
-    for name, fit in zip(results, (calibkit.TemperatureScaler(), calibkit.BetaScaler())):
-        p = fit.fit_logits(z[part.indices], y[part.indices])(z[rest.indices]).sigmoid()
-        results[name].append((p, y[rest.indices]))
+    fit, rest = calibkit.split_calibration(
+        labels, 1000, seed=seed, stratify=labels
+    )
+    splits.append(
+        [(logits[i], labels[i]) for i in (fit.indices, rest.indices)]
+    )
 
 # %%
-measures = {
-    "ECE, top class": partial(calibkit.calibration_error, of="top"),
-    "ECE, positive class": calibkit.calibration_error,
-    "NLL": calibkit.negative_log_likelihood,
-}
-for measure, function in measures.items():
-    t, b = (torch.tensor([function(*result) for result in found]) for found in results.values())
-    print(f"{measure:21}  {t.min():.3f} to {t.max():.3f} with a temperature", end=", ")
-    print(f"lower with beta in {(b < t).sum()} of 20")
-
-# %% [markdown]
-# scikit-learn's ``calibration_curve`` gives the points of a reliability diagram of the positive
-# class: the share of digits in each bin, and the mean *p* there. We draw one curve for each split.
+found = {"NLL": [], "ECE": []}
+for (x, y), _ in splits:
+    by_nll = calibkit.TemperatureScaler().fit_logits(x, y)
+    by_ece = over_grid(calibkit.calibration_error, x, y).argmin()
+    found["NLL"].append(by_nll.temperature)
+    found["ECE"].append(temperatures[by_ece].item())
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.2), layout="constrained")
-fig.suptitle("The top class looks calibrated while the positive class is not")
-title = "Temperature: the top class"
-p = binary["temperature"]
-_ = calibkit.reliability_diagram(p, y_test, of="top", title=title, ax=axes[0])
-axes[1].plot([0, 1], [0, 1], color="0.5", linestyle="--", label="calibrated")
-for name, color in (("temperature", "#D55E00"), ("beta", "#009E73")):
-    for split, (p, target) in enumerate(results[name]):
-        share, mean_p = calibration_curve(target, p, n_bins=10)
-        axes[1].plot(mean_p, share, color=color, alpha=0.5, label=None if split else name)
-axes[1].set(title="The positive class, 20 splits", xlim=(0, 1), ylim=(0, 1))
-axes[1].set(xlabel="probability of a digit", ylabel="share of digits")
-_ = axes[1].legend(loc="upper left")
+results = {}
+print("fit to  T, and its standard deviation  mean NLL  median ECE")
+for name, values in found.items():
+    rows = []
+    for t, (_, (x, y)) in zip(values, splits):
+        p = (x / t).softmax(-1)
+        nll = calibkit.negative_log_likelihood(p, y)
+        rows.append((t, nll, calibkit.calibration_error(p, y)))
+    t, nll, ece = results[name] = torch.tensor(rows).T
+    print(f"{name}     {t.min():.2f} to {t.max():.2f}, {t.std():.2f}", end="")
+    print(f"{nll.mean():26.3f}{ece.quantile(0.5):12.1%}")
+
+# %%
+lower = results["ECE"][2] < results["NLL"][2]
+print(f"the fit to the ECE has the lower test ECE in {lower.sum()} of 20")
 
 # %% [markdown]
-# On the left every bar ends in its grey band. On the right, from the second point on, all twenty
-# curves of temperature scaling run below the diagonal. No temperature can mend that, because it
-# leaves a probability of one half where it is, and there only about a third are digits. The curves
-# of beta calibration lie around the diagonal. The error of the positive class is at least 0.026
-# with a temperature, and lower with beta in 20 of 20 splits. The NLL is lower in all of them, too.
+# Fitted to the ECE, the temperature varies more from set to set, and nothing is gained: the ECE on
+# the other images is lower in fewer than half of the splits. Yet the mean NLL hardly changes: a
+# single temperature cannot forget what the network knows. All splits come from the same 10 000
+# images, so they show only how much the choice of the calibration set matters.
 #
-# The ECE of the top class would choose the other scaler. It is 0.002 to 0.011 with a temperature,
-# and lower with beta in only 3 of 20 splits. Three parameters from 1000 images, a tenth of them
-# digits, are a little uncertain. The ECE counts that against them, and does not see what they mend.
+# Let the fit forget
+# ------------------
 #
-# Here we also see that the calibration part of a decomposition is a lower bound. On our first split
-# beta calibration took the NLL from 0.175 to 0.166. That was a fault of calibration, and no
-# temperature can take it off.
+# So we give a fit more freedom. On the calibration set, we blend the scaled network (weight 1)
+# with the hedger (weight 0).
+#
+# **Before you run this:** at which weight is the NLL lowest, and at which is the ECE?
+
+# %%
+weights = torch.linspace(0, 1, 21).double()
+
+
+def blend_curves(x, y, temperature):
+    network = (x / temperature).softmax(-1)
+    hedger = hedge(x, calibkit.accuracy(network, y))
+    blends = [w * network + (1 - w) * hedger for w in weights]
+    nll = [calibkit.negative_log_likelihood(p, y) for p in blends]
+    ece = [calibkit.calibration_error(p, y) for p in blends]
+    return torch.tensor([nll, ece])
+
+
+# %%
+nll, ece = blend_curves(calib_logits, calib_labels, scaler.temperature)
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+fig.suptitle("The NLL keeps the network, the ECE forgets it")
+for ax, values, name in zip(axes, (nll, 100 * ece), ("NLL", "ECE in %")):
+    ax.plot(weights, values, color="#0072B2")
+    best = values.argmin()
+    ax.plot(weights[best], values[best], "o", color="black", clip_on=False)
+    ax.set(xlabel="weight of the network", ylim=(0, None))
+    ax.set(ylabel=f"{name}, calibration set")
+
+# %% [markdown] tags=["slide"]
+# A fit to the ECE may forget what the network knows
+# --------------------------------------------------
+#
+# - Weight 1: the scaled network. Weight 0: the hedger.
+# - The NLL is lowest at 1, the ECE at 0.
+# - The same happens in all twenty splits.
+#
+# Say: Here the fit may blend the network with the hedger. Ask for predictions before you show the
+# curves. The ECE is exactly zero at weight 0, because the hedger's confidence is the accuracy on
+# these very images. A method with enough freedom, told to minimise the ECE, would throw the network
+# away.
+
+# %%
+pairs = zip(found["NLL"], splits)
+curves = [blend_curves(x, y, t) for t, ((x, y), _) in pairs]
+best = weights[torch.stack(curves).argmin(-1)]
+print(f"NLL lowest at weight 1 in {(best[:, 0] == 1).sum()} of 20 splits")
+print(f"ECE lowest at weight 0 in {(best[:, 1] == 0).sum()} of 20 splits")
+
+# %% [markdown]
+# In all twenty splits the two minima are at opposite ends. At weight 0 the ECE must be zero,
+# because the hedger's confidence is the accuracy on these very images. A method that chose the
+# weight by the ECE would throw away the network's knowledge of single images. So minimise the NLL,
+# and report the ECE beside it.
 
 # %% [markdown]
 # What we have seen
 # -----------------
 #
-# - A model that never looks at an image won a ranking by ECE, with 0.0 %. Read an ECE beside
-#   accuracy and NLL.
-# - A proper score is best at the truth. NLL and Brier score are strictly proper, so they also
-#   punish forgetting what one knows. The ECE does not.
-# - The NLL is calibration plus refinement. Scaling takes off the calibration part and leaves the
-#   refinement.
-# - Fitted to the ECE, the temperature wandered further and had no lower ECE on the test images. A
-#   weight that could forget what the network knows did so.
-# - A binary model can look calibrated by its top class while its positive class is not. Look at
-#   both, and use a scaler that can move a probability of one half.
+# - Under a proper score, no forecast can expect to beat the truth. The NLL and the Brier score are
+#   strictly proper, while the absolute error rewards exaggeration.
+# - A proper score is the sum of a calibration part and refinement. The ECE looks at the
+#   calibration part alone, so an ECE of zero may be worthless.
+# - A fit to the ECE makes the temperature less certain. With more freedom, it can forget what the
+#   network knows.
+
+# %% [markdown] tags=["slide"]
+# What to remember
+# ----------------
+#
+# - Fit a proper score: it rewards neither lying nor hedging.
+# - Report the ECE beside accuracy and NLL.
+# - An ECE near zero says nothing about refinement.
+#
+# Say: Go back to the guesses on the board. There is no contradiction between reporting one number
+# and fitting another. The ECE says how far the claims are from the truth on average. The NLL also
+# asks how much a model can tell apart, so a fit gains nothing by hedging.
 
 # %% [markdown]
 # Exercises
 # ---------
-#
-# 1. How much do the two fits wander on small calibration sets? Repeat the twenty splits, seeds 0 to
-#    19, with 300 images to fit on. Enter the standard deviation of the temperatures as a pair,
-#    first fitted to the NLL, then to the ECE with 15 bins.
-
-# %%
-spreads_from_300 = None
-if spreads_from_300 is not None:
-    by_nll, by_ece = spreads_from_300
-    assert by_nll < by_ece, "first the NLL, then the ECE: which of the two wanders further?"
-    assert by_nll > 0.045, "too steady: is n_calibration 300 in every split?"
-    assert 0.045 < by_nll < 0.075, "the spread of T itself, over the twenty seeds from 0 to 19?"
-    assert 0.085 < by_ece < 0.15, "15 bins, and the same grid of temperatures?"
 
 # %% [markdown]
-# 2. The spherical score of a forecast *q* is ``q / (q**2 + (1 - q)**2).sqrt()`` if the event
-#    happens, and ``(1 - q) / (q**2 + (1 - q)**2).sqrt()`` if it does not. Larger is better. The
-#    event happens with probability 0.8. Draw the expected score and enter the best *q*. Is the
-#    score proper?
+# 1. A guesser gives each of ten classes the same probability. Which NLL does it have?
 
-# %%
-best_by_spherical = None
-if best_by_spherical is not None:
-    assert best_by_spherical > 0.1, "larger is better here: look for the highest point"
-    assert best_by_spherical < 0.95, "divide by the root in both outcomes"
-    assert abs(best_by_spherical - truth) < 0.011, "weights 0.8 and 0.2, and the root?"
+# %% tags=["answer"]
+guesser_nll = None
+
+# %% tags=["solution"]
+guesser_nll = -torch.tensor(1 / 10).log()
+
+# %% tags=["wrong"]
+wrong = [0.1, 0.9, 1.0, -2.303, 4.605, 0.105]
+
+# %% tags=["check"]
+if guesser_nll is not None:
+    nll = float(guesser_nll)
+    assert nll > 0, "the NLL is minus a logarithm: it is never negative"
+    assert abs(nll - 1) > 0.11, "use the natural logarithm of a probability"
+    assert nll > 1.5, "which probability does the true class receive?"
+    assert nll < 4, "there are ten classes here, not a hundred"
+    assert abs(nll - 2.3026) < 0.02, "this is close: keep two decimals"
+    print(f"An NLL of {nll:.2f} is what you get for knowing nothing here.")
+
+# %% [markdown] tags=["solution"]
+# The true class always receives the probability 1/10, so every image costs the same. This is a good
+# yardstick: a model with a higher NLL is worse than one that knows only the number of classes. With
+# 100 classes the yardstick is twice as high, because 100 is ten times ten. A frequent mistake is the
+# logarithm to the base 10.
 
 # %% [markdown]
-# 3. A binary model trained by ``BCEWithLogitsLoss`` with ``pos_weight=5`` counts every positive
-#    image five times. It aims at logits that are higher by the logarithm of 5. Imitate it: add that
-#    to ``z``, in both sets, and fit again. Enter the NLL on the test set after temperature scaling
-#    and after beta calibration, as a pair. Which scaler undoes the weight?
+# 2. Object detectors are often trained with the *focal loss*, the mean of $-(1 - p)^2 \log p$. Which
+#    forecast has the lowest expected focal loss if the truth is 0.75?
 
-# %%
-nll_with_pos_weight = None
-if nll_with_pos_weight is not None:
-    after_temperature, after_beta = nll_with_pos_weight
-    assert after_beta < after_temperature, "first temperature scaling, then beta calibration"
-    assert after_temperature > 0.2, "add the logarithm to the logits, in both sets, and fit anew"
-    assert abs(after_temperature - 0.240) < 0.004, "the natural logarithm of 5, and the test set?"
-    assert abs(after_beta - 0.166) < 0.004, "fit on the raised logits too, not on z"
+# %% tags=["answer"]
+best_by_focal_loss = None
+
+
+# %% tags=["solution"]
+def focal_loss(p):
+    return -((1 - p) ** 2) * p.log()
+
+
+best = expected_score(focal_loss, truth=0.75).argmin()
+best_by_focal_loss = forecasts[best].item()
+
+# %% tags=["wrong"]
+wrong = [0.75, 0.5, 0.999, 0.25, 0.65, 0.55, 0.399]
+
+# %% tags=["check"]
+if best_by_focal_loss is not None:
+    q = float(best_by_focal_loss)
+    assert q < 0.95, "certainty is what the absolute error rewards"
+    assert abs(q - 0.75) > 0.05, "is the truth really the lowest point?"
+    assert q >= 0.5, "heads is the likelier side: check the two weights"
+    assert abs(q - 0.601) < 0.008, "look for the lowest point of the curve"
+    print(f"The focal loss rewards hedging: you should say {q:.2f}.")
+
+# %% [markdown] tags=["solution"]
+# The focal loss (Lin et al. 2017) is lowest at 0.60, so it rewards hedging and is not strictly
+# proper (Charoenphakdee et al. 2021). It gives little weight to an outcome that was already
+# thought likely, and so it hardly pays to be more confident. A network that has minimised it is
+# underconfident. A network that has learned its training images by heart tends to be
+# overconfident, and then the two errors can partly cancel. A frequent mistake is to expect the
+# truth here because the formula contains the logarithm.
+
+# %% [markdown]
+# 3. Multiply the test logits by 3, or add normal noise with a standard deviation of 2. Enter the
+#    refinement of the NLL after each, as a pair.
+
+# %% tags=["answer"]
+refinements = None
+
+# %% tags=["solution"]
+generator = torch.Generator().manual_seed(0)
+noise = 2 * torch.randn(test_logits.shape, generator=generator)
+refinements = []
+for damaged in (3 * test_logits, test_logits + noise):
+    parts = calibkit.score_decomposition(damaged.softmax(-1), test_labels)
+    print("{:.2f} = {:.2f} + {:.2f}".format(*parts))
+    refinements.append(parts.refinement)
+
+# %% tags=["wrong"]
+wrong = [
+    (1.80, 1.40),
+    (3.67, 2.28),
+    (2.27, 0.48),
+    (1.40, 1.40),
+    (0.54, 0.67),
+]
+
+# %% tags=["check"]
+if refinements is not None:
+    sharp, noisy = (float(value) for value in refinements)
+    assert max(sharp, noisy) < 2, "refinement is one part of the score"
+    assert min(sharp, noisy) > 1, "the NLL, not the Brier score?"
+    assert sharp <= noisy, "first the factor, then the noise"
+    hint = "multiply the logits of the test set, and nothing else"
+    assert abs(sharp - 1.396) < 0.02, hint
+    assert 1.7 < noisy < 1.9, "add the noise to the logits of the test set"
+    print("The factor changed only the calibration part, the noise both.")
+
+# %% [markdown] tags=["solution"]
+# Multiplying by 3 makes the NLL far worse, and yet the refinement stays at 1.40: a temperature
+# three times as large undoes the factor. The noise raises the refinement to 1.80, because it hides
+# what the network knew, and no temperature brings that back. The noise also makes the network
+# overconfident, so the calibration part grows as well. A frequent mistake is to enter the first
+# number, which is the whole score.
+
+# %% [markdown]
+# 4. Open question: how would you win a competition that ranks models by ECE alone, and which rule
+#    would be better?
+
+# %% [markdown] tags=["solution"]
+# You would win with a hedger: predict any class, and claim the accuracy that this prediction has
+# on labelled data. On a large test set its ECE is close to zero. A better rule ranks by a strictly
+# proper score such as the NLL, and publishes accuracy and ECE beside it, with their intervals. It
+# does not help to require a minimum accuracy, because a hedger may borrow the predictions of a
+# good network. The NLL has a price too: a single true class with a probability of zero makes it
+# infinite. This is a reason to prefer the Brier score, which is bounded.
 
 # %% [markdown]
 # References
@@ -575,11 +713,10 @@ if nll_with_pos_weight is not None:
 #   Review 78. https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
 # - Bröcker (2009). Reliability, Sufficiency, and the Decomposition of Proper Scores. Quarterly
 #   Journal of the Royal Meteorological Society 135. https://doi.org/10.1002/qj.456
-# - Gneiting, Balabdaoui and Raftery (2007). Probabilistic Forecasts, Calibration and Sharpness.
-#   Journal of the Royal Statistical Society B 69.
-#   https://doi.org/10.1111/j.1467-9868.2007.00587.x
+# - Charoenphakdee, Vongkulbhisal, Chairatanakul and Sugiyama (2021). On Focal Loss for
+#   Class-Posterior Probability Estimation: A Theoretical Perspective. CVPR.
+#   https://arxiv.org/abs/2011.09172
 # - Gneiting and Raftery (2007). Strictly Proper Scoring Rules, Prediction, and Estimation. Journal
 #   of the American Statistical Association 102. https://doi.org/10.1198/016214506000001437
-# - Kull, Silva Filho and Flach (2017). Beta Calibration: A Well-Founded and Easily Implemented
-#   Improvement on Logistic Calibration for Binary Classifiers. AISTATS.
-#   https://proceedings.mlr.press/v54/kull17a.html
+# - Lin, Goyal, Girshick, He and Dollár (2017). Focal Loss for Dense Object Detection. ICCV.
+#   https://arxiv.org/abs/1708.02002

@@ -71,12 +71,12 @@ def neighbours(script: Path) -> NotebookNode:
 
 def with_link_to_solutions(cell: NotebookNode, script: Path) -> NotebookNode:
     """Return the first cell of the exercises, with a link below its heading."""
-    heading, line, rest = cell.source.split("\n", 2)
+    heading, line, *rest = cell.source.split("\n")
     sentence = (
         "Write your answers into the cells. A check below each of them tells you what it found. "
         f"The solutions are in [a notebook of their own](solutions/{script.stem}.ipynb)."
     )
-    return new_markdown_cell(f"{heading}\n{line}\n\n{sentence}\n{rest}".rstrip())
+    return new_markdown_cell("\n".join([heading, line, "", sentence, *rest]))
 
 
 def lesson(script: Path) -> NotebookNode:
@@ -106,9 +106,10 @@ def notebook_of(cells: list[NotebookNode]) -> NotebookNode:
     """Return a notebook of these cells, in which each has the number of its place as its name."""
     for place, cell in enumerate(cells):
         cell.id = f"cell-{place:03}"
-        cell.metadata.pop("cell_marker", None)  # how the script writes the cell
-        if NETWORK in tags(cell):
-            cell.metadata.tags.append("nbval-skip")
+        names = sorted(tags(cell))  # the rest of its metadata is how the script writes the cell
+        if NETWORK in names:
+            names.append("nbval-skip")
+        cell.metadata = NotebookNode({"tags": names} if names else {})
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 

@@ -54,9 +54,8 @@ def pytest_collectstart(collector):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if (
-            item.path.suffix == ".ipynb"
-            and "torch.distributed.run" in item.path.read_text(encoding="utf-8")
+        if item.path.suffix == ".ipynb" and "torch.distributed.run" in item.path.read_text(
+            encoding="utf-8"
         ):
             no_loopback = pytest.mark.skipif(not loopback_is_up(), reason="the loopback is down")
             item.add_marker(no_loopback)

@@ -682,7 +682,8 @@ if mean_largest_gap is not None:
     measured = calibkit.calibration_error(scaled, test_labels, norm="max")
     assert mean_largest_gap < 1, "enter a fraction, not a percentage"
     assert abs(mean_largest_gap - measured) > 0.001, (
-        "this is our own model: use answers that you have drawn"
+        "this is our own largest gap, or a median: take the mean over "
+        "answers that you have drawn"
     )
     assert mean_largest_gap > 0.03, 'small: is norm="max" in every call?'
     assert 0.055 < mean_largest_gap < 0.095, (

@@ -481,7 +481,8 @@ _ = ax.legend(loc="lower right")
 # Say: Derive it on the board: no alarm costs ten times the probability of the event, an alarm costs
 # the probability of no event, and the two are equal at one in eleven. At this threshold the
 # weighted model raises alarms for most images. At one half it is about as cheap as the corrected
-# model at one in eleven. Why? The weights have put a cost ratio of about nine to one into the probabilities.
+# model at one in eleven. Why? The weights have put a cost ratio of about nine to one into the
+# probabilities.
 
 # %%
 difference = calibkit.paired_difference(

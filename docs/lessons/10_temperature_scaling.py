@@ -82,7 +82,7 @@ for name, style, color, scaled in (
     ax.plot(confidence, accuracy, style, color=color, label=name)
 ax.set(xlabel="confidence", ylabel="share of right answers")
 ax.legend(loc="upper left")
-_ = ax.set_title("With a temperature, the confidence can be believed")
+_ = ax.set_title("With a temperature, the confidence is close to the truth")
 
 # %% [markdown] tags=["slide"]
 # The answer first
@@ -108,8 +108,8 @@ _ = ax.set_title("With a temperature, the confidence can be believed")
 # raises e to the power of each logit, and divides each result by the sum of all. The class with the
 # largest probability is the answer, and this probability is the confidence.
 #
-# A *temperature* $T$ divides all logits before the softmax: $p_k = e^{z_k/T} / \sum_j e^{z_j/T}$,
-# where $z_k$ is the logit of class $k$.
+# A *temperature* $T$ divides all logits $z_k$ before the softmax:
+# $p_k = e^{z_k/T} / \sum_j e^{z_j/T}$.
 #
 # **Before you run this:** does a temperature of 2 make the network more sure of the cat, or less?
 
@@ -118,9 +118,7 @@ photograph = torch.tensor([2.0, 1.0, 0.0])
 for T in (0.5, 1.0, 2.0):
     a, b, c = (photograph / T).exp()
     total = a + b + c
-    print(
-        f"T = {T}: powers {a:.2f} + {b:.2f} + {c:.2f} = {total:.2f}", end=", "
-    )
+    print(f"T = {T}: {a:.2f} + {b:.2f} + {c:.2f} = {total:.2f}", end="; ")
     print(f"cat {a / total:.2f}, dog {b / total:.2f}, bird {c / total:.2f}")
 
 # %%
@@ -171,6 +169,8 @@ confidence = torch.tensor(
     [0.55, 0.60, 0.60, 0.60, 0.65, 0.85, 0.90, 0.90, 0.90, 0.95]
 )
 right = torch.tensor([1.0, 1, 0, 1, 1, 1, 0, 1, 0, 1])
+
+# %%
 ece = 0
 for bin in (confidence < 0.75, confidence >= 0.75):
     mean, accuracy = confidence[bin].mean(), right[bin].mean()
@@ -221,6 +221,8 @@ for T in (0.5, 1.0, 2.0):
 train_logits, train_labels = calibkit.glyphs100_logits(
     3150, seed=1, progress=False
 )
+
+# %%
 accuracy = calibkit.accuracy(train_logits.softmax(-1), train_labels)
 confidence = train_logits.softmax(-1).amax(-1).mean()
 nll = calibkit.negative_log_likelihood(train_logits.softmax(-1), train_labels)
@@ -279,6 +281,8 @@ images, labels = next(iter(dm.test_dataloader()[0]))
 with torch.inference_mode():
     confidences, answers = model(images).softmax(-1).max(-1)
 names = dm.test.classes
+
+# %%
 fig, axes = plt.subplots(2, 6, figsize=(7.2, 3.2), layout="constrained")
 fig.suptitle("The network is sometimes sure and wrong")
 for ax, image, label, answer, p in zip(
@@ -389,6 +393,8 @@ print(f"T = {scaler.temperature:.3f}, fitted on n = {len(calib_set)} images")
 # %%
 calib_logits, calib_labels = calibkit.collect_logits(model, calib_loader)
 temperatures = torch.linspace(0.5, 3, 51)
+
+# %%
 fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 for name, style, color, z, y in (
     ("calibration set", "-", "#0072B2", calib_logits, calib_labels),
@@ -794,8 +800,8 @@ if temperature_under_shift is not None:
 # only from the one where it was fitted? And does the claim hold for each group of patients and each
 # disease? The ECE averages over all images, so that overconfidence in one group can hide behind
 # underconfidence in another. It looks only at the answer, and not at the probabilities of the other
-# classes. And a small ECE in 15 bins is no
-# statement about any one of these bins.
+# classes. And a small ECE in
+# 15 bins is no statement about any one of these bins.
 
 # %% [markdown]
 # References

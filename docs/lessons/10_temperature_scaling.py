@@ -126,8 +126,8 @@ fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
 for place, (T, color) in enumerate(
     ((0.5, "#D55E00"), (1.0, "#56B4E9"), (2.0, "#004466"))
 ):
-    positions = torch.arange(3) + 0.27 * (place - 1)
-    p = (photograph / T).softmax(-1)
+    positions = [k + 0.27 * (place - 1) for k in range(3)]
+    p = (photograph / T).softmax(-1).tolist()
     ax.bar(positions, p, width=0.25, color=color, label=f"T = {T}")
 ax.set_xticks(range(3), ["cat", "dog", "bird"])
 ax.set(ylabel="probability", ylim=(0, 1))
@@ -253,8 +253,8 @@ print(f"mean confidence {confidence:.1%}, NLL {nll:.3f}")
 # -------------------------------
 #
 # `calibkit.glyphs100_resnet20` is the network of the first picture. It comes in *eval mode*: batch
-# normalisation uses the statistics that it learned. In training mode, an answer
-# would depend on the other images in its batch.
+# normalisation uses the statistics that it learned. In training mode, an answer would depend on the
+# other images in its batch.
 
 # %%
 model = calibkit.glyphs100_resnet20(pretrained=True)
@@ -404,7 +404,7 @@ for name, style, color, z, y in (
     ax.plot(temperatures, nll, style, color=color, label=name)
     print(f"{name}: lowest at T = {temperatures[nll.argmin()]:.2f}")
 ax.axvline(scaler.temperature, color="black", linestyle=":", label="scaler")
-ax.set(xlabel="temperature T", ylabel="NLL", ylim=(-0.1, 3.6))
+ax.set(xlabel="temperature T", ylabel="NLL", ylim=(-0.1, 3))
 ax.legend(loc="upper right")
 _ = ax.set_title("Only images that are new to the network show its best T")
 

@@ -51,9 +51,8 @@ You need lesson 10 and under a minute on two cores, but no GPU.
 # The answer in one picture
 # -------------------------
 #
-# The next two cells fetch the *logits* of a network, its numbers before the softmax, and fit on
-# images from the lab a *temperature*, the number by which *temperature scaling* divides all
-# logits.
+# The next two cells fetch the *logits* of a network, its numbers before the softmax. Then they fit
+# a *temperature* on images from the lab: *temperature scaling* divides all logits by this number.
 
 # %% tags=["setup"]
 import torch
@@ -129,8 +128,8 @@ for z, t in ((dry, 1.5), (rain, 1.5), (rain, 2.7)):
     print(f"logits {z} with T = {t}: confidence {p.max():.2f}")
 
 # %% [markdown]
-# The confidence stops at 0.63, because the logits moved less than the accuracy. The rain needs a
-# larger temperature, and only counting right answers in the rain told us so.
+# The confidence stops at 0.63, because the largest logit fell too little for the loss of accuracy.
+# The rain needs a larger temperature, and only counting right answers in the rain told us so.
 
 # %% [markdown]
 # Meet the shifted images

@@ -512,9 +512,8 @@ for name, (z, y) in places.items():
 # What others have found
 # ----------------------
 #
-# Ovadia et al. (2019) found that temperature scaling falls short under many shifts, and that
-# averaging several networks holds up better. Alexandari et al. (2020) found that correcting a
-# label shift works well after calibration.
+# Ovadia et al. (2019) found that temperature scaling falls short under many shifts. Alexandari et
+# al. (2020) found that correcting a label shift works well after calibration.
 
 # %% [markdown] tags=["slide"]
 # Remember

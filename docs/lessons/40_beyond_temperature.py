@@ -348,8 +348,8 @@ _ = ax.legend(loc="lower left")
 # *Cross-validation* needs the calibration set alone: it divides the set into five parts, fits on four,
 # measures on the fifth, and does so for each part in turn. `calibkit.best_scaler` compares several
 # maps in this way, among them matrix scaling with smaller penalties on the weights that connect
-# different classes (``off_diagonal``). It prefers fewer parameters unless a richer map is better by
-# more than chance explains.
+# different classes (``off_diagonal``). It keeps the temperature unless a richer map is
+# clearly better.
 
 # %%
 best = calibkit.best_scaler(logits[calib], labels[calib], progress=False)
@@ -385,13 +385,13 @@ for seed in (1, 2):
 # ------------------------------------------------------
 #
 # - Cross-validation fits on four parts and measures on the fifth.
-# - best_scaler keeps the simpler map unless chance is ruled out.
+# - best_scaler keeps the simplest map unless another is clearly better.
 # - The test images then measure the winner once.
 #
 # Say: This is the habit to take home. The calibration set chooses, and the test set measures. Here
 # cross-validation prefers a matrix with a small penalty, in each of the three splits, and the test
-# images confirm it. With another network or fewer images it may well return the temperature, and
-# then you can trust that answer too.
+# images confirm it. With another network or fewer images it may well return the temperature. Then
+# these images did not show clearly that a richer map is better.
 
 # %% [markdown]
 # Meet a case that no temperature repairs

@@ -231,7 +231,7 @@ print(f"NLL changes by {nll.value:+.3f} ({nll.low:+.3f} to {nll.high:+.3f})")
 #
 # - The interval of T lies above 1, so the network is *overconfident*: it is right less often than
 #   it claims.
-# - The NLL falls by more than chance, if only just.
+# - In this split the NLL falls by more than chance, but only just.
 # - The ECE alone proves nothing. Before scaling, p is above 0.05. After scaling, the ECE lies within
 #   the noise floor, where a moderate error could hide.
 #

@@ -6,6 +6,8 @@ from .data.cached_logits import glyphs100_logits as glyphs100_logits
 from .data.datamodules import CIFAR100DataModule as CIFAR100DataModule
 from .data.datamodules import Glyphs100DataModule as Glyphs100DataModule
 from .data.glyphs100 import Glyphs100 as Glyphs100
+from .data.measurements import CIFAR100Measurement as CIFAR100Measurement
+from .data.measurements import cifar100_measurements as cifar100_measurements
 from .data.population import glyphs100_population as glyphs100_population
 from .data.quiz import check_yourself as check_yourself
 from .data.resnet import ResNet20 as ResNet20

@@ -202,8 +202,9 @@ print(report)
 # - *classwise ECE*: such gaps for the probabilities of every class.
 #
 # After scaling, the p-value is 0.072: a perfectly calibrated model shows an ECE this high in about
-# 7 of 100 test sets. So with 15 bins we cannot tell this model from a calibrated one. That is no
-# proof, and the classwise ECE does reveal an error: its p-value stays as low as it was.
+# 7 of 100 test sets. So on this test set, with 15 bins, we cannot tell this model from a calibrated
+# one. That is no proof, and the classwise ECE does reveal an error: its p-value stays as low as it
+# was.
 
 # %% [markdown] tags=["slide"]
 # Read the report

@@ -1,10 +1,10 @@
-"""The course as a map: an arrow leads from each lesson to those that need it."""
+"""The course as a map: an arrow leads from each lesson to those that are best read after it."""
 
 from matplotlib import pyplot as plt
 
 from calibkit.plots.reliability import BLUE, VERMILION
 
-# The place of a lesson, its number and what it is about, and the lessons that it needs.
+# The place of a lesson, its number and what it is about, and the lessons before it.
 LESSONS = {
     10: (0, 2, "one\ntemperature", ()),
     20: (1, 4, "reading\ndiagrams", (10,)),
@@ -21,7 +21,7 @@ LESSONS = {
 WIDTH, HEIGHT = 0.74, 0.62
 
 fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
-for number, (x, y, topic, needs) in LESSONS.items():
+for number, (x, y, topic, before) in LESSONS.items():
     colour = VERMILION if number in (10, 99) else BLUE
     box = plt.Rectangle(
         (x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, fill=False, edgecolor=colour, linewidth=2
@@ -29,14 +29,14 @@ for number, (x, y, topic, needs) in LESSONS.items():
     ax.add_patch(box)
     ax.text(x - 0.33, y, str(number), ha="left", va="center", weight="bold", fontsize=13)
     ax.text(x - 0.12, y, topic, ha="left", va="center", fontsize=10, linespacing=1.1)
-    for needed in needs:
-        x_needed, y_needed, *_ = LESSONS[needed]
+    for earlier in before:
+        x_earlier, y_earlier, *_ = LESSONS[earlier]
         ax.annotate(
             "",
             (x - WIDTH / 2, y),
-            (x_needed + WIDTH / 2, y_needed),
+            (x_earlier + WIDTH / 2, y_earlier),
             arrowprops={"arrowstyle": "->", "color": "dimgrey", "shrinkA": 2, "shrinkB": 2},
         )
 ax.set(xlim=(-0.45, 3.45), ylim=(-0.5, 4.6))
-ax.set_title("Begin with lesson 10, and go where an arrow leads")
+ax.set_title("A good order: begin with lesson 10, and go where an arrow leads")
 ax.axis("off")

@@ -54,18 +54,20 @@ def lesson_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if not tags(cell) & NOT_IN_THE_LESSON]
 
 
+def place_of(notebook: NotebookNode, heading: str) -> int:
+    """Return the place of the cell that begins with this heading."""
+    return next(i for i, cell in enumerate(notebook.cells) if is_heading(cell, heading))
+
+
 def exercise_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the cells from the heading of the exercises up to the references."""
-    positions = [
-        next(i for i, cell in enumerate(notebook.cells) if is_heading(cell, heading))
-        for heading in ("Exercises", "References")
-    ]
-    return notebook.cells[slice(*positions)]
+    return notebook.cells[place_of(notebook, "Exercises") : place_of(notebook, "References")]
 
 
 def setup_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the cells of the lesson that its solutions need."""
-    return [cell for cell in notebook.cells if "setup" in tags(cell)]
+    lesson = notebook.cells[: place_of(notebook, "Exercises")]
+    return [cell for cell in lesson if "setup" in tags(cell)]
 
 
 def solution_cells(notebook: NotebookNode) -> list[NotebookNode]:

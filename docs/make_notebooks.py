@@ -1,7 +1,9 @@
 """Make the notebooks of all lessons, or of ``20 30``, with their solutions.
 
-Run it with ``python docs/make_notebooks.py``. A lesson's script is its only source: what a notebook
-has beyond it (the quiz, the links to its neighbours and to the solutions) is added here.
+Run it with ``python docs/make_notebooks.py``. With ``--prose`` it keeps the outputs and renews only
+the text, which takes a second if the code has not changed. A lesson's script is its only source:
+what a notebook has beyond it (the quiz, the links to its neighbours and to the solutions) is added
+here.
 """
 
 import base64
@@ -129,12 +131,30 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
             cell.outputs = []
 
 
-def write_notebooks(script: Path) -> None:
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells that can be executed."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def take_outputs(notebook: NotebookNode, path: Path) -> None:
+    """Fill in the outputs of the notebook on disk, whose code must be the same."""
+    stored = code_cells(nbformat.read(path, as_version=4))
+    if [cell.source for cell in stored] != [cell.source for cell in code_cells(notebook)]:
+        raise SystemExit(f"{path}: the code has changed, so make this notebook without --prose")
+    for cell, known in zip(code_cells(notebook), stored, strict=True):
+        cell.outputs, cell.execution_count = known.outputs, known.execution_count
+
+
+def write_notebooks(script: Path, *, only_prose: bool) -> None:
     """Make, execute and write both notebooks of a lesson."""
     SOLUTIONS.mkdir(exist_ok=True)
     for notebook, folder in ((lesson(script), NOTEBOOKS), (solutions(script), SOLUTIONS)):
-        execute(notebook, folder)
-        nbformat.write(notebook, folder / f"{script.stem}.ipynb")
+        path = folder / f"{script.stem}.ipynb"
+        if only_prose:
+            take_outputs(notebook, path)
+        else:
+            execute(notebook, folder)
+        nbformat.write(notebook, path)
         if script.stem == "10_temperature_scaling" and folder == NOTEBOOKS:
             README_FIGURE.write_bytes(readme_figure(notebook))
 
@@ -142,6 +162,7 @@ def write_notebooks(script: Path) -> None:
 if __name__ == "__main__":
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    numbers = [argument for argument in sys.argv[1:] if argument != "--prose"]
     for script in scripts():
-        if script.stem[:2] in (sys.argv[1:] or [script.stem[:2]]):
-            write_notebooks(script)
+        if script.stem[:2] in (numbers or [script.stem[:2]]):
+            write_notebooks(script, only_prose="--prose" in sys.argv)

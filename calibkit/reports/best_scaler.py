@@ -86,6 +86,10 @@ def best_scaler(
     chosen one is better by more than one and a half standard errors. So a richer scaler is chosen
     only if it is better by more than chance explains.
 
+    The samples should be drawn at random. In a stratified set, such as one of ten samples of every
+    class, a class that is rare in the other parts is frequent in the part that is left. Then the
+    NLL of scalers with a bias for each class comes out too high, and too few of them are chosen.
+
     Parameters
     ----------
     logits : Tensor or array, shape (N, C), (N, C, ...), (N, 1) or (N,)

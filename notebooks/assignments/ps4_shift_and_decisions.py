@@ -78,8 +78,8 @@ HAND_OVER = -1  # the decision to ask a human
 ORDER_SEED = 0
 
 # %% [markdown]
-# As in lesson 60 we fit the old temperature on 1000 images without shift. Of the first 2000 images
-# we leave out those that it was fitted on. What is left exists at the severities 0 to 5: the same
+# We fit the old temperature on 1000 images without shift. Of the first 2000 images we leave out
+# those on which it was fitted. The others exist at the severities 0 to 5: these are the same
 # glyphs, six times, with more and more warp and noise. `at[s]` holds the logits at severity `s`,
 # shape (images, 100), in float64. `truth` holds the labels, the same at each severity.
 
@@ -251,9 +251,9 @@ for t in (old.temperature, 0.7, 3.0):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# With your functions from questions 1 and 2 the figure of lesson 60 takes a few lines. The grey
-# band is the noise floor: the ECE that a perfectly calibrated model shows on as many images, in 95
-# of 100 test sets.
+# With your functions from questions 1 and 2, a figure of the ECE under shift takes a few lines. The
+# grey band is the noise floor: on as many images, a perfectly calibrated model shows an ECE in this
+# band in 95 of 100 test sets.
 
 # %%
 tables = measure_under_shift(at, truth, old.temperature, measure)

@@ -144,12 +144,14 @@ def site(tmp_path_factory) -> Path:
     lesson = folder / "auto_lessons" / "10_temperature_scaling.rst"
     lesson.parent.mkdir()
     lesson.write_text("Lesson 10\n=========\n")
+    (lesson.parent / "50_proper_scores.rst").write_text("Lesson 50\n=========\n")
     (folder / "conf.py").write_text(CONF)
     (folder / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     (folder / "_static").symlink_to(DOCS / "_static")
     (folder / "playground.rst").symlink_to(DOCS / "playground.rst")
     (folder / "index.rst").write_text(
         "Site\n====\n\n.. toctree::\n\n   playground\n   auto_lessons/10_temperature_scaling\n"
+        "   auto_lessons/50_proper_scores\n"
     )
     command = [sys.executable, "-m", "sphinx", "-W", "-q", str(folder), str(folder / "html")]
     built = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -273,14 +275,14 @@ def test_the_keyboard_moves_the_figure(page):
     assert hand.get_attribute("aria-valuetext") == "1.072"
     assert hand.input_value() == "0.1"
     page.wait("return document.getElementById('pg-words').textContent.includes('1.072')")
-    assert "too sure" in text(page, "words")
+    assert "overconfident" in text(page, "words")
     page.press("End")
     page.wait("return document.getElementById('pg-words').textContent.includes('4.000')")
-    assert "not sure enough" in text(page, "words")
+    assert "underconfident" in text(page, "words")
     focus_with_tab(page, "best")
     page.press("Space")
     page.wait("return document.getElementById('pg-words').textContent.includes('1.465')")
-    assert "about as sure as right" in text(page, "words")
+    assert "right about as often as it claims" in text(page, "words")
 
 
 @pytest.mark.slow

@@ -112,13 +112,13 @@ def write_tables(
     report.say(
         "arena_halves",
         f"There are {len(standings.problems)} problems, {halves[0]} in half A and {halves[1]} in "
-        "half B. The default penalties of calibkit were chosen beforehand, on 184 other problems "
-        "of similar kinds and on the outputs of two networks for CIFAR-100. Two rules were chosen "
+        "half B. We chose the default penalties of calibkit beforehand, on 184 other problems "
+        "of similar kinds and on the outputs of two networks for CIFAR-100. We chose two rules "
         "on half A: how clear a class bias must be before a linear scaler starts from it, and by "
-        "how much best_scaler must beat the simplest scaler. Half B was only reported, with one "
-        "exception: after the first report, linear scalers began to look for class biases one by "
-        "one, which a problem outside the arena had asked for, and the form of this rule was "
-        "settled with both halves in view.",
+        "how much best_scaler must beat the simplest scaler. On half B we only report, with one "
+        "exception: after the first report, a problem outside the arena showed that linear scalers "
+        "should look for class biases one by one, and we chose the form of this rule when we knew "
+        "the results on both halves.",
     )
     _write_summary(report, standings)
     _write_measures(report, standings)

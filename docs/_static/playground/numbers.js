@@ -1,4 +1,4 @@
-// What calibkit computes, on the images of data.js: window.playground.
+// This script computes what calibkit computes, on the images of data.js, as window.playground.
 "use strict";
 
 (() => {
@@ -25,9 +25,10 @@
 
   const columns = decode();
   const calibrates = columns.pop();
-  // how far the label's logit lies below that of the answer; 0 where the answer is right
+  // This is how far the logit of the label is below that of the answer: 0 if the answer is right.
   const below = columns.pop();
-  // of the logarithm of the sum, over the other classes, of exp((logit - the answer's logit) / T)
+  // For each image, these coefficients give the logarithm of a sum as a function of log T. The sum
+  // is that of exp((logit - the answer's logit) / T) over all classes but the answer.
   const coefficients = columns;
 
   const images = Array.from({ length: data.images }, (_, i) => i);
@@ -35,7 +36,7 @@
   const test = images.filter((i) => i < data.testSet && !calibrates[i]);
   const pool = images.slice(data.testSet);
 
-  /** The Chebyshev polynomials at x, and their first and second derivatives. */
+  /** Return the Chebyshev polynomials at x, and their first and second derivatives. */
   function chebyshev(x) {
     const value = [1, x];
     const first = [0, 1];
@@ -54,7 +55,7 @@
     return sum;
   }
 
-  /** Scores at the temperature T, and the bins of the reliability diagram. */
+  /** Return the scores at the temperature T, and the bins of the reliability diagram. */
   function measure(T, of = test) {
     const clipped = Math.min(Math.max(T, lowest), highest);
     const { value } = chebyshev((Math.log(clipped) - middle) / half);
@@ -79,9 +80,9 @@
     };
   }
 
-  /** The temperature with the lowest NLL on these images: Newton's method within a bracket. */
+  /** Find the temperature with the lowest NLL on these images by Newton's method in a bracket. */
   function optimum(of) {
-    // x is log T, from -1 at the lowest T to 1 at the highest
+    // x is log T, scaled so that it is -1 at the lowest T and 1 at the highest.
     let [low, high, x] = [-1, 1, 0];
     for (let step = 1; Math.abs(step) > 1e-10; x += step) {
       const { value, first, second } = chebyshev(x);
@@ -103,7 +104,7 @@
     return Math.exp(middle + half * x);
   }
 
-  // Marsaglia's xorshift: the same draws for everyone
+  // Marsaglia's xorshift gives everyone the same draws.
   let state;
   function random() {
     state ^= state << 13;

@@ -1,10 +1,10 @@
-// The page: draws what numbers.js computes.
+// This script draws on the page what numbers.js computes.
 "use strict";
 
 (() => {
   const { lowest, highest, calibration, test, measure, optimum, draw, restart } = window.playground;
   const SIZES = [50, 100, 300, 1000];
-  // all drawings are 400 units wide
+  // All drawings are 400 units wide.
   const [LEFT, RIGHT] = [58, 388];
   const best = optimum(calibration);
   const at = (id) => document.getElementById(`pg-${id}`);
@@ -23,7 +23,7 @@
     }
   }
 
-  /** Axes of a part of a drawing; gives the places of values that span 0 to 1. */
+  /** Draw the axes of a part of a drawing, and return where the values from 0 to 1 are. */
   function panel(svg, { top, bottom, xTicks, yTicks, xLabel, yLabel }) {
     const x = (share) => LEFT + (RIGHT - LEFT) * share;
     const y = (share) => bottom - (bottom - top) * share;
@@ -109,7 +109,7 @@
       });
   }
 
-  /** Where T stands between two temperatures, on a log scale. */
+  /** Return the place of T between two temperatures, on a log scale. */
   const between = (low, high) => (T) => Math.log(T / low) / Math.log(high / low);
 
   function curves() {
@@ -169,11 +169,11 @@
     telling = setTimeout(() => tell(scores), 500);
   }
 
-  /** The same in words and in a table, when the hand has come to rest. */
+  /** Say the same in words and in a table when the slider has come to rest. */
   function tell({ nll, ece, accuracy, confidence, bins }) {
     const gap = confidence - accuracy;
-    const wrong = gap > 0 ? "too sure" : "not sure enough";
-    const verdict = Math.abs(gap) < 0.02 ? "about as sure as right" : wrong;
+    const wrong = gap > 0 ? "overconfident" : "underconfident";
+    const verdict = Math.abs(gap) < 0.02 ? "right about as often as it claims" : wrong;
     at("words").textContent =
       `At T = ${temperature.toFixed(3)} the model is ${verdict}: mean confidence ` +
       `${percent(confidence)}, accuracy ${percent(accuracy)}. ECE ${percent(ece)}, ` +
@@ -187,8 +187,8 @@
       `Mean confidence ${percent(confidence)}, accuracy ${percent(accuracy)}. ` +
       `The fullest bin holds ${percent(Math.max(...bins.map((bin) => bin.count)) / test.length)}.`;
     at("curves-desc").textContent =
-      `Here NLL ${nll.toFixed(3)} and ECE ${percent(ece)}. The lowest NLL of the calibration set ` +
-      `is at T = ${best.toFixed(3)}.`;
+      `Here the NLL is ${nll.toFixed(3)} and the ECE ${percent(ece)}. The NLL of the calibration ` +
+      `set is lowest at T = ${best.toFixed(3)}.`;
     at("bins").replaceChildren(...bins.map((bin, k) => row(
       `${percent(k / bins.length)} to ${percent((k + 1) / bins.length)}`,
       bin.count,
@@ -206,7 +206,7 @@
     return line;
   }
 
-  /** Once a frame at most. */
+  /** Show this temperature, but draw at most once in each frame. */
   function follow(T) {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => show(T));
@@ -232,7 +232,7 @@
   at("mark").style.setProperty("--share", between(lowest, highest)(best));
   show(1);
 
-  // the lower part: calibration sets
+  // From here on: the lower part of the page, which draws calibration sets.
 
   const strip = (() => {
     const svg = at("strip");
@@ -254,7 +254,7 @@
     strip.dots.querySelectorAll(".pg-new").forEach((dot) => dot.classList.remove("pg-new"));
     for (let k = 0; k < times; k++) {
       const T = optimum(draw(size));
-      // the golden ratio spreads dots evenly over the height of their row
+      // The golden ratio spreads the dots evenly over the height of their row.
       const height = 0.15 + 0.7 * ((temperatures.length * 0.618) % 1);
       const y = strip.y(1 - (SIZES.indexOf(size) + height) / SIZES.length);
       add(strip.dots, "circle", { class: "pg-set pg-new", cx: strip.x(T), cy: y, r: 3.5 });
@@ -288,14 +288,15 @@
       return row(size, values.length, middle, deviation(values));
     }));
     const several = SIZES.filter((size) => drawn.get(size).length > 1);
-    at("strip-desc").textContent = several.map(inWords).join(" ") || "Nothing to compare yet.";
+    at("strip-desc").textContent =
+      several.map(inWords).join(" ") || "There is nothing to compare yet.";
   }
 
   function startAgain() {
     restart();
     for (const temperatures of drawn.values()) temperatures.length = 0;
     strip.dots.replaceChildren();
-    at("set-words").textContent = "No set drawn yet.";
+    at("set-words").textContent = "You have not drawn a set yet.";
     tellSets();
   }
 

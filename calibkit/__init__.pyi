@@ -3,6 +3,7 @@
 from ._temperature_search import NoOptimumError as NoOptimumError
 from .conformal import ConformalSets as ConformalSets
 from .data.cached_logits import glyphs100_logits as glyphs100_logits
+from .data.capstone import capstone_data as capstone_data
 from .data.datamodules import CIFAR100DataModule as CIFAR100DataModule
 from .data.datamodules import Glyphs100DataModule as Glyphs100DataModule
 from .data.glyphs100 import Glyphs100 as Glyphs100

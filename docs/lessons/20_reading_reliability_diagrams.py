@@ -229,10 +229,10 @@ print(f"all of 14 independent bars in their bands: {0.95**14:.0%}")
 # Change the bins
 # ---------------
 #
-# The table shows other bins and the *p-value*: the probability that a perfect model has an
-# ECE at least as large as the measured one, with the same *n* and bins. For four heads in four
-# tosses, it is $2 / 16$, because four tails have the same gap. If p is below 0.05, one says that the
-# test *rejects* calibration.
+# The table shows other bins and the *p-value*: the probability that a perfect model has an ECE at
+# least as large as the measured one, with the same *n* and bins. For four heads in four tosses, it
+# is $2 / 16$, because four tails have the same gap. If p is below 0.05, one says that the test
+# *rejects* calibration.
 #
 # **Before you run this:** will the ECE rise or fall with more bins?
 
@@ -327,8 +327,8 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # - In 15 bins, 9000 images could not show it.
 #
 # Say: Now we can decide the vote. The ECE of 200 000 images is the same in one bin and in thirty,
-# so hardly anything cancels in wide bins, and the rise with the number of bins was noise. Look at the
-# picture: nearly all bars lie below 0. The model is still slightly overconfident. The test in
+# so hardly anything cancels in wide bins, and the rise with the number of bins was noise. Look at
+# the picture: nearly all bars lie below 0. The model is still slightly overconfident. The test in
 # fifteen bins did not reject, and yet the error was there.
 
 # %% [markdown]
@@ -473,7 +473,8 @@ plt.show()
 # Judge a model that is always sure
 # ---------------------------------
 #
-# We simulate a model on an easy task. Its confidences are spread above 94 %, but every answer is right with the same probability.
+# We simulate a model on an easy task. Its confidences are spread above 94 %, but every answer is
+# right with the same probability.
 #
 # **Before you run this:** our bins so far had *equal width*. Bins of *equal mass* hold equally many
 # images each. Which will show the error?
@@ -532,10 +533,10 @@ plt.show()
 # What the ECE does not see
 # -------------------------
 #
-# The ECE judges only the confidence in the answer (*top-label* calibration). The
-# *classwise* ECE (Kull et al. 2019) judges the probabilities of every class and takes the mean. We
-# compare our model with two strange ones. The first reverses the order of all probabilities but the
-# largest, the second gives every class the same.
+# The ECE judges only the confidence in the answer (*top-label* calibration). The *classwise* ECE
+# (Kull et al. 2019) judges the probabilities of every class and takes the mean. We compare our
+# model with two strange ones. The first reverses the order of all probabilities but the largest,
+# the second gives every class the same.
 
 # %%
 others = scaled.argsort(1, descending=True)[:, 1:]  # all but the top class

@@ -273,7 +273,7 @@ dm.setup("test")
 images, labels = next(iter(dm.test_dataloader()[0]))
 
 # %% [markdown]
-# Above each image stand the answer, the true class if it is another one, and the confidence.
+# Above each image stand the answer, the true class if the answer is wrong, and the confidence.
 
 # %%
 with torch.inference_mode():
@@ -387,7 +387,8 @@ print(f"T = {scaler.temperature:.3f}, fitted on n = {len(calib_set)} images")
 # The temperature is above 1: the logits were too large. We draw the NLL for many temperatures, of the
 # calibration set and of the training images.
 #
-# **Before you run this:** which temperature do the training images ask for, where every answer is right?
+# **Before you run this:** which temperature do the training images ask for, where every answer is
+# right?
 
 # %%
 calib_logits, calib_labels = calibkit.collect_logits(model, calib_loader)
@@ -426,8 +427,8 @@ _ = ax.set_title("Only images that are new to the network show its best T")
 # Step 6: measure again
 # ---------------------
 #
-# The scaler is a torch module, which we put behind the model. We reset the metric, because it would
-# add the new answers to the old ones.
+# The scaler is a torch module, which we put behind the model. We reset the metric, which would
+# otherwise add the new answers to the old ones.
 
 # %%
 calibrated_model = torch.nn.Sequential(model, scaler)
@@ -541,8 +542,8 @@ print(f"in 95 % of test sets {floor.low:.1%} to {floor.high:.1%}")
 #
 # Say: Tell the room that we only made the images harder. We kept the network and its temperature.
 # Would you expect the confidence to fall? It does fall, but accuracy falls about twice as far, and
-# so the network is overconfident again. Where would this happen in your own work: another camera, another
-# hospital, another year?
+# so the network is overconfident again. Where would this happen in your own work: another camera,
+# another hospital, another year?
 
 # %% [markdown]
 # What we have seen

@@ -29,7 +29,7 @@ What you will learn
 What you need
 -------------
 
-You need half a minute on two cores, and lesson 10.
+Half a minute on two cores, and lesson 10.
 """
 
 # %% [markdown] tags=["slide"]
@@ -335,8 +335,8 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # The true error is about 1.4 %, whatever the bins. So hardly anything cancels, and the rise was
 # noise. Nearly all gaps are negative: the model is right less often than it claims. In a single bin
 # such gaps add up while their noise averages out, so one bin detects them better than 15 do. But it
-# is blind to gaps that cancel. (Another calibration set would give another temperature, with other
-# gaps.)
+# is blind to gaps that cancel. (Another calibration set gives another temperature, often with gaps of
+# both signs.)
 #
 # In 15 bins, the test has missed a real error. A large p-value does not show that a model is
 # calibrated.

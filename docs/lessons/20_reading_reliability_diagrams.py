@@ -29,7 +29,7 @@ What you will learn
 What you need
 -------------
 
-You need half a minute on two cores, and lesson 10.
+Half a minute on two cores, and lesson 10.
 """
 
 # %% [markdown] tags=["slide"]
@@ -88,9 +88,9 @@ for name, probabilities in (("before", plain), ("after", scaled)):
 
 # %% [markdown]
 # Our yardstick is a *perfect model*: it has the same confidences, but each answer is right with a
-# probability equal to its confidence. Its *true error*, the ECE of endless images, is 0.
-# `calibkit.noise_floor` draws a thousand times which answers are right. The mean ECE of these draws
-# is the *noise floor*.
+# probability equal to its confidence. Its *true error*, the ECE of endlessly many images, is
+# 0. `calibkit.noise_floor` draws a thousand times which answers are right. The mean ECE of these
+# draws is the *noise floor*.
 
 # %%
 confidences = {
@@ -128,7 +128,7 @@ plt.show()
 
 # %% [markdown]
 # In the smallest test set, nearly every perfect model has a *larger* ECE than ours. With our 9000
-# images, such an ECE is ordinary. In the largest, hardly any perfect model has it. An ECE means
+# images, such an ECE is ordinary. In the largest, hardly any perfect model reaches it. An ECE means
 # nothing without *n*, the number of images.
 
 # %% [markdown]
@@ -229,9 +229,10 @@ print(f"all of 14 independent bars in their bands: {0.95**14:.0%}")
 # Change the bins
 # ---------------
 #
-# We try other bins. The table also shows the *p-value*: the probability that a perfect model has an
-# ECE at least as large as the measured one, with the same *n* and bins. For four heads in four
-# tosses, it is $2 / 16$. If p is below 0.05, one says that the test *rejects* calibration.
+# The table shows other bins and the *p-value*: the probability that a perfect model has an ECE at
+# least as large as the measured one, with the same *n* and bins. For four heads in four tosses, it
+# is $2 / 16$, because four tails have the same gap. If p is below 0.05, one says that the test
+# *rejects* calibration.
 #
 # **Before you run this:** will the ECE rise or fall with more bins?
 
@@ -286,7 +287,7 @@ for n_bins in (1, 5, 10, 15, 30):
 # -----------------
 #
 # In practice, nobody shows us the truth. Here, `calibkit.glyphs100_population` holds the bins of
-# 200 000 new images. In the figure, whiskers show how far chance can easily move a gap.
+# 200 000 new images. Below, whiskers show how far chance moves a gap in 95 of 100 cases.
 
 # %%
 for n_bins in (1, 15, 30):
@@ -326,15 +327,16 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # - In 15 bins, 9000 images could not show it.
 #
 # Say: Now we can decide the vote. The ECE of 200 000 images is the same in one bin and in thirty,
-# so nothing cancels in wide bins, and the rise with the number of bins was noise. Look at the
-# picture: nearly all bars lie below 0. The model is still slightly overconfident. The test in
+# so hardly anything cancels in wide bins, and the rise with the number of bins was noise. Look at
+# the picture: nearly all bars lie below 0. The model is still slightly overconfident. The test in
 # fifteen bins did not reject, and yet the error was there.
 
 # %% [markdown]
 # The true error is about 1.4 %, whatever the bins. So hardly anything cancels, and the rise was
 # noise. Nearly all gaps are negative: the model is right less often than it claims. In a single bin
 # such gaps add up while their noise averages out, so one bin detects them better than 15 do. But it
-# is blind to gaps that cancel.
+# is blind to gaps that cancel. (Another calibration set gives another temperature, often with gaps of
+# both signs.)
 #
 # In 15 bins, the test has missed a real error. A large p-value does not show that a model is
 # calibrated.
@@ -343,8 +345,8 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # Draw other test sets
 # --------------------
 #
-# How much of our p-value was luck? We treat the new images as the whole world and draw test sets
-# from it.
+# How much of our p-value was luck? We treat the new images, in narrow bins, as the whole world and
+# draw test sets from it.
 
 # %% tags=["setup"]
 world = calibkit.glyphs100_population(2520, scaled=True)
@@ -393,13 +395,13 @@ plt.show()
 #
 # Say: In every row, each dot is another test set from the same world. With 9000 images in fifteen
 # bins, about half of the test sets reject, so the verdict is almost a coin toss. Twice as many
-# images make most of them reject. A single bin is the sharper test here, because all gaps have one
-# sign. Ask what a reader can conclude from a single p-value near 0.05.
+# images make most of them reject. A single bin is the sharper test here, because nearly all gaps
+# have one sign. Ask what a reader can conclude from a single p-value near 0.05.
 
 # %% [markdown]
-# All dots belong to one model with one true error. In 15 bins and from 9000 images, the verdict is
-# not far from a coin toss. With twice as many images, or in a single bin, most test sets reject.
-# But this holds only on average: in exercise 3, p *rises* with more data.
+# In 15 bins and from 9000 images, the verdict is not far from a coin toss. With twice as many
+# images, or in a single bin, most test sets reject. But this holds only on average: in exercise 3, p
+# *rises* with more data.
 
 # %% [markdown]
 # Put an interval around it
@@ -407,8 +409,8 @@ plt.show()
 #
 # How large may the error be? A *95 % interval* comes with a promise: among the intervals of 100
 # test sets, about 95 hold the true error. `calibkit.bootstrap_interval` draws our images again and
-# again with replacement (the *bootstrap*), to learn how noisy the gaps are. It returns all true
-# errors with which our ECE would be no surprise.
+# again with replacement (the *bootstrap*), to learn how noisy the gaps are. It returns the
+# range of true errors with which our ECE would be no surprise.
 
 # %%
 interval_of_ece = partial(
@@ -463,16 +465,16 @@ plt.show()
 # that there is no error. It says that there may be none.
 
 # %% [markdown]
-# Nearly all intervals hold the true error; calibkit's benchmarks page has more repetitions. Our own
-# holds it, too. It begins at 0, which says only that noise *may* explain the ECE: many intervals of
-# our model begin there. The upper end tells us more: the error is hardly larger than 2.4 %.
+# Nearly all intervals hold the true error, and so does our own. It begins at 0, which says only that
+# noise *may* explain the ECE: many intervals of our model begin there. The upper end tells us more:
+# the error is hardly larger than 2.4 %.
 
 # %% [markdown]
 # Judge a model that is always sure
 # ---------------------------------
 #
-# We simulate a model on an easy task, so that we know the truth. Its confidences are spread above
-# 94 %, but every answer is right with the same probability.
+# We simulate a model on an easy task. Its confidences are spread above 94 %, but every answer is
+# right with the same probability.
 #
 # **Before you run this:** our bins so far had *equal width*. Bins of *equal mass* hold equally many
 # images each. Which will show the error?
@@ -531,10 +533,10 @@ plt.show()
 # What the ECE does not see
 # -------------------------
 #
-# The ECE judges only the confidence in the answer, which is called *top-label* calibration. The
-# *classwise* ECE (Kull et al. 2019) judges the probabilities of every class and takes the mean. We
-# compare our model with two strange ones. The first reverses the order of all probabilities but the
-# largest, the second gives every class the same.
+# The ECE judges only the confidence in the answer (*top-label* calibration). The *classwise* ECE
+# (Kull et al. 2019) judges the probabilities of every class and takes the mean. We compare our
+# model with two strange ones. The first reverses the order of all probabilities but the largest,
+# the second gives every class the same.
 
 # %%
 others = scaled.argsort(1, descending=True)[:, 1:]  # all but the top class
@@ -560,7 +562,7 @@ for name, probabilities in models.items():
 #
 # Say: Reversing the order of all probabilities except the largest changes neither accuracy nor ECE.
 # The classwise ECE notices it, because it looks at all probabilities. And a model that says 1 % for
-# each of the hundred classes has nearly the lowest ECE of all, although it knows nothing. A small
+# each of the hundred classes has the lowest ECE of the three, although it knows nothing. A small
 # calibration error alone is no merit. It has to come together with a good accuracy or a good NLL.
 
 # %% [markdown]
@@ -580,7 +582,8 @@ print(report)
 
 # %% [markdown]
 # So is this ECE good? In 15 bins, the true error may be 0 and may be 2.4 %. The classwise ECE lies
-# above the range of its noise floor, so some error exists. Whether it matters depends on the use of
+# above the range of its noise floor, so some error exists. (Noise raises it so much that its
+# interval reaches downwards only.) Whether it matters depends on the use of
 # the probabilities, not on a p-value.
 
 # %% [markdown]
@@ -799,6 +802,7 @@ if equal_mass_ece is not None:
         ece = partial(calibkit.calibration_error, n_bins=n_bins)
         known = sure[:16_000], sure_right[:16_000]
         right_value = ece(*known, binning="quantile")
+        assert found is not None, "the function must return its result"
         assert found < 0.1, "return a fraction, not a percentage"
         assert abs(found - ece(*known)) > 1e-9, (
             "these are bins of equal width, or a single bin"

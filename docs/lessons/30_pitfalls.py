@@ -11,13 +11,13 @@
 Why did calibration fail on my model?
 =====================================
 
-Temperature scaling is a single division, and still it goes wrong in many projects. Usually nothing
-crashes, and a wrong number simply looks like a result.
+Temperature scaling is a single division, and still much can go wrong. Usually nothing
+crashes, and a wrong number looks like a result.
 
 What you will do
 ----------------
 
-Make seven common mistakes on purpose, see what gives each one away, and correct it.
+Make seven mistakes on purpose, see what gives each one away, and correct it.
 
 What you will learn
 -------------------
@@ -29,7 +29,7 @@ What you will learn
 What you need
 -------------
 
-Lesson 10, and half a minute on two cores. You need no GPU and no network.
+Lesson 10, and half a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -51,7 +51,7 @@ Lesson 10, and half a minute on two cores. You need no GPU and no network.
 #
 # *Logits* are the numbers that a classifier returns before the softmax, one for each class.
 # Temperature scaling divides them by one number, the *temperature* T. We fit T on a *calibration
-# set*: labelled images that the model was not trained on. The fit can only be as good as this set.
+# set*: labelled images that the model was not trained on.
 #
 # We split 10 000 images of the data set Glyphs100 into a calibration half and a test half.
 
@@ -143,7 +143,8 @@ plt.show()
 
 # %% [markdown]
 # Every mark is a fit that ran without an error. With only 20 images T scatters widely. With wrong
-# images or wrong labels T moves away, and more such images would not help.
+# images or wrong labels T moves away, all ten fits in the same direction, so more such images would
+# not help.
 #
 # Three logits, and the softmax applied twice
 # -------------------------------------------
@@ -184,11 +185,11 @@ print("from a certain model:", [f"{p:.2f}" for p in certain.softmax(0)])
 # We compare three numbers. The *accuracy* is the share of images whose label is the answer. The
 # *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability that the
 # model gives to the label; lower is better. For the *ECE* (expected calibration error) the images
-# are sorted into 15 bins by their confidence. It is the distance between accuracy and mean
-# confidence in a bin, averaged over all images.
+# are sorted into 15 bins by their confidence. In each bin we take the distance between accuracy
+# and mean confidence, and average these distances, weighted by the number of images.
 #
-# On a finite test set even a perfectly calibrated model shows an ECE above 0. The *noise floor* is
-# the range that holds its ECE in 95 of 100 test sets.
+# On a finite test set even a perfectly calibrated model shows an ECE above 0. Its mean is the *noise
+# floor*. As ``floor`` we print the range that holds this ECE in 95 of 100 test sets.
 
 
 # %% tags=["setup"]
@@ -207,14 +208,15 @@ show("before", test_logits, test_labels)
 show(f"T = {scaler.temperature:.2f}", scaler(test_logits), test_labels)
 
 # %% [markdown]
-# This is success: the accuracy stays, the NLL falls, and the ECE lies within the noise floor.
+# This is success: the accuracy stays, the NLL falls, and the ECE lies within this range.
 #
 # Leave the model in training mode
 # --------------------------------
 #
 # **Are these the right logits?** A layer of *batch normalisation* subtracts a mean and divides by
 # a standard deviation. In *eval mode* it uses values that it stored during training. In *training
-# mode* it uses those of the batch at hand. We forget to switch to eval mode, on 2000 images.
+# mode* it uses those of the batch at hand. We forget to switch to eval mode, on the first 2000 of
+# our images.
 
 # %%
 model = calibkit.glyphs100_resnet20()
@@ -261,7 +263,7 @@ plt.show()
 # is right. It does not ask how often it is right. A weak model that knows its weakness passes.
 
 # %% [markdown]
-# The accuracy and the NLL reveal it. The ECE does not: it lies within the noise floor in both
+# The accuracy and the NLL reveal it. The ECE does not: it lies within the range in both
 # modes. It asks whether a model knows how often it is right, not how often it is right.
 #
 # We can also show the images in another order, which needs no labels.
@@ -296,7 +298,8 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# We get past its check by subtracting 1 from every number, which changes no softmax.
+# We get past its check by subtracting 1 from every number, which divides every exponential by e and
+# so changes no softmax.
 
 # %%
 fooled = fit(twice - 1, calib_labels)
@@ -379,18 +382,17 @@ plt.show()
 #
 # Say: How many images does one number need? Read the picture from left to right. A fit on 20
 # images can land far from the dashed line. With 1000 the five fits nearly agree. The interval
-# warns you, but only of chance. If the images are wrong, it is narrow around a wrong value.
+# warns you, but only of chance. If the images are wrong, it lies around a wrong value.
 
 # %% [markdown]
-# With 20 images the outcome depends on luck. **The right way:** take 1000 images where you can,
-# and read the interval. But it knows about chance only: on images of the other camera it is
-# narrow, around a wrong value.
+# With 20 images the outcome depends on luck: here two of the ten intervals miss the dashed line.
+# **The right way:** take 1000 images where you can, and read the interval. But it knows about chance
+# only: on images of the other camera, all ten intervals lie around a wrong value.
 #
 # Use one temperature for unlike groups
 # -------------------------------------
 #
-# Suppose that half of your images come from each camera. We fit one T on 2000 images from each and
-# measure on 2000 others from each.
+# We fit one T on 2000 images from each camera and measure on 2000 others from each.
 #
 # **Before you run this:** will the ECE of all images together lie above the ECE of each camera,
 # between the two, or below?
@@ -440,9 +442,9 @@ plt.show()
 # each group on its own, you must know the group of an image before you know its label.
 
 # %% [markdown]
-# It lies below. On images of the first camera the model is right more often than it claims, on
-# those of the other less often, and within a bin the two errors partly cancel. **The right way:**
-# fit a T for each group, and measure each group.
+# It lies below. In nearly all bins the model is right more often than it claims for the first camera
+# and less often for the other, and the two errors partly cancel. **The right way:** fit a T for each
+# group, and measure each group.
 
 # %%
 first = fit(calib_logits[:2000], calib_labels[:2000])
@@ -456,7 +458,7 @@ for fitted, (z, y) in zip((first, other), cameras.values()):
 #
 # **Is this a fair measurement?** We fit on the test half itself, and compare with a fit on the
 # calibration half. Besides temperature scaling we try *isotonic regression*, which bends the
-# probabilities of each class along a curve of its own. It has many parameters in place of one.
+# probabilities of each class along a curve of its own, with many parameters.
 
 # %%
 for kind in (calibkit.TemperatureScaler(), calibkit.IsotonicScaler()):
@@ -487,8 +489,8 @@ except ValueError as error:
 #
 # Say: Isotonic regression bends the probabilities of every class along its own curve. On the
 # images of the fit it beats temperature scaling. On new images it loses. What would you have put
-# into the paper? The more parameters a method has, the more it gains from being measured on the
-# images that it has already seen.
+# into the paper? A method with many parameters gains much from being measured on the images
+# that it has already seen.
 
 # %% [markdown]
 # Choose on the images of the fit
@@ -531,8 +533,8 @@ for name, i in (("the same images", first), ("other images", second)):
 # %% [markdown]
 # It is lower. With about 25 images of each class, some are among the best ten by luck, and luck
 # does not come again. Where the model was lucky, its confidence seems deserved, so the same images
-# give a lower T. We repeat this for ten random cuts of the calibration half, and choose the
-# hardest classes too.
+# give a lower T. (On so few test images, ECE and NLL hardly tell the two temperatures apart.) We
+# repeat this for ten random cuts of the calibration half, and choose the hardest classes too.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")

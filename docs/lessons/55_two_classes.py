@@ -108,8 +108,7 @@ def logits_of(model, folds, labels=y):
 # %% [markdown]
 # A *class weight* says how many times each sample of a class counts in training. For rare events,
 # many people set ``class_weight="balanced"``, which makes both classes count equally: here an event
-# counts about nine times as much as one of the others. We do so, and then correct the logits with
-# one line.
+# counts about nine times as much. We do so, and then correct the logits with one line.
 
 # %% tags=["setup"]
 weighted = logits_of(logistic("balanced"), five_folds(0))
@@ -148,7 +147,7 @@ _ = ax.legend(loc="upper left")
 # %% [markdown]
 # A model is *calibrated* if events happen as often as it says, so that its dots lie on the diagonal
 # but for chance. Where the weighted model says about 0.9, fewer than half of the images are events.
-# The correction brings the dots close to the diagonal, but the last one still lies below it.
+# The correction brings the dots close to the diagonal, but the last one lies below it.
 #
 # Each dot is a *bin*, a range of $P(y=1)$, and holds a tenth of the images. Bins of equal width
 # would be almost empty at the right, as these counts show:
@@ -220,7 +219,7 @@ print(calibkit.evaluate(weighted, y, n_bins=10))
 # %% [markdown]
 # The ECE is many times the top-label ECE, and far above what a calibrated model would show. The
 # *p-value* is the probability that a calibrated model shows at least such an ECE in these bins. It
-# is small, so chance hardly explains the gaps. In the diagrams, each grey band shows where its bar
+# is small: chance hardly explains the gaps. In the diagrams, each grey band shows where its bar
 # would end in 95 % of all test sets if the model were calibrated.
 
 # %%

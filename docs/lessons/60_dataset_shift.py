@@ -77,8 +77,8 @@ lab, lab_truth = others[test.indices], others_truth[test.indices]
 
 # %% [markdown]
 # We take 1500 images at six strengths of shift, called *severities*, from 0 (no shift) to 5; the
-# list ``at`` holds their logits, behind those of 500 others. We compare the mean confidence after
-# scaling with the *accuracy*, the share of right answers.
+# list ``at`` holds their logits, behind 500 others. We compare the mean confidence after scaling
+# with the *accuracy*, the share of right answers.
 
 # %%
 after = [lab_scaler(z[500:]).softmax(-1) for z in at]
@@ -344,7 +344,7 @@ print(f"  at the cash desk, true {(desk_truth < 10).float().mean():.0%}")
 print(f"  estimated {estimate.proportions[:10].sum():.0%}")
 
 # %% [markdown]
-# The estimate finds most of the change. It is too low, because with 100 classes and few images
+# The estimate finds most of the change. It is too low, partly because with few images per class
 # `calibkit.estimate_prior` pulls it towards the source. It used no labels, so the same images may
 # test the correction.
 
@@ -370,8 +370,8 @@ def correct(z, y):
 correct(desk, desk_truth)
 
 # %% [markdown]
-# Accuracy and NLL improve: their 95 % intervals exclude 0. The interval of the ECE contains 0, so
-# the ECE did not show what the network was missing.
+# Accuracy and NLL improve: on this split, both 95 % intervals exclude 0. That of the ECE contains
+# 0, so the ECE did not show what the network was missing.
 #
 # The method assumes that the images of each class look as in the lab. At severity 5 that is false,
 # while the proportions are unchanged.

@@ -16,7 +16,7 @@ the expected calibration error: predictions are sorted into bins by their *confi
 probability of the predicted class, and the gap between the confidence and the *accuracy*, the share
 of right predictions, is averaged over the bins. Yet most calibration methods minimise the *NLL*,
 the negative log-likelihood: the mean of minus the logarithm of the true class's probability. Why?
-You can bring the ECE close to zero without looking at the data, but you cannot expect a better NLL
+You can bring the ECE close to zero without looking at any image, but you cannot expect a better NLL
 by saying anything other than what you believe.
 
 What you will do
@@ -337,7 +337,7 @@ for name, q in forecasters.items():
 #
 # Hardly any two images receive the same 100 probabilities, so we cannot count shares. Instead,
 # `calibkit.score_decomposition` divides the logits by the temperature with the lowest NLL on these
-# very images (Berta et al. 2025). The refinement is the score afterwards, and the calibration part
+# very images (Berta et al. 2025). The refinement is the score after that, and the calibration part
 # is the difference. An error that no temperature can fix counts as refinement.
 #
 # A hedger joins the three. It predicts the network's class, always with the same confidence, the
@@ -396,15 +396,15 @@ _ = ax.legend(loc="upper right")
 
 # %% [markdown]
 # Scaling removes the calibration part of 0.16 and leaves the refinement at 1.40. The hedger has
-# the network's accuracy and, on this split, a lower ECE; its noise floor is lower too, because one
-# bin leaves less room for chance. But its NLL is 2.54, all of it refinement: it tells neither easy
+# the network's accuracy and, on this split, a lower ECE; its noise floor is lower too, because
+# chance averages out in its only bin. But its NLL is 2.54, all of it refinement: it tells neither easy
 # images from hard ones nor the other classes apart.
 #
 # Fit a temperature to the ECE
 # ----------------------------
 #
-# Can we fit the ECE all the same? It jumps whenever an image moves to another bin, so there is no
-# slope to follow, and we try a grid of temperatures.
+# Can we fit the ECE all the same? It jumps whenever an image moves to another bin, so its
+# slope is no guide, and we try a grid of temperatures.
 
 # %%
 temperatures = torch.linspace(1, 2.2, 121).double()
@@ -495,7 +495,7 @@ print(f"the fit to the ECE has the lower test ECE in {lower.sum()} of 20")
 
 # %% [markdown]
 # Fitted to the ECE, the temperature varies more from set to set, and nothing is gained: the ECE on
-# the other images is lower in fewer than half of the splits. Yet the mean NLL hardly changes: a
+# the other images is lower in only about half of the splits. Yet the mean NLL hardly changes: a
 # single temperature cannot forget what the network knows. All splits come from the same 10 000
 # images, so they show only how much the choice of the calibration set matters.
 #
@@ -603,7 +603,7 @@ if guesser_nll is not None:
     assert abs(nll - 1) > 0.11, "use the natural logarithm of a probability"
     assert nll > 1.5, "which probability does the true class receive?"
     assert nll < 4, "there are ten classes here, not a hundred"
-    assert abs(nll - 2.3026) < 0.02, "this is close: keep two decimals"
+    assert abs(nll - 2.3026) < 0.02, "natural logarithm, two decimals?"
     print(f"An NLL of {nll:.2f} is what you get for knowing nothing here.")
 
 # %% [markdown] tags=["solution"]
@@ -682,7 +682,7 @@ if refinements is not None:
     hint = "multiply the logits of the test set, and nothing else"
     assert abs(sharp - 1.396) < 0.02, hint
     assert 1.7 < noisy < 1.9, "add the noise to the logits of the test set"
-    print("The factor changed only the calibration part, the noise both.")
+    print("The refinement survives the factor, but not the noise.")
 
 # %% [markdown] tags=["solution"]
 # Multiplying by 3 makes the NLL far worse, and yet the refinement stays at 1.40: a temperature

@@ -108,8 +108,7 @@ def logits_of(model, folds, labels=y):
 # %% [markdown]
 # A *class weight* says how many times each sample of a class counts in training. For rare events,
 # many people set ``class_weight="balanced"``, which makes both classes count equally: here an event
-# counts about nine times as much as one of the others. We do so, and then correct the logits with
-# one line.
+# counts about nine times as much. We do so, and then correct the logits with one line.
 
 # %% tags=["setup"]
 weighted = logits_of(logistic("balanced"), five_folds(0))
@@ -148,7 +147,7 @@ _ = ax.legend(loc="upper left")
 # %% [markdown]
 # A model is *calibrated* if events happen as often as it says, so that its dots lie on the diagonal
 # but for chance. Where the weighted model says about 0.9, fewer than half of the images are events.
-# The correction brings the dots close to the diagonal, but the last one still lies below it.
+# The correction brings the dots close to the diagonal, but the last one lies below it.
 #
 # Each dot is a *bin*, a range of $P(y=1)$, and holds a tenth of the images. Bins of equal width
 # would be almost empty at the right, as these counts show:
@@ -218,10 +217,10 @@ print(f"top-label ECE: {top:.2f}")
 print(calibkit.evaluate(weighted, y, n_bins=10))
 
 # %% [markdown]
-# The ECE is many times the top-label ECE. The *p-value* is the probability that a calibrated model
-# shows at least such an ECE in these bins. It is small, so chance hardly explains the gaps. In the
-# diagrams, each grey band shows where its bar would end in 95 % of all test sets if the model were
-# calibrated.
+# The ECE is many times the top-label ECE, and far above what a calibrated model would show. The
+# *p-value* is the probability that a calibrated model shows at least such an ECE in these bins. It
+# is small: chance hardly explains the gaps. In the diagrams, each grey band shows where its bar
+# would end in 95 % of all test sets if the model were calibrated.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 4.8), layout="constrained")
@@ -249,8 +248,8 @@ _ = calibkit.ReliabilityDisplay.from_predictions(
 
 # %% [markdown]
 # On the left the bars begin at one half, because the more probable of two classes has at least half
-# of the probability. We took ten bins to have an edge there: with 15, the first bar would begin at
-# a confidence that no answer can have. The errors of the two answers cancel again:
+# of the probability. We took ten bins so that one of them begins there: with 15, the first bar
+# would begin at a confidence that no answer can have. The errors of the two answers cancel again:
 
 # %%
 says_event = p >= 0.5
@@ -365,10 +364,10 @@ floor = calibkit.noise_floor(repeats[0]["plain"].sigmoid(), n_bins=10)
 print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 
 # %% [markdown]
-# A temperature leaves one half where it is. It does not help, and the top-label ECE hardly notices.
-# The known prior brings the weighted model close to the plain one, and the bias comes nearly as
-# close. The *NLL*, which is the loss of logistic regression, agrees. If you need probabilities, the
-# simplest remedy is to train without weights.
+# A temperature leaves one half where it is. It does not help, and the top-label ECE hardly shows
+# that. The known prior brings the weighted model close to the plain one, and the bias comes nearly
+# as close. The *NLL*, which is the loss of logistic regression, agrees. If you need probabilities,
+# the simplest remedy is to train without weights.
 #
 # The ranges show new folds of the same images, not other images. The few events come from 13 people
 # whom the folds do not keep apart, and the number of events limits what you can know, however many
@@ -378,8 +377,9 @@ print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 # -------------------------------
 #
 # The prior in use may be unknown. `calibkit.estimate_prior` estimates it from calibrated logits
-# without labels. It also needs the prior that these logits assume, their mean $P(y=1)$ where they
-# are calibrated. We imitate two new places with 500 of our images, of which 3 % or 30 % are events.
+# without labels. It also needs the prior that these logits assume, which is their mean $P(y=1)$ on
+# data for which they are calibrated. We imitate two new places with 500 of our images, of which 3 %
+# or 30 % are events.
 
 # %% tags=["setup"]
 plain = logits_of(logistic(), five_folds(0))
@@ -486,7 +486,7 @@ _ = ax.legend(loc="lower right")
 
 # %%
 difference = calibkit.paired_difference(
-    lambda p, labels: mean_cost(p[:, 1], labels).item(),
+    lambda p, labels: mean_cost(p[:, 1], labels).item(),  # P(y = 1)
     weighted.sigmoid(),
     corrected.sigmoid(),
     y,
@@ -496,8 +496,8 @@ print(f"95 % interval {difference.low:.2f} to {difference.high:.2f}")
 
 # %% [markdown]
 # The weighted model raises far too many alarms, and the correction lowers the cost. At a threshold
-# of one half, the weighted model is about as cheap, because its one half means about one tenth,
-# which is close to 1/11. Balanced weights hide a ratio of costs in the probabilities.
+# of one half, the weighted model is about as cheap as the corrected one at 1/11, because its one
+# half means about one tenth. Balanced weights hide a ratio of costs in the probabilities.
 
 # %% [markdown] tags=["slide"]
 # What to remember

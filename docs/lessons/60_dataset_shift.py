@@ -77,8 +77,8 @@ lab, lab_truth = others[test.indices], others_truth[test.indices]
 
 # %% [markdown]
 # We take 1500 images at six strengths of shift, called *severities*, from 0 (no shift) to 5; the
-# list ``at`` holds their logits. We compare the mean confidence after scaling with the *accuracy*,
-# the share of right answers.
+# list ``at`` holds their logits, behind 500 others. We compare the mean confidence after scaling
+# with the *accuracy*, the share of right answers.
 
 # %%
 after = [lab_scaler(z[500:]).softmax(-1) for z in at]
@@ -175,10 +175,11 @@ for severity, row in zip((0, 5), axes):
 # Measure the damage
 # ------------------
 #
-# The *expected calibration error* (ECE) sorts the images by confidence into bins of equal width
-# and averages the gaps between accuracy and mean confidence, weighted by the images in each bin.
-# Chance alone makes it larger than zero. In 95 of 100 such test sets, the ECE of a perfectly
-# calibrated network would lie within the *noise floor*, whose upper end we print.
+# The *expected calibration error* (ECE) sorts the images by confidence into bins of equal width and
+# averages the gaps between accuracy and mean confidence, weighted by the images in each bin. Chance
+# alone makes it larger than zero: the *noise floor* is the ECE that a perfectly calibrated network
+# shows on average. In 95 of 100 such test sets its ECE would lie in a range around it, whose upper
+# end we print.
 
 # %%
 print("n = 1500 images, 15 bins, noise floor for 95 of 100 test sets")
@@ -192,9 +193,9 @@ for s, p in enumerate(after):
     print(f"ECE {ece:.1%}, noise floor up to {floor.high:.1%}")
 
 # %% [markdown]
-# Without shift the ECE lies within the noise floor: these images show no sign of miscalibration.
-# From severity 2 on it lies far above. At severity 5 the scaled network claims 43.5 % and is right
-# in 22.6 % of the cases.
+# Without shift the ECE lies within this range: these images show no sign of miscalibration. From
+# severity 2 on it lies far above. At severity 5 the scaled network claims 43.5 % and is right in
+# 22.6 %.
 
 # %% [markdown]
 # Use the old temperature elsewhere
@@ -218,7 +219,7 @@ for s, z in enumerate(at):
 # %% [markdown]
 # It helps most at severity 5. The table above shows why: without scaling, confidence is too high
 # even in the lab, and far more so under shift. There the temperature is a step in the right
-# direction, but too short a step: "helps" does not mean "calibrated".
+# direction, but too short: "helps" does not mean "calibrated".
 #
 # Can a temperature also hurt? We fit one at severity 5 and use it in the lab.
 
@@ -343,7 +344,7 @@ print(f"  at the cash desk, true {(desk_truth < 10).float().mean():.0%}")
 print(f"  estimated {estimate.proportions[:10].sum():.0%}")
 
 # %% [markdown]
-# The estimate finds most of the change. It is too low, because with 100 classes and few images
+# The estimate finds most of the change. It is too low, partly because with few images per class
 # `calibkit.estimate_prior` pulls it towards the source. It used no labels, so the same images may
 # test the correction.
 
@@ -369,8 +370,8 @@ def correct(z, y):
 correct(desk, desk_truth)
 
 # %% [markdown]
-# Accuracy and NLL improve, and their 95 % intervals exclude 0. The interval of the ECE contains 0,
-# so the ECE did not show what the network was missing.
+# Accuracy and NLL improve: on this split, both 95 % intervals exclude 0. That of the ECE contains
+# 0, so the ECE did not show what the network was missing.
 #
 # The method assumes that the images of each class look as in the lab. At severity 5 that is false,
 # while the proportions are unchanged.

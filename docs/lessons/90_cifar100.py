@@ -268,7 +268,7 @@ plt.show()
 # ------------------------------------------
 #
 # - Dots below the diagonal: the network is overconfident.
-# - Scaling lowers the confidences, so the dots move to the left.
+# - Scaling lowers the confidences: images move to bins further left.
 # - Within a grey line, chance alone may explain a dot.
 #
 # Say: Find the dots of the left half that lie off their grey lines. Chance alone would put about one
@@ -277,10 +277,10 @@ plt.show()
 # picture. That is the price of having few images.
 
 # %% [markdown]
-# Before scaling, most dots lie on the diagonal or below it. Scaling lowers the confidences, so the
-# dots move left. Then each lies on its grey line, though most are above the diagonal: in this
-# split, T came out rather high. But look how long the grey lines are: in the middle, an accuracy
-# ten points off would not stand out.
+# Before scaling, most dots lie on the diagonal or below it. Scaling lowers the confidences, so
+# images move to bins further left. Then each dot lies on its grey line, though most are above the
+# diagonal: in this split, T came out rather high. But the grey lines are long: in the middle, an
+# accuracy ten points off would not stand out.
 #
 # Leave the network in training mode
 # ----------------------------------

@@ -11,8 +11,9 @@
 Does temperature scaling work on real images?
 =============================================
 
-CIFAR-100 is a data set of small photographs in 100 classes, from apple to worm. A published
-tutorial reports that temperature scaling made a network on it almost perfectly calibrated. May we
+CIFAR-100 is a data set of small photographs in 100 classes. *Temperature scaling* divides the
+outputs of a network by one number, so that it becomes *calibrated*: right as often as its
+probabilities say. A published tutorial reports an almost perfect calibration on CIFAR-100. May we
 believe this?
 
 What you will do
@@ -54,9 +55,9 @@ exercise need an internet connection.
 # -------------------------
 #
 # The *confidence* of a network is its largest probability. For the *ECE* (expected calibration
-# error), images are sorted into bins by confidence, here always 15. The ECE is the distance between
-# accuracy and mean confidence in a bin, averaged over all images. These ECEs were published in the
-# tutorial and by Guo et al. (2017).
+# error), images are sorted into bins by confidence, here always 15, because other bins give another
+# ECE. The ECE is the distance between accuracy and mean confidence in a bin, averaged over all
+# images. These ECEs were published in the tutorial and by Guo et al. (2017).
 
 # %% tags=["setup"]
 import copy
@@ -79,10 +80,10 @@ for name, (before, after) in published.items():
     print(f"{name}: ECE {before:.1%} before scaling, {after:.1%} after")
 
 # %% [markdown]
-# None of these numbers came with a *95 % interval*, a range that holds the true value in about 95 of
-# 100 such measurements. We measured three other networks, and `calibkit.cifar100_measurements` reads
-# the results. ``splits_of`` selects those of one network in which scaling was fitted on one part of
-# the images and judged on the rest.
+# None of these numbers came with a *95 % interval*, a range that holds the true value in about 95
+# of 100 such measurements. We measured three other networks, and `calibkit.cifar100_measurements`
+# reads the results. ``splits_of`` selects those of one network that were made on a part of the
+# images, after a fit on the others. (``mode`` is explained below.)
 
 
 # %% tags=["setup"]
@@ -144,15 +145,17 @@ plt.show()
 # like? Nobody can tell, because the authors did not print them.
 
 # %% [markdown]
-# Every ECE fell. On 9000 images the fall is more than chance, because the intervals of the change, in
-# brackets, lie below 0. On 616 images it may be chance. The WRN-16-4 keeps an ECE far above 0.
+# Every ECE fell. On 9000 images the fall is more than chance, because the intervals of the change,
+# in brackets, lie below 0. On 616 images it may be chance. The WRN-16-4 keeps more than half of its
+# ECE.
 #
 # One image in two batches
 # ------------------------
 #
 # The tutorial never switches its network to eval mode. *Batch normalisation* subtracts a mean and
-# divides by a standard deviation. In *eval mode* it uses stored values, here 0 and 1. In *training
-# mode* it uses those of the batch at hand. We put a single number, two, into two small batches.
+# divides by a standard deviation. In *eval mode* it uses stored values, here a mean of 0 and a
+# standard deviation of 1. In *training mode* it uses those of the batch at hand. We put the number
+# two into two small batches.
 
 # %%
 careful = torch.nn.BatchNorm1d(1).eval()
@@ -189,17 +192,17 @@ for batch in (
 # ----------------
 #
 # We ran a ResNet-20 on the first 916 images of the CIFAR-100 test set. It has the shape of the
-# tutorial's network, but comes from another training (forge-tta). On 300 images, drawn at random, we
-# fitted the *temperature* T, by which scaling divides the *logits*, the outputs that go into the
-# softmax. We measured on the rest. Of the other two networks we have the outputs on all test images,
-# from the examples of the library netcal, and fitted on 1000. Images and weights do not come with
-# calibkit, but the program that measured does: ``calibkit/data/assets/measure_cifar100.py``.
+# tutorial's network, but comes from another training (project forge-tta). On 300 images, drawn at
+# random, we fitted the *temperature* T, by which scaling divides the *logits*, the outputs that go
+# into the softmax. We measured on the rest. Of the other two networks we have the outputs on all
+# test images, from the examples of the library netcal, and fitted on 1000. Images and weights do
+# not come with calibkit, but the program that measured does:
+# ``calibkit/data/assets/measure_cifar100.py``.
 #
 # The *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability that the
-# network gives to the label; lower is better. The *noise floor* is the range that holds the ECE of
-# a perfectly calibrated network in 95 of 100 test sets of this size, and its mean is the mean of
-# these ECEs. The *p-value* is the probability that such a network shows the measured ECE or a larger
-# one.
+# network gives to the label; lower is better. The *noise floor* is the ECE of a perfectly
+# calibrated network in test sets of this size: its mean, and a range that holds it in 95 of 100.
+# The *p-value* is the probability that such a network shows the measured ECE or a larger one.
 #
 # **Before you run this:** the tutorial's ECE after scaling is 1.4 %. Would a perfectly calibrated
 # network show so small an ECE on our 616 images?
@@ -245,7 +248,7 @@ print(f"NLL changes by {nll.value:+.3f} ({nll.low:+.3f} to {nll.high:+.3f})")
 fig, axes = plt.subplots(
     1, 2, figsize=(8, 4.4), sharey=True, layout="constrained"
 )
-fig.suptitle("Scaling lifts the dots; the grey lines show what chance allows")
+fig.suptitle("Before scaling, most dots lie low; grey: what chance allows")
 for ax, bins, title in zip(axes, m.bins, ("Before scaling", "After scaling")):
     full = bins.count >= 10
     n = bins.count[full]
@@ -265,7 +268,7 @@ plt.show()
 # ------------------------------------------
 #
 # - Dots below the diagonal: the network is overconfident.
-# - Scaling lifts the dots.
+# - Scaling lowers the confidences: images move to bins further left.
 # - Within a grey line, chance alone may explain a dot.
 #
 # Say: Find the dots of the left half that lie off their grey lines. Chance alone would put about one
@@ -274,9 +277,10 @@ plt.show()
 # picture. That is the price of having few images.
 
 # %% [markdown]
-# Before scaling, most dots lie on the diagonal or below it. After scaling, each lies on its grey line,
-# though most are above the diagonal: in this split, T came out rather high. But look how long the
-# grey lines are: in the middle, an accuracy ten points off would not stand out.
+# Before scaling, most dots lie on the diagonal or below it. Scaling lowers the confidences, so
+# images move to bins further left. Then each dot lies on its grey line, though most are above the
+# diagonal: in this split, T came out rather high. But the grey lines are long: in the middle, an
+# accuracy ten points off would not stand out.
 #
 # Leave the network in training mode
 # ----------------------------------
@@ -388,7 +392,7 @@ plt.show()
 #
 # - Ten splits of the same images, in both modes.
 # - In training mode, scaling does not always lower the ECE.
-# - No split reaches the dashed line: noise alone makes more.
+# - No split reaches the dashed line: noise alone nearly always makes more.
 #
 # Say: Each pair of marks is one split. Follow a line from its empty mark to its full mark. In how
 # many splits does the ECE rise? Now suppose that you may choose the split that you publish. Which
@@ -398,14 +402,14 @@ plt.show()
 # %% [markdown]
 # In eval mode it is. In training mode it rises in two splits. Our first split was an unlucky one: in
 # most others the ECE does show that something is wrong before scaling. After scaling in eval mode,
-# no p is small. But these are not ten experiments, because all splits share the same images.
+# it shows it in none. But these are not ten experiments, because all splits share the same images.
 #
 # Judge the published number
 # --------------------------
 #
 # The tutorial measured on 9000 images. The noise floor shrinks with the square root of the number of
-# images. So we can carry over ours of training mode, if the confidences of both networks are spread
-# alike.
+# images. So we can compute it from ours in training mode, if the confidences of both networks are
+# spread alike.
 
 # %%
 m = splits_of("ResNet-20", "training")[0]
@@ -441,11 +445,10 @@ print(f"largest p of its ten splits: {worst:.3f}")
 # --------------------------
 #
 # The next five code cells fetch CIFAR-100 (169 MB) and the tutorial's network, and run for two
-# minutes. On the website and in the stored notebook they have no outputs. A weekly run executes all
-# cells and fills in the outputs: the ECEs of the tutorial's steps, the table and diagrams of the
-# corrected steps, and the accuracy that training mode costs. Its notebook is the artifact
-# ``lesson-90-with-outputs`` of the workflow "weekly":
-# https://github.com/calibkit/calibkit/actions/workflows/weekly.yml
+# minutes. On the website and in the stored notebook they have no outputs. A weekly run fills them
+# in: the ECEs of the tutorial's steps, the table and diagrams of the corrected steps, and the
+# accuracy that training mode costs. Its notebook is the artifact ``lesson-90-with-outputs`` of the
+# workflow "weekly": https://github.com/calibkit/calibkit/actions/workflows/weekly.yml
 
 # %% tags=["network"]
 model = calibkit.cifar100_resnet20(pretrained=True)
@@ -530,7 +533,8 @@ assert lost > 0.02, "training mode should answer fewer images right"
 # What we have seen
 # -----------------
 #
-# - Temperature scaling lowered the ECE of every network. How much remains differs.
+# - Temperature scaling lowered the ECE of every network, once perhaps by chance. How much remains
+#   differs.
 # - A few hundred images can show that a network is overconfident. They cannot show that it is
 #   calibrated.
 # - Training mode damages a real network. The accuracy shows it, and the ECE does not.
@@ -631,7 +635,7 @@ if ece_in_five_bins is not None:
     assert abs(ece_in_five_bins - right) < 1e-4, (
         "a bin counts as much as it has images, and bins 0, 1, 2 are the first"
     )
-    print("Right: fewer bins never give a larger ECE when they are joined.")
+    print("Right: joining bins never makes the ECE larger.")
 
 # %% [markdown] tags=["solution"]
 # Joining bins can only lower the ECE, because gaps of opposite signs cancel. Two published ECEs can

@@ -49,6 +49,7 @@ for (const question of document.querySelectorAll(".quiz-question")) {
   question.querySelector("button").addEventListener("click", () => explain(question));
 }
 for (const form of document.querySelectorAll("form.quiz")) {
+  form.classList.add("explains-on-click");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const question = document.activeElement?.closest(".quiz-question");

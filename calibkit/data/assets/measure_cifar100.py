@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import TensorDataset
 from tqdm import tqdm
 
 from calibkit import (
@@ -57,15 +58,15 @@ def resnet20_records(folder: Path) -> Iterator[dict[str, object]]:
     """Measure the ResNet-20 without a split, with batches of each size, and with each split."""
     images, labels = images_and_labels(folder)
     model = resnet20(folder)
-    logits = {None: logits_of(model, images, TUTORIAL_BATCH_SIZE)}
+    logits: dict[int | None, Tensor] = {None: logits_of(model, images, TUTORIAL_BATCH_SIZE)}
     for batch_size in BATCH_SIZES:
         training = copy.deepcopy(model).train()  # the copy changes its stored statistics
         logits[batch_size] = logits_of(training, images, batch_size)
-    for batch_size, scores in logits.items():
-        yield record("ResNet-20", batch_size, scores, labels, seed=None)
-    for batch_size in (None, TUTORIAL_BATCH_SIZE):
+    for size_or_eval, scores in logits.items():
+        yield record("ResNet-20", size_or_eval, scores, labels, seed=None)
+    for size_or_eval in (None, TUTORIAL_BATCH_SIZE):
         for seed in tqdm(SEEDS, unit="split"):
-            yield record("ResNet-20", batch_size, logits[batch_size], labels, seed)
+            yield record("ResNet-20", size_or_eval, logits[size_or_eval], labels, seed)
 
 
 def netcal_records(folder: Path) -> Iterator[dict[str, object]]:
@@ -110,9 +111,12 @@ def record(
     if seed is None:
         report = evaluate(logits, labels)
     else:
-        calib, test = split_calibration(range(len(labels)), n_calibration, seed=seed)
-        scaler = TemperatureScaler().fit_logits(logits[calib.indices], labels[calib.indices])
-        report = evaluate(logits[test.indices], labels[test.indices], scaler=scaler)
+        parts = split_calibration(TensorDataset(labels), n_calibration, seed=seed)
+        calib, test = (list(part.indices) for part in parts)
+        scaler = TemperatureScaler().fit_logits(logits[calib], labels[calib])
+        report = evaluate(logits[test], labels[test], scaler=scaler)
+        assert scaler.summary is not None  # A fit sets it.
+        assert scaler.summary.temperature_interval is not None  # The optimum is finite.
         temperature = [scaler.temperature, *scaler.summary.temperature_interval]
     return {
         "network": network,

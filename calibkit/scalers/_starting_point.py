@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -22,6 +23,8 @@ _MOST_PENALISED_BIAS = 1.0
 _TIMES_CRITERION = 4
 # This penalty for each sample keeps a bias at 0.
 _PROHIBITIVE = 1e4
+# The search for a lower temperature multiplies 1 / T by this factor, up to this limit.
+_STEP, _LARGEST_INVERSE_TEMPERATURE = 4.0, 1e300
 
 
 class StartingPoint(NamedTuple):
@@ -61,6 +64,10 @@ def fit_starting_point(logits: Tensor, labels: Tensor, weights: Tensor | None) -
     a fit to few samples that are almost separable gains that much by chance. Only what exceeds 1 of
     a bias belongs to the starting point.
 
+    A few huge logits that are wrong make the best temperature so high that it hides what all other
+    samples say. In the NLL of the mixture, no sample counts without limit. If a lower temperature
+    without biases improves that NLL by as much as a bias must, the fit starts from it.
+
     Raises
     ------
     NoOptimumError
@@ -80,12 +87,47 @@ def fit_starting_point(logits: Tensor, labels: Tensor, weights: Tensor | None) -
     if needed.any():
         weight, bias = _fit_temperature_and_bias(rows, b, needed)
     if not weight > 0:
-        if no_temperature:
-            raise no_temperature
         weight, bias = plain
-    class_bias = bias - bias.clamp(-_MOST_PENALISED_BIAS, _MOST_PENALISED_BIAS)
     n = total_weight_over_processes(labels, weights)
-    return StartingPoint(weight[0], class_bias, torch.full_like(weight[0], n))
+    start = StartingPoint(weight[0], bias, torch.full_like(weight[0], n))
+    lower = _start_at_lower_temperature(rows, start)
+    if lower is not None:
+        return lower
+    if no_temperature and not weight > 0:
+        raise no_temperature
+    class_bias = bias - bias.clamp(-_MOST_PENALISED_BIAS, _MOST_PENALISED_BIAS)
+    return start._replace(class_bias=class_bias)
+
+
+def _start_at_lower_temperature(rows: Rows, start: StartingPoint) -> StartingPoint | None:
+    """Return a start without biases whose T is lower and much better, or None if there is none.
+
+    The NLL of the mixture may have several minima. The search therefore tries ever lower
+    temperatures until half of the samples have an answer that is certain.
+    """
+    unbiased = start._replace(class_bias=torch.zeros_like(start.class_bias))
+
+    def measure(b: float) -> _MixedNLL:
+        return _measure(unbiased._replace(inverse_temperature=start.n_samples.new_tensor(b)), rows)
+
+    n = float(start.n_samples)
+    b = float(start.inverse_temperature) or _reciprocal_of_spread(rows)
+    best_nll, best_b = _measure(start, rows).nll - _cost_of_bias(n), None
+    n_certain = 0.0
+    while n_certain < n / 2 and b < _LARGEST_INVERSE_TEMPERATURE:
+        b *= _STEP
+        nll, n_certain = measure(b)
+        if nll < best_nll:
+            best_nll, best_b = nll, b
+    if best_b is None:
+        return None
+    found = minimize_scalar(
+        lambda log_b: measure(math.exp(log_b)).nll,
+        bounds=(math.log(best_b / _STEP), math.log(best_b * _STEP)),
+        method="bounded",
+    )
+    b = math.exp(found.x) if found.fun < best_nll else best_b
+    return unbiased._replace(inverse_temperature=start.n_samples.new_tensor(b))
 
 
 def _classes_that_need_a_bias(rows: Rows, plain: Parameters) -> Tensor:
@@ -94,8 +136,7 @@ def _classes_that_need_a_bias(rows: Rows, plain: Parameters) -> Tensor:
     The search begins with a bias for each class. Then it leaves out the small biases, and those
     that do not earn their cost beside the others, until every bias that is left does.
     """
-    n = total_weight_over_processes(rows.labels, rows.weights)
-    cost_of_bias = _TIMES_CRITERION / 2 * math.log(max(n, 1))
+    cost_of_bias = _cost_of_bias(total_weight_over_processes(rows.labels, rows.weights))
     candidate = rows.scores.new_ones(rows.n_classes, dtype=torch.bool)
     best, least_cost = torch.zeros_like(candidate), _nll(plain, rows)
     while candidate.any():
@@ -111,6 +152,10 @@ def _classes_that_need_a_bias(rows: Rows, plain: Parameters) -> Tensor:
             break
         candidate = left
     return best
+
+
+def _cost_of_bias(n: float) -> float:
+    return _TIMES_CRITERION / 2 * math.log(max(n, 1))
 
 
 def _gain_of_each_bias(parameters: Parameters, rows: Rows) -> Tensor:
@@ -177,3 +222,30 @@ def _nll(parameters: Parameters, rows: Rows) -> float:
     nll = cross_entropy(scores, rows.labels, reduction="none")
     total = nll.sum() if rows.weights is None else nll @ rows.weights
     return float(total_over_processes(total))
+
+
+class _MixedNLL(NamedTuple):
+    """The NLL of the mixture, and how many samples have an answer that is certain."""
+
+    nll: float
+    n_certain: float
+
+
+def _measure(start: StartingPoint, rows: Rows) -> _MixedNLL:
+    log_p = start.log_probabilities(rows.scores)
+    nll = -log_p.gather(1, rows.labels[:, None])[:, 0]
+    below_top = rows.scores < rows.scores.amax(1, keepdim=True)
+    p_below_top = torch.where(below_top, log_p.exp(), 0).sum(1)
+    # An answer is certain if the other classes have hardly more than the random sample gives them.
+    certain = (p_below_top * (start.n_samples + 1) < 1).double()
+    each = torch.stack([nll, certain])
+    total = each.sum(1) if rows.weights is None else each @ rows.weights
+    return _MixedNLL(*total_over_processes(total).tolist())
+
+
+def _reciprocal_of_spread(rows: Rows) -> float:
+    """Return an inverse temperature at which few logits of a row differ by more than 1."""
+    spread = rows.scores.amax(1, keepdim=True) - rows.scores.amin(1, keepdim=True)
+    return 1 / max(
+        float(_mean_over_samples(spread, rows.weights)), 1 / _LARGEST_INVERSE_TEMPERATURE
+    )

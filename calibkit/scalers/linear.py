@@ -131,6 +131,11 @@ class VectorScaler(_LinearScaler):
     information criterion asks for. What exceeds 1 of these biases is added to $z / T$, and the
     temperature is the one that is best beside them.
 
+    A few huge logits that are wrong would spoil it, too. An example is naive Bayes, whose
+    log-probabilities may fall below -1e9. In the NLL of the mixture, no sample counts for more than
+    $\log(C (n + 1))$. If a lower temperature without biases improves the sum of this NLL by more
+    than $2 \log n$, the fit starts from it.
+
     Under ``torch.distributed`` every process fits on its own part of the calibration set, and all
     processes get the parameters of the whole set.
 

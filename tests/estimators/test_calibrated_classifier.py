@@ -19,6 +19,7 @@ from sklearn.model_selection import (
     StratifiedKFold,
     cross_val_predict,
     cross_val_score,
+    train_test_split,
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -229,6 +230,19 @@ def test_it_calibrates_naive_bayes_on_digits():
     before = log_loss(y_test, plain.predict_proba(X_test))
     after = log_loss(y_test, calibrated.predict_proba(X_test))
     assert after < before / 2
+
+
+def test_log_probabilities_far_below_those_of_floats_do_no_harm():
+    """Some are below -1e9. A temperature alone has an NLL of 2, or of 0.6 with a floor of 1e-12."""
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, train_size=900, random_state=0, stratify=y
+    )
+    plain = GaussianNB().fit(X_train, y_train)
+    assert plain.predict_log_proba(X_train).min() < -1e9
+    calibrated = CalibratedClassifier(GaussianNB()).fit(X_train, y_train)
+    assert log_loss(y_test, calibrated.predict_proba(X_test)) < 0.6
+    assert calibrated.score(X_test, y_test) > plain.score(X_test, y_test) - 0.02
 
 
 def test_a_forest_needs_no_floor_from_its_user():

@@ -116,6 +116,21 @@ def test_the_user_is_not_left_worse_off_than_with_a_temperature():
     assert np.mean(gains[1::2]) < -0.01
 
 
+def test_huge_wrong_logits_cost_no_right_answers():
+    """One temperature cannot fit these rows, because every seventh is sharper by a huge factor."""
+    logits, labels = calibrated_problem(1600, 5, 2)
+    logits[::7] *= 1e9
+    fitted = choose(logits[:800], labels[:800])
+    temperature = TemperatureScaler().fit_logits(logits[:800], labels[:800])
+    scaled, by_temperature = fitted(logits[800:]), temperature(logits[800:])
+    held_out = labels[800:]
+    assert cross_entropy(scaled, held_out) < cross_entropy(by_temperature, held_out) - 0.2
+    right, right_before = (
+        (scores.argmax(1) == held_out).double().mean() for scores in (scaled, by_temperature)
+    )
+    assert right > right_before - 0.03
+
+
 def test_fewer_parameters_win_a_tie():
     logits, labels = calibrated_problem(500, 4, 2)
     scaler = choose(logits, labels, [UniformMixtureScaler(), TemperatureScaler()])

@@ -249,6 +249,57 @@ def test_classes_that_are_masked_by_a_large_negative_number_do_no_harm(kind):
     assert scaler(logits).softmax(1)[torch.arange(400), masked].max() < 0.01
 
 
+def split_problem_with_outliers(change) -> tuple[torch.Tensor, ...]:
+    """Logits and labels to fit and to test on, and the clean logits of those to fit."""
+    logits, labels = calibrated_problem(1600, 5, 2)
+    changed = change(logits.clone(), labels)
+    return changed[:800], labels[:800], changed[800:], labels[800:], logits[:800]
+
+
+def with_huge_wrong_logits(size: float):
+    def change(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        wrong = torch.arange(0, 1600, 200)
+        logits[wrong, labels[wrong]] = -size
+        return logits
+
+    return change
+
+
+def with_rows_of_another_scale(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    logits[::7] *= 1e6
+    return logits
+
+
+def with_a_masked_class(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """A fifth of the rows mask class 3, which is the label of some of them."""
+    logits[::5, 3] = torch.finfo(torch.float32).min
+    return logits
+
+
+@every_scaler
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_huge_wrong_logits(1e4),
+        with_huge_wrong_logits(1e9),
+        with_huge_wrong_logits(3e38),
+        with_rows_of_another_scale,
+        with_a_masked_class,
+    ],
+)
+def test_a_few_huge_wrong_logits_do_not_hide_what_the_others_say(kind, change):
+    fit, fit_labels, test, test_labels, clean = split_problem_with_outliers(change)
+    scaler = kind().fit_logits(fit, fit_labels)
+    scaled = scaler(test)
+    without = TemperatureScaler().fit_logits(clean, fit_labels).summary.nll_after
+    assert scaler.summary.nll_after < without + 0.2
+    assert cross_entropy(scaled, test_labels) < without + 0.35
+    right, right_before = (
+        (scores.argmax(1) == test_labels).double().mean() for scores in (scaled, test)
+    )
+    assert right > right_before - 0.03
+
+
 @every_scaler
 def test_biases_that_are_chance_stay_out_of_the_starting_point(kind):
     """The temperature is then that of the samples, not one that biases have bent."""

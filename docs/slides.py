@@ -7,6 +7,7 @@ it, if that is the cell directly above. The figures come from the executed noteb
 
 import base64
 import importlib.util
+import struct
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -56,15 +57,25 @@ def slides(script: Path) -> list[Slide]:
     return found
 
 
+def is_wide(figure: str) -> bool:
+    """Tell whether a figure is better placed below the text than beside it."""
+    header = base64.b64decode(
+        figure[:64]
+    )  # A PNG file holds its width and height in bytes 16 to 24.
+    width, height = struct.unpack(">II", header[16:24])
+    return width > 1.5 * height
+
+
 def section(slide: Slide) -> str:
     """Return a slide as HTML."""
     markdown = MarkdownIt()
-    picture = ""
+    picture, layout = "", "below"
     if slide.figure:
         heading = escape(slide.text.splitlines()[0])
         picture = f'<img src="data:image/png;base64,{slide.figure}" alt="Figure: {heading}">'
+        layout = "below" if is_wide(slide.figure) else "beside"
     return (
-        f"<section>{markdown.render(slide.text)}{picture}"
+        f'<section class="{layout}"><div>{markdown.render(slide.text)}</div>{picture}'
         f'<aside class="notes">{markdown.render(slide.notes)}</aside></section>'
     )
 

@@ -13,7 +13,7 @@ Would a richer map than one temperature be better?
 
 A *map* turns a model's logits, the numbers that it returns before the softmax, into others. The
 simplest map divides them by one number, the *temperature*. Richer maps have hundreds or thousands
-of parameters. They can do more, but they also need more images to learn from.
+of parameters. They can do more, but they need more images.
 
 What you will do
 ----------------
@@ -26,7 +26,7 @@ What you will learn
 
 - what richer maps can do, and how many images they need
 - what a penalty does, and how to choose it without the test images
-- why random labels call for a mixture
+- what to do if some labels are random
 
 What you need
 -------------
@@ -117,21 +117,21 @@ _ = axes[0].set_ylabel("NLL minus that of the temperature")
 # - Histogram and isotonic lose at every size that we tried.
 #
 # Say: Point out the two different vertical scales. On the left, a few hundredths decide. On the
-# right, they lose by more than one at the smallest size. Every bar goes from the lowest to the highest of
-# four random splits. Ask why the bars are so short: all splits share the same network and the same pool of
-# images, so this is not the spread between models.
+# right, both maps lose by more than one at the smallest size. Every bar goes from the lowest to
+# the highest of four random splits. Ask why most bars are so short: all splits share the same
+# network and the same pool of images, so this is not the spread between models.
 
 # %% [markdown]
-# Below the dotted line, a map is better than the temperature. Three maps get there, and two do not
-# with up to 5000 images. Each point is the mean over four random splits of a pool of 15 000 images,
-# with 10 000 test images each. Each bar goes from the lowest to the highest of the four. The two
+# Below the dotted line, a map is better than the temperature. Three maps get there, and two do
+# not, even with 5000 images. Each point is the mean over four random splits of a pool of 15 000
+# images, with 10 000 test images each. Each bar goes from the lowest to the highest value. The two
 # vertical scales differ.
 #
 # Move three logits by hand
 # -------------------------
 #
 # We apply a temperature of 2 to three logits, add a *bias*, which is a constant for each class, or
-# mix the probabilities with equal ones.
+# mix each probability with 1/3.
 #
 # **Before you run this:** which of the three steps can change the model's answer, the class with
 # the largest probability?
@@ -166,6 +166,8 @@ print("mixed with equal", *(f"{p:.2f}" for p in mixed))
 # %% [markdown]
 # Meet the maps
 # -------------
+#
+# Each of these can change answers:
 #
 # - `calibkit.VectorScaler` starts from the best temperature and then gives every class a factor and
 #   a bias.
@@ -207,8 +209,8 @@ except ValueError as error:
     print("refused:", str(error).partition(",")[0])
 
 # %% [markdown]
-# A temperature could be fitted. In the first figure, `calibkit.compare` made sure that 100 images
-# hold one of each class.
+# A temperature could still be fitted here. In the first figure, `calibkit.compare` made sure that
+# 100 images hold one of each class.
 #
 # Compare split by split
 # ----------------------
@@ -254,10 +256,10 @@ lead = gain("VectorScaler", "ece")[-1]
 print(f"ECE, vector minus temperature: {lead.min():+.2%} to {lead.max():+.2%}")
 
 # %% [markdown]
-# These are means at 5000 images. Vector scaling has a lower NLL and a higher accuracy than the
-# temperature, but its ECE is *higher* in all four splits. The histogram is the opposite: it
-# roughly halves the ECE of the network, and its NLL is the highest of all. The ECE looks at the top
-# class only. It rewards neither better answers nor a higher probability of the true class.
+# These are means at 5000 images. Vector scaling beats the temperature in NLL and accuracy, but its
+# ECE is *higher* in all four splits. The histogram does the opposite: it roughly halves the ECE of
+# the network, and its NLL is the highest of all. The ECE looks at the top class only. It does not
+# reward better answers.
 
 # %% [markdown] tags=["slide"]
 # Do not choose a map by its ECE
@@ -281,13 +283,13 @@ print(f"ECE, vector minus temperature: {lead.min():+.2%} to {lead.max():+.2%}")
 # temperature. How is that possible?
 
 # %% [markdown] tags=["published"]
-# Guo et al. (2017) fitted it without holding it back. They report an ECE of 25.49 % for a ResNet-110
-# on CIFAR-100, against 16.53 % without any map and 1.26 % with a temperature.
+# Guo et al. (2017) fitted the matrix without holding it back. They report an ECE of 25.49 % for a
+# ResNet-110 on CIFAR-100, against 16.53 % without any map and 1.26 % with a temperature.
 
 # %% [markdown]
-# The reason is a *penalty*: the fit adds to the NLL a sum of squares that grows as the parameters
-# move away from temperature scaling. We lower the penalty step by step and measure the NLL twice, on
-# the 2000 images of the fit and on the 18 000 others.
+# Our matrix is held back by a *penalty*: the fit adds to the NLL a sum of squares that grows as
+# the parameters move away from temperature scaling. We lower the penalty step by step and measure
+# the NLL twice, on the 2000 images of the fit and on the 18 000 others.
 #
 # **Before you run this:** one of the two curves falls all the way. Which one?
 
@@ -339,18 +341,18 @@ _ = ax.legend(loc="lower left")
 
 # %% [markdown]
 # The curve of the fit's own images falls all the way. The test curve falls well below the
-# temperature and then rises above it. Where it rises, the map *overfits*: it describes its own images
-# better and others worse. If we took the penalty at the lowest point of the test curve, we would choose and
-# measure on the same images, and the result would look better than it is.
+# temperature and then rises above it. Where it rises, the map *overfits*: it describes its own
+# images better and others worse. If we reported the lowest point of the test curve, we would
+# choose and measure on the same images, and the result would look too good.
 #
 # Let cross-validation choose
 # ---------------------------
 #
-# *Cross-validation* needs the calibration set alone: it divides the set into five parts, and
-# measures on each part a fit to the other four. `calibkit.best_scaler` compares several
-# maps in this way, among them matrix scaling with smaller penalties on the weights that connect
-# different classes (``off_diagonal``), and the mixture that we meet below. It keeps the temperature
-# unless a richer map is clearly better.
+# *Cross-validation* needs the calibration set alone: it divides the set into five parts, and on
+# each part it measures a map that was fitted to the other four. `calibkit.best_scaler` compares
+# several maps in this way, among them matrix scaling with smaller penalties on the weights that
+# connect different classes (``off_diagonal``), and the mixture that we meet below. It keeps the
+# temperature unless a richer map is clearly better.
 
 # %%
 best = calibkit.best_scaler(logits[calib], labels[calib], progress=False)
@@ -366,9 +368,10 @@ for name, scaler in {"temperature": temperature, "chosen": best}.items():
     print(f"{name:12}NLL {nll:.2f}, accuracy {accuracy:.1%}, n = {len(test)}")
 
 # %% [markdown]
-# Each line of the first table shows an NLL, its difference from that of the chosen map, and after the
-# ± sign the *standard error*, by how much this difference typically varies by chance. The test
-# images played no part in the choice and confirm the gain. We repeat it on another split.
+# Each line of the first table shows an NLL, its difference from that of the chosen map, and, after
+# the ± sign, the *standard error*, which tells how much this difference typically varies by
+# chance. The test images played no part in the choice and confirm the gain. We repeat this on
+# another split.
 
 # %%
 split = calibkit.split_calibration(TensorDataset(labels), 2000, seed=1)
@@ -393,15 +396,16 @@ print(f"NLL minus that of the temperature: {nll[0] - nll[1]:+.2f}")
 # these images did not show clearly that a richer map is better.
 
 # %% [markdown]
-# The choice and the gain are similar. With fewer images or another network, the choice may differ.
+# The choice is the same, and the gain is similar. With fewer images or another network, the choice
+# may differ.
 #
 # Meet a case that no temperature repairs
 # ---------------------------------------
 #
-# We replace 15 percent of all labels, also in the
-# test set, by classes drawn with equal chances. A model is *calibrated* if its answers are right as
-# often as its confidence says. Suppose that a temperature calibrates it for clean labels, and that a
-# share *w* of the labels is random. Then we need a mixture of its probabilities and of equal ones:
+# We replace 15 percent of all labels, also in the test set, with random classes, all equally
+# likely. A model is *calibrated* if its answers are right as often as its confidence says. Suppose
+# that a temperature calibrates it for clean labels, and that a share *w* of the labels is random.
+# Then we need a mixture of its probabilities and equal ones:
 #
 # $$p = (1 - w) \, \mathrm{softmax}(z / T) + w / C$$
 #
@@ -436,19 +440,20 @@ print(f"{mixture.temperature:.1f} in the mixture")
 # With random labels, a temperature cannot be right
 # -------------------------------------------------
 #
-# - A sure answer with a random label costs much NLL.
+# - A sure answer with a random label raises the NLL sharply.
 # - The temperature lowers all confidences to avoid that cost.
 # - A mixture leaves every class a small probability instead.
 #
-# Say: On the left the bars stand above the dots in most bins. The network has become underconfident.
-# Ask why: what does the fit do about a sure and correct answer whose label was replaced? It can only
-# lower every confidence. The mixture says openly that some labels are random, so that the
-# temperature no longer has to hide it.
+# Say: On the left the bars stand above the dots in most bins. The network has become
+# underconfident. Ask why: what does the fit do about a sure and correct answer whose label was
+# replaced? It can only lower every confidence. The mixture says openly that some labels are
+# random, so the temperature no longer has to account for them.
 
 # %% [markdown]
-# On the left, most bars stand above their dots: the model has become *underconfident*, that is, right
-# more often than it says. A sure answer with a random label costs much NLL. A temperature can only
-# lower all confidences, so *T* rises. We repeat this with five splits and draws.
+# On the left, most bars stand above their dots: the model has become *underconfident*, that is,
+# right more often than it says. A sure answer with a random label raises the NLL sharply. A
+# temperature can only lower all confidences, so *T* rises. We repeat this with five splits and
+# draws.
 
 # %%
 rows = []
@@ -472,13 +477,13 @@ for kind in ("Temperature", "Vector", "UniformMixture"):
 # %% [markdown]
 # The mixture removes most of the error in every draw, and vector scaling does not. The last column
 # counts how often `calibkit.calibration_test`, with 15 bins, finds an ECE that a calibrated model
-# would reach in fewer than 5 of 100 test sets. That it finds none is no proof of calibration.
+# would reach in fewer than 5 of 100 test sets. Passing this test is no proof of calibration.
 #
 # Read the weight with care
 # -------------------------
 #
-# Does the weight tell how many labels are random? We replace several shares, each in five splits of
-# 1000 images. The last line shows distorted images with true labels.
+# Does the weight tell us how many labels are random? We replace several shares, each in five
+# splits of 1000 images. The last line shows distorted images with true labels.
 
 # %%
 rates, weights = (0, 0.1, 0.2, 0.4), []
@@ -508,23 +513,23 @@ print(f"distorted images, none random: weight {fooled.uniform_weight:.1%}")
 # ----------------
 #
 # - Few images: one temperature. More images: let cross-validation choose.
-# - Judge maps by NLL and accuracy; the ECE sees one class.
+# - Judge maps by NLL and accuracy; the ECE sees only the top class.
 # - Random labels: a mixture. Read its weight with care.
 #
-# Say: Return to the vote of the beginning. Ten thousand parameters on two thousand images were worth
-# it here, because the penalty was right, and cross-validation found it. With a very small penalty
-# the same map did great harm. The map is less important than the habit: choose
-# on the calibration set and measure on the test set.
+# Say: Return to the vote of the beginning. Ten thousand parameters on two thousand images were
+# worth it here, because the penalty was right, and cross-validation found it. With a very small
+# penalty the same map was worse than the temperature. The map is less important than the habit:
+# choose on the calibration set and measure on the test set.
 
 # %% [markdown]
 # What we have seen
 # -----------------
 #
-# - With one image of each class, no map was clearly better. From 300 images on, vector and matrix
-#   scaling won in all four splits. Histogram and isotonic scaling lost even with 5000.
+# - With one image of each class, no map was clearly better than the temperature. From 300 on,
+#   vector and matrix scaling won. Histogram and isotonic scaling lost even with 5000.
 # - A map can have a lower NLL and yet a higher ECE.
 # - The penalty decides whether a matrix helps or overfits. Cross-validation chooses it.
-# - If some labels are random, use a mixture. A weight above 0 does not prove that they are.
+# - If some labels are random, use a mixture. A weight above 0 does not prove that any are.
 
 # %% [markdown]
 # Exercises
@@ -561,9 +566,10 @@ if changed is not None:
     print(f"and the accuracy by {change:+.1%}. A temperature changes none.")
 
 # %% [markdown] tags=["solution"]
-# A change of answer can fix a mistake or make one, or replace one mistake by another. So the share
-# does not tell us the gain in accuracy, which the check prints beside it and which is much smaller.
-# A frequent slip is to compare the new answers with the labels, which gives the error rate instead.
+# A change of answer can fix a mistake or make one, or replace one mistake with another. So the
+# share does not tell us the gain in accuracy, which the check prints beside it and which is much
+# smaller. A frequent slip is to compare the new answers with the labels, which gives the error
+# rate instead.
 
 # %% [markdown]
 # 2. Choose a penalty without the test images. Let `calibkit.best_scaler` compare ``matrix(p)`` for

@@ -11,19 +11,19 @@
 Why fit the NLL and not the ECE?
 ================================
 
-A model is *calibrated* if it is right as often as it claims. This is usually judged by the *ECE*,
-the expected calibration error: predictions are sorted into bins by their *confidence*, the
-probability of the predicted class, and the gap between the confidence and the *accuracy*, the share
-of right predictions, is averaged over the bins. Yet most calibration methods minimise the *NLL*,
+A model is *calibrated* if it is right as often as it claims. This is usually measured by the
+*ECE*, the expected calibration error. It sorts the predictions into bins by their *confidence*,
+the probability of the predicted class, and averages over the bins the gap between mean confidence
+and *accuracy*, the share of right predictions. Yet most calibration methods minimise the *NLL*,
 the negative log-likelihood: the mean of minus the logarithm of the true class's probability. Why?
-You can bring the ECE close to zero without looking at any image, but you cannot expect a better NLL
-by saying anything other than what you believe.
+You can bring the ECE close to zero without looking at a single image. But you cannot expect to
+lower the NLL by saying anything other than what you believe.
 
 What you will do
 ----------------
 
-You will score a coin forecast by hand, split a score into two parts, and fit a temperature to the
-NLL and to the ECE.
+Score a coin forecast by hand, split a score into two parts, and fit a temperature to the NLL and
+to the ECE.
 
 What you will learn
 -------------------
@@ -36,7 +36,7 @@ What you will learn
 What you need
 -------------
 
-You need basic PyTorch, lesson 10, and less than a minute on two cores, without GPU or network.
+Basic PyTorch, lesson 10, and less than a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -44,7 +44,7 @@ You need basic PyTorch, lesson 10, and less than a minute on two cores, without 
 # --------------------------------
 #
 # - Papers report the ECE.
-# - Calibration methods minimise the NLL.
+# - Most calibration methods minimise the NLL.
 # - Is that a contradiction?
 #
 # Say: Most of you have seen the expected calibration error in a paper, and you know that
@@ -105,8 +105,8 @@ axes[0].invert_yaxis()
 # --------------------------------------
 #
 # - The guesser gives every class the same probability.
-# - By ECE it beats the scaled network.
-# - By NLL it comes last.
+# - By the ECE it beats the scaled network.
+# - By the NLL it comes last.
 #
 # Say: The guesser claims to be right once in a hundred times, and it is right about that often. So
 # its claims come true, and its ECE is almost zero. Would you use it? Ask the room what the ECE fails
@@ -254,8 +254,7 @@ _ = ax.legend(loc="upper left")
 
 # %% [markdown]
 # The NLL and the Brier score follow the diagonal. They are strictly proper for any number of
-# classes (Gneiting and Raftery 2007). The absolute error jumps between the two certainties, so it
-# is not proper.
+# classes (Gneiting and Raftery 2007). The absolute error jumps from 0 to 1, so it is not proper.
 #
 # An ECE of zero may be worthless
 # -------------------------------
@@ -299,7 +298,7 @@ for name, q in forecasters.items():
 #
 # - Expert: says 0.6 and 0.9. Its ECE is zero.
 # - Hedger: says 0.75 every time. Its ECE is zero.
-# - Pessimist: knows the coins, 0.1 too low. ECE 10.0%.
+# - Pessimist: always 0.1 below the expert. Its ECE is 10.0%.
 #
 # Say: There are two coins with ten tosses each. Let the room rank the three forecasters by
 # usefulness first. The ECE ties the expert with the hedger, who cannot tell the coins apart, and it
@@ -328,9 +327,9 @@ for name, q in forecasters.items():
     print(f"{name:10} {brier:.3f} = {calibration:11.3f} + {refinement:.3f}")
 
 # %% [markdown]
-# Even the expert pays for refinement, because nobody can foresee a single toss. The pessimist can
-# save the calibration part by saying the shares. The hedger already says the only share there is,
-# so the whole price is refinement. The ECE looks at the calibration part alone.
+# Even the expert's refinement is not zero, because nobody can foresee a single toss. The pessimist
+# can save the calibration part by saying the shares. The hedger already says the only share there
+# is, so the whole price is refinement. The ECE looks at the calibration part alone.
 #
 # Split the score of a network
 # ----------------------------
@@ -340,7 +339,7 @@ for name, q in forecasters.items():
 # very images (Berta et al. 2025). The refinement is the score after that, and the calibration part
 # is the difference. An error that no temperature can fix counts as refinement.
 #
-# A hedger joins the three. It predicts the network's class, always with the same confidence, the
+# A hedger joins them. It predicts the same class as the network, and its confidence is always the
 # accuracy on the calibration set. The other classes share the rest equally.
 
 
@@ -397,13 +396,13 @@ _ = ax.legend(loc="upper right")
 # %% [markdown]
 # Scaling removes the calibration part of 0.16 and leaves the refinement at 1.40. The hedger has
 # the network's accuracy and, on this split, a lower ECE; its noise floor is lower too, because
-# chance averages out in its only bin. But its NLL is 2.54, all of it refinement: it tells neither easy
-# images from hard ones nor the other classes apart.
+# chance averages out in its only bin. But its NLL is 2.54, all of it refinement: it cannot tell
+# easy images from hard ones, nor the other classes apart.
 #
 # Fit a temperature to the ECE
 # ----------------------------
 #
-# Can we fit the ECE all the same? It jumps whenever an image moves to another bin, so its
+# Can we minimise the ECE all the same? It jumps whenever an image moves to another bin, so its
 # slope is no guide, and we try a grid of temperatures.
 
 # %%
@@ -454,9 +453,9 @@ _ = axes[1].legend(loc="upper center")
 # depends on the number of bins, a choice that has nothing to do with the model.
 
 # %% [markdown]
-# The NLL has only one valley, because it is convex in $1/T$. The ECE has many, and the number of
-# bins decides which is the lowest. To see what this costs, we draw twenty calibration sets, fit
-# *T* in both ways, and measure on the images left over.
+# The NLL has only one valley, because it is convex in $1/T$, that is, curved upwards everywhere.
+# The ECE has many, and the number of bins decides which is the lowest. To see what this costs, we
+# draw twenty calibration sets, fit *T* in both ways, and measure on the images left over.
 
 # %%
 splits = []
@@ -495,14 +494,14 @@ print(f"the fit to the ECE has the lower test ECE in {lower.sum()} of 20")
 
 # %% [markdown]
 # Fitted to the ECE, the temperature varies more from set to set, and nothing is gained: the ECE on
-# the other images is lower in only about half of the splits. Yet the mean NLL hardly changes: a
-# single temperature cannot forget what the network knows. All splits come from the same 10 000
-# images, so they show only how much the choice of the calibration set matters.
+# the other images is lower in about half of the splits. Yet the mean NLL hardly changes: a single
+# temperature cannot forget what the network knows. All splits come from the same 10 000 images, so
+# they show only how much the choice of the calibration set matters.
 #
 # Let the fit forget
 # ------------------
 #
-# So we give a fit more freedom. On the calibration set, we blend the scaled network (weight 1)
+# What if a fit has more freedom? On the calibration set, we blend the scaled network (weight 1)
 # with the hedger (weight 0).
 #
 # **Before you run this:** at which weight is the NLL lowest, and at which is the ECE?
@@ -565,8 +564,8 @@ print(f"ECE lowest at weight 0 in {(best[:, 1] == 0).sum()} of 20 splits")
 #   strictly proper, while the absolute error rewards exaggeration.
 # - A proper score is the sum of a calibration part and refinement. The ECE looks at the
 #   calibration part alone, so an ECE of zero may be worthless.
-# - A fit to the ECE makes the temperature less certain. With more freedom, it can forget what the
-#   network knows.
+# - A fit to the ECE makes the temperature less certain. With more freedom, such a fit can forget
+#   what the network knows.
 
 # %% [markdown] tags=["slide"]
 # What to remember
@@ -577,8 +576,8 @@ print(f"ECE lowest at weight 0 in {(best[:, 1] == 0).sum()} of 20 splits")
 # - An ECE near zero says nothing about refinement.
 #
 # Say: Go back to the guesses on the board. There is no contradiction between reporting one number
-# and fitting another. The ECE says how far the claims are from the truth on average. The NLL also
-# asks how much a model can tell apart, so a fit gains nothing by hedging.
+# and fitting another. The ECE says how far the claims are from what happens on average. The NLL
+# also asks how much a model can tell apart, so a fit gains nothing by hedging.
 
 # %% [markdown]
 # Exercises
@@ -643,14 +642,14 @@ if best_by_focal_loss is not None:
 # %% [markdown] tags=["solution"]
 # The focal loss (Lin et al. 2017) is lowest at 0.60, so it rewards hedging and is not strictly
 # proper (Charoenphakdee et al. 2021). It gives little weight to an outcome that was already
-# thought likely, and so it hardly pays to be more confident. A network that has minimised it is
+# thought likely, so it hardly pays to be more confident. A network that has minimised it is
 # underconfident. A network that has learned its training images by heart tends to be
 # overconfident, and then the two errors can partly cancel. A frequent mistake is to expect the
 # truth here because the formula contains the logarithm.
 
 # %% [markdown]
-# 3. Multiply the test logits by 3, or add normal noise with a standard deviation of 2. Enter the
-#    refinement of the NLL after each, as a pair.
+# 3. Multiply the test logits by 3. Separately, add normal noise with a standard deviation of 2 to
+#    the original logits. Enter the refinement of the NLL after each, as a pair.
 
 # %% tags=["answer"]
 refinements = None

@@ -18,20 +18,20 @@ far too high, and a popular measure hardly notices. You can correct them without
 What you will do
 ----------------
 
-You will train a scikit-learn model to find one digit among ten, inflate its probabilities, correct
-them, and move the model to places with other shares of events.
+Train a scikit-learn model to find one digit among ten, inflate its probabilities, correct them,
+and move the model to places with other shares of events.
 
 What you will learn
 -------------------
 
 - why we judge the probability of the event, and not that of the answer
 - what class weights and undersampling do to probabilities
-- how to correct them, and how to turn costs into alarms
+- how to correct them, and how costs give a threshold for alarms
 
 What you need
 -------------
 
-You need lesson 10, some scikit-learn, and less than a minute on two cores.
+Lesson 10, some scikit-learn, and less than a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -50,10 +50,10 @@ You need lesson 10, some scikit-learn, and less than a minute on two cores.
 # A picture of the answer
 # -----------------------
 #
-# scikit-learn ships images of handwritten digits. Our *event* is an eight, and all remaining images
-# are the *others*. The label *y* is 1 for an event and 0 for the others, and $P(y=1)$ is the
-# probability of the event that a model gives to an image. To keep the task hard, the model sees
-# only how much ink each row and each column of the image holds.
+# scikit-learn ships images of handwritten digits. Our *event* is an eight, and all remaining
+# images are the *others*. The label *y* is 1 for an event and 0 for the others, and $P(y=1)$ is
+# the probability that a model gives to the event. To keep the task hard, the model sees only how
+# much ink each row and each column of the image holds.
 
 # %% tags=["setup"]
 import numpy as np
@@ -136,18 +136,19 @@ _ = ax.legend(loc="upper left")
 # ------------------------------------------------------
 #
 # - The event: an eight among handwritten digits.
-# - A calibrated model's dots lie on the diagonal, but for chance.
+# - A calibrated model's dots lie on the diagonal, apart from chance.
 # - Each dot stands for a tenth of the images.
 #
 # Say: One digit in ten is an eight. Where the weighted model says nine in ten, fewer than half of
 # the images are eights. The corrected model is the same model. Nothing was trained again, and one
-# constant was added to all logits. Where does this constant come from? We shall derive it by
+# constant was added to all logits. Where does this constant come from? We will derive it by
 # counting.
 
 # %% [markdown]
-# A model is *calibrated* if events happen as often as it says, so that its dots lie on the diagonal
-# but for chance. Where the weighted model says about 0.9, fewer than half of the images are events.
-# The correction brings the dots close to the diagonal, but the last one lies below it.
+# A model is *calibrated* if events happen as often as it says, so that its dots lie on the
+# diagonal, apart from chance. Where the weighted model says about 0.9, fewer than half of the
+# images are events. The correction brings the dots close to the diagonal, but the last one lies
+# below it.
 #
 # Each dot is a *bin*, a range of $P(y=1)$, and holds a tenth of the images. Bins of equal width
 # would be almost empty at the right, as these counts show:
@@ -218,9 +219,9 @@ print(calibkit.evaluate(weighted, y, n_bins=10))
 
 # %% [markdown]
 # The ECE is many times the top-label ECE, and far above what a calibrated model would show. The
-# *p-value* is the probability that a calibrated model shows at least such an ECE in these bins. It
-# is small: chance hardly explains the gaps. In the diagrams, each grey band shows where its bar
-# would end in 95 % of all test sets if the model were calibrated.
+# *p-value* is the probability that a calibrated model shows an ECE at least this large in these
+# bins. It is small, so chance alone hardly explains the gaps. In the diagrams, each grey band
+# shows where its bar would end in 95 % of test sets if the model were calibrated.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 4.8), layout="constrained")
@@ -239,12 +240,12 @@ _ = calibkit.ReliabilityDisplay.from_predictions(
 #
 # - Both diagrams show the same model and the same images.
 # - "Event" is overconfident, and "other" is underconfident.
-# - In the bins of the top label they cancel.
+# - In the bins of the top label their errors cancel.
 #
-# Say: On the left, the bars nearly reach the diagonal, and a reviewer would be content. On the
-# right, the bars are far too short. Ask why the left diagram begins at one half. The reason is that
-# the more probable of two classes never has less than half of the probability. Then ask which
-# diagram a doctor needs who reads the probability of a disease.
+# Say: On the left, the bars nearly reach the diagonal, and a reviewer would be satisfied. On the
+# right, the bars are far too short. Ask why the left diagram begins at one half. The reason is
+# that the more probable of two classes never has less than half of the probability. Then ask which
+# diagram helps a doctor who reads the probability of a disease.
 
 # %% [markdown]
 # On the left the bars begin at one half, because the more probable of two classes has at least half
@@ -266,14 +267,14 @@ for name, chosen in (("event", says_event), ("other", ~says_event)):
 # Why does a weight inflate $P(y=1)$? Of 100 images that look alike, let ten be events. The *odds*,
 # the probability of the event divided by that of no event, are 10 to 90. If each event counts nine
 # times, they become 90 to 90, and the model learns to say 0.5. *Undersampling* leaves out some of
-# the others at random. If ten of them remain, the odds are again even.
+# the others at random. If ten remain, the odds are again even.
 #
 # Both methods change the *prior*, the share of events in the training data with all weights
-# counted. Bayes' rule undoes this: multiply the odds of each image by the odds of the prior in use,
-# and divide them by those of the prior in training. The logit is the logarithm of the odds, so all
-# logits move by the same number, which `calibkit.adjust_prior` adds. This is exact if the model is
-# calibrated for its ``source``, the prior in training, and if the samples of each class look alike
-# in both places. The prior in use is the ``target``:
+# counted. Bayes' rule undoes this: multiply the odds of each image by the odds of the prior in
+# use, and divide them by those of the prior in training. The logit is the logarithm of the odds,
+# so all logits move by the same number, which `calibkit.adjust_prior` adds. This is exact if the
+# model is calibrated for its ``source``, the prior in training, and if the samples of each class
+# look alike in training and in use. The prior in use is the ``target``:
 
 # %%
 undecided = torch.tensor([0.0])
@@ -306,17 +307,17 @@ _ = ax.legend(title="prior in use", loc="upper left")
 # - The correction divides the odds by 9.
 #
 # Say: Count with the room. A weight of nine turns ten events into ninety, so the model sees equal
-# classes. Undersampling keeps ten of the ninety others, and the odds are equal again. Dividing the
-# odds by nine undoes both. In logits, that is one constant for all samples, so their order stays as
-# it was.
+# classes. Undersampling keeps ten of the ninety others, and the odds are even again. Dividing the
+# odds by nine undoes both. In logits, that is one constant for all samples, so their order stays
+# as it was.
 
 # %% [markdown]
 # Correct real models
 # -------------------
 #
-# We correct the weighted model and an undersampled one, beside a plain model. If nobody knows the
-# prior in training, labels help: `calibkit.CalibratedClassifier` fits a scaler on folds of the
-# training data. `calibkit.TemperatureScaler` divides all logits by one number, and
+# We correct the weighted model and an undersampled one, and compare both with a plain model. If
+# nobody knows the prior in training, labels help: `calibkit.CalibratedClassifier` fits a scaler on
+# folds of the training data. `calibkit.TemperatureScaler` divides all logits by one number, and
 # `calibkit.LogisticScaler` also adds a bias.
 #
 # **Before you run this:** which of the two scalers can move a $P(y=1)$ of one half?
@@ -369,17 +370,17 @@ print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 # as close. The *NLL*, which is the loss of logistic regression, agrees. If you need probabilities,
 # the simplest remedy is to train without weights.
 #
-# The ranges show new folds of the same images, not other images. The few events come from 13 people
-# whom the folds do not keep apart, and the number of events limits what you can know, however many
-# others you add.
+# The ranges come from new folds of the same images, not other images. Thirteen people wrote these
+# digits, and one person may appear in several folds. The number of events limits what you can
+# know, however many others you add.
 #
 # Take the model to another place
 # -------------------------------
 #
 # The prior in use may be unknown. `calibkit.estimate_prior` estimates it from calibrated logits
-# without labels. It also needs the prior that these logits assume, which is their mean $P(y=1)$ on
-# data for which they are calibrated. We imitate two new places with 500 of our images, of which 3 %
-# or 30 % are events.
+# without labels. It also needs the prior that these logits assume (their mean $P(y=1)$ on data
+# where they are calibrated). We imitate two new places with 500 of our images, of which 3 % or 30
+# % are events.
 
 # %% tags=["setup"]
 plain = logits_of(logistic(), five_folds(0))
@@ -412,17 +413,18 @@ for events in (15, 150):
     print(f" -> {after.mean():.1%}, lower in {(after < before).sum()} draws")
 
 # %% [markdown]
-# The number after "+-" is the *standard error*, the typical error by chance. The correction lowers
-# the ECE in every draw, without any label. The draws share images, so their range is too narrow.
-# With only 15 events, the estimate may be off by as much as the share itself. And if the events
-# themselves change, as in a new kind of fraud, the estimate is wrong without warning.
+# Each estimate comes from the first draw. The number after "+-" is its *standard error*, the
+# typical error by chance. The correction lowers the ECE in every draw, without any label. The
+# draws share images, so their range is too narrow. With only 15 events, the estimate may be off by
+# as much as the share itself. And if the events themselves change, as with a new kind of fraud,
+# the estimate is wrong without warning.
 
 # %% [markdown] tags=["slide"]
 # Take the model to another place
 # -------------------------------
 #
 # - A new place often has another share of events.
-# - The logits alone, without labels, can tell this share.
+# - The logits alone, without labels, can reveal this share.
 # - Condition: the samples of each class look as before.
 #
 # Say: A clinic for patients with symptoms sees more disease than a screening programme. If the
@@ -497,7 +499,7 @@ print(f"95 % interval {difference.low:.2f} to {difference.high:.2f}")
 # %% [markdown]
 # The weighted model raises far too many alarms, and the correction lowers the cost. At a threshold
 # of one half, the weighted model is about as cheap as the corrected one at 1/11, because its one
-# half means about one tenth. Balanced weights hide a ratio of costs in the probabilities.
+# half means about one tenth. Balanced weights act like a hidden ratio of costs.
 
 # %% [markdown] tags=["slide"]
 # What to remember
@@ -675,12 +677,12 @@ if ece_of_each_digit is not None:
     print("Right: the weights inflate every digit, and the eight most.")
 
 # %% [markdown] tags=["solution"]
-# For every digit the ECE of $P(y=1)$ is larger than the top-label ECE, but its size differs much.
+# For every digit the ECE of $P(y=1)$ is larger than the top-label ECE, but its size varies a lot.
 # The last column shows why: it is the share of all pairs of an event and an image without it in
 # which the event has the higher logit. A model that finds its event easily has logits far from
-# zero, where a constant hardly changes the probabilities. The prior matters most where the model is
-# unsure. By choosing the eight we chose the case with the largest effect, so expect a smaller one
-# for an easier task.
+# zero, where a constant hardly changes the probabilities. The prior matters most where the model
+# is unsure. By choosing the eight we chose the case with the largest effect, so expect a smaller
+# one for an easier task.
 
 # %% [markdown]
 # 5. One person in a hundred has a disease. A model was trained with balanced weights and has a
@@ -689,12 +691,13 @@ if ece_of_each_digit is not None:
 
 # %% [markdown] tags=["solution"]
 # Ask first for the ECE of $P(y=1)$ with its noise floor and for the diagram, because the top label
-# says little about rare events. Among 5000 people there are about 50 patients, so ask for intervals
-# as well: no measure can be more certain than 50 events allow. Find out the prior in training with
-# all weights counted, and correct the logits for the prior of the clinic. If it is unknown,
-# estimate it from the logits of the clinic's patients, after you have asked whether the disease
-# looks the same there. Milder or later stages would break this condition, and then you need labels
-# from the clinic. At last, let the clinic name its costs, and derive the threshold from them.
+# says little about rare events. Among 5000 people there are about 50 patients, so ask for
+# intervals as well: no measure can be more certain than 50 events allow. Find out the prior in
+# training with all weights counted, and correct the logits for the prior of the clinic. If it is
+# unknown, estimate it from the logits of the clinic's patients, after you have asked whether the
+# disease looks the same there. Milder or later stages would break this condition, and then you
+# need labels from the clinic. Finally, let the clinic name its costs, and derive the threshold
+# from them.
 
 # %% [markdown]
 # References

@@ -488,8 +488,7 @@ _ = ax.legend()
 # one of them. It says little: the promise is for the average.
 
 # %% [markdown]
-# The mean is right, scaled or not. A single calibration set can miss by two percentage points or
-# more.
+# The mean is right, scaled or not. One calibration set can miss by two percentage points or more.
 
 # %% [markdown]
 # See what the average hides
@@ -498,7 +497,7 @@ _ = ax.legend()
 # LAC takes every class above one probability, the same for all images. Another score is APS, for
 # *adaptive prediction sets* (Romano et al. 2020): the sum of the probabilities of the class and of
 # all more probable ones. So it takes classes from the top as long as their sum stays within the
-# threshold. We compare both in three equally large groups of images, sorted by confidence.
+# threshold. We compare both in three equal groups of images, sorted by confidence.
 
 # %%
 rank = after[measure_on].amax(1).argsort().argsort()
@@ -547,9 +546,9 @@ _ = axes[1].legend()
 # three shows a third way.
 
 # %% [markdown]
-# LAC covers the unsure third too rarely and the sure third more often than we asked. APS is nearer
-# to 90 % in both thirds and pays with larger sets on average. Neither guarantees the coverage of a
-# group, but exercise 3 does.
+# LAC covers the unsure third too rarely and the sure third more often than asked. APS is nearer to
+# 90 % in both thirds and pays with larger sets on average. Neither guarantees the coverage of a
+# group, but the sets of exercise 3 do.
 
 # %% [markdown]
 # Let the images change

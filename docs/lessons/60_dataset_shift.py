@@ -76,9 +76,9 @@ lab_scaler.fit_logits(others[calib.indices], others_truth[calib.indices])
 lab, lab_truth = others[test.indices], others_truth[test.indices]
 
 # %% [markdown]
-# We take 1500 images at six strengths of shift, called *severities*, from 0 (no shift) to 5; the
-# list ``at`` holds their logits, behind 500 others. We compare the mean confidence after scaling
-# with the *accuracy*, the share of right answers.
+# We test on 1500 images at six strengths of shift, called *severities*, from 0 (no shift) to 5. The
+# list ``at`` holds their logits, after those of 500 images for later use. We compare the mean
+# confidence after scaling with the *accuracy*, the share of right answers.
 
 # %%
 after = [lab_scaler(z[500:]).softmax(-1) for z in at]
@@ -115,9 +115,9 @@ _ = ax.legend(loc="upper right")
 # Work through three logits by hand
 # ---------------------------------
 #
-# A network returns the first logits below in the lab and is right seven times in ten. A
-# temperature of 1.5 makes its confidence fit. In the rain the largest logit is lower, and the
-# network is right only five times in ten.
+# Suppose that in the lab a network returns the first logits below and is right seven times in ten.
+# A temperature of 1.5 makes its confidence match this. In the rain the largest logit is lower, and
+# the network is right only five times in ten.
 #
 # **Before you run this:** the temperature stays. Will the confidence fall to about 0.5?
 
@@ -129,15 +129,15 @@ for z, t in ((dry, 1.5), (rain, 1.5), (rain, 2.7)):
 
 # %% [markdown]
 # The confidence stops at 0.63, because the largest logit fell too little for the loss of accuracy.
-# The rain needs a larger temperature, and only counting right answers in the rain told us so.
+# The rain needs a larger temperature, and only counting right answers in the rain can tell us so.
 
 # %% [markdown]
 # Meet the shifted images
 # -----------------------
 #
 # Our images are glyphs of 100 classes. Warp, noise and the distance from the centre grow with the
-# severity. A single step is hardly visible, so we draw the two ends, for four glyphs that the
-# network misreads at severity 5 but not at severity 0.
+# severity. We draw the two ends, for four glyphs that the network misreads at severity 5 but not at
+# severity 0.
 
 # %%
 chosen = (2, 16, 26, 39)
@@ -161,15 +161,15 @@ for severity, row in zip((0, 5), axes):
 # - The labels stay the same
 # - Every glyph has one role: to fit or to test
 #
-# Say: You can still read most of these, and the network often cannot. Point out that the same
-# glyph exists at every severity. If we fitted on a glyph at severity 3 and tested on its twin at
-# severity 0, we would test on images that we had already used. Real data sets hide such twins too:
-# frames of one video, or several scans of one patient.
+# Say: The network misreads all four glyphs at severity 5, because we chose them so. Can the room
+# still read them? Point out that the same glyph exists at every severity. If we fitted on a glyph
+# at severity 3 and tested on its twin at severity 0, we would test on images that we had already
+# used. Real data sets hide such twins too: frames of one video, or several scans of one patient.
 
 # %% [markdown]
-# The same glyphs return at every severity. A fair test uses none that we fitted on at any
-# severity, so each has one role. The first 500 serve to fit again, the next 1500 to test under
-# shift. The others stay in the lab, where 1000 of them gave the temperature.
+# The same glyphs return at every severity. A fair test uses no glyph that we fitted on at any
+# severity, so each glyph has one role. The first 500 are for new fits, and the next 1500 for tests
+# under shift. The others belong to the lab, where we fitted the temperature on 1000 of them.
 
 # %% [markdown]
 # Measure the damage
@@ -177,9 +177,9 @@ for severity, row in zip((0, 5), axes):
 #
 # The *expected calibration error* (ECE) sorts the images by confidence into bins of equal width and
 # averages the gaps between accuracy and mean confidence, weighted by the images in each bin. Chance
-# alone makes it larger than zero: the *noise floor* is the ECE that a perfectly calibrated network
-# shows on average. In 95 of 100 such test sets its ECE would lie in a range around it, whose upper
-# end we print.
+# alone makes it larger than zero. The *noise floor* is the ECE that a perfectly calibrated network
+# shows on average. On 95 of 100 test sets, its ECE lies in a range around this average, and we
+# print the upper end.
 
 # %%
 print("n = 1500 images, 15 bins, noise floor for 95 of 100 test sets")
@@ -193,7 +193,7 @@ for s, p in enumerate(after):
     print(f"ECE {ece:.1%}, noise floor up to {floor.high:.1%}")
 
 # %% [markdown]
-# Without shift the ECE lies within this range: these images show no sign of miscalibration. From
+# Without shift the ECE lies below this upper end: these images show no sign of miscalibration. From
 # severity 2 on it lies far above. At severity 5 the scaled network claims 43.5 % and is right in
 # 22.6 %.
 
@@ -231,7 +231,7 @@ print(f"T = {rainy.temperature:.1f} in the lab {check.verdict}", end=": ")
 print(f"NLL {nll.value:+.2f} ({nll.low:+.2f} to {nll.high:+.2f})")
 
 # %% [markdown]
-# This one is worse than none. A temperature suits images like those it was fitted on.
+# This temperature is worse than none. A temperature suits images like those it was fitted on.
 
 # %% [markdown] tags=["slide"]
 # Better than nothing is not calibrated
@@ -313,8 +313,8 @@ _ = left.legend(loc="upper left"), right.legend(loc="upper left")
 #
 # In a *label shift* the classes become more or less frequent, while the images of each class look
 # as before. Suppose that a network cannot decide between the digit 0 and the letter O, and now
-# works at a cash desk, where digits are ten times as frequent. Bayes' rule multiplies the odds by
-# ten, as `calibkit.adjust_prior` does for logits.
+# works at a cash desk, where digits are ten times as frequent. Bayes' rule multiplies the *odds*,
+# the ratio of the two probabilities, by ten, as `calibkit.adjust_prior` does for logits.
 
 # %%
 undecided = torch.tensor([[0.0, 0.0]])
@@ -344,7 +344,7 @@ print(f"  at the cash desk, true {(desk_truth < 10).float().mean():.0%}")
 print(f"  estimated {estimate.proportions[:10].sum():.0%}")
 
 # %% [markdown]
-# The estimate finds most of the change. It is too low, partly because with few images per class
+# The estimate finds most of the change. It is too low. With few images per class,
 # `calibkit.estimate_prior` pulls it towards the source. It used no labels, so the same images may
 # test the correction.
 
@@ -370,8 +370,8 @@ def correct(z, y):
 correct(desk, desk_truth)
 
 # %% [markdown]
-# Accuracy and NLL improve: on this split, both 95 % intervals exclude 0. That of the ECE contains
-# 0, so the ECE did not show what the network was missing.
+# Accuracy and NLL improve: on this split, both 95 % intervals exclude 0. The interval of the ECE
+# contains 0, so the ECE does not show this improvement.
 #
 # The method assumes that the images of each class look as in the lab. At severity 5 that is false,
 # while the proportions are unchanged.
@@ -433,8 +433,7 @@ for i, ax in zip(names, axes.flat):
 # similar class that it knows.
 
 # %% [markdown]
-# The arrow to the right passes as an equals sign. We compare the confidence of all unseen glyphs
-# with that of right and wrong answers in the lab.
+# We compare the confidence of all unseen glyphs with that of right and wrong answers in the lab.
 
 # %%
 of_lab, of_lab_answers = lab_scaler(lab).softmax(-1).max(-1)
@@ -467,13 +466,13 @@ _ = ax.legend(loc="upper center", ncols=3)
 # ------------------------------------------
 #
 # - Every answer to an unseen glyph is wrong
-# - Their confidence resembles that of ordinary mistakes
+# - Its confidence resembles that of ordinary mistakes
 # - Calibration knows only the classes of the lab
 #
-# Say: Look at where the dashed line lies. If confidence recognised the unknown, it would pile up
-# at the far left. Instead it follows the line of wrong answers, and lies even a little to the
-# right of it. The probabilities of the softmax add up to one over the known classes. There is no
-# place in them for none of these.
+# Say: Look at where the dashed line lies. If confidence recognised the unknown, it would pile up at
+# the far left. Instead it follows the line of wrong answers, and even lies a little to the right of
+# it. The probabilities of the known classes add up to one. They leave nothing for the answer "none
+# of these".
 
 # %% [markdown]
 # If confidence recognised the unknown, the dashed line would peak at the far left. Instead it
@@ -485,10 +484,10 @@ _ = ax.legend(loc="upper center", ncols=3)
 # Check what you can without labels
 # ---------------------------------
 #
-# The mean confidence needs no labels. We print it with a range of two *standard errors*, where one
-# is the typical amount by which chance moves a mean.
+# The mean confidence needs no labels. After +- we print two *standard errors*. One is the typical
+# amount by which chance moves a mean.
 #
-# **Before you run this:** which of the three shifts will you notice?
+# **Before you run this:** which of the three shifts will move the mean confidence?
 
 # %%
 places = {
@@ -533,8 +532,8 @@ for name, (z, y) in places.items():
 # -----------------
 #
 # - As images become harder, confidence falls more slowly than accuracy.
-# - The temperature of the lab helps on harder images without calibrating them. One from hard
-#   images hurts in the lab. New labels give each place its own.
+# - The temperature of the lab helps on harder images without calibrating them. A temperature from
+#   hard images hurts in the lab. With new labels, each place gets its own.
 # - Changed class proportions can be corrected without labels, if nothing else has changed.
 # - Confidence does not recognise unseen classes, and without labels or an assumption about the
 #   shift you cannot tell what it is worth.
@@ -639,9 +638,9 @@ print(f"without scaling, with a threshold of its own: {unscaled:.0%}")
 # %% [markdown] tags=["solution"]
 # A threshold that spares nearly all lab images lets nearly all unseen glyphs through as well,
 # because the two groups overlap so much. People often expect calibration to help here. Without
-# scaling the result is almost the same: the temperature changes how large the confidences are, and
-# hardly which image has more of it than which. The usual mistake is to take the threshold from one
-# kind of confidence and compare it with the other.
+# scaling the result is almost the same: the temperature changes how large the confidences are, but
+# hardly changes the order of the images. The usual mistake is to take the threshold from one kind
+# of confidence and compare it with the other.
 
 # %% [markdown]
 # 3. From which temperature on is the NLL of the lab's test images higher than without scaling?

@@ -107,10 +107,11 @@ for (top, bottom), i in zip(axes.T, (15, 22, 3, 0)):
 # what sets are for.
 
 # %% [markdown]
-# These are four test images with their scaled probabilities. Where the confidence reaches the dotted
-# line we answer, and elsewhere we hand the image over to a human. The second answer is wrong: the
-# image shows a b. The filled bars are a *prediction set*: the most probable classes, taken until
-# their sum reaches 90 %. Four chosen images prove nothing, so we shall count.
+# These are four test images with their scaled probabilities. Where the confidence reaches the
+# dotted line we answer, and elsewhere we hand the image over to a human. The second answer is
+# wrong: the image shows the letter b. The filled bars are a *prediction set*: the most probable
+# classes, taken until their probabilities add up to 90 %. Four chosen images prove nothing, so we
+# now count over the test set.
 
 # %% [markdown]
 # Derive a threshold from two costs
@@ -131,7 +132,7 @@ print(f"a human costs {cost_human}; the threshold is {threshold:.1f}")
 
 # %% [markdown]
 # An answer that is right with probability $p$ costs $10 (1 - p)$ on average. That is less than 3
-# where $p$ is above $1 - 3 / 10$. To hand over the rest is the *reject option* (Chow 1970).
+# where $p$ is above $1 - 3 / 10$. Handing over the rest is called the *reject option* (Chow 1970).
 
 # %%
 p = torch.linspace(0, 1, 101)
@@ -207,11 +208,11 @@ print(f"scaling saves {saved.mean():.2f} +- {half_width(saved):.2f} per image")
 
 # %% [markdown]
 # The overconfident network costs much more than it promises, and it hands over too few images.
-# After scaling, both costs nearly agree, and the realised cost is lower. The interval of the saving,
-# taken image by image, excludes zero.
+# After scaling, the two costs nearly agree, and the realised cost is lower. We took the saving
+# image by image, and its interval excludes zero.
 #
-# Now we try other thresholds. From here on, a dashed line is what was promised, and a solid line is
-# what came true.
+# Now we try other thresholds. In the next two figures, a dashed line is what was promised, and a
+# solid line is what came true.
 
 # %% [markdown] tags=["slide"]
 # An overconfident network breaks its promise
@@ -264,16 +265,16 @@ _ = axes[1].legend(loc="lower right")
 
 # %% [markdown]
 # After scaling, the realised cost is lowest about where the two costs put the threshold. Before
-# scaling, the lowest point lies far to the right. You would need labels to find it, and you would
-# have to search again whenever a cost changes.
+# scaling, the lowest point lies far to the right. To find it you need labels, and you must search
+# again whenever a cost changes.
 
 # %% [markdown]
 # Answer only the surest images
 # -----------------------------
 #
-# Sometimes you have a limit instead of costs: one answer in ten may be wrong. Then you answer only
-# the images with the highest confidences. Their fraction is the *share answered*. Among them, the
-# error rate is the *realised risk*, and the mean of $1 - p$ is the *promised risk*.
+# Sometimes you have a limit instead of costs: at most one answer in ten may be wrong. Then you
+# answer only the images with the highest confidences. Their fraction is the *share answered*. Among
+# them, the error rate is the *realised risk*, and the mean of $1 - p$ is the *promised risk*.
 
 
 # %%
@@ -377,8 +378,8 @@ print(f"saved by scaling: {low[1]:.2f} to {high[1]:.2f}")
 print(f"realised risk for {0.1:.0%}: {low[2]:.1%} to {high[2]:.1%}")
 
 # %% [markdown]
-# All of these temperatures save costs. But their promises are not exact, because a temperature is
-# itself an estimate.
+# All of these temperatures save costs. But their promises are not exact: temperature and test set
+# both vary by chance.
 
 # %% [markdown]
 # Let labelled images choose the set
@@ -398,11 +399,11 @@ for name, p in both.items():
     print(f"{taken.sum(1).double().mean():.1f} classes")
 
 # %% [markdown]
-# They fall far short before scaling and come close after it. *Split conformal prediction* keeps the
-# promise even if the probabilities are wrong. It needs a *score* that says how badly a class fits
-# an image. We take 1 minus the probability of the class, a score known as LAC, for *least ambiguous
-# classifier* (Sadinle et al. 2019). Suppose that the true classes of nine labelled images have the
-# scores below, and that we want a coverage of 80 %.
+# The sets fall far short before scaling and come close after it. *Split conformal prediction* keeps
+# such a promise even if the probabilities are wrong. It needs a *score* that says how badly a class
+# fits an image. We take 1 minus the probability of the class, a score known as LAC, for *least
+# ambiguous classifier* (Sadinle et al. 2019). Suppose that the true classes of nine labelled images
+# have the scores below, and that we want a coverage of 80 %.
 
 # %%
 scores = [0.05, 0.10, 0.20, 0.30, 0.35, 0.50, 0.60, 0.80, 0.95]
@@ -414,9 +415,9 @@ print(f"the set takes {[p for p in new if 1 - p <= eighth]}")
 
 # %% [markdown]
 # A tenth image arrives, drawn like the nine. The score of its true class is equally likely to take
-# any of the ten places in the order. At eight of them it is at most the eighth smallest score. So
-# if we put every class with such a score into the set, the set holds the label with a probability
-# of 80 %. Nowhere did we assume calibration.
+# any of the ten places in the order. At eight of them, it does not exceed the eighth smallest of
+# the nine. So if we put every class with such a score into the set, the set holds the label with a
+# probability of 80 %. We did not assume calibration anywhere.
 #
 # `calibkit.ConformalSets` counts in the same way: for 90 % it takes the 901st smallest of 1000
 # scores, which is nine tenths of 1001, rounded up. The temperature must not have been fitted on
@@ -479,7 +480,7 @@ _ = ax.legend()
 #
 # - Scores of 1000 labelled images choose the threshold
 # - No calibration is needed
-# - One calibration set may miss by a point or two
+# - One calibration set may miss by two points or more
 #
 # Say: The argument fits on the board. Write nine scores in order and let the room place a tenth:
 # each of the ten places is equally likely. So the threshold comes from counting and not from
@@ -487,7 +488,7 @@ _ = ax.legend()
 # one of them. It says little: the promise is for the average.
 
 # %% [markdown]
-# The mean is right, scaled or not. A single calibration set can miss by a percentage point or two.
+# The mean is right, scaled or not. One calibration set can miss by two percentage points or more.
 
 # %% [markdown]
 # See what the average hides
@@ -496,7 +497,7 @@ _ = ax.legend()
 # LAC takes every class above one probability, the same for all images. Another score is APS, for
 # *adaptive prediction sets* (Romano et al. 2020): the sum of the probabilities of the class and of
 # all more probable ones. So it takes classes from the top as long as their sum stays within the
-# threshold. We compare both in three equally large groups of images, sorted by confidence.
+# threshold. We compare both in three equal groups of images, sorted by confidence.
 
 # %%
 rank = after[measure_on].amax(1).argsort().argsort()
@@ -541,20 +542,20 @@ _ = axes[1].legend()
 #
 # Say: Imagine that the unsure images all come from one hospital. The contract says ninety per cent,
 # and on average that is what the sets deliver. Ask the room whether that hospital got what was
-# promised. Then ask who would rather pay for larger sets. There is no free choice here, and
-# exercise three shows a third way.
+# promised. Then ask who would rather pay for larger sets. Neither choice is free, and exercise
+# three shows a third way.
 
 # %% [markdown]
-# LAC covers the unsure third too rarely and the sure third more often than we asked. APS is nearer
-# to 90 % in these two and pays with larger sets on average. Neither guarantees the coverage of a
-# group, but exercise 3 shows how.
+# LAC covers the unsure third too rarely and the sure third more often than asked. APS is nearer to
+# 90 % in both thirds and pays with larger sets on average. Neither guarantees the coverage of a
+# group, but the sets of exercise 3 do.
 
 # %% [markdown]
 # Let the images change
 # ---------------------
 #
-# All promises need images that are drawn like those of the calibration set. We take 2000 new glyphs
-# with stronger warp and noise, and change nothing else.
+# All promises need images that are drawn like those of the calibration set. We take 2000 new
+# glyphs, more warped, noisier and further from the centre.
 
 # %% tags=["setup"]
 shifted_logits, shifted_labels = calibkit.glyphs100_logits(
@@ -608,7 +609,7 @@ for score in ("lac", "aps"):
 # What to remember
 # ----------------
 #
-# - Costs and calibrated probabilities make decisions with known costs
+# - Costs and calibrated probabilities tell you what to do and its price
 # - Conformal sets keep their coverage on average, even without calibration
 # - Both need images drawn like the calibration set
 #

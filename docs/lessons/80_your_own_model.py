@@ -32,7 +32,7 @@ What you will learn
 What you need
 -------------
 
-Lessons 10 and 30, and less than a minute on two cores, without GPU or network.
+Lessons 10 and 30, and less than a minute on two cores, without GPU or internet.
 """
 
 # %% [markdown] tags=["slide"]
@@ -108,7 +108,8 @@ plt.show()
 # -------------------------------
 #
 # If your model gives probabilities and no logits, take their logarithms. The *softmax* turns these
-# into the probabilities again: it takes exponentials and divides them by their sum, which is 1.
+# into the probabilities again: it takes exponentials and divides them by their sum, which is 1
+# here.
 
 # %%
 votes = torch.tensor([0.6, 0.2, 0.2])
@@ -120,8 +121,8 @@ print("softmax:", [f"{p:.2f}" for p in logits.softmax(0)])
 # But the logarithm of 0 is minus infinity. So we first raise every 0 to a small *floor*. How small?
 #
 # Here are twenty predictions for two classes, each made by five votes. In the first ten, all votes
-# go to the first class, which is right nine times. In the other ten, three votes do, and it is
-# right six times. So the honest probabilities are 0.90 and 0.60.
+# go to the first class, which is right nine times. In the other ten, three votes go there, and it
+# is right six times. So 0.90 and 0.60 would be calibrated probabilities.
 #
 # **Before you run this:** which floor gives probabilities close to these?
 
@@ -138,10 +139,10 @@ for floor in (1e-12, 1e-3, 0.1):
     print(f"{sure:.2f} and {unsure:.2f}, NLL {fitted.summary.nll_after:.3f}")
 
 # %% [markdown]
-# All three correct the sure predictions, because T makes up for the floor. But the smaller the
-# floor, the higher the T, and the unsure predictions must take the same T. Only the floor of 0.1,
-# half a vote, serves both. The *NLL* (negative log-likelihood) shows it: the mean of minus the
-# logarithm of the label's probability. Lower is better.
+# All three correct the sure predictions, because T makes up for the floor. But a smaller floor
+# needs a higher T, and the unsure predictions get the same T. Only the floor of 0.1, half a vote,
+# serves both. The *NLL* (negative log-likelihood), the mean of minus the logarithm of the label's
+# probability, shows this; lower is better.
 
 # %% [markdown] tags=["slide"]
 # A probability of 0 needs a floor
@@ -160,8 +161,8 @@ for floor in (1e-12, 1e-3, 0.1):
 # Logits in a file
 # ----------------
 #
-# Any framework can leave logits and labels in an ``.npz`` file of NumPy. Ours holds those of a network
-# for 10 000 images.
+# Any framework can save logits and labels in an ``.npz`` file of NumPy. Ours holds those of a
+# network for 10 000 images.
 
 # %% tags=["setup"]
 temporary = TemporaryDirectory()
@@ -181,8 +182,8 @@ print(f"logits {logits.shape}, labels {labels.shape}")
 print(scaler.summary)
 
 # %% [markdown]
-# Each row is a sample, and each column is a class. With ``stratify``, both parts hold every class in
-# the same proportion. On the other 9000 samples, `calibkit.evaluate` measures everything at once.
+# Each row is a sample, and each column is a class. With ``stratify``, both parts hold every class
+# in the same proportion. On the other 9000 samples, `calibkit.evaluate` computes a report.
 
 # %%
 report = calibkit.evaluate(logits[test], labels[test], scaler=scaler)
@@ -242,8 +243,9 @@ print(f"file:   T = {by_file.temperature:.3f}, the same 500 images")
 # A scikit-learn classifier
 # -------------------------
 #
-# The *nearest-neighbours* classifier lets the five closest training samples vote. The share of the
-# votes is its probability. We train it on 397 noisy digits, calibrate on 400 and test on 1000.
+# The *nearest-neighbours* classifier lets the five closest training samples vote. The share of
+# votes for a class is its probability. We train it on 397 noisy digits, calibrate on 400 and test
+# on 1000.
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -304,9 +306,9 @@ plt.show()
 # - Start at half the smallest probability above 0.
 #
 # Say: Read the solid curve first, because it is the only one that may decide. Where is its lowest
-# point? At 0.1, which is half a vote of five neighbours. Then look at the dashed curve: new samples
-# agree. What would have happened with the smallest floor? The ECE after scaling would have been higher
-# than before it.
+# point? At 0.1, which is half a vote of five neighbours. Then look at the dashed curve: half a vote
+# is best on new samples too. What would have happened with the smallest floor? The ECE after
+# scaling would have been higher than before it.
 
 # %%
 for k in (-1, best):
@@ -321,14 +323,14 @@ print(f"before: ECE {calibkit.calibration_error(p_test, y_test):.1%}")
 print(f"if calibrated: {noise.low:.1%} to {noise.high:.1%}, in 15 bins")
 
 # %% [markdown]
-# On the calibration set, half a vote is best and a quarter almost as good. The test set agrees. With
-# the smallest floor, scaling makes the ECE worse than it was. In this split our choice lowers it,
-# though not to that of a calibrated model. (T is below 1 because the floor already lowers every
-# confidence.) Begin your own search at half of the smallest probability above 0, and clip in the
-# same way when the model is in use.
+# Half a vote is best on both sets, and a quarter is almost as good on the calibration set. With the
+# smallest floor, scaling makes the ECE worse than it was. In this split our choice lowers it,
+# though not to the level of a calibrated model. (T is below 1 because the floor already lowers
+# every confidence.) Begin your own search at half of the smallest probability above 0, and keep
+# your floor when predicting.
 #
-# `calibkit.CalibratedClassifier` takes such steps for you, with its own floor. It leaves each part of
-# the samples out of training in turn, to fit T on it, so you set none aside.
+# `calibkit.CalibratedClassifier` does this for you, with its own floor. It leaves each fifth of the
+# samples out of training in turn, and fits T on the logits of these parts. So you set none aside.
 
 # %%
 classifier = calibkit.CalibratedClassifier(
@@ -347,7 +349,7 @@ print(f"NLL {values.nll.value:.2f} in place of {test_nll[best]:.2f}")
 # A *segmentation* model gives logits for every pixel, of shape (N, C, H, W) for N pictures of H
 # times W pixels and C classes. The labels have the shape (N, H, W). Pixels that should not count
 # carry a label of their own, the *ignore_index*, often 255. In our pictures of four noisy digits,
-# every pixel with ink must be labelled with its digit.
+# every pixel with ink is labelled with its digit.
 
 # %% tags=["setup"]
 X, y = load_digits(return_X_y=True)
@@ -489,7 +491,7 @@ plt.show()
 # -----------------------------------------
 #
 # - Left: groups of ten pictures. Right: the same pixels, dealt at random.
-# - Random pixels: nearly every interval holds T.
+# - Random pixels: every interval holds T.
 # - Whole pictures: many miss it, because they assume independent pixels.
 #
 # Say: Both halves of this figure use the same pixels, and every group has as many of them as its
@@ -498,10 +500,10 @@ plt.show()
 # plays the role of the picture? A patient, a video, a sentence, a user?
 
 # %% [markdown]
-# Nearly all intervals of random pixels hold it, and far fewer of whole pictures do. New pixels come in
-# whole pictures, so we need a wider interval. We draw 200 pictures with replacement, weight
-# each pixel by how often its picture was drawn, and fit again, many times. This is a *bootstrap*
-# over pictures (Field and Welsh 2007).
+# All intervals of random pixels hold it, but far fewer of whole pictures do. New pixels come in
+# whole pictures, so we need a wider interval. We draw 200 pictures with replacement, weight each
+# pixel by how often its picture was drawn, and fit again, many times. This is a *bootstrap* over
+# pictures (Field and Welsh 2007).
 
 # %%
 refits = []
@@ -519,8 +521,8 @@ a, b = whole.temperature_interval
 print(f"{(high - low) / (b - a):.1f} times as wide")
 
 # %% [markdown]
-# The intervals, noise floors and p-values of a report have the same fault. State the number of
-# pictures, and draw whole pictures where an interval matters.
+# The intervals, noise floors and p-values of the report also assume independent pixels. State the
+# number of pictures, and draw whole pictures where an interval matters.
 #
 # A model in several processes
 # ----------------------------
@@ -543,11 +545,11 @@ first, second = (slope(logits[i], labels[i]) for i in halves)
 print(f"slopes {first:.1f} and {second:.1f}, sum {abs(first + second):.1f}")
 
 # %% [markdown]
-# Alone, the halves would move T in opposite directions. Together they are at the best T. At each step
-# of its search, calibkit adds such sums over all processes. So all take the same step and end
-# at the T of the whole set.
+# Alone, each half would move T its own way. Together they are at the best T. At each step of its
+# search, calibkit adds such sums over all processes. So all take the same step and end at the T of
+# the whole set.
 #
-# You only start torch's *process group*, which lets the processes talk through a *backend*:
+# You only need to start torch's *process group*, which lets the processes talk through a *backend*:
 # ``"gloo"`` between CPUs, ``"nccl"`` between NVIDIA GPUs.
 
 # %%
@@ -639,7 +641,7 @@ print(card)
 #
 # - With logits and labels, every model takes the same road.
 # - Logarithms of probabilities are logits. A 0 needs a floor, chosen on the calibration set.
-# - Pixels of one picture are not independent: split by picture, and draw pictures.
+# - Pixels of one picture are not independent: split by picture, and draw whole pictures.
 # - Several processes add up their sums and find the T of the whole set.
 # - A report states its data, n, bins, and what a calibrated model would show.
 

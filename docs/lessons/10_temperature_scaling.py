@@ -476,7 +476,7 @@ _ = calibkit.reliability_diagram(
 # %% [markdown]
 # ECE and NLL have fallen, and no answer has changed. Is the network calibrated now? In a finite
 # test set, chance alone makes gaps, so even a perfectly calibrated network does not reach an ECE of
-# 0. Its average ECE is the *noise floor* (Vaicenavicius et al. 2019).
+# zero. Its average ECE is the *noise floor* (Vaicenavicius et al. 2019).
 
 # %%
 for name, p in (("before", before), ("after", after)):

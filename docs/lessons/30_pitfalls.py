@@ -72,8 +72,8 @@ calib_logits, calib_labels = everything[calib_set.indices]
 test_logits, test_labels = everything[test_set.indices]
 
 # %% [markdown]
-# To make mistakes, we need images that the model was trained on, noisier and more distorted images,
-# from "another camera", and some wrong labels.
+# To make mistakes, we need images that the model was trained on, noisier and more distorted images
+# (from "another camera"), and some wrong labels.
 
 # %%
 seen_logits, seen_labels = calibkit.glyphs100_logits(

@@ -11,11 +11,11 @@
 How do I correct an overconfident network?
 ==========================================
 
-A classifier attaches a probability to each of its answers, the *confidence*. It is *calibrated* if
-this confidence tells us how often it is right: when it says 90 percent, it should be right nine
-times in ten, and likewise for every other confidence. Many modern networks are *overconfident*:
-they are right less often than they say. We correct most of that with a single number, the
-*temperature*.
+A classifier attaches a probability to each of its answers, the *confidence*. It is *calibrated*
+if this confidence tells us how often it is right: when it says 90 percent, it should be right
+nine times in ten, and likewise for every other confidence. Many modern networks are
+*overconfident*: they are right less often than they say. We correct most of this overconfidence
+with a single number, the *temperature*.
 
 What you will do
 ----------------
@@ -41,7 +41,7 @@ Basic PyTorch, and less than a minute on two CPU cores.
 #
 # - A classifier attaches a confidence to each answer.
 # - Many modern networks are right less often than they say.
-# - One number corrects most of that: the temperature.
+# - One number, the temperature, corrects most of this overconfidence.
 #
 # Say: Ask the room: if a network says that it is 90 percent sure, a hundred times, how many of these
 # answers should be right? If it is about ninety, and if this works for every confidence, we call
@@ -52,7 +52,7 @@ Basic PyTorch, and less than a minute on two CPU cores.
 # Step 1: load the utilities
 # --------------------------
 #
-# The metric comes from torchmetrics, the rest from torch and calibkit.
+# The library torchmetrics computes the calibration error, and calibkit corrects it.
 
 # %% tags=["setup"]
 import torch
@@ -64,7 +64,7 @@ from torchmetrics import CalibrationError
 import calibkit
 
 # %% [markdown]
-# Here is the answer in a picture. A network answered 200 000 images that it had never seen. Each
+# Here is the answer in a picture. A network classified 200 000 images that it had never seen. Each
 # point stands for a group of answers with similar confidence. For a calibrated network, the points
 # would follow the dashed line.
 
@@ -103,7 +103,7 @@ _ = ax.set_title("With a temperature, the confidence is close to the truth")
 # Three logits and a temperature
 # ------------------------------
 #
-# A network returns one number for each class, the *logits*. Suppose that it sees a photograph and
+# A network returns numbers, one for each class: its *logits*. Suppose that it sees a photograph and
 # returns 2 for cat, 1 for dog and 0 for bird. The *softmax* turns logits into probabilities: it
 # raises e to the power of each logit, and divides each result by the sum of all. The class with the
 # largest probability is the answer, and this probability is the confidence.
@@ -148,9 +148,9 @@ _ = ax.set_title("A higher temperature makes the network less sure")
 # number keeps the order of the logits.
 
 # %% [markdown]
-# Less sure: at $T = 2$ the logits are half as large, and the probabilities move closer together. The
-# cat stays ahead at every temperature. So a temperature changes no answer, and the *accuracy*, the
-# share of right answers, stays as it is.
+# Less sure: at $T = 2$ the logits are half as large, and the probabilities move closer together.
+# The cat stays ahead at every temperature. So a temperature changes no answer, and the *accuracy*,
+# the share of right answers, stays the same.
 #
 # Ten predictions and a calibration error
 # ---------------------------------------
@@ -206,7 +206,7 @@ print(f"difference {difference:.2f}")
 #
 # Training lowers the *negative log-likelihood*, or NLL: minus the logarithm of the probability that
 # the network gives to the true class, averaged over the images. We compute it for our photograph,
-# first if it shows a cat, then if it shows a dog.
+# taking first the cat and then the dog as its true class.
 
 # %%
 for T in (0.5, 1.0, 2.0):
@@ -214,8 +214,8 @@ for T in (0.5, 1.0, 2.0):
     print(f"T = {T}: NLL {-log_p[0]:.2f} for a cat, {-log_p[1]:.2f} for a dog")
 
 # %% [markdown]
-# If the answer "cat" is right, larger logits lower the NLL. If it is wrong, they raise the NLL. Now
-# look at our network's 3150 training images, which ``seed=1`` returns.
+# If the answer "cat" is right, larger logits (a smaller T) lower the NLL. If it is wrong, they
+# raise it. Now look at the 3150 training images of the network in the first picture.
 
 # %%
 train_logits, train_labels = calibkit.glyphs100_logits(
@@ -230,9 +230,9 @@ print(f"training images: accuracy {accuracy:.1%}")
 print(f"mean confidence {confidence:.1%}, NLL {nll:.3f}")
 
 # %% [markdown]
-# Every answer is right. From there on, training can lower the NLL only by making right answers even
-# more confident, so it keeps enlarging the logits. But among new images some answers are wrong, and
-# they get large logits too. This is how Guo et al. (2017) explain overconfidence.
+# Every answer is right. Further training can lower the NLL only by making right answers even more
+# confident, so it keeps enlarging the logits. But on new images some answers are wrong, and these
+# get large logits too. This is how Guo et al. (2017) explain overconfidence.
 
 # %% [markdown] tags=["slide"]
 # Why are networks overconfident?
@@ -251,9 +251,9 @@ print(f"mean confidence {confidence:.1%}, NLL {nll:.3f}")
 # Step 2: load a pretrained model
 # -------------------------------
 #
-# `calibkit.glyphs100_resnet20` is the network of the first picture. It comes in *eval mode*: batch
-# normalisation uses the statistics that it learned. In training mode, an answer would depend on the
-# other images in its batch.
+# `calibkit.glyphs100_resnet20` returns that network. It comes in *eval mode*: batch normalisation
+# uses statistics stored during training. In training mode, an answer would depend on the other
+# images in its batch.
 
 # %%
 model = calibkit.glyphs100_resnet20(pretrained=True)
@@ -263,8 +263,8 @@ print(f"in training mode: {model.training}")
 # Step 3: set up the data
 # -----------------------
 #
-# A *datamodule* prepares the data and returns a list of loaders. The first one reads the test data:
-# 10 000 warped, coloured and noisy glyphs (letters, digits and signs) of 100 classes.
+# A *datamodule* prepares the data and returns a list of loaders. The first loader reads the test
+# data: 10 000 warped, coloured and noisy glyphs (letters, digits and signs) of 100 classes.
 
 # %%
 dm = calibkit.Glyphs100DataModule(batch_size=100)
@@ -273,7 +273,8 @@ dm.setup("test")
 images, labels = next(iter(dm.test_dataloader()[0]))
 
 # %% [markdown]
-# Above each image stand the answer, the true class if the answer is wrong, and the confidence.
+# Above each image stand the answer, the true class in brackets if the answer is wrong, and the
+# confidence.
 
 # %%
 with torch.inference_mode():
@@ -310,8 +311,8 @@ print(f"{(answers == labels)[:12].sum()} of these 12 answers are right")
 #
 # We split these images at random into a *calibration set*, to fit the temperature on, and a *test
 # set*, to measure with; ``stratify`` keeps the share of every class the same in both. They share no
-# image, and the network was trained on neither: on images that a network or a temperature was fitted
-# to, the result looks too good.
+# image, and the network was trained on neither: on images that were used for a fit, the result
+# would look too good.
 
 # %%
 calib_set, test_set = calibkit.split_calibration(
@@ -346,9 +347,9 @@ print(f"accuracy {accuracy:.1%}, mean confidence {confidence:.1%}")
 print(f"NLL before scaling: {nll_before:.3f}, n = {len(labels)}")
 
 # %% [markdown]
-# On new images the network says 73.5 % on average, and is right in 59.5 %. The *reliability diagram*
-# shows this bin by bin. The bar is the accuracy, the dot is the mean confidence, and the line between
-# them is the gap. The upper panel counts the images.
+# The mean confidence is 73.5 %, but only 59.5 % of the answers are right. The *reliability diagram*
+# shows this bin by bin. The bar is the accuracy, the dot is the mean confidence, and the line
+# between them is the gap. The upper panel counts the images.
 
 # %%
 before = logits.softmax(-1)
@@ -371,7 +372,7 @@ ax = calibkit.reliability_diagram(before, labels, title=title)
 # %% [markdown]
 # Every bar ends below its dot: the network is overconfident. Each grey band belongs to one bar. If
 # the network were calibrated, this bar would end inside its band in 95 of 100 test sets. All bars
-# together would do so less often.
+# at once would do so less often.
 #
 # Step 5: fit the temperature
 # ---------------------------
@@ -384,11 +385,11 @@ scaler = scaler.fit(model=model, calib_loader=calib_loader)
 print(f"T = {scaler.temperature:.3f}, fitted on n = {len(calib_set)} images")
 
 # %% [markdown]
-# The temperature is above 1: the logits were too large. We draw the NLL for many temperatures, of the
-# calibration set and of the training images.
+# The temperature is above 1: the logits were too large. We plot the NLL of the calibration set and
+# of the training images against the temperature.
 #
-# **Before you run this:** which temperature do the training images ask for, where every answer is
-# right?
+# **Before you run this:** on the training images, every answer is right. Which temperature has the
+# lowest NLL there?
 
 # %%
 calib_logits, calib_labels = calibkit.collect_logits(model, calib_loader)
@@ -421,13 +422,13 @@ _ = ax.set_title("Only images that are new to the network show its best T")
 # the temperature on images that the network has not seen.
 
 # %% [markdown]
-# The smallest that we drew: they ask for still larger logits. Only the curve of the new images has a
-# valley, where the scaler stands.
+# It is the smallest that we plotted: the training images ask for still larger logits. Only the
+# curve of the calibration set has a valley, and the scaler stands in it.
 #
 # Step 6: measure again
 # ---------------------
 #
-# The scaler is a torch module, which we put behind the model. We reset the metric, which would
+# The scaler is a torch module, which we put behind the model. We reset ``ece``, which would
 # otherwise add the new answers to the old ones.
 
 # %%
@@ -473,9 +474,9 @@ _ = calibkit.reliability_diagram(
 # picture prove that the network is now calibrated?
 
 # %% [markdown]
-# ECE and NLL have fallen, and no answer has changed. Is the network calibrated now? A finite test
-# set contains chance, so even a perfectly calibrated network does not reach an ECE of 0. What it
-# reaches on average is the *noise floor* (Vaicenavicius et al. 2019).
+# ECE and NLL have fallen, and no answer has changed. Is the network calibrated now? In a finite
+# test set, chance alone makes gaps, so even a perfectly calibrated network does not reach an ECE of
+# zero. Its average ECE is the *noise floor* (Vaicenavicius et al. 2019).
 
 # %%
 for name, p in (("before", before), ("after", after)):
@@ -488,21 +489,22 @@ print(f"after, on 200 000 images: ECE {many.calibration_error:.1%}")
 
 # %% [markdown]
 # Before scaling, the ECE is far above this range. After scaling, 1.7 % is a value that a perfectly
-# calibrated network shows as well: with these 9000 images in 15 bins we cannot tell the difference.
-# That is no proof of calibration, and another random split may decide otherwise. On the 200 000
-# images of the first picture, where chance hardly matters, an error of 1.4 % remains. Lesson 20
-# explains how to judge such numbers.
+# calibrated network could show as well: with these 9000 images in 15 bins we cannot tell the two
+# apart. That is no proof of calibration. On the 200 000 images of the first picture, where chance
+# hardly matters, an error of 1.4 % remains.
 
 # %% [markdown] tags=["published"]
 # Move to CIFAR-100
 # -----------------
 #
-# Replace two lines, and the steps above use a public network and real photographs, downloaded once:
+# Replace two lines, and the steps above run with a public network on real photographs (both
+# downloaded once):
 #
 # - ``model = calibkit.cifar100_resnet20(pretrained=True)``
 # - ``dm = calibkit.CIFAR100DataModule(root="./data", batch_size=100)``
 #
-# The published tutorial does this, but in training mode. Lesson 90 shows what that changes.
+# The tutorial of Torch Uncertainty does this, but in training mode. Lesson 90 shows what that
+# changes.
 
 # %% [markdown]
 # When does it hold?
@@ -512,7 +514,7 @@ print(f"after, on 200 000 images: ECE {many.calibration_error:.1%}")
 # *distribution*: the same source under the same conditions. We draw 3000 new images with more warp
 # and noise, and keep the temperature.
 #
-# **Before you run this:** will the network become less confident, and if so, by enough?
+# **Before you run this:** will the network become less confident, and if so, will that be enough?
 
 # %% tags=["setup"]
 shifted_logits, shifted_labels = calibkit.glyphs100_logits(
@@ -529,9 +531,9 @@ print(f"ECE {value:.1%}, noise floor {floor.mean:.1%}", end=", ")
 print(f"in 95 % of test sets {floor.low:.1%} to {floor.high:.1%}")
 
 # %% [markdown]
-# It becomes less confident, but not by enough. Mean confidence falls from 60.5 % to 52.3 %, and
-# accuracy about twice as far, from 59.5 % to 43.3 %. The network is overconfident again, and its ECE
-# is far above the range of a calibrated one.
+# It becomes less confident, but not enough. Mean confidence falls from 60.5 % to 52.3 %, and
+# accuracy about twice as far, from 59.5 % to 43.3 %. The network is overconfident again, and its
+# ECE is far above the range of a calibrated one.
 
 # %% [markdown] tags=["slide"]
 # When does it hold?
@@ -553,7 +555,8 @@ print(f"in 95 % of test sets {floor.low:.1%} to {floor.high:.1%}")
 # - Training rewards ever larger logits, and wrong answers on new images get them too.
 # - The ECE averages the gaps between confidence and accuracy over bins. We read it beside its noise
 #   floor.
-# - We fit the temperature in eval mode, on images that are in neither training nor test set.
+# - We fit the temperature in eval mode, on images that are in neither the training nor the test
+#   set.
 # - A temperature fits the distribution that it was fitted on.
 
 # %% [markdown] tags=["slide"]
@@ -621,8 +624,8 @@ if confidence_at_3 is not None:
 
 # %% [markdown] tags=["solution"]
 # We divide the logits before the softmax, take the largest probability of each image, and average.
-# The accuracy is the same as at every other temperature, but now the network says much less than it
-# delivers. Dividing the probabilities by 3 is a frequent mistake: they would no longer sum to 1.
+# The accuracy is the same as at every other temperature, but now the network claims much less than
+# it achieves. Dividing the probabilities by 3 is a frequent mistake: they would no longer sum to 1.
 
 # %% [markdown]
 # 2. Write a function ``my_ece(confidence, right)`` in place of the line below. It takes two tensors
@@ -685,7 +688,7 @@ if my_ece is not None:
     print("The ECE is high where T is too small and where T is too large.")
 
 # %% [markdown] tags=["solution"]
-# Three details decide. The distance is taken in each bin, before the average; if you take it after,
+# Three details matter. The distance is taken in each bin, before the average; if you take it after,
 # gaps in opposite directions cancel. Each bin is weighted by its share of the images, so that a bin
 # with three images does not count as much as one with a thousand. And empty bins must be left out,
 # because the mean of nothing is not a number.
@@ -742,8 +745,8 @@ if temperatures_from_100 is not None:
 # %% [markdown] tags=["solution"]
 # From 100 images the temperature varies several times as much as from 1000, because it follows the
 # accidents of the few images that were drawn. Every one of these temperatures is above 1, so that
-# even 100 images tell us the direction. How far to go is better known from 1000. A frequent mistake
-# is to fit on the scaled logits: the temperature is then close to 1.
+# even 100 images tell us the direction. But 1000 images tell us more precisely how far above. A
+# frequent mistake is to fit on the scaled logits: the temperature is then close to 1.
 
 # %% [markdown]
 # 4. Which temperature do the shifted images need? Fit it on the first 1000 of ``shifted_logits``, and
@@ -789,19 +792,19 @@ if temperature_under_shift is not None:
 # %% [markdown] tags=["solution"]
 # These harder images need a higher temperature, and it removes most of the ECE that the old one
 # leaves on the other 2000 images. But we needed labels of shifted images to find it, and in
-# use these labels are often missing. The usual mistake is to fit and to measure on the same images,
-# which makes the result look better than it is.
+# practice such labels are often missing. The usual mistake is to fit and to measure on the same
+# images, which makes the result look better than it is.
 
 # %% [markdown]
 # 5. A manufacturer fitted a temperature to X-ray images from one hospital, and writes: "ECE 1.7 %.
 #    Where our network says 90 %, it is right nine times in ten." What do you ask before you agree?
 
 # %% [markdown] tags=["solution"]
-# A good answer asks at least three of these questions. On how many images was the ECE measured, with
-# how many bins, and what is its noise floor? Were these images apart from those on which the network
-# and the temperature were fitted? Do they come from the hospitals where the network will be used, or
-# only from the one where it was fitted? And does the claim hold for each group of patients and each
-# disease? The ECE averages over all images, so that overconfidence in one group can hide behind
+# A good answer asks at least three of these questions. On how many images was the ECE measured,
+# with how many bins, and what is its noise floor? Were they separate from the images on which the
+# network and the temperature were fitted? Do they come from the hospitals where the network will be
+# used, or only from the one where it was fitted? And does the claim hold for each group of patients
+# and each disease? The ECE averages over all images, so overconfidence in one group can hide behind
 # underconfidence in another. It looks only at the answer, and not at the probabilities of the other
 # classes. And a small ECE in 15 bins is no statement about any one of these bins.
 

@@ -17,7 +17,8 @@ model? You cannot tell from the number alone.
 What you will do
 ----------------
 
-You will watch the ECE of one network change, and compare a test and an interval with the truth.
+You will watch the ECE of one network change with the bins, and check a statistical test and an
+interval against the truth.
 
 What you will learn
 -------------------
@@ -49,11 +50,11 @@ Half a minute on two cores, and lesson 10.
 # -------------------------
 #
 # The *confidence* of a model is the probability that it gives to its answer. A model is
-# *calibrated* if it is right as often as it claims: in 80 of 100 cases where it is "80 % sure", and
-# so on. The *expected calibration error*, or ECE, measures how far a model is from that. We sort
-# the answers by confidence into ranges, the *bins*. The *gap* of a bin is its accuracy minus its
-# mean confidence. The ECE is the mean size of the gaps, weighted by the number of images in each
-# bin.
+# *calibrated* if it is right as often as it claims: for example, in 80 of 100 cases in which it
+# claims 80 %. The *expected calibration error*, or ECE, measures how far a model is from that. We
+# sort the answers by confidence into ranges, the *bins*. The *gap* of a bin is its accuracy minus
+# its mean confidence. The ECE is the mean size of the gaps, weighted by the number of images in
+# each bin.
 #
 # We take the network of lesson 10. Temperature scaling divides its logits, the inputs of the
 # softmax, by a number that we fit on 1000 images. The other 9000 are our test set.
@@ -88,9 +89,9 @@ for name, probabilities in (("before", plain), ("after", scaled)):
 
 # %% [markdown]
 # Our yardstick is a *perfect model*: it has the same confidences, but each answer is right with a
-# probability equal to its confidence. Its *true error*, the ECE of endlessly many images, is
-# 0. `calibkit.noise_floor` draws a thousand times which answers are right. The mean ECE of these
-# draws is the *noise floor*.
+# probability equal to its confidence. Its *true error*, the ECE of endlessly many images, is zero.
+# `calibkit.noise_floor` simulates its answers a thousand times. The mean ECE of these simulations
+# is the *noise floor*.
 
 # %%
 confidences = {
@@ -123,8 +124,8 @@ plt.show()
 #
 # Say: Ask which of the three rows worries the room. With 900 images, a perfect model would almost
 # always score more than 1.7 %. With 9000 images, such a score is ordinary. With 90 000, hardly any
-# perfect model would score so much, so this model has a real error. The same number tells three
-# different stories, and nobody can choose among them without knowing n.
+# perfect model would score so much, so a model that does has a real error. The same number tells
+# three different stories, and nobody can choose among them without knowing n.
 
 # %% [markdown]
 # In the smallest test set, nearly every perfect model has a *larger* ECE than ours. With our 9000
@@ -136,8 +137,8 @@ plt.show()
 # ----------------------
 #
 # Why does a perfect model not score 0? Before each toss of a fair coin, a forecaster says "heads,
-# 50 %", which is perfectly calibrated. Yet after four tosses in one bin, only two heads give a gap
-# of 0. All sequences are equally likely:
+# 50 %", which is perfectly calibrated. Yet after four tosses in one bin, the gap is 0 only if
+# exactly two are heads. All sequences are equally likely:
 
 # %%
 tosses = np.array(list(product([0, 1], repeat=4)))
@@ -147,8 +148,8 @@ for size in (0, 0.25, 0.5):
     print(f"gap of {size:3.0%}: {n_such} of {len(tosses)} sequences")
 
 # %% [markdown]
-# The noise floor is the mean gap, $(6 \cdot 0 + 8 \cdot 25 + 2 \cdot 50) / 16$ percent. It is not
-# 0, because the ECE ignores the signs of the gaps. Now we try two bins, and more tosses.
+# The noise floor is the mean size of the gap, $(6 \cdot 0 + 8 \cdot 25 + 2 \cdot 50) / 16$ percent.
+# It is not 0, because the ECE ignores the signs of the gaps. Now we try two bins, and more tosses.
 
 
 # %%
@@ -176,8 +177,8 @@ for n_tosses, n_bins in ((4, 1), (4, 2), (16, 1)):
 # tosses lower it. Everything in this lesson follows from these two effects.
 
 # %% [markdown]
-# Two bins raise the noise floor, because each holds fewer tosses. Four times as many tosses roughly
-# halve it: noise shrinks with the square root of *n*.
+# Two bins raise the noise floor, because each holds fewer tosses. In one bin, four times as many
+# tosses roughly halve it: noise shrinks in proportion to $1 / \sqrt{n}$.
 
 # %% [markdown]
 # Read a reliability diagram
@@ -221,9 +222,8 @@ for i, letter in zip(order, "AB"):
 print(f"all of 14 independent bars in their bands: {0.95**14:.0%}")
 
 # %% [markdown]
-# If you hesitated, you were right to. And one bar outside its band is no alarm: each band is made
-# for one bar. In about half of all test sets, at least one of a perfect model's 14 bars ends
-# outside.
+# If you hesitated, you were right to. And one bar outside its band is no cause for alarm: in about
+# half of all test sets, at least one of a perfect model's 14 bars ends outside.
 
 # %% [markdown]
 # Change the bins
@@ -231,8 +231,8 @@ print(f"all of 14 independent bars in their bands: {0.95**14:.0%}")
 #
 # The table shows other bins and the *p-value*: the probability that a perfect model has an ECE at
 # least as large as the measured one, with the same *n* and bins. For four heads in four tosses, it
-# is $2 / 16$, because four tails have the same gap. If p is below 0.05, one says that the test
-# *rejects* calibration.
+# is $2 / 16$, because the gap of four tails has the same size. A *test* rejects calibration if p is
+# below 0.05.
 #
 # **Before you run this:** will the ECE rise or fall with more bins?
 
@@ -248,9 +248,9 @@ for n_bins in (1, 5, 10, 15, 30):
     print(f"{p:9.2f}" + "  below 0.05" * (p < 0.05))
 
 # %% [markdown]
-# Before scaling, the bins do not matter: the gaps have one sign, so they add up to the same sum.
-# After scaling, the ECE rises. Either narrow bins are noisy because they hold few images, or there
-# are true gaps of opposite signs that *cancel* in wide bins.
+# Before scaling, the bins do not matter: all gaps have the same sign, so they add up to the same
+# sum. After scaling, the ECE rises. Either narrow bins are noisy because they hold few images, or
+# there are true gaps of opposite signs that *cancel* in wide bins.
 #
 # The verdict changes, too: on these images, the test rejects calibration with few bins and not with
 # many. If you try several bin counts and report only one, you can obtain whichever verdict you
@@ -273,7 +273,7 @@ for n_bins in (1, 5, 10, 15, 30):
 # The verdict depends on the bins
 # -------------------------------
 #
-# - The p-value: how often a perfect model scores as much.
+# - The p-value: how often a perfect model scores at least as much.
 # - With 1, 5 and 10 bins the test rejects calibration.
 # - With 15 and 30 bins it does not.
 #
@@ -287,7 +287,7 @@ for n_bins in (1, 5, 10, 15, 30):
 # -----------------
 #
 # In practice, nobody shows us the truth. Here, `calibkit.glyphs100_population` holds the bins of
-# 200 000 new images. Below, whiskers show how far chance moves a gap in 95 of 100 cases.
+# 200 000 new images. Below, the whiskers show how far chance moves a gap in 95 of 100 test sets.
 
 # %%
 for n_bins in (1, 15, 30):
@@ -332,11 +332,10 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # fifteen bins did not reject, and yet the error was there.
 
 # %% [markdown]
-# The true error is about 1.4 %, whatever the bins. So hardly anything cancels, and the rise was
-# noise. Nearly all gaps are negative: the model is right less often than it claims. In a single bin
-# such gaps add up while their noise averages out, so one bin detects them better than 15 do. But it
-# is blind to gaps that cancel. (Another calibration set gives another temperature, often with gaps of
-# both signs.)
+# The true error is about 1.4 %, whatever the bins. So hardly any gaps cancel, and our ECE rose
+# because of noise. Nearly all gaps are negative: the model is right less often than it claims. In a
+# single bin such gaps add up while their noise averages out, so one bin detects them better than 15
+# do. But it is blind to gaps that cancel.
 #
 # In 15 bins, the test has missed a real error. A large p-value does not show that a model is
 # calibrated.
@@ -345,8 +344,8 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # Draw other test sets
 # --------------------
 #
-# How much of our p-value was luck? We treat the new images, in narrow bins, as the whole world and
-# draw test sets from it.
+# How much of our p-value was luck? We treat the 200 000 images, sorted into narrow bins, as the
+# whole world and draw test sets from it.
 
 # %% tags=["setup"]
 world = calibkit.glyphs100_population(2520, scaled=True)
@@ -394,14 +393,14 @@ plt.show()
 # - More images help on average, not every time.
 #
 # Say: In every row, each dot is another test set from the same world. With 9000 images in fifteen
-# bins, about half of the test sets reject, so the verdict is almost a coin toss. Twice as many
-# images make most of them reject. A single bin is the sharper test here, because nearly all gaps
-# have one sign. Ask what a reader can conclude from a single p-value near 0.05.
+# bins, the test rejects on about half of the test sets, so the verdict is almost a coin toss. With
+# twice as many images, it rejects on most of them. A single bin is the sharper test here, because
+# nearly all gaps have one sign. Ask what a reader can conclude from a single p-value near 0.05.
 
 # %% [markdown]
-# In 15 bins and from 9000 images, the verdict is not far from a coin toss. With twice as many
-# images, or in a single bin, most test sets reject. But this holds only on average: in exercise 3, p
-# *rises* with more data.
+# With 15 bins and 9000 images, the verdict is not far from a coin toss. With twice as many images,
+# or in a single bin, the test usually rejects. But more images do not lower p every time: in
+# exercise 3, it *rises*.
 
 # %% [markdown]
 # Put an interval around it
@@ -409,8 +408,8 @@ plt.show()
 #
 # How large may the error be? A *95 % interval* comes with a promise: among the intervals of 100
 # test sets, about 95 hold the true error. `calibkit.bootstrap_interval` draws our images again and
-# again with replacement (the *bootstrap*), to learn how noisy the gaps are. It returns the
-# range of true errors with which our ECE would be no surprise.
+# again with replacement (the *bootstrap*), to learn how noisy the gaps are. It returns the range of
+# true errors for which our ECE would be no surprise.
 
 # %%
 interval_of_ece = partial(
@@ -456,7 +455,7 @@ plt.show()
 # -------------------------------------------
 #
 # - Ours: 0.0 % to 2.4 %. The truth is 1.4 %.
-# - The promise holds in repeated test sets.
+# - The promise: about 95 of 100 intervals hold the true error.
 # - It may begin at 0 although there is an error.
 #
 # Say: Each vertical line is the interval of one test set, and the dashed line is the truth. A thick
@@ -465,7 +464,7 @@ plt.show()
 # that there is no error. It says that there may be none.
 
 # %% [markdown]
-# Nearly all intervals hold the true error, and so does our own. It begins at 0, which says only that
+# Nearly all intervals hold the true error, ours included. Ours begins at 0, which says only that
 # noise *may* explain the ECE: many intervals of our model begin there. The upper end tells us more:
 # the error is hardly larger than 2.4 %.
 
@@ -473,8 +472,8 @@ plt.show()
 # Judge a model that is always sure
 # ---------------------------------
 #
-# We simulate a model on an easy task. Its confidences are spread above 94 %, but every answer is
-# right with the same probability.
+# We simulate a model on an easy task. Its confidences are spread evenly above 94 %, but every
+# answer is right with the same probability.
 #
 # **Before you run this:** our bins so far had *equal width*. Bins of *equal mass* hold equally many
 # images each. Which will show the error?
@@ -512,8 +511,8 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown] tags=["slide"]
-# A skewed model needs other bins
-# -------------------------------
+# A model that is always sure needs other bins
+# --------------------------------------------
 #
 # - All confidences lie between 94 % and 100 %.
 # - Equal width: one bin holds everything, and gaps cancel.
@@ -536,7 +535,7 @@ plt.show()
 # The ECE judges only the confidence in the answer (*top-label* calibration). The *classwise* ECE
 # (Kull et al. 2019) judges the probabilities of every class and takes the mean. We compare our
 # model with two strange ones. The first reverses the order of all probabilities but the largest,
-# the second gives every class the same.
+# and the second gives every class the same probability.
 
 # %%
 others = scaled.argsort(1, descending=True)[:, 1:]  # all but the top class
@@ -563,7 +562,7 @@ for name, probabilities in models.items():
 # Say: Reversing the order of all probabilities except the largest changes neither accuracy nor ECE.
 # The classwise ECE notices it, because it looks at all probabilities. And a model that says 1 % for
 # each of the hundred classes has the lowest ECE of the three, although it knows nothing. A small
-# calibration error alone is no merit. It has to come together with a good accuracy or a good NLL.
+# calibration error alone is no merit. We also need a good accuracy or a good NLL.
 
 # %% [markdown]
 # Only the classwise ECE sees that the reversal ruins almost every probability. And the model that
@@ -581,10 +580,10 @@ report = calibkit.evaluate(logits[test], test_labels, scaler=scaler)
 print(report)
 
 # %% [markdown]
-# So is this ECE good? In 15 bins, the true error may be 0 and may be 2.4 %. The classwise ECE lies
-# above the range of its noise floor, so some error exists. (Noise raises it so much that its
-# interval reaches downwards only.) Whether it matters depends on the use of
-# the probabilities, not on a p-value.
+# So is this ECE good? In 15 bins, the true error may be anything from 0 to 2.4 %. The classwise ECE
+# lies above the range of its noise floor, so some error exists. (Noise has raised it so much that
+# its interval extends only downwards.) Whether it matters depends on the use of the probabilities,
+# not on a p-value.
 
 # %% [markdown]
 # What we have seen
@@ -603,7 +602,7 @@ print(report)
 # ----------------
 #
 # - No ECE without n, bins and noise floor.
-# - Choose the bins before looking. "Not rejected" is not "calibrated".
+# - Choose the bins before you look. "Not rejected" is not "calibrated".
 # - An interval says how large the error may be.
 #
 # Say: Go back to the questions from the beginning. Which of them can the room answer now? Ask
@@ -648,7 +647,7 @@ if n_needed is not None:
 
 # %% [markdown] tags=["solution"]
 # The noise floor must fall by a factor of about two and a half, so *n* must grow by the square of
-# that, to more than six times as many images. The usual mistake is to let the floor fall in
+# that: we need more than six times as many images. The usual mistake is to let the floor fall in
 # proportion to *n*. The square root is what makes small calibration errors expensive to see: to
 # halve the noise, you pay four times as much.
 
@@ -759,13 +758,13 @@ if p_value_of_19000 is not None:
 # The p-value rises, although there is a true error and the noise floor has fallen. The reason is
 # luck: on the 10 000 new images, the ECE in 15 bins happens to be close to its noise floor, so they
 # dilute the evidence. The simulation shows that this does not happen often, but that it happens
-# without any mistake. When there is an error, more data lower the p-value on average, and not each
+# without any mistake. When there is an error, more data lower the p-value on average, but not every
 # time.
 #
 # In a single bin, the test rejects on each part, because nearly all true gaps have the same sign.
 # But if you choose between the two bin counts after seeing both p-values, the chosen one is
-# worthless. What usually goes wrong here is that all 20 000 images are tested. The temperature was
-# fitted on 1000 of them, and those are no test images.
+# worthless. The usual mistake here is to test all 20 000 images. The temperature was fitted on 1000
+# of them, and those do not belong in a test set.
 
 # %% [markdown]
 # 4. Write a function ``equal_mass_ece(confidence, right, n_bins)`` that returns the ECE in bins of
@@ -815,8 +814,8 @@ if equal_mass_ece is not None:
 
 # %% [markdown] tags=["solution"]
 # Sorting comes first: without it, each bin mixes all confidences, and the gaps cancel as they do in
-# a single bin. The absolute value is taken for each bin, before the average. Taken after it, it
-# gives the ECE of a single bin.
+# a single bin. The absolute value is taken for each bin, before the average. Taken after the
+# average, it would give the ECE of a single bin.
 
 # %% [markdown]
 # 5. A paper says: "On 10 000 test images, our method lowers the ECE from 1.9 % to 1.4 %." What
@@ -827,12 +826,12 @@ if equal_mass_ece is not None:
 # of perfect models, the paper may compare two pieces of noise. Then ask for the interval of the
 # *change* on the same images (`calibkit.paired_difference`), because the noise that both models
 # share cancels in it. Below we compare our temperature with a slightly higher one: the interval of
-# this change reaches more than two points to both sides, so on 9000 images a change of half a point
-# proves nothing. Ask also how bins and method were chosen: if the method was chosen for its low ECE
-# on these images, it must be tested on new ones. Finally, ask for accuracy and NLL, because a model
-# that knows nothing can have a low ECE, and for networks trained with other seeds, since one
-# network says little about a method. An interval of the change that excludes 0, in bins that were
-# fixed in advance and for several training seeds, would be convincing.
+# this change extends more than two points to both sides of 0, so on 9000 images a change of half a
+# point proves nothing. Ask also how bins and method were chosen: if the method was chosen for its
+# low ECE on these images, it must be tested on new ones. Finally, ask for accuracy and NLL, because
+# a model that knows nothing can have a low ECE, and for networks trained with other seeds, since
+# one network says little about a method. An interval of the change that excludes 0, in bins that
+# were fixed in advance and for several training seeds, would be convincing.
 
 # %% tags=["solution"]
 softer = (logits[test] / (1.05 * scaler.temperature)).softmax(1)

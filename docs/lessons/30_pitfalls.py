@@ -11,8 +11,8 @@
 Why did calibration fail on my model?
 =====================================
 
-Temperature scaling is a single division, and still much can go wrong. Usually nothing
-crashes, and a wrong number looks like a result.
+Temperature scaling is a single division, yet much can go wrong. Usually nothing crashes, and a
+wrong number looks like any other.
 
 What you will do
 ----------------
@@ -53,7 +53,7 @@ Lesson 10, and half a minute on two cores.
 # Temperature scaling divides them by one number, the *temperature* T. We fit T on a *calibration
 # set*: labelled images that the model was not trained on.
 #
-# We split 10 000 images of the data set Glyphs100 into a calibration half and a test half.
+# We split the 10 000 images of lesson 10 into a calibration half and a test half.
 
 # %% tags=["setup"]
 import torch
@@ -73,7 +73,7 @@ test_logits, test_labels = everything[test_set.indices]
 
 # %% [markdown]
 # To make mistakes, we need images that the model was trained on, noisier and more distorted images
-# from another camera, and some wrong labels.
+# (from "another camera"), and some wrong labels.
 
 # %%
 seen_logits, seen_labels = calibkit.glyphs100_logits(
@@ -90,7 +90,7 @@ random_labels = torch.randint(100, (5000,), generator=generator)
 wrong_labels = torch.where(replaced, random_labels, calib_labels)
 
 # %% [markdown]
-# Now we fit T on fifty calibration sets, ten of each kind. No two sets of a kind share an image.
+# We fit T on fifty calibration sets, ten of each kind. No two sets of one kind share an image.
 
 
 # %% tags=["setup"]
@@ -143,14 +143,14 @@ plt.show()
 
 # %% [markdown]
 # Every mark is a fit that ran without an error. With only 20 images T scatters widely. With wrong
-# images or wrong labels T moves away, all ten fits in the same direction, so more such images would
-# not help.
+# images or labels, T moves away from the dashed line, all ten fits of a row in the same direction,
+# so more such images would not help.
 #
 # Three logits, and the softmax applied twice
 # -------------------------------------------
 #
 # The *softmax* turns logits into probabilities: it takes the exponential of each and divides it by
-# their sum. Many models end in a softmax already. If you take their output for logits, you apply
+# their sum. Many models end in a softmax already. If you treat their output as logits, you apply
 # the softmax twice.
 
 # %%
@@ -162,14 +162,14 @@ print("from a certain model:", [f"{p:.2f}" for p in certain.softmax(0)])
 
 # %% [markdown]
 # The largest probability is the *confidence*, and its class is the model's *answer*. The second
-# softmax keeps the answer and lowers the confidence from 0.84 to 0.52. Even a model that is
-# certain cannot exceed $e / (e + 2)$, the second softmax of 1, 0 and 0.
+# softmax keeps the answer and lowers the confidence from 0.84 to 0.52. Even a model that is certain
+# cannot show more than $e / (e + 2)$, from the softmax of 1, 0 and 0.
 
 # %% [markdown] tags=["slide"]
 # The softmax applied twice
 # -------------------------
 #
-# - Probabilities taken for logits: the softmax runs twice.
+# - If you pass probabilities as logits, the softmax runs twice.
 # - The answers stay, and the confidences collapse.
 # - Nothing crashes: a softmax accepts any numbers.
 #
@@ -188,8 +188,9 @@ print("from a certain model:", [f"{p:.2f}" for p in certain.softmax(0)])
 # are sorted into 15 bins by their confidence. In each bin we take the distance between accuracy
 # and mean confidence, and average these distances, weighted by the number of images.
 #
-# On a finite test set even a perfectly calibrated model shows an ECE above 0. Its mean is the *noise
-# floor*. As ``floor`` we print the range that holds this ECE in 95 of 100 test sets.
+# On a finite test set, even a perfectly calibrated model shows an ECE above 0. The mean of this ECE
+# is the *noise floor*. Under ``floor`` we print the range that holds this ECE in 95 of 100 test
+# sets.
 
 
 # %% tags=["setup"]
@@ -213,10 +214,10 @@ show(f"T = {scaler.temperature:.2f}", scaler(test_logits), test_labels)
 # Leave the model in training mode
 # --------------------------------
 #
-# **Are these the right logits?** A layer of *batch normalisation* subtracts a mean and divides by
-# a standard deviation. In *eval mode* it uses values that it stored during training. In *training
-# mode* it uses those of the batch at hand. We forget to switch to eval mode, on the first 2000 of
-# our images.
+# **Are these the right logits?** A layer of *batch normalisation* subtracts a mean and divides by a
+# standard deviation. In *eval mode* it uses values that it stored during training. In *training
+# mode* it uses those of the current batch. On the first 2000 of our images, we forget to switch to
+# eval mode.
 
 # %%
 model = calibkit.glyphs100_resnet20()
@@ -263,10 +264,10 @@ plt.show()
 # is right. It does not ask how often it is right. A weak model that knows its weakness passes.
 
 # %% [markdown]
-# The accuracy and the NLL reveal it. The ECE does not: it lies within the range in both
-# modes. It asks whether a model knows how often it is right, not how often it is right.
+# The accuracy and the NLL reveal it. The ECE does not: it lies within the range in both modes. It
+# only asks whether a model knows how often it is right.
 #
-# We can also show the images in another order, which needs no labels.
+# Another check needs no labels: we put the images in another order.
 
 # %%
 order = torch.randperm(500, generator=torch.Generator().manual_seed(1))
@@ -309,14 +310,14 @@ show("softmax twice", probabilities, test_labels)
 show(f"  T = {fooled.temperature:.2f}", fooled(probabilities - 1), test_labels)
 
 # %% [markdown]
-# Judged by the ECE, the result is better than the model was before. The NLL tells the truth: it is
-# far worse. A T far below 1 is another sign. **The right way:** pass what comes before the
-# softmax, or the logarithms of the probabilities.
+# Judged by the ECE, the result is better than the untouched model. The NLL tells the truth: the
+# result is far worse. A T far below 1 is another sign. **The right way:** pass what comes before
+# the softmax, or the logarithms of the probabilities.
 #
 # Fit on training images
 # ----------------------
 #
-# **Is this the right calibration set?** Our model knows the images of its training by heart.
+# **Is this the right calibration set?** Our model knows its training images by heart.
 
 # %%
 try:
@@ -341,7 +342,7 @@ show(f"  T = {mixed.temperature:.2f}", mixed(test_logits), test_labels)
 # Fit on too few images
 # ---------------------
 #
-# A fit's ``summary`` holds a 95 % interval of T. About 95 of 100 large calibration sets give an
+# A fit's ``summary`` holds a 95 % interval for T. About 95 of 100 large calibration sets give an
 # interval that holds the T of an endless set of such images.
 
 # %%
@@ -376,21 +377,21 @@ plt.show()
 # Too few images: read the interval
 # ---------------------------------
 #
-# - Each line is one calibration set; dashed: T of all 5000.
+# - Each line is one calibration set. Dashed: T of all 5000.
 # - With 20 images, T depends on luck.
-# - The interval knows chance, and nothing about wrong images.
+# - The interval knows about chance, not about wrong images.
 #
 # Say: How many images does one number need? Read the picture from left to right. A fit on 20
 # images can land far from the dashed line. With 1000 the five fits nearly agree. The interval
 # warns you, but only of chance. If the images are wrong, it lies around a wrong value.
 
 # %% [markdown]
-# With 20 images the outcome depends on luck: here two of the ten intervals miss the dashed line.
-# **The right way:** take 1000 images where you can, and read the interval. But it knows about chance
-# only: on images of the other camera, all ten intervals lie around a wrong value.
+# With 20 images the outcome depends on luck, and two of the ten intervals miss the dashed line.
+# **The right way:** take 1000 images where you can, and read the interval. But it knows only about
+# chance: on images from the other camera, all ten intervals lie around a wrong value.
 #
-# Use one temperature for unlike groups
-# -------------------------------------
+# Use one temperature for different groups
+# ----------------------------------------
 #
 # We fit one T on 2000 images from each camera and measure on 2000 others from each.
 #
@@ -438,13 +439,13 @@ plt.show()
 #
 # Say: The same model, the same temperature, two cameras. For the first camera the accuracy lies
 # above the confidence, for the other below it. Mix the images, and the two errors partly cancel
-# within each bin. What groups do your own images have: hospitals, cameras, countries? To scale
-# each group on its own, you must know the group of an image before you know its label.
+# within each bin. What groups do your own images have: hospitals, cameras, countries? To scale each
+# group on its own, you must know which group an image belongs to when the model is in use.
 
 # %% [markdown]
-# It lies below. In nearly all bins the model is right more often than it claims for the first camera
-# and less often for the other, and the two errors partly cancel. **The right way:** fit a T for each
-# group, and measure each group.
+# It lies below both. In nearly all bins the model is right more often than it claims for the first
+# camera, and less often for the other. The two errors partly cancel. **The right way:** fit a T for
+# each group, and measure each.
 
 # %%
 first = fit(calib_logits[:2000], calib_labels[:2000])
@@ -470,8 +471,9 @@ for kind in (calibkit.TemperatureScaler(), calibkit.IsotonicScaler()):
 
 # %% [markdown]
 # With one parameter the mistake hardly matters. With many it does: isotonic regression has the
-# lowest NLL on the images of its fit and the highest on others. You would choose the wrong method.
-# **The right way:** split first. `calibkit.evaluate` refuses images that a scaler was fitted on.
+# lowest of the four NLLs on the images of its fit and the highest on the others. You would choose
+# the wrong method. **The right way:** split first. `calibkit.evaluate` refuses images that a scaler
+# was fitted on.
 
 # %%
 try:
@@ -497,7 +499,7 @@ except ValueError as error:
 # -------------------------------
 #
 # Your product needs only ten of the 100 classes, and you may choose which. On 2500 images you find
-# the ten classes with the highest accuracy, and you fit T on the images of these classes.
+# the ten classes with the highest accuracy, and fit T on their images.
 #
 # **Before you run this:** will the accuracy of the chosen classes be the same on new images,
 # higher or lower?
@@ -532,9 +534,10 @@ for name, i in (("the same images", first), ("other images", second)):
 
 # %% [markdown]
 # It is lower. With about 25 images of each class, some are among the best ten by luck, and luck
-# does not come again. Where the model was lucky, its confidence seems deserved, so the same images
-# give a lower T. (On so few test images, ECE and NLL hardly tell the two temperatures apart.) We
-# repeat this for ten random cuts of the calibration half, and choose the hardest classes too.
+# does not come again. Where the model was lucky, its confidence seems deserved, so the images that
+# chose give a lower T. (With so few test images, ECE and NLL hardly tell the two temperatures
+# apart.) We repeat this for ten random cuts of the calibration half, and choose the hardest classes
+# too.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
@@ -556,18 +559,17 @@ axes[1].set_title("hollow: images that chose, filled: others")
 plt.show()
 
 # %% [markdown] tags=["slide"]
-# Whoever chooses and fits on the same images is fooled
-# -----------------------------------------------------
+# Do not choose and fit on the same images
+# ----------------------------------------
 #
 # - Hollow: the images that chose the classes. Filled: other images.
-# - The easiest classes are harder than they looked, the hardest easier.
+# - The easiest classes are harder than they looked, and the hardest are easier.
 # - Choose, fit and measure: three sets.
 #
-# Say: In an earlier edition of this lesson the authors made this mistake themselves. They chose
-# the easiest classes and fitted the temperature on the same images, and the result looked
-# plausible. Look at the lines from hollow to filled: on the left all of them point inward. Why?
-# Part of being among the best is luck, and luck does not come again. Where else do you choose the
-# best of many?
+# Say: The authors made this mistake themselves in an earlier edition of this lesson. They chose the
+# easiest classes and fitted the temperature on the same images, and the result looked plausible.
+# Look at the lines from hollow to filled: on the left all of them point inward. Why? Part of being
+# among the best is luck, and luck does not come again. Where else do you choose the best of many?
 
 # %% [markdown]
 # In every cut the accuracy of the easiest classes is lower than it looked, and that of the hardest
@@ -578,13 +580,13 @@ plt.show()
 # -----------------
 #
 # - **Wrong logits:** in training mode the accuracy falls, and answers change with the order.
-#   Probabilities taken for logits give a T far below 1.
-# - **Wrong calibration set:** compare its accuracy with that of the test set, read the interval of
+#   Probabilities passed as logits give a T far below 1.
+# - **Wrong calibration set:** compare its accuracy with that of the test set, read the interval for
 #   T, and measure each group.
 # - **Unfair measurement:** choosing, fitting and measuring each need their own images.
 # - The ECE alone hides mistakes. Read accuracy and NLL beside it.
 # - calibkit refuses probabilities, a fit without a best T, and a test set with calibration images.
-#   The other mistakes pass.
+#   The other mistakes go unnoticed.
 
 # %% [markdown] tags=["slide"]
 # What to remember
@@ -628,11 +630,11 @@ if highest_confidence is not None:
     print("Right: even a certain model seems to know almost nothing.")
 
 # %% [markdown] tags=["solution"]
-# At best the first softmax gives 1 to one class and 0 to the other 99. The second softmax turns
-# the 1 into $e / (e + 99)$, because $e^0 = 1$. A frequent slip is to forget that the exponential
-# of 0 is 1 and not 0. With three classes the same mistake leaves more than half, so it is easily
-# overlooked there. With many classes a tiny highest confidence of an accurate model is a sure
-# sign.
+# At best the first softmax gives 1 to one class and 0 to the other 99. The second softmax turns the
+# 1 into $e / (e + 99)$, because $e^0 = 1$. A frequent slip is to forget that the exponential of 0
+# is 1 and not 0. With three classes, the highest confidence is still more than one half, so a
+# softmax applied twice is easily overlooked. With many classes, a tiny highest confidence gives it
+# away.
 
 # %% [markdown]
 # 2. About one of ten ``wrong_labels`` is random. Take the 500 to which the model gives the lowest
@@ -678,11 +680,12 @@ if repaired_temperature is not None:
     print("Right: looking at 500 labels has undone most of the harm.")
 
 # %% [markdown] tags=["solution"]
-# The model gives next to no probability to a random label, and the NLL makes that expensive. A
-# high T makes it cheaper, so the fit on wrong labels makes the model too modest on all images.
-# About nine of ten suspects were really wrong. In practice you do not have the right labels, so a
-# person must look at the suspects. Change only labels that are wrong: if you change every label
-# that the model doubts to the model's own answer, you calibrate the model against itself.
+# The model gives next to no probability to a random label, and the NLL makes that expensive. A high
+# T makes it less expensive, so the fit on wrong labels makes the model underconfident on all
+# images. About nine of ten suspects were really wrong. In practice you do not have the right
+# labels, so a person must look at the suspects. Change only labels that are wrong: if you change
+# every label that the model doubts to the model's own answer, you calibrate the model against
+# itself.
 
 # %% [markdown]
 # 3. The excess of an answer is its mean confidence minus its accuracy. Scale with ``scaler``, and
@@ -732,10 +735,10 @@ if overconfidence is not None:
     print("Right: part of what you saw on the first half was chance.")
 
 # %% [markdown] tags=["solution"]
-# On the half that chose them, these answers look worse than they are, because chance helped to
-# make them the worst of a hundred. But most of the excess remains on the test half, so it is real:
-# one temperature cannot correct the answers one by one. Note that you can select by the answer
-# when the model is in use, and that you cannot select by the label.
+# On the half that chose them, these answers look worse than they are, because chance helped to make
+# them the worst of a hundred. But most of the excess remains on the test half, so it is real: one
+# temperature cannot correct the answers one by one. Note that when the model is in use, you can
+# select images by their answer, but not by their label.
 
 # %% [markdown]
 # 4. Write a function ``my_fit(logits, labels)`` that returns T without calibkit. It must also work
@@ -803,13 +806,13 @@ if my_fit is not None:
     print("Right: your search does not depend on where it starts.")
 
 # %% [markdown] tags=["solution"]
-# The NLL has a single minimum, so its slope tells on which side of it you are. Halving the
-# interval needs no learning rate and no start. ``common_loop`` has the settings of a widely copied
+# The NLL has a single minimum, so its slope tells on which side of it you are. Halving the interval
+# needs no learning rate and no starting value. ``common_loop`` has the settings of a widely copied
 # program (Pleiss 2017): the optimiser LBFGS, which estimates the curvature from the slopes it has
 # seen, a start of 1.5 and a learning rate of 0.01. For ordinary logits it ends close to the
-# minimum, because 1.5 happens to be a good start. For logits of another size it stops on its way,
-# and with a learning rate of 1 a step can be so long that T becomes negative. A fit of your own
-# should check that T is positive, and that another start gives the same T.
+# minimum, because 1.5 happens to be a good start. For logits of another size it stops long before
+# the minimum, and with a learning rate of 1 a step can be so long that T becomes negative. A fit of
+# your own should check that T is positive, and that another starting value gives the same T.
 
 # %% [markdown]
 # 5. A colleague reports that temperature scaling has made the ECE almost 0. Which questions do you

@@ -51,7 +51,7 @@ Half a minute on two cores, and lesson 10.
 #
 # The *confidence* of a model is the probability that it gives to its answer. A model is
 # *calibrated* if it is right as often as it claims: for example, in 80 of 100 cases in which it
-# claims 80 %. The *expected calibration error*, or ECE, measures how far a model is from that. We
+# claims that. The *expected calibration error*, or ECE, measures how far a model is from that. We
 # sort the answers by confidence into ranges, the *bins*. The *gap* of a bin is its accuracy minus
 # its mean confidence. The ECE is the mean size of the gaps, weighted by the number of images in
 # each bin.

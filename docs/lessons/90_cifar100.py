@@ -13,7 +13,7 @@ Does temperature scaling work on real images?
 
 CIFAR-100 is a data set of small photographs in 100 classes. *Temperature scaling* divides the
 outputs of a network by one number, so that it becomes *calibrated*: right as often as its
-probabilities say. A published tutorial reports an almost perfect calibration on CIFAR-100. May we
+probabilities say. A published tutorial reports almost perfect calibration on CIFAR-100. Can we
 believe this?
 
 What you will do
@@ -41,8 +41,8 @@ exercise need an internet connection.
 # Does temperature scaling work on real images?
 # ---------------------------------------------
 #
-# - A tutorial reports an almost perfect calibration on CIFAR-100.
-# - May we believe it?
+# - A tutorial reports almost perfect calibration on CIFAR-100.
+# - Can we believe it?
 # - What would we have to know to check it?
 #
 # Say: So far we have worked with drawn glyphs, because we can draw as many as we like. Today we
@@ -55,9 +55,9 @@ exercise need an internet connection.
 # -------------------------
 #
 # The *confidence* of a network is its largest probability. For the *ECE* (expected calibration
-# error), images are sorted into bins by confidence, here always 15, because other bins give another
-# ECE. The ECE is the distance between accuracy and mean confidence in a bin, averaged over all
-# images. These ECEs were published in the tutorial and by Guo et al. (2017).
+# error), images are sorted by confidence into bins. We always use 15, because the ECE depends on
+# their number. The ECE is the distance between accuracy and mean confidence in a bin, averaged over
+# all images. These ECEs were published in the tutorial and by Guo et al. (2017).
 
 # %% tags=["setup"]
 import copy
@@ -82,8 +82,8 @@ for name, (before, after) in published.items():
 # %% [markdown]
 # None of these numbers came with a *95 % interval*, a range that holds the true value in about 95
 # of 100 such measurements. We measured three other networks, and `calibkit.cifar100_measurements`
-# reads the results. ``splits_of`` selects those of one network that were made on a part of the
-# images, after a fit on the others. (``mode`` is explained below.)
+# reads the results. For one network, ``splits_of`` selects the results on a part of the images,
+# after a fit on the others. (``mode`` is explained below.)
 
 
 # %% tags=["setup"]
@@ -137,7 +137,7 @@ plt.show()
 #
 # - Blue: published, without any interval.
 # - Orange: measured by us, with 95 % intervals.
-# - Empty mark before scaling, full mark after it.
+# - An empty mark is before scaling, a full mark after it.
 #
 # Say: From each empty mark to its full mark, the ECE falls. All eight results agree in this. Now
 # look at the three orange ones. Two have short intervals and one has long ones. Which of the
@@ -145,8 +145,8 @@ plt.show()
 # like? Nobody can tell, because the authors did not print them.
 
 # %% [markdown]
-# Every ECE fell. On 9000 images the fall is more than chance, because the intervals of the change,
-# in brackets, lie below 0. On 616 images it may be chance. The WRN-16-4 keeps more than half of its
+# Every ECE fell. On 9000 images the fall is more than chance: the intervals of the change, in
+# brackets, lie below 0. On 616 images it may be chance. The WRN-16-4 keeps more than half of its
 # ECE.
 #
 # One image in two batches
@@ -154,8 +154,8 @@ plt.show()
 #
 # The tutorial never switches its network to eval mode. *Batch normalisation* subtracts a mean and
 # divides by a standard deviation. In *eval mode* it uses stored values, here a mean of 0 and a
-# standard deviation of 1. In *training mode* it uses those of the batch at hand. We put the number
-# two into two small batches.
+# standard deviation of 1. In *training mode* it uses the mean and standard deviation of the current
+# batch. We put the number two into two small batches.
 
 # %%
 careful = torch.nn.BatchNorm1d(1).eval()
@@ -191,18 +191,17 @@ for batch in (
 # What we measured
 # ----------------
 #
-# We ran a ResNet-20 on the first 916 images of the CIFAR-100 test set. It has the shape of the
-# tutorial's network, but comes from another training (project forge-tta). On 300 images, drawn at
+# We ran a ResNet-20 on the first 916 images of the CIFAR-100 test set. It has the architecture of
+# the tutorial's network, but was trained by others (project forge-tta). On 300 images, drawn at
 # random, we fitted the *temperature* T, by which scaling divides the *logits*, the outputs that go
-# into the softmax. We measured on the rest. Of the other two networks we have the outputs on all
-# test images, from the examples of the library netcal, and fitted on 1000. Images and weights do
-# not come with calibkit, but the program that measured does:
-# ``calibkit/data/assets/measure_cifar100.py``.
+# into the softmax. We measured on the rest. For the other two networks, the examples of the library
+# netcal provide the outputs on all test images. There we fitted on 1000. The program that measured
+# comes with calibkit: ``calibkit/data/assets/measure_cifar100.py``.
 #
-# The *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability that the
-# network gives to the label; lower is better. The *noise floor* is the ECE of a perfectly
-# calibrated network in test sets of this size: its mean, and a range that holds it in 95 of 100.
-# The *p-value* is the probability that such a network shows the measured ECE or a larger one.
+# The *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability of the
+# true class; lower is better. The *noise floor* is the ECE that a perfectly calibrated network
+# shows by chance: here we print the range that holds it in 95 of 100 test sets of this size. The
+# *p-value* is the probability that such a network shows the measured ECE or a larger one.
 #
 # **Before you run this:** the tutorial's ECE after scaling is 1.4 %. Would a perfectly calibrated
 # network show so small an ECE on our 616 images?
@@ -235,8 +234,8 @@ print(f"NLL changes by {nll.value:+.3f} ({nll.low:+.3f} to {nll.high:+.3f})")
 # - The interval of T lies above 1, so the network is *overconfident*: it is right less often than
 #   it claims.
 # - In this split the NLL falls by more than chance, but only just.
-# - The ECE alone proves nothing. Before scaling, p is above 0.05. After scaling, the ECE lies within
-#   the noise floor, where a moderate error could hide.
+# - The ECE alone proves nothing. Before scaling, p is above 0.05. After scaling, the ECE lies
+#   within the noise floor, but a moderate error could still hide there.
 #
 # Look at the bins
 # ----------------
@@ -271,24 +270,24 @@ plt.show()
 # - Scaling lowers the confidences: images move to bins further left.
 # - Within a grey line, chance alone may explain a dot.
 #
-# Say: Find the dots of the left half that lie off their grey lines. Chance alone would put about one
-# dot of twenty there. It is also striking that nearly all dots lie on the same side. Now, how
+# Say: Find the dots of the left half that lie off their grey lines. Chance alone would put about
+# one dot of twenty there. It is also striking that no dot lies clearly above the diagonal. Now, how
 # far off could the accuracy of a middle bin be without leaving its grey line? Read it from the
-# picture. That is the price of having few images.
+# picture. That is the price of few images.
 
 # %% [markdown]
-# Before scaling, most dots lie on the diagonal or below it. Scaling lowers the confidences, so
-# images move to bins further left. Then each dot lies on its grey line, though most are above the
-# diagonal: in this split, T came out rather high. But the grey lines are long: in the middle, an
-# accuracy ten points off would not stand out.
+# Before scaling, no dot lies clearly above the diagonal. Scaling lowers the confidences, so images
+# move to bins further left. Afterwards each dot lies on its grey line, though most are above the
+# diagonal, a sign that T came out rather high in this split. But the grey lines are long: in the
+# middle, an accuracy ten points off would not stand out.
 #
 # Leave the network in training mode
 # ----------------------------------
 #
-# Now we repeat the tutorial's slip on all 916 images, without scaling. The tutorial's batches hold 32
-# images.
+# Now we repeat the tutorial's mistake on all 916 images, without scaling. The tutorial's batches
+# hold 32 images.
 #
-# **Before you run this:** which number will reveal the slip, the accuracy or the ECE?
+# **Before you run this:** which number will reveal the mistake, the accuracy or the ECE?
 
 # %% tags=["setup"]
 whole = [m for m in measurements if m.seed is None]
@@ -326,7 +325,7 @@ plt.show()
 # --------------------------------------------------
 #
 # - Small batches do the most damage.
-# - The accuracy reveals the slip.
+# - The accuracy reveals the mistake.
 # - Every interval of the ECE reaches that of eval mode.
 #
 # Say: On the left you see the accuracy, on the right the ECE of the same network on the same
@@ -335,9 +334,9 @@ plt.show()
 # that a reader notices?
 
 # %% [markdown]
-# The accuracy does. In the smallest batches the network loses almost half of its right answers, and
-# even in a single batch of all images it remains below eval mode. Each interval of the ECE reaches
-# the dashed line. If you are told only the ECE, as in the tutorial, you cannot notice the slip.
+# The accuracy does. In batches of 4 the network loses almost half of its right answers, and even in
+# a single batch of all images it remains below eval mode. Each interval of the ECE reaches the
+# dashed line. If you are told only the ECE, as in the tutorial, you cannot notice the mistake.
 #
 # Split the images another way
 # ----------------------------
@@ -345,7 +344,7 @@ plt.show()
 # The tutorial splits without a seed, so nobody can repeat its split. Does the split matter? We
 # measured ten splits in eval mode, and in training mode with batches of 32.
 #
-# **Before you run this:** will the ECE after scaling be below that before scaling in every split?
+# **Before you run this:** will scaling lower the ECE in every split?
 
 # %%
 for mode in ("eval", "training"):
@@ -392,7 +391,7 @@ plt.show()
 #
 # - Ten splits of the same images, in both modes.
 # - In training mode, scaling does not always lower the ECE.
-# - No split reaches the dashed line: noise alone nearly always makes more.
+# - No split reaches the dashed line: noise alone nearly always produces more.
 #
 # Say: Each pair of marks is one split. Follow a line from its empty mark to its full mark. In how
 # many splits does the ECE rise? Now suppose that you may choose the split that you publish. Which
@@ -400,16 +399,16 @@ plt.show()
 # the same images, so they agree more than ten new experiments would.
 
 # %% [markdown]
-# In eval mode it is. In training mode it rises in two splits. Our first split was an unlucky one: in
-# most others the ECE does show that something is wrong before scaling. After scaling in eval mode,
-# it shows it in none. But these are not ten experiments, because all splits share the same images.
+# In eval mode it does. In training mode the ECE rises in two splits. Our first split was unlucky:
+# in most of the others, p reveals an error before scaling. After scaling in eval mode, it does so
+# in none. But these are not ten experiments, because all splits share the same images.
 #
 # Judge the published number
 # --------------------------
 #
-# The tutorial measured on 9000 images. The noise floor shrinks with the square root of the number of
-# images. So we can compute it from ours in training mode, if the confidences of both networks are
-# spread alike.
+# The tutorial measured on 9000 images. The noise floor shrinks with the square root of the number
+# of images. So we can estimate the tutorial's floor from ours in training mode, if the confidences
+# of both networks are similarly spread.
 
 # %%
 m = splits_of("ResNet-20", "training")[0]
@@ -427,18 +426,18 @@ print(f"largest p of its ten splits: {worst:.3f}")
 #
 # - The noise floor shrinks with the square root of n.
 # - On 9000 images, a perfect network could show 1.4 %.
-# - The WRN-16-4 keeps an error that is no noise.
+# - The WRN-16-4 keeps an error that noise does not explain.
 #
 # Say: Four times as many images halve the noise floor. Carry our floor from 616 images to the 9000
 # of the tutorial, and compare it with the published number. Has the tutorial shown that its network
-# is calibrated? It has shown that most of the error is gone. Nobody can see from its number whether
-# a small error is left.
+# is calibrated? It has shown that most of the error is gone. Nobody can tell from its number
+# whether a small error remains.
 
 # %% [markdown]
-# The published fall from 10.8 % to 1.4 % is far larger than this noise, so most of the error is gone.
-# But 1.4 % lies within the range for 9000 images. A perfectly calibrated network could show it, and
-# so could one with a small error left: the number cannot tell them apart. The WRN-16-4 does keep an
-# error, and 9000 images show it in each of ten splits.
+# The published fall from 10.8 % to 1.4 % is far larger than this noise, so most of the error is
+# gone. But 1.4 % lies within the range for 9000 images. A perfectly calibrated network could show
+# it, and so could one with a small remaining error: the number cannot tell them apart. The WRN-16-4
+# does keep an error, which 9000 images show in each of ten splits.
 
 # %% [markdown]
 # Repeat it on the real data
@@ -458,8 +457,9 @@ dm.setup("test")
 print(f"{len(dm.test):,} images of CIFAR-100")
 
 # %% [markdown]
-# First we do as the tutorial does, but with a seed. One more slip of the tutorial is harmless: before
-# scaling, it passes logits to a measure that expects probabilities but applies the softmax itself.
+# First we do as the tutorial does, but with a seed. The tutorial makes another mistake, which is
+# harmless: before scaling, it passes logits to a measure that expects probabilities. The measure
+# applies the softmax itself.
 
 # %% tags=["network"]
 careless_model = copy.deepcopy(model).train()
@@ -508,8 +508,8 @@ diagrams[0].figure.suptitle("CIFAR-100 in eval mode, before and after scaling")
 print(report)
 
 # %% [markdown]
-# If p is below 0.05 after scaling, one temperature has not corrected everything. Last, we expect that
-# training mode costs more than two answers in a hundred.
+# A p-value below 0.05 after scaling suggests that one temperature has not corrected everything. The
+# last cell checks that training mode costs more than two right answers in a hundred.
 
 # %% tags=["network"]
 lost = report.before.accuracy.value - tutorial.before.accuracy.value
@@ -533,25 +533,26 @@ assert lost > 0.02, "training mode should answer fewer images right"
 # What we have seen
 # -----------------
 #
-# - Temperature scaling lowered the ECE of every network, once perhaps by chance. How much remains
-#   differs.
+# - In the first picture scaling lowered every ECE, once perhaps by chance. How much error remains
+#   depends on the network.
 # - A few hundred images can show that a network is overconfident. They cannot show that it is
 #   calibrated.
 # - Training mode damages a real network. The accuracy shows it, and the ECE does not.
-# - Beside an ECE, report the number of images and bins, the noise floor, the accuracy and the seed.
+# - Beside an ECE, report the numbers of images and bins, the noise floor, the accuracy and the
+#   seed.
 
 # %% [markdown] tags=["slide"]
 # What to remember
 # ----------------
 #
-# - Scaling helps on real images; what remains differs.
+# - Scaling helps on real images; the remaining error depends on the network.
 # - Few images cannot show a small ECE.
 # - Report accuracy, n, bins, floor and seed beside it.
 #
 # Say: Remember three things. First, temperature scaling works on real photographs as it does on our
-# glyphs. Second, a few hundred images can tell you that a network is overconfident, but not that
-# it is calibrated. Third, an ECE alone can be checked by nobody. What will you print beside your next
-# one?
+# glyphs. Second, a few hundred images can tell you that a network is overconfident, but not that it
+# is calibrated. Third, nobody can check an ECE that stands alone. What will you print beside your
+# next one?
 
 # %% [markdown]
 # Exercises
@@ -638,9 +639,9 @@ if ece_in_five_bins is not None:
     print("Right: joining bins never makes the ECE larger.")
 
 # %% [markdown] tags=["solution"]
-# Joining bins can only lower the ECE, because gaps of opposite signs cancel. Two published ECEs can
-# therefore be compared only if both name their bins. A common mistake is to average the gaps of the
-# five bins without weights: then a nearly empty bin counts as much as a full one.
+# Joining bins never raises the ECE, because gaps of opposite signs cancel. Two published ECEs can
+# therefore be compared only if both use the same bins. A common mistake is to average the gaps of
+# the five bins without weights: then a nearly empty bin counts as much as a full one.
 
 # %% [markdown]
 # 3. For ``splits_of("ResNet-20")[0]``, the mean of the noise floor after scaling is
@@ -679,9 +680,9 @@ if images_needed is not None:
     print("Right: CIFAR-100 has not enough test images for that.")
 
 # %% [markdown] tags=["solution"]
-# A floor nine times lower needs about eighty times as many images, several times the whole test set
-# of CIFAR-100. So for a network like ours, on the test set of CIFAR-100, noise alone makes an ECE of
-# more than half a percent. A common mistake is to forget the square.
+# A floor about nine times lower needs about eighty times as many images, several times the whole
+# test set of CIFAR-100. So for a network like ours, on the test set of CIFAR-100, noise alone
+# produces an ECE of more than half a percent on average. A common mistake is to forget the square.
 
 # %% [markdown]
 # 4. (Optional, with an internet connection.) The second loader of
@@ -712,16 +713,16 @@ for temperature in (1.0, 1.3):
 # that a photo of CIFAR-100 has more confidence than a house number: one half means that confidence
 # separates nothing, and 1 that it separates perfectly. A temperature lowers both confidences
 # together, so do not expect this number to change much. The outputs depend on a download, so this
-# page does not show them. Lesson 60 goes further into images of another kind.
+# page does not show them. Lesson 60 says more about images of another kind.
 
 # %% [markdown]
 # 5. A paper says: "Temperature scaling reduced the ECE on CIFAR-100 from 10.8 % to 1.4 %." What do
 #    you ask its authors? Write an honest report on our ResNet-20 in their place.
 
 # %% [markdown] tags=["solution"]
-# A good list of questions: How many test images, and how many bins? What is the noise floor? What is
-# the accuracy, and was the network in eval mode? Which images served for the fit, and with which
-# seed were they chosen? Were several splits, temperatures or methods tried?
+# A good list of questions: How many test images, and how many bins? What is the noise floor? What
+# is the accuracy, and was the network in eval mode? Which images was the temperature fitted on, and
+# with which seed were they chosen? Were several splits, temperatures or methods tried?
 #
 # A model sentence: "We ran a ResNet-20 in eval mode on 916 test images of CIFAR-100 and fitted the
 # temperature on 300 of them (split with seed 0). On the other 616, the accuracy is 71.1 %. The ECE

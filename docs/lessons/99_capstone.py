@@ -76,8 +76,8 @@ _ = scaler.fit_logits(calibration["logits"], calibration["labels"])
 
 # %% [markdown]
 # The *confidence* is the largest probability of a piece, and its drawer is the network's *answer*.
-# A *bin* is a range of confidences. The network is *calibrated* if, at every confidence, this share
-# of its answers is right.
+# A *bin* is a range of confidences. The network is *calibrated* if, at every confidence, the share
+# of its answers that are right equals this confidence.
 
 # %%
 fig, ax = plt.subplots(figsize=(5.6, 5.6), layout="constrained")
@@ -123,8 +123,8 @@ for i in range(5):
 # %% [markdown]
 # Two cameras took the photographs on five days, and three people wrote the labels. The museum
 # assures you that the pieces were shuffled before they were photographed, labelled and divided into
-# two sets. So camera, person, day and set have nothing to do with which piece it is. You may rely
-# on this.
+# two sets. So a piece's camera, person, day and set tell you nothing about the piece itself. You
+# may rely on this.
 
 # %% tags=["setup"]
 columns = ("camera", "labelled_by", "day")
@@ -147,7 +147,7 @@ print(f"part_of(test, Monday): n = {len(monday['labels'])}")
 #
 # - 4000 pieces for calibration, 6000 for the test, ten drawers.
 # - Columns: camera, person who wrote the label, day.
-# - Pieces were shuffled, so no column knows the piece.
+# - Pieces were shuffled, so no column says anything about the piece.
 #
 # Say: Look at the rows first, as you would with any data. Who took the photograph, who wrote the
 # label, and on which day? The pieces were shuffled before all of this. Ask the room what follows
@@ -163,30 +163,31 @@ print(f"part_of(test, Monday): n = {len(monday['labels'])}")
 # and the label (lesson 50). The *ECE* is the mean gap between confidence and accuracy over all
 # bins.
 #
-# **Before you run this:** which of the four can a temperature change, and which can it not?
+# **Before you run this:** which of the four can a temperature change, and which can it not change?
 
 # %%
 report = calibkit.evaluate(test["logits"], test["labels"], scaler=scaler)
 print(report)
 
 # %% [markdown]
-# A temperature changes no answer, so the accuracy stays. NLL, Brier score and ECE fall. The row
-# "ECE if calibrated" shows the *noise floor*: in 95 of 100 test sets, a calibrated network has an
-# ECE in this range. The new ECE lies within it. The *p-value* is the probability that a
+# A temperature changes no answer, so the accuracy stays the same. NLL, Brier score and ECE fall.
+# The row "ECE if calibrated" shows the *noise floor*: in 95 of 100 test sets, a calibrated network
+# has an ECE in this range. The new ECE lies within it. The *p-value* is the probability that a
 # calibrated network shows at least this ECE in these bins.
 #
 # `calibkit.evaluate` also compared the logits of the two sets. It refuses a test set that shares
 # many pieces with the calibration set.
 #
 # Does this settle the matter? A large p-value only says that this measure finds no error on these
-# pieces. And the table has three more rows. The *classwise ECE* judges the probabilities of all ten
-# drawers, and not only that of the answer. Read these three rows before you go on.
+# pieces. The last three rows of the table are about another measure. The *classwise ECE* judges the
+# probabilities of all ten drawers, and not only that of the answer. Read these rows before you go
+# on.
 
 # %% [markdown] tags=["slide"]
 # The first report
 # ----------------
 #
-# - The accuracy stays, NLL and ECE fall.
+# - The accuracy stays the same, while NLL and ECE fall.
 # - The ECE lies within its noise floor.
 # - What do the last three rows say?
 #
@@ -216,38 +217,38 @@ print(f"at least one of five below 0.05 by chance: {1 - 0.95**5:.0%}")
 # into the report. A simple rule is to multiply each p-value by the number of tests.
 #
 # "Frequency" is the accuracy of a group, and "mean probability" is its mean confidence. In 15 bins,
-# no day has a p-value below 0.05. If you look again in other bins, these are new tests.
+# no day has a p-value below 0.05. If you look again in other bins, that counts as five new tests.
 
 # %% [markdown] tags=["slide"]
 # Look into the groups, and keep count
 # ------------------------------------
 #
 # - report.by_group() measures every group on its own.
-# - Five tests: one false alarm is no surprise.
+# - Five tests: one false alarm is no great surprise.
 # - Multiply each p-value by the number of tests.
 #
 # Say: Show the table of the days. Nothing stands out. But if something had stood out, would you
-# have believed it? Let the room compute how often at least one of five calibrated groups falls
-# below one in twenty. Then ask how many groups the whole data set offers, and agree on a rule
-# before anybody looks.
+# have believed it? Let the room compute how often at least one of five calibrated groups has a
+# p-value below one in twenty. Then ask how many groups the whole data set offers, and agree on a
+# rule before anybody looks.
 
 # %% [markdown]
 # Questions that guide you
 # ------------------------
 #
-# Ask all of these questions, and note each answer, also where nothing is wrong.
+# Ask all of these questions, and note each answer, even where nothing is wrong.
 #
 # - **The logits:** are these logits or probabilities? Are they damaged? (lesson 30)
 # - **The sets:** do they share pieces? Do they have the same shares of drawers? (lessons 30, 55)
 # - **The groups:** does one temperature suit every group of every column, or do errors cancel? If
-#   not, is the group of a piece known before its label? (lesson 30)
+#   groups need different temperatures, is the group of a piece known before its label? (lesson 30)
 # - **The classes:** does the mean probability of each drawer agree with the share of its labels?
 #   `calibkit.Report` has a method ``by_class()``. (lessons 40, 55)
 # - **The parts:** is an error the same in every part of the data? (lesson 30)
 # - **The labels:** they judge the network. Who judges the labels?
 # - **The noise:** how large is n, how many bins suit the question, and how many tests did you make?
 #   (lesson 20)
-# - **The repair:** where was it fitted, and where was it judged? (lessons 30, 40, 80)
+# - **The repair:** on which pieces was it fitted, and on which was it judged? (lessons 30, 40, 80)
 #
 # If an error has several explanations, look where in the data they predict different things.
 
@@ -268,21 +269,21 @@ print(f"at least one of five below 0.05 by chance: {1 - 0.95**5:.0%}")
 # What we have seen
 # -----------------
 #
-# - An ECE within its noise floor rules out only what this measure can see.
-# - Whoever tests many groups finds a small p-value sooner or later. Keep count.
-# - A report says what was examined, also where nothing was found.
+# - An ECE within its noise floor can rule out only the errors that this measure can see.
+# - If you test many groups, you will find a small p-value sooner or later. Keep count.
+# - A report says what was examined, even where nothing was found.
 
 # %% [markdown] tags=["slide"]
 # What to remember
 # ----------------
 #
-# - A good ECE rules out only what it can see.
+# - A low ECE can rule out only the errors that it can see.
 # - Count your tests, and doubt the data too.
 # - Say what you found, what you repaired, what you cannot know.
 #
 # Say: Return to the list on the board from the beginning. What is missing from it now? Read two
 # reports aloud, one that names a fault without evidence and one that says how it was found. Which
-# of the two would the museum be able to act on? That is the skill that this course wanted to
+# of the two would the museum be able to act on? That is the skill that this course set out to
 # teach.
 
 # %% [markdown]
@@ -383,8 +384,8 @@ if first_fault is not None:
 # the network claims less than it achieves, and for Cleo it does not. Write this down, because the
 # cameras do not explain it: everybody labelled photographs of both. Exercise 4 comes back to it.
 #
-# What usually goes wrong is to compare accuracies. That the phone takes harder photographs is no
-# fault, as long as the confidence falls with the accuracy.
+# A common mistake is to compare accuracies. It is no fault that the phone's photographs are harder,
+# as long as the confidence falls with the accuracy.
 
 # %% [markdown]
 # 2. Repair this fault without looking at the test set. Enter a dictionary with the name of each
@@ -472,11 +473,11 @@ if temperatures is not None:
     print("Right: the repair knows the group before it knows the label.")
 
 # %% [markdown] tags=["solution"]
-# The two intervals of T do not overlap. On the test set, no group has a p-value below 0.05 any
-# more, and the NLL has fallen by more than chance explains. The repair is possible because the
+# The two intervals of T do not overlap. On the test set, neither camera now has a p-value below
+# 0.05, and the NLL has fallen by more than chance explains. The repair is possible because the
 # camera of a piece is known before its label.
 #
-# A typical mistake is to fit the two temperatures on the test set. Then no other pieces are left on
+# A common mistake is to fit the two temperatures on the test set. Then no other pieces are left on
 # which they can be judged. But look at the classwise ECE: it has hardly changed, and its p-value is
 # still small. Something else is wrong.
 
@@ -516,7 +517,7 @@ if two_drawers is not None:
 # other. The temperatures of exercise 2 do not change this picture.
 #
 # The row of the classwise ECE in the first report pointed here. The ECE of the answers did not,
-# because the fault concerns so few pieces that the accuracy hardly falls, and because the
+# because the fault affects so few pieces that the accuracy hardly falls, and because the
 # temperature was fitted to labels with the same fault.
 
 # %% [markdown]
@@ -601,19 +602,19 @@ if trusted is not None:
 # are alike for all three people. Only Cleo's labels differ. She seems to write 8 on nearly all
 # pieces of drawer 3.
 #
-# This also explains what exercise 1 left open. Cleo's wrong labels count right answers as wrong.
-# They raised the temperature, which became too high for the pieces of Ana and Ben. In exercise 5,
-# both temperatures fall when her pieces are left out.
+# This also explains the question that exercise 1 left open. Cleo's wrong labels count right answers
+# as wrong. They raised the temperature, which became too high for the pieces of Ana and Ben. In
+# exercise 5, both temperatures fall when her pieces are left out.
 #
-# You cannot put this right by moving all her labels from 8 to 3, because more than half of them are
+# You cannot correct this by changing all her labels from 8 to 3, because more than half of them are
 # right. Choosing the pieces where label and answer agree would make every accuracy look perfect. So
 # leave out all of Cleo's pieces, whatever their labels are. Because the pieces were shuffled, the
 # others are a fair sample.
 #
 # The tempting repair is vector scaling, which has a factor and a bias for each drawer. On all test
 # pieces it lowers the NLL by more than chance explains, because it has learned Cleo's mistake and
-# is judged by it. By the labels of Ana and Ben, it makes the network worse. A test set with the
-# fault of the calibration set applauds the wrong repair.
+# is judged by it. By the labels of Ana and Ben, it makes the network worse. A test set that shares
+# the fault of the calibration set rewards the wrong repair.
 
 # %% [markdown]
 # 5. Write the report for the museum, on one page. Refit what needs to be fitted again. Then mark
@@ -671,7 +672,7 @@ for name, samples in (("calibration", kept), ("test", judged)):
 # **First fault: one temperature for two cameras.** With one temperature for all, the ECE of 2.0%
 # lay within its noise floor, which hid two opposite errors. Accuracy and mean confidence were 61.5%
 # and 54.4% for the studio camera, and 47.7% and 51.2% for the phone. In one bin, both p-values are
-# 0.001, and below 0.05 after multiplying by the twenty tests of groups.
+# 0.001, and they stay below 0.05 when we multiply them by the twenty tests of groups.
 #
 # **Second fault: wrong labels.** Cleo, who labelled a third of the pieces, seems to write drawer 8
 # on nearly all pieces of drawer 3, in both sets. By her labels, 0.9% of the test pieces belong in
@@ -685,24 +686,26 @@ for name, samples in (("calibration", kept), ("test", judged)):
 # camera has a p-value below 0.05. On these test pieces, a single temperature from the same
 # calibration pieces has an NLL that is higher by 0.016 (interval 0.011 to 0.021).
 #
-# **What cannot be repaired.** These data do not tell for sure which of Cleo's labels are wrong. We
-# ask for new labels of the pieces on which she wrote 8 and, because we do not know of her other
-# mistakes, of 100 others. A map for each drawer must wait for them: vector scaling has learned her
-# mistake.
+# **What cannot be repaired.** These data do not tell us for certain which of Cleo's labels are
+# wrong. We ask for new labels of the pieces on which she wrote 8 and, because we do not know of her
+# other mistakes, of 100 others. A correction with parameters for each drawer must wait for these
+# new labels, because vector scaling has learned her mistake.
 #
-# **Where we found nothing.** The days, also after the repair. The shares of the drawers, which are
-# similar in both sets by the labels of Ana and Ben. Logits that are no probabilities.
+# **Where we found nothing.** No day showed an error, before or after the repair. By the labels of
+# Ana and Ben, the shares of the drawers are similar in both sets. The logits are not probabilities
+# passed as logits.
 #
 # **What remains open.** The classwise ECE lies at the upper end of its noise floor, so the
 # probabilities of single drawers may still have small errors. We do not know whether the network
-# ran in eval mode, because that needs the network itself. For a third camera nothing is known.
+# ran in eval mode, because that needs the network itself. We know nothing about a third camera.
 #
 # **For the curator.** For both cameras you may rely on the new confidences, as far as 3990 pieces
 # can tell. More than four in ten answers are wrong, so let a person check those with a low
 # confidence. Have Cleo's pieces labelled again.
 #
-# What usually goes wrong in such reports is that a number stands without n, that a repair is
-# praised on the pieces of its fit, or that the list of examinations without a finding is missing.
+# What usually goes wrong in such reports is that a number is given without n, that a repair is
+# judged on the pieces that it was fitted to, or that the report does not list the checks that found
+# nothing.
 
 # %% [markdown]
 # References

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -19,7 +20,8 @@ def check_yourself(lesson: int) -> None:
     """Show the questions of a lesson, with an explanation for every answer.
 
     In a notebook, ``jupyterquiz`` shows the questions, and each answer that you click is explained.
-    It comes with ``pip install "calibkit[course]"``. Without it, the questions are printed.
+    It comes with ``pip install "calibkit[course]"``. Without it, and outside a notebook, the
+    questions are printed.
 
     Parameters
     ----------
@@ -43,12 +45,18 @@ def check_yourself(lesson: int) -> None:
     >>> calibkit.check_yourself(10)  # doctest: +SKIP
     """
     questions = read_questions(lesson)
-    if importlib.util.find_spec("jupyterquiz"):
+    if in_a_notebook() and importlib.util.find_spec("jupyterquiz"):
         from jupyterquiz import display_quiz
 
         display_quiz(questions, colors="fdsp")
     else:
         print(as_plain_text(questions))
+
+
+def in_a_notebook() -> bool:
+    """Tell whether a kernel runs this code."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def read_questions(lesson: int) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 import importlib.util
 import json
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import calibkit
 from calibkit.data import quiz
@@ -28,7 +30,12 @@ def two_questions(tmp_path, monkeypatch):
     monkeypatch.setattr(quiz, "QUIZZES", tmp_path)
 
 
-@pytest.mark.usefixtures("two_questions")
+@pytest.fixture
+def notebook(monkeypatch):
+    monkeypatch.setattr(quiz, "in_a_notebook", lambda: True)
+
+
+@pytest.mark.usefixtures("two_questions", "notebook")
 def test_without_jupyterquiz_the_questions_are_a_plain_list(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     calibkit.check_yourself(10)
@@ -42,6 +49,20 @@ def test_without_jupyterquiz_the_questions_are_a_plain_list(monkeypatch, capsys)
 
 
 @pytest.mark.usefixtures("two_questions")
+def test_outside_a_notebook_the_questions_are_printed(capsys):
+    calibkit.check_yourself(10)
+    assert capsys.readouterr().out.startswith("1. Which answer is right?")
+
+
+def test_a_kernel_is_a_notebook(tmp_path):
+    cell = nbformat.v4.new_code_cell(
+        "from calibkit.data.quiz import in_a_notebook\nprint(in_a_notebook())"
+    )
+    executed = NotebookClient(nbformat.v4.new_notebook(cells=[cell])).execute(cwd=tmp_path)
+    assert executed.cells[0].outputs[0].text == "True\n"
+
+
+@pytest.mark.usefixtures("two_questions", "notebook")
 def test_with_jupyterquiz_the_notebook_shows_them(monkeypatch):
     jupyterquiz = pytest.importorskip("jupyterquiz")
     shown = []
@@ -50,7 +71,7 @@ def test_with_jupyterquiz_the_notebook_shows_them(monkeypatch):
     assert shown == [[CHOICE, NUMERIC]]
 
 
-@pytest.mark.usefixtures("two_questions")
+@pytest.mark.usefixtures("two_questions", "notebook")
 def test_jupyterquiz_takes_the_questions_as_they_are(monkeypatch):
     pytest.importorskip("jupyterquiz")
     from jupyterquiz.dynamic import display

@@ -264,6 +264,20 @@ def test_a_telephone_shows_every_page_without_scrolling_sideways(pages, site, br
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("folder", ["auto_lessons", "auto_solutions"])
+def test_a_page_of_1280_pixels_shows_whole_lines_of_code(folder, site, browser):
+    browser.resize(1280, 800)
+    cut = []
+    for path in sorted((SITE / folder).glob("[0-9][0-9]_*.html")):
+        cut += site(f"{folder}/{path.name}").run(
+            "return [...document.querySelectorAll('.highlight-Python pre')]"
+            ".filter((code) => code.scrollWidth > code.clientWidth + 1)"
+            ".map((code) => `${location.pathname}: ${code.textContent.slice(0, 60)}`)"
+        )
+    assert cut == []
+
+
+@pytest.mark.slow
 def test_search_finds_the_first_lesson(site):
     page = site("search.html?q=temperature")
     page.wait("return document.querySelectorAll('#search-results li a').length > 5")

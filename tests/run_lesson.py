@@ -57,16 +57,19 @@ def refusal(check: str, names: dict[str, object]) -> str | None:
 
 
 def faults(exercise: Exercise, names: dict[str, object]) -> list[str]:
-    """Return what is wrong with the check of an exercise; names is what the lesson left."""
-    names = dict(names)
+    """Return what is wrong with the check of an exercise.
+
+    names is what the lesson and the solutions before it left. This solution adds to it.
+    """
     found = []
     run_quietly(exercise.answer + exercise.check, dict(names))
     run_quietly(exercise.solution, names)
     if reason := refusal(exercise.check, dict(names)):
         found.append(f"{exercise.name}: the check refuses the solution: {reason}")
-    run_quietly(exercise.wrong, names)
-    for wrong in names["wrong"]:
-        reason = refusal(exercise.check, names | {exercise.name: wrong})
+    after_wrong = dict(names)
+    run_quietly(exercise.wrong, after_wrong)
+    for wrong in after_wrong["wrong"]:
+        reason = refusal(exercise.check, after_wrong | {exercise.name: wrong})
         if reason is None:
             found.append(f"{exercise.name}: the check accepts the wrong answer {wrong!r}")
         elif not reason:

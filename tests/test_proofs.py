@@ -88,7 +88,7 @@ def test_a_script_prints_what_the_notebook_shows_and_its_solutions_pass(script, 
 def test_a_check_that_is_wrong_is_noticed():
     exercise = Exercise(
         name="mean",
-        answer="mean = None",
+        answer="mean = None\n",
         solution="mean = 2",
         wrong="wrong = [3, 4]",
         check="if mean is not None:\n    assert mean == 2, 'too large' if mean > 3 else ''",
@@ -204,7 +204,7 @@ def test_the_gallery_page_of_a_lesson(script, site):
     for line in printed_lines(script):
         assert line.replace(">", "&gt;") in page
     described = rf'<img src="../_images/sphx_glr_{script.stem}_\d+.png"[^>]*alt="[^"]{{20,}}"'
-    assert len(re.findall(described, page)) >= 3
+    assert re.search(described, page)
     assert "Total running time of the script" in page
     for suffix in (".py", ".ipynb"):
         (link,) = set(re.findall(rf'href="([^"]*_downloads/[^"]*/{script.stem}{suffix})"', page))

@@ -96,7 +96,7 @@ def test_a_check_that_is_wrong_is_noticed():
     assert faults(exercise, {}) == ["mean: the check refuses 3 without a hint"]
     (accepted,) = faults(exercise._replace(wrong="wrong = [2]"), {})
     assert "accepts the wrong answer 2" in accepted
-    (refused,) = faults(exercise._replace(solution="mean = 4"), {})
+    (refused,) = faults(exercise._replace(solution="mean = 4", wrong="wrong = [5]"), {})
     assert "refuses the solution: too large" in refused
 
 

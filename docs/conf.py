@@ -79,7 +79,6 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "backreferences_dir": "generated/backreferences",
-    "default_thumb_file": str(HERE / "_static" / "needs_network.svg"),
     "doc_module": ("calibkit",),
     "download_all_examples": False,
     "image_srcset": ["2x"],

@@ -9,8 +9,8 @@ from textwrap import indent
 import jupytext
 from lesson_source import (
     LESSONS,
+    NETWORK,
     lesson_cells,
-    read_script,
     scripts,
     solution_cells,
     tags,
@@ -24,7 +24,7 @@ GALLERY = Path(__file__).parent / "generated" / "gallery"
 
 def shown(cell: NotebookNode) -> NotebookNode:
     """Return a cell as the page shows it."""
-    if cell.cell_type == "code" and "network" in tags(cell):
+    if cell.cell_type == "code" and NETWORK in tags(cell):
         return new_markdown_cell(f".. code-block:: python\n\n{indent(cell.source, '   ')}")
     return cell
 
@@ -59,7 +59,7 @@ def write_gallery_scripts() -> None:
     write_if_new(GALLERY / "lessons" / "GALLERY_HEADER.rst", header)
     write_if_new(GALLERY / "solutions" / "GALLERY_HEADER.rst", header)
     for script in scripts():
-        notebook = read_script(script)
+        notebook = jupytext.read(script)
         write_if_new(GALLERY / "lessons" / script.name, page_script(lesson_cells(notebook)))
         cells = [solutions_top(notebook, script.stem), *solution_cells(notebook)]
         write_if_new(GALLERY / "solutions" / f"{script.stem}_solutions.py", page_script(cells))

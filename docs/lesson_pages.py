@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from docutils import nodes
 from gallery_scripts import GALLERY, write_gallery_scripts
+from lesson_source import QUIZ_TOP
 from quiz_form import quiz_form
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -27,7 +28,6 @@ ROW = re.compile(
     r"^\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*\?) \| (.*) \| (.*) \|$", re.MULTILINE
 )
 THUMBNAIL_NUMBER = re.compile(r"^# sphinx_gallery_thumbnail_number = (\d+)$", re.MULTILINE)
-NO_FIGURE = "A cloud and a downward arrow: this lesson needs the network"
 
 
 class Lesson(NamedTuple):
@@ -52,12 +52,10 @@ def lessons() -> list[Lesson]:
     return [Lesson(*row) for row in ROW.findall(README.read_text(encoding="utf-8"))]
 
 
-def card_figure(source: Path, stem: str) -> Figure | None:
-    """Return the figure for the card of a lesson, or None if the lesson was not run."""
+def card_figure(source: Path, stem: str) -> Figure:
+    """Return the figure for the card of a lesson."""
     page = (source / "auto_lessons" / f"{stem}.rst").read_text(encoding="utf-8")
     figures = re.findall(r"image-sg:: /(\S+)\n +:alt: (.*)", page)
-    if not figures:
-        return None
     script = (GALLERY / "lessons" / f"{stem}.py").read_text(encoding="utf-8")
     chosen = THUMBNAIL_NUMBER.search(script)
     return Figure(*figures[int(chosen[1]) - 1 if chosen else 0])
@@ -117,10 +115,7 @@ def box(lesson: Lesson) -> str:
 def quiz(stem: str) -> str:
     """Write the questions of a lesson."""
     return f"""
-Check yourself
---------------
-
-Try to answer before you look back. Every answer, right or wrong, comes with an explanation.
+{QUIZ_TOP}
 
 .. raw:: html
 
@@ -184,17 +179,11 @@ def load_quiz_script(
         app.add_js_file("quiz.js", loading_method="defer")
 
 
-def figure_title(source: Path, stem: str) -> str:
-    """Return what a card tells readers who do not see its figure."""
-    figure = card_figure(source, stem)
-    return figure.title if figure else NO_FIGURE
-
-
 def describe_thumbnails(app: Sphinx, doctree: nodes.document) -> None:
     """Give thumbnails the alternative text that sphinx-gallery leaves empty."""
     for image in doctree.findall(nodes.image):
         if thumbnail := re.search(r"/thumb/sphx_glr_(\w+)_thumb\.", image["uri"]):
-            image["alt"] = figure_title(app.srcdir, thumbnail[1])
+            image["alt"] = card_figure(app.srcdir, thumbnail[1]).title
 
 
 class LessonCards(SphinxDirective):
@@ -208,16 +197,13 @@ class LessonCards(SphinxDirective):
 
     def card(self, lesson: Lesson) -> str:
         """Write the card of one lesson."""
-        thumbnails = self.env.srcdir / "auto_lessons" / "images" / "thumb"
-        # A lesson that was built with and without running has two: the PNG file comes first.
-        thumbnail = min(thumbnails.glob(f"sphx_glr_{lesson.stem}_thumb.*"))
         return f"""
 .. grid-item-card:: {lesson.name}
    :link: /auto_lessons/{lesson.stem}
    :link-type: doc
    :link-alt: Lesson {lesson.name}
-   :img-top: /auto_lessons/images/thumb/{thumbnail.name}
-   :img-alt: {figure_title(self.env.srcdir, lesson.stem)}
+   :img-top: /auto_lessons/images/thumb/sphx_glr_{lesson.stem}_thumb.png
+   :img-alt: {card_figure(self.env.srcdir, lesson.stem).title}
 
    {lesson.question}
 
@@ -234,8 +220,6 @@ class LessonFigure(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the image."""
         figure = card_figure(self.env.srcdir, self.arguments[0])
-        if figure is None:
-            raise self.error(f"{self.arguments[0]} was not run, so it has no figure")
         return self.parse_text_to_nodes(
             f".. image-sg:: /{figure.path}\n   :alt: {figure.title}\n"
             f"   :srcset: /{figure.path}, /{figure.path.replace('.png', '_2_00x.png')} 2.00x\n"

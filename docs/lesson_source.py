@@ -6,17 +6,23 @@
 - ``check``: this cell looks at the answer above it.
 - ``wrong``: answers that the check must refuse; only the tests read them.
 - ``slide``: a slide with what the teacher says about it; only the slides show it.
+- ``network``: this cell downloads something. Readers and the weekly run execute it, nothing else.
+- ``published``: numbers that others measured, which no output of the lesson has to show.
 """
 
 from pathlib import Path
 
-import jupytext
 from nbformat import NotebookNode
 
 LESSONS = Path(__file__).parent / "lessons"
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NETWORK = "network"
 NOT_IN_THE_LESSON = {"solution", "wrong", "slide"}
 NOT_IN_THE_SOLUTIONS = {"answer", "wrong", "slide"}
+QUIZ_TOP = """Check yourself
+--------------
+
+Try to answer before you look back. Every answer, right or wrong, comes with an explanation."""
 
 
 def scripts() -> list[Path]:
@@ -34,14 +40,19 @@ def is_prose(cell: NotebookNode) -> bool:
     return cell.cell_type == "markdown"
 
 
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells that can be executed."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def figures(cell: NotebookNode) -> list[str]:
+    """Return the figures that an executed cell shows, as PNG files in base64."""
+    return [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", ())]
+
+
 def is_heading(cell: NotebookNode, heading: str) -> bool:
     """Tell whether a cell begins with this heading."""
     return is_prose(cell) and cell.source.startswith(f"{heading}\n-")
-
-
-def read_script(script: Path) -> NotebookNode:
-    """Read all cells of a script."""
-    return jupytext.read(script)
 
 
 def title(notebook: NotebookNode) -> str:

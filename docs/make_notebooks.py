@@ -11,12 +11,16 @@ import os
 import sys
 from pathlib import Path
 
+import jupytext
 import nbformat
 from lesson_source import (
+    NETWORK,
     NOTEBOOKS,
+    QUIZ_TOP,
+    code_cells,
+    figures,
     is_heading,
     lesson_cells,
-    read_script,
     scripts,
     solution_cells,
     tags,
@@ -29,18 +33,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 SOLUTIONS = NOTEBOOKS / "solutions"
 README_FIGURE = Path(__file__).parent / "_static" / "one_number.png"
 README_FIGURE_TITLE = "One number closes the gap between confidence and accuracy"
-QUIZ = """Check yourself
---------------
-
-Try to answer before you look back. Every answer, right or wrong, comes with an explanation."""
-NETWORK = "network"  # the weekly run executes these cells, and so do readers
 IGNORED = "nbval-ignore-output"  # what jupyterquiz shows differs each time, and without it too
 
 
 def readme_figure(notebook: NotebookNode) -> bytes:
     """Return the figure of the first lesson that the README also shows."""
     (cell,) = (cell for cell in notebook.cells if f'"{README_FIGURE_TITLE}"' in cell.source)
-    (image,) = (o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", ()))
+    (image,) = figures(cell)
     return base64.b64decode(image)
 
 
@@ -48,14 +47,14 @@ def quiz_cells(script: Path) -> list[NotebookNode]:
     """Return the heading of the quiz and the cell that shows it."""
     source = f"calibkit.check_yourself({int(script.stem[:2])})"
     return [
-        new_markdown_cell(QUIZ),
+        new_markdown_cell(QUIZ_TOP),
         new_code_cell(source, metadata={"tags": [IGNORED]}),
     ]
 
 
 def link(script: Path, folder: str = "") -> str:
     """Return a link to the notebook of a script, named by the lesson's title."""
-    return f"[{script.stem[:2]} {title(read_script(script))}]({folder}{script.stem}.ipynb)"
+    return f"[{script.stem[:2]} {title(jupytext.read(script))}]({folder}{script.stem}.ipynb)"
 
 
 def neighbours(script: Path) -> NotebookNode:
@@ -84,7 +83,7 @@ def with_link_to_solutions(cell: NotebookNode, script: Path) -> NotebookNode:
 def lesson(script: Path) -> NotebookNode:
     """Return the notebook of a lesson, not yet executed."""
     cells = []
-    for cell in lesson_cells(read_script(script)):
+    for cell in lesson_cells(jupytext.read(script)):
         if is_heading(cell, "Exercises"):
             cells += [*quiz_cells(script), with_link_to_solutions(cell, script)]
         else:
@@ -94,7 +93,7 @@ def lesson(script: Path) -> NotebookNode:
 
 def solutions(script: Path) -> NotebookNode:
     """Return the notebook of a lesson's solutions, not yet executed."""
-    source = read_script(script)
+    source = jupytext.read(script)
     heading = f"Solutions: {title(source)}"
     top = f"""{heading}
 {"=" * len(heading)}
@@ -129,11 +128,6 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     for cell in notebook.cells:
         if IGNORED in tags(cell):
             cell.outputs = []
-
-
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """Return the cells that can be executed."""
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def take_outputs(notebook: NotebookNode, path: Path) -> None:

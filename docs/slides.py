@@ -12,9 +12,18 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+import jupytext
 import nbformat
 from docutils import nodes
-from lesson_source import NOT_IN_THE_LESSON, NOTEBOOKS, read_script, scripts, tags, title
+from lesson_source import (
+    NOT_IN_THE_LESSON,
+    NOTEBOOKS,
+    code_cells,
+    figures,
+    scripts,
+    tags,
+    title,
+)
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
@@ -35,17 +44,17 @@ class Slide(NamedTuple):
 
 def figure_of(cell: NotebookNode) -> str | None:
     """Return the last figure of an executed cell."""
-    figures = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", ())]
-    return figures[-1].replace("\n", "") if figures else None
+    shown = figures(cell)
+    return shown[-1].replace("\n", "") if shown else None
 
 
 def slides(script: Path) -> list[Slide]:
     """Return the slides of a lesson."""
     notebook = nbformat.read(NOTEBOOKS / script.name.replace(".py", ".ipynb"), as_version=4)
-    executed = iter([cell for cell in notebook.cells if cell.cell_type == "code"])
+    executed = iter(code_cells(notebook))
     found = []
     figure = None
-    for cell in read_script(script).cells:
+    for cell in jupytext.read(script).cells:
         if "slide" in tags(cell):
             text, _, notes = cell.source.partition(SPEAKER_NOTES)
             found.append(Slide(text, notes, figure))
@@ -59,10 +68,8 @@ def slides(script: Path) -> list[Slide]:
 
 def is_wide(figure: str) -> bool:
     """Tell whether a figure is better placed below the text than beside it."""
-    header = base64.b64decode(
-        figure[:64]
-    )  # A PNG file holds its width and height in bytes 16 to 24.
-    width, height = struct.unpack(">II", header[16:24])
+    start_of_png = base64.b64decode(figure[:64])
+    width, height = struct.unpack(">II", start_of_png[16:24])
     return width > 1.5 * height
 
 
@@ -89,7 +96,7 @@ def reveal_file(name: str) -> str:
 
 def deck(script: Path) -> str:
     """Return the slides of a lesson as one page."""
-    heading = escape(title(read_script(script)))
+    heading = escape(title(jupytext.read(script)))
     sections = "\n".join(map(section, slides(script)))
     icon = base64.b64encode(ICON.read_bytes()).decode()
     return f"""<!DOCTYPE html>
@@ -135,7 +142,7 @@ class SlideList(SphinxDirective):
         """Return the list."""
         items = "".join(
             f'<li><a href="slides/{script.stem}.html">{script.stem[:2]} '
-            f"{escape(title(read_script(script)))}</a></li>"
+            f"{escape(title(jupytext.read(script)))}</a></li>"
             for script in scripts()
         )
         return [nodes.raw("", f"<ul>{items}</ul>", format="html")]

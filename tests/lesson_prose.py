@@ -11,10 +11,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import jupytext
 from nbformat import NotebookNode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
-from lesson_source import is_heading, is_prose, lesson_cells, read_script, scripts
+from lesson_source import is_heading, is_prose, lesson_cells, scripts
 
 MAX_WORDS = 1500
 MAX_NUMBERS_PER_100_WORDS = 3
@@ -52,7 +53,7 @@ def count_numbers(text: str) -> int:
 
 def size(script: Path) -> tuple[int, int]:
     """Return the number of words and that of numbers of a lesson."""
-    text = prose(lesson_cells(read_script(script)))
+    text = prose(lesson_cells(jupytext.read(script)))
     return count_words(text), count_numbers(text)
 
 

@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import jupytext
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
-from lesson_source import exercise_cells, lesson_cells, read_script, tags
+from lesson_source import NETWORK, exercise_cells, lesson_cells, tags
 from nbformat import NotebookNode
 
 FIRST_NAME = re.compile(r"^(?:def |class )?(\w+)", re.MULTILINE)
@@ -81,13 +83,13 @@ def run_cells(notebook: NotebookNode) -> dict[str, object]:
     """Run the code of a lesson up to its exercises, and return the names that it leaves."""
     names: dict[str, object] = {"__name__": "__main__"}
     for cell in lesson_cells(notebook):
-        if cell.cell_type == "code" and not tags(cell) & {"answer", "check", "network"}:
+        if cell.cell_type == "code" and not tags(cell) & {"answer", "check", NETWORK}:
             exec(compile(cell.source, "a cell of the lesson", "exec"), names)
     return names
 
 
 if __name__ == "__main__":
-    lesson = read_script(Path(sys.argv[1]))
+    lesson = jupytext.read(Path(sys.argv[1]))
     names = run_cells(lesson)
     if found := [fault for exercise in exercises(lesson) for fault in faults(exercise, names)]:
         raise SystemExit("\n".join(found))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 import lesson_source  # noqa: E402
 import make_notebooks  # noqa: E402
-from lesson_source import lesson_cells, read_script, solution_cells, tags  # noqa: E402
+from lesson_source import lesson_cells, solution_cells, tags  # noqa: E402
 from quiz_form import QUIZZES  # noqa: E402
 
 SCRIPTS = lesson_source.scripts()
@@ -96,7 +97,7 @@ def solutions(script):
 
 @pytest.fixture
 def source(script):
-    return read_script(script)
+    return jupytext.read(script)
 
 
 def test_there_are_lessons_and_no_notebook_without_a_script():
@@ -112,7 +113,7 @@ def test_script_and_notebooks_are_in_step(script, notebook, solutions):
 
 def test_a_script_out_of_step_is_noticed(script, notebook, tmp_path, monkeypatch):
     changed = tmp_path / script.name
-    title = lesson_source.title(read_script(script))
+    title = lesson_source.title(jupytext.read(script))
     changed.write_text(script.read_text().replace(title, title.replace("?", "!"), 1))
     others = [path for path in SCRIPTS if path != script]
     monkeypatch.setattr(make_notebooks, "scripts", lambda: sorted([*others, changed], key=name_of))

@@ -10,6 +10,7 @@ import symtable
 import sys
 from pathlib import Path
 
+import jupytext
 import nbformat
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ import calibkit.data.resnet
 from calibkit import Glyphs100
 from tests.helpers import NOBODY, REAL, needs_real_data, publish_cifar100
 from tests.run_lesson import Exercise, faults
-from tests.test_lessons import ROOT, SCRIPTS, notebook_of, printed, read_script, tags
+from tests.test_lessons import ROOT, SCRIPTS, notebook_of, printed, tags
 
 pytestmark = pytest.mark.slow
 SITE = ROOT / "docs" / "_build" / "html"
@@ -148,7 +149,7 @@ def test_two_lines_move_the_lesson_to_cifar100(capsys):
 def test_every_cell_of_the_lesson_on_cifar100_runs(capsys):
     """On the stand-ins: what it prints is not the truth about the public model, and is not kept."""
     names: dict = {}
-    for cell in read_script(CIFAR100_LESSON).cells:
+    for cell in jupytext.read(CIFAR100_LESSON).cells:
         if cell.cell_type == "code" and (
             "network" in tags(cell) or not tags(cell) & {"answer", "solution", "wrong", "check"}
         ):
@@ -179,7 +180,7 @@ def module_names(table: symtable.SymbolTable, *, assigned: bool) -> set[str]:
 def test_no_other_cell_of_the_lesson_on_cifar100_needs_what_a_network_cell_defines():
     defined: set[str] = set()
     used_by_others: set[str] = set()
-    for cell in read_script(CIFAR100_LESSON).cells:
+    for cell in jupytext.read(CIFAR100_LESSON).cells:
         if cell.cell_type == "code":
             table = symtable.symtable(cell.source, "a cell of lesson 90", "exec")
             if "network" in tags(cell):

@@ -9,12 +9,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from zipfile import ZipFile
 
+import jupytext
 import pytest
 import yaml
 
 import calibkit
 from tests.run_lesson import exercise_cells
-from tests.test_lessons import QUIZZES, SCRIPTS, read_script, tags
+from tests.test_lessons import QUIZZES, SCRIPTS, tags
 
 pytest_plugins = ("tests.browser",)
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,7 +153,7 @@ def test_the_solutions_are_one_click_from_the_exercises(script, pages):
     solutions = SITE / "auto_solutions" / f"{script.stem}_solutions.html"
     assert solutions in {target_of(link, lesson)[0] for link in lesson.links}
     assert lesson.path in {target_of(link, pages[solutions])[0] for link in pages[solutions].links}
-    cells = exercise_cells(read_script(script))
+    cells = exercise_cells(jupytext.read(script))
     solution = next(c.source for c in cells if c.cell_type == "code" and "solution" in tags(c))
     assert solution in text_of(solutions)
     assert solution not in text_of(lesson.path)
@@ -411,7 +412,7 @@ return parts.filter((part) => !inside(part.getBoundingClientRect()) || small(par
 def test_slides_fit_the_screen(script, site, browser):
     browser.resize(1280, 720)
     page = site(f"slides/{script.stem}.html")
-    slides = [cell for cell in read_script(script).cells if "slide" in tags(cell)]
+    slides = [cell for cell in jupytext.read(script).cells if "slide" in tags(cell)]
     page.wait("return Reveal.isReady()")
     assert page.run("return Reveal.getTotalSlides()") == len(slides)
     for number in range(len(slides)):

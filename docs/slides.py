@@ -66,23 +66,29 @@ def slides(script: Path) -> list[Slide]:
     return found
 
 
-def is_wide(figure: str) -> bool:
-    """Tell whether a figure is better placed below the text than beside it."""
+def layout(figure: str, n_points: int) -> str:
+    """Tell where a figure has more room: below the points of its slide or beside them."""
     start_of_png = base64.b64decode(figure[:64])
     width, height = struct.unpack(">II", start_of_png[16:24])
-    return width > 1.5 * height
+    ratio = width / height
+    width_below = min(1168, ratio * (560 - 52 * n_points))
+    width_beside = min(756, ratio * 560)
+    return "below" if width_below > width_beside else "beside"
 
 
 def section(slide: Slide) -> str:
     """Return a slide as HTML."""
     markdown = MarkdownIt()
-    picture, layout = "", "below"
+    heading, _, _ = slide.text.partition("\n")
+    below_heading = slide.text.split("\n", 2)[2]
+    picture, place = "", "words"
     if slide.figure:
-        heading = escape(slide.text.splitlines()[0])
-        picture = f'<img src="data:image/png;base64,{slide.figure}" alt="Figure: {heading}">'
-        layout = "below" if is_wide(slide.figure) else "beside"
+        source = f"data:image/png;base64,{slide.figure}"
+        picture = f'<img src="{source}" alt="Figure: {escape(heading)}">'
+        place = layout(slide.figure, below_heading.count("\n- "))
     return (
-        f'<section class="{layout}"><div>{markdown.render(slide.text)}</div>{picture}'
+        f'<section class="{place}"><h2>{markdown.renderInline(heading)}</h2>'
+        f"<div>{markdown.render(below_heading)}</div>{picture}"
         f'<aside class="notes">{markdown.render(slide.notes)}</aside></section>'
     )
 

@@ -23,9 +23,10 @@ _ROUGH_SUBSAMPLE_STEP = 8
 _ROUGH_SUBSAMPLE_TOLERANCE, _ROUGH_TOLERANCE = 1e-2, 1e-3
 # With fewer samples than this, a subsample says too little about the optimum of all samples.
 _MIN_SUBSAMPLE_SIZE = 100
-# With more elements than this, the rounding errors of float32 terms average out. They change the
-# temperature by less than a fraction of 1e-7.
-_MIN_FLOAT32_ELEMENTS = 2**23
+# With more elements and samples than these, the rounding errors of float32 terms average out. They
+# change the temperature by less than a fraction of 1e-7. With fewer samples, however long their
+# rows, a last pass in float64 would be needed anyway.
+_MIN_FLOAT32_ELEMENTS, _MIN_FLOAT32_SAMPLES = 2**23, 10_000
 # If the mean square of the logits is between this and its inverse, their squares neither overflow
 # nor vanish, not even in float32.
 _MIN_MEAN_SQUARE = 1e-20
@@ -111,9 +112,10 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
         If the iteration does not converge.
     """
     n_elements = count_over_processes(rows.scores.numel())
-    low_precision = rows.scores.dtype != torch.float64 and n_elements > _MIN_FLOAT32_ELEMENTS
     rough = rows.scores.dtype != torch.float64 and n_elements > _MIN_ROUGH_ELEMENTS
     nll = ScaledNLL(rows, torch.float32 if rough else torch.float64, before=True)
+    many = n_elements > _MIN_FLOAT32_ELEMENTS and nll.n_samples > _MIN_FLOAT32_SAMPLES
+    low_precision = rough and many
     sums = nll.starting_sums()
     undecided = rough and not low_precision and sums.descent_at_zero <= _rounding(sums, nll)
     extreme = not _MIN_MEAN_SQUARE < sums.curvature_at_zero / nll.n < 1 / _MIN_MEAN_SQUARE
@@ -127,9 +129,8 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
     start = sums.descent_at_zero / sums.curvature_at_zero
     if rough and not low_precision and nll.unit == 1:
         # A look at a subsample and one at all samples in float32 leave one pass in float64.
-        part = ScaledNLL(
-            rows.every_nth(_ROUGH_SUBSAMPLE_STEP), torch.float32, third=True, pull=pull
-        )
+        step = max(1, min(_ROUGH_SUBSAMPLE_STEP, nll.n_samples // _MIN_SUBSAMPLE_SIZE))
+        part = ScaledNLL(rows.every_nth(step), torch.float32, third=True, pull=pull)
         start = _rough_optimum(part, start, _ROUGH_SUBSAMPLE_TOLERANCE)
         whole = ScaledNLL(rows, torch.float32, third=True, tops=nll.tops, pull=pull)
         start = _rough_optimum(whole, start, _ROUGH_TOLERANCE)

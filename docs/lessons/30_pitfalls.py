@@ -29,7 +29,7 @@ What you will learn
 What you need
 -------------
 
-Lesson 10, and half a minute on two cores.
+The first lesson, and half a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -49,11 +49,12 @@ Lesson 10, and half a minute on two cores.
 # The answer in one picture
 # -------------------------
 #
-# *Logits* are the numbers that a classifier returns before the softmax, one for each class.
-# Temperature scaling divides them by one number, the *temperature* T. We fit T on a *calibration
+# A classifier computes a number for each class, its *logit*. The *softmax* turns logits into
+# probabilities: it takes the exponential of each logit and divides it by the sum of all. Temperature
+# scaling first divides all logits by one number, the *temperature* T. We fit T on a *calibration
 # set*: labelled images that the model was not trained on.
 #
-# We split the 10 000 images of lesson 10 into a calibration half and a test half.
+# We split the 10 000 images of the first lesson into a calibration half and a test half.
 
 # %% tags=["setup"]
 import torch
@@ -72,8 +73,8 @@ calib_logits, calib_labels = everything[calib_set.indices]
 test_logits, test_labels = everything[test_set.indices]
 
 # %% [markdown]
-# To make mistakes, we need images that the model was trained on, noisier and more distorted images
-# (from "another camera"), and some wrong labels.
+# To make mistakes, we need images that the model was trained on, noisier images from "another
+# camera", and some wrong labels.
 
 # %%
 seen_logits, seen_labels = calibkit.glyphs100_logits(
@@ -90,7 +91,7 @@ random_labels = torch.randint(100, (5000,), generator=generator)
 wrong_labels = torch.where(replaced, random_labels, calib_labels)
 
 # %% [markdown]
-# We fit T on fifty calibration sets, ten of each kind. No two sets of one kind share an image.
+# We fit T on five kinds of calibration sets, ten of each. Sets of one kind share no image.
 
 
 # %% tags=["setup"]
@@ -142,28 +143,27 @@ plt.show()
 # scatter. They do not help at all against a shift, because all ten fits agree on a wrong answer.
 
 # %% [markdown]
-# Every mark is a fit that ran without an error. With only 20 images T scatters widely. With wrong
-# images or labels, T moves away from the dashed line, all ten fits of a row in the same direction,
-# so more such images would not help.
+# Every mark is a fit that ran without an error. With only 20 images, T scatters widely. With wrong
+# images or labels, all ten fits of a row miss the dashed line on the same side. More such images
+# would not help.
 #
 # Three logits, and the softmax applied twice
 # -------------------------------------------
 #
-# The *softmax* turns logits into probabilities: it takes the exponential of each and divides it by
-# their sum. Many models end in a softmax already. If you treat their output as logits, you apply
-# the softmax twice.
+# Many models end in a softmax, so their output holds probabilities. If you treat this output as
+# logits, you apply the softmax twice.
 
 # %%
 once = torch.tensor([3.0, 1.0, 0.0]).softmax(0)
 print("once: ", [f"{p:.2f}" for p in once])
 print("twice:", [f"{p:.2f}" for p in once.softmax(0)])
 certain = torch.tensor([1.0, 0.0, 0.0])
-print("from a certain model:", [f"{p:.2f}" for p in certain.softmax(0)])
+print("twice, when certain:", [f"{p:.2f}" for p in certain.softmax(0)])
 
 # %% [markdown]
 # The largest probability is the *confidence*, and its class is the model's *answer*. The second
 # softmax keeps the answer and lowers the confidence from 0.84 to 0.52. Even a model that is certain
-# cannot show more than $e / (e + 2)$, from the softmax of 1, 0 and 0.
+# of its answer shows only 0.58.
 
 # %% [markdown] tags=["slide"]
 # The softmax applied twice
@@ -182,15 +182,18 @@ print("from a certain model:", [f"{p:.2f}" for p in certain.softmax(0)])
 # Do it right first
 # -----------------
 #
-# We compare three numbers. The *accuracy* is the share of images whose label is the answer. The
-# *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability that the
-# model gives to the label; lower is better. For the *ECE* (expected calibration error) the images
-# are sorted into 15 bins by their confidence. In each bin we take the distance between accuracy
-# and mean confidence, and average these distances, weighted by the number of images.
+# We compare three numbers:
 #
-# On a finite test set, even a perfectly calibrated model shows an ECE above 0. The mean of this ECE
-# is the *noise floor*. Under ``floor`` we print the range that holds this ECE in 95 of 100 test
-# sets.
+# - The *accuracy* is the share of right answers.
+# - The *NLL* (negative log-likelihood) is the mean of $-\log p$, where *p* is the probability that
+#   the model gives to the label. Lower is better.
+# - The *ECE* (expected calibration error) sorts the images into 15 bins by their confidence. In each
+#   bin it takes the distance between accuracy and mean confidence. The ECE is the mean of these
+#   distances, weighted by the number of images.
+#
+# A model is *calibrated* if it is right as often as its confidence says. By chance, even such a
+# model shows an ECE above zero. After ``if calibrated`` we print the range that holds this ECE in
+# 95 % of test sets.
 
 
 # %% tags=["setup"]
@@ -201,7 +204,7 @@ def show(name, logits, labels):
     floor = calibkit.noise_floor(p)
     print(f"{name:16} accuracy {calibkit.accuracy(p, labels):.1%}, ", end="")
     print(f"NLL {nll:.2f}, ECE {ece:.1%}, ", end="")
-    print(f"floor {floor.low:.1%} to {floor.high:.1%}")
+    print(f"if calibrated {100 * floor.low:.1f} to {floor.high:.1%}")
 
 
 # %%
@@ -209,15 +212,15 @@ show("before", test_logits, test_labels)
 show(f"T = {scaler.temperature:.2f}", scaler(test_logits), test_labels)
 
 # %% [markdown]
-# This is success: the accuracy stays, the NLL falls, and the ECE lies within this range.
+# This is success: the accuracy stays, the NLL falls, and the ECE now lies within the range.
 #
 # Leave the model in training mode
 # --------------------------------
 #
-# **Are these the right logits?** A layer of *batch normalisation* subtracts a mean and divides by a
-# standard deviation. In *eval mode* it uses values that it stored during training. In *training
-# mode* it uses those of the current batch. On the first 2000 of our images, we forget to switch to
-# eval mode.
+# **Are these the right logits?** A layer of *batch normalisation* subtracts a mean from its inputs
+# and divides by a standard deviation. In *eval mode* the layer uses the values that it stored during
+# training. In *training mode* it uses those of the current batch. On the first 2000 of our images,
+# we forget to switch to eval mode.
 
 # %%
 model = calibkit.glyphs100_resnet20()
@@ -230,7 +233,7 @@ with torch.inference_mode():
     careless_logits = torch.cat([careless(x) for x, _ in batches])
 
 # %% [markdown]
-# We fit T on 500 of them and measure on the other 1500, in both modes.
+# In each mode, we fit T on a quarter of them and measure on the rest.
 #
 # **Before you run this:** which of the three numbers will reveal the mistake after the fit?
 
@@ -264,8 +267,8 @@ plt.show()
 # is right. It does not ask how often it is right. A weak model that knows its weakness passes.
 
 # %% [markdown]
-# The accuracy and the NLL reveal it. The ECE does not: it lies within the range in both modes. It
-# only asks whether a model knows how often it is right.
+# The accuracy and the NLL reveal the mistake. The ECE does not: it lies within the range in both
+# modes. The ECE only asks whether a model knows how often it is right.
 #
 # Another check needs no labels: we put the images in another order.
 
@@ -277,12 +280,16 @@ with torch.inference_mode():
     careless_again = torch.cat([careless(x) for x, _ in batches])
 
 # %%
-for z, new in ((logits, again), (careless_logits, careless_again)):
+pairs = {
+    "eval": (logits, again),
+    "training": (careless_logits, careless_again),
+}
+for name, (z, new) in pairs.items():
     changed = (z[order].argmax(-1) != new.argmax(-1)).double().mean()
-    print(f"answers that change with the order: {changed:.0%}")
+    print(f"{name} mode: {changed:.0%} of the answers change with the order")
 
 # %% [markdown]
-# In training mode an answer depends on the other images of the batch. **The right way:** load the
+# In training mode, an answer depends on the other images of the batch. **The right way:** load the
 # model again, because training mode has overwritten its stored values. Then call ``model.eval()``,
 # or let `calibkit.collect_logits` do so.
 #
@@ -299,8 +306,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# We get past its check by subtracting 1 from every number, which divides every exponential by e and
-# so changes no softmax.
+# We fool this check by subtracting 1 from every probability, which does not change the softmax.
 
 # %%
 fooled = fit(twice - 1, calib_labels)
@@ -310,9 +316,9 @@ show("softmax twice", probabilities, test_labels)
 show(f"  T = {fooled.temperature:.2f}", fooled(probabilities - 1), test_labels)
 
 # %% [markdown]
-# Judged by the ECE, the result is better than the untouched model. The NLL tells the truth: the
-# result is far worse. A T far below 1 is another sign. **The right way:** pass what comes before
-# the softmax, or the logarithms of the probabilities.
+# By the ECE, the result looks better than the untouched model. The NLL tells the truth: the result
+# is far worse. A T far below 1 is another sign. **The right way:** pass what comes before the
+# softmax, or the logarithms of the probabilities.
 #
 # Fit on training images
 # ----------------------
@@ -325,6 +331,9 @@ try:
 except calibkit.NoOptimumError as error:
     print(error)
 
+# %% [markdown]
+# If every answer is right, a lower T is always better. We add some new images.
+
 # %%
 mixed_logits = torch.cat([seen_logits, calib_logits[:500]])
 mixed_labels = torch.cat([seen_labels, calib_labels[:500]])
@@ -334,16 +343,15 @@ show("test half", test_logits, test_labels)
 show(f"  T = {mixed.temperature:.2f}", mixed(test_logits), test_labels)
 
 # %% [markdown]
-# If every answer is right, no temperature is best, and calibkit says so. With 500 new images added
-# the fit succeeds, but T is too low. The accuracy gives the mistake away: it is far higher on the
-# calibration set than on the test half. **The right way:** set the calibration images aside before
-# training.
+# Now the fit succeeds, but T is too low. The accuracy gives the mistake away: it is far higher on
+# the calibration set than on the test half. **The right way:** set the calibration images aside
+# before training.
 #
 # Fit on too few images
 # ---------------------
 #
-# A fit's ``summary`` holds a 95 % interval for T. About 95 of 100 large calibration sets give an
-# interval that holds the T of an endless set of such images.
+# The ``summary`` of a fit holds a 95 % interval for T. If we drew many large calibration sets, about
+# 95 % of the intervals would hold the T of an endless set.
 
 # %%
 parts = zip(calib_logits.split(1000), calib_labels.split(1000))
@@ -386,17 +394,17 @@ plt.show()
 # warns you, but only of chance. If the images are wrong, it lies around a wrong value.
 
 # %% [markdown]
-# With 20 images the outcome depends on luck, and two of the ten intervals miss the dashed line.
-# **The right way:** take 1000 images where you can, and read the interval. But it knows only about
-# chance: on images from the other camera, all ten intervals lie around a wrong value.
+# With 20 images, the result depends on luck. Two of the ten intervals miss the dashed line.
+# **The right way:** take 1000 images where you can, and read the interval. But the interval knows
+# only about chance: with images from the other camera, all ten miss the dashed line.
 #
 # Use one temperature for different groups
 # ----------------------------------------
 #
-# We fit one T on 2000 images from each camera and measure on 2000 others from each.
+# We fit one T on 2000 images from each camera, and measure on as many others.
 #
-# **Before you run this:** will the ECE of all images together lie above the ECE of each camera,
-# between the two, or below?
+# **Before you run this:** will the ECE of all images together lie above the ECEs of both cameras,
+# between the two, or below both?
 
 # %%
 one = fit(
@@ -443,7 +451,7 @@ plt.show()
 # group on its own, you must know which group an image belongs to when the model is in use.
 
 # %% [markdown]
-# It lies below both. In nearly all bins the model is right more often than it claims for the first
+# It lies below both. In nearly all bins, the model is right more often than it claims for the first
 # camera, and less often for the other. The two errors partly cancel. **The right way:** fit a T for
 # each group, and measure each.
 
@@ -454,12 +462,14 @@ for fitted, (z, y) in zip((first, other), cameras.values()):
     show(f"own T = {fitted.temperature:.2f}", fitted(z), y)
 
 # %% [markdown]
+# Now both ECEs lie within their ranges.
+#
 # Measure on the images of the fit
 # --------------------------------
 #
-# **Is this a fair measurement?** We fit on the test half itself, and compare with a fit on the
-# calibration half. Besides temperature scaling we try *isotonic regression*, which bends the
-# probabilities of each class along a curve of its own, with many parameters.
+# **Is this a fair measurement?** We measure on the test half after a fit on the same half, and after
+# a fit on the other. Besides temperature scaling we try *isotonic regression*, which bends the
+# probabilities of each class along a curve of its own. It has many parameters.
 
 # %%
 for kind in (calibkit.TemperatureScaler(), calibkit.IsotonicScaler()):
@@ -470,10 +480,10 @@ for kind in (calibkit.TemperatureScaler(), calibkit.IsotonicScaler()):
     show("  the other half", fair, test_labels)
 
 # %% [markdown]
-# With one parameter the mistake hardly matters. With many it does: isotonic regression has the
-# lowest of the four NLLs on the images of its fit and the highest on the others. You would choose
-# the wrong method. **The right way:** split first. `calibkit.evaluate` refuses images that a scaler
-# was fitted on.
+# With one parameter, the mistake hardly matters. With many it does: the NLL of isotonic regression
+# is the lowest of all on the half of its fit, and the highest on the other. You would choose the
+# wrong method. **The right way:** split first. `calibkit.evaluate` refuses images that a scaler was
+# fitted on.
 
 # %%
 try:
@@ -498,8 +508,8 @@ except ValueError as error:
 # Choose on the images of the fit
 # -------------------------------
 #
-# Your product needs only ten of the 100 classes, and you may choose which. On 2500 images you find
-# the ten classes with the highest accuracy, and fit T on their images.
+# Your product needs only ten of the 100 classes, and you may choose which. On half of the
+# calibration images, you find the ten classes with the highest accuracy. You fit T on their images.
 #
 # **Before you run this:** will the accuracy of the chosen classes be the same on new images,
 # higher or lower?
@@ -533,15 +543,14 @@ for name, i in (("the same images", first), ("other images", second)):
     show("  on test half", fitted(test_logits[asked]), test_labels[asked])
 
 # %% [markdown]
-# It is lower. With about 25 images of each class, some are among the best ten by luck, and luck
-# does not come again. Where the model was lucky, its confidence seems deserved, so the images that
-# chose give a lower T. (With so few test images, ECE and NLL hardly tell the two temperatures
-# apart.) We repeat this for ten random cuts of the calibration half, and choose the hardest classes
-# too.
+# It is lower. With about 25 images of each class, some are among the best ten by luck, and luck does
+# not come again. Where the model was lucky, its confidence seems deserved, so the images that chose
+# the classes give a lower T. We repeat this for ten random cuts of the calibration half, and choose
+# the hardest classes too.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
-fig.suptitle("Chosen classes look too extreme on the images that chose them")
+fig.suptitle("On other images, the chosen classes are less extreme")
 for cut in range(10):
     first, second, chosen = choose(seed=cut)
     for name, mark, color in zip(chosen, "os", colors):
@@ -572,15 +581,15 @@ plt.show()
 # among the best is luck, and luck does not come again. Where else do you choose the best of many?
 
 # %% [markdown]
-# In every cut the accuracy of the easiest classes is lower than it looked, and that of the hardest
-# is higher. T mostly moves inward too. (The cuts share images, so they are not
-# independent.) **The right way:** choose on one set, fit on a second, and measure on a third.
+# In every cut, the accuracy on the other images is lower for the easiest classes, and higher for the
+# hardest. T mostly moves inward too. (The cuts share images, so they are not independent.) **The
+# right way:** choose on one set, fit on a second, and measure on a third.
 #
 # What we have seen
 # -----------------
 #
-# - **Wrong logits:** in training mode the accuracy falls, and answers change with the order.
-#   Probabilities passed as logits give a T far below 1.
+# - **Wrong logits:** in training mode the accuracy falls, and answers change with the order of the
+#   images. Probabilities passed as logits give a T far below 1.
 # - **Wrong calibration set:** compare its accuracy with that of the test set, read the interval for
 #   T, and measure each group.
 # - **Unfair measurement:** choosing, fitting and measuring each need their own images.
@@ -604,8 +613,8 @@ plt.show()
 # Exercises
 # ---------
 #
-# 1. Somebody applies the softmax twice to the logits of 100 classes. How high can the confidence
-#    be at most? Compute it in one line.
+# 1. Somebody applies the softmax twice to the logits of 100 classes. What is the highest confidence
+#    that can come out?
 
 # %% tags=["answer"]
 highest_confidence = None
@@ -637,8 +646,8 @@ if highest_confidence is not None:
 # away.
 
 # %% [markdown]
-# 2. About one of ten ``wrong_labels`` is random. Take the 500 to which the model gives the lowest
-#    probability, restore them from ``calib_labels``, and fit T again.
+# 2. About a tenth of ``wrong_labels`` is random. Take the 500 to which the model gives the lowest
+#    probability, and restore them from ``calib_labels``. Fit T again on the whole calibration half.
 
 # %% tags=["answer"]
 repaired_temperature = None
@@ -688,9 +697,9 @@ if repaired_temperature is not None:
 # itself.
 
 # %% [markdown]
-# 3. The excess of an answer is its mean confidence minus its accuracy. Scale with ``scaler``, and
-#    find the ten answers with the largest excess on the calibration half. Enter the excess over
-#    all images of the test half that get one of these answers.
+# 3. Scale with ``scaler``. The *excess* of some images is their mean confidence minus their
+#    accuracy. On the calibration half, find the ten answers whose images have the largest excess.
+#    On the test half, enter the excess of all images that get one of these answers.
 
 # %% tags=["answer"]
 overconfidence = None
@@ -741,8 +750,8 @@ if overconfidence is not None:
 # select images by their answer, but not by their label.
 
 # %% [markdown]
-# 4. Write a function ``my_fit(logits, labels)`` that returns T without calibkit. It must also work
-#    for logits ten times larger or smaller.
+# 4. Write a function ``my_fit(logits, labels)`` that finds T without calibkit. It must also work for
+#    logits that are ten times larger or smaller.
 
 # %% tags=["answer"]
 my_fit = None
@@ -815,8 +824,8 @@ if my_fit is not None:
 # your own should check that T is positive, and that another starting value gives the same T.
 
 # %% [markdown]
-# 5. A colleague reports that temperature scaling has made the ECE almost 0. Which questions do you
-#    ask before you believe it?
+# 5. A colleague reports that temperature scaling has made the ECE almost zero. Which questions do
+#    you ask before you believe this report?
 
 # %% [markdown] tags=["solution"]
 # There is no single right list. A good one follows the three questions of this lesson.
@@ -825,9 +834,9 @@ if my_fit is not None:
 #   training? Was the model in eval mode? Does it end in a softmax?
 # - The calibration set: was the model trained on any of these images? How many are there, and how
 #   wide is the interval of T? Do they come from where the model will be used?
-# - The measurement: how many test images and how many bins are there, and what is the noise floor?
-#   Were the same images used to fit T, or to choose the method, the classes or the number of bins?
-#   What is the ECE of each group?
+# - The measurement: how many test images and how many bins are there, and which ECE would a calibrated
+#   model show? Were the same images used to fit T, or to choose the method, the classes or the
+#   number of bins? What is the ECE of each group?
 #
 # What usually goes wrong is to ask about the method first. A better method cannot repair the wrong
 # images.

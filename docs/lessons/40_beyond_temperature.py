@@ -11,9 +11,10 @@
 Would a richer map than one temperature be better?
 ==================================================
 
-A *map* turns a model's logits, the numbers that it returns before the softmax, into others. The
-simplest map divides them by one number, the *temperature*. Richer maps have hundreds or thousands
-of parameters. They can do more, but they need more images.
+A classifier computes a number for each class, its *logit*, and the softmax turns the logits into
+probabilities. A *map* corrects these probabilities. The simplest map divides all logits by one
+number, the *temperature*. Richer maps have hundreds or thousands of parameters. They can do more,
+but they need more images.
 
 What you will do
 ----------------
@@ -31,7 +32,7 @@ What you will learn
 What you need
 -------------
 
-Basic PyTorch, the first lesson, and less than a minute on two CPU cores.
+Basic PyTorch, the first lesson, and a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -51,9 +52,9 @@ Basic PyTorch, the first lesson, and less than a minute on two CPU cores.
 # Look at the answer first
 # ------------------------
 #
-# We fit six maps on a *calibration set* of images and measure them on a *test set* of others. The
-# measure is the *NLL*, the negative log-likelihood: the mean of minus the logarithm of the
-# probability that the true class received. Lower is better.
+# We fit six maps on one set of labelled images, the *calibration set*. We measure them on other
+# images, the *test set*. The measure is the *NLL* (negative log-likelihood), the mean of $-\log p$.
+# Here *p* is the probability that the true class received. Lower is better.
 
 # %% tags=["setup"]
 import numpy as np
@@ -122,19 +123,19 @@ _ = axes[0].set_ylabel("NLL minus that of the temperature")
 # network and the same pool of images, so this is not the spread between models.
 
 # %% [markdown]
-# Below the dotted line, a map is better than the temperature. Three maps get there, and two do
-# not, even with 5000 images. Each point is the mean over four random splits of a pool of 15 000
-# images, with 10 000 test images each. Each bar goes from the lowest to the highest value. The two
-# vertical scales differ.
+# Below the dotted line, a map is better than the temperature. Three maps get there, and two do not,
+# even with the most images. Each point is the mean over four random splits of a pool of images, with
+# 10 000 test images each. A bar goes from the lowest to the highest value. The two vertical scales
+# differ.
 #
 # Move three logits by hand
 # -------------------------
 #
-# We apply a temperature of 2 to three logits, add a *bias*, which is a constant for each class, or
-# mix each probability with 1/3.
+# We divide three logits by a temperature. Then we either add a *bias*, a constant for each class, or
+# mix the probabilities with equal ones.
 #
-# **Before you run this:** which of the three steps can change the model's answer, the class with
-# the largest probability?
+# **Before you run this:** the model's *answer* is the class with the largest probability. Which of
+# the three steps can change the answer?
 
 # %%
 z = torch.tensor([2.0, 1.5, 0.0])
@@ -148,7 +149,7 @@ print("mixed with equal", *(f"{p:.2f}" for p in mixed))
 
 # %% [markdown]
 # Only the bias changes the answer. The other two steps keep the order of the classes. A map that
-# changes answers can raise the *accuracy*, the share of right answers, or lower it.
+# changes answers can raise or lower the *accuracy*, the share of right answers.
 
 # %% [markdown] tags=["slide"]
 # What can a map do to three logits?
@@ -167,14 +168,13 @@ print("mixed with equal", *(f"{p:.2f}" for p in mixed))
 # Meet the maps
 # -------------
 #
-# Each of these can change answers:
+# Each of these maps can change answers:
 #
-# - `calibkit.VectorScaler` starts from the best temperature and then gives every class a factor and
-#   a bias.
-# - `calibkit.MatrixScaler` makes every new logit a weighted sum of all old ones, plus a bias.
+# - `calibkit.VectorScaler` starts from the best temperature and gives each class a factor and a bias.
+# - `calibkit.MatrixScaler` makes every new logit a weighted sum of all old logits, plus a bias.
 # - `calibkit.DirichletScaler` does the same with the logarithms of the probabilities.
-# - `calibkit.HistogramScaler` sorts the probabilities of a class into bins and replaces each
-#   by the share of images in its bin that belong to the class.
+# - `calibkit.HistogramScaler` sorts the probabilities of a class into bins. It replaces each
+#   probability by the share of images in its bin that belong to the class.
 # - `calibkit.IsotonicScaler` fits an increasing curve to the probabilities of each class.
 #
 # We draw 2000 calibration images and count the parameters.
@@ -197,7 +197,7 @@ per_class = labels[calib].bincount(minlength=100)
 print(f"images of a class: {per_class.min()} to {per_class.max()}")
 
 # %% [markdown]
-# What if a class has no image?
+# What happens if a class has no image?
 
 # %%
 few = torch.randperm(20_000, generator=torch.Generator().manual_seed(0))[:100]
@@ -209,16 +209,16 @@ except ValueError as error:
     print("refused:", str(error).partition(",")[0])
 
 # %% [markdown]
-# A temperature could still be fitted here. In the first figure, `calibkit.compare` made sure that
-# 100 images hold one of each class.
+# A temperature could still be fitted here. For the first figure, `calibkit.compare` drew sets that
+# hold every class.
 #
 # Compare split by split
 # ----------------------
 #
-# An easy test set is easy for all maps. We therefore subtract the temperature's NLL on the same images
-# and print the lowest and the highest difference.
+# An easy test set is easy for all maps. In each split, we therefore subtract the temperature's NLL on
+# the same images. We print the lowest and the highest difference.
 #
-# **Before you run this:** is one image of each class enough for 200 parameters?
+# **Before you run this:** is one image of each class enough for a factor and a bias of each class?
 
 # %%
 for name in ("VectorScaler", "MatrixScaler"):
@@ -226,8 +226,8 @@ for name in ("VectorScaler", "MatrixScaler"):
         print(f"{name:14}n = {n:5}: {row.min():+.3f} to {row.max():+.3f}")
 
 # %% [markdown]
-# With 100 images, both maps win in some splits and lose in others. From 300 images on, both win in
-# all four. But all splits draw from the same pool of images. Does another pool agree?
+# With one image of each class, both maps win in some splits and lose in others. From 300 images on,
+# both win in all four. But all splits draw from the same pool of images. Does another pool agree?
 
 # %%
 other = calibkit.glyphs100_logits(3000, seed=5, progress=False)
@@ -242,8 +242,9 @@ for n in second.sizes:
 # %% [markdown]
 # It does. One image of each class is too few to say which map is better.
 #
-# What about the *ECE*, the expected calibration error? It sorts answers into 15 bins by *confidence*,
-# the probability of the top class, and averages the gaps between accuracy and mean confidence.
+# What about the *ECE*, the expected calibration error? It sorts the images into 15 bins by
+# *confidence*, the probability of the answer. Then it averages the gaps between accuracy and mean
+# confidence of the bins.
 
 # %%
 for name in ("unscaled", *found.scalers[1:]):
@@ -258,8 +259,7 @@ print(f"ECE, vector minus temperature: {lead.min():+.2%} to {lead.max():+.2%}")
 # %% [markdown]
 # These are means at 5000 images. Vector scaling beats the temperature in NLL and accuracy, but its
 # ECE is *higher* in all four splits. The histogram does the opposite: it roughly halves the ECE of
-# the network, and its NLL is the highest of all. The ECE looks at the top class only. It does not
-# reward better answers.
+# the network, but its NLL is the highest of all. The ECE does not reward better answers.
 
 # %% [markdown] tags=["slide"]
 # Do not choose a map by its ECE
@@ -279,17 +279,17 @@ print(f"ECE, vector minus temperature: {lead.min():+.2%} to {lead.max():+.2%}")
 # Hold the matrix back
 # --------------------
 #
-# With 1000 images, matrix scaling has ten times as many parameters as images, and it still beat the
+# With 1000 images, matrix scaling has ten times as many parameters as images. Yet it beat the
 # temperature. How is that possible?
 
 # %% [markdown] tags=["published"]
-# Guo et al. (2017) fitted the matrix without holding it back. They report an ECE of 25.49 % for a
-# ResNet-110 on CIFAR-100, against 16.53 % without any map and 1.26 % with a temperature.
+# Guo et al. (2017) fitted the matrix without holding it back. On CIFAR-100, it raised the ECE of a
+# deep network.
 
 # %% [markdown]
-# Our matrix is held back by a *penalty*: the fit adds to the NLL a sum of squares that grows as
-# the parameters move away from temperature scaling. We lower the penalty step by step and measure
-# the NLL twice, on the 2000 images of the fit and on the 18 000 others.
+# Our matrix is held back by a *penalty*. The fit adds to the NLL a sum of squares that grows as the
+# parameters move away from temperature scaling. The penalty is the factor of this sum. We lower it
+# step by step, and measure the NLL on the images of the fit and on the test images.
 #
 # **Before you run this:** one of the two curves falls all the way. Which one?
 
@@ -340,25 +340,27 @@ _ = ax.legend(loc="lower left")
 # value there? No, because we would choose and measure on the same images.
 
 # %% [markdown]
-# The curve of the fit's own images falls all the way. The test curve falls well below the
-# temperature and then rises above it. Where it rises, the map *overfits*: it describes its own
-# images better and others worse. If we reported the lowest point of the test curve, we would
-# choose and measure on the same images, and the result would look too good.
+# The curve of the fit's own images falls all the way. The test curve falls below the temperature and
+# then rises above it. Where the test curve rises, the map *overfits*: it describes its own images
+# better and others worse. May we report the lowest point of the test curve? No: we would choose and
+# measure on the same images, and the result would look too good.
 #
 # Let cross-validation choose
 # ---------------------------
 #
-# *Cross-validation* needs the calibration set alone: it divides the set into five parts, and on
-# each part it measures a map that was fitted to the other four. `calibkit.best_scaler` compares
-# several maps in this way, among them matrix scaling with smaller penalties on the weights that
-# connect different classes (``off_diagonal``), and the mixture that we meet below. It keeps the
-# temperature unless a richer map is clearly better.
+# *Cross-validation* needs the calibration set alone. It divides the set into five parts. On each
+# part, it measures a map that was fitted to the other four parts. `calibkit.best_scaler` compares
+# several maps in this way. Some are matrices with a smaller penalty on the weights that connect
+# different classes (``off_diagonal``). One is the mixture of the next section. The temperature stays
+# unless a richer map is clearly better.
 
 # %%
 best = calibkit.best_scaler(logits[calib], labels[calib], progress=False)
+print(f"{'map':37} NLL  difference ± standard error")
 for line in best.summary.comparison.splitlines()[1:7]:
     name, _, rest = line.partition("  ")
-    print(f"{name:34}", rest.partition("parameters  ")[2])
+    _, _, values = rest.partition("parameters  NLL ")
+    print(f"{name:34} {values}")
 
 # %%
 for name, scaler in {"temperature": temperature, "chosen": best}.items():
@@ -368,10 +370,9 @@ for name, scaler in {"temperature": temperature, "chosen": best}.items():
     print(f"{name:12}NLL {nll:.2f}, accuracy {accuracy:.1%}, n = {len(test)}")
 
 # %% [markdown]
-# Each line of the first table shows an NLL, its difference from that of the chosen map, and, after
-# the ± sign, the *standard error*, which tells how much this difference typically varies by
-# chance. The test images played no part in the choice and confirm the gain. We repeat this on
-# another split.
+# The first table shows by how much each NLL differs from that of the chosen map. The *standard error*
+# tells how much this difference typically varies by chance. The test images played no part in the
+# choice and confirm the gain. We repeat this on another split.
 
 # %%
 split = calibkit.split_calibration(TensorDataset(labels), 2000, seed=1)
@@ -396,21 +397,19 @@ print(f"NLL minus that of the temperature: {nll[0] - nll[1]:+.2f}")
 # these images did not show clearly that a richer map is better.
 
 # %% [markdown]
-# The choice is the same, and the gain is similar. With fewer images or another network, the choice
-# may differ.
+# The choice is the same, and the gain is similar.
 #
 # Meet a case that no temperature repairs
 # ---------------------------------------
 #
-# We replace 15 percent of all labels, also in the test set, with random classes, all equally
-# likely. A model is *calibrated* if its answers are right as often as its confidence says. Suppose
-# that a temperature calibrates it for clean labels, and that a share *w* of the labels is random.
-# Then we need a mixture of its probabilities and equal ones:
+# A model is *calibrated* if its answers are right as often as its confidence says. Suppose that a
+# temperature *T* calibrates the model, and that a share *w* of the labels is then replaced with
+# random classes, all equally likely. Now we need a *mixture* of the old probabilities and equal ones:
 #
 # $$p = (1 - w) \, \mathrm{softmax}(z / T) + w / C$$
 #
-# Here *z* are the logits and *C* is the number of classes. `calibkit.UniformMixtureScaler` fits the
-# temperature *T* and the *weight* *w* together.
+# Here *z* are the logits and *C* is the number of classes. `calibkit.UniformMixtureScaler` fits *T*
+# and the *weight* *w* together. We replace 15 percent of all labels, also in the test set.
 
 
 # %% tags=["setup"]
@@ -450,10 +449,9 @@ print(f"{mixture.temperature:.1f} in the mixture")
 # random, so the temperature no longer has to account for them.
 
 # %% [markdown]
-# On the left, most bars stand above their dots: the model has become *underconfident*, that is,
-# right more often than it says. A sure answer with a random label raises the NLL sharply. A
-# temperature can only lower all confidences, so *T* rises. We repeat this with five splits and
-# draws.
+# On the left, most bars stand above their dots. The model has become *underconfident*: it is right
+# more often than it says. A sure answer with a random label raises the NLL sharply. A temperature
+# can only lower all confidences, so *T* rises. We repeat this with five splits and draws.
 
 # %%
 rows = []
@@ -463,9 +461,8 @@ for seed in range(5):
     y = make_noisy(labels, 0.15, seed + 100)
     for kind in ("Temperature", "Vector", "UniformMixture"):
         scaler = getattr(calibkit, kind + "Scaler")()
-        scaled = scaler.fit_logits(logits[fit], y[fit])(logits[rest]).softmax(
-            -1
-        )
+        scaler.fit_logits(logits[fit], y[fit])
+        scaled = scaler(logits[rest]).softmax(-1)
         check = calibkit.calibration_test(scaled, y[rest], n_resamples=200)
         rows.append((kind, check.calibration_error, check.p_value < 0.05))
 for kind in ("Temperature", "Vector", "UniformMixture"):
@@ -476,14 +473,15 @@ for kind in ("Temperature", "Vector", "UniformMixture"):
 
 # %% [markdown]
 # The mixture removes most of the error in every draw, and vector scaling does not. The last column
-# counts how often `calibkit.calibration_test`, with 15 bins, finds an ECE that a calibrated model
-# would reach in fewer than 5 of 100 test sets. Passing this test is no proof of calibration.
+# is from `calibkit.calibration_test`, with 15 bins. It rejects calibration if a calibrated model
+# would reach such an ECE in fewer than one of twenty test sets. Passing this test is no proof of
+# calibration.
 #
 # Read the weight with care
 # -------------------------
 #
-# Does the weight tell us how many labels are random? We replace several shares, each in five
-# splits of 1000 images. The last line shows distorted images with true labels.
+# Does the weight tell us how many labels are random? We replace several shares, and fit each time on
+# five random sets of 1000 images. The last line shows distorted images with true labels.
 
 # %%
 rates, weights = (0, 0.1, 0.2, 0.4), []
@@ -503,10 +501,10 @@ fooled = calibkit.UniformMixtureScaler().fit_logits(*shifted)
 print(f"distorted images, none random: weight {fooled.uniform_weight:.1%}")
 
 # %% [markdown]
-# The weight follows the share, with a spread of a few points. On distorted images it is above 0
-# although no label is random: an answer that is sure and wrong looks the same, whether the label or
-# the network is to blame. Read the weight as a share of random labels only if you know that a
-# temperature is enough for clean ones.
+# The weight follows the share, with a spread of a few points. But on distorted images the weight is
+# above zero, although no label is random. When an answer is sure and wrong, the mixture cannot tell
+# whether the label or the network is to blame. Read the weight as a share of random labels only if
+# you know that a temperature is enough for clean labels.
 
 # %% [markdown] tags=["slide"]
 # What to remember
@@ -525,18 +523,17 @@ print(f"distorted images, none random: weight {fooled.uniform_weight:.1%}")
 # What we have seen
 # -----------------
 #
-# - With one image of each class, no map was clearly better than the temperature. From 300 on,
-#   vector and matrix scaling won. Histogram and isotonic scaling lost even with 5000.
+# - With one image of each class, no map was clearly better than the temperature. From 300 images on,
+#   vector and matrix scaling won. Histogram and isotonic scaling always lost.
 # - A map can have a lower NLL and yet a higher ECE.
-# - The penalty decides whether a matrix helps or overfits. Cross-validation chooses it.
-# - If some labels are random, use a mixture. A weight above 0 does not prove that any are.
+# - The penalty decides whether a matrix helps or overfits. Cross-validation chooses the penalty.
+# - If some labels are random, use a mixture. But a weight above zero does not prove that any are.
 
 # %% [markdown]
 # Exercises
 # ---------
 #
-# 1. On what share of the images in ``test`` does the answer of ``vector`` differ from that of the
-#    network? One line is enough.
+# 1. On what share of the images in ``test`` does ``vector`` change the answer of the network?
 
 # %% tags=["answer"]
 changed = None
@@ -611,8 +608,8 @@ if chosen is not None:
 # always wins.
 
 # %% [markdown]
-# 3. Call ``make_noisy`` with a share of 30 percent and ``seed=1``, and fit a temperature and a mixture on
-#    ``calib``. Enter both temperatures, that of the mixture second.
+# 3. Call ``make_noisy`` with a share of 30 percent and ``seed=1``. Fit a temperature and a mixture on
+#    ``calib``, and enter both temperatures, that of the mixture second.
 
 # %% tags=["answer"]
 two_temperatures = None
@@ -657,9 +654,9 @@ if two_temperatures is not None:
 # true class and not of a noisy label, keep the mixture's temperature and leave out its weight.
 
 # %% [markdown]
-# 4. Noise need not be uniform. Give the label 0 to every image whose labels in ``noisy`` and
-#    ``labels`` differ. Fit vector scaling and the mixture on ``calib`` with the new labels, and enter
-#    their NLL on ``test``, vector scaling first.
+# 4. Wrong labels may favour one class. Give the label 0 to every image whose labels in ``noisy`` and
+#    ``labels`` differ. Fit vector scaling and the mixture on ``calib`` with these labels. Enter their
+#    NLL on ``test`` with these labels, vector scaling first.
 
 # %% tags=["answer"]
 two_nlls = None
@@ -705,9 +702,9 @@ if two_nlls is not None:
 # highest confidences. Neither map has the right form: that would be a mixture with class 0.
 
 # %% [markdown]
-# 5. An open question: a hospital has 400 labelled images of 20 classes, and only three images of the
-#    rarest class. In cross-validation, a matrix beats a temperature by one standard error. What would
-#    you do?
+# 5. An open question: a hospital has 400 labelled images of twenty classes, but only three images of
+#    the rarest class. In cross-validation, a matrix beats a temperature by one standard error. What
+#    would you do?
 
 # %% [markdown] tags=["solution"]
 # Chance alone often produces a difference of one standard error, so these images do not show that the

@@ -11,32 +11,31 @@
 Why fit the NLL and not the ECE?
 ================================
 
-A model is *calibrated* if it is right as often as it claims. This is usually measured by the
-*ECE*, the expected calibration error. It sorts the predictions into bins by their *confidence*,
-the probability of the predicted class, and averages over the bins the gap between mean confidence
-and *accuracy*, the share of right predictions. Yet most calibration methods minimise the *NLL*,
-the negative log-likelihood: the mean of minus the logarithm of the true class's probability. Why?
-You can bring the ECE close to zero without looking at a single image. But you cannot expect to
-lower the NLL by saying anything other than what you believe.
+A model is *calibrated* if it is right as often as it claims. The usual measure is the *ECE*, the
+expected calibration error. It sorts the predictions into bins by their *confidence*, the
+probability of the predicted class. In each bin it takes the gap between the mean confidence and the
+*accuracy*, the share of right predictions. The ECE is the average gap. Yet most calibration methods
+minimise the *NLL*, the negative log-likelihood: the mean of minus the logarithm of the probability
+that the true class received. Why? One reason: even a model that never looks at the images can have an
+ECE close to zero.
 
 What you will do
 ----------------
 
-Score a coin forecast by hand, split a score into two parts, and fit a temperature to the NLL and
-to the ECE.
+Score a coin forecast by hand and split a score into two parts. Then fit a temperature to the NLL
+and to the ECE.
 
 What you will learn
 -------------------
 
 - what makes a score proper, and what other scores reward
-- why a model with an ECE of zero may be worthless
 - how a score splits into calibration and refinement
 - what goes wrong when a fit minimises the ECE
 
 What you need
 -------------
 
-Basic PyTorch, lesson 10, and less than a minute on two cores.
+Basic PyTorch, the first lesson, and a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -55,8 +54,8 @@ Basic PyTorch, lesson 10, and less than a minute on two cores.
 # A picture of the answer
 # -----------------------
 #
-# We take the *logits*, a network's outputs before the softmax, for 10 000 images of 100 glyphs. We
-# fit on a *calibration set* of 1000 images and measure on the other 9000, the *test set*.
+# We take 10 000 images and their *logits*, the outputs of a network before the softmax. We fit on
+# the *calibration set*, a tenth of the images, and measure on the rest, the *test set*.
 
 # %% tags=["setup"]
 import torch
@@ -72,9 +71,9 @@ calib_logits, calib_labels = logits[calib.indices], labels[calib.indices]
 test_logits, test_labels = logits[test.indices], labels[test.indices]
 
 # %% [markdown]
-# Three models compete: the network, the network after *temperature scaling*, which divides all
-# logits by one number, the temperature *T*, and a guesser, which gives every class the same
-# probability and predicts the first class.
+# Three models compete. The first is the network itself. The second is the network after *temperature
+# scaling*, which divides all logits by one number, the temperature *T*. The third is a *guesser*. It
+# gives every class the same probability and predicts the first class.
 
 # %%
 scaler = calibkit.TemperatureScaler().fit_logits(calib_logits, calib_labels)
@@ -113,22 +112,20 @@ axes[0].invert_yaxis()
 # to notice, before you go on.
 
 # %% [markdown]
-# By the ECE the guesser wins: it claims to be right once in a hundred times, and it is right about
-# that often. By the NLL it comes last.
+# By the ECE, the guesser wins: it claims to be right once in a hundred times, and it is right about
+# that often. By the NLL, the guesser comes last.
 #
 # Score a coin forecast by hand
 # -----------------------------
 #
 # A forecast says that a bent coin shows heads with probability 0.75. Four tosses give heads,
 # heads, heads and tails. A *score* rates a forecast by what happened, and here lower is better.
-# Let *p* be the probability that the forecast gave to what happened: 0.75 for heads and 0.25 for
-# tails.
+# Let *p* be the probability that the forecast gave to what happened.
 #
 # - The NLL is the mean of $-\log p$.
-# - The *Brier score* (Brier 1950) is the mean squared distance of the probabilities from the
-#   label, which is 1 for what happened and 0 for what did not. With two outcomes, both
-#   probabilities miss by $1 - p$, which makes the squared distance $2 (1 - p)^2$.
 # - The *absolute error* is the mean of $1 - p$.
+# - The *Brier score* (Brier 1950) squares the errors of both probabilities, that of heads and that
+#   of tails, and adds them. Both errors are equal, so it is the mean of $2 (1 - p)^2$.
 
 # %%
 scores = {
@@ -146,8 +143,7 @@ for name, score in scores.items():
     print(f"{name:15}{row}{score(p).mean():8.3f}")
 
 # %% [markdown]
-# Check the Brier score by hand: three heads cost 0.125 each and the tail costs 1.125, so the mean
-# is 0.375. The functions of calibkit agree. They accept the probability of class 1, here heads.
+# The functions of calibkit agree. They take the probability of heads.
 
 # %%
 q, heads = torch.full((4,), 0.75), torch.tensor([1, 1, 1, 0])
@@ -171,8 +167,9 @@ print(f"Brier score {calibkit.brier_score(q, heads):.3f}")
 # Which forecast does a score reward?
 # -----------------------------------
 #
-# Suppose that 0.75 is the truth, and that you may say any probability *q*. Your *expected score*
-# is the mean over both outcomes, weighted by their true probabilities.
+# Suppose that heads really has probability 0.75, and that you may say any probability *q*. Your
+# *expected score* is the mean of the scores of heads and tails, weighted by their true
+# probabilities.
 #
 # **Before you run this:** which *q* has the lowest expected absolute error?
 
@@ -219,14 +216,14 @@ _ = ax.legend(loc="upper center")
 
 # %% [markdown]
 # With the NLL and the Brier score, honesty pays. The absolute error rewards a lie: it is lowest if
-# you claim to be certain.
+# you claim that heads is certain.
 #
 # What makes a score proper
 # -------------------------
 #
 # A score is *proper* if no forecast has a lower expected score than the truth, whatever the truth
-# is. It is *strictly proper* if every other forecast has a higher one. One coin cannot show this,
-# so we vary the truth.
+# is. The score is *strictly proper* if every other forecast has a higher expected score. One coin
+# cannot show this, so we vary the truth.
 
 # %%
 truths = torch.linspace(0.01, 0.99, 99).double()
@@ -253,17 +250,20 @@ _ = ax.legend(loc="upper left")
 # hedging?
 
 # %% [markdown]
-# The NLL and the Brier score follow the diagonal. They are strictly proper for any number of
-# classes (Gneiting and Raftery 2007). The absolute error jumps from 0 to 1, so it is not proper.
+# The best forecasts for the NLL and the Brier score follow the diagonal. Both are strictly proper,
+# and Gneiting and Raftery show this for any number of classes. For the absolute error, the best
+# forecast jumps from one end to the other. So the absolute error is not proper.
 #
 # An ECE of zero may be worthless
 # -------------------------------
 #
-# The ECE does not rate single forecasts but compares averages. Take two coins that show heads with
-# probabilities 0.6 and 0.9. To keep chance out, ten tosses of each have exactly this share of
-# heads. An *expert* knows both coins. A *hedger* always says 0.75, the share of heads over all
-# tosses. A *pessimist* knows both coins but says 0.1 too little. With two classes, calibkit's ECE
-# compares the probability of class 1 with the share of class 1.
+# The ECE does not rate single forecasts. It compares averages: here, the mean forecast of a bin with
+# the share of heads in the bin. Take two coins that show heads with probabilities 0.6 and 0.9. To
+# keep chance out, ten tosses of each coin have exactly this share of heads. Three people forecast:
+#
+# - The *expert* knows both coins.
+# - The *hedger* always says the share of heads over all tosses.
+# - The *pessimist* knows both coins, but says 0.1 too little.
 #
 # **Before you run this:** rank the three forecasters by ECE.
 
@@ -288,9 +288,9 @@ for name, q in forecasters.items():
     print(f"{name:12}{says:>14}{ece:7.1%}{nll:7.3f}{brier:13.3f}")
 
 # %% [markdown]
-# The ECE cannot tell the hedger from the expert, because the claims of both come true on average,
-# and it puts the pessimist last. The NLL and the Brier score put the hedger last, because the
-# hedger cannot tell the coins apart.
+# The ECE puts the pessimist last. It cannot tell the hedger from the expert, because the claims of
+# both come true on average. The NLL and the Brier score put the hedger last, because the hedger
+# cannot tell the coins apart.
 
 # %% [markdown] tags=["slide"]
 # An ECE of zero may be worthless
@@ -309,13 +309,13 @@ for name, q in forecasters.items():
 # Split a score in two
 # --------------------
 #
-# What does each forecaster pay for? Take the share of heads among all tosses with the same
-# forecast. A proper score is the sum of two prices (Bröcker 2009):
+# What does each forecaster pay for? Put all tosses with the same forecast into a group, and take the
+# share of heads in each group. A proper score is the sum of two prices (Bröcker 2009):
 #
-# - The *calibration part* is the price of saying something other than these shares. For the Brier
-#   score it is the mean squared distance of the forecast probabilities from the shares.
-# - The *refinement* is the price of not telling the tosses apart. It is the score of a forecaster
-#   who says the shares.
+# - The *refinement* is the price of not telling the tosses of a group apart. It is the score of a
+#   forecaster who says the shares.
+# - The *calibration part* is the price of saying something other than the shares. For the Brier
+#   score, it is the mean squared distance of the forecast probabilities from the shares.
 
 # %%
 print("n = 20     Brier = calibration + refinement")
@@ -328,19 +328,20 @@ for name, q in forecasters.items():
 
 # %% [markdown]
 # Even the expert's refinement is not zero, because nobody can foresee a single toss. The pessimist
-# can save the calibration part by saying the shares. The hedger already says the only share there
-# is, so the whole price is refinement. The ECE looks at the calibration part alone.
+# can save the calibration part by saying the shares. The hedger can save nothing: all tosses are in
+# one group, and the hedger already says its share. The ECE looks at the calibration part alone.
 #
 # Split the score of a network
 # ----------------------------
 #
-# Hardly any two images receive the same 100 probabilities, so we cannot count shares. Instead,
-# `calibkit.score_decomposition` divides the logits by the temperature with the lowest NLL on these
-# very images (Berta et al. 2025). The refinement is the score after that, and the calibration part
-# is the difference. An error that no temperature can fix counts as refinement.
+# Hardly any two images receive the same probabilities, so we cannot count shares.
+# `calibkit.score_decomposition` goes another way (Berta et al. 2025). It finds the temperature with
+# the lowest NLL on the very images that we measure. This lowest NLL is the refinement, and what the
+# temperature saves is the calibration part. An error that no temperature can fix counts as
+# refinement.
 #
-# A hedger joins them. It predicts the same class as the network, and its confidence is always the
-# accuracy on the calibration set. The other classes share the rest equally.
+# A hedger joins the three models. It predicts the same class as the network, and its confidence is
+# always the accuracy on the calibration set. The other classes share the rest equally.
 
 
 # %%
@@ -354,19 +355,18 @@ calib_accuracy = calibkit.accuracy(calib_logits.softmax(-1), calib_labels)
 models["hedger"] = hedge(test_logits, calib_accuracy)
 
 # %% [markdown]
-# The table also holds the *noise floor*, the mean ECE that a calibrated model with the same
-# confidences would show by chance.
+# The table also holds the *noise floor*, the mean ECE that a calibrated model would show by chance.
 
 # %%
 parts = {}
-print("n = 9000, 15 bins  ECE  floor  accuracy   NLL = calib. + refinement")
+print("n = 9000, 15 bins  ECE  floor  accuracy    NLL = calib. + refinement")
 for name, p in models.items():
     parts[name] = calibkit.score_decomposition(p, test_labels)
     ece = calibkit.calibration_error(p, test_labels)
     floor = calibkit.noise_floor(p).mean
     accuracy = calibkit.accuracy(p, test_labels)
     print(f"{name:15}{ece:7.1%}{floor:7.1%}{accuracy:10.1%}", end="  ")
-    print("{:4.2f} = {:6.2f} + {:.2f}".format(*parts[name]))
+    print("{:5.3f} = {:6.3f} + {:.3f}".format(*parts[name]))
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
@@ -394,16 +394,16 @@ _ = ax.legend(loc="upper right")
 # they do not tell images apart, and this is what makes their bars so long.
 
 # %% [markdown]
-# Scaling removes the calibration part of 0.16 and leaves the refinement at 1.40. The hedger has
-# the network's accuracy and, on this split, a lower ECE; its noise floor is lower too, because
-# chance averages out in its only bin. But its NLL is 2.54, all of it refinement: it cannot tell
-# easy images from hard ones, nor the other classes apart.
+# Scaling removes nearly all of the calibration part and leaves the refinement as it was. The hedger
+# has the accuracy of the network and, on this split, an even lower ECE than the scaled network. But
+# its NLL is far higher, and all of it is refinement: the hedger cannot tell easy images from hard
+# ones.
 #
 # Fit a temperature to the ECE
 # ----------------------------
 #
-# Can we minimise the ECE all the same? It jumps whenever an image moves to another bin, so its
-# slope is no guide, and we try a grid of temperatures.
+# Can we minimise the ECE all the same? The ECE jumps whenever an image moves to another bin. Its
+# slope is therefore no guide, and we try a grid of temperatures.
 
 # %%
 temperatures = torch.linspace(1, 2.2, 121).double()
@@ -428,7 +428,7 @@ for n in (5, 15, 30):
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
-fig.suptitle("On 1000 images the NLL has one valley, the ECE has many")
+fig.suptitle("On 1000 images, the NLL has one valley, but the ECE has many")
 axes[0].plot(temperatures, nll, color="black")
 axes[0].plot(temperatures[nll.argmin()], nll.min(), "o", color="black")
 axes[0].set(xlabel="temperature T", ylabel="NLL, calibration set")
@@ -453,9 +453,9 @@ _ = axes[1].legend(loc="upper center")
 # depends on the number of bins, a choice that has nothing to do with the model.
 
 # %% [markdown]
-# The NLL has only one valley, because it is convex in $1/T$, that is, curved upwards everywhere.
-# The ECE has many, and the number of bins decides which is the lowest. To see what this costs, we
-# draw twenty calibration sets, fit *T* in both ways, and measure on the images left over.
+# The NLL has only one valley. The ECE has many, and the number of bins decides which one is the
+# lowest. We draw twenty calibration sets, fit *T* to each in both ways, and measure on the rest of
+# the images.
 
 # %%
 splits = []
@@ -493,18 +493,18 @@ lower = results["ECE"][2] < results["NLL"][2]
 print(f"the fit to the ECE has the lower test ECE in {lower.sum()} of 20")
 
 # %% [markdown]
-# Fitted to the ECE, the temperature varies more from set to set, and nothing is gained: the ECE on
-# the other images is lower in about half of the splits. Yet the mean NLL hardly changes: a single
-# temperature cannot forget what the network knows. All splits come from the same 10 000 images, so
-# they show only how much the choice of the calibration set matters.
+# The temperature that is fitted to the ECE varies more from set to set. Nothing is gained: the ECE on
+# the other images is lower in only about half of the splits. Little is lost either: the mean NLL
+# hardly changes, because a single temperature cannot forget what the network knows. (All splits
+# share their images, so they are not independent.)
 #
 # Let the fit forget
 # ------------------
 #
-# What if a fit has more freedom? On the calibration set, we blend the scaled network (weight 1)
-# with the hedger (weight 0).
+# What if a fit has more freedom? On the calibration set, we blend the probabilities of the scaled
+# network and the hedger. At weight 1 the network is alone, and at weight 0 the hedger is alone.
 #
-# **Before you run this:** at which weight is the NLL lowest, and at which is the ECE?
+# **Before you run this:** at which weight is the NLL lowest, and at which is the ECE lowest?
 
 # %%
 weights = torch.linspace(0, 1, 21).double()
@@ -522,7 +522,7 @@ def blend_curves(x, y, temperature):
 # %%
 nll, ece = blend_curves(calib_logits, calib_labels, scaler.temperature)
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
-fig.suptitle("The NLL keeps the network, the ECE forgets it")
+fig.suptitle("The NLL keeps the network, and the ECE forgets it")
 for ax, values, name in zip(axes, (nll, 100 * ece), ("NLL", "ECE in %")):
     ax.plot(weights, values, color="#0072B2")
     best = values.argmin()
@@ -551,19 +551,19 @@ print(f"NLL lowest at weight 1 in {(best[:, 0] == 1).sum()} of 20 splits")
 print(f"ECE lowest at weight 0 in {(best[:, 1] == 0).sum()} of 20 splits")
 
 # %% [markdown]
-# In all twenty splits the two minima are at opposite ends. At weight 0 the ECE must be zero,
-# because the hedger's confidence is the accuracy on these very images. A method that chose the
-# weight by the ECE would throw away the network's knowledge of single images. So minimise the NLL,
-# and report the ECE beside it.
+# In all twenty splits, the two lowest points are at opposite ends. The hedger's ECE must be zero,
+# because its confidence is the accuracy on these very images. A method that chose the weight by the
+# ECE would throw away what the network knows about single images. So minimise the NLL, and report
+# the ECE beside it.
 
 # %% [markdown]
 # What we have seen
 # -----------------
 #
 # - Under a proper score, no forecast can expect to beat the truth. The NLL and the Brier score are
-#   strictly proper, while the absolute error rewards exaggeration.
+#   strictly proper. The absolute error rewards exaggeration.
 # - A proper score is the sum of a calibration part and refinement. The ECE looks at the
-#   calibration part alone, so an ECE of zero may be worthless.
+#   calibration part alone, so a model with an ECE of zero may be worthless.
 # - A fit to the ECE makes the temperature less certain. With more freedom, such a fit can forget
 #   what the network knows.
 
@@ -584,7 +584,7 @@ print(f"ECE lowest at weight 0 in {(best[:, 1] == 0).sum()} of 20 splits")
 # ---------
 
 # %% [markdown]
-# 1. A guesser gives each of ten classes the same probability. Which NLL does it have?
+# 1. A guesser gives each of ten classes the same probability. What is its NLL?
 
 # %% tags=["answer"]
 guesser_nll = None
@@ -613,7 +613,7 @@ if guesser_nll is not None:
 
 # %% [markdown]
 # 2. Object detectors are often trained with the *focal loss*, the mean of $-(1 - p)^2 \log p$. Which
-#    forecast has the lowest expected focal loss if the truth is 0.75?
+#    forecast *q* has the lowest expected focal loss if the truth is 0.75?
 
 # %% tags=["answer"]
 best_by_focal_loss = None
@@ -648,8 +648,8 @@ if best_by_focal_loss is not None:
 # truth here because the formula contains the logarithm.
 
 # %% [markdown]
-# 3. Multiply the test logits by 3. Separately, add normal noise with a standard deviation of 2 to
-#    the original logits. Enter the refinement of the NLL after each, as a pair.
+# 3. Damage the test logits in two ways. First multiply them by 3. Then start again, and add normal
+#    noise with a standard deviation of 2. Enter the refinement of the NLL after each, as a pair.
 
 # %% tags=["answer"]
 refinements = None

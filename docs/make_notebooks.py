@@ -32,7 +32,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 SOLUTIONS = NOTEBOOKS / "solutions"
 README_FIGURE = Path(__file__).parent / "_static" / "one_number.png"
-README_FIGURE_TITLE = "One number closes the gap between confidence and accuracy"
+README_FIGURE_TITLE = "One number brings the confidence close to the accuracy"
 IGNORED = "nbval-ignore-output"  # what jupyterquiz shows differs each time, and without it too
 
 

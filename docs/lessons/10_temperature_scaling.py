@@ -11,16 +11,17 @@
 How do I correct an overconfident network?
 ==========================================
 
-A classifier attaches a probability to each of its answers, the *confidence*. It is *calibrated*
-if this confidence tells us how often it is right: when it says 90 percent, it should be right
-nine times in ten, and likewise for every other confidence. Many modern networks are
-*overconfident*: they are right less often than they say. We correct most of this overconfidence
-with a single number, the *temperature*.
+A classifier gives a probability to each of its answers, the *confidence*. It is *calibrated* if its
+confidence tells us how often it is right. For example, of a hundred answers with a confidence of
+90 percent, about ninety should be right. Many modern networks are *overconfident*: they are right
+less often than they say. We correct most of this overconfidence with a single number, the
+*temperature*.
 
 What you will do
 ----------------
 
-Measure how far a network's confidence is from its accuracy, fit a temperature, and measure again.
+You will compare a network's confidence with its *accuracy*, the share of right answers, before and
+after you fit a temperature.
 
 What you will learn
 -------------------
@@ -52,7 +53,7 @@ Basic PyTorch, and less than a minute on two CPU cores.
 # Step 1: load the utilities
 # --------------------------
 #
-# The library torchmetrics computes the calibration error, and calibkit corrects it.
+# torchmetrics measures calibration, and calibkit improves it.
 
 # %% tags=["setup"]
 import torch
@@ -64,9 +65,9 @@ from torchmetrics import CalibrationError
 import calibkit
 
 # %% [markdown]
-# Here is the answer in a picture. A network classified 200 000 images that it had never seen. Each
-# point stands for a group of answers with similar confidence. For a calibrated network, the points
-# would follow the dashed line.
+# Here is the answer in a picture. A network classified many images that it had never seen. Each point
+# stands for a group of answers with similar confidence. If the network were calibrated, the points
+# would lie on the dashed line.
 
 # %%
 fig, ax = plt.subplots(figsize=(6, 4.6), layout="constrained")
@@ -80,7 +81,7 @@ for name, style, color, scaled in (
     confidence = bins.confidence_sum[full] / bins.count[full]
     accuracy = bins.n_correct[full] / bins.count[full]
     ax.plot(confidence, accuracy, style, color=color, label=name)
-ax.set(xlabel="confidence", ylabel="share of right answers")
+ax.set(xlabel="confidence (200 000 images)", ylabel="accuracy")
 ax.legend(loc="upper left")
 _ = ax.set_title("With a temperature, the confidence is close to the truth")
 
@@ -97,19 +98,21 @@ _ = ax.set_title("With a temperature, the confidence is close to the truth")
 # its outputs were divided by one number.
 
 # %% [markdown]
-# As trained, the network is overconfident everywhere. With a temperature, it is right about as often
-# as it says.
+# As trained (squares), the network is overconfident in every group. With a temperature (circles), it
+# is nearly calibrated.
 #
 # Three logits and a temperature
 # ------------------------------
 #
-# A network returns numbers, one for each class: its *logits*. Suppose that it sees a photograph and
-# returns 2 for cat, 1 for dog and 0 for bird. The *softmax* turns logits into probabilities: it
-# raises e to the power of each logit, and divides each result by the sum of all. The class with the
-# largest probability is the answer, and this probability is the confidence.
+# For each image, a network returns one number per class, its *logits*. Suppose that for a photograph
+# they are 2 for cat, 1 for dog and 0 for bird.
 #
-# A *temperature* $T$, a positive number, divides all logits $z_k$ before the softmax:
-# $p_k = e^{z_k/T} / \sum_j e^{z_j/T}$.
+# The *softmax* turns logits into probabilities: it raises e to the power of each logit, and then
+# divides each result by their sum. The class with the largest probability is the network's answer,
+# and this probability is the confidence.
+#
+# A *temperature* $T$ is a positive number that divides all logits before the softmax. With the logits
+# $z_k$, the probabilities become $p_k = e^{z_k/T} / \sum_j e^{z_j/T}$.
 #
 # **Before you run this:** does a temperature of 2 make the network more sure of the cat, or less?
 
@@ -148,21 +151,20 @@ _ = ax.set_title("A higher temperature makes the network less sure")
 # number keeps the order of the logits.
 
 # %% [markdown]
-# Less sure: at $T = 2$ the logits are half as large, and the probabilities move closer together.
-# The cat stays ahead at every temperature. So a temperature changes no answer, and the *accuracy*,
-# the share of right answers, stays the same.
+# Less sure. At $T = 2$ the logits are half as large, so the probabilities move closer together. But
+# the logits keep their order. A temperature therefore changes neither the answers nor the accuracy.
 #
 # Ten predictions and a calibration error
 # ---------------------------------------
 #
-# The *expected calibration error*, or ECE (Naeini et al. 2015), compares confidence with accuracy in
-# three steps:
+# The *expected calibration error*, or ECE (Naeini et al.), compares confidence and accuracy in three
+# steps:
 #
 # - Sort the predictions by their confidence into ranges, the *bins*.
-# - In each bin, take the *gap*: the distance between mean confidence and accuracy.
+# - In each bin, compute the *gap*: the distance between mean confidence and accuracy.
 # - Average the gaps, each weighted by the number of predictions in its bin.
 #
-# We do it for ten predictions.
+# We do this for ten predictions, in two bins.
 
 # %%
 confidence = torch.tensor(
@@ -183,9 +185,9 @@ print(f"overall: {confidence.mean():.2f} and {right.mean():.2f}", end=", ")
 print(f"difference {difference:.2f}")
 
 # %% [markdown]
-# In the first bin this classifier is right more often than it says, in the second less often.
-# Overall, mean confidence and accuracy almost agree, but the ECE is 0.25. The ECE is never
-# smaller than the overall difference, because gaps in opposite directions do not cancel.
+# In the first bin, this classifier is right more often than it says, and in the second less often. In
+# the overall difference, these two gaps nearly cancel. In the ECE they cannot, because a distance has
+# no sign.
 
 # %% [markdown] tags=["slide"]
 # Ten predictions and a calibration error
@@ -204,9 +206,9 @@ print(f"difference {difference:.2f}")
 # Why are networks overconfident?
 # -------------------------------
 #
-# Training lowers the *negative log-likelihood*, or NLL: minus the logarithm of the probability that
-# the network gives to the true class, averaged over the images. We compute it for our photograph,
-# taking first the cat and then the dog as its true class.
+# Training lowers the *negative log-likelihood*, or NLL: minus the logarithm of the probability of the
+# true class, averaged over the images. We compute it for our photograph, first as if it showed a cat,
+# and then as if it showed a dog.
 
 # %%
 for T in (0.5, 1.0, 2.0):
@@ -214,8 +216,8 @@ for T in (0.5, 1.0, 2.0):
     print(f"T = {T}: NLL {-log_p[0]:.2f} for a cat, {-log_p[1]:.2f} for a dog")
 
 # %% [markdown]
-# If the answer "cat" is right, larger logits (a smaller T) lower the NLL. If it is wrong, they
-# raise it. Now look at the 3150 training images of the network in the first picture.
+# A smaller T makes the logits larger. This lowers the NLL if the answer "cat" is right, and raises
+# the NLL if the answer is wrong. Now look at the training images of the network in the first picture.
 
 # %%
 train_logits, train_labels = calibkit.glyphs100_logits(
@@ -223,16 +225,16 @@ train_logits, train_labels = calibkit.glyphs100_logits(
 )
 
 # %%
-accuracy = calibkit.accuracy(train_logits.softmax(-1), train_labels)
-confidence = train_logits.softmax(-1).amax(-1).mean()
-nll = calibkit.negative_log_likelihood(train_logits.softmax(-1), train_labels)
-print(f"training images: accuracy {accuracy:.1%}")
-print(f"mean confidence {confidence:.1%}, NLL {nll:.3f}")
+p = train_logits.softmax(-1)
+n_right = (p.argmax(-1) == train_labels).sum()
+nll = calibkit.negative_log_likelihood(p, train_labels)
+print(f"training images: {n_right} of {len(p)} answers are right")
+print(f"mean confidence {p.amax(-1).mean():.1%}, NLL {nll:.3f}")
 
 # %% [markdown]
 # Every answer is right. Further training can lower the NLL only by making right answers even more
-# confident, so it keeps enlarging the logits. But on new images some answers are wrong, and these
-# get large logits too. This is how Guo et al. (2017) explain overconfidence.
+# confident, so it keeps enlarging the logits. On new images, some answers are wrong, and their logits
+# are large too. This is how Guo et al. explain overconfidence.
 
 # %% [markdown] tags=["slide"]
 # Why are networks overconfident?
@@ -251,9 +253,9 @@ print(f"mean confidence {confidence:.1%}, NLL {nll:.3f}")
 # Step 2: load a pretrained model
 # -------------------------------
 #
-# `calibkit.glyphs100_resnet20` returns that network. It comes in *eval mode*: batch normalisation
-# uses statistics stored during training. In training mode, an answer would depend on the other
-# images in its batch.
+# `calibkit.glyphs100_resnet20` returns the network of the first picture. It comes in *eval mode*: its
+# batch normalisation uses statistics from the training. In training mode, each answer would depend on
+# the other images in its batch.
 
 # %%
 model = calibkit.glyphs100_resnet20(pretrained=True)
@@ -264,17 +266,18 @@ print(f"in training mode: {model.training}")
 # -----------------------
 #
 # A *datamodule* prepares the data and returns a list of loaders. The first loader reads the test
-# data: 10 000 warped, coloured and noisy glyphs (letters, digits and signs) of 100 classes.
+# images. They show letters, digits and signs, all warped, coloured and noisy.
 
 # %%
 dm = calibkit.Glyphs100DataModule(batch_size=100)
 dm.prepare_data()
 dm.setup("test")
 images, labels = next(iter(dm.test_dataloader()[0]))
+print(f"{len(dm.test)} test images of {len(dm.test.classes)} classes")
 
 # %% [markdown]
-# Above each image stand the answer, the true class in brackets if the answer is wrong, and the
-# confidence.
+# Above each image you see the network's answer and its confidence. If the answer is wrong, the true
+# class stands between them in brackets.
 
 # %%
 with torch.inference_mode():
@@ -309,10 +312,10 @@ print(f"{(answers == labels)[:12].sum()} of these 12 answers are right")
 # Step 4: measure the calibration error
 # -------------------------------------
 #
-# We split these images at random into a *calibration set*, to fit the temperature on, and a *test
-# set*, to measure with; ``stratify`` keeps the share of every class the same in both. They share no
-# image, and the network was trained on neither: on images that were used for a fit, the result
-# would look too good.
+# We split these images at random into a *calibration set*, to fit the temperature, and a *test set*,
+# to measure the ECE. Images that were used for a fit would make the result look too good. So the two
+# sets share no image, and the network was trained on neither. ``stratify`` gives each class the same
+# share in both.
 
 # %%
 calib_set, test_set = calibkit.split_calibration(
@@ -324,8 +327,8 @@ print(f"{len(calib_set)} images to calibrate, {len(test_set)} to test")
 
 # %% [markdown]
 # We compute the ECE in 15 bins of equal width. It needs probabilities, so we apply the softmax. It
-# judges only the probability of the answer; this is called *top-label calibration*.
-# ``cross_entropy`` is the NLL.
+# judges only the probability of the answer, which is called *top-label calibration*. PyTorch calls
+# the NLL ``cross_entropy``.
 
 # %%
 ece = CalibrationError(task="multiclass", num_classes=100, n_bins=15)
@@ -347,9 +350,9 @@ print(f"accuracy {accuracy:.1%}, mean confidence {confidence:.1%}")
 print(f"NLL before scaling: {nll_before:.3f}, n = {len(labels)}")
 
 # %% [markdown]
-# The mean confidence is 73.5 %, but only 59.5 % of the answers are right. The *reliability diagram*
-# shows this bin by bin. The bar is the accuracy, the dot is the mean confidence, and the line
-# between them is the gap. The upper panel counts the images.
+# The mean confidence is 73.5 %, but only 59.5 % of the answers are right. A *reliability diagram*
+# shows this difference bin by bin. Each bar ends at the accuracy of its bin, the dot is the mean
+# confidence, and the line between them is the gap. The upper panel counts the images.
 
 # %%
 before = logits.softmax(-1)
@@ -370,14 +373,13 @@ ax = calibkit.reliability_diagram(before, labels, title=title)
 # test sets if the network were calibrated.
 
 # %% [markdown]
-# Every bar ends below its dot: the network is overconfident. Each grey band belongs to one bar. If
-# the network were calibrated, this bar would end inside its band in 95 of 100 test sets. All bars
-# at once would do so less often.
+# Every bar ends below its dot: the network is overconfident in every bin. If the network were
+# calibrated, each bar would end inside its own grey band in 95 of 100 test sets.
 #
 # Step 5: fit the temperature
 # ---------------------------
 #
-# The scaler takes the temperature with the lowest NLL on the calibration set (Guo et al. 2017).
+# The scaler chooses the temperature with the lowest NLL on the calibration set.
 
 # %%
 scaler = calibkit.TemperatureScaler()
@@ -385,11 +387,11 @@ scaler = scaler.fit(model=model, calib_loader=calib_loader)
 print(f"T = {scaler.temperature:.3f}, fitted on n = {len(calib_set)} images")
 
 # %% [markdown]
-# The temperature is above 1: the logits were too large. We plot the NLL of the calibration set and
-# of the training images against the temperature.
+# The temperature is above 1: the logits were too large. Now we plot the NLL against the temperature,
+# for the calibration set and for the training images.
 #
 # **Before you run this:** on the training images, every answer is right. Which temperature has the
-# lowest NLL there?
+# lowest NLL on them?
 
 # %%
 calib_logits, calib_labels = calibkit.collect_logits(model, calib_loader)
@@ -422,13 +424,13 @@ _ = ax.set_title("Only images that are new to the network show its best T")
 # the temperature on images that the network has not seen.
 
 # %% [markdown]
-# It is the smallest that we plotted: the training images ask for still larger logits. Only the
-# curve of the calibration set has a valley, and the scaler stands in it.
+# The smallest one that we plotted: the training images ask for still larger logits. Only the curve of
+# the calibration set has a valley, and the scaler chose its lowest point.
 #
 # Step 6: measure again
 # ---------------------
 #
-# The scaler is a torch module, which we put behind the model. We reset ``ece``, which would
+# The scaler is a torch module, so we can put it behind the model. We reset ``ece``, which would
 # otherwise add the new answers to the old ones.
 
 # %%
@@ -453,7 +455,7 @@ print(f"NLL {nll_before:.3f} -> {nll_after:.3f}, n = {len(labels)}")
 # %%
 after = scaled.softmax(-1)
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.2), layout="constrained")
-fig.suptitle("One number closes the gap between confidence and accuracy")
+fig.suptitle("One number brings the confidence close to the accuracy")
 _ = calibkit.reliability_diagram(
     before, labels, title="Before scaling", ax=axes[0]
 )
@@ -463,8 +465,8 @@ _ = calibkit.reliability_diagram(
 # sphinx_gallery_thumbnail_number = 6
 
 # %% [markdown] tags=["slide"]
-# One number closes the gap
-# -------------------------
+# One number closes most of the gap
+# ---------------------------------
 #
 # - Same network, same 9000 images, same answers.
 #
@@ -474,9 +476,10 @@ _ = calibkit.reliability_diagram(
 # picture prove that the network is now calibrated?
 
 # %% [markdown]
-# ECE and NLL have fallen, and no answer has changed. Is the network calibrated now? In a finite
-# test set, chance alone makes gaps, so even a perfectly calibrated network does not reach an ECE of
-# zero. Its average ECE is the *noise floor* (Vaicenavicius et al. 2019).
+# ECE and NLL have fallen, and no answer has changed. Is the network calibrated now? In every finite
+# test set, chance makes gaps, so even a perfectly calibrated network has an ECE above zero. Its
+# average ECE is the *noise floor* (Vaicenavicius et al.). Beside it, we print the *range* that holds
+# the ECE of such a network in 95 % of test sets.
 
 # %%
 for name, p in (("before", before), ("after", after)):
@@ -488,17 +491,17 @@ many = calibkit.glyphs100_population(15, scaled=True)
 print(f"after, on 200 000 images: ECE {many.calibration_error:.1%}")
 
 # %% [markdown]
-# Before scaling, the ECE is far above this range. After scaling, 1.7 % is a value that a perfectly
-# calibrated network could show as well: with these 9000 images in 15 bins we cannot tell the two
-# apart. That is no proof of calibration. On the 200 000 images of the first picture, where chance
-# hardly matters, an error of 1.4 % remains.
+# Before scaling, the ECE is far above its range. After scaling, it lies inside: these images cannot
+# tell our network from a perfectly calibrated one. But this is no proof of calibration. The first
+# picture has more than twenty times as many images, so chance plays a much smaller part there. On
+# them, an ECE of 1.4 % remains.
 
 # %% [markdown] tags=["published"]
 # Move to CIFAR-100
 # -----------------
 #
-# Replace two lines, and the steps above run with a public network on real photographs (both
-# downloaded once):
+# Replace two lines, and the steps above run with a public network on real photographs. Both are
+# downloaded once.
 #
 # - ``model = calibkit.cifar100_resnet20(pretrained=True)``
 # - ``dm = calibkit.CIFAR100DataModule(root="./data", batch_size=100)``
@@ -510,11 +513,11 @@ print(f"after, on 200 000 images: ECE {many.calibration_error:.1%}")
 # When does it hold?
 # ------------------
 #
-# This method, *temperature scaling*, works if calibration set and test set come from the same
-# *distribution*: the same source under the same conditions. We draw 3000 new images with more warp
-# and noise, and keep the temperature.
+# This method, *temperature scaling*, relies on one assumption: calibration set and test set come from
+# the same *distribution*, that is, from the same source under the same conditions. Now we draw new
+# images with more warp and noise, and keep the temperature.
 #
-# **Before you run this:** will the network become less confident, and if so, will that be enough?
+# **Before you run this:** the accuracy will fall. Will the confidence fall as far?
 
 # %% tags=["setup"]
 shifted_logits, shifted_labels = calibkit.glyphs100_logits(
@@ -522,18 +525,19 @@ shifted_logits, shifted_labels = calibkit.glyphs100_logits(
 )
 
 # %%
-p = scaler(shifted_logits).softmax(-1)
-value = calibkit.calibration_error(p, shifted_labels)
-floor = calibkit.noise_floor(p)
-print(f"accuracy {calibkit.accuracy(p, shifted_labels):.1%}", end=", ")
-print(f"mean confidence {p.amax(-1).mean():.1%}, n = {len(p)}")
-print(f"ECE {value:.1%}, noise floor {floor.mean:.1%}", end=", ")
-print(f"in 95 % of test sets {floor.low:.1%} to {floor.high:.1%}")
+shifted = scaler(shifted_logits).softmax(-1)
+for name, p, y in (
+    ("test set", after, labels),
+    ("more warp and noise", shifted, shifted_labels),
+):
+    value, floor = calibkit.calibration_error(p, y), calibkit.noise_floor(p)
+    print(f"{name}, n = {len(y)}: accuracy {calibkit.accuracy(p, y):.1%}")
+    print(f"    mean confidence {p.amax(-1).mean():.1%}", end=", ")
+    print(f"ECE {value:.1%}, range {floor.low:.1%} to {floor.high:.1%}")
 
 # %% [markdown]
-# It becomes less confident, but not enough. Mean confidence falls from 60.5 % to 52.3 %, and
-# accuracy about twice as far, from 59.5 % to 43.3 %. The network is overconfident again, and its
-# ECE is far above the range of a calibrated one.
+# No: the accuracy falls about twice as far as the mean confidence. The network is overconfident
+# again, and its ECE is far above the range of a perfectly calibrated one.
 
 # %% [markdown] tags=["slide"]
 # When does it hold?
@@ -551,13 +555,12 @@ print(f"in 95 % of test sets {floor.low:.1%} to {floor.high:.1%}")
 # What we have seen
 # -----------------
 #
-# - A temperature divides all logits by one number. It changes no answer.
+# - A temperature divides all logits by one number. It changes the confidences, but no answer.
 # - Training rewards ever larger logits, and wrong answers on new images get them too.
-# - The ECE averages the gaps between confidence and accuracy over bins. We read it beside its noise
+# - The ECE averages the gaps between confidence and accuracy over bins. Read it beside its noise
 #   floor.
-# - We fit the temperature in eval mode, on images that are in neither the training nor the test
-#   set.
-# - A temperature fits the distribution that it was fitted on.
+# - Fit the temperature in eval mode, on images used neither for training nor for testing.
+# - On images from another distribution, the temperature may be wrong.
 
 # %% [markdown] tags=["slide"]
 # What to remember
@@ -576,7 +579,7 @@ print(f"in 95 % of test sets {floor.low:.1%} to {floor.high:.1%}")
 # Exercises
 # ---------
 #
-# The exercises need only logits.
+# The exercises need only the network's logits.
 
 # %% tags=["setup"]
 all_logits, all_labels = calibkit.glyphs100_logits(progress=False)
@@ -619,7 +622,8 @@ if confidence_at_3 is not None:
         "the largest probability of each image, and the mean"
     )
     right = calibkit.accuracy(p, test_labels)
-    print(f"At T = 3 the network says {mean:.1%} and is right in {right:.1%}:")
+    print(f"At T = 3 the network says {mean:.1%} and is right", end=" ")
+    print(f"for {right:.1%} of the images:")
     print("a temperature that is too high makes it underconfident.")
 
 # %% [markdown] tags=["solution"]
@@ -628,9 +632,8 @@ if confidence_at_3 is not None:
 # it achieves. Dividing the probabilities by 3 is a frequent mistake: they would no longer sum to 1.
 
 # %% [markdown]
-# 2. Write a function ``my_ece(confidence, right)`` in place of the line below. It takes two tensors
-#    with one entry for each image (``right`` holds True or False), and returns the ECE in 15 bins of
-#    equal width.
+# 2. Write a function ``my_ece(confidence, right)`` that returns the ECE in 15 bins of equal width.
+#    It takes two tensors with one entry for each image, and ``right`` holds True or False.
 
 # %% tags=["answer"]
 my_ece = None
@@ -694,8 +697,9 @@ if my_ece is not None:
 # because the mean of nothing is not a number.
 
 # %% [markdown]
-# 3. Are 100 calibration images enough? Split ``all_labels`` as above, but with 100 images and the
-#    seeds 0 to 4. Fit each time with ``fit_logits(logits, labels)``, and enter the five temperatures.
+# 3. Are 100 calibration images enough? Split ``all_labels`` as above, but draw only so many, once
+#    with each seed in ``range(5)``. Fit each time with ``fit_logits(logits, labels)``, and enter the
+#    five temperatures.
 
 # %% tags=["answer"]
 temperatures_from_100 = None
@@ -749,8 +753,8 @@ if temperatures_from_100 is not None:
 # frequent mistake is to fit on the scaled logits: the temperature is then close to 1.
 
 # %% [markdown]
-# 4. Which temperature do the shifted images need? Fit it on the first 1000 of ``shifted_logits``, and
-#    measure the ECE on the other 2000.
+# 4. Which temperature do the images with more warp and noise need? Fit it on the first third of
+#    ``shifted_logits``. The check will measure the ECE on the rest.
 
 # %% tags=["answer"]
 temperature_under_shift = None
@@ -796,8 +800,9 @@ if temperature_under_shift is not None:
 # images, which makes the result look better than it is.
 
 # %% [markdown]
-# 5. A manufacturer fitted a temperature to X-ray images from one hospital, and writes: "ECE 1.7 %.
-#    Where our network says 90 %, it is right nine times in ten." What do you ask before you agree?
+# 5. A manufacturer fitted a temperature to X-ray images from one hospital, and writes: "Our ECE is
+#    1.7 %. Where our network says 90 %, it is right nine times in ten." What do you ask before you
+#    agree?
 
 # %% [markdown] tags=["solution"]
 # A good answer asks at least three of these questions. On how many images was the ECE measured,

@@ -12,13 +12,13 @@ Is this ECE good?
 =================
 
 A paper reports an expected calibration error (ECE) of 1.7 %. Can you trust the probabilities of its
-model? You cannot tell from the number alone.
+model? The number alone does not tell you.
 
 What you will do
 ----------------
 
-You will watch the ECE of one network change with the bins, and check a statistical test and an
-interval against the truth.
+You will measure the ECE of one network in several ways, and check a test and an interval against
+the truth.
 
 What you will learn
 -------------------
@@ -49,15 +49,16 @@ Half a minute on two cores, and lesson 10.
 # The answer in one picture
 # -------------------------
 #
-# The *confidence* of a model is the probability that it gives to its answer. A model is
-# *calibrated* if it is right as often as it claims: for example, in 80 of 100 cases in which it
-# claims that. The *expected calibration error*, or ECE, measures how far a model is from that. We
-# sort the answers by confidence into ranges, the *bins*. The *gap* of a bin is its accuracy minus
-# its mean confidence. The ECE is the mean size of the gaps, weighted by the number of images in
-# each bin.
+# The *confidence* of a model is the probability that it gives to its answer. A model is *calibrated*
+# if it is right as often as it claims: for example, eight times in ten when its confidence is eighty
+# percent. The *expected calibration error*, or ECE, measures how far a model is from that:
 #
-# We take the network of lesson 10. Temperature scaling divides its logits, the inputs of the
-# softmax, by a number that we fit on 1000 images. The other 9000 are our test set.
+# - We sort the answers by their confidence into ranges, the *bins*.
+# - The *gap* of a bin is its *accuracy*, the share of right answers, minus its mean confidence.
+# - The ECE is the mean size of the gaps, weighted by the number of images in each bin.
+#
+# We take the network of lesson 10. *Temperature scaling* divides its logits, the inputs of the
+# softmax, by a number that we fit on a *calibration set*. All other images are our test set.
 
 # %% tags=["setup"]
 from functools import partial
@@ -88,10 +89,10 @@ for name, probabilities in (("before", plain), ("after", scaled)):
     print(f"ECE {name} scaling: {ece:.1%}, 15 bins, n = {len(test_labels)}")
 
 # %% [markdown]
-# Our yardstick is a *perfect model*: it has the same confidences, but each answer is right with a
-# probability equal to its confidence. Its *true error*, the ECE of endlessly many images, is zero.
-# `calibkit.noise_floor` simulates its answers a thousand times. The mean ECE of these simulations
-# is the *noise floor*.
+# Our yardstick is a *perfect model*. It has the confidences of our model, but each answer is right
+# with a probability equal to its confidence. Its *true error*, the ECE of endlessly many images, is
+# zero. `calibkit.noise_floor` simulates its answers a thousand times. The mean ECE of these
+# simulations is the *noise floor*.
 
 # %%
 confidences = {
@@ -128,28 +129,29 @@ plt.show()
 # three different stories, and nobody can choose among them without knowing n.
 
 # %% [markdown]
-# In the smallest test set, nearly every perfect model has a *larger* ECE than ours. With our 9000
-# images, such an ECE is ordinary. In the largest, hardly any perfect model reaches it. An ECE means
-# nothing without *n*, the number of images.
+# In the smallest test set, nearly every perfect model has a *larger* ECE than our model. In a test
+# set like ours, such an ECE is ordinary. In the largest, hardly any perfect model reaches it. So an
+# ECE means nothing without *n*, the number of images.
 
 # %% [markdown]
 # Toss a coin four times
 # ----------------------
 #
-# Why does a perfect model not score 0? Before each toss of a fair coin, a forecaster says "heads,
-# 50 %", which is perfectly calibrated. Yet after four tosses in one bin, the gap is 0 only if
-# exactly two are heads. All sequences are equally likely:
+# Why is the ECE of a perfect model above zero? Before each toss of a fair coin, a forecaster says
+# "heads, 50 %". This forecast is perfectly calibrated. Yet after four tosses in one bin, the gap is
+# zero only if exactly two are heads. All sequences are equally likely:
 
 # %%
 tosses = np.array(list(product([0, 1], repeat=4)))
 sizes = np.abs(tosses.mean(1) - 0.5)
 for size in (0, 0.25, 0.5):
     n_such = (sizes == size).sum()
-    print(f"gap of {size:3.0%}: {n_such} of {len(tosses)} sequences")
+    print(f"gap of size {size:3.0%}: {n_such} of {len(tosses)} sequences")
+print(f"mean size of the gap: {sizes.mean():.1%}")
 
 # %% [markdown]
-# The noise floor is the mean size of the gap, $(6 \cdot 0 + 8 \cdot 25 + 2 \cdot 50) / 16$ percent.
-# It is not 0, because the ECE ignores the signs of the gaps. Now we try two bins, and more tosses.
+# The noise floor is this mean size. It is above zero because the ECE ignores the signs of the gaps.
+# Now we try two bins, and more tosses.
 
 
 # %%
@@ -184,12 +186,11 @@ for n_tosses, n_bins in ((4, 1), (4, 2), (16, 1)):
 # Read a reliability diagram
 # --------------------------
 #
-# A *reliability diagram* shows each gap as a line between the accuracy, where the bar ends, and the
-# mean confidence, the dot. The grey band holds the end of a perfect model's bar in 95 of 100 test
-# sets.
+# A *reliability diagram* shows each gap as a line from the end of the bar, the accuracy, to the dot,
+# the mean confidence. The bar of a perfect model ends inside its own grey band in 95 % of test sets.
 #
-# **Before you run this:** one diagram belongs to our model, the other to a perfect model with our
-# probabilities. Can you tell which is which?
+# **Before you run this:** one diagram belongs to our model, the other to a perfect model with the
+# same probabilities. Can you tell which is which?
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -222,17 +223,17 @@ for i, letter in zip(order, "AB"):
 print(f"all of 14 independent bars in their bands: {0.95**14:.0%}")
 
 # %% [markdown]
-# If you hesitated, you were right to. And one bar outside its band is no cause for alarm: in about
-# half of all test sets, at least one of a perfect model's 14 bars ends outside.
+# If you hesitated, you had good reason. One bar outside its band is no cause for alarm: in about half
+# of all test sets, a perfect model has at least one.
 
 # %% [markdown]
 # Change the bins
 # ---------------
 #
-# The table shows other bins and the *p-value*: the probability that a perfect model has an ECE at
-# least as large as the measured one, with the same *n* and bins. For four heads in four tosses, it
-# is $2 / 16$, because the gap of four tails has the same size. A *test* rejects calibration if p is
-# below 0.05.
+# The table shows the ECE in different bins, and the *p-value*: the probability that a perfect model
+# has an ECE at least as large as ours, with the same *n* and bins. For four heads in four tosses, the
+# p-value is two in sixteen, because only four tails have an equally large gap. A *test* rejects
+# calibration if p is below 0.05.
 #
 # **Before you run this:** will the ECE rise or fall with more bins?
 
@@ -248,13 +249,13 @@ for n_bins in (1, 5, 10, 15, 30):
     print(f"{p:9.2f}" + "  below 0.05" * (p < 0.05))
 
 # %% [markdown]
-# Before scaling, the bins do not matter: all gaps have the same sign, so they add up to the same
-# sum. After scaling, the ECE rises. Either narrow bins are noisy because they hold few images, or
-# there are true gaps of opposite signs that *cancel* in wide bins.
+# Before scaling, the bins do not matter: all gaps have the same sign, so they add up to the same sum.
+# After scaling, the ECE rises with the number of bins. Either narrow bins are noisy, because they
+# hold few images, or there are true gaps of opposite signs that *cancel* in wide bins.
 #
-# The verdict changes, too: on these images, the test rejects calibration with few bins and not with
-# many. If you try several bin counts and report only one, you can obtain whichever verdict you
-# like. So choose the bins before you look.
+# The verdict changes, too: the test rejects calibration with few bins, but not with many. If you try
+# several bin counts and report only one, you can obtain whichever verdict you like. So choose the
+# bins before you look.
 
 # %% [markdown] tags=["slide"]
 # More bins, larger ECE
@@ -286,8 +287,8 @@ for n_bins in (1, 5, 10, 15, 30):
 # Look up the truth
 # -----------------
 #
-# In practice, nobody shows us the truth. Here, `calibkit.glyphs100_population` holds the bins of
-# 200 000 new images. Below, the whiskers show how far chance moves a gap in 95 of 100 test sets.
+# In practice, nobody shows us the truth. Here, 200 000 new images do: `calibkit.glyphs100_population`
+# holds their bins. In the figure, the whiskers show how far chance moves a gap in 95 % of test sets.
 
 # %%
 for n_bins in (1, 15, 30):
@@ -333,19 +334,20 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 
 # %% [markdown]
 # The true error is about 1.4 %, whatever the bins. So hardly any gaps cancel, and our ECE rose
-# because of noise. Nearly all gaps are negative: the model is right less often than it claims. In a
-# single bin such gaps add up while their noise averages out, so one bin detects them better than 15
-# do. But it is blind to gaps that cancel.
+# because of noise. Nearly all true gaps are negative: the model is right less often than it claims.
 #
-# In 15 bins, the test has missed a real error. A large p-value does not show that a model is
+# In a single bin, such gaps add up while their noise averages out, so one bin detects them better
+# than many. But it is blind to gaps that cancel.
+#
+# In 15 bins, the test has missed this error. A large p-value does not show that a model is
 # calibrated.
 
 # %% [markdown]
 # Draw other test sets
 # --------------------
 #
-# How much of our p-value was luck? We treat the 200 000 images, sorted into narrow bins, as the
-# whole world and draw test sets from it.
+# How much of our p-value was luck? We treat the new images, sorted into narrow bins, as the whole
+# world and draw test sets from it.
 
 # %% tags=["setup"]
 world = calibkit.glyphs100_population(2520, scaled=True)
@@ -398,18 +400,18 @@ plt.show()
 # nearly all gaps have one sign. Ask what a reader can conclude from a single p-value near 0.05.
 
 # %% [markdown]
-# With 15 bins and 9000 images, the verdict is not far from a coin toss. With twice as many images,
-# or in a single bin, the test usually rejects. But more images do not lower p every time: in
+# With 15 bins and 9000 images, the verdict is not far from a coin toss. With twice as many images, or
+# in a single bin, the test usually rejects. But more images do not lower the p-value every time: in
 # exercise 3, it *rises*.
 
 # %% [markdown]
 # Put an interval around it
 # -------------------------
 #
-# How large may the error be? A *95 % interval* comes with a promise: among the intervals of 100
-# test sets, about 95 hold the true error. `calibkit.bootstrap_interval` draws our images again and
-# again with replacement (the *bootstrap*), to learn how noisy the gaps are. It returns the range of
-# true errors for which our ECE would be no surprise.
+# How large may the error be? A *95 % interval* comes with a promise: on about that share of all test
+# sets, it holds the true error. `calibkit.bootstrap_interval` draws our images again and again with
+# replacement (the *bootstrap*), to learn how noisy the gaps are. It returns the range of true errors
+# for which our ECE would be no surprise.
 
 # %%
 interval_of_ece = partial(
@@ -431,7 +433,7 @@ intervals = {
 fig, axes = plt.subplots(
     1, 2, figsize=(9.6, 4), sharey=True, layout="constrained"
 )
-fig.suptitle("Nearly every interval holds the true error, also where it is 0")
+fig.suptitle("Nearly every interval holds the true error, even where it is 0")
 for ax, (name, (_, true)) in zip(axes, worlds.items()):
     _, low, high = np.array(intervals[name]).T
     holds = (low <= true) & (true <= high)
@@ -464,19 +466,19 @@ plt.show()
 # that there is no error. It says that there may be none.
 
 # %% [markdown]
-# Nearly all intervals hold the true error, ours included. Ours begins at 0, which says only that
-# noise *may* explain the ECE: many intervals of our model begin there. The upper end tells us more:
-# the error is hardly larger than 2.4 %.
+# Nearly all intervals hold the true error, and so does ours. Ours begins at zero, which says only
+# that noise *may* explain the ECE: many intervals of our model begin there. The upper end tells us
+# more: the error is hardly larger than 2.4 %.
 
 # %% [markdown]
 # Judge a model that is always sure
 # ---------------------------------
 #
-# We simulate a model on an easy task. Its confidences are spread evenly above 94 %, but every
-# answer is right with the same probability.
+# We simulate a model on an easy task. Its confidences are spread evenly above 94 %, but every answer
+# is right with the same probability.
 #
 # **Before you run this:** our bins so far had *equal width*. Bins of *equal mass* hold equally many
-# images each. Which will show the error?
+# images each. Which kind of bins will show the error?
 
 # %% tags=["setup"]
 rng = np.random.default_rng(0)
@@ -525,17 +527,17 @@ plt.show()
 
 # %% [markdown]
 # All images share one bin of equal width. The less sure answers are right more often than claimed,
-# the others less often, and the two cancel. If a few bins hold nearly all images, use bins of equal
-# mass.
+# and the surer ones less often, so their gaps cancel. If a few bins hold nearly all images, use bins
+# of equal mass.
 
 # %% [markdown]
 # What the ECE does not see
 # -------------------------
 #
 # The ECE judges only the confidence in the answer (*top-label* calibration). The *classwise* ECE
-# (Kull et al. 2019) judges the probabilities of every class and takes the mean. We compare our
-# model with two strange ones. The first reverses the order of all probabilities but the largest,
-# and the second gives every class the same probability.
+# (Kull et al.) judges the probabilities of each class and takes the mean. We compare our model with
+# two strange ones. The first reverses the order of all probabilities except the largest. The second
+# gives every class the same probability.
 
 # %%
 others = scaled.argsort(1, descending=True)[:, 1:]  # all but the top class
@@ -580,17 +582,17 @@ report = calibkit.evaluate(logits[test], test_labels, scaler=scaler)
 print(report)
 
 # %% [markdown]
-# So is this ECE good? In 15 bins, the true error may be anything from 0 to 2.4 %. The classwise ECE
-# lies above the range of its noise floor, so some error exists. (Noise has raised it so much that
-# its interval extends only downwards.) Whether it matters depends on the use of the probabilities,
-# not on a p-value.
+# So is this ECE good? The true error may be anything from zero to 2.4 %. The classwise ECE lies above
+# the range of its noise floor, so some error exists. (Its interval extends only downwards, because
+# noise has raised it.) Whether the error matters depends on the use of the probabilities, not on a
+# p-value.
 
 # %% [markdown]
 # What we have seen
 # -----------------
 #
-# - A perfect model has an ECE above 0. This noise floor falls with more images and rises with more
-#   bins.
+# - A perfect model has an ECE above zero. Its mean, the noise floor, falls with more images and rises
+#   with more bins.
 # - The verdict of a test depends on the bins and on luck. "Not rejected" does not mean
 #   "calibrated".
 # - An interval says how large the error may be.
@@ -652,9 +654,9 @@ if n_needed is not None:
 # halve the noise, you pay four times as much.
 
 # %% [markdown]
-# 2. The largest gap of any bin (``norm="max"``) is nearly 5 points. What does a perfect model show?
-#    Draw a hundred times from ``confidence`` which answers are right, and enter the mean of the
-#    largest gaps.
+# 2. With ``norm="max"``, `calibkit.calibration_error` returns the largest gap of any bin. How large is
+#    it for a perfect model? Draw a hundred times from ``confidence`` which answers are right, and
+#    enter the mean of the largest gaps.
 
 # %% tags=["answer"]
 mean_largest_gap = None
@@ -700,9 +702,9 @@ if mean_largest_gap is not None:
 # the maximum calibration error, should never be reported without its noise floor.
 
 # %% [markdown]
-# 3. ``calibkit.glyphs100_logits(20_000)`` returns our images and as many new ones after them. Scale
-#    the new ones and join them to our test set. Will the p-value in 15 bins fall? Guess, and then
-#    enter it.
+# 3. ``calibkit.glyphs100_logits(20_000)`` returns our images and, after them, as many new ones. Scale
+#    the new ones and join them to our test set. Will the p-value in 15 bins fall? Guess first, and
+#    then enter it.
 
 # %% tags=["answer"]
 p_value_of_19000 = None

@@ -11,9 +11,9 @@
 How do I calibrate my own model?
 ================================
 
-A model is *calibrated* if its probabilities tell us how often it is right. To calibrate yours, you
-need three things: its *logits*, the numbers that it returns before the softmax, one for each
-class; the right labels; and samples that it was not trained on.
+A model is *calibrated* if its probabilities tell us how often it is right. To calibrate your own
+model, you need its *logits*: the numbers that it returns before the softmax, one for each class.
+You also need the right labels, for samples that the model was not trained on.
 
 What you will do
 ----------------
@@ -24,7 +24,7 @@ labels pixels. Then save and report the result.
 What you will learn
 -------------------
 
-- how to turn probabilities into logits, and what to do with a 0
+- how to turn probabilities into logits, even where a probability is zero
 - why the pixels of one picture are not independent samples
 - how several processes find one temperature
 - how to read a report
@@ -108,8 +108,7 @@ plt.show()
 # -------------------------------
 #
 # If your model gives probabilities and no logits, take their logarithms. The *softmax* turns these
-# into the probabilities again: it takes exponentials and divides them by their sum, which is 1
-# here.
+# into probabilities again: it takes exponentials and divides them by their sum.
 
 # %%
 votes = torch.tensor([0.6, 0.2, 0.2])
@@ -118,13 +117,14 @@ print("logits: ", [f"{z:.2f}" for z in logits])
 print("softmax:", [f"{p:.2f}" for p in logits.softmax(0)])
 
 # %% [markdown]
-# But the logarithm of 0 is minus infinity. So we first raise every 0 to a small *floor*. How small?
+# But the logarithm of zero is minus infinity. So we first raise every zero to a small number, the
+# *floor*.
 #
 # Here are twenty predictions for two classes, each made by five votes. In the first ten, all votes
-# go to the first class, which is right nine times. In the other ten, three votes go there, and it
-# is right six times. So 0.90 and 0.60 would be calibrated probabilities.
+# go to the first class, which is right nine times. In the other ten, three votes go to the first
+# class, which is right six times. So 0.90 and 0.60 would be calibrated probabilities.
 #
-# **Before you run this:** which floor gives probabilities close to these?
+# **Before you run this:** which floor gives probabilities close to these two?
 
 # %%
 p = np.array([[1.0, 0.0]] * 10 + [[0.6, 0.4]] * 10)
@@ -139,10 +139,10 @@ for floor in (1e-12, 1e-3, 0.1):
     print(f"{sure:.2f} and {unsure:.2f}, NLL {fitted.summary.nll_after:.3f}")
 
 # %% [markdown]
-# All three correct the sure predictions, because T makes up for the floor. But a smaller floor
-# needs a higher T, and the unsure predictions get the same T. Only the floor of 0.1, half a vote,
-# serves both. The *NLL* (negative log-likelihood), the mean of minus the logarithm of the label's
-# probability, shows this; lower is better.
+# All three floors correct the sure predictions, because T makes up for the floor. But a smaller
+# floor needs a higher T, and the unsure predictions get the same T. Only the largest floor, half a
+# vote, serves both. The *NLL* (negative log-likelihood) shows this. It is the mean of minus the
+# logarithm of the label's probability, and lower is better.
 
 # %% [markdown] tags=["slide"]
 # A probability of 0 needs a floor
@@ -161,8 +161,8 @@ for floor in (1e-12, 1e-3, 0.1):
 # Logits in a file
 # ----------------
 #
-# Any framework can save logits and labels in an ``.npz`` file of NumPy. Ours holds those of a
-# network for 10 000 images.
+# Any framework can save logits and labels in an ``.npz`` file of NumPy. Our file comes from an
+# image classifier.
 
 # %% tags=["setup"]
 temporary = TemporaryDirectory()
@@ -182,8 +182,9 @@ print(f"logits {logits.shape}, labels {labels.shape}")
 print(scaler.summary)
 
 # %% [markdown]
-# Each row is a sample, and each column is a class. With ``stratify``, both parts hold every class
-# in the same proportion. On the other 9000 samples, `calibkit.evaluate` computes a report.
+# Each row is a sample, and each column is a class. With ``stratify``, the calibration set holds
+# every class in the same proportion as the test set. On the test set, `calibkit.evaluate` computes
+# a report.
 
 # %%
 report = calibkit.evaluate(logits[test], labels[test], scaler=scaler)
@@ -193,19 +194,20 @@ print(report)
 # The *answer* is the class with the highest probability, and the *accuracy* is the share of right
 # answers. The other rows are:
 #
-# - *Brier score*: the squared differences between the probabilities and the label (1 for its class,
-#   0 for the others), summed over the classes and averaged over the samples.
+# - *Brier score*: the squared differences between the probabilities and the label (one for its
+#   class, zero for the others), summed over the classes and averaged over the samples.
 # - *ECE* (expected calibration error): the gap between accuracy and mean *confidence*, the
 #   probability of the answer, in bins of similar confidence, averaged over all samples.
-# - *ECE if calibrated*, or *noise floor*: the ECE that a perfectly calibrated model shows, on average
-#   and, in brackets, in 95 of 100 such test sets.
+# - *ECE if calibrated*, or *noise floor*: the ECE that a perfectly calibrated model shows, on
+#   average and, in brackets, in about 95 of a hundred such test sets.
 # - *p-value*: the share of such test sets on which a perfectly calibrated model shows at least the
 #   measured ECE.
-# - *classwise ECE*: the same for the probability of each class in turn, averaged over the classes.
+# - *classwise ECE*: the same gap for the probability of each class in turn, averaged over the
+#   classes.
 #
-# After scaling, the p-value is 0.072. So with this split and 15 bins, the ECE cannot tell this model
-# from a calibrated one. That is no proof, and the classwise ECE does reveal an error: its p-value
-# stays as low as it was.
+# After scaling, the p-value is 0.072, too large to rule out chance. So in these bins, the ECE
+# cannot tell this model from a calibrated one. That is no proof: the classwise ECE does reveal an
+# error, because its p-value stays as low as it was.
 
 # %% [markdown] tags=["slide"]
 # Read the report
@@ -225,8 +227,8 @@ print(report)
 # ----------------------------
 #
 # ``fit`` takes a torch model and a *loader*, which gives batches of inputs and labels. It runs the
-# model in *eval mode*, in which an answer does not depend on the rest of the batch, and then
-# restores its mode. On a GPU, add ``device="cuda"``.
+# model in *eval mode*, in which an answer does not depend on the rest of the batch. On a GPU, add
+# ``device="cuda"``.
 
 # %% tags=["setup"]
 model = calibkit.glyphs100_resnet20()
@@ -244,8 +246,7 @@ print(f"file:   T = {by_file.temperature:.3f}, the same 500 images")
 # -------------------------
 #
 # The *nearest-neighbours* classifier lets the five closest training samples vote. The share of
-# votes for a class is its probability. We train it on 397 noisy digits, calibrate on 400 and test
-# on 1000.
+# votes for a class is its probability. Our samples are noisy digits.
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -271,7 +272,7 @@ print(f"and {no_vote.sum()} of 400 right classes got no vote")
 
 # %% [markdown]
 # The floor is a second number to fit, so we choose it like T: by the NLL of the calibration set
-# after scaling. The curve of the test set only checks our choice.
+# after scaling. The test set only checks our choice.
 
 # %%
 floors = [0.15, 0.1, 0.05, 0.02, 0.01, 1e-3, 1e-6, 1e-9, 1e-12]
@@ -323,14 +324,13 @@ print(f"before: ECE {calibkit.calibration_error(p_test, y_test):.1%}")
 print(f"if calibrated: {noise.low:.1%} to {noise.high:.1%}, in 15 bins")
 
 # %% [markdown]
-# Half a vote is best on both sets, and a quarter is almost as good on the calibration set. With the
-# smallest floor, scaling makes the ECE worse than it was. In this split our choice lowers it,
-# though not to the level of a calibrated model. (T is below 1 because the floor already lowers
-# every confidence.) Begin your own search at half of the smallest probability above 0, and keep
-# your floor when predicting.
+# Half a vote is best on both sets. With the smallest floor, scaling makes the ECE worse than it
+# was. With our choice, the ECE falls, though not to the level of a calibrated model. (T is below
+# one because the floor already lowers every confidence.) For your own model, begin the search at
+# half of the smallest probability above zero. Use the same floor when you predict.
 #
 # `calibkit.CalibratedClassifier` does this for you, with its own floor. It leaves each fifth of the
-# samples out of training in turn, and fits T on the logits of these parts. So you set none aside.
+# samples out of training in turn, and fits T on these parts. So you set no samples aside.
 
 # %%
 classifier = calibkit.CalibratedClassifier(
@@ -341,15 +341,15 @@ print(f"T = {classifier.scalers_[0].temperature:.2f},", end=" ")
 print(f"NLL {values.nll.value:.2f} in place of {test_nll[best]:.2f}")
 
 # %% [markdown]
-# It could train on our calibration samples too, and its NLL is lower than ours.
+# This classifier could train on our calibration samples too. Its NLL is lower than ours.
 #
 # A model that labels pixels
 # --------------------------
 #
-# A *segmentation* model gives logits for every pixel, of shape (N, C, H, W) for N pictures of H
-# times W pixels and C classes. The labels have the shape (N, H, W). Pixels that should not count
-# carry a label of their own, the *ignore_index*, often 255. In our pictures of four noisy digits,
-# every pixel with ink is labelled with its digit.
+# A *segmentation* model gives logits for every pixel. For N pictures of H times W pixels and C
+# classes, the logits have the shape (N, C, H, W), and the labels (N, H, W). Pixels that should not
+# count carry a label of their own, the *ignore_index*, often 255. In our pictures of four noisy
+# digits, every pixel with ink is labelled with its digit.
 
 # %% tags=["setup"]
 X, y = load_digits(return_X_y=True)
@@ -395,8 +395,8 @@ plt.show()
 # other half in the other, and they are hardly independent.
 
 # %% [markdown]
-# We split by picture, so that no digit has pixels in both sets. A tiny network learns from 50
-# pictures, 200 are for calibration, and 199 for the test.
+# We split by picture, so that no digit has pixels in both sets. A tiny network learns from a few
+# other pictures.
 
 # %% tags=["setup"]
 torch.manual_seed(2)
@@ -445,10 +445,12 @@ print(f"ECE on {pixel_report.n_samples} other pixels: ", end="")
 print(f"{before.value:.1%} before, {after.value:.1%} after")
 
 # %% [markdown]
-# The 95 % interval of T assumes independent samples. From such samples, about 95 of 100 intervals
-# would hold the T of an endless calibration set. But the pixels of a digit tend to be right or
-# wrong together. We fit T on twenty groups of ten pictures each. Then we deal out the same pixels
-# at random to twenty groups of the same sizes.
+# The interval of T assumes independent samples. If they are, about 95 of a hundred such intervals
+# hold the T that an endless calibration set would give. But the pixels of a digit tend to be right
+# or wrong together.
+#
+# We fit T on twenty groups of ten pictures each. Then we deal out the same pixels at random to
+# twenty groups of the same sizes.
 #
 # **Before you run this:** how many of twenty intervals will hold the T of all pixels, for whole
 # pictures and for random pixels?
@@ -500,10 +502,12 @@ plt.show()
 # plays the role of the picture? A patient, a video, a sentence, a user?
 
 # %% [markdown]
-# All intervals of random pixels hold it, but far fewer of whole pictures do. New pixels come in
-# whole pictures, so we need a wider interval. We draw 200 pictures with replacement, weight each
-# pixel by how often its picture was drawn, and fit again, many times. This is a *bootstrap* over
-# pictures (Field and Welsh 2007).
+# All intervals from random pixels hold this T, but far fewer from whole pictures do. New pixels
+# come in whole pictures too.
+#
+# A *bootstrap* over pictures gives a wider interval (Field and Welsh 2007). We draw as many
+# pictures as we have, with replacement. Then we weight each pixel by how often its picture was
+# drawn, and fit T again. We repeat this many times.
 
 # %%
 refits = []
@@ -521,15 +525,16 @@ a, b = whole.temperature_interval
 print(f"{(high - low) / (b - a):.1f} times as wide")
 
 # %% [markdown]
-# The intervals, noise floors and p-values of the report also assume independent pixels. State the
+# The intervals, noise floors and p-values of the report assume independent pixels too. State the
 # number of pictures, and draw whole pictures where an interval matters.
 #
 # A model in several processes
 # ----------------------------
 #
-# A large model may run in several processes, each with a part of the calibration set. At the best
-# T the slope of the NLL, drawn over $1 / T$, is 0. Up to a factor, this slope is a sum over samples.
-# So each process adds up its own part, and none has to collect all logits.
+# A large model may run in several processes, each with a part of the calibration set. How can they
+# find one T without collecting all logits? At the best T, the slope of the NLL, drawn over $1 / T$,
+# is zero. Up to a factor, this slope is a sum over samples, so each process can add up its own
+# part.
 
 
 # %%
@@ -545,11 +550,11 @@ first, second = (slope(logits[i], labels[i]) for i in halves)
 print(f"slopes {first:.1f} and {second:.1f}, sum {abs(first + second):.1f}")
 
 # %% [markdown]
-# Alone, each half would move T its own way. Together they are at the best T. At each step of its
-# search, calibkit adds such sums over all processes. So all take the same step and end at the T of
-# the whole set.
+# Alone, each half would move T in its own direction. Together, their slopes cancel. At each step of
+# its search, calibkit adds such sums over all processes. So all processes take the same step and
+# end at the T of the whole set.
 #
-# You only need to start torch's *process group*, which lets the processes talk through a *backend*:
+# You only need to start torch's *process group* with a *backend*, which carries the messages:
 # ``"gloo"`` between CPUs, ``"nccl"`` between NVIDIA GPUs.
 
 # %%
@@ -620,8 +625,7 @@ print(f"fitted on n = {loaded.summary.n_samples}")
 temporary.cleanup()
 
 # %% [markdown]
-# A *model card* tells others what a model is for and how well it does (Mitchell et al. 2019). State
-# the data on which the confidences were measured, how T was found, and on how many samples.
+# A *model card* tells others what a model is for and how well it does (Mitchell et al. 2019).
 
 # %%
 low, high = loaded.summary.temperature_interval
@@ -640,7 +644,7 @@ print(card)
 # -----------------
 #
 # - With logits and labels, every model takes the same road.
-# - Logarithms of probabilities are logits. A 0 needs a floor, chosen on the calibration set.
+# - Logarithms of probabilities are logits. A zero needs a floor, chosen on the calibration set.
 # - Pixels of one picture are not independent: split by picture, and draw whole pictures.
 # - Several processes add up their sums and find the T of the whole set.
 # - A report states its data, n, bins, and what a calibrated model would show.
@@ -663,11 +667,12 @@ print(card)
 
 # %% tags=["setup"]
 p_one = torch.tensor([0.1, 0.5, 0.8])
+draws = torch.randint(199, (1000, 199), generator=generator.manual_seed(0))
 
 # %% [markdown]
-# 1. A file holds only the probability of class 1, for samples of two classes. Then calibkit takes
-#    one logit for each sample: the number $z$ whose sigmoid, $1 / (1 + e^{-z})$, is this
-#    probability. Turn ``p_one`` into logits, in one line.
+# 1. For samples of two classes, a file holds only the probability of the positive class. Then
+#    calibkit takes one logit for each sample: the number $z$ whose sigmoid, $1 / (1 + e^{-z})$, is
+#    this probability. Turn ``p_one`` into logits, in one line.
 
 # %% tags=["answer"]
 binary_logits = None
@@ -708,12 +713,12 @@ if binary_logits is not None:
 # 1 has finite log-odds.
 
 # %% [markdown]
-# 2. What is the 95 % interval of the segmentation model's accuracy? Draw 199 of the 199
-#    ``test_pictures`` with replacement, 1000 times, and take the accuracy of all pixels that count.
-#    Enter both ends as fractions.
+# 2. How well do we know the accuracy of the segmentation model? Each row of ``draws`` holds places
+#    in ``test_pictures``, drawn with replacement. For each row, pool the pixels that count in all
+#    its pictures, and take their accuracy. Enter these accuracies as fractions.
 
 # %% tags=["answer"]
-accuracy_interval = None
+accuracies = None
 
 # %% tags=["solution"]
 z_test, y_pixels = calibkit.collect_logits(
@@ -721,56 +726,72 @@ z_test, y_pixels = calibkit.collect_logits(
 )
 right = (z_test.argmax(1) == y_pixels).sum((1, 2))
 n_pixels = (y_pixels != 255).sum((1, 2))
-drawn = torch.randint(199, (1000, 199), generator=generator)
-accuracies = right[drawn].sum(1) / n_pixels[drawn].sum(1)
-accuracy_interval = np.quantile(accuracies, [0.025, 0.975])
+accuracies = right[draws].sum(1) / n_pixels[draws].sum(1)
 
 # %% tags=["solution"]
 ends = pixel_report.before.accuracy
-low, high = accuracy_interval
+low, high = np.quantile(accuracies, [0.025, 0.975])
 print(f"from pixels:   {ends.low:.1%} to {ends.high:.1%}")
 print(f"from pictures: {low:.1%} to {high:.1%}")
 
 # %% tags=["wrong"]
-few = torch.randint(199, (1000, 50), generator=generator)
-few = right[few].sum(1) / n_pixels[few].sum(1)
-with_ignored = right[drawn].sum(1) / (199 * 256)
+each = right / n_pixels
+batches = draws.split(50, 1)
+batches = [right[k].sum(1) / n_pixels[k].sum(1) for k in batches]
 wrong = [
-    [ends.low, ends.high],
-    [high, low],
-    [100 * low, 100 * high],
-    np.quantile(few, [0.025, 0.975]),
-    np.quantile(with_ignored, [0.025, 0.975]),
-    np.quantile(accuracies, [0.25, 0.75]),
-    np.quantile(accuracies, [0.05, 0.95]),
-    np.quantile(accuracies, [0.005, 0.995]),
-    np.quantile(right / n_pixels, [0.025, 0.975]),
+    each[draws].mean(1),
+    torch.stack(batches).mean(0),
+    right[draws].sum(1) / n_pixels.sum(),
+    right[draws].sum(1) / (199 * 256),
+    right[draws[:, :50]].sum(1) / n_pixels[draws[:, :50]].sum(1),
+    accuracies.sort().values,
+    100 * accuracies,
+    torch.full((1000,), ends.value),
+    each,
+    [low, high],
 ]
 
 # %% tags=["check"]
-if accuracy_interval is not None:
-    low, high = (float(end) for end in accuracy_interval)
-    value = pixel_report.before.accuracy
-    assert 0 <= low < high <= 1, "enter the lower end first, as fractions"
-    assert low < value.value < high, (
-        "the interval must hold the accuracy: did you count ignored pixels?"
+if accuracies is not None:
+    found = np.asarray(accuracies, dtype=float)
+    assert found.shape == (1000,), "enter one accuracy for each row of draws"
+    assert found.max() <= 1, "enter fractions"
+    z_all, y_all = calibkit.collect_logits(
+        net, DataLoader(test_pictures, 50), progress=False
     )
+    for row in range(10):
+        rows = z_all[draws[row]].softmax(1), y_all[draws[row]]
+        gap = abs(found[row] - calibkit.accuracy(*rows, ignore_index=255))
+        assert gap < 0.1, "did you count pixels that are ignored?"
+        assert gap < 0.01, (
+            f"row {row}: use the pictures of this row, all of them"
+        )
+        assert gap < 1e-6, (
+            "close, but not pooled: a picture with more ink must count more, "
+            "so do not average the accuracies of pictures or of batches, and "
+            "divide by the pixels of the pictures drawn"
+        )
+    low, high = np.quantile(found, [0.025, 0.975])
+    value = pixel_report.before.accuracy
     ratio = (high - low) / (value.high - value.low)
-    assert ratio > 2.1, "too narrow: draw pictures, and take 95 %"
-    assert ratio < 2.75, "too wide: take 95 %, draw 199 pictures, pool pixels"
-    print(f"Right: {ratio:.1f} times as wide as the interval from pixels.")
+    print(f"Right: 95 % of them lie between {low:.1%} and {high:.1%}.")
+    print(f"That is {ratio:.1f} times as wide as the interval from pixels.")
 
 # %% [markdown] tags=["solution"]
-# A picture brings all its pixels along, so we count once for each picture and draw the counts.
-# The interval from pixels is too narrow because it assumes that each pixel is a new piece of
-# evidence. Two mistakes are frequent. If you draw fewer pictures than there are, the interval
-# belongs to a smaller test set. And the quantiles of the accuracies of single pictures show how
-# much pictures differ, not how well their mean is known.
+# A picture brings all its pixels along, so we count once for each picture and draw the counts. The
+# quantiles of the accuracies are the 95 % interval of the accuracy. The interval from pixels is too
+# narrow because it assumes that each pixel is a new piece of evidence.
+#
+# Two mistakes are frequent. The mean of the accuracies of single pictures is another measure, in
+# which a picture with little ink counts as much as one with much ink. And if you draw fewer
+# pictures than there are, the interval belongs to a smaller test set.
 
 # %% [markdown]
-# 3. Build a ``torch.nn.Sequential`` from ``model`` and ``scaler`` that gives calibrated probabilities,
-#    in eval mode. Enter what ``torch.export.export`` returns for it and ``images.images[:2]``. With
-#    ``dynamic_shapes=({0: torch.export.Dim("batch")},)``, it takes any number of images.
+# 3. Build a ``torch.nn.Sequential`` from ``model`` and ``scaler`` that gives calibrated
+#    probabilities, in eval mode. Call ``torch.export.export`` with it and the example
+#    ``(images.images[:2],)``, and enter what it returns. Add
+#    ``dynamic_shapes=({0: torch.export.Dim("batch")},)``, so that the program takes any number of
+#    images.
 
 # %% tags=["answer"]
 probability_program = None

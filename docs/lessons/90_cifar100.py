@@ -11,22 +11,21 @@
 Does temperature scaling work on real images?
 =============================================
 
-CIFAR-100 is a data set of small photographs in 100 classes. *Temperature scaling* divides the
-outputs of a network by one number, so that it becomes *calibrated*: right as often as its
-probabilities say. A published tutorial reports almost perfect calibration on CIFAR-100. Can we
-believe this?
+CIFAR-100 is a data set of small photographs in a hundred classes. *Temperature scaling* divides the
+outputs of a network by one number. The aim is a *calibrated* network, which is right as often as
+its probabilities say. A published tutorial reports almost perfect calibration on these photographs.
+Can we believe this report?
 
 What you will do
 ----------------
 
-Set our measurements of three networks beside the published numbers, and ask how far chance can
-move them. With an internet connection you then repeat the tutorial, first as it is and then
-corrected.
+Set our own measurements beside the published numbers, and ask what chance can do to them. With an
+internet connection, you then repeat the tutorial and correct it.
 
 What you will learn
 -------------------
 
-- what a few hundred real images can tell you, and what they cannot
+- what a few hundred photographs can tell you, and what they cannot
 - what training mode does to a real network
 - how to report a calibration so that others can check it
 
@@ -54,10 +53,12 @@ exercise need an internet connection.
 # The answer in one picture
 # -------------------------
 #
-# The *confidence* of a network is its largest probability. For the *ECE* (expected calibration
-# error), images are sorted by confidence into bins. We always use 15, because the ECE depends on
-# their number. The ECE is the distance between accuracy and mean confidence in a bin, averaged over
-# all images. These ECEs were published in the tutorial and by Guo et al. (2017).
+# The *confidence* of a network is its largest probability for an image. For the *ECE* (expected
+# calibration error), we sort the images into bins of similar confidence. In each bin, we take the
+# distance between accuracy and mean confidence. The ECE is the average of these distances over all
+# images. It depends on the number of bins; we use fifteen.
+#
+# These ECEs were published in the tutorial and by Guo et al. (2017).
 
 # %% tags=["setup"]
 import copy
@@ -80,11 +81,10 @@ for name, (before, after) in published.items():
     print(f"{name}: ECE {before:.1%} before scaling, {after:.1%} after")
 
 # %% [markdown]
-# None of these numbers came with a *95 % interval*, a range that holds the true value in about 95
-# of 100 such measurements. We measured three other networks, and `calibkit.cifar100_measurements`
-# reads the results. For one network, ``splits_of`` selects the results on a part of the images,
-# after a fit on the others. (``mode`` is explained below.)
-
+# None of these ECEs came with a *95 % interval*, a range that would hold the true value in about 95
+# of a hundred such measurements. So we measured three other networks with intervals. A *split*
+# divides the images into a part for the fit and a part for the measurement. ``splits_of`` selects
+# the results of one network on its splits. (``mode`` is explained below.)
 
 # %% tags=["setup"]
 measurements = calibkit.cifar100_measurements()
@@ -93,6 +93,9 @@ measurements = calibkit.cifar100_measurements()
 def splits_of(network, mode="eval"):
     found = [m for m in measurements if m.seed is not None]
     return [m for m in found if (m.network, m.mode) == (network, mode)]
+
+
+first_split = splits_of("ResNet-20")[0]
 
 
 # %%
@@ -145,17 +148,18 @@ plt.show()
 # like? Nobody can tell, because the authors did not print them.
 
 # %% [markdown]
-# Every ECE fell. On 9000 images the fall is more than chance: the intervals of the change, in
-# brackets, lie below 0. On 616 images it may be chance. The WRN-16-4 keeps more than half of its
-# ECE.
+# Every ECE fell. With thousands of test images, the fall is more than chance: the intervals of the
+# change, in brackets, lie below zero. With a few hundred, as for our ResNet, it may be chance. The
+# *wide network* (WRN) keeps more than half of its ECE.
 #
 # One image in two batches
 # ------------------------
 #
-# The tutorial never switches its network to eval mode. *Batch normalisation* subtracts a mean and
-# divides by a standard deviation. In *eval mode* it uses stored values, here a mean of 0 and a
-# standard deviation of 1. In *training mode* it uses the mean and standard deviation of the current
-# batch. We put the number two into two small batches.
+# A network receives its images in groups, called *batches*. Many networks contain *batch
+# normalisation*, which subtracts a mean and divides by a standard deviation. In *eval mode* these
+# two numbers are stored: in our example, a mean of zero and a standard deviation of one. In
+# *training mode* they are computed from the current batch. The tutorial never switches its network
+# to eval mode. We put the number two into two small batches.
 
 # %%
 careful = torch.nn.BatchNorm1d(1).eval()
@@ -171,8 +175,8 @@ for batch in (
     print(f"and {careless(batch)[0].item():+.2f} in training mode")
 
 # %% [markdown]
-# You can check the first batch by hand: $(2 - 1) / 0.82$ is 1.22. In training mode even the sign of
-# the result depends on the rest of the batch.
+# You can check the first batch by hand: subtract its mean from two, and divide by its standard
+# deviation. In training mode, even the sign of the result depends on the rest of the batch.
 
 # %% [markdown] tags=["slide"]
 # In training mode, the neighbours decide
@@ -191,20 +195,24 @@ for batch in (
 # What we measured
 # ----------------
 #
-# We ran a ResNet-20 on the first 916 images of the CIFAR-100 test set. It has the architecture of
-# the tutorial's network, but was trained by others (project forge-tta). On 300 images, drawn at
-# random, we fitted the *temperature* T, by which scaling divides the *logits*, the outputs that go
-# into the softmax. We measured on the rest. For the other two networks, the examples of the library
-# netcal provide the outputs on all test images. There we fitted on 1000. The program that measured
-# comes with calibkit: ``calibkit/data/assets/measure_cifar100.py``.
+# Our ResNet has the architecture of the tutorial's network, but others trained it (project
+# forge-tta). We ran it on the first 916 images of the test set. On 300 of them, drawn at random, we
+# fitted the *temperature* T. This is the number by which scaling divides the *logits*, the outputs
+# that go into the softmax. We measured on the rest.
 #
-# The *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability of the
-# true class; lower is better. The *noise floor* is the ECE that a perfectly calibrated network
-# shows by chance: here we print the range that holds it in 95 of 100 test sets of this size. The
-# *p-value* is the probability that such a network shows the measured ECE or a larger one.
+# For the other two networks, the examples of the library netcal provide the outputs on all test
+# images. There we fitted on 1000 images. The program is in ``calibkit/data/assets``.
+#
+# We print three measures:
+#
+# - The *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability of the
+#   true class. Lower is better.
+# - The *noise floor* is the ECE that a perfectly calibrated network shows by chance. Its range, in
+#   our output, holds this ECE in 95 of a hundred test sets of the same size.
+# - The *p-value* is the probability that such a network shows at least the measured ECE.
 #
 # **Before you run this:** the tutorial's ECE after scaling is 1.4 %. Would a perfectly calibrated
-# network show so small an ECE on our 616 images?
+# network show so small an ECE on our few images?
 
 
 # %% tags=["setup"]
@@ -218,37 +226,40 @@ def show(name, values):
 
 
 # %%
-m = splits_of("ResNet-20")[0]
-print(f"accuracy {m.before.accuracy.value:.1%} on {m.n_test} images")
-t = m.temperature
+before, after = first_split.before, first_split.after
+print(f"accuracy {before.accuracy.value:.1%}", end=" ")
+print(f"on {first_split.n_test} images")
+t = first_split.temperature
 print(f"T = {t.value:.2f}, 95 % interval {t.low:.2f} to {t.high:.2f}")
-show("before", m.before)
-show("after", m.after)
-nll = m.change.nll
+show("before", before)
+show("after", after)
+nll = first_split.change.nll
 print(f"NLL changes by {nll.value:+.3f} ({nll.low:+.3f} to {nll.high:+.3f})")
 
 # %% [markdown]
 # It would hardly ever do so: even the lower end of the noise floor is about twice as large. The
-# table tells us more:
+# output tells us more:
 #
-# - The interval of T lies above 1, so the network is *overconfident*: it is right less often than
+# - The interval of T lies above one, so the network is *overconfident*: it is right less often than
 #   it claims.
 # - In this split the NLL falls by more than chance, but only just.
-# - The ECE alone proves nothing. Before scaling, p is above 0.05. After scaling, the ECE lies
-#   within the noise floor, but a moderate error could still hide there.
+# - The ECE alone settles nothing. Before scaling, p is above the usual limit of 0.05. After
+#   scaling, the ECE lies within the noise floor, but a moderate error could still hide there.
 #
 # Look at the bins
 # ----------------
 #
-# Dots below the diagonal show overconfidence. If the network is calibrated, each grey line holds the
-# accuracy of its bin in about 95 of 100 test sets. Bins with fewer than ten images are left out.
+# Each dot below is a bin, and a dot below the diagonal shows overconfidence. The grey lines show
+# what chance allows: if the network is calibrated, each line holds the accuracy of its bin in about
+# 95 of a hundred test sets. We leave out bins with fewer than ten images.
 
 # %%
 fig, axes = plt.subplots(
     1, 2, figsize=(8, 4.4), sharey=True, layout="constrained"
 )
-fig.suptitle("Before scaling, most dots lie low; grey: what chance allows")
-for ax, bins, title in zip(axes, m.bins, ("Before scaling", "After scaling")):
+fig.suptitle("Before scaling, no dot lies clearly above the diagonal")
+titles = "Before scaling", "After scaling"
+for ax, bins, title in zip(axes, first_split.bins, titles):
     full = bins.count >= 10
     n = bins.count[full]
     confidence = bins.confidence_sum[full] / n
@@ -260,6 +271,7 @@ for ax, bins, title in zip(axes, m.bins, ("Before scaling", "After scaling")):
     ax.plot(confidence, bins.n_correct[full] / n, "o", color="#0072B2", ms=7)
     ax.set(title=title, xlabel="mean confidence of a bin", ylim=(-0.1, 1.1))
 axes[0].set_ylabel("accuracy of the bin")
+fig.supxlabel("grey lines: what chance allows", fontsize=10)
 plt.show()
 
 # %% [markdown] tags=["slide"]
@@ -276,16 +288,15 @@ plt.show()
 # picture. That is the price of few images.
 
 # %% [markdown]
-# Before scaling, no dot lies clearly above the diagonal. Scaling lowers the confidences, so images
-# move to bins further left. Afterwards each dot lies on its grey line, though most are above the
-# diagonal, a sign that T came out rather high in this split. But the grey lines are long: in the
-# middle, an accuracy ten points off would not stand out.
+# Before scaling, no dot lies clearly above the diagonal. After scaling, each dot lies on its grey
+# line. Most dots are now above the diagonal, so T may be rather high in this split. But the grey
+# lines are long: in the middle, an accuracy ten points off would not stand out.
 #
 # Leave the network in training mode
 # ----------------------------------
 #
-# Now we repeat the tutorial's mistake on all 916 images, without scaling. The tutorial's batches
-# hold 32 images.
+# Now we repeat the tutorial's mistake with our ResNet, on all its images and without scaling. The
+# tutorial's batches hold 32 images.
 #
 # **Before you run this:** which number will reveal the mistake, the accuracy or the ECE?
 
@@ -334,15 +345,15 @@ plt.show()
 # that a reader notices?
 
 # %% [markdown]
-# The accuracy does. In batches of 4 the network loses almost half of its right answers, and even in
-# a single batch of all images it remains below eval mode. Each interval of the ECE reaches the
-# dashed line. If you are told only the ECE, as in the tutorial, you cannot notice the mistake.
+# The accuracy does. In the smallest batches, the network loses almost half of its right answers.
+# Even in a single batch of all images, its accuracy remains below that of eval mode. But each
+# interval of the ECE reaches the dashed line, so the ECE alone does not reveal the mistake.
 #
 # Split the images another way
 # ----------------------------
 #
-# The tutorial splits without a seed, so nobody can repeat its split. Does the split matter? We
-# measured ten splits in eval mode, and in training mode with batches of 32.
+# The tutorial splits its images without a seed, so nobody can repeat its split. Does the split
+# matter? We measured ten splits in each mode.
 #
 # **Before you run this:** will scaling lower the ECE in every split?
 
@@ -399,16 +410,16 @@ plt.show()
 # the same images, so they agree more than ten new experiments would.
 
 # %% [markdown]
-# In eval mode it does. In training mode the ECE rises in two splits. Our first split was unlucky:
-# in most of the others, p reveals an error before scaling. After scaling in eval mode, it does so
-# in none. But these are not ten experiments, because all splits share the same images.
+# In eval mode it does. In training mode, the ECE rises in two splits. Our first split was unlucky:
+# in most of the others, p reveals an error before scaling. After scaling in eval mode, p reveals an
+# error in no split. But these are not ten experiments, because all splits share the same images.
 #
 # Judge the published number
 # --------------------------
 #
 # The tutorial measured on 9000 images. The noise floor shrinks with the square root of the number
-# of images. So we can estimate the tutorial's floor from ours in training mode, if the confidences
-# of both networks are similarly spread.
+# of images. So we can estimate the tutorial's floor from ours in training mode. This assumes that
+# the confidences of both networks are spread alike.
 
 # %%
 m = splits_of("ResNet-20", "training")[0]
@@ -434,20 +445,19 @@ print(f"largest p of its ten splits: {worst:.3f}")
 # whether a small error remains.
 
 # %% [markdown]
-# The published fall from 10.8 % to 1.4 % is far larger than this noise, so most of the error is
-# gone. But 1.4 % lies within the range for 9000 images. A perfectly calibrated network could show
-# it, and so could one with a small remaining error: the number cannot tell them apart. The WRN-16-4
-# does keep an error, which 9000 images show in each of ten splits.
+# The published fall is far larger than this noise, so most of the tutorial's error is gone. But its
+# final ECE lies within the noise floor that we estimated. So it cannot tell a perfectly calibrated
+# network from one with a small remaining error. The wide network does keep an error, which its
+# large test set shows in each of ten splits.
 
 # %% [markdown]
 # Repeat it on the real data
 # --------------------------
 #
-# The next five code cells fetch CIFAR-100 (169 MB) and the tutorial's network, and run for two
-# minutes. On the website and in the stored notebook they have no outputs. A weekly run fills them
-# in: the ECEs of the tutorial's steps, the table and diagrams of the corrected steps, and the
-# accuracy that training mode costs. Its notebook is the artifact ``lesson-90-with-outputs`` of the
-# workflow "weekly": https://github.com/calibkit/calibkit/actions/workflows/weekly.yml
+# The next five code cells download the photographs (169 MB) and the tutorial's network, and run for
+# two minutes. On the website and in the stored notebook they have no outputs. A weekly run fills
+# them in, and keeps the notebook as the artifact ``lesson-90-with-outputs``:
+# https://github.com/calibkit/calibkit/actions/workflows/weekly.yml
 
 # %% tags=["network"]
 model = calibkit.cifar100_resnet20(pretrained=True)
@@ -457,9 +467,7 @@ dm.setup("test")
 print(f"{len(dm.test):,} images of CIFAR-100")
 
 # %% [markdown]
-# First we do as the tutorial does, but with a seed. The tutorial makes another mistake, which is
-# harmless: before scaling, it passes logits to a measure that expects probabilities. The measure
-# applies the softmax itself.
+# First we do as the tutorial does, but with a seed.
 
 # %% tags=["network"]
 careless_model = copy.deepcopy(model).train()
@@ -486,10 +494,10 @@ print(f"ECE {ece_before:.1%} before scaling, {ece_after:.1%} after, ", end="")
 print(f"noise floor {floor_after.low:.1%} to {floor_after.high:.1%}")
 
 # %% [markdown]
-# Compare this line with the published 10.8 % and 1.4 %, and the second ECE with its noise floor.
+# Compare this line with the published ECEs, and the second ECE with its noise floor.
 #
-# Now we correct it. `calibkit.collect_logits` switches to eval mode. The split is stratified, which
-# means that both parts hold every class in the same proportion.
+# Now we correct the mistakes. `calibkit.collect_logits` switches to eval mode. The split is
+# *stratified*, which means that both parts hold every class in the same proportion.
 
 # %% tags=["network"]
 calib_set, test_set = calibkit.split_calibration(
@@ -508,8 +516,7 @@ diagrams[0].figure.suptitle("CIFAR-100 in eval mode, before and after scaling")
 print(report)
 
 # %% [markdown]
-# A p-value below 0.05 after scaling suggests that one temperature has not corrected everything. The
-# last cell checks that training mode costs more than two right answers in a hundred.
+# The last cell checks that training mode costs more than two right answers in a hundred.
 
 # %% tags=["network"]
 lost = report.before.accuracy.value - tutorial.before.accuracy.value
@@ -533,11 +540,11 @@ assert lost > 0.02, "training mode should answer fewer images right"
 # What we have seen
 # -----------------
 #
-# - In the first picture scaling lowered every ECE, once perhaps by chance. How much error remains
+# - Scaling lowered every ECE of the first picture, once perhaps by chance. How much error remains
 #   depends on the network.
 # - A few hundred images can show that a network is overconfident. They cannot show that it is
 #   calibrated.
-# - Training mode damages a real network. The accuracy shows it, and the ECE does not.
+# - Training mode damages a real network. The accuracy shows the damage, and the ECE does not.
 # - Beside an ECE, report the numbers of images and bins, the noise floor, the accuracy and the
 #   seed.
 
@@ -558,8 +565,8 @@ assert lost > 0.02, "training mode should answer fewer images right"
 # Exercises
 # ---------
 #
-# 1. How much accuracy do batches of 32 cost in training mode, on all 916 images? Use the list
-#    ``whole`` and enter a fraction.
+# 1. How much accuracy do batches of 32 cost in training mode, on all images? Use the list ``whole``
+#    and enter a fraction.
 
 # %% tags=["answer"]
 accuracy_lost = None
@@ -597,14 +604,15 @@ if accuracy_lost is not None:
 # which is larger.
 
 # %% [markdown]
-# 2. Compute the ECE before scaling of ``splits_of("ResNet-20")[0]`` in five bins instead of fifteen:
-#    join three neighbouring bins of ``bins[0]`` into one.
+# 2. Compute the ECE of ``first_split`` before scaling in five bins instead of fifteen. The first
+#    entry of ``first_split.bins`` holds the fifteen bins before scaling: join each three neighbours
+#    into one.
 
 # %% tags=["answer"]
 ece_in_five_bins = None
 
 # %% tags=["solution"]
-bins = splits_of("ResNet-20")[0].bins[0]
+bins = first_split.bins[0]
 correct = bins.n_correct.reshape(5, 3).sum(1)
 confidence = bins.confidence_sum.reshape(5, 3).sum(1)
 ece_in_five_bins = abs(correct - confidence).sum() / bins.count.sum()
@@ -623,7 +631,7 @@ wrong = [
 
 # %% tags=["check"]
 if ece_in_five_bins is not None:
-    bins = splits_of("ResNet-20")[0].bins[0]
+    bins = first_split.bins[0]
     gaps = bins.n_correct - bins.confidence_sum
     assert 0 < ece_in_five_bins < 1, "divide by all images; enter a fraction"
     assert abs(ece_in_five_bins - abs(gaps).sum() / 616) > 1e-4, (
@@ -644,14 +652,14 @@ if ece_in_five_bins is not None:
 # the five bins without weights: then a nearly empty bin counts as much as a full one.
 
 # %% [markdown]
-# 3. For ``splits_of("ResNet-20")[0]``, the mean of the noise floor after scaling is
-#    ``after.noise_floor.mean``. How many test images would lower it to half a percent?
+# 3. For ``first_split``, the mean of the noise floor after scaling is ``after.noise_floor.mean``.
+#    How many test images would lower it to half a percent?
 
 # %% tags=["answer"]
 images_needed = None
 
 # %% tags=["solution"]
-m = splits_of("ResNet-20")[0]
+m = first_split
 images_needed = m.n_test * (m.after.noise_floor.mean / 0.005) ** 2
 print(f"about {images_needed:,.0f} images")
 
@@ -667,7 +675,7 @@ wrong = [
 
 # %% tags=["check"]
 if images_needed is not None:
-    m = splits_of("ResNet-20")[0]
+    m = first_split
     ratio = m.after.noise_floor.mean / 0.005
     assert images_needed > m.n_test, "a lower floor needs more images"
     assert images_needed > 1.5 * ratio * m.n_test, (
@@ -686,9 +694,10 @@ if images_needed is not None:
 
 # %% [markdown]
 # 4. (Optional, with an internet connection.) The second loader of
-#    ``calibkit.CIFAR100DataModule(ood_detection=True)`` gives house numbers, from the data set SVHN
-#    (64 MB). They belong to none of the 100 classes. How confident is the tutorial's network, and
-#    does a temperature change how well confidence separates them from photographs?
+#    ``calibkit.CIFAR100DataModule(ood_detection=True)`` gives photographs of house numbers, from
+#    the data set SVHN (64 MB). They belong to none of the classes. How confident is the tutorial's
+#    network on them? Does a temperature change how well confidence separates them from other
+#    photographs?
 
 # %% tags=["network", "solution"]
 public_model = calibkit.cifar100_resnet20(pretrained=True)
@@ -716,8 +725,8 @@ for temperature in (1.0, 1.3):
 # page does not show them. Lesson 60 says more about images of another kind.
 
 # %% [markdown]
-# 5. A paper says: "Temperature scaling reduced the ECE on CIFAR-100 from 10.8 % to 1.4 %." What do
-#    you ask its authors? Write an honest report on our ResNet-20 in their place.
+# 5. A paper says: "Temperature scaling reduced the ECE from 10.8 % to 1.4 %." What do you ask its
+#    authors? Write an honest report on our ResNet in their place.
 
 # %% [markdown] tags=["solution"]
 # A good list of questions: How many test images, and how many bins? What is the noise floor? What

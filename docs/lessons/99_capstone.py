@@ -31,7 +31,8 @@ What you will learn
 What you need
 -------------
 
-You need lessons 10 to 55 and 80, less than a minute on two cores, and two hours for the exercises.
+Lessons 10 to 55 and 80, and less than a minute on two cores. For the exercises, take about forty
+minutes to find the faults and thirty to write the report.
 """
 
 # %% [markdown] tags=["slide"]
@@ -52,13 +53,13 @@ You need lessons 10 to 55 and 80, less than a minute on two cores, and two hours
 # ------------------------------------
 #
 # The museum owns old metal type, single letters and signs for printing. It photographs each
-# *piece*, and the network says in which of ten *drawers*, numbered 0 to 9, the piece belongs. Its
-# *logits* are ten numbers for each piece, which the softmax turns into probabilities. The *label*
-# is the drawer that a person wrote down.
+# *piece*. The network says in which of ten *drawers*, numbered from zero to nine, the piece
+# belongs. Its *logits* are ten numbers for each piece, which the softmax turns into probabilities.
+# The *label* is the drawer that a person wrote down.
 #
-# Your colleague has fitted a *temperature*, one number by which all logits are divided, on the
-# *calibration set*, labelled pieces that the network was not trained on. We repeat this fit, and
-# judge it on the *test set*, other labelled pieces.
+# Your colleague has fitted a *temperature*, one number by which all logits are divided. The fit
+# used the *calibration set*, labelled pieces that the network was not trained on. We repeat this
+# fit. Then we judge it on the *test set*, other labelled pieces.
 
 # %% tags=["setup"]
 import hashlib
@@ -75,9 +76,9 @@ scaler = calibkit.TemperatureScaler()
 _ = scaler.fit_logits(calibration["logits"], calibration["labels"])
 
 # %% [markdown]
-# The *confidence* is the largest probability of a piece, and its drawer is the network's *answer*.
-# A *bin* is a range of confidences. The network is *calibrated* if, at every confidence, the share
-# of its answers that are right equals this confidence.
+# The *confidence* is the largest probability of a piece, and the drawer with this probability is
+# the network's *answer*. A *bin* is a range of confidences. The network is *calibrated* if, at
+# every confidence, the share of right answers equals this confidence.
 
 # %%
 fig, ax = plt.subplots(figsize=(5.6, 5.6), layout="constrained")
@@ -122,9 +123,9 @@ for i in range(5):
 
 # %% [markdown]
 # Two cameras took the photographs on five days, and three people wrote the labels. The museum
-# assures you that the pieces were shuffled before they were photographed, labelled and divided into
-# two sets. So a piece's camera, person, day and set tell you nothing about the piece itself. You
-# may rely on this.
+# assures you that the pieces were shuffled first, before they were photographed, labelled and
+# divided into two sets. So a piece's camera, person, day and set tell you nothing about the piece
+# itself. You may rely on this.
 
 # %% tags=["setup"]
 columns = ("camera", "labelled_by", "day")
@@ -158,10 +159,12 @@ print(f"part_of(test, Monday): n = {len(monday['labels'])}")
 # Read the first report
 # ---------------------
 #
-# The *accuracy* is the share of right answers. The *NLL* is the mean of minus the logarithm of the
-# probability of the label. The *Brier score* is the mean squared distance between the probabilities
-# and the label (lesson 50). The *ECE* is the mean gap between confidence and accuracy over all
-# bins.
+# The report has four measures:
+#
+# - The *accuracy* is the share of right answers.
+# - The *NLL* is the mean of minus the logarithm of the probability of the label.
+# - The *Brier score* is the mean squared distance between the probabilities and the label.
+# - The *ECE* is the mean gap between confidence and accuracy over all bins.
 #
 # **Before you run this:** which of the four can a temperature change, and which can it not change?
 
@@ -171,17 +174,19 @@ print(report)
 
 # %% [markdown]
 # A temperature changes no answer, so the accuracy stays the same. NLL, Brier score and ECE fall.
-# The row "ECE if calibrated" shows the *noise floor*: in 95 of 100 test sets, a calibrated network
-# has an ECE in this range. The new ECE lies within it. The *p-value* is the probability that a
-# calibrated network shows at least this ECE in these bins.
+#
+# The row "ECE if calibrated" shows the *noise floor*, the ECE that a calibrated network shows by
+# chance: in 95 of a hundred test sets, it lies in the range in brackets. The new ECE lies there
+# too. The *p-value* is the probability that a calibrated network shows at least this ECE in these
+# bins.
 #
 # `calibkit.evaluate` also compared the logits of the two sets. It refuses a test set that shares
 # many pieces with the calibration set.
 #
 # Does this settle the matter? A large p-value only says that this measure finds no error on these
-# pieces. The last three rows of the table are about another measure. The *classwise ECE* judges the
-# probabilities of all ten drawers, and not only that of the answer. Read these rows before you go
-# on.
+# pieces. The last three rows of the table are about another measure, the *classwise ECE*. It judges
+# the probabilities of all ten drawers, and not only that of the answer. Read these rows before you
+# go on.
 
 # %% [markdown] tags=["slide"]
 # The first report
@@ -202,8 +207,8 @@ print(report)
 #
 # With ``groups``, the report measures every group on its own. We try it on the days.
 #
-# **Before you run this:** if the network is calibrated on each day, how surprised would you be to
-# see at least one of the five p-values below 0.05?
+# **Before you run this:** suppose that the network is calibrated on each of the five days. How
+# surprised would you be to see at least one p-value below 0.05?
 
 # %%
 report = calibkit.evaluate(
@@ -213,11 +218,11 @@ print(report.by_group())
 print(f"at least one of five below 0.05 by chance: {1 - 0.95**5:.0%}")
 
 # %% [markdown]
-# You should not be very surprised. Keep count of the groups that you look at, and write the count
-# into the report. A simple rule is to multiply each p-value by the number of tests.
+# You should not be very surprised. Count the groups that you look at, and write the count into the
+# report. A simple rule is to multiply each p-value by the number of tests.
 #
-# "Frequency" is the accuracy of a group, and "mean probability" is its mean confidence. In 15 bins,
-# no day has a p-value below 0.05. If you look again in other bins, that counts as five new tests.
+# "Frequency" is the accuracy of a group, and "mean probability" is its mean confidence. In fifteen
+# bins, no day has a small p-value. If you look again in other bins, that counts as five new tests.
 
 # %% [markdown] tags=["slide"]
 # Look into the groups, and keep count
@@ -241,16 +246,18 @@ print(f"at least one of five below 0.05 by chance: {1 - 0.95**5:.0%}")
 # - **The logits:** are these logits or probabilities? Are they damaged? (lesson 30)
 # - **The sets:** do they share pieces? Do they have the same shares of drawers? (lessons 30, 55)
 # - **The groups:** does one temperature suit every group of every column, or do errors cancel? If
-#   groups need different temperatures, is the group of a piece known before its label? (lesson 30)
+#   groups need different temperatures, do you know the group of a piece before its label?
+#   (lesson 30)
 # - **The classes:** does the mean probability of each drawer agree with the share of its labels?
-#   `calibkit.Report` has a method ``by_class()``. (lessons 40, 55)
+#   The method ``by_class()`` of `calibkit.Report` shows both. (lessons 40, 55)
 # - **The parts:** is an error the same in every part of the data? (lesson 30)
 # - **The labels:** they judge the network. Who judges the labels?
-# - **The noise:** how large is n, how many bins suit the question, and how many tests did you make?
+# - **The noise:** how large is n? How many bins suit the question? How many tests did you make?
 #   (lesson 20)
 # - **The repair:** on which pieces was it fitted, and on which was it judged? (lessons 30, 40, 80)
 #
-# If an error has several explanations, look where in the data they predict different things.
+# Does an error have several explanations? Then look where in the data they predict different
+# things.
 
 # %% [markdown] tags=["slide"]
 # If an error has several explanations
@@ -301,9 +308,9 @@ def seal(*words):
 
 # %% [markdown]
 # 1. Your colleague's temperature does not fit every group. In one group of one column, the network
-#    claims more than it achieves, and chance does not explain it. Enter the column, the group, and
-#    the *excess*: the mean confidence minus the accuracy of this group's test pieces, scaled with
-#    ``scaler``.
+#    claims more than it achieves, and chance does not explain this. Enter the column, the group and
+#    the *excess*. The excess is the mean confidence minus the accuracy of the group's test pieces,
+#    scaled with ``scaler``.
 
 # %% tags=["answer"]
 first_fault = None  # for example ("day", "Mon", 0.01)
@@ -521,10 +528,10 @@ if two_drawers is not None:
 # temperature was fitted to labels with the same fault.
 
 # %% [markdown]
-# 4. There are at least three explanations: the network is biased towards one of the two drawers,
-#    the shares of the drawers have changed since the calibration, or some labels are wrong. Decide
-#    which one the data support. Then enter an array of 6000 booleans that is True for each test
-#    piece on which you would base your report.
+# 4. There are at least three explanations. The network may be biased towards one of the two
+#    drawers. The shares of the drawers may have changed since the calibration. Or some labels may
+#    be wrong. Decide which explanation the data support. Then enter an array with a boolean for
+#    each test piece: True if you would base your report on this piece.
 
 # %% tags=["answer"]
 trusted = None
@@ -620,15 +627,16 @@ if trusted is not None:
 # 5. Write the report for the museum, on one page. Refit what needs to be fitted again. Then mark
 #    your page with this rubric of 20 points, or exchange pages with somebody else:
 #
-#    - 2 points: It says what was examined: the network, the two sets, n, and the number of bins.
-#    - 3 points: It gives accuracy, NLL and ECE with noise floor or intervals, and it says what the
-#      ECE cannot show.
-#    - 3 points: It names the first fault with its evidence, and how many groups were tested.
-#    - 3 points: It describes the first repair, where it was fitted, and its effect on other pieces.
-#    - 3 points: It names the second fault, and the evidence against the other explanations.
-#    - 2 points: It says what cannot be repaired with these data, and which new data would help.
-#    - 2 points: It lists what was examined without finding anything.
-#    - 2 points: A curator without statistics can read it and knows what to do next.
+#    - Two points: It says what was examined: the network, the two sets, n, and the number of bins.
+#    - Three points: It gives accuracy, NLL and ECE with noise floor or intervals, and it says what
+#      the ECE cannot show.
+#    - Three points: It names the first fault with its evidence, and how many groups were tested.
+#    - Three points: It describes the first repair, where it was fitted, and its effect on other
+#      pieces.
+#    - Three points: It names the second fault, and the evidence against the other explanations.
+#    - Two points: It says what cannot be repaired with these data, and which new data would help.
+#    - Two points: It lists what was examined without finding anything.
+#    - Two points: A curator without statistics can read it and knows what to do next.
 
 # %% tags=["solution"]
 kept = part_of(calibration, calibration["labelled_by"] != "Cleo")

@@ -36,8 +36,8 @@
 #
 # That makes 25 points in about 130 minutes. The data are the digits of scikit-learn: real
 # handwriting, and nothing is downloaded. Training takes a few seconds. The problem set builds on
-# the lessons *Calibrate a network with one number*, *Find out why calibration failed* and
-# *Calibrate your own model*.
+# three lessons: 10 (*How do I correct an overconfident network?*), 30 (*Why did calibration fail on
+# my model?*) and 80 (*How do I calibrate my own model?*).
 #
 # Each question asks for one function, and is graded by itself: a mistake in one question does not
 # cost points in another. You may call numpy, torch, scikit-learn and calibkit as you like, except
@@ -523,8 +523,8 @@ for name in names:
 # `"calib"` and `"test"`: tensors of logits, shape (n, classes), and of labels, shape (n,). The
 # function fits a `calibkit.TemperatureScaler` on the logits of the right part and measures with
 # `calibkit.evaluate` on the right part, before and after scaling, with the default number of bins.
-# It returns the fitted scaler and the report, in this order. The lesson *Calibrate your own model*
-# shows both calls.
+# It returns the fitted scaler and the report, in this order. Lesson 80 (*How do I calibrate my own
+# model?*) shows both calls.
 
 
 # %% solution="calibrate"

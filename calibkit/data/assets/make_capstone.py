@@ -15,8 +15,9 @@ drawers, and the logit of a drawer is the logarithm of the sum of the exponentia
   this person can be left out, because each piece was given to one of the three at random.
 
 The day has nothing to do with any fault. The seed is one for which the ECE of all pieces lies
-within its noise floor. For five of the first eight seeds it does not, but both faults are found for
-each of the eight.
+within its noise floor. For five of the first eight seeds it does not. Each of the eight seeds shows
+the errors of the studio camera and of the two drawers. For all but one of them, the error of the
+phone also survives the count of tests in one bin. For seed 3 the phone alone does not survive it.
 """
 
 import numpy as np

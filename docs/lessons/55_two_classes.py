@@ -108,7 +108,7 @@ def logits_of(model, folds, labels=y):
 # %% [markdown]
 # A *class weight* says how many times each sample of a class counts in training. For rare events,
 # many people set ``class_weight="balanced"``, so that both classes count equally. Each event then
-# counts about nine times here. We do so, and then correct the logits with one line.
+# counts about nine times here. We do so, and correct the logits with one line.
 
 # %% tags=["setup"]
 weighted = logits_of(logistic("balanced"), five_folds(0))
@@ -151,7 +151,7 @@ _ = ax.legend(loc="upper left")
 # diagonal, although the last one still lies below it.
 #
 # Each dot stands for a *bin*, a range of $P(y=1)$ that holds a tenth of the images. Bins of equal
-# width would be almost empty at the right:
+# width, in the first row, would be almost empty at the right:
 
 # %%
 for binning in ("uniform", "quantile"):
@@ -218,8 +218,8 @@ print(f"top-label ECE: {top:.2f}")
 print(calibkit.evaluate(weighted, y, n_bins=10))
 
 # %% [markdown]
-# The ECE is many times as large as the top-label ECE. It also lies far above *ECE if calibrated*,
-# the range of a calibrated model.
+# The ECE is many times as large as the top-label ECE. It also lies far above the line *ECE if
+# calibrated*, the ECE of a calibrated model.
 #
 # The next figure shows both kinds of bins. If the model were calibrated, each bar would end in its
 # grey band in 95 % of test sets.
@@ -323,7 +323,7 @@ _ = ax.legend(title="prior in use", loc="upper left")
 #
 # If nobody knows the prior in training, labels help: `calibkit.CalibratedClassifier` fits a scaler
 # on folds of the training data. `calibkit.TemperatureScaler` divides all logits by one number, and
-# `calibkit.LogisticScaler` also adds one, the *bias*.
+# `calibkit.LogisticScaler` also adds a second number, the *bias*.
 #
 # **Before you run this:** which of the two scalers can move a $P(y=1)$ of one half?
 
@@ -370,11 +370,10 @@ floor = calibkit.noise_floor(repeats[0]["plain"].sigmoid(), n_bins=10)
 print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 
 # %% [markdown]
-# A temperature leaves one half where it is, because the logit of one half is zero. So the
-# temperature does not help, and the top-label ECE hardly shows that. The known prior brings the
-# weighted model close to the plain one, and the bias comes nearly as close. The *NLL*, the loss of
-# logistic regression, agrees. If you need probabilities, the simplest remedy is to train without
-# weights.
+# A temperature leaves one half where it is, because the logit of one half is zero. So it does not
+# help, and the top-label ECE hardly shows that. The known prior brings the weighted model close to
+# the plain one, and the bias comes nearly as close. The *NLL*, the loss of logistic regression,
+# agrees. If you need probabilities, the simplest remedy is to train without weights.
 #
 # The ranges come from new folds of the same images. Other images could change the results by more.
 #
@@ -421,8 +420,8 @@ for events in (15, 150):
 # the typical error by chance. The correction lowers the ECE in every draw, without any label.
 #
 # With few events, however, an estimate may be off by as much as the share itself. Our draws share
-# images, so the printed ranges are too narrow. And if the events themselves change, as with a new
-# kind of fraud, the estimate can be wrong without warning.
+# images, so the printed ranges are too narrow. If the events themselves change, as with a new kind
+# of fraud, the estimate can be wrong without warning.
 
 # %% [markdown] tags=["slide"]
 # Take the model to another place
@@ -503,9 +502,9 @@ print(f"{difference.value:.2f}")
 print(f"95 % interval {difference.low:.2f} to {difference.high:.2f}")
 
 # %% [markdown]
-# At 1/11, the weighted model raises far too many alarms, and the correction lowers the cost. At
-# one half, the weighted model is about as cheap as the corrected one at 1/11. The reason is that
-# its one half means about one tenth. Balanced weights act like a hidden ratio of costs.
+# At this threshold, the weighted model raises far too many alarms, and the correction lowers the
+# cost. At one half, the weighted model is about as cheap as the corrected one at 1/11. Its one
+# half means about one tenth. Balanced weights act like a hidden ratio of costs.
 
 # %% [markdown] tags=["slide"]
 # What to remember

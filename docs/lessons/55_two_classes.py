@@ -148,7 +148,7 @@ _ = ax.legend(loc="upper left")
 # A model is *calibrated* if events happen as often as it says. Its dots then lie on the diagonal,
 # apart from chance. The last dot of the weighted model lies far below: the model says about 0.9,
 # but fewer than half of these images are events. The correction brings the dots close to the
-# diagonal, although the last one still lies below it.
+# diagonal, but the last one lies below it.
 #
 # Each dot stands for a *bin*, a range of $P(y=1)$ that holds a tenth of the images. Bins of equal
 # width, in the first row, would be almost empty at the right:
@@ -218,8 +218,8 @@ print(f"top-label ECE: {top:.2f}")
 print(calibkit.evaluate(weighted, y, n_bins=10))
 
 # %% [markdown]
-# The ECE is many times as large as the top-label ECE. It also lies far above the line *ECE if
-# calibrated*, the ECE of a calibrated model.
+# The ECE is many times as large as the top-label ECE. It also lies far above the ECE of a
+# calibrated model, *ECE if calibrated*.
 #
 # The next figure shows both kinds of bins. If the model were calibrated, each bar would end in its
 # grey band in 95 % of test sets.
@@ -250,7 +250,7 @@ _ = calibkit.ReliabilityDisplay.from_predictions(
 
 # %% [markdown]
 # The bars on the left begin at one half, because the more probable of two classes has at least
-# half of the probability. Do the errors of the two answers cancel again?
+# half of the probability. Do the errors of the answers cancel again?
 
 # %%
 says_event = p >= 0.5
@@ -318,8 +318,8 @@ _ = ax.legend(title="prior in use", loc="upper left")
 # Correct real models
 # -------------------
 #
-# We correct the weighted model and an undersampled one, and compare both with a plain model, which
-# learns from all images without weights.
+# We correct the weighted model and an undersampled one, and compare both with a plain model,
+# trained on all images without weights.
 #
 # If nobody knows the prior in training, labels help: `calibkit.CalibratedClassifier` fits a scaler
 # on folds of the training data. `calibkit.TemperatureScaler` divides all logits by one number, and
@@ -375,7 +375,8 @@ print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 # the plain one, and the bias comes nearly as close. The *NLL*, the loss of logistic regression,
 # agrees. If you need probabilities, the simplest remedy is to train without weights.
 #
-# The ranges come from new folds of the same images. Other images could change the results by more.
+# The ranges come from new folds of the same images, not from other images. The number of events
+# limits what you can know, however many others you add.
 #
 # Take the model to another place
 # -------------------------------
@@ -419,9 +420,9 @@ for events in (15, 150):
 # Each estimate comes from the first of twenty draws. The number after "±" is its *standard error*,
 # the typical error by chance. The correction lowers the ECE in every draw, without any label.
 #
-# With few events, however, an estimate may be off by as much as the share itself. Our draws share
-# images, so the printed ranges are too narrow. If the events themselves change, as with a new kind
-# of fraud, the estimate can be wrong without warning.
+# With few events, however, an estimate may be off by as much as the share itself. The draws share
+# images, so their ranges are too narrow. If the events themselves change, as with a new kind of
+# fraud, the estimate can be wrong without warning.
 
 # %% [markdown] tags=["slide"]
 # Take the model to another place

@@ -268,7 +268,7 @@ for name, chosen in (("event", says_event), ("other", ~says_event)):
 # Think of a hundred images that look alike, ten of them events. The *odds*, the probability of the
 # event divided by that of no event, are ten to ninety. If each event counts nine times, the odds
 # become even, and the model learns to say one half. *Undersampling* leaves out some of the others
-# at random. If only ten others remain, the odds are even as well.
+# at random. If ten others remain, the odds are even as well.
 #
 # Both methods change the *prior*, the share of events with all weights counted. Bayes' rule undoes
 # this: divide the odds of each image by the odds of the prior in training, and multiply them by
@@ -370,7 +370,7 @@ floor = calibkit.noise_floor(repeats[0]["plain"].sigmoid(), n_bins=10)
 print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 
 # %% [markdown]
-# A temperature leaves one half where it is, because the logit of one half is zero. So it does not
+# A temperature leaves one half where it is, because the logit of one half is zero. It does not
 # help, and the top-label ECE hardly shows that. The known prior brings the weighted model close to
 # the plain one, and the bias comes nearly as close. The *NLL*, the loss of logistic regression,
 # agrees. If you need probabilities, the simplest remedy is to train without weights.

@@ -12,26 +12,26 @@ Does calibration hold outside the lab?
 ======================================
 
 A classifier's *confidence* is the largest of its probabilities. The classifier is *calibrated* if
-it is right as often as its confidence claims. We calibrate it on images from the lab, and then it
-meets other data. This change is called a *dataset shift*. What is a confidence worth after it?
+it is right as often as its confidence claims. We calibrate a network on images from the lab. Then
+it meets other data, which is called a *dataset shift*. What is its confidence worth there?
 
 What you will do
 ----------------
 
-Expose a calibrated network to three kinds of shift (harder images, other class proportions, and
-unknown classes), and repair what can be repaired.
+You expose a calibrated network to three kinds of shift: harder images, other class proportions and
+unknown classes. Then you repair what can be repaired.
 
 What you will learn
 -------------------
 
-- when an old temperature helps, and when it hurts
+- when a temperature from the lab helps elsewhere, and when a temperature hurts
 - how to correct changed class proportions, and when that goes wrong
 - what you can check without labels
 
 What you need
 -------------
 
-You need lesson 10 and under a minute on two cores, but no GPU.
+You need lesson 10 and less than a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -51,8 +51,8 @@ You need lesson 10 and under a minute on two cores, but no GPU.
 # The answer in one picture
 # -------------------------
 #
-# The next two cells fetch the *logits* of a network, its numbers before the softmax. Then they fit
-# a *temperature* on images from the lab: *temperature scaling* divides all logits by this number.
+# The next two cells fetch the *logits* of a network, its outputs before the softmax, and fit a
+# *temperature* on images from the lab. *Temperature scaling* divides all logits by this number.
 
 # %% tags=["setup"]
 import torch
@@ -76,9 +76,10 @@ lab_scaler.fit_logits(others[calib.indices], others_truth[calib.indices])
 lab, lab_truth = others[test.indices], others_truth[test.indices]
 
 # %% [markdown]
-# We test on 1500 images at six strengths of shift, called *severities*, from 0 (no shift) to 5. The
-# list ``at`` holds their logits, after those of 500 images for later use. We compare the mean
-# confidence after scaling with the *accuracy*, the share of right answers.
+# We test at six strengths of shift, called *severities*, from zero (no shift) to five. For each
+# severity, the list ``at`` holds the logits of 2000 images. The first 500 are for later use, and
+# the others are our test images. After scaling, we compare their mean confidence with the
+# *accuracy*, the share of right answers.
 
 # %%
 after = [lab_scaler(z[500:]).softmax(-1) for z in at]
@@ -108,8 +109,8 @@ _ = ax.legend(loc="upper right")
 # knowing how good you are, and that knowledge is lost here.
 
 # %% [markdown]
-# Without shift the lines meet. As the images become harder, both lines fall: the network notices
-# that something is wrong, but not how much.
+# Without shift the two lines meet. As the images become harder, both lines fall, but confidence
+# falls too slowly. The network notices that something is wrong, but not how much.
 
 # %% [markdown]
 # Work through three logits by hand
@@ -119,7 +120,7 @@ _ = ax.legend(loc="upper right")
 # A temperature of 1.5 makes its confidence match this. In the rain the largest logit is lower, and
 # the network is right only five times in ten.
 #
-# **Before you run this:** the temperature stays. Will the confidence fall to about 0.5?
+# **Before you run this:** the temperature stays. Will the confidence fall to about one half?
 
 # %%
 dry, rain = [3.0, 1.0, 0.0], [2.4, 1.0, 0.0]
@@ -128,16 +129,16 @@ for z, t in ((dry, 1.5), (rain, 1.5), (rain, 2.7)):
     print(f"logits {z} with T = {t}: confidence {p.max():.2f}")
 
 # %% [markdown]
-# The confidence stops at 0.63, because the largest logit fell too little for the loss of accuracy.
-# The rain needs a larger temperature, and only counting right answers in the rain can tell us so.
+# The confidence does not fall far enough. The rain needs a larger temperature, and only counting
+# right answers in the rain can tell us so.
 
 # %% [markdown]
 # Meet the shifted images
 # -----------------------
 #
-# Our images are glyphs of 100 classes. Warp, noise and the distance from the centre grow with the
-# severity. We draw the two ends, for four glyphs that the network misreads at severity 5 but not at
-# severity 0.
+# Our images are glyphs of a hundred classes. Warp, noise and the distance from the centre grow
+# with the severity. We draw four glyphs that the network reads correctly without shift and
+# misreads at the highest severity.
 
 # %%
 chosen = (2, 16, 26, 39)
@@ -167,44 +168,48 @@ for severity, row in zip((0, 5), axes):
 # used. Real data sets hide such twins too: frames of one video, or several scans of one patient.
 
 # %% [markdown]
-# The same glyphs return at every severity. A fair test uses no glyph that we fitted on at any
-# severity, so each glyph has one role. The first 500 are for new fits, and the next 1500 for tests
-# under shift. The others belong to the lab, where we fitted the temperature on 1000 of them.
+# The same glyphs return at every severity. In a fair test, we have fitted on none of the test
+# glyphs at any severity, so each glyph has one role. The first 500 are for new fits, and the next
+# 1500 for tests under shift. The others belong to the lab.
 
 # %% [markdown]
 # Measure the damage
 # ------------------
 #
-# The *expected calibration error* (ECE) sorts the images by confidence into bins of equal width and
-# averages the gaps between accuracy and mean confidence, weighted by the images in each bin. Chance
-# alone makes it larger than zero. The *noise floor* is the ECE that a perfectly calibrated network
-# shows on average. On 95 of 100 test sets, its ECE lies in a range around this average, and we
-# print the upper end.
+# The *expected calibration error* (ECE) sorts the images by confidence into bins of equal width
+# and takes the gap between accuracy and mean confidence in each bin. It averages these gaps,
+# weighted by the number of images in the bin.
+#
+# The *noise floor* is the mean ECE that a perfectly calibrated network shows by chance. In
+# brackets we print its *range*, which holds the ECE of such a network on 95 % of test sets.
 
 # %%
-print("n = 1500 images, 15 bins, noise floor for 95 of 100 test sets")
-print("confidence before -> after temperature scaling")
+print("n = 1500 images, 15 bins, confidence before -> after scaling")
+print("severity  accuracy  confidence        ECE   noise floor (95 % range)")
 for s, p in enumerate(after):
     before = at[s][500:].softmax(-1).amax(-1).mean()
     ece = calibkit.calibration_error(p, truth[500:])
     floor = calibkit.noise_floor(p)
-    print(f"severity {s}: accuracy {accuracy[s]:.1%}", end=", ")
-    print(f"confidence {before:.1%} -> {confidence[s]:.1%}", end=", ")
-    print(f"ECE {ece:.1%}, noise floor up to {floor.high:.1%}")
+    print(
+        f"{s:8}  {accuracy[s]:8.1%}  {before:.1%} -> {confidence[s]:.1%}",
+        end="",
+    )
+    print(f"  {ece:5.1%}  {floor.mean:.1%}", end=" ")
+    print(f"({floor.low:.1%} to {floor.high:.1%})")
 
 # %% [markdown]
-# Without shift the ECE lies below this upper end: these images show no sign of miscalibration. From
-# severity 2 on it lies far above. At severity 5 the scaled network claims 43.5 % and is right in
-# 22.6 %.
+# Without shift the ECE lies within the range, so these images show no sign of miscalibration. The
+# ECE grows with every step of the severity, until it lies far above the range. At the highest
+# severity, the network claims to be right almost twice as often as it is.
 
 # %% [markdown]
 # Use the old temperature elsewhere
 # ---------------------------------
 #
 # Should we switch the temperature off outside the lab? `calibkit.check_shift` compares the
-# *negative log-likelihood* (NLL) with and without it. The NLL is the mean of minus the logarithm
-# of the probability of the true class, and lower is better. The verdict is "helps" or "hurts" only
-# if the 95 % interval of the change excludes 0.
+# *negative log-likelihood* (NLL) with and without the temperature. The NLL is the mean of minus
+# the logarithm of the probability of the true class, and lower is better. The verdict is "helps"
+# or "hurts" only if the interval of the change excludes zero.
 #
 # **Before you run this:** at which severity does the temperature help most?
 
@@ -217,11 +222,11 @@ for s, z in enumerate(at):
     print(f"({nll.low:+.2f} to {nll.high:+.2f})")
 
 # %% [markdown]
-# It helps most at severity 5. The table above shows why: without scaling, confidence is too high
-# even in the lab, and far more so under shift. There the temperature is a step in the right
-# direction, but too short: "helps" does not mean "calibrated".
+# The temperature helps most at the highest severity. The table above shows why: without scaling,
+# confidence is too high even in the lab, and far more so under shift. The temperature of the lab
+# lowers confidence, but not enough. So "helps" does not mean "calibrated".
 #
-# Can a temperature also hurt? We fit one at severity 5 and use it in the lab.
+# Can a temperature also hurt? We fit one at the highest severity and use it in the lab.
 
 # %%
 rainy = calibkit.TemperatureScaler().fit_logits(at[5][:500], truth[:500])
@@ -231,7 +236,7 @@ print(f"T = {rainy.temperature:.1f} in the lab {check.verdict}", end=": ")
 print(f"NLL {nll.value:+.2f} ({nll.low:+.2f} to {nll.high:+.2f})")
 
 # %% [markdown]
-# This temperature is worse than none. A temperature suits images like those it was fitted on.
+# This temperature is worse than none. A temperature suits images like those that it was fitted on.
 
 # %% [markdown] tags=["slide"]
 # Better than nothing is not calibrated
@@ -250,8 +255,8 @@ print(f"NLL {nll.value:+.2f} ({nll.low:+.2f} to {nll.high:+.2f})")
 # Fit a temperature for each severity
 # -----------------------------------
 #
-# With labels from the new place, we can fit again. At each severity we use the first 500 glyphs
-# and then test on the next 1500.
+# With labels from the new place, we can fit again. At each severity we fit on the first 500 glyphs
+# and test as before.
 
 # %% tags=["setup"]
 local = [
@@ -264,9 +269,11 @@ ece = [
     [calibkit.calibration_error(p, truth[500:]) for p in ps]
     for ps in (after, new)
 ]
-floor = [calibkit.noise_floor(p).high for p in new]
+floors = [calibkit.noise_floor(p) for p in new]
 print("T:", ", ".join(f"{scaler.temperature:.1f}" for scaler in local))
 print("ECE:", ", ".join(f"{e:.1%}" for e in ece[1]))
+highest = ", ".join(f"{floor.high:.1%}" for floor in floors)
+print("noise floor, upper end of its range:", highest)
 
 # %%
 ranges = [scaler.summary.temperature_interval for scaler in local]
@@ -283,7 +290,9 @@ lab_line = {"color": "#0072B2", "linestyle": "--"}
 left.axhline(lab_scaler.temperature, **lab_line, label="T of the lab")
 right.plot(ece[0], "s", **lab_line, label="T of the lab")
 right.plot(ece[1], "o-", color="#009E73", label="local T")
-right.plot(floor, ":", color="0.3", label="noise floor, upper end")
+right.plot([floor.mean for floor in floors], ":k", label="noise floor")
+low, high = zip(*[(floor.low, floor.high) for floor in floors])
+right.fill_between(range(6), low, high, color="0.88", label="its 95 % range")
 left.set(xlabel="severity", ylabel="temperature", ylim=(1, 3.5))
 right.set(xlabel="severity", ylabel="ECE, 15 bins", ylim=(0, 0.3))
 _ = left.legend(loc="upper left"), right.legend(loc="upper left")
@@ -302,19 +311,19 @@ _ = left.legend(loc="upper left"), right.legend(loc="upper left")
 # because dividing all logits by the same number never changes which of them is the largest.
 
 # %% [markdown]
-# The temperature that the images need rises from 1.5 to 2.9, and the 95 % intervals at the two
-# ends lie far apart. The ECE stays below the upper end of the noise floor or close to it. The
-# price is labels from every new place. The accuracy stays as it is, because scaling does not
-# change which logit is the largest.
+# The temperature that the images need rises with the severity. With such a temperature, the ECE
+# lies within the range of the noise floor or close to it. The price is labels from every new
+# place.
 
 # %% [markdown]
 # Correct class proportions by hand
 # ---------------------------------
 #
 # In a *label shift* the classes become more or less frequent, while the images of each class look
-# as before. Suppose that a network cannot decide between the digit 0 and the letter O, and now
-# works at a cash desk, where digits are ten times as frequent. Bayes' rule multiplies the *odds*,
-# the ratio of the two probabilities, by ten, as `calibkit.adjust_prior` does for logits.
+# as before. Suppose that a network cannot decide between the digit zero and the letter O, which
+# were equally frequent in the lab. At a cash desk, the digit is ten times as frequent as the
+# letter. Bayes' rule multiplies the *odds*, the ratio of the two probabilities, by ten.
+# `calibkit.adjust_prior` does this for logits.
 
 # %%
 undecided = torch.tensor([[0.0, 0.0]])
@@ -326,9 +335,9 @@ print(moved.softmax(-1))
 # ---------------------------------------
 #
 # Nobody tells us the real proportions. `calibkit.estimate_prior` finds those that make the
-# unlabelled images most plausible, given calibrated logits and the *source*, the mean probability
-# of each class in the calibration set. Our cash desk keeps all digits of the lab's test images and
-# one in ten of the others.
+# unlabelled images most plausible (Saerens et al. 2002). It needs calibrated logits and the
+# *source*, the mean probability of each class in the calibration set. Our cash desk keeps all
+# digits of the lab's test images and one in ten of the others.
 
 # %% tags=["setup"]
 source = lab_scaler(others[calib.indices]).softmax(-1).mean(0)
@@ -344,9 +353,8 @@ print(f"  at the cash desk, true {(desk_truth < 10).float().mean():.0%}")
 print(f"  estimated {estimate.proportions[:10].sum():.0%}")
 
 # %% [markdown]
-# The estimate finds most of the change. It is too low. With few images per class,
-# `calibkit.estimate_prior` pulls it towards the source. It used no labels, so the same images may
-# test the correction.
+# The estimate finds most of the change, but is too low. The estimate used no labels, so we may
+# test the correction on the same images.
 
 # %%
 formats = {
@@ -365,23 +373,26 @@ def correct(z, y):
         print(f"{metric.__name__:23} {metric(before, y):{f}}", end=" -> ")
         print(f"{metric(after, y):{f}}, change {change.value:+{f}}", end=" ")
         print(f"({change.low:+{f}} to {change.high:+{f}})")
+    floor, low, high = calibkit.noise_floor(after)
+    print(f"noise floor afterwards  {floor:.1%} ({low:.1%} to {high:.1%})")
 
 
 correct(desk, desk_truth)
 
 # %% [markdown]
-# Accuracy and NLL improve: on this split, both 95 % intervals exclude 0. The interval of the ECE
-# contains 0, so the ECE does not show this improvement.
+# On this split, accuracy and NLL improve, and both intervals exclude zero. The interval of the ECE
+# contains zero, so the ECE does not show this improvement. This interval is very wide because both
+# ECEs lie close to the noise floor: most of each may be chance.
 #
-# The method assumes that the images of each class look as in the lab. At severity 5 that is false,
-# while the proportions are unchanged.
+# The method assumes that the images of each class look as in the lab. At the highest severity that
+# is false, while the proportions are unchanged.
 
 # %%
 correct(lab_scaler(at[5][500:]), truth[500:])
 
 # %% [markdown]
 # All three become worse. The method explains strange images by a change of proportions that never
-# happened. Use it only if you know that the proportions, and nothing else, have changed.
+# happened. Use it only if you know that nothing else has changed.
 
 # %% [markdown] tags=["slide"]
 # A correction without labels, and its price
@@ -401,7 +412,7 @@ correct(lab_scaler(at[5][500:]), truth[500:])
 # ---------------------------------------
 #
 # The third shift brings *unseen classes*, such as Cyrillic letters and arrows. The network must
-# still choose among its known classes, so every answer is wrong.
+# still choose among the classes that it knows, so every answer is wrong.
 
 # %% tags=["setup"]
 unseen, unseen_truth = calibkit.glyphs100_logits(2000, seed=3, unseen=True)
@@ -433,7 +444,8 @@ for i, ax in zip(names, axes.flat):
 # similar class that it knows.
 
 # %% [markdown]
-# We compare the confidence of all unseen glyphs with that of right and wrong answers in the lab.
+# We compare the confidence on all unseen glyphs with the confidence of right and of wrong answers
+# in the lab.
 
 # %%
 of_lab, of_lab_answers = lab_scaler(lab).softmax(-1).max(-1)
@@ -477,15 +489,14 @@ _ = ax.legend(loc="upper center", ncols=3)
 # %% [markdown]
 # If confidence recognised the unknown, the dashed line would peak at the far left. Instead it
 # resembles the line of the wrong answers, with an even higher median. Low confidence means hard,
-# not unknown: the probabilities of the known classes add up to 1 and leave nothing for "none of
-# these".
+# not unknown: no probability is left for the answer "none of these".
 
 # %% [markdown]
 # Check what you can without labels
 # ---------------------------------
 #
-# The mean confidence needs no labels. After +- we print two *standard errors*. One is the typical
-# amount by which chance moves a mean.
+# The mean confidence needs no labels. After ± we print two *standard errors*. A standard error is
+# the typical amount by which chance moves a mean.
 #
 # **Before you run this:** which of the three shifts will move the mean confidence?
 
@@ -499,14 +510,14 @@ places = {
 for name, (z, y) in places.items():
     p, answer = lab_scaler(z).softmax(-1).max(-1)
     error = 2 * p.std() / len(p) ** 0.5
-    print(f"{name:10} mean confidence {p.mean():.0%} +- {error:.0%}", end=", ")
+    print(f"{name:10} mean confidence {p.mean():.0%} ± {error:.0%}", end=", ")
     print(f"accuracy {(answer == y).double().mean():.0%}")
 
 # %% [markdown]
-# The mean confidence falls at severity 2, and about as far on the unseen glyphs, where no answer
-# is right. At the cash desk it hardly moves, although the share of digits is about five times as
-# large. A fall does not tell you what has changed, and a steady mean does not tell you that all is
-# well.
+# The mean confidence falls at severity two. It falls about as far on the unseen glyphs, where no
+# answer is right. At the cash desk it hardly moves, although digits are about five times as
+# frequent there. So a fall does not tell you what has changed, and a steady mean does not tell you
+# that all is well.
 
 # %% [markdown] tags=["published"]
 # What others have found
@@ -533,10 +544,10 @@ for name, (z, y) in places.items():
 #
 # - As images become harder, confidence falls more slowly than accuracy.
 # - The temperature of the lab helps on harder images without calibrating them. A temperature from
-#   hard images hurts in the lab. With new labels, each place gets its own.
+#   hard images hurts in the lab.
 # - Changed class proportions can be corrected without labels, if nothing else has changed.
-# - Confidence does not recognise unseen classes, and without labels or an assumption about the
-#   shift you cannot tell what it is worth.
+# - Confidence does not recognise unseen classes. Without labels, you cannot tell what it is worth
+#   after an unknown shift.
 
 # %% [markdown]
 # Exercises
@@ -544,7 +555,8 @@ for name, (z, y) in places.items():
 
 # %% [markdown]
 # 1. A repaired camera delivers severity 1 instead of 3, but ``local[3]`` is still in use. Enter
-#    what `calibkit.check_shift` returns for it on the test glyphs. Is "helps" the whole story?
+#    what `calibkit.check_shift` returns for this scaler on the test glyphs. Is "helps" the whole
+#    story?
 
 # %% tags=["answer"]
 repaired_camera = None
@@ -591,8 +603,8 @@ print(f"temperature of the lab: {usual.report.change.nll.value:+.2f}")
 # to stop at the verdict. Always look at the temperature that the images themselves ask for.
 
 # %% [markdown]
-# 2. A product answers only if the scaled confidence reaches a threshold that one in twenty of the
-#    lab's test images misses. Which fraction of the unseen glyphs does it answer?
+# 2. A product answers only if the scaled confidence reaches a threshold, which one in twenty of
+#    the lab's test images misses. Which fraction of the unseen glyphs does the product answer?
 
 # %% tags=["answer"]
 unseen_answered = None

@@ -19,8 +19,8 @@ What you will do
 ----------------
 
 You answer or call a human, answer only the surest images, and name several candidates. You compare
-what the probabilities promise with what comes true, before and after *temperature scaling*, which
-divides the outputs of the network by one number.
+what the probabilities promise with what comes true. You do so before and after *temperature
+scaling*, which divides the outputs of the network by one number.
 
 What you will learn
 -------------------
@@ -32,7 +32,7 @@ What you will learn
 What you need
 -------------
 
-You need half a minute on two cores, and lesson 10.
+You need lesson 10 and half a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -52,9 +52,9 @@ You need half a minute on two cores, and lesson 10.
 # See three decisions
 # -------------------
 #
-# The network of lesson 10 recognises 100 kinds of glyphs. `calibkit.glyphs100_logits` gives its
-# *logits*, the outputs before the softmax, for 10 000 images. We fit the temperature on 1000 of
-# them, the *calibration set*, and keep the others as the *test set*.
+# The network of lesson 10 recognises a hundred kinds of glyphs. `calibkit.glyphs100_logits` gives
+# its *logits*, the outputs before the softmax, for 10 000 images. We fit the temperature on 1000
+# of them, the *calibration set*. The others are the *test set*.
 
 # %% tags=["setup"]
 import torch
@@ -108,17 +108,16 @@ for (top, bottom), i in zip(axes.T, (15, 22, 3, 0)):
 
 # %% [markdown]
 # These are four test images with their scaled probabilities. Where the confidence reaches the
-# dotted line we answer, and elsewhere we hand the image over to a human. The second answer is
-# wrong: the image shows the letter b. The filled bars are a *prediction set*: the most probable
-# classes, taken until their probabilities add up to 90 %. Four chosen images prove nothing, so we
-# now count over the test set.
+# dotted line, we answer. Elsewhere we hand the image over to a human. The second answer is wrong:
+# the image shows the letter b. The filled bars are a *prediction set*: the most probable classes,
+# taken until their probabilities add up to 90 %. From now on we count over the test set.
 
 # %% [markdown]
 # Derive a threshold from two costs
 # ---------------------------------
 #
-# Suppose that a right answer costs nothing, a wrong one 10, and a human 3. If the network is
-# calibrated, two of ten answers with a confidence of 0.8 are wrong. So such an answer costs 2 on
+# Suppose that a right answer costs nothing, a wrong one ten, and a human three. If the network is
+# calibrated, two of ten answers with a confidence of 0.8 are wrong. So such an answer costs two on
 # average, which is less than a human costs.
 
 # %% tags=["setup"]
@@ -131,8 +130,9 @@ for p in (0.9, 0.8, 0.5):
 print(f"a human costs {cost_human}; the threshold is {threshold:.1f}")
 
 # %% [markdown]
-# An answer that is right with probability $p$ costs $10 (1 - p)$ on average. That is less than 3
-# where $p$ is above $1 - 3 / 10$. Handing over the rest is called the *reject option* (Chow 1970).
+# On average, an answer costs the probability that it is wrong, times the cost of a wrong answer.
+# That is less than a human costs if the confidence is above a *threshold*: one minus the ratio of
+# the two costs. Handing over the rest is called the *reject option* (Chow 1970).
 
 # %%
 p = torch.linspace(0, 1, 101)
@@ -165,9 +165,9 @@ _ = ax.legend()
 # Compare promised and realised costs
 # -----------------------------------
 #
-# The confidence $p$ also predicts what an image will cost. The *promised cost* is $10 (1 - p)$ if we
-# answer, and 3 if we hand over. The labels tell us the *realised cost*: 10 if the answer is wrong,
-# nothing if it is right, and 3 if we hand over.
+# The confidence also predicts what an image will cost. The *promised cost* of an answer is ten
+# times the probability that it is wrong. The labels tell us its *realised cost*: ten if the answer
+# is wrong, and nothing if it is right. If we hand over, both costs are three.
 
 
 # %%
@@ -180,8 +180,8 @@ def costs(probabilities, labels, threshold=threshold):
 
 
 # %% [markdown]
-# After +- we print the half-width of a 95 % interval. That is about two *standard errors*, and a
-# standard error is the standard deviation divided by the square root of the number of images.
+# After ± we print half the width of a 95 % interval, which is about two standard errors of the
+# mean.
 
 
 # %%
@@ -190,25 +190,25 @@ def half_width(values):
 
 
 # %% [markdown]
-# **Before you run this:** the unscaled network is *overconfident*, which means that it is right less
-# often than its confidence says. Will it cost more or less than it promises?
+# **Before you run this:** the unscaled network is *overconfident*, which means that it is right
+# less often than its confidence says. Will it cost more or less than it promises?
 
 # %%
-print(f"n = {n}, +- half of a 95% interval")
+print(f"n = {n}, ± half of a 95 % interval")
 for name, p in both.items():
     promised, realised = costs(p, y)
     mean, error = realised.mean(), half_width(realised)
     share = (p.amax(1) < threshold).double().mean()
     print(f"{name:6}: promised cost {promised.mean():.2f}, realised", end=" ")
-    print(f"{mean:.2f} +- {error:.2f}, handed over {share:.0%}")
+    print(f"{mean:.2f} ± {error:.2f}, handed over {share:.0%}")
 
 # %%
 saved = costs(before, y)[1] - costs(after, y)[1]
-print(f"scaling saves {saved.mean():.2f} +- {half_width(saved):.2f} per image")
+print(f"scaling saves {saved.mean():.2f} ± {half_width(saved):.2f} per image")
 
 # %% [markdown]
 # The overconfident network costs much more than it promises, and it hands over too few images.
-# After scaling, the two costs nearly agree, and the realised cost is lower. We took the saving
+# After scaling, the two costs nearly agree, and the realised cost is lower. We computed the saving
 # image by image, and its interval excludes zero.
 #
 # Now we try other thresholds. In the next two figures, a dashed line is what was promised, and a
@@ -273,8 +273,9 @@ _ = axes[1].legend(loc="lower right")
 # -----------------------------
 #
 # Sometimes you have a limit instead of costs: at most one answer in ten may be wrong. Then you
-# answer only the images with the highest confidences. Their fraction is the *share answered*. Among
-# them, the error rate is the *realised risk*, and the mean of $1 - p$ is the *promised risk*.
+# answer only the images with the highest confidences. Their fraction is the *share answered*. The
+# *realised risk* is the error rate among them. The *promised risk* is one minus their mean
+# confidence.
 
 
 # %%
@@ -337,7 +338,7 @@ print(f"the surest quarter: {same:.0%} the same before and after")
 # word coverage for sets.
 #
 # In use there are no labels, so you only see the dashed curve. You answer as many images as it
-# allows for a promised risk of 10 %.
+# allows for a promised risk of one in ten.
 
 # %%
 print(f"n = {n}, promised risk {0.1:.0%}")
@@ -347,12 +348,12 @@ for name, p in both.items():
     risk = realised[k - 1]
     error = 1.96 * (risk * (1 - risk) / k) ** 0.5
     print(f"{name:6}: {k / n:.0%} answered,", end=" ")
-    print(f"realised risk {risk:.1%} +- {error:.1%}")
+    print(f"realised risk {risk:.1%} ± {error:.1%}")
 
 # %% [markdown]
 # Before scaling, more than twice as many answers are wrong as promised. After scaling, you answer
 # only about a quarter of the images, and the promise holds within the uncertainty. Was our
-# calibration set a lucky one? We draw 20 others.
+# calibration set a lucky one? We draw twenty others.
 
 
 # %%
@@ -378,8 +379,8 @@ print(f"saved by scaling: {low[1]:.2f} to {high[1]:.2f}")
 print(f"realised risk for {0.1:.0%}: {low[2]:.1%} to {high[2]:.1%}")
 
 # %% [markdown]
-# All of these temperatures save costs. But their promises are not exact: temperature and test set
-# both vary by chance.
+# Scaling saves costs with each of these calibration sets. But the promises are not exact, because
+# temperature and test set both vary by chance.
 
 # %% [markdown]
 # Let labelled images choose the set
@@ -395,15 +396,17 @@ for name, p in both.items():
     holds = ((classes == y[:, None]) & taken).any(1).double()
     promised = (ordered * taken).sum(1).mean()
     print(f"{name:6}: promised {promised:.1%},", end=" ")
-    print(f"coverage {holds.mean():.1%} +- {half_width(holds):.1%},", end=" ")
+    print(f"coverage {holds.mean():.1%} ± {half_width(holds):.1%},", end=" ")
     print(f"{taken.sum(1).double().mean():.1f} classes")
 
 # %% [markdown]
-# The sets fall far short before scaling and come close after it. *Split conformal prediction* keeps
-# such a promise even if the probabilities are wrong. It needs a *score* that says how badly a class
-# fits an image. We take 1 minus the probability of the class, a score known as LAC, for *least
-# ambiguous classifier* (Sadinle et al. 2019). Suppose that the true classes of nine labelled images
-# have the scores below, and that we want a coverage of 80 %.
+# The sets fall far short before scaling and come close after it. *Split conformal prediction*
+# keeps such a promise even if the probabilities are wrong. It needs a *score* that says how badly
+# a class fits an image. Our score is one minus the probability of the class. It is known as LAC,
+# for *least ambiguous classifier* (Sadinle et al. 2019).
+#
+# Suppose that the true classes of nine labelled images have the scores below. We want a coverage
+# of 80 %.
 
 # %%
 scores = [0.05, 0.10, 0.20, 0.30, 0.35, 0.50, 0.60, 0.80, 0.95]
@@ -416,12 +419,11 @@ print(f"the set takes {[p for p in new if 1 - p <= eighth]}")
 # %% [markdown]
 # A tenth image arrives, drawn like the nine. The score of its true class is equally likely to take
 # any of the ten places in the order. At eight of them, it does not exceed the eighth smallest of
-# the nine. So if we put every class with such a score into the set, the set holds the label with a
-# probability of 80 %. We did not assume calibration anywhere.
+# the nine. This eighth score is our threshold: the set takes every class with a score up to it. So
+# the set holds the label with a probability of 80 %. We did not assume calibration anywhere.
 #
-# `calibkit.ConformalSets` counts in the same way: for 90 % it takes the 901st smallest of 1000
-# scores, which is nine tenths of 1001, rounded up. The temperature must not have been fitted on
-# these images, so we take them out of the test set.
+# `calibkit.ConformalSets` counts in the same way, with the scores of 1000 images. The temperature
+# must not have been fitted on these images, so we take them out of the test set.
 
 # %% tags=["setup"]
 fit_on, measure_on = calibkit.split_calibration(y, 1000, seed=0)
@@ -442,12 +444,12 @@ for name, p in both.items():
     sets = conformal.predict(p[measure_on])
     holds = holds_label(sets, y[measure_on])
     print(f"{name:6}: threshold {conformal.threshold:.3f},", end=" ")
-    print(f"coverage {holds.mean():.1%} +- {half_width(holds):.1%},", end=" ")
+    print(f"coverage {holds.mean():.1%} ± {half_width(holds):.1%},", end=" ")
     print(f"{sets.sum(1).double().mean():.1f} classes")
 
 # %% [markdown]
-# They come close, because the threshold makes up for the overconfidence. The guarantee is for the
-# mean over calibration sets, so we draw a hundred of them.
+# They come close, because the threshold makes up for the overconfidence. The guarantee holds on
+# average over calibration sets, so we draw a hundred of them.
 
 # %%
 found = {name: [] for name in both}
@@ -494,9 +496,9 @@ _ = ax.legend()
 # See what the average hides
 # --------------------------
 #
-# LAC takes every class above one probability, the same for all images. Another score is APS, for
-# *adaptive prediction sets* (Romano et al. 2020): the sum of the probabilities of the class and of
-# all more probable ones. So it takes classes from the top as long as their sum stays within the
+# LAC takes every class whose probability is above one fixed limit. APS, *adaptive prediction sets*
+# (Romano et al. 2020), has another score: it adds the probabilities of the class and of all more
+# probable classes. So APS takes classes from the top as long as their sum stays within the
 # threshold. We compare both in three equal groups of images, sorted by confidence.
 
 # %%
@@ -547,15 +549,15 @@ _ = axes[1].legend()
 
 # %% [markdown]
 # LAC covers the unsure third too rarely and the sure third more often than asked. APS is nearer to
-# 90 % in both thirds and pays with larger sets on average. Neither guarantees the coverage of a
-# group, but the sets of exercise 3 do.
+# the promise in both thirds, and pays with larger sets on average. Neither guarantees the coverage
+# of a group, but the sets of exercise 3 do.
 
 # %% [markdown]
 # Let the images change
 # ---------------------
 #
-# All promises need images that are drawn like those of the calibration set. We take 2000 new
-# glyphs, more warped, noisier and further from the centre.
+# All promises need images that are drawn like those of the calibration set. Our new glyphs are
+# more warped, noisier and further from the centre.
 
 # %% tags=["setup"]
 shifted_logits, shifted_labels = calibkit.glyphs100_logits(
@@ -566,7 +568,7 @@ shifted = scaler(shifted_logits.double()).softmax(1)
 # %%
 promised, realised = costs(shifted, shifted_labels)
 print(f"n = {len(shifted)}, promised cost {promised.mean():.2f},", end=" ")
-print(f"realised {realised.mean():.2f} +- {half_width(realised):.2f}")
+print(f"realised {realised.mean():.2f} ± {half_width(realised):.2f}")
 promised, realised = risks(shifted, shifted_labels)
 k = int((promised <= 0.1).sum())
 print(f"promised risk {0.1:.0%}, realised {realised[k - 1]:.0%}, n = {k}")
@@ -576,11 +578,11 @@ for score in ("lac", "aps"):
     conformal = calibkit.ConformalSets(0.9, score)
     sets = conformal.fit(after[fit_on], y[fit_on]).predict(shifted)
     holds = holds_label(sets, shifted_labels)
-    print(f"{score}: coverage {holds.mean():.1%} +- {half_width(holds):.1%}")
+    print(f"{score}: coverage {holds.mean():.1%} ± {half_width(holds):.1%}")
 
 # %% [markdown]
-# Every promise is broken: the realised cost and risk are higher than promised, and the sets hold the
-# label too rarely. The guarantee was not wrong, but its condition no longer holds.
+# Every promise is broken: the realised cost and risk are higher than promised, and the sets hold
+# the label too rarely. The guarantee was not wrong, but its condition no longer holds.
 
 # %% [markdown] tags=["slide"]
 # Under shift every promise breaks
@@ -621,8 +623,8 @@ for score in ("lac", "aps"):
 # Exercises
 # ---------
 #
-# 1. Suppose that one image in twenty comes back from the human with a wrong answer, which costs 10
-#    in addition to the 3. From which confidence on should we answer now?
+# 1. Suppose that one image in twenty comes back from the human with a wrong answer. Such an answer
+#    costs ten in addition to the human's three. From which confidence on should we answer now?
 
 # %% tags=["answer"]
 threshold_with_mistakes = None
@@ -653,9 +655,9 @@ if threshold_with_mistakes is not None:
 # over less attractive.
 
 # %% [markdown]
-# 2. Repair the sets for the shifted images: split ``shifted_labels`` with
-#    `calibkit.split_calibration` and seed 0 into 500 images to fit on and 1500 to measure on. Fit
-#    `calibkit.ConformalSets` with the LAC score and a coverage of 0.9.
+# 2. Repair the sets for the shifted images. Split ``shifted_labels`` with
+#    `calibkit.split_calibration` and seed 0 into 500 images to fit on and the others to measure
+#    on. Fit `calibkit.ConformalSets` with the LAC score and a coverage of 0.9.
 
 # %% tags=["answer"]
 conformal_shifted = None

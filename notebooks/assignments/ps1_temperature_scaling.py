@@ -41,8 +41,8 @@
 # *Data:* the logits of the embedded network on 10 000 Glyphs-100 images, and small made-up
 # problems. No GPU, no network.
 #
-# *Builds on:* the lesson "Calibrate a network with one number". Lesson "Find out why calibration
-# failed" shows how to split logits that you already have.
+# *Builds on:* lesson 10, "How do I correct an overconfident network?". Lesson 30, "Why did
+# calibration fail on my model?", shows how to split logits that you already have.
 #
 # *How to check:* each question has a cell of checks below it, and their messages say what is
 # probably wrong. Before you hand in, choose *Kernel > Restart and Run All*, then run

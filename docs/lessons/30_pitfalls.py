@@ -212,7 +212,7 @@ show("before", test_logits, test_labels)
 show(f"T = {scaler.temperature:.2f}", scaler(test_logits), test_labels)
 
 # %% [markdown]
-# This is success: the accuracy stays, the NLL falls, and the ECE now lies within the range.
+# This is success: the accuracy stays, the NLL falls, and the ECE lies within the range.
 #
 # Leave the model in training mode
 # --------------------------------
@@ -306,7 +306,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# We fool this check by subtracting 1 from every probability, which does not change the softmax.
+# We fool this check: we subtract 1 from every probability, which does not change the second softmax.
 
 # %%
 fooled = fit(twice - 1, calib_labels)
@@ -316,9 +316,9 @@ show("softmax twice", probabilities, test_labels)
 show(f"  T = {fooled.temperature:.2f}", fooled(probabilities - 1), test_labels)
 
 # %% [markdown]
-# By the ECE, the result looks better than the untouched model. The NLL tells the truth: the result
-# is far worse. A T far below 1 is another sign. **The right way:** pass what comes before the
-# softmax, or the logarithms of the probabilities.
+# By the ECE, the result looks better than the untouched model. By the NLL, it is far worse. A T far
+# below 1 is another sign. **The right way:** pass what comes before the softmax, or the logarithms of
+# the probabilities.
 #
 # Fit on training images
 # ----------------------
@@ -350,8 +350,8 @@ show(f"  T = {mixed.temperature:.2f}", mixed(test_logits), test_labels)
 # Fit on too few images
 # ---------------------
 #
-# The ``summary`` of a fit holds a 95 % interval for T. If we drew many large calibration sets, about
-# 95 % of the intervals would hold the T of an endless set.
+# The ``summary`` of a fit holds a 95 % interval for T. Of many such intervals from large calibration
+# sets, about 95 % hold the T that endlessly many images would give.
 
 # %%
 parts = zip(calib_logits.split(1000), calib_labels.split(1000))
@@ -394,7 +394,7 @@ plt.show()
 # warns you, but only of chance. If the images are wrong, it lies around a wrong value.
 
 # %% [markdown]
-# With 20 images, the result depends on luck. Two of the ten intervals miss the dashed line.
+# With 20 images, the result depends on luck. Two of these ten intervals miss the dashed line.
 # **The right way:** take 1000 images where you can, and read the interval. But the interval knows
 # only about chance: with images from the other camera, all ten miss the dashed line.
 #
@@ -452,7 +452,7 @@ plt.show()
 
 # %% [markdown]
 # It lies below both. In nearly all bins, the model is right more often than it claims for the first
-# camera, and less often for the other. The two errors partly cancel. **The right way:** fit a T for
+# camera, and less often for the other. These errors partly cancel. **The right way:** fit a T for
 # each group, and measure each.
 
 # %%
@@ -468,8 +468,8 @@ for fitted, (z, y) in zip((first, other), cameras.values()):
 # --------------------------------
 #
 # **Is this a fair measurement?** We measure on the test half after a fit on the same half, and after
-# a fit on the other. Besides temperature scaling we try *isotonic regression*, which bends the
-# probabilities of each class along a curve of its own. It has many parameters.
+# a fit on the other. Besides temperature scaling we try *isotonic regression*. It corrects the
+# probabilities of each class with a curve of its own, and so has many parameters.
 
 # %%
 for kind in (calibkit.TemperatureScaler(), calibkit.IsotonicScaler()):
@@ -544,9 +544,9 @@ for name, i in (("the same images", first), ("other images", second)):
 
 # %% [markdown]
 # It is lower. With about 25 images of each class, some are among the best ten by luck, and luck does
-# not come again. Where the model was lucky, its confidence seems deserved, so the images that chose
-# the classes give a lower T. We repeat this for ten random cuts of the calibration half, and choose
-# the hardest classes too.
+# not come again. On the images of the choice, the model looks better than it is, so T is lower.
+# Here this costs little NLL on the test half, but the accuracy was too good. We repeat this for ten
+# random cuts, and choose the hardest classes too.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
@@ -581,9 +581,9 @@ plt.show()
 # among the best is luck, and luck does not come again. Where else do you choose the best of many?
 
 # %% [markdown]
-# In every cut, the accuracy on the other images is lower for the easiest classes, and higher for the
-# hardest. T mostly moves inward too. (The cuts share images, so they are not independent.) **The
-# right way:** choose on one set, fit on a second, and measure on a third.
+# In these ten cuts, the accuracy on the other images is lower for the easiest classes, and higher for
+# the hardest. T mostly moves inward too. (The cuts share images, and other cuts bring exceptions.)
+# **The right way:** choose on one set, fit on a second, and measure on a third.
 #
 # What we have seen
 # -----------------
@@ -595,7 +595,7 @@ plt.show()
 # - **Unfair measurement:** choosing, fitting and measuring each need their own images.
 # - The ECE alone hides mistakes. Read accuracy and NLL beside it.
 # - calibkit refuses probabilities, a fit without a best T, and a test set with calibration images.
-#   The other mistakes go unnoticed.
+#   You must find the other mistakes yourself.
 
 # %% [markdown] tags=["slide"]
 # What to remember

@@ -114,7 +114,7 @@ _ = axes[0].set_ylabel("NLL minus that of the temperature")
 # ----------------------------
 #
 # - Below the dotted line, a map beats the temperature.
-# - One image per class: too few to say.
+# - One image per class: too few for a reliable gain.
 # - Histogram and isotonic lose at every size that we tried.
 #
 # Say: Point out the two different vertical scales. On the left, a few hundredths decide. On the
@@ -132,7 +132,7 @@ _ = axes[0].set_ylabel("NLL minus that of the temperature")
 # -------------------------
 #
 # We divide three logits by a temperature. Then we either add a *bias*, a constant for each class, or
-# mix the probabilities with equal ones.
+# mix in equal probabilities of one third each.
 #
 # **Before you run this:** the model's *answer* is the class with the largest probability. Which of
 # the three steps can change the answer?
@@ -218,7 +218,7 @@ except ValueError as error:
 # An easy test set is easy for all maps. In each split, we therefore subtract the temperature's NLL on
 # the same images. We print the lowest and the highest difference.
 #
-# **Before you run this:** is one image of each class enough for a factor and a bias of each class?
+# **Before you run this:** is one image of each class enough to fit a factor and a bias for it?
 
 # %%
 for name in ("VectorScaler", "MatrixScaler"):
@@ -226,8 +226,9 @@ for name in ("VectorScaler", "MatrixScaler"):
         print(f"{name:14}n = {n:5}: {row.min():+.3f} to {row.max():+.3f}")
 
 # %% [markdown]
-# With one image of each class, both maps win in some splits and lose in others. From 300 images on,
-# both win in all four. But all splits draw from the same pool of images. Does another pool agree?
+# With one image of each class, both maps win in some of these splits and lose in others. From 300
+# images on, both win in all four. But all splits draw from the same pool of images. Does another pool
+# agree?
 
 # %%
 other = calibkit.glyphs100_logits(3000, seed=5, progress=False)
@@ -240,7 +241,7 @@ for n in second.sizes:
     print(f"vector, n = {n}: {row.min():+.3f} to {row.max():+.3f}")
 
 # %% [markdown]
-# It does. One image of each class is too few to say which map is better.
+# It does. With one image of each class, vector scaling does not win reliably.
 #
 # What about the *ECE*, the expected calibration error? It sorts the images into 15 bins by
 # *confidence*, the probability of the answer. Then it averages the gaps between accuracy and mean
@@ -258,8 +259,8 @@ print(f"ECE, vector minus temperature: {lead.min():+.2%} to {lead.max():+.2%}")
 
 # %% [markdown]
 # These are means at 5000 images. Vector scaling beats the temperature in NLL and accuracy, but its
-# ECE is *higher* in all four splits. The histogram does the opposite: it roughly halves the ECE of
-# the network, but its NLL is the highest of all. The ECE does not reward better answers.
+# ECE is *higher* in all four splits. The histogram roughly halves the ECE of the unscaled network, but
+# its NLL is the highest of all. The ECE does not reward better answers.
 
 # %% [markdown] tags=["slide"]
 # Do not choose a map by its ECE
@@ -287,9 +288,9 @@ print(f"ECE, vector minus temperature: {lead.min():+.2%} to {lead.max():+.2%}")
 # deep network.
 
 # %% [markdown]
-# Our matrix is held back by a *penalty*. The fit adds to the NLL a sum of squares that grows as the
-# parameters move away from temperature scaling. The penalty is the factor of this sum. We lower it
-# step by step, and measure the NLL on the images of the fit and on the test images.
+# Our matrix is held back. To the NLL, the fit adds a sum of squares that grows as the parameters move
+# away from temperature scaling. The *penalty* is the number by which this sum is multiplied. We lower
+# it step by step, and measure the NLL on the images of the fit and on the test images.
 #
 # **Before you run this:** one of the two curves falls all the way. Which one?
 
@@ -450,8 +451,9 @@ print(f"{mixture.temperature:.1f} in the mixture")
 
 # %% [markdown]
 # On the left, most bars stand above their dots. The model has become *underconfident*: it is right
-# more often than it says. A sure answer with a random label raises the NLL sharply. A temperature
-# can only lower all confidences, so *T* rises. We repeat this with five splits and draws.
+# more often than it says. A sure answer with a random label raises the NLL sharply. To avoid this, a
+# temperature must lower all confidences together, so *T* rises. We repeat this with five splits and
+# draws.
 
 # %%
 rows = []
@@ -503,8 +505,8 @@ print(f"distorted images, none random: weight {fooled.uniform_weight:.1%}")
 # %% [markdown]
 # The weight follows the share, with a spread of a few points. But on distorted images the weight is
 # above zero, although no label is random. When an answer is sure and wrong, the mixture cannot tell
-# whether the label or the network is to blame. Read the weight as a share of random labels only if
-# you know that a temperature is enough for clean labels.
+# whether the label or the network is to blame. So the weight gives the share of random labels only if
+# a temperature alone would calibrate the model on clean labels.
 
 # %% [markdown] tags=["slide"]
 # What to remember

@@ -14,10 +14,10 @@ Why fit the NLL and not the ECE?
 A model is *calibrated* if it is right as often as it claims. The usual measure is the *ECE*, the
 expected calibration error. It sorts the predictions into bins by their *confidence*, the
 probability of the predicted class. In each bin it takes the gap between the mean confidence and the
-*accuracy*, the share of right predictions. The ECE is the average gap. Yet most calibration methods
-minimise the *NLL*, the negative log-likelihood: the mean of minus the logarithm of the probability
-that the true class received. Why? One reason: even a model that never looks at the images can have an
-ECE close to zero.
+*accuracy*, the share of right predictions. The ECE is the average gap, weighted by the number of
+predictions. Yet temperature scaling minimises the *NLL*, the negative log-likelihood. It takes minus
+the logarithm of the probability that the true class received, and averages over all images. Why not
+minimise the ECE? Even a model that never looks at the images can have an ECE close to zero.
 
 What you will do
 ----------------
@@ -35,7 +35,7 @@ What you will learn
 What you need
 -------------
 
-Basic PyTorch, the first lesson, and a minute on two cores.
+Basic PyTorch, the first lesson, and half a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -43,7 +43,7 @@ Basic PyTorch, the first lesson, and a minute on two cores.
 # --------------------------------
 #
 # - Papers report the ECE.
-# - Most calibration methods minimise the NLL.
+# - Temperature scaling minimises the NLL.
 # - Is that a contradiction?
 #
 # Say: Most of you have seen the expected calibration error in a paper, and you know that
@@ -113,7 +113,7 @@ axes[0].invert_yaxis()
 
 # %% [markdown]
 # By the ECE, the guesser wins: it claims to be right once in a hundred times, and it is right about
-# that often. By the NLL, the guesser comes last.
+# that often. By the NLL, it comes last.
 #
 # Score a coin forecast by hand
 # -----------------------------
@@ -252,7 +252,7 @@ _ = ax.legend(loc="upper left")
 # %% [markdown]
 # The best forecasts for the NLL and the Brier score follow the diagonal. Both are strictly proper,
 # and Gneiting and Raftery show this for any number of classes. For the absolute error, the best
-# forecast jumps from one end to the other. So the absolute error is not proper.
+# forecast jumps from one end to the other, so this score is not proper.
 #
 # An ECE of zero may be worthless
 # -------------------------------
@@ -309,8 +309,8 @@ for name, q in forecasters.items():
 # Split a score in two
 # --------------------
 #
-# What does each forecaster pay for? Put all tosses with the same forecast into a group, and take the
-# share of heads in each group. A proper score is the sum of two prices (Bröcker 2009):
+# What does each forecaster pay for? Put all tosses with the same forecast into a group, and take each
+# group's share of heads. A proper score is the sum of two prices (Bröcker 2009):
 #
 # - The *refinement* is the price of not telling the tosses of a group apart. It is the score of a
 #   forecaster who says the shares.
@@ -391,19 +391,20 @@ _ = ax.legend(loc="upper right")
 #
 # Say: The hatched part is what a temperature can save. Scaling removes it and leaves the rest of
 # the bar as it was. The guesser and the hedger have nothing to save. Their claims come true, but
-# they do not tell images apart, and this is what makes their bars so long.
+# the guesser does not tell images apart at all. The hedger gives every image the same confidence, and
+# it does not say which other classes are likely.
 
 # %% [markdown]
-# Scaling removes nearly all of the calibration part and leaves the refinement as it was. The hedger
-# has the accuracy of the network and, on this split, an even lower ECE than the scaled network. But
-# its NLL is far higher, and all of it is refinement: the hedger cannot tell easy images from hard
-# ones.
+# Scaling removes nearly all of the calibration part and keeps the refinement. The hedger has the
+# accuracy of the network and, on this split, an even lower ECE than the scaled network. But its NLL is
+# far higher, and all of it is refinement. Its confidence is the same for easy and hard images, and it
+# does not say which other classes are likely.
 #
 # Fit a temperature to the ECE
 # ----------------------------
 #
 # Can we minimise the ECE all the same? The ECE jumps whenever an image moves to another bin. Its
-# slope is therefore no guide, and we try a grid of temperatures.
+# slope is no guide, so we try a grid of temperatures.
 
 # %%
 temperatures = torch.linspace(1, 2.2, 121).double()
@@ -453,9 +454,9 @@ _ = axes[1].legend(loc="upper center")
 # depends on the number of bins, a choice that has nothing to do with the model.
 
 # %% [markdown]
-# The NLL has only one valley. The ECE has many, and the number of bins decides which one is the
-# lowest. We draw twenty calibration sets, fit *T* to each in both ways, and measure on the rest of
-# the images.
+# The NLL has one valley. The ECE has many, and the number of bins decides which one is the
+# lowest. We draw twenty calibration sets, fit *T* to each in both ways, and measure on the other
+# images.
 
 # %%
 splits = []
@@ -493,16 +494,16 @@ lower = results["ECE"][2] < results["NLL"][2]
 print(f"the fit to the ECE has the lower test ECE in {lower.sum()} of 20")
 
 # %% [markdown]
-# The temperature that is fitted to the ECE varies more from set to set. Nothing is gained: the ECE on
-# the other images is lower in only about half of the splits. Little is lost either: the mean NLL
-# hardly changes, because a single temperature cannot forget what the network knows. (All splits
-# share their images, so they are not independent.)
+# The temperature fitted to the ECE varies more from set to set. Nothing is gained: the ECE on
+# the other images is lower in about half of the splits. Little is lost either: the mean NLL
+# hardly changes. One number for all images cannot hide which of them the network finds easy. (All
+# splits share their images, so they are not independent.)
 #
 # Let the fit forget
 # ------------------
 #
 # What if a fit has more freedom? On the calibration set, we blend the probabilities of the scaled
-# network and the hedger. At weight 1 the network is alone, and at weight 0 the hedger is alone.
+# network and the hedger. At weight 1 the network is alone, and at weight 0 the hedger.
 #
 # **Before you run this:** at which weight is the NLL lowest, and at which is the ECE lowest?
 
@@ -560,8 +561,8 @@ print(f"ECE lowest at weight 0 in {(best[:, 1] == 0).sum()} of 20 splits")
 # What we have seen
 # -----------------
 #
-# - Under a proper score, no forecast can expect to beat the truth. The NLL and the Brier score are
-#   strictly proper. The absolute error rewards exaggeration.
+# - Under a proper score, no forecast has a lower expected score than the truth. The NLL and the Brier
+#   score are strictly proper. The absolute error rewards exaggeration.
 # - A proper score is the sum of a calibration part and refinement. The ECE looks at the
 #   calibration part alone, so a model with an ECE of zero may be worthless.
 # - A fit to the ECE makes the temperature less certain. With more freedom, such a fit can forget

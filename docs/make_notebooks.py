@@ -116,7 +116,7 @@ def notebook_of(cells: list[NotebookNode]) -> NotebookNode:
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run a notebook without the network, and keep no output that differs each time."""
+    """Run a notebook without the network, and keep nothing that differs on another machine."""
     # timings and the moments at which a cell prints would make every execution a change
     NotebookClient(
         notebook,
@@ -125,6 +125,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         skip_cells_with_tag=NETWORK,
         resources={"metadata": {"path": str(folder)}},
     ).execute()
+    del notebook.metadata["language_info"]  # the version of this Python
     for cell in notebook.cells:
         if IGNORED in tags(cell):
             cell.outputs = []

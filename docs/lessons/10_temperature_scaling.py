@@ -232,9 +232,9 @@ print(f"training images: {n_right} of {len(p)} answers are right")
 print(f"mean confidence {p.amax(-1).mean():.1%}, NLL {nll:.3f}")
 
 # %% [markdown]
-# Every answer is right. Further training can lower the NLL only by making right answers even more
-# confident, so it keeps enlarging the logits. On new images, some answers are wrong, and their logits
-# are large too. This is how Guo et al. explain overconfidence.
+# Every answer is right, so further training can lower the NLL only by making right answers even
+# more confident. Guo et al. explain overconfidence like this: training keeps enlarging the logits,
+# and on new images the wrong answers have large logits too.
 
 # %% [markdown] tags=["slide"]
 # Why are networks overconfident?
@@ -326,9 +326,9 @@ test_loader = DataLoader(test_set, batch_size=100)
 print(f"{len(calib_set)} images to calibrate, {len(test_set)} to test")
 
 # %% [markdown]
-# We compute the ECE in 15 bins of equal width. It needs probabilities, so we apply the softmax. It
-# judges only the probability of the answer, which is called *top-label calibration*. PyTorch calls
-# the NLL ``cross_entropy``.
+# We compute the ECE in 15 bins of equal width. The ECE needs probabilities, so we apply the
+# softmax. It judges only the probability of the answer, which is called *top-label calibration*.
+# PyTorch calls the NLL ``cross_entropy``.
 
 # %%
 ece = CalibrationError(task="multiclass", num_classes=100, n_bins=15)
@@ -373,8 +373,8 @@ ax = calibkit.reliability_diagram(before, labels, title=title)
 # test sets if the network were calibrated.
 
 # %% [markdown]
-# Every bar ends below its dot: the network is overconfident in every bin. If the network were
-# calibrated, each bar would end inside its own grey band in 95 of 100 test sets.
+# Every bar ends below its dot, and most end below their grey bands: the network is overconfident.
+# If it were calibrated, each bar would end inside its own band in 95 of 100 test sets.
 #
 # Step 5: fit the temperature
 # ---------------------------
@@ -424,8 +424,9 @@ _ = ax.set_title("Only images that are new to the network show its best T")
 # the temperature on images that the network has not seen.
 
 # %% [markdown]
-# The smallest one that we plotted: the training images ask for still larger logits. Only the curve of
-# the calibration set has a valley, and the scaler chose its lowest point.
+# The smallest one that we plotted: the training images ask for still larger logits. Only the curve
+# of the calibration set has a valley. The scaler found its lowest point, between two of our plotted
+# temperatures.
 #
 # Step 6: measure again
 # ---------------------
@@ -491,23 +492,23 @@ many = calibkit.glyphs100_population(15, scaled=True)
 print(f"after, on 200 000 images: ECE {many.calibration_error:.1%}")
 
 # %% [markdown]
-# Before scaling, the ECE is far above its range. After scaling, it lies inside: these images cannot
-# tell our network from a perfectly calibrated one. But this is no proof of calibration. The first
-# picture has more than twenty times as many images, so chance plays a much smaller part there. On
-# them, an ECE of 1.4 % remains.
+# Before scaling, the ECE is far above its range. After scaling, it lies inside: a perfectly
+# calibrated network could have such an ECE. But this does not prove calibration. The first picture
+# shows more than twenty times as many images. There, chance plays a much smaller part, yet an ECE
+# of 1.4 % remains.
 
 # %% [markdown] tags=["published"]
 # Move to CIFAR-100
 # -----------------
 #
-# Replace two lines, and the steps above run with a public network on real photographs. Both are
-# downloaded once.
+# Replace two lines, and you can correct a public network on real photographs in the same way. Both
+# are downloaded once.
 #
 # - ``model = calibkit.cifar100_resnet20(pretrained=True)``
 # - ``dm = calibkit.CIFAR100DataModule(root="./data", batch_size=100)``
 #
-# The tutorial of Torch Uncertainty does this, but in training mode. Lesson 90 shows what that
-# changes.
+# A tutorial of the library Torch Uncertainty does the same, but in training mode. Lesson 90 shows
+# what that changes.
 
 # %% [markdown]
 # When does it hold?

@@ -124,14 +124,14 @@ plt.show()
 # - Its ECE shrinks when the test set grows.
 #
 # Say: Ask which of the three rows worries the room. With 900 images, a perfect model would almost
-# always score more than 1.7 %. With 9000 images, such a score is ordinary. With 90 000, hardly any
-# perfect model would score so much, so a model that does has a real error. The same number tells
-# three different stories, and nobody can choose among them without knowing n.
+# always score more than 1.7 %. With 9000 images, such a score is ordinary. With 90 000, a perfect
+# model would hardly ever score so much, so a model that does almost certainly has a real error. The
+# same number tells three different stories, and nobody can choose among them without knowing n.
 
 # %% [markdown]
-# In the smallest test set, nearly every perfect model has a *larger* ECE than our model. In a test
-# set like ours, such an ECE is ordinary. In the largest, hardly any perfect model reaches it. So an
-# ECE means nothing without *n*, the number of images.
+# In the smallest test set, the perfect model nearly always has a *larger* ECE than ours. In a test
+# set like ours, such an ECE is ordinary. In the largest, the perfect model hardly ever reaches it.
+# So an ECE means nothing without *n*, the number of images.
 
 # %% [markdown]
 # Toss a coin four times
@@ -190,7 +190,7 @@ for n_tosses, n_bins in ((4, 1), (4, 2), (16, 1)):
 # the mean confidence. The bar of a perfect model ends inside its own grey band in 95 % of test sets.
 #
 # **Before you run this:** one diagram belongs to our model, the other to a perfect model with the
-# same probabilities. Can you tell which is which?
+# same probabilities. Look only at the bars: can you tell which is which?
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -212,10 +212,10 @@ plt.show()
 # - Bar: accuracy. Dot: mean confidence. Line: gap.
 # - A perfect bar ends in its band in 95 of 100 test sets.
 #
-# Say: Explain bar, dot, line and band on the left diagram. Then let the room vote before you tell
-# them that the next line of the notebook gives the answer. Ask the voters for their reasons. Point
-# out that each band is made for one bar. Among fourteen bars of a perfect model, one outside its
-# band is nothing special.
+# Say: Explain bar, dot, line and band on the left diagram. Cover the ECE in the corners, and let
+# the room vote before you run the next cell, which gives the answer. Ask the voters for their
+# reasons. Point out that each band is made for one bar. Among fourteen bars of a perfect model, one
+# outside its band is nothing special.
 
 # %%
 for i, letter in zip(order, "AB"):
@@ -253,9 +253,9 @@ for n_bins in (1, 5, 10, 15, 30):
 # After scaling, the ECE rises with the number of bins. Either narrow bins are noisy, because they
 # hold few images, or there are true gaps of opposite signs that *cancel* in wide bins.
 #
-# The verdict changes, too: the test rejects calibration with few bins, but not with many. If you try
-# several bin counts and report only one, you can obtain whichever verdict you like. So choose the
-# bins before you look.
+# On our test set, the test rejects calibration with few bins, but not with many. If you try several
+# bin counts and report only one, you may obtain whichever verdict you like. So choose the bins
+# before you look.
 
 # %% [markdown] tags=["slide"]
 # More bins, larger ECE
@@ -339,15 +339,14 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # In a single bin, such gaps add up while their noise averages out, so one bin detects them better
 # than many. But it is blind to gaps that cancel.
 #
-# In 15 bins, the test has missed this error. A large p-value does not show that a model is
-# calibrated.
+# In 15 bins, the test has missed this error: a large p-value does not prove calibration.
 
 # %% [markdown]
 # Draw other test sets
 # --------------------
 #
-# How much of our p-value was luck? We treat the new images, sorted into narrow bins, as the whole
-# world and draw test sets from it.
+# How much of our p-value was luck? We sort the new images into narrow bins, treat them as the whole
+# world, and draw test sets from it.
 
 # %% tags=["setup"]
 world = calibkit.glyphs100_population(2520, scaled=True)
@@ -400,18 +399,17 @@ plt.show()
 # nearly all gaps have one sign. Ask what a reader can conclude from a single p-value near 0.05.
 
 # %% [markdown]
-# With 15 bins and 9000 images, the verdict is not far from a coin toss. With twice as many images, or
-# in a single bin, the test usually rejects. But more images do not lower the p-value every time: in
-# exercise 3, it *rises*.
+# With 15 bins and 9000 images, the verdict is not far from a coin toss. With twice as many images,
+# or in a single bin, the test usually rejects.
 
 # %% [markdown]
 # Put an interval around it
 # -------------------------
 #
-# How large may the error be? A *95 % interval* comes with a promise: on about that share of all test
+# How large may the error be? A *95 % interval* comes with a promise: in about 95 % of all test
 # sets, it holds the true error. `calibkit.bootstrap_interval` draws our images again and again with
-# replacement (the *bootstrap*), to learn how noisy the gaps are. It returns the range of true errors
-# for which our ECE would be no surprise.
+# replacement (the *bootstrap*), to learn how noisy the gaps are. It returns the range of true
+# errors for which our ECE would be no surprise.
 
 # %%
 interval_of_ece = partial(
@@ -466,9 +464,9 @@ plt.show()
 # that there is no error. It says that there may be none.
 
 # %% [markdown]
-# Nearly all intervals hold the true error, and so does ours. Ours begins at zero, which says only
-# that noise *may* explain the ECE: many intervals of our model begin there. The upper end tells us
-# more: the error is hardly larger than 2.4 %.
+# Nearly all intervals hold the true error, and so does ours. Like many of them, it begins at zero,
+# which says only that noise *may* explain the ECE. The upper end tells us more: the error is
+# probably no larger than 2.4 %.
 
 # %% [markdown]
 # Judge a model that is always sure
@@ -535,8 +533,8 @@ plt.show()
 # -------------------------
 #
 # The ECE judges only the confidence in the answer (*top-label* calibration). The *classwise* ECE
-# (Kull et al.) judges the probabilities of each class and takes the mean. We compare our model with
-# two strange ones. The first reverses the order of all probabilities except the largest. The second
+# (Kull et al.) computes an ECE for each class and takes their mean. We compare our model with two
+# strange ones. The first reverses the order of all probabilities except the largest. The second
 # gives every class the same probability.
 
 # %%
@@ -567,25 +565,26 @@ for name, probabilities in models.items():
 # calibration error alone is no merit. We also need a good accuracy or a good NLL.
 
 # %% [markdown]
-# Only the classwise ECE sees that the reversal ruins almost every probability. And the model that
-# knows nothing has the lowest errors, because it is right as rarely as it claims. Calibration does
-# not replace accuracy.
+# Only the classwise ECE sees that the reversal ruins almost every probability. The model that knows
+# nothing has the lowest ECE of both kinds, because it is right as rarely as it claims. Calibration
+# does not replace accuracy.
 
 # %% [markdown]
 # Report an ECE
 # -------------
 #
-# `calibkit.evaluate` computes all of this at once.
+# `calibkit.evaluate` computes most of this at once. It adds the NLL and the *Brier score*, a
+# squared error of the probabilities.
 
 # %%
 report = calibkit.evaluate(logits[test], test_labels, scaler=scaler)
 print(report)
 
 # %% [markdown]
-# So is this ECE good? The true error may be anything from zero to 2.4 %. The classwise ECE lies above
-# the range of its noise floor, so some error exists. (Its interval extends only downwards, because
-# noise has raised it.) Whether the error matters depends on the use of the probabilities, not on a
-# p-value.
+# So is this ECE good? The true error may be anything from zero to 2.4 %. The classwise ECE lies
+# above the range of its noise floor, so chance alone hardly explains it. (Its interval ends at the
+# measured value, which noise tends to raise.) Whether the error matters depends on the use of the
+# probabilities, not on a p-value.
 
 # %% [markdown]
 # What we have seen
@@ -609,8 +608,8 @@ print(report)
 #
 # Say: Go back to the questions from the beginning. Which of them can the room answer now? Ask
 # everyone to name one thing they will check in the next paper that reports an ECE. For homework,
-# exercise 3 is the most surprising: collect more data, and watch the p-value move in the wrong
-# direction.
+# exercise 3 is the most surprising: let everyone guess what more data do to the p-value before they
+# compute it.
 
 # %% [markdown]
 # Exercises

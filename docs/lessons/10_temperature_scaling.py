@@ -612,7 +612,8 @@ wrong = [
 
 # %% tags=["check"]
 if confidence_at_3 is not None:
-    value = float(confidence_at_3)
+    value = torch.as_tensor(confidence_at_3)
+    assert value.numel() == 1, "take the mean over all images"
     assert value < 1, "enter a mean probability, between 0 and 1"
     assert value < 0.7, "a temperature above 1 must lower the mean confidence"
     p = calibkit.TemperatureScaler(3.0)(test_logits).softmax(-1)
@@ -773,17 +774,18 @@ wrong = [
     temperature_under_shift / 1.465,
     1 / temperature_under_shift,
     other.fit_logits(shifted_logits[1000:], shifted_labels[1000:]).temperature,
+    other.fit_logits(shifted_logits, shifted_labels).temperature,
 ]
 
 # %% tags=["check"]
 if temperature_under_shift is not None:
     T = float(temperature_under_shift)
-    z, y = shifted_logits[:1000], shifted_labels[:1000]
-    nll = [cross_entropy(z / t, y) for t in (T - 0.02, T, T + 0.02)]
+    z, y = shifted_logits[:1000].double(), shifted_labels[:1000]
+    nll = [cross_entropy(z / t, y) for t in (T - 0.008, T, T + 0.008)]
     assert T > 1.3, "fit on the logits themselves, not on scaled ones"
     assert min(nll) == nll[1], (
         "this is not the minimum of the NLL on the first 1000 shifted images: "
-        "which images did you fit on?"
+        "which images did you fit on, and did you round the temperature?"
     )
     z_new, y_new = shifted_logits[1000:], shifted_labels[1000:]
     p = (z_new / T).softmax(-1)

@@ -109,7 +109,7 @@ ax.barh(list(confidences), high - low, 0.5, low, color="0.75")
 ax.plot(mean, list(confidences), "|", color="black", ms=24, mew=2)
 ax.axvline(1.7, color="#D55E00", linestyle="--")
 ax.text(1.8, 2.35, "ECE of 1.7 %", color="#D55E00")
-ax.text(high[0] + 0.1, 0, "95 % of\nperfect models", va="center")
+ax.text(high[0] + 0.1, 0, "95 % of\ntest sets", va="center")
 ax.text(mean[0], -0.3, "mean: the noise floor", ha="center")
 ax.set(xlim=(0, 7.9), ylim=(2.6, -0.7), xlabel="ECE in 15 bins, %")
 ax.set_title("The same ECE is low, ordinary or high, depending on n")
@@ -190,7 +190,7 @@ for n_tosses, n_bins in ((4, 1), (4, 2), (16, 1)):
 # the mean confidence. The bar of a perfect model ends inside its own grey band in 95 % of test sets.
 #
 # **Before you run this:** one diagram belongs to our model, the other to a perfect model with the
-# same probabilities. Look only at the bars: can you tell which is which?
+# same probabilities. Can you tell from the bars which is which?
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -203,6 +203,8 @@ fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.2), layout="constrained")
 fig.suptitle("Which of the two is the perfect model?")
 for ax, i, letter in zip(axes, order, "AB"):
     calibkit.reliability_diagram(scaled, lineup[i][1], title=letter, ax=ax)
+    for box in list(ax.texts):  # its ECE would give the answer away
+        box.remove()
 plt.show()
 
 # %% [markdown] tags=["slide"]
@@ -212,9 +214,8 @@ plt.show()
 # - Bar: accuracy. Dot: mean confidence. Line: gap.
 # - A perfect bar ends in its band in 95 of 100 test sets.
 #
-# Say: Explain bar, dot, line and band on the left diagram. Cover the ECE in the corners, and let
-# the room vote before you run the next cell, which gives the answer. Ask the voters for their
-# reasons. Point out that each band is made for one bar. Among fourteen bars of a perfect model, one
+# Say: Explain bar, dot, line and band on the left diagram. Let the room vote before you run the
+# next cell, which gives the answer. Ask the voters for their reasons. Point out that each band is made for one bar. Among fourteen bars of a perfect model, one
 # outside its band is nothing special.
 
 # %%

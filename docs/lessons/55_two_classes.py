@@ -276,7 +276,7 @@ for name, chosen in (("event", says_event), ("other", ~says_event)):
 # adds the same number to all logits.
 #
 # The correction is exact if the model is calibrated for its prior in training, the ``source``, and
-# if the samples of each class look alike in training and in use. The prior in use is the
+# if the samples of each class look the same in training as in use. The prior in use is the
 # ``target``:
 
 # %%
@@ -381,10 +381,9 @@ print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 # Take the model to another place
 # -------------------------------
 #
-# What if nobody knows the prior in use? `calibkit.estimate_prior` estimates it from logits,
-# without labels. It also needs the prior for which these logits are calibrated. For the plain
-# model, that is its mean $P(y=1)$ on our images. We imitate two places by 500 of these images, of
-# which 3 % or 30 % are events.
+# What if nobody knows the prior in use? `calibkit.estimate_prior` estimates it from logits, without
+# labels. It needs the prior for which these logits are calibrated: here the plain model's mean
+# $P(y=1)$. To imitate two places, we draw 500 of our images, of which 3 % or 30 % are events.
 
 # %% tags=["setup"]
 plain = logits_of(logistic(), five_folds(0))
@@ -418,11 +417,11 @@ for events in (15, 150):
 
 # %% [markdown]
 # Each estimate comes from the first of twenty draws. The number after "±" is its *standard error*,
-# the typical error by chance. The correction lowers the ECE in every draw, without any label.
+# the typical error by chance. The correction lowers the ECE in every draw, without labels.
 #
-# With few events, however, an estimate may be off by as much as the share itself. The draws share
-# images, so their ranges are too narrow. If the events themselves change, as with a new kind of
-# fraud, the estimate can be wrong without warning.
+# With few events, an estimate may be off by as much as the share itself. The draws share images, so
+# their ranges are too narrow. If the events change, as with a new kind of fraud, the estimate can
+# be wrong without warning.
 
 # %% [markdown] tags=["slide"]
 # Take the model to another place
@@ -504,8 +503,9 @@ print(f"95 % interval {difference.low:.2f} to {difference.high:.2f}")
 
 # %% [markdown]
 # At this threshold, the weighted model raises far too many alarms, and the correction lowers the
-# cost. At one half, the weighted model is about as cheap as the corrected one at 1/11. Its one
-# half means about one tenth. Balanced weights act like a hidden ratio of costs.
+# cost. At one half, the weighted model is about as cheap as the corrected one at 1/11. Its one half
+# means about one tenth. Balanced weights act as if a missed event cost nine times as much as a
+# false alarm.
 
 # %% [markdown] tags=["slide"]
 # What to remember

@@ -168,8 +168,8 @@ for severity, row in zip((0, 5), axes):
 # used. Real data sets hide such twins too: frames of one video, or several scans of one patient.
 
 # %% [markdown]
-# The same glyphs return at every severity. In a fair test, we have fitted on none of the test
-# glyphs at any severity, so each glyph has one role. The first 500 are for new fits, and the next
+# The same glyphs return at every severity. A test is fair only if we have fitted on none of its
+# glyphs at any severity. So each glyph has one role. The first 500 are for new fits, and the next
 # 1500 for tests under shift. The others belong to the lab.
 
 # %% [markdown]
@@ -200,7 +200,7 @@ for s, p in enumerate(after):
 # %% [markdown]
 # Without shift the ECE lies within the range, so these images show no sign of miscalibration. The
 # ECE grows with every step of the severity, until it lies far above the range. At the highest
-# severity, the network claims to be right almost twice as often as it is.
+# severity, the network claims to be right about twice as often as it is.
 
 # %% [markdown]
 # Use the old temperature elsewhere
@@ -334,10 +334,10 @@ print(moved.softmax(-1))
 # Estimate the proportions without labels
 # ---------------------------------------
 #
-# Nobody tells us the real proportions. `calibkit.estimate_prior` finds those that make the
-# unlabelled images most plausible (Saerens et al. 2002). It needs calibrated logits and the
-# *source*, the mean probability of each class in the calibration set. Our cash desk keeps all
-# digits of the lab's test images and one in ten of the others.
+# Nobody tells us the proportions. `calibkit.estimate_prior` finds those that explain the unlabelled
+# images best (Saerens et al. 2002). It needs calibrated logits and the *source*, the mean
+# probability of each class in the calibration set. Our cash desk keeps all digits of the lab's test
+# images and one in ten of the others.
 
 # %% tags=["setup"]
 source = lab_scaler(others[calib.indices]).softmax(-1).mean(0)
@@ -381,8 +381,8 @@ correct(desk, desk_truth)
 
 # %% [markdown]
 # On this split, accuracy and NLL improve, and both intervals exclude zero. The interval of the ECE
-# contains zero, so the ECE does not show this improvement. This interval is very wide because both
-# ECEs lie close to the noise floor: most of each may be chance.
+# contains zero, so the ECE does not show this improvement. Both ECEs lie close to the noise floor,
+# so most of each may be chance, and the interval is wide.
 #
 # The method assumes that the images of each class look as in the lab. At the highest severity that
 # is false, while the proportions are unchanged.
@@ -488,8 +488,8 @@ _ = ax.legend(loc="upper center", ncols=3)
 
 # %% [markdown]
 # If confidence recognised the unknown, the dashed line would peak at the far left. Instead it
-# resembles the line of the wrong answers, with an even higher median. Low confidence means hard,
-# not unknown: no probability is left for the answer "none of these".
+# resembles the line of the wrong answers, with a higher median. Low confidence means "hard", not
+# "unknown". No probability is left for the answer "none of these".
 
 # %% [markdown]
 # Check what you can without labels
@@ -543,8 +543,8 @@ for name, (z, y) in places.items():
 # -----------------
 #
 # - As images become harder, confidence falls more slowly than accuracy.
-# - The temperature of the lab helps on harder images without calibrating them. A temperature from
-#   hard images hurts in the lab.
+# - The temperature of the lab helps on harder images but does not repair the ECE. A temperature
+#   from hard images hurts in the lab.
 # - Changed class proportions can be corrected without labels, if nothing else has changed.
 # - Confidence does not recognise unseen classes. Without labels, you cannot tell what it is worth
 #   after an unknown shift.

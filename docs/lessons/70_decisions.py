@@ -110,7 +110,7 @@ for (top, bottom), i in zip(axes.T, (15, 22, 3, 0)):
 # These are four test images with their scaled probabilities. Where the confidence reaches the
 # dotted line, we answer. Elsewhere we hand the image over to a human. The second answer is wrong:
 # the image shows the letter b. The filled bars are a *prediction set*: the most probable classes,
-# taken until their probabilities add up to 90 %. From now on we count over the test set.
+# taken until their probabilities add up to at least 90 %.
 
 # %% [markdown]
 # Derive a threshold from two costs
@@ -131,8 +131,9 @@ print(f"a human costs {cost_human}; the threshold is {threshold:.1f}")
 
 # %% [markdown]
 # On average, an answer costs the probability that it is wrong, times the cost of a wrong answer.
-# That is less than a human costs if the confidence is above a *threshold*: one minus the ratio of
-# the two costs. Handing over the rest is called the *reject option* (Chow 1970).
+# That is less than a human costs if the confidence is above a *threshold*: one minus the human's
+# cost divided by that of a wrong answer. Handing over the rest is called the *reject option* (Chow
+# 1970).
 
 # %%
 p = torch.linspace(0, 1, 101)
@@ -180,8 +181,7 @@ def costs(probabilities, labels, threshold=threshold):
 
 
 # %% [markdown]
-# After ± we print half the width of a 95 % interval, which is about two standard errors of the
-# mean.
+# After ± we print half the width of a 95 % interval of the mean.
 
 
 # %%
@@ -379,8 +379,8 @@ print(f"saved by scaling: {low[1]:.2f} to {high[1]:.2f}")
 print(f"realised risk for {0.1:.0%}: {low[2]:.1%} to {high[2]:.1%}")
 
 # %% [markdown]
-# Scaling saves costs with each of these calibration sets. But the promises are not exact, because
-# temperature and test set both vary by chance.
+# Scaling saves costs with each of these calibration sets. But the promises are not exact: the
+# realised values lie on both sides of them.
 
 # %% [markdown]
 # Let labelled images choose the set
@@ -418,12 +418,13 @@ print(f"the set takes {[p for p in new if 1 - p <= eighth]}")
 
 # %% [markdown]
 # A tenth image arrives, drawn like the nine. The score of its true class is equally likely to take
-# any of the ten places in the order. At eight of them, it does not exceed the eighth smallest of
-# the nine. This eighth score is our threshold: the set takes every class with a score up to it. So
-# the set holds the label with a probability of 80 %. We did not assume calibration anywhere.
+# any of the ten places in the order. At the first eight places, it is at most the eighth smallest
+# of the nine. This eighth score is our threshold: the set takes every class with a score up to it.
+# So the set holds the label with a probability of 80 %. We did not assume calibration anywhere.
 #
 # `calibkit.ConformalSets` counts in the same way, with the scores of 1000 images. The temperature
-# must not have been fitted on these images, so we take them out of the test set.
+# must not have been fitted on these images, or their scores would look too good. So we take them
+# out of the test set.
 
 # %% tags=["setup"]
 fit_on, measure_on = calibkit.split_calibration(y, 1000, seed=0)
@@ -448,8 +449,8 @@ for name, p in both.items():
     print(f"{sets.sum(1).double().mean():.1f} classes")
 
 # %% [markdown]
-# They come close, because the threshold makes up for the overconfidence. The guarantee holds on
-# average over calibration sets, so we draw a hundred of them.
+# They come close, because the higher threshold makes up for the overconfidence. The guarantee holds
+# on average over calibration sets, so we draw a hundred of them.
 
 # %%
 found = {name: [] for name in both}
@@ -497,7 +498,7 @@ _ = ax.legend()
 # --------------------------
 #
 # LAC takes every class whose probability is above one fixed limit. APS, *adaptive prediction sets*
-# (Romano et al. 2020), has another score: it adds the probabilities of the class and of all more
+# (Romano et al. 2020), has another score: the probability of the class plus those of all more
 # probable classes. So APS takes classes from the top as long as their sum stays within the
 # threshold. We compare both in three equal groups of images, sorted by confidence.
 
@@ -550,7 +551,7 @@ _ = axes[1].legend()
 # %% [markdown]
 # LAC covers the unsure third too rarely and the sure third more often than asked. APS is nearer to
 # the promise in both thirds, and pays with larger sets on average. Neither guarantees the coverage
-# of a group, but the sets of exercise 3 do.
+# of a group. A threshold for each group does (exercise 3).
 
 # %% [markdown]
 # Let the images change
@@ -712,8 +713,8 @@ if conformal_shifted is not None:
 
 # %% [markdown]
 # 3. Cut all images at the median of ``after.amax(1)``. For each half, fit LAC sets for a coverage
-#    of 0.9 on its part of ``fit_on`` and predict its part of ``measure_on``. Enter one tensor with a
-#    row for each image of ``measure_on``.
+#    of 0.9 on its part of ``fit_on`` and predict its part of ``measure_on``. Both are lists of
+#    indices. Enter one tensor with a row for each image of ``measure_on``.
 
 # %% tags=["answer"]
 own_sets = None

@@ -182,9 +182,10 @@ print(f"logits {logits.shape}, labels {labels.shape}")
 print(scaler.summary)
 
 # %% [markdown]
-# Each row is a sample, and each column is a class. With ``stratify``, the calibration set holds
-# every class in the same proportion as the test set. On the test set, `calibkit.evaluate` computes
-# a report.
+# Each row is a sample, and each column is a class. With ``stratify``, both sets hold every class in
+# the same proportion. Beside T stands its *95 % interval*. About 95 of a hundred such intervals
+# hold the value that endless data would give. On the test set, `calibkit.evaluate` computes a
+# report.
 
 # %%
 report = calibkit.evaluate(logits[test], labels[test], scaler=scaler)
@@ -196,18 +197,18 @@ print(report)
 #
 # - *Brier score*: the squared differences between the probabilities and the label (one for its
 #   class, zero for the others), summed over the classes and averaged over the samples.
-# - *ECE* (expected calibration error): the gap between accuracy and mean *confidence*, the
-#   probability of the answer, in bins of similar confidence, averaged over all samples.
-# - *ECE if calibrated*, or *noise floor*: the ECE that a perfectly calibrated model shows, on
-#   average and, in brackets, in about 95 of a hundred such test sets.
+# - *ECE* (expected calibration error): in bins of similar *confidence* (the probability of the
+#   answer), the gap between accuracy and mean confidence, averaged over all samples.
+# - *ECE if calibrated*, or *noise floor* (not the floor above): the mean ECE of a perfectly
+#   calibrated model on such test sets. The brackets hold about 95 of a hundred of these ECEs.
 # - *p-value*: the share of such test sets on which a perfectly calibrated model shows at least the
 #   measured ECE.
 # - *classwise ECE*: the same gap for the probability of each class in turn, averaged over the
 #   classes.
 #
 # After scaling, the p-value is 0.072, too large to rule out chance. So in these bins, the ECE
-# cannot tell this model from a calibrated one. That is no proof: the classwise ECE does reveal an
-# error, because its p-value stays as low as it was.
+# cannot tell this model from a calibrated one. This is no proof of calibration: the classwise ECE
+# reveals an error, because its p-value is very small.
 
 # %% [markdown] tags=["slide"]
 # Read the report
@@ -304,7 +305,7 @@ plt.show()
 #
 # - The floor is a second parameter: fit it like T.
 # - The calibration set chooses, the test set only watches.
-# - Start at half the smallest probability above 0.
+# - If the model votes, start at half a vote.
 #
 # Say: Read the solid curve first, because it is the only one that may decide. Where is its lowest
 # point? At 0.1, which is half a vote of five neighbours. Then look at the dashed curve: half a vote
@@ -324,10 +325,10 @@ print(f"before: ECE {calibkit.calibration_error(p_test, y_test):.1%}")
 print(f"if calibrated: {noise.low:.1%} to {noise.high:.1%}, in 15 bins")
 
 # %% [markdown]
-# Half a vote is best on both sets. With the smallest floor, scaling makes the ECE worse than it
-# was. With our choice, the ECE falls, though not to the level of a calibrated model. (T is below
-# one because the floor already lowers every confidence.) For your own model, begin the search at
-# half of the smallest probability above zero. Use the same floor when you predict.
+# In our split, half a vote is best on both sets. With the smallest floor, scaling makes the ECE
+# worse than it was. With our choice, the ECE falls, though not to the level of a calibrated model.
+# (With this floor, the confidences are too low, so T is below one.) For another model that votes,
+# begin at half a vote. Use the same floor when you predict.
 #
 # `calibkit.CalibratedClassifier` does this for you, with its own floor. It leaves each fifth of the
 # samples out of training in turn, and fits T on these parts. So you set no samples aside.
@@ -341,7 +342,7 @@ print(f"T = {classifier.scalers_[0].temperature:.2f},", end=" ")
 print(f"NLL {values.nll.value:.2f} in place of {test_nll[best]:.2f}")
 
 # %% [markdown]
-# This classifier could train on our calibration samples too. Its NLL is lower than ours.
+# Its NLL is lower than ours. But this classifier could train on our calibration samples too.
 #
 # A model that labels pixels
 # --------------------------
@@ -445,12 +446,11 @@ print(f"ECE on {pixel_report.n_samples} other pixels: ", end="")
 print(f"{before.value:.1%} before, {after.value:.1%} after")
 
 # %% [markdown]
-# The interval of T assumes independent samples. If they are, about 95 of a hundred such intervals
-# hold the T that an endless calibration set would give. But the pixels of a digit tend to be right
-# or wrong together.
+# The interval of T assumes independent samples. But the pixels of a digit tend to be right or
+# wrong together.
 #
 # We fit T on twenty groups of ten pictures each. Then we deal out the same pixels at random to
-# twenty groups of the same sizes.
+# groups of the same sizes.
 #
 # **Before you run this:** how many of twenty intervals will hold the T of all pixels, for whole
 # pictures and for random pixels?
@@ -502,12 +502,12 @@ plt.show()
 # plays the role of the picture? A patient, a video, a sentence, a user?
 
 # %% [markdown]
-# All intervals from random pixels hold this T, but far fewer from whole pictures do. New pixels
-# come in whole pictures too.
+# All intervals from random pixels hold this T, but far fewer from whole pictures do. New data are
+# whole pictures too, so the second result counts.
 #
 # A *bootstrap* over pictures gives a wider interval (Field and Welsh 2007). We draw as many
 # pictures as we have, with replacement. Then we weight each pixel by how often its picture was
-# drawn, and fit T again. We repeat this many times.
+# drawn, fit T again, and repeat this many times.
 
 # %%
 refits = []
@@ -532,9 +532,9 @@ print(f"{(high - low) / (b - a):.1f} times as wide")
 # ----------------------------
 #
 # A large model may run in several processes, each with a part of the calibration set. How can they
-# find one T without collecting all logits? At the best T, the slope of the NLL, drawn over $1 / T$,
-# is zero. Up to a factor, this slope is a sum over samples, so each process can add up its own
-# part.
+# find one T without collecting all logits? Draw the NLL as a curve over $1 / T$. At the best T,
+# the slope of this curve is zero. Up to a factor, the slope is a sum over samples, so each process
+# adds up its own part.
 
 
 # %%
@@ -577,7 +577,7 @@ distributed.destroy_process_group()
 _ = (folder / "fit.py").write_text(script)
 
 # %% [markdown]
-# The program ``torchrun`` starts this script in two processes.
+# The program ``torchrun`` (here ``torch.distributed.run``) starts this script in two processes.
 
 # %%
 np.savez(folder / "calib.npz", logits=logits[calib], labels=labels[calib])
@@ -713,9 +713,9 @@ if binary_logits is not None:
 # 1 has finite log-odds.
 
 # %% [markdown]
-# 2. How well do we know the accuracy of the segmentation model? Each row of ``draws`` holds places
-#    in ``test_pictures``, drawn with replacement. For each row, pool the pixels that count in all
-#    its pictures, and take their accuracy. Enter these accuracies as fractions.
+# 2. How well do we know the accuracy of the segmentation model? Each row of ``draws`` holds indices
+#    of pictures in ``test_pictures``, drawn with replacement. For each row, pool the pixels that
+#    count from all its pictures, and enter their accuracy as a fraction.
 
 # %% tags=["answer"]
 accuracies = None

@@ -81,8 +81,8 @@ for name, (before, after) in published.items():
     print(f"{name}: ECE {before:.1%} before scaling, {after:.1%} after")
 
 # %% [markdown]
-# None of these ECEs came with a *95 % interval*, a range that would hold the true value in about 95
-# of a hundred such measurements. So we measured three other networks with intervals. A *split*
+# None of these ECEs came with a *95 % interval*. About 95 of a hundred such intervals hold the true
+# value. So we measured three other networks with intervals. A *split*
 # divides the images into a part for the fit and a part for the measurement. ``splits_of`` selects
 # the results of one network on its splits. (``mode`` is explained below.)
 
@@ -207,8 +207,8 @@ for batch in (
 #
 # - The *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability of the
 #   true class. Lower is better.
-# - The *noise floor* is the ECE that a perfectly calibrated network shows by chance. Its range, in
-#   our output, holds this ECE in 95 of a hundred test sets of the same size.
+# - The *noise floor* is the ECE that a perfectly calibrated network shows by chance. The printed
+#   range holds this ECE for about 95 of a hundred test sets of the same size.
 # - The *p-value* is the probability that such a network shows at least the measured ECE.
 #
 # **Before you run this:** the tutorial's ECE after scaling is 1.4 %. Would a perfectly calibrated
@@ -249,9 +249,9 @@ print(f"NLL changes by {nll.value:+.3f} ({nll.low:+.3f} to {nll.high:+.3f})")
 # Look at the bins
 # ----------------
 #
-# Each dot below is a bin, and a dot below the diagonal shows overconfidence. The grey lines show
-# what chance allows: if the network is calibrated, each line holds the accuracy of its bin in about
-# 95 of a hundred test sets. We leave out bins with fewer than ten images.
+# Each dot in the next picture is a bin. A dot under the diagonal shows overconfidence. The grey
+# lines show what chance allows: if the network is calibrated, each line holds the accuracy of its
+# bin in about 95 of a hundred test sets. We leave out bins with fewer than ten images.
 
 # %%
 fig, axes = plt.subplots(
@@ -283,13 +283,13 @@ plt.show()
 # - Within a grey line, chance alone may explain a dot.
 #
 # Say: Find the dots of the left half that lie off their grey lines. Chance alone would put about
-# one dot of twenty there. It is also striking that no dot lies clearly above the diagonal. Now, how
+# one dot of twenty there. Also, in this split no dot lies clearly above the diagonal. Now, how
 # far off could the accuracy of a middle bin be without leaving its grey line? Read it from the
 # picture. That is the price of few images.
 
 # %% [markdown]
-# Before scaling, no dot lies clearly above the diagonal. After scaling, each dot lies on its grey
-# line. Most dots are now above the diagonal, so T may be rather high in this split. But the grey
+# In this split, no dot lies clearly above the diagonal before scaling. After scaling, each dot lies
+# on its grey line. Most dots are now above the diagonal, so T may be rather high here. But the grey
 # lines are long: in the middle, an accuracy ten points off would not stand out.
 #
 # Leave the network in training mode
@@ -411,15 +411,16 @@ plt.show()
 
 # %% [markdown]
 # In eval mode it does. In training mode, the ECE rises in two splits. Our first split was unlucky:
-# in most of the others, p reveals an error before scaling. After scaling in eval mode, p reveals an
-# error in no split. But these are not ten experiments, because all splits share the same images.
+# in most of the others, p reveals an error before scaling. After scaling, it reveals none in eval
+# mode. But these are not ten experiments, because all splits share the same images.
 #
 # Judge the published number
 # --------------------------
 #
-# The tutorial measured on 9000 images. The noise floor shrinks with the square root of the number
-# of images. So we can estimate the tutorial's floor from ours in training mode. This assumes that
-# the confidences of both networks are spread alike.
+# The tutorial measured on 9000 images. Four times as many images halve the noise floor: we divide
+# it by the square root of the factor. So we can estimate the tutorial's floor from ours in training
+# mode. This assumes that the confidences of both networks are spread alike. For comparison, we also
+# print the wide network.
 
 # %%
 m = splits_of("ResNet-20", "training")[0]
@@ -435,7 +436,7 @@ print(f"largest p of its ten splits: {worst:.3f}")
 # Judge the published 1.4 %
 # -------------------------
 #
-# - The noise floor shrinks with the square root of n.
+# - The noise floor falls as one over the square root of n.
 # - On 9000 images, a perfect network could show 1.4 %.
 # - The WRN-16-4 keeps an error that noise does not explain.
 #
@@ -544,7 +545,7 @@ assert lost > 0.02, "training mode should answer fewer images right"
 #   depends on the network.
 # - A few hundred images can show that a network is overconfident. They cannot show that it is
 #   calibrated.
-# - Training mode damages a real network. The accuracy shows the damage, and the ECE does not.
+# - Training mode damaged a real network. The accuracy showed the damage, and the ECE did not.
 # - Beside an ECE, report the numbers of images and bins, the noise floor, the accuracy and the
 #   seed.
 

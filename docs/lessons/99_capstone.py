@@ -163,8 +163,11 @@ print(f"part_of(test, Monday): n = {len(monday['labels'])}")
 #
 # - The *accuracy* is the share of right answers.
 # - The *NLL* is the mean of minus the logarithm of the probability of the label.
-# - The *Brier score* is the mean squared distance between the probabilities and the label.
-# - The *ECE* is the mean gap between confidence and accuracy over all bins.
+# - The *Brier score* adds up the squared differences between the ten probabilities and the label
+#   (one for its drawer, zero for the others), and averages these sums over the pieces.
+# - The *ECE* is the gap between accuracy and mean confidence in each bin, averaged over the pieces.
+#
+# Beside each stands a *95 % interval*. About 95 of a hundred such intervals hold the true value.
 #
 # **Before you run this:** which of the four can a temperature change, and which can it not change?
 
@@ -176,9 +179,9 @@ print(report)
 # A temperature changes no answer, so the accuracy stays the same. NLL, Brier score and ECE fall.
 #
 # The row "ECE if calibrated" shows the *noise floor*, the ECE that a calibrated network shows by
-# chance: in 95 of a hundred test sets, it lies in the range in brackets. The new ECE lies there
-# too. The *p-value* is the probability that a calibrated network shows at least this ECE in these
-# bins.
+# chance: in about 95 of a hundred test sets, it lies in the range in brackets. The new ECE lies in
+# this range. The *p-value* is the probability that a calibrated network shows at least this ECE in
+# these bins.
 #
 # `calibkit.evaluate` also compared the logits of the two sets. It refuses a test set that shares
 # many pieces with the calibration set.
@@ -276,7 +279,8 @@ print(f"at least one of five below 0.05 by chance: {1 - 0.95**5:.0%}")
 # What we have seen
 # -----------------
 #
-# - An ECE within its noise floor can rule out only the errors that this measure can see.
+# - An ECE within its noise floor reveals no error. But the ECE sees only some errors, and chance
+#   can hide small ones.
 # - If you test many groups, you will find a small p-value sooner or later. Keep count.
 # - A report says what was examined, even where nothing was found.
 
@@ -284,7 +288,7 @@ print(f"at least one of five below 0.05 by chance: {1 - 0.95**5:.0%}")
 # What to remember
 # ----------------
 #
-# - A low ECE can rule out only the errors that it can see.
+# - A low ECE is no proof: it sees only some errors.
 # - Count your tests, and doubt the data too.
 # - Say what you found, what you repaired, what you cannot know.
 #

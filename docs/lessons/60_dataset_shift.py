@@ -744,7 +744,10 @@ if ten_temperatures is not None:
     hint = "ten different groups of images should give ten temperatures"
     assert given.std() > 0.02, hint
     z, y = at[3][:500].reshape(10, 50, 100), truth[:500].reshape(10, 50)
-    hint = "each group is 50 of the first 500 glyphs, all at severity 3"
+    hint = (
+        "each group is 50 of the first 500 glyphs, all at severity 3, "
+        "and each temperature needs two decimals or more"
+    )
     for t, group, target in zip(given.tolist(), z, y):
         own = calibkit.TemperatureScaler().fit_logits(group, target)
         assert abs(t - own.temperature) < 0.01, hint

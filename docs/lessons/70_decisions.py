@@ -235,7 +235,7 @@ fig, axes = plt.subplots(
     1, 2, figsize=(9.6, 3.9), sharey=True, layout="constrained"
 )
 fig.suptitle(
-    "After scaling, the costs put the threshold near the cheapest one"
+    "After scaling, the threshold from the costs is nearly the cheapest"
 )
 for ax, (name, p) in zip(axes, both.items()):
     means = [[c.mean() for c in costs(p, y, t)] for t in thresholds]
@@ -428,7 +428,9 @@ print(f"the set takes {[p for p in new if 1 - p <= eighth]}")
 
 # %% tags=["setup"]
 fit_on, measure_on = calibkit.split_calibration(y, 1000, seed=0)
-fit_on, measure_on = fit_on.indices, measure_on.indices
+fit_on, measure_on = (
+    torch.tensor(part.indices) for part in (fit_on, measure_on)
+)
 
 
 def holds_label(sets, labels):
@@ -713,7 +715,7 @@ if conformal_shifted is not None:
 
 # %% [markdown]
 # 3. Cut all images at the median of ``after.amax(1)``. For each half, fit LAC sets for a coverage
-#    of 0.9 on its part of ``fit_on`` and predict its part of ``measure_on``. Both are lists of
+#    of 0.9 on its part of ``fit_on`` and predict its part of ``measure_on``. Both hold
 #    indices. Enter one tensor with a row for each image of ``measure_on``.
 
 # %% tags=["answer"]

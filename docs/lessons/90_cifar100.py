@@ -257,7 +257,9 @@ print(f"NLL changes by {nll.value:+.3f} ({nll.low:+.3f} to {nll.high:+.3f})")
 fig, axes = plt.subplots(
     1, 2, figsize=(8, 4.4), sharey=True, layout="constrained"
 )
-fig.suptitle("Before scaling, no dot lies clearly above the diagonal")
+fig.suptitle(
+    "In this split, no dot lies clearly above the diagonal before scaling"
+)
 titles = "Before scaling", "After scaling"
 for ax, bins, title in zip(axes, first_split.bins, titles):
     full = bins.count >= 10

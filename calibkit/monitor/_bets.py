@@ -52,13 +52,13 @@ def _bets(*sizes: tuple[float, float, float]) -> tuple[Bet, ...]:
 # A bet finds errors from half its own size on, so each size is two to three times the one before.
 # Most of the wealth is on a shift of 0.4, which is an error of 10 points at a probability of 50 %.
 BETS_ON_EVENTS = _bets(
-    (0.05, 1, 0.5),
+    (0.05, 1, 0.25),
     (0.15, 1, 1),
-    (0.4, 1, 4),
+    (0.4, 1, 6),
     (0.9, 1, 1),
-    (2, 1, 0.5),
-    (0, 1.15, 0.5),
-    (0, 1.4, 0.5),
+    (2, 1, 0.25),
+    (0, 1.15, 0.25),
+    (0, 1.4, 0.75),
     (0, 2.5, 0.25),
 )
 # These bets are on another temperature of all classes.
@@ -120,7 +120,8 @@ def log_factors_of_events(
     q = 1 / (1 + np.exp(-z))
     nearest = q.clip(low, high)
     yes = np.asarray(happened, dtype=bool)[:, None]
-    log_q = -np.logaddexp(0, np.where(yes, -z, z))
+    towards = np.where(yes, -z, z)
+    log_q = -np.maximum(towards, 0) - np.log(1 + np.exp(-np.abs(towards)))
     # A q that is rounded to 0 or 1 is accepted, or else the nearest accepted one is neither.
     at_edge = (nearest == 0) | (nearest == 1)
     against = np.where(at_edge, 0.5, np.where(yes, nearest, 1 - nearest))

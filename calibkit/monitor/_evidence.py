@@ -17,10 +17,11 @@ import torch
 from calibkit._types import Counts, Floats
 from calibkit.monitor._bets import Bet, Direction, Outcomes
 
-# Half of the wealth is given to bets from the first label on. The rest is spent so slowly that a
+# This share of the wealth goes to bets from the first label on. The rest is spent so slowly that a
 # share of 1 / (1 + log(1 + n / 1000)) of it is left after n labels. It never ends.
-_SHARE_AT_ONCE, _SLOWNESS = 0.5, 1000
-_CHUNK = 4096
+_SHARE_AT_ONCE, _SLOWNESS = 0.6, 1000
+_CHUNK = 1024
+_LARGEST_RANGE = 600  # exp(-600) is still a normal number in float64
 _MOST_POINTS = 1000
 
 
@@ -39,8 +40,22 @@ def log_start_shares(n: int, size: int) -> Floats:
     return np.asarray(np.log(share + np.where(k == 0, _SHARE_AT_ONCE, 0)))
 
 
+def _log_sums(before: Floats, parts: Floats) -> Floats:
+    """Return the logarithms of the sums of what was before (K,) and all parts (N, K) up to each."""
+    top = np.maximum(before, parts.max(0))
+    if (top - np.maximum(before, parts[0])).max() > _LARGEST_RANGE:
+        return np.asarray(np.logaddexp.accumulate(np.concatenate([before[None], parts]))[1:])
+    # This takes a tenth of the time. All sums are at least as large as the first one.
+    return np.asarray(top + np.log(np.exp(before - top) + np.exp(parts - top).cumsum(0)))
+
+
+def _log_sum_of_rows(x: Floats) -> Floats:
+    top = x.max(1)
+    return np.asarray(top + np.log(np.exp(x - top[:, None]).sum(1)))
+
+
 class Suspicion(NamedTuple):
-    """The bet and the start time that have gained most.
+    """The bet and the start time that have gained most, when the wealth was largest.
 
     Attributes
     ----------
@@ -66,7 +81,7 @@ class Evidence:
         self.log_shares = np.log([bet.share for bet in bets])
         self.n = 0
         self.log_started = np.full(len(bets), -np.inf)  # of a bet, over all its past start times
-        self.log_largest = np.full(len(bets), -np.inf)  # of a bet, with its best start time
+        self.log_gain = np.full(len(bets), -np.inf)  # of a bet, from its best start time on
         self.since = np.zeros(len(bets), dtype=np.int64)  # the best start time
         self.sums = np.zeros((len(bets), 2))  # of confidences and outcomes since then
         self.log_wealth = 0.0
@@ -97,42 +112,42 @@ class Evidence:
         # Wealth that starts at label i is divided by what was gained before, so that all wealth of
         # a bet can be multiplied by what it gains from the beginning of the chunk.
         starting = log_start_shares(n, size)[:, None] - before
-        started = np.logaddexp.accumulate(np.concatenate([self.log_started[None], starting]))
-        log_started = gained + started[1:]
+        log_started = gained + _log_sums(self.log_started, starting)
         log_cash = log_kept(np.arange(n + 1, n + size + 1))
-        in_bets = np.logaddexp.reduce(self.log_shares + log_started, axis=1)
+        in_bets = _log_sum_of_rows(self.log_shares + log_started)
         path = np.logaddexp(in_bets, log_cash)
         peak = int(np.argmax(path))
         if path[peak] > self.log_peak:
             self.log_peak, self.n_at_peak = float(path[peak]), n + peak + 1
-            self._suspect(outcomes, starting, gained, log_started, peak)
-        self.log_largest, self.since, self.sums = self._best_starts(
-            outcomes, starting, gained, size - 1
-        )
+            self._suspect(outcomes, before, gained, log_started, peak)
+        self.log_gain, self.since, self.sums = self._best_starts(outcomes, before, gained, size - 1)
         self.log_started, self.log_wealth, self.n = log_started[-1], float(path[-1]), n + size
         self._remember(path)
         return np.asarray(path)
 
     def _best_starts(
-        self, outcomes: Outcomes, starting: Floats, gained: Floats, last: int
+        self, outcomes: Outcomes, before: Floats, gained: Floats, last: int
     ) -> tuple[Floats, Counts, Floats]:
-        """Return the best start time of each bet after the label ``last`` of a chunk."""
-        first = starting[: last + 1].argmax(0)
-        largest = starting[first, np.arange(len(self.bets))]
-        new = largest > self.log_largest
+        """Return the best start time of each bet after the label ``last`` of a chunk.
+
+        All start times count alike here, so this is the most likely time of the change.
+        """
+        first = before[: last + 1].argmin(0)
+        log_gain = -before[first, np.arange(len(self.bets))]
+        new = log_gain > self.log_gain
         columns = np.stack([outcomes.confidence, outcomes.happened], 1)[: last + 1]
         total = np.concatenate([np.zeros((1, 2)), columns.cumsum(0)])
         sums = np.where(new[:, None], total[-1] - total[first], self.sums + total[-1])
         since = np.where(new, self.n + first, self.since)
-        return np.where(new, largest, self.log_largest) + gained[last], since, sums
+        return np.where(new, log_gain, self.log_gain) + gained[last], since, sums
 
     def _suspect(
-        self, outcomes: Outcomes, starting: Floats, gained: Floats, log_started: Floats, peak: int
+        self, outcomes: Outcomes, before: Floats, gained: Floats, log_started: Floats, peak: int
     ) -> None:
-        largest, since, sums = self._best_starts(outcomes, starting, gained, peak)
+        log_gain, since, sums = self._best_starts(outcomes, before, gained, peak)
         direction = self.direction_of(log_started[peak])
         of_direction = [bet.direction == direction for bet in self.bets]
-        best = int(np.where(of_direction, self.log_shares + largest, -np.inf).argmax())
+        best = int(np.where(of_direction, self.log_shares + log_gain, -np.inf).argmax())
         n = self.n + peak + 1 - int(since[best])
         confidence, frequency = (sums[best] / n).tolist()
         self.suspicion = Suspicion(direction, int(since[best]), confidence, frequency)

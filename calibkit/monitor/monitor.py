@@ -87,7 +87,11 @@ class CalibrationMonitor:
     *After an alarm.* The alarm stays. Correct the model, and call `reset` to begin anew. Each new
     beginning has its own probability of a false alarm.
 
-    The bet on a shift a and a slope b claims that the true probability is
+    *Late shifts.* The guarantee is for the whole life of the monitor, so wealth must be kept for
+    every later start. The later a shift begins, the more labels the monitor needs, but the delay
+    grows only with the logarithm of the time.
+
+    *The bets.* The bet on a shift a and a slope b claims that the true probability is
     sigmoid(a + b logit(p)), as in Cox's recalibration, and its factor is the likelihood ratio of
     the outcome. With a tolerance, the ratio is to the nearest probability that is accepted. A
     tolerance of the rounding error, which is 1e-7 for float32, always applies.
@@ -104,6 +108,9 @@ class CalibrationMonitor:
     Shafer (2021). Testing by Betting: A Strategy for Statistical and Scientific Communication.
     Journal of the Royal Statistical Society A 184.
 
+    Vovk and Wang (2021). E-values: Calibration, Combination, and Applications. Annals of Statistics
+    49. What may be multiplied and averaged. https://arxiv.org/abs/1912.06116
+
     Arnold, Henzi and Ziegel (2023). Sequentially Valid Tests for Forecast Calibration. Annals of
     Applied Statistics 17. https://arxiv.org/abs/2109.11761
 
@@ -113,9 +120,6 @@ class CalibrationMonitor:
     Grünwald, de Heide and Koolen (2024). Safe Testing. Journal of the Royal Statistical Society B
     86. The ratio to the nearest accepted probability. https://arxiv.org/abs/1906.07801
 
-    Vovk and Wang (2021). E-values: Calibration, Combination, and Applications. Annals of Statistics
-    49. What may be multiplied and averaged. https://arxiv.org/abs/1912.06116
-
     Examples
     --------
     >>> import torch
@@ -123,20 +127,19 @@ class CalibrationMonitor:
     >>> generator = torch.Generator().manual_seed(0)
     >>> confidence = 0.5 + 0.5 * torch.rand(3000, generator=generator)
     >>> truth = confidence.clone()
-    >>> truth[2000:] -= 0.2  # The model becomes overconfident.
+    >>> truth[2000:] -= 0.15  # The model becomes overconfident.
     >>> correct = torch.rand(3000, generator=generator) < truth
     >>> monitor = CalibrationMonitor()
     >>> for i in range(0, 3000, 100):
-    ...     if monitor.update(confidence[i : i + 100], correct[i : i + 100]):
-    ...         break
+    ...     alarm = monitor.update(confidence[i : i + 100], correct[i : i + 100])
     >>> print(monitor.report())
-    After 2100 labels there is an alarm, raised after 2095.
-      evidence against calibration  123
-      anytime-valid p-value         0.00812
-      the probabilities are         too extreme
-      probably since label          2008
+    After 3000 labels there is an alarm, raised after 2106.
+      evidence against calibration  1.97e+31
+      anytime-valid p-value         4.33e-32
+      the probabilities are         too high
+      probably since label          2051
       mean probability from then on 74.7%
-      frequency from then on        52.2%
+      frequency from then on        56.6%
     """
 
     def __init__(

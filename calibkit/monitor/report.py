@@ -28,8 +28,9 @@ class MonitorReport:
         probability. For merged monitors, the evidence of this moment takes the place of the
         largest.
     direction : {"too high", "too low", "too extreme", "not extreme enough"} or None
-        How the judged probabilities are wrong. The first two are about their mean. Probabilities
-        that are too extreme are too near to 0 and 1. It is None if there is no alarm.
+        How the judged probabilities are wrong. The first two are about their mean: for the
+        confidence, they are overconfidence and underconfidence. Probabilities that are too extreme
+        are too near to 0 and 1. It is None if there is no alarm.
     since : int or None
         The index of the label from which on the probabilities are likely to be wrong, so that 0 is
         the first label. It is None if there is no alarm, and for merged monitors.

@@ -311,6 +311,9 @@ class CalibrationMonitor:
 
         The largest evidences of the monitors, or their p-values, must not be multiplied, because
         their maxima lie at different times.
+
+        Processes of ``torch.distributed`` can pass their states with ``all_gather_object`` and load
+        each of them into a new monitor.
         """
         several = list(monitors)
         for one in several:

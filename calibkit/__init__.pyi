@@ -37,6 +37,8 @@ from .metrics.risk_coverage import AreaUnderRiskCoverageCurve as AreaUnderRiskCo
 from .metrics.risk_coverage import area_under_risk_coverage_curve as area_under_risk_coverage_curve
 from .metrics.smooth import SmoothCalibrationError as SmoothCalibrationError
 from .metrics.smooth import smooth_calibration_error as smooth_calibration_error
+from .monitor.monitor import CalibrationMonitor as CalibrationMonitor
+from .monitor.report import MonitorReport as MonitorReport
 from .plots.curves import risk_coverage_curve as risk_coverage_curve
 from .plots.curves import temperature_curve as temperature_curve
 from .plots.explore import explore_temperature as explore_temperature

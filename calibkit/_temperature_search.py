@@ -129,8 +129,8 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
     start = sums.descent_at_zero / sums.curvature_at_zero
     if rough and not low_precision and nll.unit == 1:
         # A look at a subsample and one at all samples in float32 leave one pass in float64.
-        step = max(1, min(_ROUGH_SUBSAMPLE_STEP, nll.n_samples // _MIN_SUBSAMPLE_SIZE))
-        part = ScaledNLL(rows.every_nth(step), torch.float32, third=True, pull=pull)
+        nth = max(1, min(_ROUGH_SUBSAMPLE_STEP, nll.n_samples // _MIN_SUBSAMPLE_SIZE))
+        part = ScaledNLL(rows.every_nth(nth), torch.float32, third=True, pull=pull)
         start = _rough_optimum(part, start, _ROUGH_SUBSAMPLE_TOLERANCE)
         whole = ScaledNLL(rows, torch.float32, third=True, tops=nll.tops, pull=pull)
         start = _rough_optimum(whole, start, _ROUGH_TOLERANCE)

@@ -288,7 +288,9 @@ def grade_class(course: Path, name: str) -> SimpleNamespace:
     )
     full.hand_in_no_notebook("torn")
     graded = full.autograde()
-    full.hand_in("loop", {**full.solution, first: "while True:\n    pass"})
+    # it waits instead of computing, and leaves the core to the other class
+    endless = "import time\n\nwhile True:\n    time.sleep(0.1)"
+    full.hand_in("loop", {**full.solution, first: endless})
     looped = full.autograde("--student=loop", f"--Execute.timeout={SECONDS_FOR_A_LOOP}")
     exported = full.exported()
     checked = run(str(ASSIGNMENTS / "check_grades.py"), str(course), cwd=ROOT)

@@ -27,8 +27,10 @@ class NotebookKernelManager(KernelManager):
         super().__init__(**options)
 
     def start_kernel(self, **options):
-        # with another backend than the notebook's own, cells would not show their figures
-        variables = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+        # With another backend than the notebook's own, cells would not show their figures. Coverage
+        # would make a kernel slower for nothing: nbval kills it before it can write its data.
+        left_out = {"MPLBACKEND", "COVERAGE_PROCESS_START"}
+        variables = {name: value for name, value in os.environ.items() if name not in left_out}
         super().start_kernel(env=variables, **options)
 
 

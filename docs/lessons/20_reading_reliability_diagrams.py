@@ -176,7 +176,7 @@ for n_tosses, n_bins in ((4, 1), (4, 2), (16, 1)):
 # Say: Let the room compute the average gap over the sixteen sequences by hand. Six of them have a
 # gap of 0, eight a gap of 25 %, and two a gap of 50 %. Then ask what happens with two bins of two
 # tosses each, and what happens with sixteen tosses. More bins raise the noise floor, and more
-# tosses lower it. Everything in this lesson follows from these two effects.
+# tosses lower it. We shall meet these two effects throughout the lesson.
 
 # %% [markdown]
 # Two bins raise the noise floor, because each holds fewer tosses. In one bin, four times as many
@@ -215,8 +215,8 @@ plt.show()
 # - A perfect bar ends in its band in 95 of 100 test sets.
 #
 # Say: Explain bar, dot, line and band on the left diagram. Let the room vote before you run the
-# next cell, which gives the answer. Ask the voters for their reasons. Point out that each band is made for one bar. Among fourteen bars of a perfect model, one
-# outside its band is nothing special.
+# next cell, which gives the answer. Ask the voters for their reasons. Point out that each band is
+# made for one bar. Among fourteen bars of a perfect model, one outside its band is nothing special.
 
 # %%
 for i, letter in zip(order, "AB"):
@@ -574,7 +574,7 @@ for name, probabilities in models.items():
 # Report an ECE
 # -------------
 #
-# `calibkit.evaluate` computes most of this at once. It adds the NLL and the *Brier score*, a
+# `calibkit.evaluate` computes most of this, and adds the NLL of lesson 10 and the *Brier score*, a
 # squared error of the probabilities.
 
 # %%
@@ -583,8 +583,8 @@ print(report)
 
 # %% [markdown]
 # So is this ECE good? The true error may be anything from zero to 2.4 %. The classwise ECE lies
-# above the range of its noise floor, so chance alone hardly explains it. (Its interval ends at the
-# measured value, which noise tends to raise.) Whether the error matters depends on the use of the
+# above the range of its noise floor, so chance alone hardly explains it. (Noise tends to raise it,
+# so its interval ends at the measured value.) Whether the error matters depends on the use of the
 # probabilities, not on a p-value.
 
 # %% [markdown]

@@ -50,7 +50,7 @@ The first lesson, and half a minute on two cores.
 # -------------------------
 #
 # A classifier computes a number for each class, its *logit*. The *softmax* turns logits into
-# probabilities: it takes the exponential of each logit and divides it by the sum of all. Temperature
+# probabilities: it takes the exponentials of all logits and divides each by their sum. Temperature
 # scaling first divides all logits by one number, the *temperature* T. We fit T on a *calibration
 # set*: labelled images that the model was not trained on.
 #
@@ -350,8 +350,8 @@ show(f"  T = {mixed.temperature:.2f}", mixed(test_logits), test_labels)
 # Fit on too few images
 # ---------------------
 #
-# The ``summary`` of a fit holds a 95 % interval for T. Of many such intervals from large calibration
-# sets, about 95 % hold the T that endlessly many images would give.
+# The ``summary`` of a fit holds a 95 % interval for T. From large calibration sets, about 95 % of
+# such intervals hold the T of endlessly many images.
 
 # %%
 parts = zip(calib_logits.split(1000), calib_labels.split(1000))
@@ -451,8 +451,8 @@ plt.show()
 # group on its own, you must know which group an image belongs to when the model is in use.
 
 # %% [markdown]
-# It lies below both. In nearly all bins, the model is right more often than it claims for the first
-# camera, and less often for the other. These errors partly cancel. **The right way:** fit a T for
+# It lies below both. For the first camera, the model is right more often than it claims in nearly
+# all bins, and for the other, less often. These errors partly cancel. **The right way:** fit a T for
 # each group, and measure each.
 
 # %%
@@ -543,10 +543,10 @@ for name, i in (("the same images", first), ("other images", second)):
     show("  on test half", fitted(test_logits[asked]), test_labels[asked])
 
 # %% [markdown]
-# It is lower. With about 25 images of each class, some are among the best ten by luck, and luck does
-# not come again. On the images of the choice, the model looks better than it is, so T is lower.
-# Here this costs little NLL on the test half, but the accuracy was too good. We repeat this for ten
-# random cuts, and choose the hardest classes too.
+# It is lower. With about 25 images of each class, some classes are among the best ten by luck, and
+# luck does not come again. On the images of the choice, the model looks better than it is, so T is
+# lower. Here the lower T hardly raises the NLL on the test half, but the accuracy was too good. We
+# repeat this for ten random cuts, and choose the hardest classes too.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
@@ -582,7 +582,7 @@ plt.show()
 
 # %% [markdown]
 # In these ten cuts, the accuracy on the other images is lower for the easiest classes, and higher for
-# the hardest. T mostly moves inward too. (The cuts share images, and other cuts bring exceptions.)
+# the hardest. T mostly becomes less extreme too. (The cuts share images, so they are not independent.)
 # **The right way:** choose on one set, fit on a second, and measure on a third.
 #
 # What we have seen

@@ -19,8 +19,8 @@ but they need more images.
 What you will do
 ----------------
 
-Compare six maps, let cross-validation choose one, and repair a case in which no temperature can be
-right.
+Compare six maps, choose one without the test images, and repair a case in which no temperature can
+be right.
 
 What you will learn
 -------------------
@@ -218,7 +218,8 @@ except ValueError as error:
 # An easy test set is easy for all maps. In each split, we therefore subtract the temperature's NLL on
 # the same images. We print the lowest and the highest difference.
 #
-# **Before you run this:** is one image of each class enough to fit a factor and a bias for it?
+# **Before you run this:** is one image of each class enough for vector scaling to beat the
+# temperature?
 
 # %%
 for name in ("VectorScaler", "MatrixScaler"):
@@ -341,10 +342,10 @@ _ = ax.legend(loc="lower left")
 # value there? No, because we would choose and measure on the same images.
 
 # %% [markdown]
-# The curve of the fit's own images falls all the way. The test curve falls below the temperature and
-# then rises above it. Where the test curve rises, the map *overfits*: it describes its own images
-# better and others worse. May we report the lowest point of the test curve? No: we would choose and
-# measure on the same images, and the result would look too good.
+# The curve of the fit's own images falls all the way. The test curve falls at first and ends above
+# the temperature. Where the test curve rises, the map *overfits*: it describes its own images better
+# and others worse. May we report the lowest point of the test curve? No: we would choose and measure
+# on the same images, and the result would look too good.
 #
 # Let cross-validation choose
 # ---------------------------
@@ -452,8 +453,8 @@ print(f"{mixture.temperature:.1f} in the mixture")
 # %% [markdown]
 # On the left, most bars stand above their dots. The model has become *underconfident*: it is right
 # more often than it says. A sure answer with a random label raises the NLL sharply. To avoid this, a
-# temperature must lower all confidences together, so *T* rises. We repeat this with five splits and
-# draws.
+# temperature must lower all confidences together, so *T* rises. We repeat this with five splits,
+# each with its own random labels.
 
 # %%
 rows = []
@@ -474,10 +475,10 @@ for kind in ("Temperature", "Vector", "UniformMixture"):
     print(f"calibration rejected in {rejected} of 5")
 
 # %% [markdown]
-# The mixture removes most of the error in every draw, and vector scaling does not. The last column
-# is from `calibkit.calibration_test`, with 15 bins. It rejects calibration if a calibrated model
-# would reach such an ECE in fewer than one of twenty test sets. Passing this test is no proof of
-# calibration.
+# The mixture removes most of the error in every split, and vector scaling does not. The last
+# column is from `calibkit.calibration_test`, with 15 bins. It rejects calibration if a calibrated
+# model would reach so large an ECE in fewer than one of twenty test sets. Passing this test is no
+# proof of calibration.
 #
 # Read the weight with care
 # -------------------------

@@ -151,7 +151,7 @@ _ = ax.legend(loc="upper left")
 # diagonal, but the last one lies below it.
 #
 # Each dot stands for a *bin*, a range of $P(y=1)$ that holds a tenth of the images. Bins of equal
-# width, in the first row, would be almost empty at the right:
+# width would be almost empty at the right, as the first row shows:
 
 # %%
 for binning in ("uniform", "quantile"):
@@ -271,14 +271,14 @@ for name, chosen in (("event", says_event), ("other", ~says_event)):
 # become even, and the model learns to say one half. *Undersampling* leaves out some of the others
 # at random. If ten others remain, the odds are even as well.
 #
-# Both methods change the *prior*, the share of events with all weights counted. Bayes' rule undoes
-# this: divide the odds of each image by the odds of the prior in training, and multiply them by
-# the odds of the prior in use. The logit is the logarithm of the odds, so `calibkit.adjust_prior`
-# adds the same number to all logits.
+# Both methods change the *prior*, the weighted share of events. Bayes' rule undoes this: divide
+# the odds of each image by the odds of the prior in training, and multiply them by the odds of the
+# prior in use. The logit is the logarithm of the odds, so `calibkit.adjust_prior` adds the same
+# number to all logits.
 #
-# The correction is exact if the model is calibrated for its prior in training, the ``source``, and
-# if the samples of each class look the same in training as in use. The prior in use is the
-# ``target``:
+# The prior in training is the ``source``, and the prior in use is the ``target``. The correction is
+# exact if the model is calibrated for the source, and if the samples of each class look the same in
+# training as in use.
 
 # %%
 undecided = torch.tensor([0.0])
@@ -376,8 +376,8 @@ print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 # the plain one, and the bias comes nearly as close. The *NLL*, the loss of logistic regression,
 # agrees. If you need probabilities, the simplest remedy is to train without weights.
 #
-# The ranges come from new folds of the same images, not from other images. The number of events
-# limits what you can know, however many others you add.
+# The ranges come from new folds of the same images, not from other images. The few events
+# keep the results uncertain, however many others you add.
 #
 # Take the model to another place
 # -------------------------------

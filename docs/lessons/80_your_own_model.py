@@ -203,8 +203,8 @@ print(report)
 #   calibrated model on such test sets. The brackets hold about 95 of a hundred of these ECEs.
 # - *p-value*: the share of such test sets on which a perfectly calibrated model shows at least the
 #   measured ECE.
-# - *classwise ECE*: the same gap for the probability of each class in turn, averaged over the
-#   classes.
+# - *classwise ECE*: for each class, the same gap between its share and its mean probability,
+#   averaged over the classes.
 #
 # After scaling, the p-value is 0.072, too large to rule out chance. So in these bins, the ECE
 # cannot tell this model from a calibrated one. This is no proof of calibration: the classwise ECE
@@ -326,11 +326,11 @@ print(f"if calibrated: {noise.low:.1%} to {noise.high:.1%}, in 15 bins")
 
 # %% [markdown]
 # In our split, half a vote is best on both sets. With the smallest floor, scaling makes the ECE
-# worse than it was. With our choice, the ECE falls, though not to the level of a calibrated model.
-# (With this floor, the confidences are too low, so T is below one.) For another model that votes,
-# begin at half a vote. Use the same floor when you predict.
+# worse. With our choice, the ECE falls, though not to the level of a calibrated model. (With this
+# floor, the confidences are too low, so T is below one.) For another model that votes, begin at
+# half a vote. Use the same floor when you predict.
 #
-# `calibkit.CalibratedClassifier` does this for you, with its own floor. It leaves each fifth of the
+# `calibkit.CalibratedClassifier` chooses a floor and fits T for you. It leaves each fifth of the
 # samples out of training in turn, and fits T on these parts. So you set no samples aside.
 
 # %%
@@ -507,7 +507,7 @@ plt.show()
 #
 # A *bootstrap* over pictures gives a wider interval (Field and Welsh 2007). We draw as many
 # pictures as we have, with replacement. Then we weight each pixel by how often its picture was
-# drawn, fit T again, and repeat this many times.
+# drawn, and fit T again. The interval holds the middle 95 % of many such T.
 
 # %%
 refits = []
@@ -532,9 +532,9 @@ print(f"{(high - low) / (b - a):.1f} times as wide")
 # ----------------------------
 #
 # A large model may run in several processes, each with a part of the calibration set. How can they
-# find one T without collecting all logits? Draw the NLL as a curve over $1 / T$. At the best T,
-# the slope of this curve is zero. Up to a factor, the slope is a sum over samples, so each process
-# adds up its own part.
+# find one T without collecting all logits? Draw the NLL over $1 / T$. At the best T, the slope of
+# this curve is zero. The slope is a sum over samples, divided by their number, so each process adds
+# up its own part.
 
 
 # %%
@@ -714,8 +714,8 @@ if binary_logits is not None:
 
 # %% [markdown]
 # 2. How well do we know the accuracy of the segmentation model? Each row of ``draws`` holds indices
-#    of pictures in ``test_pictures``, drawn with replacement. For each row, pool the pixels that
-#    count from all its pictures, and enter their accuracy as a fraction.
+#    of pictures in ``test_pictures``, drawn with replacement. For each row, pool the pixels with
+#    ink from all its pictures, and enter their accuracy as a fraction.
 
 # %% tags=["answer"]
 accuracies = None

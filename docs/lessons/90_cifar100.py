@@ -201,7 +201,7 @@ for batch in (
 # that go into the softmax. We measured on the rest.
 #
 # For the other two networks, the examples of the library netcal provide the outputs on all test
-# images. There we fitted on 1000 images. The program is in ``calibkit/data/assets``.
+# images. There we fitted on 1000 images. Our program is in ``calibkit/data/assets``.
 #
 # We print three measures:
 #
@@ -419,10 +419,10 @@ plt.show()
 # Judge the published number
 # --------------------------
 #
-# The tutorial measured on 9000 images. Four times as many images halve the noise floor: we divide
-# it by the square root of the factor. So we can estimate the tutorial's floor from ours in training
-# mode. This assumes that the confidences of both networks are spread alike. For comparison, we also
-# print the wide network.
+# The tutorial measured on 9000 images. Four times as many images halve the noise floor: it shrinks
+# with the square root of their number. So we can estimate the tutorial's floor from ours in
+# training mode. This assumes that the confidences of both networks are spread alike. For
+# comparison, we also print the wide network.
 
 # %%
 m = splits_of("ResNet-20", "training")[0]
@@ -543,8 +543,8 @@ assert lost > 0.02, "training mode should answer fewer images right"
 # What we have seen
 # -----------------
 #
-# - Scaling lowered every ECE of the first picture, once perhaps by chance. How much error remains
-#   depends on the network.
+# - Scaling lowered every ECE of the first picture, perhaps by chance for our ResNet. How much error
+#   remains depends on the network.
 # - A few hundred images can show that a network is overconfident. They cannot show that it is
 #   calibrated.
 # - Training mode damaged a real network. The accuracy showed the damage, and the ECE did not.
@@ -608,7 +608,7 @@ if accuracy_lost is not None:
 
 # %% [markdown]
 # 2. Compute the ECE of ``first_split`` before scaling in five bins instead of fifteen. The first
-#    entry of ``first_split.bins`` holds the fifteen bins before scaling: join each three neighbours
+#    entry of ``first_split.bins`` holds the fifteen bins before scaling: join every three neighbours
 #    into one.
 
 # %% tags=["answer"]
@@ -699,8 +699,8 @@ if images_needed is not None:
 # 4. (Optional, with an internet connection.) The second loader of
 #    ``calibkit.CIFAR100DataModule(ood_detection=True)`` gives photographs of house numbers, from
 #    the data set SVHN (64 MB). They belong to none of the classes. How confident is the tutorial's
-#    network on them? Does a temperature change how well confidence separates them from other
-#    photographs?
+#    network on them? Can confidence tell them from CIFAR-100 photographs? Does a temperature change
+#    that?
 
 # %% tags=["network", "solution"]
 public_model = calibkit.cifar100_resnet20(pretrained=True)

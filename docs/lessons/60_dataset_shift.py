@@ -24,7 +24,7 @@ unknown classes. Then you repair what can be repaired.
 What you will learn
 -------------------
 
-- when a temperature from the lab helps elsewhere, and when a temperature hurts
+- when calibration in one place helps in another, and when it hurts
 - how to correct changed class proportions, and when that goes wrong
 - what you can check without labels
 
@@ -136,9 +136,9 @@ for z, t in ((dry, 1.5), (rain, 1.5), (rain, 2.7)):
 # Meet the shifted images
 # -----------------------
 #
-# Our images are glyphs of a hundred classes. Warp, noise and the distance from the centre grow
-# with the severity. We draw four glyphs that the network reads correctly without shift and
-# misreads at the highest severity.
+# Our images are glyphs, such as letters and digits, of a hundred classes. Warp, noise and the
+# distance from the centre grow with the severity. We draw four glyphs that the network reads
+# correctly without shift and misreads at the highest severity.
 
 # %%
 chosen = (2, 16, 26, 39)
@@ -382,7 +382,7 @@ correct(desk, desk_truth)
 # %% [markdown]
 # On this split, accuracy and NLL improve, and both intervals exclude zero. The interval of the ECE
 # contains zero, so the ECE does not show this improvement. Both ECEs lie close to the noise floor,
-# so most of each may be chance, and the interval is wide.
+# so most of each may be chance.
 #
 # The method assumes that the images of each class look as in the lab. At the highest severity that
 # is false, while the proportions are unchanged.
@@ -489,7 +489,7 @@ _ = ax.legend(loc="upper center", ncols=3)
 # %% [markdown]
 # If confidence recognised the unknown, the dashed line would peak at the far left. Instead it
 # resembles the line of the wrong answers, with a higher median. Low confidence means "hard", not
-# "unknown". No probability is left for the answer "none of these".
+# "unknown". The network has no answer "none of these".
 
 # %% [markdown]
 # Check what you can without labels
@@ -532,7 +532,7 @@ for name, (z, y) in places.items():
 #
 # - A temperature is good for the images it was fitted on
 # - Each repair needs labels or an assumption about the shift
-# - Without labels you can raise an alarm, but not calibrate
+# - Without either you can raise an alarm, but repair nothing
 #
 # Say: Ask everyone to name, for their own project, one change that will happen after calibration
 # and how they would notice it. If the honest answer is that they would not notice, the remedy is
@@ -603,8 +603,8 @@ print(f"temperature of the lab: {usual.report.change.nll.value:+.2f}")
 # to stop at the verdict. Always look at the temperature that the images themselves ask for.
 
 # %% [markdown]
-# 2. A product answers only if the scaled confidence reaches a threshold, which one in twenty of
-#    the lab's test images misses. Which fraction of the unseen glyphs does the product answer?
+# 2. A product answers only if the scaled confidence reaches a threshold. One in twenty of the
+#    lab's test images stays below it. Which fraction of the unseen glyphs does the product answer?
 
 # %% tags=["answer"]
 unseen_answered = None

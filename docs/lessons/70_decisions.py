@@ -11,9 +11,9 @@
 What do I do with a calibrated probability?
 ===========================================
 
-A network gives every class a probability. The largest is its *confidence*, and the class that has
-it is its *answer*. The network is *calibrated* if its answers are right as often as the confidence
-says. Then the confidence tells you what to do, and what that will cost.
+A network gives every class a probability. The most probable class is its *answer*, and the
+largest probability is its *confidence*. The network is *calibrated* if its answers are right as
+often as the confidence says. Then the confidence tells you what to do, and what that will cost.
 
 What you will do
 ----------------
@@ -417,14 +417,15 @@ print(f"of the probabilities {new}", end=" ")
 print(f"the set takes {[p for p in new if 1 - p <= eighth]}")
 
 # %% [markdown]
-# A tenth image arrives, drawn like the nine. The score of its true class is equally likely to take
-# any of the ten places in the order. At the first eight places, it is at most the eighth smallest
-# of the nine. This eighth score is our threshold: the set takes every class with a score up to it.
-# So the set holds the label with a probability of 80 %. We did not assume calibration anywhere.
+# A tenth image arrives, drawn like the nine. Sorted among the nine, the score of its true class is
+# equally likely to take each of the ten places. If it takes one of the first eight, it is at most
+# the eighth smallest of the nine. This eighth score is our threshold: the set takes every class
+# with a score up to it. So the set holds the label with a probability of 80 %. We did not assume
+# calibration anywhere.
 #
 # `calibkit.ConformalSets` counts in the same way, with the scores of 1000 images. The temperature
-# must not have been fitted on these images, or their scores would look too good. So we take them
-# out of the test set.
+# must not have been fitted on these images, or their scores could look too good. So we take them
+# from the test set.
 
 # %% tags=["setup"]
 fit_on, measure_on = calibkit.split_calibration(y, 1000, seed=0)
@@ -451,8 +452,8 @@ for name, p in both.items():
     print(f"{sets.sum(1).double().mean():.1f} classes")
 
 # %% [markdown]
-# They come close, because the higher threshold makes up for the overconfidence. The guarantee holds
-# on average over calibration sets, so we draw a hundred of them.
+# They come close. Before scaling, a higher threshold makes up for the overconfidence. The guarantee
+# holds on average over calibration sets, so we draw a hundred of them.
 
 # %%
 found = {name: [] for name in both}
@@ -607,7 +608,8 @@ for score in ("lac", "aps"):
 # - Two costs give a threshold. Calibration tells you in advance what the decisions will cost.
 # - Scaling hardly changes the risk at a given share answered, but it makes that risk predictable.
 # - Conformal sets reach the coverage that we ask for on average, even without calibration.
-# - The average can hide a group: LAC covers unsure images too rarely, and APS less so.
+# - The average can hide a group: LAC covers unsure images too rarely, and APS is nearer to the
+#   promise.
 # - If the images change, every promise may break.
 
 # %% [markdown] tags=["slide"]

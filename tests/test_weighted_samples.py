@@ -477,7 +477,7 @@ def test_the_bands_of_a_diagram_are_those_of_what_the_samples_are_worth():
         confidence = float(w @ p[cell == k] / w.sum())
         low, high = binom.ppf([0.025, 0.975], round(worth), confidence) / round(worth)
         assert (band.get_y(), band.get_height()) == pytest.approx((low, high - low))
-    assert "n = 500 with weights, 5 bins" in ax.texts[0].get_text()
+    assert "n = 500 with weights, 5 bins" in ax.get_xlabel()
     assert ax.child_axes[0].get_ylabel() == "weight"
     histogram = ck.confidence_histogram(p, labels, sample_weight=weights)
     assert histogram.get_ylabel() == "weight of 500 samples"

@@ -234,7 +234,6 @@ calibkit.reliability_diagram(
 _ = calibkit.ReliabilityDisplay.from_predictions(
     y, p, n_bins=10, name="The probability of the event", ax=axes[1]
 )
-axes[1].texts[0].set_position((0.46, 0.57))  # its usual place covers bars
 
 # %% [markdown] tags=["slide"]
 # The top label hides what P(y = 1) shows

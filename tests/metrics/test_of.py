@@ -124,9 +124,12 @@ def test_plots_take_events(plot, event):
 
 def test_plots_name_what_they_judge(event):
     ax = ck.reliability_diagram(*event)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("P(y = 1)", "frequency of y = 1")
+    judged, measured = ax.get_xlabel().splitlines()
+    assert (judged, ax.get_ylabel()) == ("P(y = 1)", "frequency of y = 1")
+    assert measured.startswith("ECE ")
     ax = ck.reliability_diagram(*event, of="top")
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("confidence of the top class", "accuracy")
+    judged, _ = ax.get_xlabel().splitlines()
+    assert (judged, ax.get_ylabel()) == ("confidence of the top class", "accuracy")
 
 
 def test_risk_counts_every_detection_that_did_not_match():

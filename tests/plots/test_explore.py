@@ -50,7 +50,7 @@ def test_without_a_jupyter_server_the_plots_are_a_plain_figure(displayed):
     curve, diagram, _ = plt.gcf().axes
     assert curve.lines[-1].get_xdata() == [1.5, 1.5]
     ece = nll_and_ece(logits, labels, 1.5, n_bins=10).split()[-1]
-    assert diagram.texts[0].get_text() == f"ECE {ece}\nn = 500, 10 bins"
+    assert diagram.get_xlabel().endswith(f"\nECE {ece}, n = 500, 10 bins")
     assert diagram.get_title() == "The bins at T = 1.500, the dotted line"
 
 

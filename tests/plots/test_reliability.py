@@ -16,8 +16,8 @@ def predictions():
 def test_the_printed_number_is_the_metric(predictions):
     for n_bins in (5, 15, 40):
         error = calibration_error(*predictions, n_bins=n_bins)
-        text = reliability_diagram(*predictions, n_bins=n_bins).texts[0].get_text()
-        assert text == f"ECE {100 * error:.1f}%\nn = 800, {n_bins} bins"
+        text = reliability_diagram(*predictions, n_bins=n_bins).get_xlabel().splitlines()[1]
+        assert text == f"ECE {100 * error:.1f}%, n = 800, {n_bins} bins"
 
 
 def test_bars_show_the_accuracy_of_their_bin(predictions):

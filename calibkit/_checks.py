@@ -133,6 +133,13 @@ def check_number(value: object, name: str, *, low: float, high: float, advice: s
     return float(value)
 
 
+def check_not_negative(value: object, name: str, *, high: float, advice: str) -> float:
+    """Return 0 or a number strictly between 0 and ``high`` as a float, or raise an error."""
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    return check_number(value, name, low=0, high=high, advice=advice)
+
+
 def check_temperature(temperature: float) -> float:
     """Return a temperature as a float, or raise an error if it is not positive and finite."""
     number = isinstance(temperature, int | float | np.number) and not isinstance(temperature, bool)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from calibkit._checks import check_logits, check_number
+from calibkit._checks import check_logits, check_not_negative
 from calibkit._class_proportions import ProportionsLikelihood
 from calibkit._conversion import as_tensor
 from calibkit._types import Floats, Probabilities, SampleWeight
@@ -277,9 +277,9 @@ def estimate_prior(
             f"source must be above 0 for every class, got 0 for {_names(unseen)}; leave "
             "out the logits of a class that the model has never seen"
         )
-    if smoothing is not None and (isinstance(smoothing, bool) or smoothing != 0):
+    if smoothing is not None:
         advice = "0 adds no samples, and None lets the logits choose"
-        check_number(smoothing, "smoothing", low=0, high=np.inf, advice=advice)
+        check_not_negative(smoothing, "smoothing", high=np.inf, advice=advice)
     likelihood = ProportionsLikelihood(rows, old)
     number = likelihood.best_smoothing() if smoothing is None else float(smoothing)
     best = likelihood.maximise(number)

@@ -71,6 +71,7 @@ def layout(figure: str, n_points: int) -> str:
     start_of_png = base64.b64decode(figure[:64])
     width, height = struct.unpack(">II", start_of_png[16:24])
     ratio = width / height
+    # the room that slides.css leaves, in pixels
     width_below = min(1168, ratio * (560 - 52 * n_points))
     width_beside = min(756, ratio * 560)
     return "below" if width_below > width_beside else "beside"
@@ -79,8 +80,7 @@ def layout(figure: str, n_points: int) -> str:
 def section(slide: Slide) -> str:
     """Return a slide as HTML."""
     markdown = MarkdownIt()
-    heading, _, _ = slide.text.partition("\n")
-    below_heading = slide.text.split("\n", 2)[2]
+    heading, _, below_heading = slide.text.split("\n", 2)
     picture, place = "", "words"
     if slide.figure:
         source = f"data:image/png;base64,{slide.figure}"

@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterable
 from typing import Any, Self, get_args
 
-from calibkit._checks import check_choice, check_number
+from calibkit._checks import check_choice, check_not_negative, check_number
 from calibkit._types import Floats, Labels, Probabilities
 from calibkit.metrics.base import Predictions, what_is_judged
 from calibkit.monitor._bets import Direction, Judged, bets_on, outcomes_of
 from calibkit.monitor._evidence import Evidence
 from calibkit.monitor._merging import check_alike, merged_report
 from calibkit.monitor._samples import Input, check_samples
-from calibkit.monitor.report import MonitorReport, exp_or_inf
+from calibkit.monitor.report import MonitorReport
 
 
 class CalibrationMonitor:
@@ -152,7 +152,8 @@ class CalibrationMonitor:
     ) -> None:
         advice = "0.05 allows one false alarm in 20 streams"
         self.alpha = check_number(alpha, "alpha", low=0, high=1, advice=advice)
-        self.tolerance = _check_tolerance(tolerance)
+        advice = "0.02 accepts errors of 2 points, and 0 accepts none"
+        self.tolerance = check_not_negative(tolerance, "tolerance", high=0.5, advice=advice)
         if of is not None:
             check_choice(of, "of", get_args(Judged))
         check_choice(input, "input", get_args(Input))
@@ -230,12 +231,12 @@ class CalibrationMonitor:
     @property
     def e_value(self) -> float:
         """The evidence against calibration after the last label."""
-        return exp_or_inf(self._evidence.log_wealth)
+        return self.report().e_value
 
     @property
     def p_value(self) -> float:
         """The anytime-valid p-value, which is 1 divided by the largest evidence so far."""
-        return math.exp(-self._evidence.log_peak)
+        return self.report().p_value
 
     @property
     def since(self) -> int | None:
@@ -404,10 +405,3 @@ class CalibrationMonitor:
         return f"CalibrationMonitor({', '.join(given)}): {self.n_labels} labels, " + (
             "alarm" if self.alarm else "no alarm"
         )
-
-
-def _check_tolerance(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
-        return 0.0
-    advice = "0.02 accepts errors of 2 points, and 0 accepts none"
-    return check_number(value, "tolerance", low=0, high=0.5, advice=advice)

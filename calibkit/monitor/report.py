@@ -57,7 +57,7 @@ class MonitorReport:
     @property
     def e_value(self) -> float:
         """The evidence after the last label, which is infinite if it exceeds every float."""
-        return exp_or_inf(self.log_e_value)
+        return math.exp(self.log_e_value) if self.log_e_value < 709 else math.inf
 
     def __str__(self) -> str:
         lines = [
@@ -80,8 +80,3 @@ class MonitorReport:
     def to_dict(self) -> dict[str, object]:
         """Return everything in a dictionary of plain values, ready for JSON."""
         return asdict(self)
-
-
-def exp_or_inf(x: float) -> float:
-    """Return exp(x), or infinity if it exceeds every float."""
-    return math.exp(x) if x < 709 else math.inf

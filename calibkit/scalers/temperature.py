@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from calibkit._attributes import CheckedAttributes
-from calibkit._checks import check_number, check_temperature
+from calibkit._checks import check_not_negative, check_temperature
 from calibkit._rows import Rows
 from calibkit._temperature_search import find_best_inverse_temperature
 from calibkit.scalers.base import FitSummary, Scaler
@@ -15,11 +15,8 @@ from calibkit.scalers.base import FitSummary, Scaler
 
 def check_smoothing(value: float) -> float:
     """Return a number of random labels as a float, or raise an error if it is negative."""
-    if value == 0 and not isinstance(value, bool):
-        return 0.0
-    return check_number(
-        value, "smoothing", low=0, high=math.inf, advice="0 adds no random label, and 1 adds one"
-    )
+    advice = "0 adds no random label, and 1 adds one"
+    return check_not_negative(value, "smoothing", high=math.inf, advice=advice)
 
 
 def without_overflow(scaled: Tensor, logits: Tensor, dtype: torch.dtype) -> Tensor:

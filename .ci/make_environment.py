@@ -26,7 +26,9 @@ ONLY_ON_PYPI = {
     "sphinx-revealjs",
 }
 # The libraries that calibkit is compared with are on PyPI alone, and nobody needs them to use it.
-LEFT_OUT = {"bench"}
+# The packages that run a language model need a third one, which pip has to install without its
+# dependencies.
+LEFT_OUT = {"bench", "lm"}
 
 
 def environment(project: dict) -> str:

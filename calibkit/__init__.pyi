@@ -7,6 +7,10 @@ from .data.capstone import capstone_data as capstone_data
 from .data.datamodules import CIFAR100DataModule as CIFAR100DataModule
 from .data.datamodules import Glyphs100DataModule as Glyphs100DataModule
 from .data.glyphs100 import Glyphs100 as Glyphs100
+from .data.language_model import LanguageModelAnswers as LanguageModelAnswers
+from .data.language_model import NextTokenPredictions as NextTokenPredictions
+from .data.language_model import language_model_answers as language_model_answers
+from .data.language_model import next_token_predictions as next_token_predictions
 from .data.measurements import CIFAR100Measurement as CIFAR100Measurement
 from .data.measurements import cifar100_measurements as cifar100_measurements
 from .data.population import glyphs100_population as glyphs100_population

@@ -32,7 +32,7 @@ def test_conda_environment_holds_every_dependency_but_the_peers(project):
         entry
         for name, extra in extras.items()
         for entry in extra
-        if name != "bench" and not entry.startswith("calibkit[")
+        if name not in {"bench", "lm"} and not entry.startswith("calibkit[")
     ]
     on_conda_forge = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
     wanted = {re.sub(r"^[\w-]+", lambda m: on_conda_forge.get(m[0], m[0]), w) for w in wanted}
@@ -81,10 +81,13 @@ def test_top_level_holds_what_the_design_names():
     }
 
 
-def test_font_licences_lie_beside_the_masks():
+def test_the_licences_of_others_lie_beside_their_files():
     assets = ROOT / "calibkit" / "data" / "assets"
     assert "Bitstream" in (assets / "LICENSE_DEJAVU").read_text(errors="replace")
     assert "STI Pub" in (assets / "LICENSE_STIX").read_text(errors="replace")
+    of_model = (assets / "LICENSE_SMOLLM2").read_text(encoding="utf-8")
+    assert "SmolLM2-135M-Instruct" in of_model
+    assert "Apache License" in of_model
 
 
 def test_no_file_of_the_package_is_too_long():

@@ -57,6 +57,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert {Path(name).name for name in about if "/licenses/" in name} == {
         "LICENSE",
         "LICENSE_DEJAVU",
+        "LICENSE_SMOLLM2",
         "LICENSE_STIX",
     }
     assert wheel.stat().st_size < 3_000_000

@@ -14,8 +14,9 @@ LESSONS = {
     70: (1, 0, "decisions", (10,)),
     40: (2, 4, "richer\nmaps", (20,)),
     55: (2, 3, "two\nclasses", (50,)),
+    65: (2, 0.74, "after\nrelease", (60,)),
     80: (2, 2, "your own\nmodel", (30,)),
-    90: (2, 0.5, "CIFAR-100", (30,)),
+    90: (2, -0.08, "CIFAR-100", (30,)),
     99: (3, 1.7, "capstone", (40, 55, 60, 80)),
 }
 WIDTH, HEIGHT = 0.74, 0.62

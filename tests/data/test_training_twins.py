@@ -92,9 +92,9 @@ def test_plain_networks_are_overconfident_and_a_temperature_repairs_it(data, see
     logits, labels = test["logits"]["plain"][seed], test["labels"]
     accuracy = (logits.argmax(1) == labels).double().mean()
     scaler = fit(calibration, "plain", seed)
-    assert logits.softmax(1).amax(1).mean() - accuracy > 0.05
-    assert scaler.temperature > 1.15
-    assert nll(scaler(logits), labels) < nll(logits, labels) - 0.02
+    assert logits.softmax(1).amax(1).mean() - accuracy > 0.03
+    assert scaler.temperature > 1.1
+    assert nll(scaler(logits), labels) < nll(logits, labels) - 0.01
 
 
 def test_a_temperature_never_makes_the_validation_loss_larger(data):

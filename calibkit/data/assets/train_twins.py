@@ -8,14 +8,14 @@ already holds. At the end, the script prints how accurate and how well calibrate
 All twins are a ResNet-20 and see the 3150 training images of the embedded network, with the same
 momentum and the same one-cycle schedule. A batch has half as many images, the learning rate is half
 as large, and there are 30 epochs and not 40. A twin then takes five minutes on a free core and is
-more accurate than the embedded network, because smaller batches teach it more. Short and fast
-training also keeps the seeds close together: in slow training on fewer images, some seeds learn the
-images by heart before they learn to recognise others. The methods are:
+more accurate than the embedded network. Fewer images are no alternative: in trials with 2400 of
+them, one network recognised 55 % of the validation images and another one 28 %, although both had
+learned all training images by heart. The methods are:
 
 - plain: nothing is done against overconfidence. Five seeds, which are also an ensemble of five.
 - label_smoothing: the target gives a tenth of the probability to all classes alike.
-- weight_decay: every weight is pulled towards 0, ten times as strongly as is usual, because the
-  usual strength makes no visible difference in so few steps.
+- weight_decay: every weight is pulled towards 0, ten times as strongly as is usual, because
+  there are few steps.
 - more_data: three times as many training images for the same number of steps. The first 3150 of
   them are the images of the other twins.
 - mixup: each image is a mixture of two, and so is its target.

@@ -18,6 +18,7 @@ from .data.quiz import check_yourself as check_yourself
 from .data.resnet import ResNet20 as ResNet20
 from .data.resnet import cifar100_resnet20 as cifar100_resnet20
 from .data.resnet import glyphs100_resnet20 as glyphs100_resnet20
+from .data.training_twins import training_twins as training_twins
 from .estimators.calibrated_classifier import CalibratedClassifier as CalibratedClassifier
 from .estimators.reliability_display import ReliabilityDisplay as ReliabilityDisplay
 from .inference import collect_logits as collect_logits

@@ -60,7 +60,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         "LICENSE_SMOLLM2",
         "LICENSE_STIX",
     }
-    assert wheel.stat().st_size < 3_000_000
+    assert wheel.stat().st_size < 8_000_000  # most of it are the embedded logits and weights
 
 
 def test_the_quick_start_of_the_readme_runs_from_the_wheel(wheel, tmp_path):

@@ -1,0 +1,681 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+"""
+Can training avoid overconfidence?
+==================================
+
+The *confidence* of a network is the largest of its probabilities. The network is *overconfident* if
+its mean confidence is higher than its *accuracy*, the share of right answers. If it is lower, the
+network is *underconfident*. So far we corrected this after training. Could we train differently
+instead?
+
+What you will do
+----------------
+
+You compare networks that were trained in seven ways. You give each of them a temperature, and you
+average some of them.
+
+What you will learn
+-------------------
+
+- why training makes a network overconfident, and what label smoothing does about it
+- why you should compare networks after temperature scaling
+- why an average of networks needs a temperature of its own
+
+What you need
+-------------
+
+You need lessons 10, 20 and 50, and half a minute on two cores.
+"""
+
+# %% [markdown] tags=["slide"]
+# Can training avoid overconfidence?
+# ----------------------------------
+#
+# - So far we corrected the probabilities after training
+# - Many training methods promise better confidence
+# - Do we still need a temperature?
+#
+# Say: Ask who trains with label smoothing, weight decay or mixup, and who has heard that this makes
+# a network better calibrated. Then ask who has checked it with more than one seed. Keep the answers
+# on the board. Today we compare seven ways of training, each with at least three seeds, and we look
+# at what is left after a temperature.
+
+# %% [markdown]
+# The answer in one picture
+# -------------------------
+#
+# A *seed* fixes the first weights of a network and the order of its training images. Networks with
+# the same seed are *twins*. They began alike and differ only in the method of training:
+#
+# - *plain*: training does nothing against overconfidence.
+# - *label smoothing*: training spreads a tenth of the target over all classes.
+# - *weight decay*: training pulls all weights towards zero.
+# - *more data*: training uses three times as many images, in the same number of steps.
+# - *mixup*: training shows mixtures of two images, with mixed targets.
+#
+# Two kinds of early stopping follow later. Nobody tuned these methods, so we look for no winner.
+
+# %% tags=["setup"]
+import itertools
+
+import torch
+from matplotlib import pyplot as plt
+
+import calibkit
+
+calib, test, history = calibkit.training_twins()
+calib_truth, truth = calib["labels"], test["labels"]
+methods = list(test["logits"])
+
+# %% [markdown]
+# *Logits* are the outputs of a network before the softmax. Every network gets its own *temperature*,
+# a number that divides its logits. We fit the temperature on 2000 calibration images and measure on
+# 2000 test images, which are the same for all networks.
+#
+# The *negative log-likelihood* (NLL) is the mean of minus the logarithm of the probability of the
+# true class. The *expected calibration error* (ECE) is the weighted mean gap between confidence and
+# accuracy, in bins of the confidence.
+
+
+# %% tags=["setup"]
+def scale(calib_logits, test_logits):
+    scaler = calibkit.TemperatureScaler()
+    scaler.fit_logits(calib_logits, calib_truth)
+    return scaler(test_logits), scaler.temperature
+
+
+def measure(logits):
+    p = logits.softmax(1)
+    accuracy = calibkit.accuracy(p, truth)
+    return {
+        "accuracy": accuracy,
+        "gap": p.amax(1).double().mean().item() - accuracy,
+        "ECE": calibkit.calibration_error(p, truth),
+        "NLL": calibkit.negative_log_likelihood(p, truth),
+        "area": calibkit.area_under_risk_coverage_curve(p, truth),
+    }
+
+
+# %% tags=["setup"]
+before, after, temperature, scaled = {}, {}, {}, {}
+for method in methods:
+    before[method] = [measure(z) for z in test["logits"][method]]
+    pairs = zip(calib["logits"][method], test["logits"][method])
+    scaled[method], temperature[method] = zip(*[scale(*p) for p in pairs])
+    after[method] = [measure(z) for z in scaled[method]]
+
+# %%
+trained = methods[:5]
+fig, axes = plt.subplots(
+    1, 2, figsize=(8.4, 4), sharey=True, layout="constrained"
+)
+fig.suptitle("Training changes the confidence, and all need a temperature")
+for ax, name in zip(axes, ("gap", "NLL")):
+    for row, method in enumerate(trained):
+        for values, place, look in (
+            (before, row - 0.15, {"color": "#D55E00", "marker": "o"}),
+            (after, row + 0.15, {"color": "#0072B2", "marker": "s"}),
+        ):
+            x = [v[name] for v in values[method]]
+            ax.plot(x, [place] * len(x), linestyle="", mfc="none", **look)
+axes[0].axvline(0, color="0.4", linestyle=":")
+axes[0].set_yticks(range(5), [m.replace("_", "\n") for m in trained])
+axes[0].set(xlabel="mean confidence − accuracy", ylim=(4.5, -0.5))
+axes[1].set(xlabel="NLL (lower is better)", xlim=(0, None))
+fig.legend(
+    axes[0].lines[:2],
+    ["before scaling", "after one temperature"],
+    loc="outside lower center",
+    ncols=2,
+)
+plt.show()
+# sphinx_gallery_thumbnail_number = 1
+
+# %% [markdown] tags=["slide"]
+# Every seed is a point
+# ---------------------
+#
+# - Left: plain training claims too much, the others too little
+# - One temperature brings all of them near zero
+# - Right: what is left differs from seed to seed
+#
+# Say: Start with the left panel. Circles are the networks as they were trained. Ask the room which
+# side is overconfident. Then look at the squares: after a temperature, all methods are close to
+# zero. Now the right panel. Which method would you choose, and would you choose the same one if you
+# had seen one seed only?
+
+# %% [markdown]
+# Every point is one network. Only plain training is overconfident. The other four methods go too
+# far: their networks are underconfident, with every seed. One temperature brings all gaps close to
+# zero. What is left is the NLL on the right, and it depends strongly on the seed.
+
+# %% [markdown]
+# What a target asks for, by hand
+# -------------------------------
+#
+# Suppose that there are four classes, and a network already gives the first class the largest logit.
+# The first class is true. We multiply the logits by larger and larger numbers.
+
+# %%
+for factor in (1, 2, 4, 8, 16):
+    p = (factor * torch.tensor([2.0, 1.0, 0.0, 0.0])).softmax(0)
+    print(f"times {factor:2}: p = {p[0]:.3f}, NLL = {-p[0].log():.3f}")
+
+# %% [markdown]
+# The NLL keeps falling. Once a network gets its training images right, it can always lower its
+# training NLL with larger logits. It learns to be certain, but on new images it makes mistakes. Label
+# smoothing changes the target: the true class gets only nine tenths and a fourth of the last tenth.
+#
+# **Before you run this:** which probability of the true class has the lowest loss now?
+
+# %%
+p = torch.linspace(0.5, 0.999, 500).double()
+target = torch.tensor([0.925, 0.025, 0.025, 0.025])
+losses = {
+    "plain target": -p.log(),
+    "smoothed target": -0.925 * p.log() - 0.075 * ((1 - p) / 3).log(),
+}
+fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+ax.set_title("A smoothed target asks for some doubt")
+for (name, loss), style in zip(losses.items(), ("-", "--")):
+    best = loss.argmin()
+    print(f"{name}: the lowest loss is at p = {p[best]:.3f}")
+    ax.plot(p, loss, style, color="#0072B2", label=name)
+    ax.plot(p[best], loss[best], "o", color="#D55E00", clip_on=False)
+ax.set(xlabel="probability of the true class", ylabel="loss")
+ax.legend(loc="center left")
+plt.show()
+
+# %% [markdown] tags=["slide"]
+# A smoothed target asks for doubt
+# --------------------------------
+#
+# - Plain target: larger logits always pay
+# - Smoothed target: too much certainty costs
+# - The network is taught to claim too little
+#
+# Say: Let the room guess the lowest point of the dashed curve before you show it. It is the target
+# itself, because this loss is a proper score for the target. So on an image that is certain, the
+# network should not say that it is certain. Ask what this means for images that are easy: their
+# confidence is wrong on purpose.
+
+# %% [markdown]
+# The lowest loss is at the target itself, .925. So the network is taught to keep a doubt even about
+# images that are clear. This is not calibration: the doubt is the same whether it is justified or not.
+
+# %% [markdown]
+# Compare all methods
+# -------------------
+#
+# **Before you run this:** will the temperature after label smoothing be above or below one?
+#
+# For every method we print the mean over its seeds and, after ±, the *standard deviation* over its
+# seeds, which says how much seeds differ. The *noise floor* is the mean ECE that the scaled networks
+# would show by chance if they were calibrated.
+
+
+# %%
+def cell(values, digits):
+    values = torch.tensor(values, dtype=torch.double)
+    return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+
+
+def row(values, names):
+    return [cell([v[n] for v in values], 3) for n in names]
+
+
+floors = [
+    calibkit.noise_floor(z.softmax(1)).mean
+    for z in itertools.chain(*scaled.values())
+]
+print(f"{'':17}{'accuracy':15}{'ECE':15}{'ECE scaled':15}temperature")
+for method in methods:
+    cells = row(before[method], ["accuracy", "ECE"])
+    cells += [*row(after[method], ["ECE"]), cell(temperature[method], 2)]
+    print(f"{method:17}" + "".join(f"{c:15}" for c in cells))
+print(f"noise floors {min(floors):.3f} to {max(floors):.3f}")
+for method in methods:
+    low, high = min(temperature[method]), max(temperature[method])
+    print(f"{method:17}temperatures {low:.2f} to {high:.2f}")
+
+# %% [markdown]
+# With every seed, the temperature is above one after plain training and below one after the other
+# four methods. The smoothed networks have a larger ECE than the plain ones before scaling. After
+# scaling, all methods come down to about the noise floor. So training can avoid overconfidence, but
+# here it replaced one error by the opposite error. A temperature corrects both.
+
+# %% [markdown] tags=["slide"]
+# Underconfidence needs a temperature, too
+# ----------------------------------------
+#
+# - Plain: the temperature is above one
+# - Smoothing, decay, mixup, more data: below one
+# - After scaling, the ECE is near its floor
+#
+# Say: Show the table and ask for the surprise. Most people expect that label smoothing makes a
+# temperature superfluous. Here its networks have a larger calibration error than the plain ones,
+# in the other direction. Nobody tuned the amount of smoothing. But how would you tune it, and why
+# should you, if one number does the job afterwards?
+
+# %% [markdown]
+# Refine first, then calibrate
+# ----------------------------
+#
+# If one temperature removes the calibration error of all methods, then we should compare what it
+# leaves. `calibkit.score_decomposition` splits the NLL into a *calibration part*, which the best
+# temperature can save, and the *refinement*, the rest. A temperature is cheap, so a method is worth
+# choosing for its refinement (Berta et al. 2025).
+#
+# Which network of each seed would you choose by the ECE, by the NLL, and by the refinement? To choose
+# fairly, we look only at the calibration images.
+
+# %%
+print("chosen by     ECE             NLL             refinement")
+for seed in range(3):
+    scores = {}
+    for method in trained:
+        p = calib["logits"][method][seed].softmax(1)
+        nll, _, refinement = calibkit.score_decomposition(p, calib_truth)
+        ece = calibkit.calibration_error(p, calib_truth)
+        scores[method] = (ece, nll, refinement)
+    chosen = [min(trained, key=lambda m: scores[m][i]) for i in range(3)]
+    nll = [after[m][seed]["NLL"] for m in chosen]
+    print(f"seed {seed}", "".join(f"{m:>16}" for m in chosen))
+    print("test, scaled" + "".join(f"{value:>15.3f} " for value in nll))
+
+# %% [markdown]
+# The ECE chooses a network whose scaled NLL on the test images is never better, and often far worse.
+# It prefers networks that need no temperature, although a temperature costs almost nothing.
+#
+# Now we compare each method with the plain twin of the same seed. The line of three numbers shows all
+# seeds.
+
+# %%
+base = [v["NLL"] for v in after["plain"]]
+print("scaled NLL minus that of the plain twin, seeds 0, 1, 2")
+for method in methods[1:]:
+    change = [v["NLL"] - b for v, b in zip(after[method], base)]
+    signs = "".join(f"{c:+9.3f}" for c in change)
+    print(f"{method:17}{signs}   mean {cell(change, 3)}")
+
+# %% [markdown]
+# Only more data lower the scaled NLL with all three seeds. For label smoothing, weight decay and
+# mixup, the signs differ, so we claim nothing. Had we trained only with the first seed, we would have
+# praised all of them. Three seeds are too few for a test, but enough to stop us.
+
+# %% [markdown] tags=["slide"]
+# Refine first, then calibrate
+# ----------------------------
+#
+# - The ECE rewards what a temperature gives for free
+# - Compare networks by the NLL after scaling
+# - One seed would have praised every method
+#
+# Say: Read the first column of the last table: every method looks like a success. Then uncover the
+# other two seeds. This is what happens in many papers with one seed. Ask the room how they would
+# plan a comparison with a limited budget. More seeds, and the same test images and seeds for all
+# methods, so that the differences are paired.
+
+# %% [markdown]
+# Stop early
+# ----------
+#
+# *Early stopping* keeps the network of the *epoch*, or pass through the images, with the lowest NLL
+# on 1000 validation images. The refined rule takes the lowest NLL after scaling.
+
+# %%
+fig, axes = plt.subplots(
+    1, 3, figsize=(8.4, 3.2), sharey=True, layout="constrained"
+)
+fig.suptitle("Both rules stop at the same epoch, and they gain nothing here")
+for seed, ax in enumerate(axes):
+    for name, style, color in (
+        ("nll", "-", "#D55E00"),
+        ("scaled_nll", "--", "#0072B2"),
+    ):
+        losses = history[name][seed]
+        best = losses.argmin().item()
+        ax.plot(range(1, 31), losses, style, color=color)
+        ax.plot(best + 1, losses[best], "o", color=color, mfc="none")
+        print(f"seed {seed}, {name:10}: epoch {best + 1}")
+    ax.set(title=f"seed {seed}", xlabel="epoch", xlim=(15, 31), ylim=(0.5, 2))
+axes[0].set(ylabel="validation NLL")
+axes[2].legend(axes[2].lines[::2], ["NLL", "after scaling"], fontsize=9)
+plt.show()
+
+# %% [markdown]
+# Both rules choose the same epoch, so they keep the same networks. The table above shows that they
+# hardly differ from the plain ones. At the end, these trainings take tiny steps, so the curves are
+# flat. Where the NLL rises before its refinement does, the two rules differ.
+
+# %% [markdown]
+# A temperature below one is not what it seems
+# --------------------------------------------
+#
+# A temperature below one makes probabilities more extreme. It seems to return what smoothing took
+# away. But does it? The *coverage* is the share of images that a network answers, the most confident
+# ones first. The *risk* is the share of errors among them. The *risk-coverage curve* shows the risk
+# for every coverage, and a small area below it means that confidence ranks the answers well.
+#
+# **Before you run this:** a temperature changes no answer. Can it change the risk-coverage curve?
+
+# %%
+print("                 images above .95     area under the curve")
+print("                 before   after       before   after")
+for method in ("plain", "label_smoothing", "mixup"):
+    for seed in range(3):
+        z, s = test["logits"][method][seed], scaled[method][seed]
+        sure = [(x.softmax(1).amax(1) > 0.95).double().mean() for x in (z, s)]
+        area = [v[method][seed]["area"] for v in (before, after)]
+        print(f"{method:16} {sure[0]:6.1%}  {sure[1]:6.1%}", end="       ")
+        print(f"{area[0]:.4f}   {area[1]:.4f}")
+
+# %%
+fig, axes = plt.subplots(
+    1, 3, figsize=(8.4, 3.4), sharey=True, layout="constrained"
+)
+fig.suptitle("Risk and coverage of smoothed and plain twins, after scaling")
+coverage = torch.arange(1, 2001) / 2000
+for seed, ax in enumerate(axes):
+    for method, style, color in (
+        ("plain", "-", "#D55E00"),
+        ("label_smoothing", "--", "#0072B2"),
+        ("more_data", ":", "black"),
+    ):
+        confidence, answer = scaled[method][seed].softmax(1).max(1)
+        wrong = (answer != truth)[confidence.argsort(descending=True)]
+        risk = wrong.cumsum(0) / torch.arange(1, 2001)
+        label = method.replace("_", " ")
+        ax.plot(coverage[50:], risk[50:], style, color=color, label=label)
+    ax.set(title=f"seed {seed}", xlabel="coverage", ylim=(0, 0.3))
+axes[0].set(ylabel="risk")
+axes[0].legend(loc="upper left", fontsize=9)
+plt.show()
+
+# %% [markdown] tags=["slide"]
+# A temperature below one is not what it seems
+# --------------------------------------------
+#
+# - Smoothing cuts off the confident end
+# - The temperature stretches it again, and reorders images
+# - Smoothed or plain: the seeds disagree
+#
+# Say: A temperature keeps the order of the classes of one image, but not the order of two images.
+# Ask for an example: an image with one strong rival against an image with many weak rivals. The
+# temperature weighs the rivals differently. For the smoothed networks this lowers the area with
+# every seed. Against the plain twins, the seeds do not agree, so we claim nothing.
+
+# %% [markdown]
+# Smoothing cuts off the confident end, and the temperature stretches it again. It does more than
+# that: it also reorders the images. One image has a single strong rival class, and another has many
+# weak rivals, which a temperature treats differently. With all three seeds, scaling lowers the area
+# for label smoothing and mixup. Raw confidence is a worse ranking there.
+#
+# Does smoothing still cost something after scaling? Others found that it spoils the ranking (Xia et
+# al. 2025). Here the seeds disagree, both in the area and in the NLL. More data have the lowest curve
+# with every seed.
+
+# %% [markdown]
+# Average the networks
+# --------------------
+#
+# An *ensemble* answers with the mean of its *members'* probabilities. Our members are plain networks
+# with different seeds. Every one of them is overconfident.
+#
+# **Before you run this:** is their ensemble overconfident, too?
+
+
+# %% tags=["setup"]
+def average(logits):
+    return logits.softmax(-1).double().mean(0).log()
+
+
+z_calib, z_test = calib["logits"]["plain"], test["logits"]["plain"]
+t = torch.tensor(temperature["plain"]).reshape(5, 1, 1)
+members = {
+    "raw": (z_calib, z_test),
+    "scaled": (z_calib / t, z_test / t),
+}
+
+# %% tags=["setup"]
+groups = [
+    list(g) for n in range(1, 6) for g in itertools.combinations(range(5), n)
+]
+ensembles = {kind: {} for kind in members}
+for kind, (z_c, z_t) in members.items():
+    for group in groups:
+        mean = average(z_t[group])
+        own = scale(average(z_c[group]), mean)
+        ensembles[kind][tuple(group)] = measure(mean), measure(own[0]), own[1]
+
+# %%
+fig, ax = plt.subplots(figsize=(6.8, 4), layout="constrained")
+ax.set_title("The more members, the less confident is their average")
+for kind, shift, marker, color in (
+    ("raw", -0.1, "o", "#D55E00"),
+    ("scaled", 0.1, "s", "#0072B2"),
+):
+    n = [len(g) + shift for g in ensembles[kind]]
+    gaps = [m[0]["gap"] for m in ensembles[kind].values()]
+    label = f"average of {kind} members"
+    ax.plot(n, gaps, marker, color=color, mfc="none", label=label)
+ax.axhline(0, color="0.4", linestyle=":")
+ax.set(xlabel="number of members", ylabel="mean confidence − accuracy")
+ax.legend(loc="lower left")
+plt.show()
+
+# %% [markdown] tags=["slide"]
+# An average of overconfident networks
+# ------------------------------------
+#
+# - Members disagree, so averaging lowers the confidence
+# - The votes of many lower the errors
+# - Two members are enough for underconfidence here
+#
+# Say: Take a vote before you show the figure. Most people expect that an average of overconfident
+# networks is overconfident. When two members disagree, their mean probability is lower than that
+# of either, and yet the ensemble makes fewer errors. Both move the gap down. Members that were
+# calibrated first end up further below zero. Ask what to do: fit a temperature last.
+
+# %% [markdown]
+# Single members lie near or above zero, but every ensemble lies below. Where members disagree, the
+# average is less confident than they are, and still it makes fewer errors. Overconfidence of the
+# members hides a part of this. Scaled members leave a larger gap. So the average needs its own
+# temperature, fitted last. (Points share members, so they are not independent.)
+
+# %%
+print("NLL                      one average     with its own temperature")
+for kind, found in ensembles.items():
+    raw, own, t_own = found[0, 1, 2, 3, 4]
+    print(f"five {kind:6} members {raw['NLL']:14.3f}", end=" ")
+    print(f"{own['NLL']:14.3f}, T = {t_own:.2f}, ECE {own['ECE']:.3f}")
+many = [g for g in ensembles["raw"] if len(g) > 1]
+for i, name in ((0, "one average"), (1, "with own temperature")):
+    nll = [[ensembles[k][g][i]["NLL"] for k in members] for g in many]
+    better = sum(r < s for r, s in nll)
+    print(f"{name}: raw members win in {better} of {len(many)} groups")
+best = min(v["NLL"] for v in after["plain"])
+worst = max(ensembles["raw"][g][1]["NLL"] for g in many if len(g) == 5)
+print(f"best single member, scaled {best:.3f}; ensemble of five {worst:.3f}")
+
+# %% [markdown]
+# Before the last temperature, raw members make the better average in every group. After it, scaled
+# members do. Again, the wrong stage of the work would have made us choose wrongly. And the ensemble
+# is far better than its best member, which no temperature could achieve.
+
+# %% [markdown]
+# What we have seen
+# -----------------
+#
+# - Training can avoid overconfidence, but here every such method made the network underconfident.
+# - A temperature corrects both errors. What it cannot change is the refinement.
+# - Compare methods by the NLL after scaling, with the same seeds, and claim nothing if the signs
+#   differ.
+# - After label smoothing, a temperature also changes the ranking of the images.
+# - An ensemble of overconfident networks can be underconfident. Fit its temperature last.
+
+# %% [markdown] tags=["slide"]
+# What to remember
+# ----------------
+#
+# - Training can avoid overconfidence, and easily overshoots
+# - Refine first, then calibrate, and calibrate last
+# - Look at several seeds before you believe a method
+#
+# Say: Return to the answers on the board. Which of them survived? Ask for one sentence from each
+# group: what would you do tomorrow in your own training? A good answer is: choose the training that
+# gives the lowest NLL after scaling, over several seeds, perhaps average some networks, and then
+# fit one temperature to the result.
+
+# %% [markdown]
+# Exercises
+# ---------
+#
+# 1. There are ten classes, and label smoothing spreads a fifth of the target over all of them. Which
+#    probability of the true class does the target ask for?
+
+# %% tags=["answer"]
+asked = None
+
+# %% tags=["solution"]
+asked = 0.8 + 0.2 / 10
+
+# %% tags=["wrong"]
+wrong = [0.8, 0.925, 0.98, 0.9, 0.2]
+
+# %% tags=["check"]
+if asked is not None:
+    hint = "the true class keeps its share and also gets a part of the rest"
+    assert abs(asked - (1 - 0.2 * 9 / 10)) < 1e-6, hint
+    print(f"the smoothed target of the true class is {asked:.2f}")
+
+# %% [markdown] tags=["solution"]
+# Four fifths stay with the true class, and a tenth of the last fifth comes back to it. If you
+# answered four fifths, you spread the fifth over the other nine classes only. Some programs do
+# that, so look at the documentation of yours.
+
+# %% [markdown]
+# 2. With `calibkit.paired_difference`, compare the scaled NLL of each smoothed network with that of
+#    its plain twin. Enter the three intervals as a list.
+
+# %% tags=["answer"]
+intervals = None
+
+# %% tags=["solution"]
+intervals = [
+    calibkit.paired_difference(
+        calibkit.negative_log_likelihood,
+        *(plain.softmax(1), smoothed.softmax(1), truth),
+    )
+    for plain, smoothed in zip(scaled["plain"], scaled["label_smoothing"])
+]
+for seed, interval in enumerate(intervals):
+    print(f"seed {seed}: {interval.value:+.3f}", end=" ")
+    print(f"({interval.low:+.3f} to {interval.high:+.3f})")
+
+# %% tags=["wrong"]
+wrong = [
+    intervals[:1],
+    [
+        calibkit.paired_difference(
+            calibkit.negative_log_likelihood,
+            *(s.softmax(1), p.softmax(1), truth),
+        )
+        for p, s in zip(scaled["plain"], scaled["label_smoothing"])
+    ],
+    [
+        calibkit.paired_difference(
+            calibkit.negative_log_likelihood,
+            *(p.softmax(1), s.softmax(1), truth),
+        )
+        for p, s in zip(
+            test["logits"]["plain"], test["logits"]["label_smoothing"]
+        )
+    ],
+]
+
+# %% tags=["check"]
+if intervals is not None:
+    assert len(intervals) == 3, "enter one interval for each of the seeds"
+    for seed, interval in enumerate(intervals):
+        pair = [after[m][seed]["NLL"] for m in ("plain", "label_smoothing")]
+        hint = "the sign is wrong: the plain twin comes first"
+        assert abs(interval.value + pair[1] - pair[0]) > 0.01, hint
+        hint = "compare the scaled networks, and twins of the same seed"
+        assert abs(interval.value - pair[1] + pair[0]) < 0.002, hint
+    print("each interval is about test images, and not about seeds")
+
+# %% [markdown] tags=["solution"]
+# Every interval excludes zero, and yet their signs differ. Each interval answers a question about
+# these two networks: would other test images reverse their order? It says nothing about other
+# networks that the same method would train. A narrow interval from a single pair of networks is
+# therefore no evidence about a method.
+
+# %% [markdown]
+# 3. Somebody scales the ensemble of five raw members with the mean of its members' temperatures.
+#    Which NLL does it have on the test images?
+
+# %% tags=["answer"]
+borrowed = None
+
+# %% tags=["solution"]
+borrowed = measure(average(z_test) / t.mean())["NLL"]
+
+# %% tags=["wrong"]
+wrong = [
+    measure(average(z_test))["NLL"],
+    measure(average(z_test / t))["NLL"],
+    measure(average(z_test) * t.mean())["NLL"],
+    ensembles["raw"][0, 1, 2, 3, 4][1]["NLL"],
+]
+
+# %% tags=["check"]
+if borrowed is not None:
+    unscaled, own, _ = ensembles["raw"][0, 1, 2, 3, 4]
+    hint = "average the probabilities, take the logarithm, then divide"
+    expected = measure(average(z_test) / t.mean())["NLL"]
+    assert abs(float(borrowed) - expected) < 0.002, hint
+    print(f"borrowed {borrowed:.3f}, none {unscaled['NLL']:.3f}", end=", ")
+    print(f"own {own['NLL']:.3f}")
+
+# %% [markdown] tags=["solution"]
+# The borrowed temperature is worse than none. The members are overconfident and the ensemble is
+# underconfident, so the correction has the wrong direction. A temperature belongs to the model on
+# whose outputs it was fitted.
+
+# %% [markdown]
+# 4. A colleague trained one network with mixup and one without, and reports that mixup "ruins
+#    calibration", because its ECE is much larger. What do you reply?
+
+# %% [markdown] tags=["solution"]
+# The observation is right and the conclusion is hasty. In this lesson the mixup networks are also
+# far from calibrated, in the cautious direction, and one temperature removes the error. So the
+# colleague should fit a temperature for each network on calibration images and compare the NLL
+# after scaling on test images. One pair of networks cannot tell the method from the seed, so the
+# comparison needs several seeds, with the same seeds and test images for both methods. If the signs
+# differ, there is no result. The amount of mixing was not tuned either. A good answer also asks
+# what the network is for: if images with low confidence go to a human, compare the risk-coverage
+# curves, again after scaling.
+
+# %% [markdown]
+# References
+# ----------
+#
+# - Berta, Holzmüller, Jordan and Bach (2025). Rethinking Early Stopping: Refine, Then Calibrate.
+#   https://arxiv.org/abs/2501.19195
+# - Müller, Kornblith and Hinton (2019). When Does Label Smoothing Help? NeurIPS.
+#   https://arxiv.org/abs/1906.02629
+# - Rahaman and Thiery (2021). Uncertainty Quantification and Deep Ensembles. NeurIPS.
+#   https://arxiv.org/abs/2007.08792
+# - Xia, Laurent, Franchi and Bouganis (2025). Towards Understanding Why Label Smoothing Degrades
+#   Selective Classification and How to Fix It. ICLR. https://arxiv.org/abs/2403.14715
+# - Zhang, Cisse, Dauphin and Lopez-Paz (2018). mixup: Beyond Empirical Risk Minimization. ICLR.
+#   https://arxiv.org/abs/1710.09412

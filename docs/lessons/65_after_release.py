@@ -80,8 +80,8 @@ clean, clean_truth = released(z[rest.indices]), y[rest.indices]
 shifted = torch.stack([released(x) for x in (logits[:2000], hard, harder)])
 
 # %% [markdown]
-# In a *stream*, labels arrive one by one. Ours begin with 1000 clean images. Over the next 1000,
-# the severity drifts from zero to two, where it stays.
+# Our *streams* of labels begin with 1000 clean images. Over the next 1000, the severity drifts from
+# zero to two, where it stays.
 
 
 # %% tags=["setup"]
@@ -228,8 +228,7 @@ print(f"noise floor of 100 labels {floor.mean:.2f}")
 #
 # Instead, you may test all labels so far, again and again. A *z-test* compares the number of right
 # answers with the sum of the confidences. Its *level*, the probability of a false alarm, is one in
-# twenty. We draw outcomes with exactly the probability that the network claims, so every alarm is
-# false.
+# twenty. We draw outcomes with the probability that the network claims, so every alarm is false.
 #
 # **Before you run this:** what share of streams of 5000 labels will ever raise an alarm, if we test
 # after every hundred labels?
@@ -311,9 +310,10 @@ for of in ("top", "all"):
 
 # %% [markdown]
 # Nearly all drifts are found, in the right direction: the network claims too much. The start is
-# only a rough estimate: the drift began at label 1000. One in twenty allows an early alarm.
+# only a rough estimate: the drift began at label 1000. Ville's inequality allows one early alarm in
+# twenty.
 #
-# The guarantee has a condition: whether and when a label arrives must not depend on the answer
+# This guarantee has a condition: whether and when a label arrives must not depend on the answer
 # being right. If customers report errors first, the alarm means nothing.
 
 # %% [markdown] tags=["slide"]
@@ -333,8 +333,8 @@ for of in ("top", "all"):
 # Pay for a guarantee without end
 # -------------------------------
 #
-# The guarantee is for the monitor's whole life, so the monitor must keep wealth for shifts that
-# begin late.
+# The guarantee is for the monitor's whole life, so every possible start of a shift gets a share of
+# the wealth.
 #
 # **Before you run this:** the images suddenly have severity two, either at the first label or after
 # 2000 clean ones. Which shift needs more labels until the alarm?
@@ -375,9 +375,9 @@ _ = ax.set_title("A late shift costs more labels (lines: medians)")
 # call the model miscalibrated as soon as any of its hundred probabilities is wrong.
 
 # %% [markdown]
-# The late shift needs more labels, and betting on all classes saves many of them. But the network
-# then counts as calibrated only if all its probabilities are right. (Streams with an early alarm
-# are left out.)
+# The late shift needs more labels, because late starts get smaller shares. Betting on all classes
+# saves many labels, but the network then counts as calibrated only if all its probabilities are
+# right. (Streams with an early alarm are left out.)
 
 # %% [markdown]
 # Tolerate small errors
@@ -400,8 +400,7 @@ for tolerance, count in zip(tolerances, alarms):
     print(f"tolerance {tolerance:.0%}: {count:.0f} of 20 raise the alarm")
 
 # %% [markdown]
-# Without a tolerance, these alarms are not false, but you may not want them. What does a tolerance
-# cost in our drifts?
+# An alarm about a small error is not false, but you may not want it. What does a tolerance cost?
 
 # %%
 for tolerance in tolerances[:2]:
@@ -442,8 +441,8 @@ for seed, ((z, y), report) in enumerate(zip(streams, reports)):
 print(f"it helps in {helped} of 20 streams")
 
 # %% [markdown]
-# It helps in all streams but the last one shown, whose alarm came before the drift. Most labels came
-# before the images were hardest. Fit again when you have more, and begin with a new monitor.
+# It helps in all streams but the last one shown, whose alarm came before the drift. The fits mostly
+# use earlier, easier images, so fit again on later labels, and begin with a new monitor.
 
 # %% [markdown] tags=["slide"]
 # After the alarm
@@ -495,7 +494,7 @@ print("severity 2")
 remedies(shifted[2], labels[:2000])
 
 # %% [markdown]
-# Each remedy suits its own shift, and the wrong one does little or does harm. Only later labels say
+# Each remedy suits its own shift, and the wrong one does little or does harm. Later labels say
 # which one you need.
 
 # %% [markdown]
@@ -562,7 +561,7 @@ for name, (z, y) in places.items():
 # - The monitor says in which direction and roughly since when the network is wrong. A late shift or
 #   a tolerance costs more labels.
 # - After an alarm, fit on the labels since the estimated start and measure on later ones.
-# - Without labels you may notice a change, but not the accuracy.
+# - Without labels you may notice a change, but cannot measure the accuracy.
 
 # %% [markdown]
 # Exercises

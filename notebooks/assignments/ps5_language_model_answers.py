@@ -251,8 +251,8 @@ for by, p in p_texts.items():
 # 3. Return the mean over the orders of the probability of each option, in the order of the options,
 #    not of the letters.
 #
-# The number of options C can be any number, not only 4. As in question 1, logits can lie far from 0,
-# where `exp` returns 0 or infinity.
+# The number of options C can be any number, not only 4. As in question 1, logits can lie far from
+# 0, where `exp` returns 0 or infinity.
 
 
 # %% solution="average_orders"
@@ -328,7 +328,7 @@ for n_options in (4, 3, 5):
     )
     assert torch.equal(random_logits, kept), "the logits that were given have changed"
     moved = kept + 1500 * (torch.arange(n_options, dtype=torch.float64)[None, :, None] - 1)
-    assert np.allclose(np.asarray(average_orders(moved), dtype=float), wanted, atol=1e-4), (
+    assert np.allclose(np.asarray(average_orders(moved), dtype=float), wanted, atol=1e-3), (
         "a constant added to all logits of one order must change nothing, even if it is 1500 or "
         "-1500: subtract the largest logit of each order before exp, or use softmax"
     )
@@ -446,7 +446,7 @@ for n_ours, n_others, n_letters in ((6, 9, 4), (9, 5, 3), (4, 4, 4)):
     q = (q / q.sum(1, keepdims=True)).mean(0)
     wanted = p / q
     wanted /= wanted.sum(1, keepdims=True)
-    assert np.allclose(found, wanted, atol=1e-4), (
+    assert np.allclose(found, wanted, atol=1e-3), (
         "the corrected probabilities are wrong; m_j is the mean over the other questions of the "
         "softmax of their logits, which is not the softmax of a mean, and we divide "
         "probabilities, not logits"
@@ -455,7 +455,7 @@ for n_ours, n_others, n_letters in ((6, 9, 4), (9, 5, 3), (4, 4, 4)):
         "the logits that were given have changed"
     )
     last = np.asarray(correct_preference(ours[-1:].clone(), others.clone()), dtype=float)
-    assert np.allclose(last, wanted[-1:], atol=1e-4), (
+    assert np.allclose(last, wanted[-1:], atol=1e-3), (
         "the result for one question must not depend on the questions that are corrected with it"
     )
 ### END HIDDEN TESTS
@@ -1193,5 +1193,46 @@ _ = right.legend()
 # Your answer to question 9, 200 to 300 words:
 #
 # ### BEGIN SOLUTION
-# **A model answer.** TODO
+# **A model answer.** *Not yet, and not in this form.* On our 2400 questions the model claims 76 %
+# on average, but only 66 % of its answers are right. Its percentages promise too much.
+#
+# *The subjects differ.* With 300 questions each, it is right on 100 % of the spelling questions
+# and on 98 % of the opposites, but on 32 % of the calendar questions, where guessing gives 25 %.
+# A correction that we fitted on the seven other subjects, a temperature, lowers the NLL, our
+# measure of wrong percentages, by 0.09. For a new subject I use the interval that resamples the
+# eight subjects, from -0.17 to nearly 0, because there the subjects are our sample. The interval
+# over questions, -0.11 to -0.06, holds only for the subjects that we know. So the correction will
+# probably help on an untested subject, but it can also do harm: on opposites the calibration error
+# rose from 2.9 % to 10.6 %.
+#
+# *What to do.* Collect a few hundred questions from your app in each subject, with their answers.
+# Fit a temperature on one part and check the percentages on the other, subject by subject. Show a
+# percentage only where they pass. Elsewhere, show none. Where the model is unsure, let the app say
+# "I do not know". With a threshold of about 0.76, chosen on 1200 questions, the model answers 56 %
+# of 1200 others, and about 10 % of these answers are wrong. But it was more than 10 % on half of
+# our test halves, so choose a stricter threshold than you need. In one half, 10 of 20 answers on
+# the calendar were wrong.
+#
+# *A limit.* Rules made our questions, and your customers will ask others. Eight subjects say
+# little about a ninth.
+#
+# **Rubric, 6 points.**
+#
+# - *Verdict* (1 point): a clear answer with conditions, in words that a product manager
+#   understands. A verdict without a reason, or terms that are not explained: half a point.
+# - *Numbers* (1 point): at least four numbers of the notebook, each with the number of questions
+#   behind it and each supporting a claim. Other numbers than those above are fine if the notebook
+#   shows them. Two or three numbers, or no numbers of questions: half a point.
+# - *Subjects* (2 points): the spread over the subjects, with an example at each end (1 point). The
+#   interval over subjects for the untested subject, with the reason: there the subjects are the
+#   sample (1 point). The right interval without a reason: half a point.
+# - *Action* (1 point): labelled questions of the app's own, a fit on one part and a check on
+#   another part, and a threshold below which the model does not answer. One of these missing: half
+#   a point.
+# - *Limit* (1 point): one limit that is true of this analysis, such as rules that made the
+#   questions, only eight subjects, one small model, one wording of the prompts, a temperature that
+#   the intervals treat as fixed, or a threshold that misses its target on half of the test halves.
+# - Take 1 point off, but not below 0 in all, for a false claim, such as "temperature scaling makes
+#   the model more accurate", "a low ECE over all subjects holds for each of them" or "at most 10 %
+#   of the answers will be wrong".
 # ### END SOLUTION

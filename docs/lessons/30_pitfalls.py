@@ -17,7 +17,7 @@ wrong number looks like any other.
 What you will do
 ----------------
 
-Make seven mistakes on purpose, see what gives each one away, and correct it.
+Make seven mistakes on purpose, see what gives each away, and correct it.
 
 What you will learn
 -------------------
@@ -143,9 +143,9 @@ plt.show()
 # scatter. They do not help at all against a shift, because all ten fits agree on a wrong answer.
 
 # %% [markdown]
-# Every mark is a fit that ran without an error. With only 20 images, T scatters widely. With wrong
-# images or labels, all ten fits of a row miss the dashed line on the same side. More such images
-# would not help.
+# Every mark is a fit that ran without an error. With 20 images, T scatters widely. With wrong images
+# or labels, all ten fits of a row miss the dashed line on the same side. More such images would not
+# help.
 #
 # Three logits, and the softmax applied twice
 # -------------------------------------------
@@ -219,8 +219,8 @@ show(f"T = {scaler.temperature:.2f}", scaler(test_logits), test_labels)
 #
 # **Are these the right logits?** A layer of *batch normalisation* subtracts a mean from its inputs
 # and divides by a standard deviation. In *eval mode* the layer uses the values that it stored during
-# training. In *training mode* it uses those of the current batch. On the first 2000 of our images,
-# we forget to switch to eval mode.
+# training. In *training mode* it uses those of the current batch. On our first 2000 images, we
+# forget to switch to eval mode.
 
 # %%
 model = calibkit.glyphs100_resnet20()
@@ -267,8 +267,8 @@ plt.show()
 # is right. It does not ask how often it is right. A weak model that knows its weakness passes.
 
 # %% [markdown]
-# The accuracy and the NLL reveal the mistake. The ECE does not: it lies within the range in both
-# modes. The ECE only asks whether a model knows how often it is right.
+# The accuracy and the NLL reveal the mistake. The ECE does not: after the fit it lies within the
+# range in both modes. The ECE only asks whether a model knows how often it is right.
 #
 # Another check needs no labels: we put the images in another order.
 
@@ -332,7 +332,7 @@ except calibkit.NoOptimumError as error:
     print(error)
 
 # %% [markdown]
-# If every answer is right, a lower T is always better. We add some new images.
+# If every answer is right, a lower T is always better. We add new images.
 
 # %%
 mixed_logits = torch.cat([seen_logits, calib_logits[:500]])
@@ -401,7 +401,7 @@ plt.show()
 # Use one temperature for different groups
 # ----------------------------------------
 #
-# We fit one T on 2000 images from each camera, and measure on as many others.
+# We fit one common T on 2000 images from each camera, and measure on as many others.
 #
 # **Before you run this:** will the ECE of all images together lie above the ECEs of both cameras,
 # between the two, or below both?
@@ -508,8 +508,8 @@ except ValueError as error:
 # Choose on the images of the fit
 # -------------------------------
 #
-# Your product needs only ten of the 100 classes, and you may choose which. On half of the
-# calibration images, you find the ten classes with the highest accuracy. You fit T on their images.
+# Your product needs ten of the 100 classes, and you may choose which. On half of the calibration
+# images, you find the ten classes with the highest accuracy. You fit T on their images.
 #
 # **Before you run this:** will the accuracy of the chosen classes be the same on new images,
 # higher or lower?
@@ -543,10 +543,10 @@ for name, i in (("the same images", first), ("other images", second)):
     show("  on test half", fitted(test_logits[asked]), test_labels[asked])
 
 # %% [markdown]
-# It is lower. With about 25 images of each class, some classes are among the best ten by luck, and
+# It is lower. With about 25 images per class, some classes are among the best ten by luck, and
 # luck does not come again. On the images of the choice, the model looks better than it is, so T is
-# lower. Here the lower T hardly raises the NLL on the test half, but the accuracy was too good. We
-# repeat this for ten random cuts, and choose the hardest classes too.
+# lower. Here the lower T hardly raises the NLL on the test half, but the first accuracy was too
+# high. We repeat this for ten random cuts, and choose the hardest classes too.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
@@ -595,7 +595,7 @@ plt.show()
 # - **Unfair measurement:** choosing, fitting and measuring each need their own images.
 # - The ECE alone hides mistakes. Read accuracy and NLL beside it.
 # - calibkit refuses probabilities, a fit without a best T, and a test set with calibration images.
-#   You must find the other mistakes yourself.
+#   You must find other mistakes yourself.
 
 # %% [markdown] tags=["slide"]
 # What to remember
@@ -697,9 +697,9 @@ if repaired_temperature is not None:
 # itself.
 
 # %% [markdown]
-# 3. Scale with ``scaler``. The *excess* of some images is their mean confidence minus their
-#    accuracy. On the calibration half, find the ten answers whose images have the largest excess.
-#    On the test half, enter the excess of all images that get one of these answers.
+# 3. Scale with ``scaler``. The *excess* of a group of images is its mean confidence minus its
+#    accuracy. Group the calibration half by answer, and find the ten answers with the largest
+#    excess. On the test half, enter the excess of all images that get one of these answers.
 
 # %% tags=["answer"]
 overconfidence = None

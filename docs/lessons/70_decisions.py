@@ -211,8 +211,7 @@ print(f"scaling saves {saved.mean():.2f} ± {half_width(saved):.2f} per image")
 # After scaling, the two costs nearly agree, and the realised cost is lower. We computed the saving
 # image by image, and its interval excludes zero.
 #
-# Now we try other thresholds. In the next two figures, a dashed line is what was promised, and a
-# solid line is what came true.
+# Now we try other thresholds.
 
 # %% [markdown] tags=["slide"]
 # An overconfident network breaks its promise
@@ -418,10 +417,10 @@ print(f"the set takes {[p for p in new if 1 - p <= eighth]}")
 
 # %% [markdown]
 # A tenth image arrives, drawn like the nine. Sorted among the nine, the score of its true class is
-# equally likely to take each of the ten places. If it takes one of the first eight, it is at most
-# the eighth smallest of the nine. This eighth score is our threshold: the set takes every class
-# with a score up to it. So the set holds the label with a probability of 80 %. We did not assume
-# calibration anywhere.
+# equally likely to take each of the ten places. If it takes one of the first eight, the eighth
+# smallest of the nine stands behind it. This eighth score is our threshold: the set takes every
+# class with a score up to it. So the set holds the label with a probability of 80 %. This argument
+# needs neither calibration nor an accurate network.
 #
 # `calibkit.ConformalSets` counts in the same way, with the scores of 1000 images. The temperature
 # must not have been fitted on these images, or their scores could look too good. So we take them
@@ -586,7 +585,8 @@ for score in ("lac", "aps"):
 
 # %% [markdown]
 # Every promise is broken: the realised cost and risk are higher than promised, and the sets hold
-# the label too rarely. The guarantee was not wrong, but its condition no longer holds.
+# the label too rarely. The guarantee was not wrong, but its condition no longer holds. It holds
+# again if labelled images of the new kind choose the threshold (exercise 2).
 
 # %% [markdown] tags=["slide"]
 # Under shift every promise breaks
@@ -607,7 +607,7 @@ for score in ("lac", "aps"):
 #
 # - Two costs give a threshold. Calibration tells you in advance what the decisions will cost.
 # - Scaling hardly changes the risk at a given share answered, but it makes that risk predictable.
-# - Conformal sets reach the coverage that we ask for on average, even without calibration.
+# - On average, conformal sets reach the coverage that we ask for, even without calibration.
 # - The average can hide a group: LAC covers unsure images too rarely, and APS is nearer to the
 #   promise.
 # - If the images change, every promise may break.
@@ -717,8 +717,8 @@ if conformal_shifted is not None:
 
 # %% [markdown]
 # 3. Cut all images at the median of ``after.amax(1)``. For each half, fit LAC sets for a coverage
-#    of 0.9 on its part of ``fit_on`` and predict its part of ``measure_on``. Both hold
-#    indices. Enter one tensor with a row for each image of ``measure_on``.
+#    of 0.9 on its part of ``fit_on`` and predict its part of ``measure_on``. Both tensors
+#    hold indices. Enter one tensor with a row for each image of ``measure_on``.
 
 # %% tags=["answer"]
 own_sets = None

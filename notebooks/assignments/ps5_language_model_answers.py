@@ -617,13 +617,16 @@ assert np.allclose(z, [[-2, -3, -4, -2.5], [-0.75, -900, -1, -7], [-1.5, 0, -2, 
 )
 assert y.tolist() == [0, 1, 1], "the labels must belong to the records that are kept"
 assert odd_records == untouched, "the records that were given have changed"
-for typing_error in ("Drop", "floors", None):
-    try:
-        read_records(copy.deepcopy(three_records), typing_error)
-        was_refused = False
-    except ValueError:
-        was_refused = True
-    assert was_refused, f"missing={typing_error!r} must raise a ValueError"
+for typing_error in ("Drop", "floors", "", "op", None):
+    for some_records in (three_records, three_records[:1]):
+        try:
+            read_records(copy.deepcopy(some_records), typing_error)
+            was_refused = False
+        except ValueError:
+            was_refused = True
+        assert was_refused, (
+            f"missing={typing_error!r} must raise a ValueError, even if no letter is missing"
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -784,8 +787,8 @@ for s in subjects:
 # Return three numbers: the change of step 1, the lower limit and the upper limit. Groups can have
 # different sizes, and a large group counts for more, because it has more questions. If each
 # question is a group of its own, this is the usual bootstrap over questions. The same seed must
-# give the same interval, and another seed another one. To be fast, compute the sum and the number
-# of questions of each group once, before you draw.
+# give the same interval, and another seed must draw other groups. To be fast, compute the sum and
+# the number of questions of each group once, before you draw.
 
 
 # %% solution="change_interval"
@@ -896,6 +899,11 @@ once, again = ([float(v) for v in change_interval(*given, 1, 7)] for _ in range(
 assert once == again == singles[7], "the same seed must give the same interval, at every call"
 assert len({round(low, 9) for _, low, _ in singles}) > 30, (
     "another seed must give other resamples, and a resample is not the sample itself"
+)
+middles = [sum(float(v) for v in change_interval(*given, 10, seed)[1:]) for seed in range(120)]
+assert abs(np.corrcoef(middles[1:], middles[:-1])[0, 1]) < 0.5, (
+    "the seeds 0 and 1 share most of their resamples, and so do 1 and 2: make one generator with "
+    "the seed, and draw all resamples from it"
 )
 s, k = (np.bincount(group_given, weights=w) for w in (loss_after - loss_before, None))
 draws = np.random.default_rng(0).integers(len(s), size=(20000, len(s)))

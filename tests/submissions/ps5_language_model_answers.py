@@ -120,6 +120,16 @@ def option_probabilities(log_sums, options, n_tokens, by):
     return (log_sums / length).softmax(1)
 """,
     ),
+    "nan_becomes_a_quarter": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    p = torch.exp(log_sums / length)
+    return torch.nan_to_num(p / p.sum(1, keepdim=True), 0.25)
+""",
+    ),
     # question 2
     "orders_not_undone": (
         "average_orders",
@@ -218,6 +228,15 @@ def average_orders(logits):
 def average_orders(logits):
     p = logits.softmax(2)
     return torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).mean(0).softmax(1)
+""",
+    ),
+    "largest_over_the_orders": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    m = torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).amax(0)
+    return m / m.sum(1, keepdim=True)
 """,
     ),
     # question 3
@@ -519,6 +538,41 @@ def read_records(records, missing):
         if missing == "drop" and any(" " + c not in stored for c in "ABCD"):
             continue
         z.append([math.exp(stored.get(" " + c, min(stored.values()))) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "refused_only_if_a_letter_is_missing": (
+        "read_records",
+        """
+def read_records(records, missing):
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        if any(" " + c not in stored for c in "ABCD"):
+            if missing == "drop":
+                continue
+            if missing != "floor":
+                raise ValueError(missing)
+        z.append([stored.get(" " + c, min(stored.values())) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "part_of_a_word_is_accepted": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if str(missing) not in "drop, floor":
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        if missing == "drop" and any(" " + c not in stored for c in "ABCD"):
+            continue
+        z.append([stored.get(" " + c, min(stored.values())) for c in "ABCD"])
         y.append("ABCD".index(r["answer"]))
         kept.append(i)
     return torch.tensor(z), torch.tensor(y), kept
@@ -840,6 +894,20 @@ def change_interval(before, after, groups, n_resamples, seed):
     s, n = np.bincount(g, d), np.bincount(g)
     draws = [rng.integers(max(1, len(n) - 1), size=len(n)) for _ in range(n_resamples)]
     return d.mean(), *np.quantile([s[i].sum() / n[i].sum() for i in draws], [0.025, 0.975])
+""",
+    ),
+    "a_seed_for_each_resample": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after - before)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    means = []
+    for r in range(n_resamples):
+        i = np.random.default_rng(seed + r).integers(len(n), size=len(n))
+        means.append(s[i].sum() / n[i].sum())
+    return d.mean(), *np.quantile(means, [0.025, 0.975])
 """,
     ),
     # question 7

@@ -25,7 +25,7 @@
 #
 # ## How it works
 #
-# 30 points, about 155 minutes.
+# 30 points, about 165 minutes.
 #
 # | question | points | graded by | minutes |
 # |---|---|---|---|
@@ -34,9 +34,9 @@
 # | 3 correct a preference for letters | 3 | machine | 10 |
 # | 4 read the records of a harness | 3 | machine | 20 |
 # | 5 leave one subject out | 3 | machine | 15 |
-# | 6 interval of a change | 3 | machine | 20 |
+# | 6 interval of a change | 3 | machine | 25 |
 # | 7 threshold for a risk | 3 | machine | 15 |
-# | 8 two uses of a temperature | 3 | machine | 10 |
+# | 8 two uses of a temperature | 3 | machine | 15 |
 # | 9 advise a product manager | 6 | teacher | 30 |
 #
 # *Data*: the log-probabilities that SmolLM2-135M-Instruct, a small language model, gave to the
@@ -139,7 +139,7 @@ def option_probabilities(log_sums, options, n_tokens, by):
 
 
 # %% tests="option_probabilities" points=3
-# An answer may have used these names for something else.
+# The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -280,7 +280,7 @@ def average_orders(logits):
 
 
 # %% tests="average_orders" points=3
-# An answer may have used these names for something else.
+# The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -345,10 +345,11 @@ assert np.allclose(found, wanted, atol=1e-5), "the probabilities of the listed q
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What does it buy? Two subjects, capitals and opposites, were asked in this way, in four orders.
-# The figure shows how much probability the model gives to each letter, on average. As the right
-# option stands once at each letter, a model without a preference for letters gives a quarter to
-# each.
+# Does the average help? The questions of two subjects, capitals and opposites, were asked with a
+# list of the options, in four orders. The model answered with the text of an option, so the logit
+# of a letter is here the log-probability of the option that the list has at this letter. The figure
+# shows how much probability the model gives to each letter, on average. As the right option stands
+# once at each letter, a model without a preference gives a quarter to each.
 
 # %%
 is_listed = answers.is_listed
@@ -376,7 +377,7 @@ _ = ax.legend()
 # ## Question 3: correct a preference for letters (3 points)
 #
 # Four orders cost four times as much. If we have one order only, we can still correct a preference
-# that is the same for all questions. Lesson 100 calls this a *prior correction*. Write
+# that is the same for all questions. This is called a *prior correction*. Write
 # `correct_preference`:
 #
 # 1. On *other* questions, compute the mean probability $m_j$ of each letter $j$. It is the mean of
@@ -411,7 +412,7 @@ def correct_preference(logits, other_logits):
 
 
 # %% tests="correct_preference" points=3
-# An answer may have used these names for something else.
+# The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -484,7 +485,7 @@ for s, other in (("capitals", "opposites"), ("opposites", "capitals")):
 # Such programs often store the log-probabilities of the few most probable tokens only. We make up
 # the records of one: it stores the five most probable tokens of 2400 answers. The option with the
 # letter A belongs to the token `" A"`, with a space in front, and so on to `" D"`. The other tokens
-# are no options.
+# do not stand for options.
 
 # %%
 OTHER_TOKENS = {" The": 0.45, " I": 0.25, "\n": 0.15, " a": 0.1, " And": 0.05}
@@ -554,7 +555,7 @@ def read_records(records, missing):
 
 
 # %% tests="read_records" points=3
-# An answer may have used these names for something else.
+# The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import copy, math, calibkit, numpy as np, torch
 
@@ -565,7 +566,7 @@ three_records = [
 ]
 z, y, kept = read_records(copy.deepcopy(three_records), "drop")
 z, y, kept = np.asarray(z, dtype=float), np.asarray(y), np.asarray(kept).tolist()
-assert kept == [0, 2], f"only in record 1 a letter is missing, so keep [0, 2], not {kept}"
+assert kept == [0, 2], f"a letter is missing in record 1 only, so keep [0, 2], not {kept}"
 assert z.shape == (2, 4), f"two records are left: the logits need the shape (2, 4), not {z.shape}"
 assert np.allclose(z[0], [-2, -0.5, -4, -3], atol=1e-5), "the columns are the letters A to D"
 assert y.tolist() == [1, 0], "the right letters B and A are the labels 1 and 0"
@@ -696,7 +697,7 @@ def leave_one_subject_out(logits, labels, subject):
 
 
 # %% tests="leave_one_subject_out" points=3
-# An answer may have used these names for something else.
+# The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -751,8 +752,9 @@ for order in (torch.arange(900), torch.randperm(900, generator=generator)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The NLL of each question, before and after, is all that we need to compare them. `nll_before` and
-# `nll_after` hold one number for each question.
+# The next question needs the NLL of each question before and after the division. `nll_before` and
+# `nll_after` hold one number for each question. Beside each ECE after the division, the cell prints
+# the ECE that even a perfectly calibrated model exceeds in 2.5 % of samples of this size.
 
 # %%
 z_texts = answers.text_logits.double()
@@ -766,8 +768,9 @@ for s in subjects:
     change = float((nll_after - nll_before)[of_subject].mean())
     y = answers.labels[of_subject]
     errors = [calibkit.calibration_error(z[of_subject].softmax(1), y) for z in (z_texts, scaled)]
+    floor = calibkit.noise_floor(scaled[of_subject].softmax(1), n_resamples=200)
     print(f"{s:14} T of the others {float(temperatures[s]):.2f}: NLL {change:+.3f}", end=", ")
-    print(f"ECE {errors[0]:.1%} -> {errors[1]:.1%}")
+    print(f"ECE {errors[0]:.1%} -> {errors[1]:.1%} (noise up to {floor.high:.1%})")
 
 # %% [markdown]
 # ## Question 6: give the change an interval (3 points)
@@ -822,7 +825,7 @@ def change_interval(before, after, groups, n_resamples, seed):
 
 
 # %% tests="change_interval" points=3
-# An answer may have used these names for something else.
+# The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -973,7 +976,7 @@ def threshold_for_risk(confidence, correct, target):
 
 
 # %% tests="threshold_for_risk" points=3
-# An answer may have used these names for something else.
+# The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -1024,7 +1027,8 @@ for n, target in ((50, 0.23), (200, 0.115), (333, 0.07), (1000, 0.301), (400, 0.
 
 # %% [markdown]
 # We choose the threshold on one half of the questions and check it on the other, for twenty random
-# divisions into halves. The last lines show which subjects the model answers, for the last of them.
+# divisions into halves. The last lines show how many questions of each subject the model answers,
+# in the last of these divisions.
 
 # %%
 p = z_texts.softmax(1)
@@ -1098,7 +1102,7 @@ def temperature_table(temperatures, log_probabilities, top_log_probabilities, ra
 
 
 # %% tests="temperature_table" points=3
-# An answer may have used these names for something else.
+# The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 

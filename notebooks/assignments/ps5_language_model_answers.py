@@ -880,12 +880,12 @@ for case, (b, a, g) in cases.items():
     changes = s[draws].sum(1) / k[draws].sum(1)
     wanted = np.quantile(changes, [0.025, 0.975])
     given = torch.tensor(b), torch.tensor(a), g.copy()
-    found = [float(v) for v in change_interval(*given, 20000, 1)]
+    found = [float(v) for v in change_interval(*given, 8000, 1)]
     assert abs(found[0] - (a - b).mean()) < 1e-5, (
         f"{case} the change is {(a - b).mean():.4f}, not {found[0]:.4f}: it is the mean of after "
         "minus before over all questions, and not the mean of the resamples or of the groups"
     )
-    assert np.abs(found[1:] - wanted).max() < 0.1 * changes.std(), (
+    assert np.abs(found[1:] - wanted).max() < 0.14 * changes.std(), (
         f"{case} the interval is about [{wanted[0]:.3f}, {wanted[1]:.3f}], not [{found[1]:.3f}, "
         f"{found[2]:.3f}]: draw whole groups, keep before and after together, divide by the number "
         "of questions drawn, and take the 2.5th and the 97.5th percentile"

@@ -32,7 +32,7 @@ What you need
 -------------
 
 You need lessons 10, 20 and 30, and half a minute on two cores. The model has already answered, so
-you need neither the model nor a network.
+you do not need it.
 """
 
 # %% [markdown] tags=["slide"]
@@ -78,14 +78,15 @@ reports = {
 confidence, choice = texts.softmax(1).max(1)
 fig, ax = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
 fig.suptitle("In six of eight subjects the model claims too much")
+look = {"color": "#D55E00", "ms": 12, "fillstyle": "none", "mew": 2}
 for row, s in enumerate(subjects):
     a, c = reports[s].accuracy, confidence[rows[s]].mean()
     ax.plot([a.low, a.high], [row, row], color="#0072B2", linewidth=2)
     ax.plot([a.value, c], [row, row], ":", color="0.5")
-    ax.plot(a.value, row, "o", color="#0072B2", ms=9)
-    ax.plot(c, row, "D", color="#D55E00", ms=9)
-ax.plot([], "o-", color="#0072B2", ms=9, label="accuracy, 95 % interval")
-ax.plot([], "D", color="#D55E00", ms=9, label="mean confidence")
+    ax.plot(c, row, "D", **look)
+    ax.plot(a.value, row, "o", color="#0072B2", ms=7)
+ax.plot([], "o-", color="#0072B2", ms=7, label="accuracy, 95 % interval")
+ax.plot([], "D", **look, label="mean confidence")
 ax.set_yticks(range(8), subjects, fontsize=11)
 ax.invert_yaxis()
 ax.set(xlim=(0.2, 1.03), xlabel="accuracy and mean confidence")
@@ -116,17 +117,14 @@ _ = ax.legend(loc="lower left", bbox_to_anchor=(0, 0), fontsize=10)
 print(answers.question[0])
 powers = texts[0].exp()
 for option, z, power in zip(answers.options[0], texts[0], powers):
-    share = power / powers.sum()
-    print(
-        f"{option:11} {z:6.2f}  exp {power:.4f}  divided by the sum {share:.3f}"
-    )
+    print(f"{option:11} {z:6.2f}  exp {power:.4f}", end=", ")
+    print(f"divided by the sum {power / powers.sum():.3f}")
 print(f"sum {powers.sum():.4f}")
 
 # %% [markdown]
 # The four probabilities do not sum to one, because the model could also write something else. So we
 # divide by their sum. The exponentials and the division together are a *softmax*. The numbers that
-# go into a softmax are called *logits*. Log-probabilities are logits like any others. Here the
-# model chooses the right option.
+# go into a softmax are called *logits*. Log-probabilities are logits like any others.
 
 # %% [markdown] tags=["slide"]
 # Log-probabilities are logits
@@ -239,15 +237,15 @@ put = {
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
 fig.suptitle("The model prefers some places to others, whatever stands there")
 for ax, (name, (z, use)) in zip(axes, put.items()):
-    for s, mark in zip(subjects, "osD^vP*X"):
+    for i, s in enumerate(s for s in subjects if rows[s][use].any()):
         named = z[rows[s][use]].argmax(-1).flatten()
-        if len(named) > 0:
-            share = named.bincount(minlength=4) / len(named)
-            ax.plot(range(4), share, mark, ms=8, alpha=0.8, label=s)
+        share = named.bincount(minlength=4) / len(named)
+        x = torch.arange(4) + 0.08 * (i - 3.5 if name == "letters" else i)
+        ax.plot(x, share, "o", color="#0072B2", fillstyle="none", ms=8)
     ax.axhline(0.25, color="0.4", linestyle=":")
     ax.set_xticks(range(4), "ABCD", fontsize=11)
     ax.set(title=name, ylim=(-0.05, 1.05), ylabel="share of the prompts")
-_ = axes[0].legend(fontsize=9, loc="upper left")
+    ax.set_xlabel("place (each circle: one subject)")
 
 # %% [markdown] tags=["slide"]
 # It prefers C, whatever stands there
@@ -334,7 +332,7 @@ for s, r in rows.items():
 # %%
 fig, ax = plt.subplots(figsize=(7.2, 3.8), layout="constrained")
 fig.suptitle("A temperature from other subjects helps five of the eight")
-for row, (s, x) in enumerate(changes.items()):
+for row, x in enumerate(changes.values()):
     color, mark = ("#0072B2", "o") if x.value < 0 else ("#D55E00", "s")
     ax.plot([x.low, x.high], [row, row], color=color, linewidth=2)
     ax.plot(x.value, row, mark, color=color, ms=9)
@@ -359,9 +357,8 @@ _ = ax.set_xlabel("change of the NLL, 95 % interval (left is better)")
 # %% [markdown]
 # Five subjects gain, opposites and spelling lose, and arithmetic is undecided or loses a little.
 # The subjects' own temperatures lie far apart. Spelling has no own temperature: all its answers are
-# right, so ever smaller values of T would make the NLL smaller. One T makes the model better on
-# average, and less honest where it was not too sure. Fit T on questions like those that you will
-# ask.
+# right, so ever smaller values of T would make the NLL smaller. So fit T on questions like those
+# that you will ask.
 
 # %% [markdown]
 # Guess the next token
@@ -435,7 +432,9 @@ for name, text in read.items():
 # -----------------
 #
 # Suppose that the model may decline if its confidence lies below a threshold. The *coverage* is the
-# share of questions that it answers, and the *risk* the share of errors among them.
+# share of questions that it answers, and the *risk* is the share of errors among these answers. In
+# the figure, the dashed curve is the lowest risk that any order of the questions could reach. The
+# AURC is the area under the solid curve.
 
 # %%
 _ = calibkit.risk_coverage_curve(

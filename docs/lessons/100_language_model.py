@@ -12,8 +12,8 @@ Is a language model too sure of its answers?
 ============================================
 
 A *language model* reads a text and returns a probability for every *token* that may come next. A
-token is a word or a piece of one. We ask a small model 2400 questions, and check whether it is
-right as often as its probabilities say.
+token is a word or a piece of one. We ask a small model 2400 questions. Is it *calibrated*, that is,
+right as often as its probabilities say?
 
 What you will do
 ----------------
@@ -53,8 +53,8 @@ you do not need it.
 # -------------------------
 #
 # The model is SmolLM2, which has 135 million parameters. We claim nothing about larger models. A
-# script made 300 questions in each of eight subjects. Questions of one subject share facts. They are
-# therefore less independent than our intervals assume, and the intervals may be too narrow.
+# script made 300 questions in each of eight subjects. Questions of one subject share facts, so
+# they are not quite independent, and our intervals may be too narrow.
 
 # %% tags=["setup"]
 import torch
@@ -69,7 +69,7 @@ rows = {s: torch.tensor(answers.subject == s) for s in subjects}
 
 # %% [markdown]
 # The *accuracy* is the share of right answers. The *confidence* is the probability of the option
-# that the model chooses.
+# that the model chooses. If the mean confidence is higher than the accuracy, the model is too sure.
 
 # %%
 reports = {
@@ -99,7 +99,7 @@ _ = ax.legend(loc="lower left", bbox_to_anchor=(0, 0), fontsize=10)
 #
 # - Circle: how often the model is right
 # - Diamond: how often it claims to be right
-# - A subject can be easy, hard, and misjudged
+# - Where nearly all answers are right, no claim is much too high
 #
 # Say: Let the room read one row aloud, for instance the calendar: the model is right in about a
 # third of the questions, and claims about a half. Then ask for the exceptions. Spelling and
@@ -185,7 +185,7 @@ print("accuracy     ", *(f"{way:>13}" for way in ways))
 for s, r in rows.items():
     right = [(z[r].argmax(1) == y[r]).double().mean() for z in ways.values()]
     print(f"{s:13}", *(f"{share:13.0%}" for share in right))
-print("standard error at most 3 %\n\nall subjects")
+print("95 % intervals: at most ± 6 %\n\nall subjects")
 for way, z in ways.items():
     found = calibkit.evaluate(z, y).before
     claimed = z.softmax(1).amax(1).mean()
@@ -198,8 +198,8 @@ for way, z in ways.items():
 # division per token moves its negative log-probability closer to zero, and the misspelt word wins.
 # The subtraction spoils spelling too, because misspelt words are rare.
 #
-# Dividing also makes all logits smaller, and a softmax of smaller logits is less sure. Per byte, the
-# model claims much less than it achieves.
+# Dividing also makes all logits smaller, and a softmax of smaller logits is less sure. Per byte,
+# the model claims much less than it achieves.
 
 # %% [markdown] tags=["slide"]
 # Should we divide by the length?
@@ -262,16 +262,17 @@ for ax, (name, (z, use)) in zip(axes, put.items()):
 # measurement.
 
 # %% [markdown]
-# In every subject, the letter is mostly C. We try two corrections. The *prior* of a place is its mean probability
-# over all questions, which needs no labels. The first correction divides by the prior. The second
-# one takes each option's mean log-probability over the four orders. These orders are not independent
-# samples, so every row uses one order or the mean.
+# In every subject, the letter is mostly C. We try two corrections. The *prior* of a place is its
+# mean probability over all questions, which needs no labels. The first correction divides by the
+# prior. The second one takes each option's mean log-probability over the four orders. The orders of
+# a question are not independent samples. Each measurement below therefore uses a single order, or
+# the mean.
 
 
 # %% tags=["setup"]
 def mean_over_orders(z):
-    """Option j stands at place j - k of order k."""
-    return torch.stack([z[:, k].roll(k, 1) for k in range(4)]).mean(0)
+    z = [z[:, k].roll(k, 1) for k in range(4)]  # to the first order
+    return torch.stack(z).mean(0)
 
 
 def without_prior(z):
@@ -281,16 +282,17 @@ def without_prior(z):
 # %%
 def show(name, pairs):
     found = [calibkit.evaluate(*pair).before for pair in pairs]
-    print(f"{name:21}", end="")
+    sure = torch.stack([z.softmax(1).amax(1).mean() for z, _ in pairs])
+    print(f"{name:21} {sure.mean():6.0%}", end="")
     for key in ("accuracy", "ece"):
-        spread = sorted(getattr(r, key).value for r in found)
-        low, high = spread[0], spread[-1]
-        if len(found) == 1:
-            low, high = getattr(found[0], key)[1:]
-        print(f" {key} {low:.0%} to {high:.0%}", end="")
-    print("" if len(found) == 1 else ", spread of the orders")
+        spread = [getattr(r, key).value for r in found]
+        if len(pairs) == 1:
+            spread = getattr(found[0], key)[1:]
+        print(f"{min(spread):9.0%} to {max(spread):3.0%}", end="")
+    print("  95 % interval" if len(pairs) == 1 else "  four orders")
 
 
+print(f"{'':21} confidence   accuracy          ECE")
 for name, (z, use) in put.items():
     t = answers.order_labels[use]
     show(name, [(z[:, k], t[:, k]) for k in range(4)])
@@ -298,14 +300,13 @@ for name, (z, use) in put.items():
     show(f"{name}, no prior", without)
     show(f"{name}, mean", [(mean_over_orders(z), y[use])])
 show("texts, these subjects", [(texts[in_list], y[in_list])])
-print("without other words: 95 % interval")
 
 # %% [markdown]
 # Both corrections make the model less sure, and so they lower the ECE. But neither brings knowledge
-# back: with letters, the model still answers no better than chance. (Its mean is even worse, and
-# exercise 2 finds out why.) The listed texts remain far too sure. Without a list, the same model
-# answers nearly nine in ten questions of these two subjects correctly, with a far smaller ECE. How
-# we ask matters more than any correction.
+# back: with letters, the model still answers no better than chance. (The mean is even worse, and
+# exercise 2 finds out why.) With listed texts, it remains far too sure. Without a list, it answers
+# nearly nine in ten questions of the same two subjects correctly, with a far smaller ECE. How we
+# ask matters more than these corrections.
 
 # %% [markdown]
 # One temperature for other subjects
@@ -313,7 +314,8 @@ print("without other words: 95 % interval")
 #
 # A *temperature* T divides all logits. A T above one makes the model less sure. The *negative
 # log-likelihood* (NLL) is the mean of minus the logarithm of the right option's probability, and we
-# fit T to make the NLL small. We return to texts, fit T on seven subjects, and try it on the eighth.
+# fit T to make the NLL small. We return to texts, fit T on seven subjects, and try it on the
+# eighth.
 
 # %%
 changes = {}
@@ -349,13 +351,14 @@ _ = ax.set_xlabel("change of the NLL, 95 % interval (left is better)")
 # - Five improve, spelling and opposites get worse
 # - Each subject has its own best temperature
 #
-# Say: Ask for a guess before you show the figure. A language model is one network, so one might hope
-# that it is too sure by the same factor everywhere. It is not. Opposites would need a temperature
-# below one, the calendar one far above. Spelling has none: all its answers are right, so the
-# smaller the temperature, the better. Ask what this means for a benchmark with many subjects.
+# Say: Ask for a guess before you show the figure. A language model is one network, so one might
+# hope that it is too sure by the same factor everywhere. It is not. Opposites would need a
+# temperature below one, the calendar one far above. Spelling has none: all its answers are right,
+# so the smaller the temperature, the better. Ask what this means for a benchmark with many
+# subjects.
 
 # %% [markdown]
-# Five subjects gain, opposites and spelling lose, and arithmetic is undecided or loses a little.
+# Five subjects gain, opposites and spelling lose, and arithmetic is undecided.
 # The subjects' own temperatures lie far apart. Spelling has no own temperature: all its answers are
 # right, so ever smaller values of T would make the NLL smaller. So fit T on questions like those
 # that you will ask.
@@ -396,9 +399,9 @@ _ = ax.legend(fontsize=11, loc="upper center")
 # - Sampling divides the logits by the same number
 #
 # Say: The same network that was too sure of its answers is nearly calibrated here, because training
-# minimised exactly this loss on very much text. Then ask who has used the setting "temperature" of a
-# chat program. It is the very same division. There it makes texts safer or livelier. Here it makes
-# probabilities honest. Only one value does the second, whatever value you like for the first.
+# minimised exactly this loss on very much text. Then ask who has used the setting "temperature" of
+# a chat program. It is the very same division. There it makes texts safer or livelier. Here it
+# makes probabilities honest. Only one value does the second, whatever value you like for the first.
 
 # %% [markdown]
 # To write a text, a language model draws each token from its probabilities. Most programs first
@@ -414,7 +417,8 @@ for name, text in read.items():
         p = text.top_log_probabilities[:, at].exp()
         gaps = torch.stack([g.mean() for g in (p - right).tensor_split(10)])
         print(f"  T = {t:3}: confidence {p.mean():.0%}, gap", end=" ")
-        print(f"{gaps.mean():+.1%} ± {2 * gaps.std() / 10**0.5:.1%}", end=", ")
+        half_width = 2.26 * gaps.std() / 10**0.5  # Student's t
+        print(f"{gaps.mean():+.1%} ± {half_width:.1%}", end=", ")
         print(
             f"ECE {calibkit.calibration_error(p, right.long()):.1%}", end=" "
         )
@@ -422,10 +426,10 @@ for name, text in read.items():
 
 # %% [markdown]
 # The first choice is the same at every T, and so is the accuracy. Only at one does the confidence
-# nearly agree with it. (The gap is the confidence minus the accuracy, with two standard errors from
-# ten blocks of the text, because neighbouring places are not independent.) A sampling temperature
-# may serve the text, but it spoils the probabilities. If a service reports log-probabilities after this division, multiply them by the
-# sampling temperature first.
+# nearly agree with it. (The gap is the confidence minus the accuracy. Neighbouring places are not
+# independent, so its 95 % interval comes from ten blocks of the text.) A sampling temperature may
+# serve the text, but it spoils the probabilities. If a service reports log-probabilities after this
+# division, multiply them by the sampling temperature first.
 
 # %% [markdown]
 # Decline to answer
@@ -433,8 +437,8 @@ for name, text in read.items():
 #
 # Suppose that the model may decline if its confidence lies below a threshold. The *coverage* is the
 # share of questions that it answers, and the *risk* is the share of errors among these answers. In
-# the figure, the dashed curve is the lowest risk that any order of the questions could reach. The
-# AURC is the area under the solid curve.
+# the figure, the dashed curve is the best possible order, and the AURC is the area under the solid
+# one.
 
 # %%
 _ = calibkit.risk_coverage_curve(
@@ -449,10 +453,10 @@ _ = calibkit.risk_coverage_curve(
 # - Fewer answers, fewer errors
 # - But the mixture of subjects decides
 #
-# Say: Read one point aloud: if the model answers half of the questions, the surest ones, how many of
-# its answers are wrong? Then ask which half this is. It is mostly spelling and opposites. The model
-# declines the subjects that it cannot do, and this is useful. But the curve belongs to this mixture
-# of questions. A user who only asks for plurals gets twice the risk.
+# Say: Read one point aloud: if the model answers half of the questions, the surest ones, how many
+# of its answers are wrong? Then ask which half this is. It is mostly spelling and opposites. The
+# model declines the subjects that it cannot do, and this is useful. But the curve belongs to this
+# mixture of questions. A user who only asks for plurals gets twice the risk.
 
 # %% [markdown]
 # On one half of the questions, we look for the smallest threshold with a risk of at most one in
@@ -484,19 +488,20 @@ for name, pairs in found.items():
     print(
         f"{name:13} answered {share.min():4.0%} to {share.max():4.0%}", end=""
     )
-    print(f", wrong {risk.min():3.0%} to {risk.max():3.0%}")
+    print(f", wrong {risk.mean():3.0%}", end=" ")
+    print(f"({risk.min():.0%} to {risk.max():.0%})")
 
 # %% [markdown]
-# Overall the risk is close to the goal. In single subjects it is not: about twice as many answers
-# are wrong in elements and word forms, and far more in the calendar. So the threshold only suits
-# this mixture of subjects.
+# Overall the risk is close to the goal. In single subjects it is not: on average, about twice as
+# many answers are wrong in elements and word forms, and far more in the calendar. So the threshold
+# only suits this mixture of subjects.
 
 # %% [markdown]
 # Bring your own log-probabilities
 # --------------------------------
 #
-# Programs that evaluate language models write a record for each question. These are made up from our
-# answers, in the style of lm-evaluation-harness.
+# Programs that evaluate language models write a record for each question. These are made up from
+# our answers, in the style of lm-evaluation-harness.
 
 # %%
 records = [
@@ -530,8 +535,8 @@ for name, text in read.items():
         print(f"T {fitted.temperature:.2f} ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
-# The lost places are the hard ones, so the rest looks easier than the text is. With two tokens, T is
-# uncertain, and far from one for Newton's text. With twenty, T is close to one, although about a
+# The lost places are the hard ones, so the rest looks easier than the text is. With two tokens, T
+# is uncertain, and far from one for Newton's text. With twenty, T is close to one, although about a
 # quarter of the places is lost. The NLL of the whole text remains unknown. But the ECE of the first
 # choice needs no other token: where the true token is missing, that choice was wrong.
 
@@ -566,8 +571,7 @@ for name, text in read.items():
 # -----------------
 #
 # - The small model is too sure in six of eight subjects.
-# - Scoring by letters, texts or lengths gives different models, and a correction does not replace a
-#   good way of asking.
+# - The way of asking and scoring changes the results more than a correction does.
 # - One temperature improves most subjects and harms others.
 # - The next token is nearly calibrated, and a sampling temperature changes that.
 # - A threshold keeps its promise only for the mixture of questions on which it was chosen.
@@ -576,8 +580,8 @@ for name, text in read.items():
 # Exercises
 # ---------
 #
-# 1. A service returns five tokens for each place. What share of Newton's places, of all and not only
-#    of the first thousand, would you lose?
+# 1. A service returns five tokens for each place. What share of all of Newton's places would you
+#    lose?
 
 # %% tags=["answer"]
 share_lost = None
@@ -607,12 +611,13 @@ if share_lost is not None:
 # %% [markdown] tags=["solution"]
 # The rank of the first choice is zero, so five tokens have the ranks zero to four. The share is
 # smaller than that of the first thousand places, perhaps because the model has read little there.
-# So even the share that you lose depends on the text. The usual mistake is to take rank five for one
-# of the five tokens.
+# So even the share that you lose depends on the text. The usual mistake is to take rank five for
+# one of the five tokens.
 
 # %% [markdown]
 # 2. With letters, the mean over the orders answers less than a quarter of the questions. Look at
-#    spelling. In what share of its questions does this mean choose the option with the fewest tokens?
+#    spelling. In what share of its questions does the mean choose the option with the fewest
+#    tokens?
 
 # %% tags=["answer"]
 share_fewest = None
@@ -657,8 +662,8 @@ if share_fewest is not None:
 # the mean without aligning the orders, you averaged letters and not options.
 
 # %% [markdown]
-# 3. Write a function ``change(source, target)`` that fits T on one subject's texts, and returns by how much the NLL of another
-#    subject's texts changes.
+# 3. Write a function ``change(source, target)`` that fits T on the texts of one subject, and
+# returns    by how much the NLL of another subject's texts changes.
 
 
 # %% tags=["answer"]
@@ -699,9 +704,9 @@ if change is not None:
 
 # %% [markdown] tags=["solution"]
 # A single subject is a poor teacher: T helps in about half of the pairs only. Opposites harm all
-# other subjects but spelling, because they need a T below one. Spelling cannot be a source, since it
-# has no best T. These pairs are not independent, so their number is a description and no test. Seven
-# subjects together taught more, because their faults differ and partly cancel.
+# other subjects but spelling, because they need a T below one. Spelling cannot be a source, since
+# it has no best T. These pairs are not independent, so their number is a description and no test.
+# Seven subjects together taught more, because their faults differ and partly cancel.
 
 # %% [markdown]
 # 4. Run the model yourself. Install it with ``pip install "calibkit[lm]"`` and
@@ -723,20 +728,20 @@ def log_probability(prompt, option):
 
 
 # %% [markdown] tags=["solution"]
-# The function is all that you need, and no cell calls it here, because it needs the model. (Load the
-# model once if you ask many questions.) A good answer writes its questions and its way of scoring
-# down before it looks at any result. It puts a few examples in front of each question, which ask
-# about other facts. It scores the options as texts, and uses the lists only to compare. It reports
-# the noise floor, which is high with fifty questions, and often concludes that the test cannot tell.
-# It says which questions share a fact. It does not try several prompts and report the best, and it
-# claims nothing about larger models.
+# The function is all that you need, and no cell calls it here, because it needs the model. (Load
+# the model once if you ask many questions.) A good answer writes its questions and its way of
+# scoring down before it looks at any result. It puts a few examples in front of each question,
+# which ask about other facts. It scores the options as texts, and uses the lists only to compare.
+# It reports the noise floor, which is high with fifty questions, and often concludes that the test
+# cannot tell. It says which questions share a fact. It does not try several prompts and report the
+# best, and it claims nothing about larger models.
 
 # %% [markdown]
 # References
 # ----------
 #
-# - Allal et al. (2025). SmolLM2: When Smol Goes Big. Data-Centric Training of a Small Language Model.
-#   https://arxiv.org/abs/2502.02737
+# - Allal et al. (2025). SmolLM2: When Smol Goes Big. Data-Centric Training of a Small Language
+#   Model. https://arxiv.org/abs/2502.02737
 # - Kadavath et al. (2022). Language Models (Mostly) Know What They Know.
 #   https://arxiv.org/abs/2207.05221
 # - Holtzman, West, Shwartz, Choi and Zettlemoyer (2021). Surface Form Competition: Why the Highest

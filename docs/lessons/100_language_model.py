@@ -158,8 +158,8 @@ for name, r in (everything | reports).items():
 
 # %% [markdown]
 # The p-values are small in the same six subjects, even if we allow for eight tests. There the model
-# is too sure. It answers nearly all questions on opposites and spelling correctly, so its claims
-# there cannot be much too high.
+# is too sure. On opposites and spelling, nearly all its answers are right, so its claims cannot be
+# much too high.
 
 # %% [markdown]
 # Divide by the length?
@@ -358,10 +358,9 @@ _ = ax.set_xlabel("change of the NLL, 95 % interval (left is better)")
 # subjects.
 
 # %% [markdown]
-# Five subjects gain, opposites and spelling lose, and arithmetic is undecided.
-# The subjects' own temperatures lie far apart. Spelling has no own temperature: all its answers are
-# right, so ever smaller values of T would make the NLL smaller. So fit T on questions like those
-# that you will ask.
+# Five subjects gain, opposites and spelling lose, and arithmetic is undecided. The subjects' own
+# temperatures lie far apart. Spelling has none: all its answers are right, so a smaller T is always
+# better. So fit T on questions like those that you will ask.
 
 # %% [markdown]
 # Guess the next token
@@ -454,9 +453,9 @@ _ = calibkit.risk_coverage_curve(
 # - But the mixture of subjects decides
 #
 # Say: Read one point aloud: if the model answers half of the questions, the surest ones, how many
-# of its answers are wrong? Then ask which half this is. It is mostly spelling and opposites. The
-# model declines the subjects that it cannot do, and this is useful. But the curve belongs to this
-# mixture of questions. A user who only asks for plurals gets twice the risk.
+# of its answers are wrong? Then ask which half this is. Nearly all of spelling and
+# opposites belong to it. The model declines what it cannot do, and this is useful. But the curve
+# belongs to this mixture of questions. A user who only asks for word forms gets twice the risk.
 
 # %% [markdown]
 # On one half of the questions, we look for the smallest threshold with a risk of at most one in
@@ -574,7 +573,7 @@ for name, text in read.items():
 # - The way of asking and scoring changes the results more than a correction does.
 # - One temperature improves most subjects and harms others.
 # - The next token is nearly calibrated, and a sampling temperature changes that.
-# - A threshold keeps its promise only for the mixture of questions on which it was chosen.
+# - A threshold suits the mixture of questions on which it was chosen.
 
 # %% [markdown]
 # Exercises
@@ -615,8 +614,8 @@ if share_lost is not None:
 # one of the five tokens.
 
 # %% [markdown]
-# 2. With letters, the mean over the orders answers less than a quarter of the questions. Look at
-#    spelling. In what share of its questions does the mean choose the option with the fewest
+# 2. With letters, the mean over the orders is right in less than a quarter of the questions. Look
+#    at spelling. In what share of its questions does the mean choose the option with the fewest
 #    tokens?
 
 # %% tags=["answer"]
@@ -748,6 +747,6 @@ def log_probability(prompt, option):
 #   Probability Answer Isn't Always Right. EMNLP. https://arxiv.org/abs/2104.08315
 # - Zheng, Zhou, Meng, Zhou and Huang (2024). Large Language Models Are Not Robust Multiple Choice
 #   Selectors. ICLR. https://arxiv.org/abs/2309.03882
-# - Zhao, Wallace, Feng, Klein and Singh (2021). Calibrate Before Use: Improving Few-Shot Performance
-#   of Language Models. ICML. https://arxiv.org/abs/2102.09690
+# - Zhao, Wallace, Feng, Klein and Singh (2021). Calibrate Before Use: Improving Few-Shot
+#   Performance of Language Models. ICML. https://arxiv.org/abs/2102.09690
 # - Newton (1730). Opticks, fourth edition. https://www.gutenberg.org/ebooks/33504

@@ -194,7 +194,7 @@ for way, z in ways.items():
     print(f"({found.ece.low:.1%} to {found.ece.high:.1%})")
 
 # %% [markdown]
-# No way is the best everywhere. A misspelt word is cut into more tokens than the right one. So the
+# No way is the best everywhere. A misspelt word usually has more tokens than the right one. So the
 # division per token moves its negative log-probability closer to zero, and the misspelt word wins.
 # The subtraction spoils spelling too, because misspelt words are rare.
 #
@@ -329,7 +329,7 @@ for s, r in rows.items():
         low, high = own.summary.temperature_interval
         print(f"{own.temperature:.2f} ({low:.2f} to {high:.2f})")
     except calibkit.NoOptimumError as error:
-        print("none:", str(error).split(",")[0].split(": ")[1])
+        print(f"none\n  {str(error).split(',')[0]}")
 
 # %%
 fig, ax = plt.subplots(figsize=(7.2, 3.8), layout="constrained")
@@ -397,8 +397,8 @@ _ = ax.legend(fontsize=11, loc="upper center")
 # - The best temperature is near one
 # - Sampling divides the logits by the same number
 #
-# Say: The same network that was too sure of its answers is nearly calibrated here, because training
-# minimised exactly this loss on very much text. Then ask who has used the setting "temperature" of
+# Say: The same network that was too sure of its answers is nearly calibrated here, probably because
+# training minimised exactly this loss on very much text. Then ask who has used the setting "temperature" of
 # a chat program. It is the very same division. There it makes texts safer or livelier. Here it
 # makes probabilities honest. Only one value does the second, whatever value you like for the first.
 
@@ -716,7 +716,7 @@ if change is not None:
 
 # %% tags=["solution"]
 def log_probability(prompt, option):
-    """Return that of a text that follows a prompt. It needs the model."""
+    """Return that of an option after a prompt. It needs the model."""
     from calibkit.data.assets.smollm2 import load, model_file
 
     model, tokenizer = load(model_file())
@@ -734,6 +734,8 @@ def log_probability(prompt, option):
 # It reports the noise floor, which is high with fifty questions, and often concludes that the test
 # cannot tell. It says which questions share a fact. It does not try several prompts and report the
 # best, and it claims nothing about larger models.
+# It also says which version of the model it ran: this one was tuned for chats and has four bits for
+# most of its weights, and others may be calibrated otherwise.
 
 # %% [markdown]
 # References

@@ -398,9 +398,10 @@ _ = ax.legend(fontsize=11, loc="upper center")
 # - Sampling divides the logits by the same number
 #
 # Say: The same network that was too sure of its answers is nearly calibrated here, probably because
-# training minimised exactly this loss on very much text. Then ask who has used the setting "temperature" of
-# a chat program. It is the very same division. There it makes texts safer or livelier. Here it
-# makes probabilities honest. Only one value does the second, whatever value you like for the first.
+# training minimised exactly this loss on very much text. Then ask who has used the setting
+# "temperature" of a chat program. It is the very same division. There it makes texts safer or
+# livelier. Here it makes probabilities honest. Only one value does the second, whatever value you
+# like for the first.
 
 # %% [markdown]
 # To write a text, a language model draws each token from its probabilities. Most programs first
@@ -733,9 +734,9 @@ def log_probability(prompt, option):
 # which ask about other facts. It scores the options as texts, and uses the lists only to compare.
 # It reports the noise floor, which is high with fifty questions, and often concludes that the test
 # cannot tell. It says which questions share a fact. It does not try several prompts and report the
-# best, and it claims nothing about larger models.
-# It also says which version of the model it ran: this one was tuned for chats and has four bits for
-# most of its weights, and others may be calibrated otherwise.
+# best, and it claims nothing about larger models. It also says which version of the model it ran:
+# this one was tuned for chats and has four bits for most of its weights, and others may be
+# calibrated otherwise.
 
 # %% [markdown]
 # References

@@ -75,8 +75,8 @@ mathjax3_config = {
 sphinx_gallery_conf = {
     "examples_dirs": ["generated/gallery/lessons", "generated/gallery/solutions"],
     "gallery_dirs": ["auto_lessons", "auto_solutions"],
-    "filename_pattern": r"/\d\d_",
-    "within_subsection_order": "FileNameSortKey",
+    "filename_pattern": r"/\d+_",
+    "within_subsection_order": "lesson_source.number",  # by name, 100 would come before 20
     "abort_on_example_error": True,
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("calibkit",),

@@ -12,14 +12,15 @@ LESSONS = {
     30: (1, 2, "pitfalls", (10,)),
     60: (1, 1, "dataset\nshift", (10,)),
     70: (1, 0, "decisions", (10,)),
-    40: (2, 4, "richer\nmaps", (20,)),
-    55: (2, 3, "two\nclasses", (50,)),
-    65: (2, 0.74, "after\nrelease", (60,)),
-    80: (2, 2, "your own\nmodel", (30,)),
-    90: (2, -0.08, "CIFAR-100", (30,)),
-    99: (3, 1.7, "capstone", (40, 55, 60, 80)),
+    40: (2, 4.4, "richer\nmaps", (20,)),
+    55: (2, 3.65, "two\nclasses", (50,)),
+    65: (2, 0.05, "after\nrelease", (60,)),
+    80: (2, 2.9, "your own\nmodel", (30,)),
+    90: (2, 0.85, "CIFAR-100", (30,)),
+    99: (3, 1.9, "capstone", (40, 55, 60, 80)),
+    100: (2, 2.15, "language\nmodel", (20, 30)),
 }
-WIDTH, HEIGHT = 0.74, 0.62
+WIDTH, HEIGHT = 0.74, 0.56
 
 fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
 for number, (x, y, topic, before) in LESSONS.items():
@@ -28,8 +29,8 @@ for number, (x, y, topic, before) in LESSONS.items():
         (x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, fill=False, edgecolor=colour, linewidth=2
     )
     ax.add_patch(box)
-    ax.text(x - 0.33, y, str(number), ha="left", va="center", weight="bold", fontsize=13)
-    ax.text(x - 0.12, y, topic, ha="left", va="center", fontsize=10, linespacing=1.1)
+    ax.text(x - 0.34, y, str(number), ha="left", va="center", weight="bold", fontsize=13)
+    ax.text(x - 0.11, y, topic, ha="left", va="center", fontsize=10, linespacing=1.1)
     for earlier in before:
         x_earlier, y_earlier, *_ = LESSONS[earlier]
         ax.annotate(
@@ -38,6 +39,6 @@ for number, (x, y, topic, before) in LESSONS.items():
             (x_earlier + WIDTH / 2, y_earlier),
             arrowprops={"arrowstyle": "->", "color": "dimgrey", "shrinkA": 2, "shrinkB": 2},
         )
-ax.set(xlim=(-0.45, 3.45), ylim=(-0.5, 4.6))
+ax.set(xlim=(-0.45, 3.45), ylim=(-0.4, 4.8))
 ax.set_title("A good order: begin with lesson 10, and go where an arrow leads")
 ax.axis("off")

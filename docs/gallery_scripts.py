@@ -11,6 +11,7 @@ from lesson_source import (
     LESSONS,
     NETWORK,
     lesson_cells,
+    number,
     scripts,
     solution_cells,
     tags,
@@ -38,7 +39,7 @@ def page_script(cells: list[NotebookNode]) -> str:
 
 def solutions_top(notebook: NotebookNode, stem: str) -> NotebookNode:
     """Return the first cell of the page of solutions."""
-    heading = f"{stem[:2]} {title(notebook)}"
+    heading = f"{number(stem)} {title(notebook)}"
     return new_markdown_cell(
         f"{heading}\n{'=' * len(heading)}\n\n"
         f"These are the exercises of :doc:`/auto_lessons/{stem}` with their solutions. The code\n"

@@ -54,7 +54,7 @@ def texts(doctree: nodes.document) -> Iterator[nodes.Text]:
 
 def link_first_appearances(app: Sphinx, doctree: nodes.document) -> None:
     """Link each term once on the page of a lesson."""
-    if not re.fullmatch(r"auto_lessons/\d\d_\w+", app.env.docname):
+    if not re.fullmatch(r"auto_lessons/\d+_\w+", app.env.docname):
         return
     linked: set[str] = set()
     for text in texts(doctree):

@@ -25,9 +25,14 @@ QUIZ_TOP = """Check yourself
 Try to answer before you look back. Every answer, right or wrong, comes with an explanation."""
 
 
+def number(path: str | Path) -> int:
+    """Return the number of the lesson to which a file belongs, by the file's name."""
+    return int(Path(path).name.partition("_")[0])
+
+
 def scripts() -> list[Path]:
-    """Return the scripts of all lessons, in their order."""
-    return sorted(LESSONS.glob("[0-9][0-9]_*.py"))
+    """Return the scripts of all lessons, in the order of their numbers."""
+    return sorted(LESSONS.glob("[0-9]*_*.py"), key=number)
 
 
 def tags(cell: NotebookNode) -> set[str]:

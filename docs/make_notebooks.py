@@ -21,6 +21,7 @@ from lesson_source import (
     figures,
     is_heading,
     lesson_cells,
+    number,
     scripts,
     solution_cells,
     tags,
@@ -45,7 +46,7 @@ def readme_figure(notebook: NotebookNode) -> bytes:
 
 def quiz_cells(script: Path) -> list[NotebookNode]:
     """Return the heading of the quiz and the cell that shows it."""
-    source = f"calibkit.check_yourself({int(script.stem[:2])})"
+    source = f"calibkit.check_yourself({number(script)})"
     return [
         new_markdown_cell(QUIZ_TOP),
         new_code_cell(source, metadata={"tags": [IGNORED]}),
@@ -54,7 +55,7 @@ def quiz_cells(script: Path) -> list[NotebookNode]:
 
 def link(script: Path, folder: str = "") -> str:
     """Return a link to the notebook of a script, named by the lesson's title."""
-    return f"[{script.stem[:2]} {title(jupytext.read(script))}]({folder}{script.stem}.ipynb)"
+    return f"[{number(script)} {title(jupytext.read(script))}]({folder}{script.stem}.ipynb)"
 
 
 def neighbours(script: Path) -> NotebookNode:
@@ -159,5 +160,5 @@ if __name__ == "__main__":
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     numbers = [argument for argument in sys.argv[1:] if argument != "--prose"]
     for script in scripts():
-        if script.stem[:2] in (numbers or [script.stem[:2]]):
+        if not numbers or str(number(script)) in numbers:
             write_notebooks(script, only_prose="--prose" in sys.argv)

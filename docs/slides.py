@@ -20,6 +20,7 @@ from lesson_source import (
     NOTEBOOKS,
     code_cells,
     figures,
+    number,
     scripts,
     tags,
     title,
@@ -147,7 +148,7 @@ class SlideList(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the list."""
         items = "".join(
-            f'<li><a href="slides/{script.stem}.html">{script.stem[:2]} '
+            f'<li><a href="slides/{script.stem}.html">{number(script)} '
             f"{escape(title(jupytext.read(script)))}</a></li>"
             for script in scripts()
         )

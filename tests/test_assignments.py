@@ -1,5 +1,6 @@
 """The nbgrader course: what students get, and what a class of them is given for it."""
 
+import builtins
 import csv
 import itertools
 import os
@@ -8,13 +9,14 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from zipfile import ZipFile
 
+import jupytext
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
@@ -36,6 +38,8 @@ def {0}(*arguments, **options):
     return quiet(*arguments, **options)
 """
 SECONDS_FOR_A_LOOP = 40  # the other cells of the loop's notebook need far less
+# the tests of these work whatever the answer cells do to names
+ROBUST = [script for script in SOURCES if script.stem == "ps5_language_model_answers"]
 
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess:
@@ -175,6 +179,28 @@ def test_a_deleted_test_cell_can_be_put_back(course, name):
             assert before.metadata.nbgrader.grade or before.metadata.nbgrader.solution
 
 
+@pytest.mark.parametrize("script", ROBUST, ids=lambda script: script.stem)
+def test_tests_depend_on_no_name_that_an_answer_can_overwrite(script):
+    """After each answer, every other name and every builtin stands for None."""
+    cells = [c for c in jupytext.read(script, fmt="py:percent").cells if c.cell_type == "code"]
+    kinds = ["solution" in cell.metadata for cell in cells]
+    space = {"__name__": "__main__"}
+    for cell in cells[: kinds.index(True)]:
+        exec(cell.source, space)
+    n_tested = 0
+    for cell, tests in itertools.pairwise(cells):
+        if "solution" not in cell.metadata:
+            continue
+        exec(cell.source, space)
+        question = cell.metadata["solution"]
+        assert tests.metadata["tests"] == question
+        names = {name for name in [*space, *dir(builtins)] if not name.startswith("_")}
+        space |= dict.fromkeys(names - {question})
+        exec(tests.source, space)
+        n_tested += 1
+    assert n_tested == sum(kinds) > 0
+
+
 class Class:
     """Students of one assignment; each hands in the released notebook, with cells filled in."""
 
@@ -184,7 +210,13 @@ class Class:
         self.solution = {question: cell.source for question, cell in solved.items()}
         self.points = points(notebook(course, "release", name), "tests")
         answers = runpy.run_path(str(SUBMISSIONS / f"{name}.py"))
-        self.wrong, self.different = answers["WRONG"], answers["DIFFERENT"]
+        self.wrong = answers["WRONG"]
+        # several right answers to a question are a list, one may stand alone
+        self.different = [
+            (question, answer)
+            for question, given in answers["DIFFERENT"].items()
+            for answer in ([given] if isinstance(given, str) else given)
+        ]
 
     def hand_in(self, student: str, answers: dict[str, str], without=(), edited=()) -> None:
         nb = notebook(self.course, "release", self.name)
@@ -261,9 +293,9 @@ def test_a_small_class(course, tmp_path):
     assert small.lost(student) == {question: small.points[question]}
 
 
-def pack_wrong(wrong: dict[str, tuple[str, str]]) -> Iterator[dict[str, str]]:
-    """Share the wrong answers out to as few students as can be: one a question each."""
-    left = list(wrong.values())
+def pack(pairs: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
+    """Share the answers out to as few students as can be: one a question each."""
+    left = list(pairs)
     while left:
         answers = dict(reversed(left))  # the first of each question
         yield answers
@@ -275,9 +307,9 @@ def grade_class(course: Path, name: str) -> SimpleNamespace:
     first, second, *_, last = full.points
     full.hand_in("full", full.solution)
     full.hand_in("untouched", {})
-    full.hand_in("different", {**full.solution, **full.different})
-    wrong = {f"wrong{k}": answers for k, answers in enumerate(pack_wrong(full.wrong))}
-    for student, answers in wrong.items():
+    different = {f"different{k}": answers for k, answers in enumerate(pack(full.different))}
+    wrong = {f"wrong{k}": answers for k, answers in enumerate(pack(full.wrong.values()))}
+    for student, answers in {**different, **wrong}.items():
         full.hand_in(student, {**full.solution, **answers})
     noisy = f"{full.solution[first]}\n\n{NOISY.format(first)}"
     full.hand_in("noisy", {**full.solution, first: noisy})
@@ -318,7 +350,7 @@ of_every_assignment = pytest.mark.parametrize("graded", NAMES, indirect=True)
 def test_right_answers_get_all_points_however_they_are_written(graded):
     everything = sum(graded.full.points.values())
     assert len(graded.full.different) >= 3
-    for student in ("full", "different", "noisy"):
+    for student in ("full", *graded.different, "noisy"):
         assert graded.full.lost(student) == {}
         assert graded.exported[student] == everything
 
@@ -361,7 +393,7 @@ def test_what_does_not_run_is_reported_and_the_others_are_graded(graded):
     assert f"tests_{graded.second} was edited, and restored" in lines["cheat"]
     assert "NOT GRADED" in lines["torn"]
     assert "NOT GRADED" not in "".join(line for who, line in lines.items() if who != "torn")
-    for student in ("full", "different", "noisy", "untouched", *graded.wrong):
+    for student in ("full", *graded.different, "noisy", "untouched", *graded.wrong):
         assert lines[student].split()[2:] == [
             f"{graded.exported[student]:g}",
             "of",

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 import lesson_source  # noqa: E402
 import make_notebooks  # noqa: E402
-from lesson_source import lesson_cells, solution_cells, tags  # noqa: E402
+from lesson_source import lesson_cells, number, solution_cells, tags  # noqa: E402
 from quiz_form import QUIZZES  # noqa: E402
 
 SCRIPTS = lesson_source.scripts()
@@ -103,7 +103,7 @@ def source(script):
 def test_there_are_lessons_and_no_notebook_without_a_script():
     assert SCRIPTS
     for folder, path_of in (("notebooks", notebook_of), ("notebooks/solutions", solutions_of)):
-        assert sorted((ROOT / folder).glob("*.ipynb")) == [path_of(script) for script in SCRIPTS]
+        assert set((ROOT / folder).glob("*.ipynb")) == {path_of(script) for script in SCRIPTS}
 
 
 def test_script_and_notebooks_are_in_step(script, notebook, solutions):
@@ -116,12 +116,8 @@ def test_a_script_out_of_step_is_noticed(script, notebook, tmp_path, monkeypatch
     title = lesson_source.title(jupytext.read(script))
     changed.write_text(script.read_text().replace(title, title.replace("?", "!"), 1))
     others = [path for path in SCRIPTS if path != script]
-    monkeypatch.setattr(make_notebooks, "scripts", lambda: sorted([*others, changed], key=name_of))
+    monkeypatch.setattr(make_notebooks, "scripts", lambda: sorted([*others, changed], key=number))
     assert contents(make_notebooks.lesson(changed)) != contents(notebook)
-
-
-def name_of(path: Path) -> str:
-    return path.name
 
 
 def test_a_lesson_shows_no_solution(source, notebook):
@@ -194,7 +190,7 @@ def test_slides_hold_little_text_and_what_the_teacher_says(source):
 
 
 def test_there_is_a_quiz_for_every_lesson():
-    assert sorted(path.stem for path in QUIZZES.glob("*")) == [script.stem for script in SCRIPTS]
+    assert {path.stem for path in QUIZZES.glob("*")} == {script.stem for script in SCRIPTS}
 
 
 def test_every_answer_of_a_quiz_is_explained(script):
@@ -249,7 +245,7 @@ def test_the_readme_lists_every_lesson_with_question_time_and_needs():
         re.MULTILINE,
     )
     assert [stem for _, stem in readme] == [script.stem for script in SCRIPTS]
-    assert all(name.startswith(stem[:3].replace("_", " ")) for name, stem in readme)
+    assert all(name.startswith(f"{number(stem)} ") for name, stem in readme)
 
 
 def test_the_figure_of_the_readme_is_that_of_the_first_lesson():

@@ -61,8 +61,8 @@ def in_a_notebook() -> bool:
 
 def read_questions(lesson: int) -> list[dict[str, Any]]:
     """Read the questions of a lesson, in the format of jupyterquiz."""
-    files = {int(path.stem[:2]): path for path in sorted(QUIZZES.glob("*.json"))}
-    advice = f"the lessons are {', '.join(map(str, files))}"
+    files = {int(path.name.partition("_")[0]): path for path in QUIZZES.glob("*.json")}
+    advice = f"the lessons are {', '.join(map(str, sorted(files)))}"
     check_integer(lesson, "lesson", least=min(files), advice=advice)
     if lesson not in files:
         raise ValueError(f"there is no lesson {lesson}; {advice}")

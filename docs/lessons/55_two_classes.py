@@ -221,7 +221,7 @@ print(calibkit.evaluate(weighted, y, n_bins=10))
 # The ECE is many times as large as the top-label ECE. It also lies far above the ECE of a
 # calibrated model, *ECE if calibrated*.
 #
-# The next figure shows both kinds of bins. If the model were calibrated, each bar would end in its
+# The next figure shows the bins of both measures. If the model were calibrated, each bar would end in its
 # grey band in 95 % of test sets.
 
 # %%

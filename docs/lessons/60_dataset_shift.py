@@ -51,8 +51,8 @@ You need lesson 10 and less than a minute on two cores.
 # The answer in one picture
 # -------------------------
 #
-# The next two cells fetch the *logits* of a network, its outputs before the softmax, and fit a
-# *temperature* on images from the lab. *Temperature scaling* divides all logits by this number.
+# We fetch the *logits* of a network, its outputs before the softmax, and fit a *temperature* on
+# images from the lab. *Temperature scaling* divides all logits by this number.
 
 # %% tags=["setup"]
 import torch
@@ -236,7 +236,8 @@ print(f"T = {rainy.temperature:.1f} in the lab {check.verdict}", end=": ")
 print(f"NLL {nll.value:+.2f} ({nll.low:+.2f} to {nll.high:+.2f})")
 
 # %% [markdown]
-# This temperature is worse than none. A temperature suits images like those that it was fitted on.
+# This temperature is worse than none, because it lowers confidence too far. A temperature suits
+# images like those that it was fitted on.
 
 # %% [markdown] tags=["slide"]
 # Better than nothing is not calibrated
@@ -353,8 +354,8 @@ print(f"  at the cash desk, true {(desk_truth < 10).float().mean():.0%}")
 print(f"  estimated {estimate.proportions[:10].sum():.0%}")
 
 # %% [markdown]
-# The estimate finds most of the change, but is too low. The estimate used no labels, so we may
-# test the correction on the same images.
+# The estimate finds most of the change, but is too low. It used no labels, so we may test the
+# correction on the same images.
 
 # %%
 formats = {

@@ -80,8 +80,8 @@ clean, clean_truth = released(z[rest.indices]), y[rest.indices]
 shifted = torch.stack([released(x) for x in (logits[:2000], hard, harder)])
 
 # %% [markdown]
-# In a *stream*, labels arrive one by one. Ours begin with 1000 clean images. Over the next 1000,
-# the severity drifts from zero to two, where it stays.
+# Our *streams* of labels begin with 1000 clean images. Over the next 1000, the severity drifts from
+# zero to two, where it stays.
 
 
 # %% tags=["setup"]
@@ -105,7 +105,8 @@ def watch(z, y, **options):
 # %% [markdown]
 # The *expected calibration error* (ECE) is the weighted mean gap between confidence and *accuracy*,
 # the share of right answers, in bins of the confidence. The upper panel shows it for windows of a
-# hundred labels, and the lower panel the evidence that a monitor has collected.
+# hundred labels. The lower panel shows the evidence of a *monitor*, a test that goes on while
+# labels arrive.
 
 
 # %% tags=["setup"]
@@ -144,18 +145,18 @@ _ = top.text(2020, 0.265, "severity two", fontsize=11)
 #
 # Say: Cover the lower panel first, and ask when the room would have raised the alarm. Write down
 # the answers: they differ widely. Then uncover the lower panel. The evidence stays low for a long
-# time, and when it starts to grow, it does not stop. Before we trust it, we need to know what this
+# time, and then it grows far beyond the line. Before we trust it, we need to know what this
 # evidence is, and how often it grows for no reason.
 
 # %% [markdown]
-# The dots scatter so widely that the drift is hard to see. The evidence stays low at first, and
-# then it grows past the line and goes on.
+# The dots scatter so widely that the drift is hard to see. The evidence stays low at first and then
+# grows far beyond the line.
 
 # %% [markdown]
 # Bet against a coin by hand
 # --------------------------
 #
-# A coin should be fair. You suspect that three tosses in four show heads, and you bet on this. Your
+# A coin should be fair. You suspect that three tosses in four show heads, and bet on this. Your
 # *wealth* begins at one. Every toss multiplies it by your probability of the outcome, divided by
 # that of a fair coin: by one and a half for heads, and by one half for tails.
 
@@ -182,10 +183,10 @@ last = torch.where(heads, 1.5, 0.5).double().log10().sum(1)
 print(f"unfair coins: the median wealth is 1 with {last.median():.0f} zeros")
 
 # %% [markdown]
-# Suppose that more than one in twenty did. If they stop there, then the mean over all people is
-# above one. But fair bets cannot change the mean, whenever anybody stops. So it happens to at most
-# one fair coin in twenty, however long you watch. This is *Ville's inequality*. If your suspicion
-# is right, the wealth explodes.
+# Suppose that more than one person in twenty owned twenty and stopped there. These people alone
+# would bring the mean wealth of all above one. But fair bets cannot change the mean, no matter when
+# people stop. So at most one fair coin in twenty ever brings its bettor twenty, however long you
+# watch. This is *Ville's inequality*. If your suspicion is right, the wealth explodes.
 
 # %% [markdown] tags=["slide"]
 # Wealth is evidence
@@ -222,16 +223,15 @@ floor = calibkit.noise_floor(clean[:100].softmax(1))
 print(f"noise floor of 100 labels {floor.mean:.2f}")
 
 # %% [markdown]
-# The two ranges overlap, because a hundred labels leave much to chance. The *noise floor*, printed
-# last, is the mean ECE of a perfectly calibrated network in such a window.
+# The two ranges overlap, because a hundred labels leave much to chance. The *noise floor* is the
+# mean ECE of a perfectly calibrated network in such a window.
 #
 # Instead, you may test all labels so far, again and again. A *z-test* compares the number of right
 # answers with the sum of the confidences. Its *level*, the probability of a false alarm, is one in
-# twenty. We draw outcomes with exactly the probability that the network claims, so every alarm is
-# false.
+# twenty. We draw outcomes with the probability that the network claims, so every alarm is false.
 #
-# **Before you run this:** how many streams will ever raise an alarm, if we test after every hundred
-# labels?
+# **Before you run this:** what share of streams of 5000 labels will ever raise an alarm, if we test
+# after every hundred labels?
 
 # %% tags=["setup"]
 generator = torch.Generator().manual_seed(0)
@@ -268,17 +268,17 @@ for name, alarms in (("once", once), ("every 100", ever), ("monitor", bets)):
 
 # %% [markdown]
 # One test is sound, but fifty chances bring false alarms in about a third of the streams. The
-# monitor looked after every label and kept its promise. After ± we print two *standard errors*, the
-# typical amounts by which chance moves a share.
+# monitor, which we explain next, looked after every label and raised few. After ± we print twice
+# the *standard error*, the typical amount by which chance moves a share.
 
 # %% [markdown]
 # Let the monitor bet
 # -------------------
 #
-# To a calibrated network, an answer with a confidence of seven tenths is a coin that lands on
+# For a calibrated network, an answer with a confidence of seven tenths is a coin that lands on
 # "right" seven times in ten. `calibkit.CalibrationMonitor` bets against these coins. It divides its
-# wealth among suspicions: the confidence may be too high, too low, too extreme (too near to zero
-# and one) or not extreme enough, from any label on. The total wealth is the evidence, and the alarm
+# wealth among suspicions: from some label on, the confidence may be too high, too low, too extreme
+# (too near to zero and one) or not extreme enough. The total wealth is the evidence, and the alarm
 # comes at twenty.
 
 # %%
@@ -310,11 +310,11 @@ for of in ("top", "all"):
 
 # %% [markdown]
 # Nearly all drifts are found, in the right direction: the network claims too much. The start is
-# rough, because a slow drift has no clear beginning. One in twenty allows an early alarm now and
-# then.
+# only a rough estimate: the drift began at label 1000. Ville's inequality allows one early alarm in
+# twenty.
 #
-# The guarantee needs one thing: the order of the labels must not depend on whether the answers were
-# right. If customers report errors first, the alarm means nothing.
+# This guarantee has a condition: whether and when a label arrives must not depend on the answer
+# being right. If customers report errors first, the alarm means nothing.
 
 # %% [markdown] tags=["slide"]
 # What the monitor tells us
@@ -333,10 +333,11 @@ for of in ("top", "all"):
 # Pay for a guarantee without end
 # -------------------------------
 #
-# The guarantee is for the monitor's whole life, so it must save wealth for late starts.
+# The guarantee is for the monitor's whole life, so every possible start of a shift gets a share of
+# the wealth.
 #
 # **Before you run this:** the images suddenly have severity two, either at the first label or after
-# 2000 clean ones. When does the monitor need more labels?
+# 2000 clean ones. Which shift needs more labels until the alarm?
 
 # %%
 delays = {}
@@ -374,15 +375,15 @@ _ = ax.set_title("A late shift costs more labels (lines: medians)")
 # call the model miscalibrated as soon as any of its hundred probabilities is wrong.
 
 # %% [markdown]
-# The late shift needs more labels. Betting on all classes saves many of them. The price is a
-# stronger assumption: only a network whose probabilities of all classes are right then counts as
-# calibrated. (Streams with an early alarm are left out.)
+# The late shift needs more labels, because late starts get smaller shares. Betting on all classes
+# saves many labels, but the network then counts as calibrated only if all its probabilities are
+# right. (Streams with an early alarm are left out.)
 
 # %% [markdown]
 # Tolerate small errors
 # ---------------------
 #
-# A fitted temperature is always a little wrong, and in the end a monitor finds that out. A
+# A temperature fitted on few images is a little wrong, and a monitor may find that out. A
 # *tolerance* says how wrong a probability may be without an alarm. We fit twenty temperatures, on
 # 100 images each, and watch the same 5000 clean labels.
 
@@ -399,7 +400,7 @@ for tolerance, count in zip(tolerances, alarms):
     print(f"tolerance {tolerance:.0%}: {count:.0f} of 20 raise the alarm")
 
 # %% [markdown]
-# These alarms are not false, but you may not want them. What does a tolerance cost in our drifts?
+# An alarm about a small error is not false, but you may not want it. What does a tolerance cost?
 
 # %%
 for tolerance in tolerances[:2]:
@@ -414,10 +415,11 @@ for tolerance in tolerances[:2]:
 # Correct the network after the alarm
 # -----------------------------------
 #
-# From the last reports we take the labels since the suspected start, and wait until there are two
-# hundred. They give a second temperature, where one means "no change". On later images we measure
-# the *negative log-likelihood* (NLL), the mean of minus the logarithm of the probability of the
-# true class. `calibkit.check_shift` says "helps" if the interval of its change lies below zero.
+# The monitor that bet on all classes estimated where each shift began. We fit a second temperature
+# on the labels from there to the alarm (at least two hundred). A value of one means "no change". On
+# later images we measure the *negative log-likelihood* (NLL), the mean of minus the logarithm of
+# the probability of the true class. `calibkit.check_shift` says "helps" if the interval of the
+# change in NLL lies below zero.
 
 # %%
 helped = 0
@@ -428,33 +430,33 @@ for seed, ((z, y), report) in enumerate(zip(streams, reports)):
     later = slice(max(end, 2000), None)
     check = calibkit.check_shift(again, z[later], y[later])
     helped += check.verdict == "helps"
-    if seed < 3:
+    if seed < 3 or check.verdict != "helps":
         low, high = again.summary.temperature_interval
         nll = check.report.change.nll
         print(
-            f"{use.stop - use.start} labels: T = {again.temperature:.2f}",
-            end=" ",
+            f"alarm at {report.alarm_at}, {end - use.start} labels:", end=" "
         )
-        print(f"({low:.2f} to {high:.2f}), NLL {nll.value:+.2f}", end=" ")
-        print(f"({nll.low:+.2f} to {nll.high:+.2f})")
+        print(f"T {again.temperature:.2f} ({low:.2f} to {high:.2f})", end=", ")
+        print(f"NLL {nll.value:+.2f} ({nll.low:+.2f} to {nll.high:+.2f})")
 print(f"it helps in {helped} of 20 streams")
 
 # %% [markdown]
-# It helps in most streams. But the interval is wide, and these labels were chosen because they
-# looked bad. Fit again when you have more, and begin with a new monitor.
+# It helps in all streams but the last one shown, whose alarm came before the drift. The fits mostly
+# use earlier, easier images, so fit again on later labels, and begin with a new monitor.
 
 # %% [markdown] tags=["slide"]
 # After the alarm
 # ---------------
 #
-# - Fit a temperature on the labels since the start
+# - Fit a temperature on the labels since the estimated start
 # - Measure it on later images
 # - Then begin with a new monitor
 #
-# Say: The alarm is the beginning of the work. We take the few labels since the suspected start, fit
+# Say: The alarm is the beginning of the work. We take the few labels since the estimated start, fit
 # one number, and test it on images that came later. Ask why we do not test it on the same labels:
-# they were chosen because they looked bad. Afterwards the monitor must be reset, because its alarm
-# belongs to the old model.
+# every fit looks good on its own labels. After a false alarm the correction does harm, and only
+# later labels show that. Afterwards the monitor must be reset, because its alarm belongs to the old
+# model.
 
 # %% [markdown]
 # Sometimes only the *class shares* change, while the images of each class look as before. We keep
@@ -467,7 +469,7 @@ classes = calibkit.Glyphs100(1).classes
 capital = torch.tensor([c.isascii() and c.isupper() for c in classes])
 kept = capital[clean_truth]
 kept[::5] = True
-source = released(logits[2000:][calib.indices]).softmax(1).mean(0)
+old_shares = released(logits[2000:][calib.indices]).softmax(1).mean(0)
 
 
 # %%
@@ -475,8 +477,8 @@ def remedies(z, y):
     fit, test = z.chunk(2)
     y_fit, y_test = y.chunk(2)
     again = calibkit.TemperatureScaler().fit_logits(fit, y_fit)
-    shares = calibkit.estimate_prior(fit, source).proportions
-    prior = calibkit.adjust_prior(test, source, shares)
+    shares = calibkit.estimate_prior(fit, old_shares).proportions
+    prior = calibkit.adjust_prior(test, old_shares, shares)
     for name, other in (("temperature", again(test)), ("shares", prior)):
         nll = calibkit.paired_difference(
             calibkit.negative_log_likelihood,
@@ -492,7 +494,7 @@ print("severity 2")
 remedies(shifted[2], labels[:2000])
 
 # %% [markdown]
-# Each remedy suits its own shift, and the wrong one does little or does harm. Only later labels say
+# Each remedy suits its own shift, and the wrong one does little or does harm. Later labels say
 # which one you need.
 
 # %% [markdown]
@@ -531,10 +533,11 @@ for name, (z, y) in places.items():
     print(f"accuracy {right:.0%}")
 
 # %% [markdown]
-# The fall of the mean confidence says that the images have changed, but not how many answers are
-# right: the last two rows have about the same confidence and very different accuracies. Without
-# labels, you can estimate class shares if the images of each class look as before, and accuracy if
-# the network is still calibrated. Only labels tell you whether it is.
+# The fall of the mean confidence says that the images have changed, but neither how they changed
+# nor how many answers are right: the last two rows have about the same confidence and very
+# different accuracies. Without labels, you can estimate class shares if the images of each class
+# look as before, and accuracy if the network is still calibrated. Only labels tell you whether it
+# is.
 
 # %% [markdown] tags=["slide"]
 # What to remember
@@ -557,8 +560,8 @@ for name, (z, y) in places.items():
 # - The wealth of a bettor is evidence that you may look at after every label.
 # - The monitor says in which direction and roughly since when the network is wrong. A late shift or
 #   a tolerance costs more labels.
-# - After an alarm, fit on the labels since then and measure on later ones.
-# - Without labels you may notice a change, but not the accuracy.
+# - After an alarm, fit on the labels since the estimated start and measure on later ones.
+# - Without labels you may notice a change, but cannot measure the accuracy.
 
 # %% [markdown]
 # Exercises
@@ -646,6 +649,7 @@ wrong = [
 if share_ever is not None:
     looks = (z_scores[:, 99:].abs() > 1.96).any(1).double().mean()
     given = float(share_ever)
+    assert 0 <= given <= 1, "enter a share between 0 and 1"
     hint = "too few: look at every label, and at both signs of the z-score"
     assert given > looks - 0.01, hint
     hint = "too many: begin with the hundredth label, and not with the first"
@@ -668,8 +672,9 @@ if share_ever is not None:
 # outcome, are called and examined. Late labels do no harm if their delay does not depend on the
 # answer. You choose the tolerance before the start, from what a wrong probability costs. Without
 # labels you watch the mean confidence of all patients, as a hint that something has changed. After
-# an alarm you fit on the labels since then, test on later patients and reset the monitor. An answer
-# is incomplete if it feeds the returning patients to the monitor and trusts the alarm.
+# an alarm you fit on the labels since the estimated start, test on later patients and reset the
+# monitor. An answer is incomplete if it feeds the returning patients to the monitor and trusts the
+# alarm.
 
 # %% [markdown]
 # References

@@ -203,12 +203,12 @@ print(report)
 #   calibrated model on such test sets. The brackets hold about 95 of a hundred of these ECEs.
 # - *p-value*: the share of such test sets on which a perfectly calibrated model shows at least the
 #   measured ECE.
-# - *classwise ECE*: for each class, the same gap between its share and its mean probability,
-#   averaged over the classes.
+# - *classwise ECE*: for each class, in bins of its probability, the gap between its share and its
+#   mean probability, averaged over samples and classes.
 #
 # After scaling, the p-value is 0.072, too large to rule out chance. So in these bins, the ECE
-# cannot tell this model from a calibrated one. This is no proof of calibration: the classwise ECE
-# reveals an error, because its p-value is very small.
+# cannot tell this model from a calibrated one. This is no proof of calibration: the very small
+# p-value of the classwise ECE reveals an error.
 
 # %% [markdown] tags=["slide"]
 # Read the report
@@ -396,8 +396,8 @@ plt.show()
 # other half in the other, and they are hardly independent.
 
 # %% [markdown]
-# We split by picture, so that no digit has pixels in both sets. A tiny network learns from a few
-# other pictures.
+# We split by picture, so that no digit has pixels in both sets. A tiny network learns from other
+# pictures.
 
 # %% tags=["setup"]
 torch.manual_seed(2)
@@ -502,8 +502,8 @@ plt.show()
 # plays the role of the picture? A patient, a video, a sentence, a user?
 
 # %% [markdown]
-# All intervals from random pixels hold this T, but far fewer from whole pictures do. New data are
-# whole pictures too, so the second result counts.
+# All intervals from random pixels hold this T. Far fewer from whole pictures do, and this
+# matters: new data are whole pictures too.
 #
 # A *bootstrap* over pictures gives a wider interval (Field and Welsh 2007). We draw as many
 # pictures as we have, with replacement. Then we weight each pixel by how often its picture was
@@ -532,7 +532,7 @@ print(f"{(high - low) / (b - a):.1f} times as wide")
 # ----------------------------
 #
 # A large model may run in several processes, each with a part of the calibration set. How can they
-# find one T without collecting all logits? Draw the NLL over $1 / T$. At the best T, the slope of
+# find one T without collecting all logits? Plot the NLL over $1 / T$. At the best T, the slope of
 # this curve is zero. The slope is a sum over samples, divided by their number, so each process adds
 # up its own part.
 

@@ -175,8 +175,8 @@ for batch in (
     print(f"and {careless(batch)[0].item():+.2f} in training mode")
 
 # %% [markdown]
-# You can check the first batch by hand: subtract its mean from two, and divide by its standard
-# deviation. In training mode, even the sign of the result depends on the rest of the batch.
+# Check the first batch by hand: subtract its mean from two, and divide by its standard deviation.
+# In training mode, even the sign of the result depends on the rest of the batch.
 
 # %% [markdown] tags=["slide"]
 # In training mode, the neighbours decide
@@ -198,7 +198,7 @@ for batch in (
 # Our ResNet has the architecture of the tutorial's network, but others trained it (project
 # forge-tta). We ran it on the first 916 images of the test set. On 300 of them, drawn at random, we
 # fitted the *temperature* T. This is the number by which scaling divides the *logits*, the outputs
-# that go into the softmax. We measured on the rest.
+# that go into the softmax. Scaling changes no answer. We measured on the rest.
 #
 # For the other two networks, the examples of the library netcal provide the outputs on all test
 # images. There we fitted on 1000 images. Our program is in ``calibkit/data/assets``.
@@ -421,8 +421,8 @@ plt.show()
 #
 # The tutorial measured on 9000 images. Four times as many images halve the noise floor: it shrinks
 # with the square root of their number. So we can estimate the tutorial's floor from ours in
-# training mode. This assumes that the confidences of both networks are spread alike. For
-# comparison, we also print the wide network.
+# training mode. This assumes that the confidences of both networks are spread alike. We also
+# print the wide network.
 
 # %%
 m = splits_of("ResNet-20", "training")[0]

@@ -177,6 +177,9 @@ print(report)
 
 # %% [markdown]
 # A temperature changes no answer, so the accuracy stays the same. NLL, Brier score and ECE fall.
+# The last column compares before and after in pairs, on the same pieces. If its interval excludes
+# zero, chance hardly explains the change. NLL and Brier score are *proper scores*: on average, no
+# probabilities score better than the true ones (lesson 50).
 #
 # The row "ECE if calibrated" shows the *noise floor*, the ECE that a calibrated network shows by
 # chance: in about 95 of a hundred test sets, it lies in the range in brackets. The new ECE lies in
@@ -257,7 +260,10 @@ print(f"at least one of five below 0.05 by chance: {1 - 0.95**5:.0%}")
 # - **The labels:** they judge the network. Who judges the labels?
 # - **The noise:** how large is n? How many bins suit the question? How many tests did you make?
 #   (lesson 20)
-# - **The repair:** on which pieces was it fitted, and on which was it judged? (lessons 30, 40, 80)
+# - **The repair:** on which pieces was it fitted, and on which was it judged? A map with more
+#   parameters also learns more of the noise in its own pieces. (lessons 30, 40, 80)
+# - **The use:** will the museum use the network on photographs like these? The report says little
+#   about others. (lessons 10, 60)
 #
 # Does an error have several explanations? Then look where in the data they predict different
 # things.

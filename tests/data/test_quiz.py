@@ -26,6 +26,7 @@ CHOICE = {
 @pytest.fixture
 def two_questions(tmp_path, monkeypatch):
     (tmp_path / "10_a_lesson.json").write_text(json.dumps([CHOICE, NUMERIC]))
+    (tmp_path / "100_a_third.json").write_text("[]")
     (tmp_path / "20_another.json").write_text("[]")
     monkeypatch.setattr(quiz, "QUIZZES", tmp_path)
 
@@ -87,5 +88,5 @@ def test_jupyterquiz_takes_the_questions_as_they_are(monkeypatch):
     ("lesson", "error"), [(15, ValueError), (-1, ValueError), ("10", TypeError)]
 )
 def test_a_lesson_that_is_not_there_is_refused(lesson, error):
-    with pytest.raises(error, match="the lessons are 10, 20"):
+    with pytest.raises(error, match=r"the lessons are 10, 20, 100$"):
         calibkit.check_yourself(lesson)

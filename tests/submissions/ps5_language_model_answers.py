@@ -1,0 +1,1601 @@
+"""Answers to ps5: wrong in a typical way, and right in several other ways."""
+
+WRONG = {
+    # question 1
+    "softmax_over_the_questions": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    return (log_sums / length).softmax(0)
+""",
+    ),
+    "characters_for_bytes": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_characters = torch.tensor([[len(t) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_characters}[by]
+    return (log_sums / length).softmax(1)
+""",
+    ),
+    "exp_of_a_large_negative_number": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    p = torch.exp(log_sums / length)
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "not_normalised": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    return torch.exp(log_sums / length)
+""",
+    ),
+    "probabilities_divided_by_the_length": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    p = log_sums.softmax(1) / length
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "times_the_length": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    return (log_sums * length).softmax(1)
+""",
+    ),
+    "softmax_twice": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    return (log_sums / length).softmax(1).softmax(1)
+""",
+    ),
+    "total_length_of_the_question": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens.sum(1, True), "byte": n_bytes.sum(1, True)}[by]
+    return (log_sums / length).softmax(1)
+""",
+    ),
+    "bytes_by_tokens": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    return (log_sums if by == "sum" else log_sums / n_tokens).softmax(1)
+""",
+    ),
+    "bytes_with_the_space_in_front": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(f" {t}".encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    return (log_sums / length).softmax(1)
+""",
+    ),
+    "divides_in_place": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    log_sums /= {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    return log_sums.softmax(1)
+""",
+    ),
+    "a_small_number_against_division_by_zero": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    p = torch.exp(log_sums / length) + 1e-12
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "lengths_of_the_data_in_the_notebook": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n = len(log_sums)
+    length = {"sum": 1, "token": answers.n_tokens[:n], "byte": answers.n_bytes[:n]}[by]
+    return (log_sums / length).softmax(1)
+""",
+    ),
+    "nan_becomes_a_quarter": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n_bytes = torch.tensor([[len(t.encode()) for t in row] for row in options.tolist()])
+    length = {"sum": 1, "token": n_tokens, "byte": n_bytes}[by]
+    p = torch.exp(log_sums / length)
+    return torch.nan_to_num(p / p.sum(1, keepdim=True), 0.25)
+""",
+    ),
+    # question 2
+    "orders_not_undone": (
+        "average_orders",
+        """
+def average_orders(logits):
+    return logits.softmax(2).mean(1)
+""",
+    ),
+    "shift_in_the_other_direction": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    return torch.stack([p[:, k].roll(-k, 1) for k in range(p.shape[1])]).mean(0)
+""",
+    ),
+    "softmax_over_the_orders": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(1)
+    return torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).mean(0)
+""",
+    ),
+    "orders_and_letters_mixed_up": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.transpose(1, 2).softmax(2)
+    return torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).mean(0)
+""",
+    ),
+    "mean_of_logits": (
+        "average_orders",
+        """
+def average_orders(logits):
+    z = [logits[:, k].roll(k, 1) for k in range(logits.shape[1])]
+    return torch.stack(z).mean(0).softmax(1)
+""",
+    ),
+    "sum_over_the_orders": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    return sum(p[:, k].roll(k, 1) for k in range(p.shape[1]))
+""",
+    ),
+    "shift_off_by_one": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    return torch.stack([p[:, k].roll(k + 1, 1) for k in range(p.shape[1])]).mean(0)
+""",
+    ),
+    "rolls_over_the_questions": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    return torch.stack([p[:, k].roll(k, 0) for k in range(p.shape[1])]).mean(0)
+""",
+    ),
+    "always_four_options": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p, result = logits.softmax(2), torch.zeros(len(logits), 4, dtype=logits.dtype)
+    for k in range(4):
+        for j in range(4):
+            result[:, (j + k) % 4] += p[:, k, j] / 4
+    return result
+""",
+    ),
+    "order_0_left_out": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    return torch.stack([p[:, k].roll(k, 1) for k in range(1, p.shape[1])]).mean(0)
+""",
+    ),
+    "softmax_without_the_largest_logit": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.exp()
+    p = torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).mean(0)
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "softmax_of_the_mean_probability": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    return torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).mean(0).softmax(1)
+""",
+    ),
+    "largest_over_the_orders": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    m = torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).amax(0)
+    return m / m.sum(1, keepdim=True)
+""",
+    ),
+    # question 3
+    "preference_of_the_same_questions": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    p = logits.softmax(1)
+    p = p / p.mean(0)
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "preference_not_renormalised": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    return logits.softmax(1) / other_logits.softmax(1).mean(0)
+""",
+    ),
+    "logits_divided": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    return (logits / other_logits.softmax(1).mean(0)).softmax(1)
+""",
+    ),
+    "times_the_preference": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    p = logits.softmax(1) * other_logits.softmax(1).mean(0)
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "softmax_of_the_mean_logits": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    p = logits.softmax(1) / other_logits.mean(0).softmax(0)
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "mean_over_the_letters": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    p = logits.softmax(1) / other_logits.softmax(1).mean(1, keepdim=True)[: len(logits)]
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "normalised_over_the_questions": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    p = logits.softmax(1) / other_logits.softmax(1).mean(0)
+    return p / p.sum(0)
+""",
+    ),
+    "preference_subtracted": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    p = (logits.softmax(1) - other_logits.softmax(1).mean(0)).clamp(min=0)
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "softmax_in_place_of_the_sum": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    return (logits.softmax(1) / other_logits.softmax(1).mean(0)).softmax(1)
+""",
+    ),
+    "share_of_the_answers": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    chosen = torch.bincount(other_logits.argmax(1), minlength=logits.shape[1]) + 1e-9
+    p = logits.softmax(1) / (chosen / chosen.sum())
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "all_questions_for_the_preference": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    p = logits.softmax(1) / torch.cat([logits, other_logits]).softmax(1).mean(0)
+    return p / p.sum(1, keepdim=True)
+""",
+    ),
+    "mean_of_the_log_probabilities": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    return (logits.log_softmax(1) - other_logits.log_softmax(1).mean(0)).softmax(1)
+""",
+    ),
+    # question 4
+    "a_missing_letter_is_zero": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    kept = [
+        i
+        for i, r in enumerate(records)
+        if missing == "floor" or all(" " + c in r["top_logprobs"] for c in "ABCD")
+    ]
+    z = [[records[i]["top_logprobs"].get(" " + c, 0.0) for c in "ABCD"] for i in kept]
+    return torch.tensor(z), torch.tensor(["ABCD".index(records[i]["answer"]) for i in kept]), kept
+""",
+    ),
+    "floor_of_the_letters": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = {t: v for t, v in r["top_logprobs"].items() if t in (" A", " B", " C", " D")}
+        if missing == "drop" and len(stored) < 4:
+            continue
+        floor = min(stored.values(), default=min(r["top_logprobs"].values()))
+        z.append([stored.get(" " + c, floor) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "floor_of_all_records": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    floor = min(v for r in records for v in r["top_logprobs"].values())
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        row = [r["top_logprobs"].get(" " + c) for c in "ABCD"]
+        if missing == "drop" and None in row:
+            continue
+        z.append([floor if v is None else v for v in row])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "the_last_stored_is_taken_for_the_lowest": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        floor = list(r["top_logprobs"].values())[0 if missing == "drop" else -1]
+        row = [r["top_logprobs"].get(" " + c) for c in "ABCD"]
+        if missing == "drop" and None in row:
+            continue
+        ordered = sorted(r["top_logprobs"], reverse=True)
+        z.append([r["top_logprobs"][ordered[0]] if v is None else v for v in row])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "dropped_if_the_right_letter_is_missing": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        if missing == "drop" and " " + r["answer"] not in stored:
+            continue
+        z.append([stored.get(" " + c, min(stored.values())) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "spaces_and_capitals_ignored": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = {t.strip().upper(): v for t, v in r["top_logprobs"].items()}
+        if missing == "drop" and not set("ABCD") <= stored.keys():
+            continue
+        z.append([stored.get(c, min(stored.values())) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "any_other_word_means_floor": (
+        "read_records",
+        """
+def read_records(records, missing):
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        if missing == "drop" and any(" " + c not in stored for c in "ABCD"):
+            continue
+        z.append([stored.get(" " + c, min(stored.values())) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "zero_counts_as_missing": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        row = [r["top_logprobs"].get(" " + c) for c in "ABCD"]
+        if missing == "drop" and not all(row):
+            continue
+        z.append([v or min(r["top_logprobs"].values()) for v in row])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "labels_of_all_records": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, kept = [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        if missing == "drop" and any(" " + c not in stored for c in "ABCD"):
+            continue
+        z.append([stored.get(" " + c, min(stored.values())) for c in "ABCD"])
+        kept.append(i)
+    y = ["ABCD".index(r["answer"]) for r in records][: len(kept)]
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "columns_in_the_order_of_the_record": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        row = [v for t, v in r["top_logprobs"].items() if t in (" A", " B", " C", " D")]
+        if missing == "drop" and len(row) < 4:
+            continue
+        z.append(row + [min(r["top_logprobs"].values())] * (4 - len(row)))
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "the_records_are_filled_up": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        lost = [" " + c for c in "ABCD" if " " + c not in stored]
+        if missing == "drop" and lost:
+            continue
+        floor = min(stored.values())
+        for token in lost:
+            stored[token] = floor
+        z.append([stored[" " + c] for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "probabilities_in_place_of_logits": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        if missing == "drop" and any(" " + c not in stored for c in "ABCD"):
+            continue
+        z.append([math.exp(stored.get(" " + c, min(stored.values()))) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "refused_only_if_a_letter_is_missing": (
+        "read_records",
+        """
+def read_records(records, missing):
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        if any(" " + c not in stored for c in "ABCD"):
+            if missing == "drop":
+                continue
+            if missing != "floor":
+                raise ValueError(missing)
+        z.append([stored.get(" " + c, min(stored.values())) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    "part_of_a_word_is_accepted": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if str(missing) not in "drop, floor":
+        raise ValueError(missing)
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        stored = r["top_logprobs"]
+        if missing == "drop" and any(" " + c not in stored for c in "ABCD"):
+            continue
+        z.append([stored.get(" " + c, min(stored.values())) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return torch.tensor(z), torch.tensor(y), kept
+""",
+    ),
+    # question 5
+    "fitted_on_the_subject_itself": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for s in set(subject.tolist()):
+        m = torch.from_numpy(subject == s)
+        t = calibkit.TemperatureScaler().fit_logits(logits[m], labels[m]).temperature
+        temperatures[s], scaled[m] = t, logits[m] / t
+    return temperatures, scaled
+""",
+    ),
+    "fitted_on_all_subjects": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    t = calibkit.TemperatureScaler().fit_logits(logits, labels).temperature
+    return {s: t for s in set(subject.tolist())}, logits / t
+""",
+    ),
+    "logits_times_temperature": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for s in set(subject.tolist()):
+        m = torch.from_numpy(subject == s)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~m], labels[~m]).temperature
+        temperatures[s], scaled[m] = t, logits[m] * t
+    return temperatures, scaled
+""",
+    ),
+    "subject_by_subject": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, []
+    for s in dict.fromkeys(subject.tolist()):
+        m = torch.from_numpy(subject == s)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~m], labels[~m]).temperature
+        temperatures[s] = t
+        scaled.append(logits[m] / t)
+    return temperatures, torch.cat(scaled)
+""",
+    ),
+    "mean_of_the_other_temperatures": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    names, own = list(dict.fromkeys(subject.tolist())), {}
+    for s in names:
+        m = torch.from_numpy(subject == s)
+        own[s] = calibkit.TemperatureScaler().fit_logits(logits[m], labels[m]).temperature
+    temperatures = {s: np.mean([own[o] for o in names if o != s]) for s in names}
+    t = torch.tensor([float(temperatures[s]) for s in subject.tolist()]).double()
+    return temperatures, logits / t[:, None]
+""",
+    ),
+    "scaled_again_and_again": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for s in set(subject.tolist()):
+        m = torch.from_numpy(subject == s)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~m], labels[~m]).temperature
+        temperatures[s], scaled = t, scaled / t
+    return temperatures, scaled
+""",
+    ),
+    "the_others_are_divided": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for s in set(subject.tolist()):
+        m = torch.from_numpy(subject == s)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~m], labels[~m]).temperature
+        temperatures[s], scaled[~m] = t, logits[~m] / t
+    return temperatures, scaled
+""",
+    ),
+    "divided_in_place": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, masks = {}, {}
+    for s in set(subject.tolist()):
+        masks[s] = m = torch.from_numpy(subject == s)
+        fitted = calibkit.TemperatureScaler().fit_logits(logits[~m], labels[~m])
+        temperatures[s] = fitted.temperature
+    for s, m in masks.items():
+        logits[m] /= temperatures[s]
+    return temperatures, logits
+""",
+    ),
+    "later_fits_see_scaled_logits": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for s in sorted(set(subject.tolist())):
+        m = torch.from_numpy(subject == s)
+        t = calibkit.TemperatureScaler().fit_logits(scaled[~m], labels[~m]).temperature
+        temperatures[s] = t
+        scaled[m] = scaled[m] / t
+    return temperatures, scaled
+""",
+    ),
+    "only_the_next_subject": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    names = list(dict.fromkeys(subject.tolist()))
+    temperatures, scaled = {}, logits.clone()
+    for i, s in enumerate(names):
+        m, n = (torch.from_numpy(subject == v) for v in (s, names[(i + 1) % len(names)]))
+        t = calibkit.TemperatureScaler().fit_logits(logits[n], labels[n]).temperature
+        temperatures[s], scaled[m] = t, logits[m] / t
+    return temperatures, scaled
+""",
+    ),
+    "probabilities_returned": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for s in set(subject.tolist()):
+        m = torch.from_numpy(subject == s)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~m], labels[~m]).temperature
+        temperatures[s], scaled[m] = t, (logits[m] / t).softmax(1)
+    return temperatures, scaled
+""",
+    ),
+    "subjects_of_the_notebook": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for s in subjects:
+        m = torch.from_numpy(answers.subject == s)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~m], labels[~m]).temperature
+        temperatures[s], scaled[m] = t, logits[m] / t
+    return temperatures, scaled
+""",
+    ),
+    # question 6
+    "questions_drawn_and_not_groups": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    means = [d[rng.integers(len(d), size=len(d))].mean() for _ in range(n_resamples)]
+    return d.mean(), *np.quantile(means, [0.025, 0.975])
+""",
+    ),
+    "before_and_after_drawn_apart": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    before, after, rng = np.asarray(before), np.asarray(after), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    members = [np.flatnonzero(g == k) for k in range(g.max() + 1)]
+    means = []
+    for _ in range(n_resamples):
+        i, j = (
+            np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))])
+            for _ in range(2)
+        )
+        means.append(after[i].mean() - before[j].mean())
+    return (after - before).mean(), *np.quantile(means, [0.025, 0.975])
+""",
+    ),
+    "mean_of_the_means_of_groups": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    m = np.array([d[groups == g].mean() for g in np.unique(groups)])
+    means = [m[rng.integers(len(m), size=len(m))].mean() for _ in range(n_resamples)]
+    return d.mean(), *np.quantile(means, [0.025, 0.975])
+""",
+    ),
+    "before_minus_after": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(before - after), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(len(n), size=len(n)) for _ in range(n_resamples)]
+    means = [s[i].sum() / n[i].sum() for i in draws]
+    return d.mean(), *np.quantile(means, [0.025, 0.975])
+""",
+    ),
+    "normal_interval": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(len(n), size=len(n)) for _ in range(n_resamples)]
+    spread = np.std([s[i].sum() / n[i].sum() for i in draws])
+    return d.mean(), d.mean() - 1.96 * spread, d.mean() + 1.96 * spread
+""",
+    ),
+    "ninety_percent": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(len(n), size=len(n)) for _ in range(n_resamples)]
+    return d.mean(), *np.quantile([s[i].sum() / n[i].sum() for i in draws], [0.05, 0.95])
+""",
+    ),
+    "percentiles_reflected": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(len(n), size=len(n)) for _ in range(n_resamples)]
+    low, high = np.quantile([s[i].sum() / n[i].sum() for i in draws], [0.025, 0.975])
+    return d.mean(), 2 * d.mean() - high, 2 * d.mean() - low
+""",
+    ),
+    "without_replacement": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.permutation(len(n)) for _ in range(n_resamples)]
+    return d.mean(), *np.quantile([s[i].sum() / n[i].sum() for i in draws], [0.025, 0.975])
+""",
+    ),
+    "groups_drawn_counted_once": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng, names = np.asarray(after - before), np.random.default_rng(seed), np.unique(groups)
+    draws = [rng.choice(names, size=len(names)) for _ in range(n_resamples)]
+    return d.mean(), *np.quantile([d[np.isin(groups, i)].mean() for i in draws], [0.025, 0.975])
+""",
+    ),
+    "divided_by_all_questions": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s = np.bincount(g, d)
+    draws = [rng.integers(len(s), size=len(s)) for _ in range(n_resamples)]
+    return d.mean(), *np.quantile([s[i].sum() / len(d) for i in draws], [0.025, 0.975])
+""",
+    ),
+    "seed_is_ignored": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(0)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(len(n), size=len(n)) for _ in range(n_resamples)]
+    return d.mean(), *np.quantile([s[i].sum() / n[i].sum() for i in draws], [0.025, 0.975])
+""",
+    ),
+    "no_seed": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng()
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(len(n), size=len(n)) for _ in range(n_resamples)]
+    return d.mean(), *np.quantile([s[i].sum() / n[i].sum() for i in draws], [0.025, 0.975])
+""",
+    ),
+    "one_resample_too_many": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(len(n), size=len(n)) for _ in range(n_resamples + 1)]
+    return d.mean(), *np.quantile([s[i].sum() / n[i].sum() for i in draws], [0.025, 0.975])
+""",
+    ),
+    "mean_of_the_resamples": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(len(n), size=len(n)) for _ in range(n_resamples)]
+    means = [s[i].sum() / n[i].sum() for i in draws]
+    return np.mean(means), *np.quantile(means, [0.025, 0.975])
+""",
+    ),
+    "one_group_too_few": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d, rng = np.asarray(after - before), np.random.default_rng(seed)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    draws = [rng.integers(max(1, len(n) - 1), size=len(n)) for _ in range(n_resamples)]
+    return d.mean(), *np.quantile([s[i].sum() / n[i].sum() for i in draws], [0.025, 0.975])
+""",
+    ),
+    "a_seed_for_each_resample": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after - before)
+    _, g = np.unique(groups, return_inverse=True)
+    s, n = np.bincount(g, d), np.bincount(g)
+    means = []
+    for r in range(n_resamples):
+        i = np.random.default_rng(seed + r).integers(len(n), size=len(n))
+        means.append(s[i].sum() / n[i].sum())
+    return d.mean(), *np.quantile(means, [0.025, 0.975])
+""",
+    ),
+    # question 7
+    "stops_at_the_first_risk_above": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    best = math.inf
+    for t in sorted(set(confidence.tolist()), reverse=True):
+        if (~correct[confidence >= t]).double().mean() > target:
+            break
+        best = t
+    return best
+""",
+    ),
+    "equal_confidences_taken_apart": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    order = confidence.argsort(descending=True, stable=True)
+    risk = (~correct[order]).double().cumsum(0) / torch.arange(1, len(order) + 1)
+    fine = torch.nonzero(risk <= target)
+    return float(confidence[order][fine[-1, 0]]) if len(fine) else math.inf
+""",
+    ),
+    "risk_over_all_questions": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        if ((confidence >= t) & ~correct).double().mean() <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "the_highest_threshold": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique().flip(0):
+        if (~correct[confidence >= t]).double().mean() <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "risk_strictly_below_the_target": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        if (~correct[confidence >= t]).double().mean() < target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "confidence_strictly_above": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        given = confidence > t
+        if given.any() and (~correct[given]).double().mean() <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "accuracy_for_risk": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        if correct[confidence >= t].double().mean() <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "the_largest_confidence_if_there_is_none": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        if (~correct[confidence >= t]).double().mean() <= target:
+            return float(t)
+    return float(confidence.max())
+""",
+    ),
+    "one_minus_the_target": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    return 1 - target
+""",
+    ),
+    "promised_risk": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        if 1 - confidence[confidence >= t].mean() <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "grid_of_thresholds": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in np.linspace(0, 1, 101):
+        given = confidence >= t
+        if given.any() and (~correct[given]).double().mean() <= target:
+            return float(confidence[given].min())
+    return math.inf
+""",
+    ),
+    "the_lowest_confidence_is_left_out": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique()[1:]:
+        if (~correct[confidence >= t]).double().mean() <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "target_of_the_notebook": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        if (~correct[confidence >= t]).double().mean() <= TARGET_RISK:
+            return float(t)
+    return math.inf
+""",
+    ),
+    # question 8
+    "match_from_the_nll": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, (-nll).exp(), temperatures[nll.argmin()]
+""",
+    ),
+    "gap_without_sign": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = (top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()).abs()
+    return nll, gap, log_probabilities.exp().mean(0), temperatures[nll.argmin()]
+""",
+    ),
+    "gap_with_the_other_sign": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = (rank == 0).double().mean() - top_log_probabilities.exp().mean(0)
+    return nll, gap, log_probabilities.exp().mean(0), temperatures[nll.argmin()]
+""",
+    ),
+    "rank_1_is_the_first": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 1).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), temperatures[nll.argmin()]
+""",
+    ),
+    "sum_over_the_places": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.sum(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), temperatures[nll.argmin()]
+""",
+    ),
+    "mean_over_the_temperatures": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(1)
+    gap = top_log_probabilities.exp().mean(1) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(1), temperatures[nll.argmin() % len(temperatures)]
+""",
+    ),
+    "position_of_the_best": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), nll.argmin()
+""",
+    ),
+    "highest_nll": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), temperatures[nll.argmax()]
+""",
+    ),
+    "log_of_the_mean_probability": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    match = log_probabilities.exp().mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return -match.log(), gap, match, temperatures[match.argmax()]
+""",
+    ),
+    "best_by_the_gap": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), temperatures[gap.abs().argmin()]
+""",
+    ),
+    "confidence_of_the_token_that_followed": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    match = log_probabilities.exp().mean(0)
+    return nll, match - (rank == 0).double().mean(), match, temperatures[nll.argmin()]
+""",
+    ),
+    "match_of_the_most_probable_token": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    confidence = top_log_probabilities.exp().mean(0)
+    gap = confidence - (rank == 0).double().mean()
+    return nll, gap, confidence, temperatures[nll.argmin()]
+""",
+    ),
+    "exp_forgotten": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.mean(0).exp() - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), temperatures[nll.argmin()]
+""",
+    ),
+    "nll_without_minus": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), temperatures[nll.argmax()]
+""",
+    ),
+    "temperature_1_written_in": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), 1.0
+""",
+    ),
+}
+
+DIFFERENT = {
+    "option_probabilities": [
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    rows = []
+    for sums, texts, counts in zip(log_sums.tolist(), options.tolist(), n_tokens.tolist()):
+        scores = list(sums)
+        for j in range(len(scores)):
+            if by == "token":
+                scores[j] = scores[j] / counts[j]
+            elif by == "byte":
+                scores[j] = scores[j] / len(bytes(texts[j], "utf-8"))
+        top = max(scores)
+        weights = [math.exp(s - top) for s in scores]
+        rows.append([w / sum(weights) for w in weights])
+    return rows
+""",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    count = np.vectorize(lambda text: len(text.encode("utf8")))
+    lengths = {"sum": np.ones(1), "token": np.asarray(n_tokens), "byte": count(options)}
+    z = np.asarray(log_sums) / lengths[by]
+    z = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+    return np.exp(z)
+""",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    scores = log_sums.float().clone()
+    if by == "token":
+        scores /= n_tokens
+    elif by == "byte":
+        for i in range(scores.shape[0]):
+            for j in range(scores.shape[1]):
+                scores[i, j] /= len(str(options[i, j]).encode())
+    return torch.nn.functional.softmax(scores, dim=-1)
+""",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    if by == "byte":
+        length = torch.stack(
+            [torch.tensor([len(t.encode()) for t in column]) for column in options.T], dim=1
+        )
+    else:
+        length = n_tokens if by == "token" else torch.ones_like(n_tokens)
+    scores = torch.true_divide(log_sums, length)
+    # the probability of j is 1 / (sum over k of exp(score k - score j))
+    return 1 / torch.exp(scores[:, None, :] - scores[:, :, None]).sum(2)
+""",
+    ],
+    "average_orders": [
+        """
+def average_orders(logits):
+    n, c, _ = logits.shape
+    result = np.zeros((n, c))
+    for i in range(n):
+        for k in range(c):
+            z = logits[i, k].tolist()
+            e = [math.exp(v - max(z)) for v in z]
+            for j in range(c):
+                result[i, (j + k) % c] += e[j] / sum(e) / c
+    return result
+""",
+        """
+def average_orders(logits):
+    c = logits.shape[-1]
+    option, order = torch.arange(c)[:, None], torch.arange(c)[None, :]
+    p = torch.softmax(logits.float(), dim=-1)
+    return p[:, order, (option - order) % c].mean(-1)
+""",
+        """
+def average_orders(logits):
+    z = logits.numpy()
+    p = np.exp(z - z.max(axis=2, keepdims=True))
+    p = p / p.sum(axis=2, keepdims=True)
+    moved = np.stack([np.roll(p[:, k], k, axis=1) for k in range(p.shape[1])], axis=1)
+    return moved.mean(axis=1)
+""",
+        """
+def average_orders(logits):
+    c = logits.shape[1]
+    where = (torch.arange(c)[:, None] + torch.arange(c)[None, :]) % c
+    moved = torch.zeros_like(logits)
+    moved.scatter_(2, where.expand(len(logits), c, c), logits.softmax(-1))
+    return [[float(v) for v in row] for row in moved.sum(1) / c]
+""",
+        """
+def average_orders(logits):
+    # letter j of order k stands for option j + k, so letter j can move by j over the orders
+    p = logits.softmax(2)
+    return torch.stack([p[:, :, j].roll(j, 1) for j in range(p.shape[2])]).mean(0)
+""",
+        """
+def average_orders(logits):
+    p, c = logits.softmax(2), logits.shape[2]
+    columns = []
+    for o in range(c):
+        columns.append(sum(p[:, k, o - k] for k in range(c)) / c)
+    return torch.stack(columns, 1)
+""",
+    ],
+    "correct_preference": [
+        """
+def correct_preference(logits, other_logits):
+    preference = torch.log(other_logits.softmax(1).mean(0))
+    return torch.softmax(logits - preference, dim=1)
+""",
+        """
+def correct_preference(logits, other_logits):
+    def softmax(z):
+        e = np.exp(z - z.max(1, keepdims=True))
+        return e / e.sum(1, keepdims=True)
+
+    p = softmax(logits.numpy()) / softmax(other_logits.numpy()).mean(0, keepdims=True)
+    return p / p.sum(1)[:, None]
+""",
+        """
+def correct_preference(logits, other_logits):
+    n_letters = logits.shape[1]
+    m = [0.0] * n_letters
+    for row in other_logits:
+        p = row.softmax(0)
+        for j in range(n_letters):
+            m[j] += float(p[j]) / len(other_logits)
+    result = []
+    for row in logits:
+        q = [float(v) / w for v, w in zip(row.softmax(0), m)]
+        result.append([v / sum(q) for v in q])
+    return result
+""",
+        """
+def correct_preference(logits, other_logits):
+    # a common factor of all letters cancels in the last step
+    total = other_logits.float().softmax(-1).sum(0)
+    p = torch.nn.functional.normalize(logits.float().softmax(-1) / total, p=1, dim=1)
+    return p
+""",
+        """
+def correct_preference(logits, other_logits):
+    log_m = torch.logsumexp(other_logits.log_softmax(1), 0) - math.log(len(other_logits))
+    z = logits - log_m
+    return (z - z.logsumexp(1, keepdim=True)).exp()
+""",
+    ],
+    "read_records": [
+        """
+def read_records(records, missing):
+    if missing == "drop":
+        kept = [
+            i
+            for i, record in enumerate(records)
+            if {" A", " B", " C", " D"}.issubset(record["top_logprobs"])
+        ]
+    elif missing == "floor":
+        kept = list(range(len(records)))
+    else:
+        raise ValueError("drop or floor")
+    z = np.empty((len(kept), 4))
+    y = np.empty(len(kept), dtype=int)
+    for row, i in enumerate(kept):
+        stored = records[i]["top_logprobs"]
+        y[row] = ord(records[i]["answer"]) - ord("A")
+        for column, token in enumerate([" A", " B", " C", " D"]):
+            z[row, column] = stored[token] if token in stored else min(stored.values())
+    return z, y, np.array(kept)
+""",
+        """
+def read_records(records, missing):
+    assert_ok = {"drop": True, "floor": False}
+    try:
+        drop = assert_ok[missing]
+    except KeyError as error:
+        raise ValueError(f"unknown: {missing}") from error
+    table = torch.full((len(records), 4), float("nan"), dtype=torch.float32)
+    for i, record in enumerate(records):
+        for token, value in record["top_logprobs"].items():
+            if token in (" A", " B", " C", " D"):
+                table[i, " ABCD".index(token[1]) - 1] = value
+    lowest = torch.tensor([[float(min(r["top_logprobs"].values()))] for r in records])
+    whole = ~table.isnan().any(1)
+    labels = torch.tensor([{"A": 0, "B": 1, "C": 2, "D": 3}[r["answer"]] for r in records])
+    if drop:
+        return table[whole], labels[whole], torch.nonzero(whole)[:, 0]
+    return torch.where(table.isnan(), lowest, table), labels, torch.arange(len(records))
+""",
+        """
+def read_records(records, missing):
+    if missing != "drop" and missing != "floor":
+        raise ValueError
+    logits, labels, kept = [], [], []
+    for i in range(len(records)):
+        lowest = np.inf
+        for value in records[i]["top_logprobs"].values():
+            if value < lowest:
+                lowest = value
+        row = []
+        complete = True
+        for letter in ["A", "B", "C", "D"]:
+            try:
+                row.append(records[i]["top_logprobs"][" " + letter])
+            except KeyError:
+                complete = False
+                row.append(lowest)
+        if complete or missing == "floor":
+            logits.append(row)
+            labels.append(["A", "B", "C", "D"].index(records[i]["answer"]))
+            kept.append(i)
+    return logits, labels, kept
+""",
+        """
+def read_records(records, missing):
+    if missing not in {"drop", "floor"}:
+        raise ValueError("missing")
+    found = []
+    for i, record in enumerate(records):
+        stored = dict(record["top_logprobs"])
+        n_missing = 0
+        floor = sorted(stored.values())[0]
+        for letter in "ABCD":
+            n_missing += f" {letter}" not in stored
+            stored.setdefault(f" {letter}", floor)
+        if n_missing == 0 or missing == "floor":
+            found.append((i, "ABCD".find(record["answer"]), [stored[f" {c}"] for c in "ABCD"]))
+    kept, labels, logits = zip(*found)
+    return torch.tensor(logits), torch.tensor(labels, dtype=torch.int32), kept
+""",
+    ],
+    "leave_one_subject_out": [
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures = {}
+    for s in set(subject.tolist()):
+        others = [i for i in range(len(subject)) if subject[i] != s]
+        scaler = calibkit.TemperatureScaler()
+        scaler.fit_logits(logits[others], labels[others])
+        temperatures[s] = float(scaler.temperature)
+    scaled = torch.stack([z / temperatures[s] for z, s in zip(logits, subject.tolist())])
+    return temperatures, scaled
+""",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    z, y = logits.numpy(), labels.numpy()
+    result, temperatures = np.zeros(z.shape, dtype=np.float32), {}
+    for s in np.unique(subject):
+        rest, this = np.where(subject != s)[0], np.where(subject == s)[0]
+        t = calibkit.TemperatureScaler().fit_logits(z[rest], y[rest]).temperature
+        temperatures[s] = np.float64(t)
+        result[this] = z[this] / t
+    return temperatures, result
+""",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    names, number = np.unique(subject, return_inverse=True)
+    number = torch.from_numpy(number)
+    t = torch.ones(len(names), dtype=torch.float64)
+    for i in range(len(names)):
+        rest = number != i
+        t[i] = calibkit.TemperatureScaler().fit_logits(logits[rest], labels[rest]).temperature
+    return {str(s): t[i] for i, s in enumerate(names)}, logits / t[number, None]
+""",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    scaled = [None] * len(logits)
+    temperatures = {}
+    for s in subject:
+        if s in temperatures:
+            continue
+        rest = torch.tensor([bool(other != s) for other in subject])
+        scaler = calibkit.TemperatureScaler().fit_logits(logits[rest].clone(), labels[rest])
+        temperatures[s] = scaler.temperature
+        of_s = scaler(logits[~rest])
+        for place, row in zip(torch.nonzero(~rest)[:, 0].tolist(), of_s.tolist()):
+            scaled[place] = row
+    return temperatures, scaled
+""",
+    ],
+    "change_interval": [
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    torch.manual_seed(seed)
+    difference = after - before
+    names = sorted(set(groups.tolist()))
+    parts = [difference[torch.from_numpy(groups == g)] for g in names]
+    changes = torch.zeros(n_resamples, dtype=torch.float64)
+    for r in range(n_resamples):
+        drawn = torch.randint(len(parts), (len(parts),))
+        changes[r] = torch.cat([parts[i] for i in drawn.tolist()]).mean()
+    limits = torch.quantile(changes, torch.tensor([0.025, 0.975], dtype=torch.float64))
+    return difference.mean(), limits[0], limits[1]
+""",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    import random
+
+    random.seed(seed)
+    members = {}
+    for g, b, a in zip(groups.tolist(), before.tolist(), after.tolist()):
+        members.setdefault(g, []).append(a - b)
+    totals = [(sum(m), len(m)) for m in members.values()]
+    changes = []
+    for _ in range(n_resamples):
+        drawn = random.choices(totals, k=len(totals))
+        changes.append(sum(s for s, _ in drawn) / sum(n for _, n in drawn))
+    changes.sort()
+    change = sum(s for s, _ in totals) / sum(n for _, n in totals)
+    return change, changes[int(0.025 * n_resamples)], changes[int(0.975 * n_resamples)]
+""",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    b, a = before.numpy().astype(np.float32), after.numpy().astype(np.float32)
+    names = np.unique(groups)
+    member = (groups[None, :] == names[:, None]).astype(float)
+    totals, sizes = member @ (a - b), member.sum(1)
+    rng = np.random.RandomState(seed)
+    counts = rng.multinomial(len(names), np.ones(len(names)) / len(names), size=n_resamples)
+    changes = (counts @ totals) / (counts @ sizes)
+    return np.mean(a - b), np.percentile(changes, 2.5), np.percentile(changes, 97.5)
+""",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    rng = np.random.default_rng(seed)
+    frame = {g: np.flatnonzero(groups == g) for g in np.unique(groups)}
+    keys = list(frame)
+    changes = []
+    for _ in range(n_resamples):
+        rows = np.concatenate([frame[g] for g in rng.choice(keys, size=len(keys), replace=True)])
+        changes.append(float(after[rows].mean()) - float(before[rows].mean()))
+    return [float((after - before).mean()), *np.percentile(changes, [2.5, 97.5]).tolist()]
+""",
+    ],
+    "threshold_for_risk": [
+        """
+def threshold_for_risk(confidence, correct, target):
+    best = math.inf
+    for t in confidence.tolist():
+        n_given = n_wrong = 0
+        for c, right in zip(confidence.tolist(), correct.tolist()):
+            if c >= t:
+                n_given += 1
+                n_wrong += not right
+        if n_wrong / n_given <= target and t < best:
+            best = t
+    return best
+""",
+        """
+def threshold_for_risk(confidence, correct, target):
+    values, where, counts = np.unique(confidence.numpy(), return_inverse=True, return_counts=True)
+    wrong = np.bincount(where, weights=~correct.numpy(), minlength=len(values))
+    risk = np.cumsum(wrong[::-1])[::-1] / np.cumsum(counts[::-1])[::-1]
+    fine = values[risk <= target]
+    return fine.min() if len(fine) else np.inf
+""",
+        """
+def threshold_for_risk(confidence, correct, target):
+    c, order = confidence.sort(descending=True)
+    n = torch.arange(1, len(c) + 1)
+    n_wrong = torch.cumsum((~correct[order]).long(), 0)
+    last_of_its_value = torch.ones(len(c), dtype=torch.bool)
+    last_of_its_value[:-1] = c[:-1] != c[1:]
+    fine = last_of_its_value & (n_wrong.double() / n <= target)
+    return c[fine].min() if fine.any() else torch.tensor(float("inf"))
+""",
+        """
+def threshold_for_risk(confidence, correct, target):
+    candidates = [
+        t for t in confidence if 1 - correct[confidence >= t].double().mean() <= target
+    ]
+    return min(candidates, default=float("inf"))
+""",
+        """
+def threshold_for_risk(confidence, correct, target):
+    given = confidence[None, :] >= confidence[:, None]
+    risk = (given & ~correct).sum(1).double() / given.sum(1)
+    return float(torch.where(risk <= target, confidence, math.inf).min())
+""",
+    ],
+    "temperature_table": [
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    n, m = log_probabilities.shape
+    accuracy = sum(1 for r in rank.tolist() if r == 0) / n
+    nll, gap, match = [], [], []
+    for i in range(m):
+        column = log_probabilities[:, i].tolist()
+        nll.append(-sum(column) / n)
+        match.append(sum(math.exp(v) for v in column) / n)
+        gap.append(sum(math.exp(v) for v in top_log_probabilities[:, i].tolist()) / n - accuracy)
+    return nll, gap, match, temperatures[nll.index(min(nll))]
+""",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    p = np.asarray(log_probabilities, dtype=np.float32)
+    nll = np.negative(p).mean(axis=0)
+    gap = np.exp(top_log_probabilities.numpy()).mean(axis=0) - (rank.numpy() == 0).mean()
+    return nll, gap, np.exp(p).mean(axis=0), temperatures.numpy()[np.argmin(nll)]
+""",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    is_first = torch.where(rank < 1, 1.0, 0.0).double()
+    gap = (top_log_probabilities.exp() - is_first[:, None]).mean(0)
+    nll = torch.sum(-log_probabilities, dim=0) / len(rank)
+    match = torch.exp(log_probabilities.logsumexp(0) - math.log(len(rank)))
+    best = min(zip(nll.tolist(), temperatures.tolist()))[1]
+    return nll.tolist(), gap.tolist(), match.tolist(), best
+""",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    columns = zip(temperatures, log_probabilities.T, top_log_probabilities.T)
+    correct = torch.count_nonzero(rank == 0) / len(rank)
+    rows, best = [], None
+    for t, followed, top in columns:
+        rows.append((-followed.mean(), top.exp().mean() - correct, followed.exp().mean()))
+        if best is None or rows[-1][0] < best[0]:
+            best = rows[-1][0], t
+    nll, gap, match = zip(*rows)
+    return nll, gap, match, best[1]
+""",
+    ],
+}

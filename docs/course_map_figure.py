@@ -12,7 +12,8 @@ LESSONS = {
     30: (1, 2, "pitfalls", (10,)),
     60: (1, 1, "dataset\nshift", (10,)),
     70: (1, 0, "decisions", (10,)),
-    40: (2, 4.4, "richer\nmaps", (20,)),
+    40: (2, 5.1, "richer\nmaps", (20,)),
+    45: (2, 4.4, "training", (20, 50)),
     55: (2, 3.65, "two\nclasses", (50,)),
     65: (2, 0.05, "after\nrelease", (60,)),
     80: (2, 2.9, "your own\nmodel", (30,)),
@@ -22,7 +23,7 @@ LESSONS = {
 }
 WIDTH, HEIGHT = 0.74, 0.56
 
-fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
+fig, ax = plt.subplots(figsize=(8, 5.9), layout="constrained")
 for number, (x, y, topic, before) in LESSONS.items():
     colour = VERMILION if number in (10, 99) else BLUE
     box = plt.Rectangle(
@@ -39,6 +40,6 @@ for number, (x, y, topic, before) in LESSONS.items():
             (x_earlier + WIDTH / 2, y_earlier),
             arrowprops={"arrowstyle": "->", "color": "dimgrey", "shrinkA": 2, "shrinkB": 2},
         )
-ax.set(xlim=(-0.45, 3.45), ylim=(-0.4, 4.8))
+ax.set(xlim=(-0.45, 3.45), ylim=(-0.4, 5.5))
 ax.set_title("A good order: begin with lesson 10, and go where an arrow leads")
 ax.axis("off")

@@ -92,9 +92,19 @@ def test_plain_networks_are_overconfident_and_a_temperature_repairs_it(data, see
     logits, labels = test["logits"]["plain"][seed], test["labels"]
     accuracy = (logits.argmax(1) == labels).double().mean()
     scaler = fit(calibration, "plain", seed)
-    assert logits.softmax(1).amax(1).mean() - accuracy > 0.03
+    assert logits.softmax(1).amax(1).mean() - accuracy > 0.02
     assert scaler.temperature > 1.1
-    assert nll(scaler(logits), labels) < nll(logits, labels) - 0.01
+    assert nll(scaler(logits), labels) < nll(logits, labels) - 0.004
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("method", ["label_smoothing", "weight_decay", "more_data", "mixup"])
+def test_all_other_trainings_make_underconfident_networks(data, method, seed):
+    calibration, test, _ = data
+    logits, labels = test["logits"][method][seed], test["labels"]
+    accuracy = (logits.argmax(1) == labels).double().mean()
+    assert accuracy - logits.softmax(1).amax(1).mean() > 0.02
+    assert fit(calibration, method, seed).temperature < 0.92
 
 
 def test_a_temperature_never_makes_the_validation_loss_larger(data):

@@ -205,6 +205,9 @@ def test_every_answer_of_a_quiz_is_explained(script):
         assert not re.search(r"[$`<]", json.dumps(question))
         if question["type"] == "numeric":
             assert answers[-1]["type"] == "default"
+            values = [answer["value"] for answer in answers if "value" in answer]
+            digits = question.get("precision", 15)  # jupyterquiz rounds what the reader enters
+            assert values == [float(f"{value:.{digits}g}") for value in values]
         else:
             assert len(answers) >= 3
 

@@ -174,7 +174,7 @@ for factor in (1, 2, 4, 8, 16):
 # training NLL with larger logits. It learns to be certain, but on new images it makes mistakes. Label
 # smoothing changes the target: the true class gets only nine tenths and a fourth of the last tenth.
 #
-# **Before you run this:** which probability of the true class has the lowest loss now?
+# Which probability of the true class has the lowest loss now?
 
 # %%
 p = torch.linspace(0.5, 0.999, 500).double()
@@ -284,8 +284,6 @@ for method in methods:
 # Two networks with the same seed make a *pair*. For each pair we choose one network by its ECE, its NLL
 # or its refinement, on the calibration images. Then we look which one has the lower scaled NLL on the
 # test images.
-#
-# **Before you run this:** in how many of the ten pairs of a seed does the ECE choose well?
 
 # %%
 pairs = list(itertools.combinations(trained, 2))

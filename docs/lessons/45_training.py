@@ -145,7 +145,7 @@ plt.show()
 #
 # - Left: plain training claims too much, the others too little
 # - One temperature brings all of them near zero
-# - Right: what is left differs from seed to seed
+# - Right: even after scaling, the NLL differs from seed to seed
 #
 # Say: Start with the left panel. Circles are the networks as they were trained. Ask the room which
 # side is overconfident. Then look at the squares: after a temperature, all methods are close to
@@ -153,9 +153,9 @@ plt.show()
 # had seen one seed only?
 
 # %% [markdown]
-# Every point is one network. Only plain training is overconfident. The other four methods go too
+# Every point is one network. Only the plain networks are overconfident. The other four methods go too
 # far: their networks are underconfident, with every seed. One temperature brings all gaps close to
-# zero. What is left is the NLL on the right, and it depends strongly on the seed.
+# zero. Even after scaling, the NLL on the right differs from seed to seed.
 
 # %% [markdown]
 # What a target asks for, by hand
@@ -170,9 +170,10 @@ for factor in (1, 2, 4, 8, 16):
     print(f"times {factor:2}: p = {p[0]:.3f}, NLL = {-p[0].log():.3f}")
 
 # %% [markdown]
-# The NLL keeps falling. Once a network gets its training images right, it can always lower its
-# training NLL with larger logits. It learns to be certain, but on new images it makes mistakes. Label
-# smoothing changes the target: the true class gets only nine tenths and a fourth of the last tenth.
+# The NLL keeps falling. Once a network gets its training images right, it can lower its training NLL
+# with larger logits. It learns to be certain, but on new images it makes mistakes. Label smoothing
+# changes the target. The true class keeps nine tenths, and all four classes share the last tenth
+# equally. So the true class gets a fourth of it back.
 #
 # Which probability of the true class has the lowest loss now?
 
@@ -208,9 +209,9 @@ plt.show()
 # confidence is wrong on purpose.
 
 # %% [markdown]
-# For the plain target, the lowest loss is at the end of our grid, as close to one as possible. For the
-# smoothed target, it is at the target itself, .925. So the network is taught to keep a doubt even about
-# images that are clear. This is not calibration: the doubt is the same whether it is justified or not.
+# For the plain target, the lowest loss is at the end of our grid, closest to one. For the smoothed
+# target, it is at the target itself, .925. So the network is taught to keep a doubt even about clear
+# images. This is not calibration: the doubt is the same whether it is justified or not.
 
 # %% [markdown]
 # Compare all methods
@@ -218,9 +219,10 @@ plt.show()
 #
 # **Before you run this:** will the temperature after label smoothing be above or below one?
 #
-# For every method we print the mean over its seeds and, after ±, the *standard deviation* over its
-# seeds, which says how much seeds differ. The *noise floor* is the mean ECE that the scaled networks
-# would show by chance if they were calibrated.
+# For every method we print the mean over its seeds and, after ±, their *standard deviation*, which
+# says how much seeds differ. Plain training has five seeds, the others three. The *noise floor* is
+# the mean ECE that the scaled networks would show by chance if they were calibrated. We explain the
+# *area* later.
 
 
 # %%
@@ -257,7 +259,6 @@ for method in methods:
 # four methods. Before scaling, the smoothed networks have a larger ECE than the plain ones. After
 # scaling, every ECE is small, although not always as small as its floor. So training can avoid
 # overconfidence, but here it replaced one error by the opposite error. A temperature corrects both.
-# (The area in the second table follows below.)
 
 # %% [markdown] tags=["slide"]
 # Underconfidence needs a temperature, too
@@ -267,10 +268,10 @@ for method in methods:
 # - Smoothing, decay, mixup, more data: below one
 # - After scaling, every ECE is small
 #
-# Say: Show the table and ask for the surprise. Most people expect that label smoothing makes a
-# temperature superfluous. Here its networks have a larger calibration error than the plain ones,
-# in the other direction. Nobody tuned the amount of smoothing. But how would you tune it, and why
-# should you, if one number does the job afterwards?
+# Say: Show the table and ask for the surprise. You may expect that label smoothing makes a
+# temperature superfluous. Here its networks have a larger calibration error than the plain ones, in
+# the other direction. Nobody tuned the amount of smoothing. But how would you tune it, and why should
+# you, if one number does the job afterwards?
 
 # %% [markdown]
 # Refine first, then calibrate
@@ -305,9 +306,9 @@ for seed in range(3):
     print(f"seed {seed}" + "{:29}{:7}{:10}".format(*right))
 
 # %% [markdown]
-# The refinement chooses well in every pair, and the NLL errs at most once a seed. The ECE errs in
-# several pairs of every seed: it prefers networks that need little correction, although a temperature
-# costs almost nothing. (Pairs share networks, so ten pairs are fewer than ten trials.)
+# The refinement chooses right in every pair, and the NLL errs at most once a seed. The ECE errs in
+# two or more pairs of every seed: it prefers networks that need little correction. (Pairs share
+# networks, so the choices are not independent.)
 #
 # Now we compare each method with the plain twin of the same seed. After ± stands the standard
 # deviation of the three differences.
@@ -321,9 +322,9 @@ for method in methods[1:]:
     print(f"{method:17}{signs}   mean {cell(change)}")
 
 # %% [markdown]
-# Only more data lower the scaled NLL with all three seeds. For label smoothing, weight decay and
+# Only *more data* lowers the scaled NLL with all three seeds. For label smoothing, weight decay and
 # mixup, the signs differ, so we claim nothing. Had we trained only with the first seed, we would have
-# praised all three. Three seeds are too few for a test, but enough to stop us.
+# praised all three. A confidence interval for one pair covers other test images, but not other seeds.
 
 # %% [markdown] tags=["slide"]
 # Refine first, then calibrate
@@ -333,10 +334,10 @@ for method in methods[1:]:
 # - Compare networks by the NLL after scaling
 # - The first seed alone would have praised four methods
 #
-# Say: Read the first column of the last table: the first four methods look like a success. Then uncover the
-# other two seeds. This is what happens in many papers with one seed. Ask the room how they would
-# plan a comparison with a limited budget. More seeds, and the same test images and seeds for all
-# methods, so that the differences are paired.
+# Say: Read the first column of the last table: the first four methods look like a success. Then
+# uncover the other two seeds. The same can happen in any paper with one seed. Ask the room how they
+# would plan a comparison with a limited budget. More seeds, and the same test images and seeds for
+# all methods, so that the differences are paired.
 
 # %% [markdown]
 # Stop early
@@ -366,18 +367,18 @@ axes[2].legend(axes[2].lines[::2], ["NLL", "after scaling"], fontsize=9)
 plt.show()
 
 # %% [markdown]
-# Both rules choose the same epoch, so they keep the same networks. The table above shows that they
-# hardly differ from the plain ones. At the end, these trainings take tiny steps, so the curves are
-# flat. Where the NLL rises before its refinement does, the two rules differ.
+# Both rules choose the same epoch, so they keep the same networks. The last table shows that they
+# hardly differ from their plain twins, and temperatures above one show that they are overconfident,
+# too. If the NLL rose while the scaled NLL still fell, the two rules could differ.
 
 # %% [markdown]
 # A temperature below one is not what it seems
 # --------------------------------------------
 #
-# A temperature below one makes probabilities more extreme. It seems to return what smoothing took
-# away. But does it? The *coverage* is the share of images that a network answers, the most confident
-# ones first. The *risk* is the share of errors among them. The *risk-coverage curve* shows the risk
-# for every coverage, and a small area below it means that confidence ranks the answers well.
+# A temperature below one makes probabilities more extreme. So it seems to undo the smoothing. But
+# does it? The *coverage* is the share of images that a network answers, the most confident ones
+# first. The *risk* is the share of errors among them. The *risk-coverage curve* shows the risk for
+# every coverage, and a small area below it means that confidence ranks the answers well.
 #
 # **Before you run this:** a temperature changes no answer. Can it change the risk-coverage curve?
 
@@ -419,19 +420,21 @@ plt.show()
 # A temperature below one is not what it seems
 # --------------------------------------------
 #
-# - Smoothing cuts off the confident end
-# - The temperature stretches it again, and reorders images
+# - Smoothing leaves few images above .95
+# - The temperature brings more of them back, and reorders images
 # - Smoothed or plain: the seeds disagree
 #
-# Say: A temperature keeps the order of the classes of one image, but not the order of two images.
-# Ask for an example: an image with one strong rival against an image with many weak rivals. The
-# temperature weighs the rivals differently. For the smoothed networks this lowers the area with
-# every seed. Against the plain twins, the seeds do not agree, so we claim nothing.
+# Say: A temperature keeps the order of the classes of one image, but not the order of two images. Ask
+# for an example: an image with one strong rival against an image with many weak rivals. If both
+# images have the same confidence, a temperature below one raises that of the second more. For the
+# smoothed networks this lowers the area with every seed. Against the plain twins, the seeds do not
+# agree, so we claim nothing.
 
 # %% [markdown]
-# Smoothing cuts off the confident end, and the temperature stretches it again. It does more than
-# that: it also reorders the images. One image has a single strong rival class, and another has many
-# weak rivals, and a temperature treats the two differently. For label smoothing and mixup, scaling
+# Smoothing leaves few images above .95, and the temperature brings more of them back. The answers
+# stay those of the smoothed network. But the order of the images changes. Let two images have the
+# same confidence, one with a single strong rival class, the other with many weak rivals. A
+# temperature below one raises the second confidence more. For label smoothing and mixup, scaling
 # lowers the area with all three seeds. For plain training, it hardly moves the area.
 #
 # Does smoothing still cost something after scaling? Others found that it spoils the ranking (Xia et
@@ -441,8 +444,8 @@ plt.show()
 # Average the networks
 # --------------------
 #
-# An *ensemble* answers with the mean of its *members'* probabilities. Our members are plain networks
-# with different seeds. Every one of them is overconfident.
+# An *ensemble* answers with the mean of its *members'* probabilities. Our members are the five plain
+# networks, all of them overconfident.
 #
 # **Before you run this:** is their ensemble overconfident, too?
 
@@ -494,14 +497,15 @@ plt.show()
 # - The votes of many lower the errors
 # - Two members are enough for underconfidence here
 #
-# Say: Take a vote before you show the figure. Most people expect that an average of overconfident
-# networks is overconfident. When two members disagree, their mean probability is lower than that
-# of either, and yet the ensemble makes fewer errors. Both move the gap down. Members that were
-# calibrated first end up further below zero. Ask what to do: fit a temperature last.
+# Say: Take a vote before you show the figure. You may expect that an average of overconfident
+# networks is overconfident. When two members choose different classes, the confidence of the average
+# is lower than the mean of their two confidences, and yet the ensemble makes fewer errors. Both move
+# the gap down. Members that were calibrated first end up further below zero. Ask what to do: fit a
+# temperature last.
 
 # %% [markdown]
-# Single members lie near or above zero, but every ensemble lies below. Why? (Points share members, so
-# they are not independent.)
+# Single members lie near or above zero, but every ensemble lies below. (Points share members, so they
+# are not independent.) Why?
 
 # %%
 raw = ensembles["raw"]
@@ -513,9 +517,9 @@ for n in range(1, 6):
     print(f"confidence {accuracy + gap:.3f}")
 
 # %% [markdown]
-# The confidence falls, because the members put their confidence on different classes. Yet the accuracy
-# rises. The overconfidence of the members hides a part of this, so scaled members leave a larger gap.
-# The average therefore needs its own temperature, fitted last.
+# The confidence falls, because the members put their confidence on different classes. Yet the
+# accuracy rises. Raw members are overconfident, which hides part of this gap, so the averages of
+# scaled members lie even lower. The average therefore needs its own temperature, fitted last.
 
 # %%
 print("NLL                      one average     with its own temperature")
@@ -534,8 +538,8 @@ print(f"best single member, scaled {best:.3f}; ensemble of five {worst:.3f}")
 
 # %% [markdown]
 # Before the last temperature, raw members make the better average in every group. After it, scaled
-# members do. Again, the wrong stage of the work would have made us choose wrongly. And the ensemble
-# is far better than its best member after scaling. So an ensemble refines.
+# members do. Again, a comparison before the last temperature would have misled us. After scaling, the
+# ensemble of five has a far lower NLL than its best member. So averaging lowers the refinement.
 
 # %% [markdown]
 # What we have seen

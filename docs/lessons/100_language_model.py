@@ -166,9 +166,8 @@ for name, r in (everything | reports).items():
 # ---------------------
 #
 # Every further token makes a text less likely, which seems unfair to long options. Some evaluations
-# therefore divide a log-probability by the number of tokens or bytes. Others subtract the
-# *unasked* log-probability, which the option has without any question. Then an option gains nothing
-# from being a common word.
+# therefore divide a log-probability by the number of tokens or bytes. Others subtract the *unasked*
+# log-probability, which the option has without any question.
 #
 # **Before you run this:** will one way be the best in all subjects?
 
@@ -194,12 +193,12 @@ for way, z in ways.items():
     print(f"({found.ece.low:.1%} to {found.ece.high:.1%})")
 
 # %% [markdown]
-# No way is the best everywhere. A misspelt word usually has more tokens than the right one. So the
-# division per token moves its negative log-probability closer to zero, and the misspelt word wins.
-# The subtraction spoils spelling too, because misspelt words are rare.
+# No way has the best value in every row. A misspelt word usually has more tokens than the right
+# one. So the division per token moves its negative log-probability closer to zero, and the misspelt
+# word wins. The subtraction spoils spelling too: the misspelt word wins there, so it must have the
+# lower unasked log-probability.
 #
-# Dividing also makes all logits smaller, and a softmax of smaller logits is less sure. Per byte,
-# the model claims much less than it achieves.
+# Dividing also brings most logits closer together, so the softmax is less sure.
 
 # %% [markdown] tags=["slide"]
 # Should we divide by the length?
@@ -218,9 +217,10 @@ for way, z in ways.items():
 # Ask for a letter instead
 # ------------------------
 #
-# Many tests list the options from A to D, and compare the probabilities of the four letters. Ours
-# were listed in four orders, so that each option stood once at each letter. For two subjects, the
-# model also scored the texts after the same lists. We call this way *listed*.
+# Many tests list the options from A to D, and compare the probabilities of the four letters. We
+# listed the options of each question in four orders, so that each option stood once at each letter.
+# Each list with its question is a *prompt*. For two subjects, the model also scored the options as
+# texts after these prompts. We call this *listed*.
 #
 # **Before you run this:** how often will the model prefer each letter?
 
@@ -265,8 +265,7 @@ for ax, (name, (z, use)) in zip(axes, put.items()):
 # In every subject, the letter is mostly C. We try two corrections. The *prior* of a place is its
 # mean probability over all questions, which needs no labels. The first correction divides by the
 # prior. The second one takes each option's mean log-probability over the four orders. The orders of
-# a question are not independent samples. Each measurement below therefore uses a single order, or
-# the mean.
+# a question are not independent, so we measure each order by itself.
 
 
 # %% tags=["setup"]
@@ -305,8 +304,7 @@ show("texts, these subjects", [(texts[in_list], y[in_list])])
 # Both corrections make the model less sure, and so they lower the ECE. But neither brings knowledge
 # back: with letters, the model still answers no better than chance. (The mean is even worse, and
 # exercise 2 finds out why.) With listed texts, it remains far too sure. Without a list, it answers
-# nearly nine in ten questions of the same two subjects correctly, with a far smaller ECE. How we
-# ask matters more than these corrections.
+# nearly nine in ten questions of the same two subjects correctly.
 
 # %% [markdown]
 # One temperature for other subjects
@@ -359,15 +357,17 @@ _ = ax.set_xlabel("change of the NLL, 95 % interval (left is better)")
 
 # %% [markdown]
 # Five subjects gain, opposites and spelling lose, and arithmetic is undecided. The subjects' own
-# temperatures lie far apart. Spelling has none: all its answers are right, so a smaller T is always
-# better. So fit T on questions like those that you will ask.
+# temperatures lie far apart, and opposites need a T below one. Spelling has no best T: all its
+# answers are right, so a smaller T is always better. So fit T on questions like those that you will
+# ask.
 
 # %% [markdown]
 # Guess the next token
 # --------------------
 #
-# The model was trained to predict the next token, among 49 152. Is it calibrated there? It read a
-# text by Newton, which it may have seen in training, and prose from our lessons, which are newer.
+# The model was trained to predict the next token, among 49 152. Is it calibrated there? It
+# predicted the token at each *place* of a text by Newton, which it may have seen in training, and
+# prose from our lessons, which are newer.
 #
 # **Before you run this:** which T do you expect to be the best?
 
@@ -406,7 +406,7 @@ _ = ax.legend(fontsize=11, loc="upper center")
 # %% [markdown]
 # To write a text, a language model draws each token from its probabilities. Most programs first
 # divide the logits by a *sampling temperature*. Below one, they draw likely tokens more often. This
-# division is the same as ours, but it has another purpose. What does it do to calibration?
+# is our division, with another purpose.
 
 # %%
 for name, text in read.items():
@@ -425,20 +425,21 @@ for name, text in read.items():
         print(f"(floor {calibkit.noise_floor(p).mean:.1%})")
 
 # %% [markdown]
-# The first choice is the same at every T, and so is the accuracy. Only at one does the confidence
-# nearly agree with it. (The gap is the confidence minus the accuracy. Neighbouring places are not
-# independent, so its 95 % interval comes from ten blocks of the text.) A sampling temperature may
-# serve the text, but it spoils the probabilities. If a service reports log-probabilities after this
-# division, multiply them by the sampling temperature first.
+# The first choice is the same at every T, and so is the accuracy. Of these three T, only T = 1
+# brings the confidence close to the accuracy. (The gap is the confidence minus the accuracy.
+# Neighbouring places are not independent, so its 95 % interval comes from ten blocks of the text.)
+# Another sampling temperature may serve the text, but it spoils the probabilities. If a service
+# reports log-probabilities after this division, multiply them by the sampling temperature to undo
+# it.
 
 # %% [markdown]
 # Decline to answer
 # -----------------
 #
 # Suppose that the model may decline if its confidence lies below a threshold. The *coverage* is the
-# share of questions that it answers, and the *risk* is the share of errors among these answers. In
-# the figure, the dashed curve is the best possible order, and the AURC is the area under the solid
-# one.
+# share of questions that it answers, and the *risk* is the share of errors among these answers. The
+# dashed curve shows the risk if all right answers came first. The AURC is the area under the solid
+# curve.
 
 # %%
 _ = calibkit.risk_coverage_curve(
@@ -454,9 +455,9 @@ _ = calibkit.risk_coverage_curve(
 # - But the mixture of subjects decides
 #
 # Say: Read one point aloud: if the model answers half of the questions, the surest ones, how many
-# of its answers are wrong? Then ask which half this is. Nearly all of spelling and
-# opposites belong to it. The model declines what it cannot do, and this is useful. But the curve
-# belongs to this mixture of questions. A user who only asks for word forms gets twice the risk.
+# of its answers are wrong? Then ask which half this is. Spelling and most of opposites belong to
+# it. The model declines what it cannot do, and this is useful. But the curve belongs to this
+# mixture of questions. A user who only asks for word forms gets about twice the risk.
 
 # %% [markdown]
 # On one half of the questions, we look for the smallest threshold with a risk of at most one in
@@ -492,9 +493,9 @@ for name, pairs in found.items():
     print(f"({risk.min():.0%} to {risk.max():.0%})")
 
 # %% [markdown]
-# Overall the risk is close to the goal. In single subjects it is not: on average, about twice as
-# many answers are wrong in elements and word forms, and far more in the calendar. So the threshold
-# only suits this mixture of subjects.
+# Overall the risk is close to the goal. In single subjects it is not: on average, two or more
+# answers in ten are wrong in elements and word forms, and far more in the calendar. So the
+# threshold only suits this mixture of subjects.
 
 # %% [markdown]
 # Bring your own log-probabilities
@@ -518,8 +519,8 @@ target = torch.tensor([r["target"] for r in records])
 print(calibkit.TemperatureScaler().fit_logits(torch.tensor(z), target))
 
 # %% [markdown]
-# Many services report only the k most probable tokens. If the true token is not among them, its
-# logit is unknown. We leave such places out, and fit T to the rest.
+# Many services report only the k most probable tokens. If the *true token*, the one in the text, is
+# not among them, its logit is unknown. We leave such places out, and fit T to the rest.
 
 # %%
 for name, text in read.items():
@@ -537,8 +538,9 @@ for name, text in read.items():
 # %% [markdown]
 # The lost places are the hard ones, so the rest looks easier than the text is. With two tokens, T
 # is uncertain, and far from one for Newton's text. With twenty, T is close to one, although about a
-# quarter of the places is lost. The NLL of the whole text remains unknown. But the ECE of the first
-# choice needs no other token: where the true token is missing, that choice was wrong.
+# quarter of the places are lost. (The intervals treat neighbouring places as independent, so they
+# may be too narrow.) The ECE of the first choice is still known: where the true token is missing,
+# that choice was wrong.
 
 # %% [markdown] tags=["slide"]
 # What the top k leave out
@@ -571,7 +573,7 @@ for name, text in read.items():
 # -----------------
 #
 # - The small model is too sure in six of eight subjects.
-# - The way of asking and scoring changes the results more than a correction does.
+# - The way of asking changes the accuracy more than our two corrections do.
 # - One temperature improves most subjects and harms others.
 # - The next token is nearly calibrated, and a sampling temperature changes that.
 # - A threshold suits the mixture of questions on which it was chosen.
@@ -663,7 +665,7 @@ if share_fewest is not None:
 
 # %% [markdown]
 # 3. Write a function ``change(source, target)`` that fits T on the texts of one subject, and
-# returns    by how much the NLL of another subject's texts changes.
+# returns by how much the NLL of another subject's texts changes.
 
 
 # %% tags=["answer"]
@@ -706,7 +708,8 @@ if change is not None:
 # A single subject is a poor teacher: T helps in about half of the pairs only. Opposites harm all
 # other subjects but spelling, because they need a T below one. Spelling cannot be a source, since
 # it has no best T. These pairs are not independent, so their number is a description and no test.
-# Seven subjects together taught more, because their faults differ and partly cancel.
+# Seven subjects together helped five of eight, perhaps because their faults differ and partly
+# cancel.
 
 # %% [markdown]
 # 4. Run the model yourself. Install it with ``pip install "calibkit[lm]"`` and

@@ -31,8 +31,7 @@ What you will learn
 What you need
 -------------
 
-You need lessons 10, 20 and 30, and half a minute on two cores. The model has already answered, so
-you do not need it.
+You need lessons 10, 20 and 30, and half a minute on two cores. The model's answers are already stored.
 """
 
 # %% [markdown] tags=["slide"]
@@ -158,8 +157,8 @@ for name, r in (everything | reports).items():
 
 # %% [markdown]
 # The p-values are small in the same six subjects, even if we allow for eight tests. There the model
-# is too sure. On opposites and spelling, nearly all its answers are right, so its claims cannot be
-# much too high.
+# is too sure, as the first figure shows. On opposites and spelling, nearly all its answers are
+# right, so its claims cannot be much too high.
 
 # %% [markdown]
 # Divide by the length?
@@ -262,10 +261,11 @@ for ax, (name, (z, use)) in zip(axes, put.items()):
 # measurement.
 
 # %% [markdown]
-# In every subject, the letter is mostly C. We try two corrections. The *prior* of a place is its
-# mean probability over all questions, which needs no labels. The first correction divides by the
-# prior. The second one takes each option's mean log-probability over the four orders. The orders of
-# a question are not independent, so we measure each order by itself.
+# In every subject, the letter is mostly C, which is right in a quarter of the prompts. We try two
+# corrections. The *prior* of a place is its mean probability over all questions, without labels.
+# The first correction divides by the prior. The second one takes each option's mean log-probability
+# over the four orders. The orders of a question are not independent, so we measure each order by
+# itself.
 
 
 # %% tags=["setup"]
@@ -303,8 +303,8 @@ show("texts, these subjects", [(texts[in_list], y[in_list])])
 # %% [markdown]
 # Both corrections make the model less sure, and so they lower the ECE. But neither brings knowledge
 # back: with letters, the model still answers no better than chance. (The mean is even worse, and
-# exercise 2 finds out why.) With listed texts, it remains far too sure. Without a list, it answers
-# nearly nine in ten questions of the same two subjects correctly.
+# exercise 2 looks for the reason.) With listed texts, it remains far too sure. Without a list, it
+# answers nearly nine in ten questions of the same two subjects, capitals and opposites, correctly.
 
 # %% [markdown]
 # One temperature for other subjects
@@ -312,7 +312,7 @@ show("texts, these subjects", [(texts[in_list], y[in_list])])
 #
 # A *temperature* T divides all logits. A T above one makes the model less sure. The *negative
 # log-likelihood* (NLL) is the mean of minus the logarithm of the right option's probability, and we
-# fit T to make the NLL small. We return to texts, fit T on seven subjects, and try it on the
+# fit T to make the NLL small. With texts, we fit T on seven subjects, and try it on the
 # eighth.
 
 # %%
@@ -358,8 +358,7 @@ _ = ax.set_xlabel("change of the NLL, 95 % interval (left is better)")
 # %% [markdown]
 # Five subjects gain, opposites and spelling lose, and arithmetic is undecided. The subjects' own
 # temperatures lie far apart, and opposites need a T below one. Spelling has no best T: all its
-# answers are right, so a smaller T is always better. So fit T on questions like those that you will
-# ask.
+# answers are right, so a smaller T is always better. So fit T on questions like yours.
 
 # %% [markdown]
 # Guess the next token
@@ -367,7 +366,7 @@ _ = ax.set_xlabel("change of the NLL, 95 % interval (left is better)")
 #
 # The model was trained to predict the next token, among 49 152. Is it calibrated there? It
 # predicted the token at each *place* of a text by Newton, which it may have seen in training, and
-# prose from our lessons, which are newer.
+# prose from our lessons, written later.
 #
 # **Before you run this:** which T do you expect to be the best?
 
@@ -428,7 +427,7 @@ for name, text in read.items():
 # The first choice is the same at every T, and so is the accuracy. Of these three T, only T = 1
 # brings the confidence close to the accuracy. (The gap is the confidence minus the accuracy.
 # Neighbouring places are not independent, so its 95 % interval comes from ten blocks of the text.)
-# Another sampling temperature may serve the text, but it spoils the probabilities. If a service
+# Another one may serve the text, but spoils the probabilities. If a service
 # reports log-probabilities after this division, multiply them by the sampling temperature to undo
 # it.
 
@@ -436,7 +435,7 @@ for name, text in read.items():
 # Decline to answer
 # -----------------
 #
-# Suppose that the model may decline if its confidence lies below a threshold. The *coverage* is the
+# The model may decline if its confidence lies below a threshold. The *coverage* is the
 # share of questions that it answers, and the *risk* is the share of errors among these answers. The
 # dashed curve shows the risk if all right answers came first. The AURC is the area under the solid
 # curve.
@@ -493,7 +492,7 @@ for name, pairs in found.items():
     print(f"({risk.min():.0%} to {risk.max():.0%})")
 
 # %% [markdown]
-# Overall the risk is close to the goal. In single subjects it is not: on average, two or more
+# Overall the risk is close to the goal. In some subjects it is not: on average, two or more
 # answers in ten are wrong in elements and word forms, and far more in the calendar. So the
 # threshold only suits this mixture of subjects.
 
@@ -501,8 +500,8 @@ for name, pairs in found.items():
 # Bring your own log-probabilities
 # --------------------------------
 #
-# Programs that evaluate language models write a record for each question. These are made up from
-# our answers, in the style of lm-evaluation-harness.
+# Programs that evaluate language models write a record for each question. We build such records
+# from our answers, in the style of lm-evaluation-harness.
 
 # %%
 records = [
@@ -520,7 +519,8 @@ print(calibkit.TemperatureScaler().fit_logits(torch.tensor(z), target))
 
 # %% [markdown]
 # Many services report only the k most probable tokens. If the *true token*, the one in the text, is
-# not among them, its logit is unknown. We leave such places out, and fit T to the rest.
+# not among them, its logit is unknown. We leave such places out, and fit T to the rest of the first
+# thousand.
 
 # %%
 for name, text in read.items():

@@ -31,7 +31,8 @@ What you will learn
 What you need
 -------------
 
-You need lessons 10, 20 and 30, and half a minute on two cores. The model's answers are already stored.
+You need lessons 10, 20 and 30, and half a minute on two cores. The model's answers are already
+stored.
 """
 
 # %% [markdown] tags=["slide"]

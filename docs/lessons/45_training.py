@@ -252,12 +252,12 @@ for method in methods:
     pair = [
         row(v[method], [n]) for n in ("NLL", "area") for v in (before, after)
     ]
-    print(f"{method:17}" + "".join(pair))
+    print((f"{method:17}" + "".join(pair)).rstrip())
 
 # %% [markdown]
-# With every seed, the temperature is above one after plain training and below one after the other
-# four methods. Before scaling, the smoothed networks have a larger ECE than the plain ones. After
-# scaling, every ECE is small, although not always as small as its floor. So training can avoid
+# With every seed, the temperature is above one after plain training and below one after smoothing,
+# weight decay, more data and mixup. Before scaling, the smoothed networks have a larger ECE than
+# the plain ones. After scaling, every ECE is small, although not always as small as its floor. So training can avoid
 # overconfidence, but here it replaced one error by the opposite error. A temperature corrects both.
 
 # %% [markdown] tags=["slide"]
@@ -283,7 +283,7 @@ for method in methods:
 # choosing for its refinement (Berta et al. 2025).
 #
 # Two networks with the same seed make a *pair*. For each pair we choose one network by its ECE, its NLL
-# or its refinement, on the calibration images. Then we look which one has the lower scaled NLL on the
+# or its refinement, on the calibration images. Then we see which one has the lower scaled NLL on the
 # test images.
 
 # %%
@@ -367,9 +367,9 @@ axes[2].legend(axes[2].lines[::2], ["NLL", "after scaling"], fontsize=9)
 plt.show()
 
 # %% [markdown]
-# Both rules choose the same epoch, so they keep the same networks. The last table shows that they
-# hardly differ from their plain twins, and temperatures above one show that they are overconfident,
-# too. If the NLL rose while the scaled NLL still fell, the two rules could differ.
+# Both rules choose the same epoch, so they keep the same networks. The last table shows
+# that they hardly differ from their plain twins. Their temperatures above one show that they are
+# overconfident, too. If the NLL rose while the scaled NLL still fell, the two rules could differ.
 
 # %% [markdown]
 # A temperature below one is not what it seems
@@ -378,7 +378,8 @@ plt.show()
 # A temperature below one makes probabilities more extreme. So it seems to undo the smoothing. But
 # does it? The *coverage* is the share of images that a network answers, the most confident ones
 # first. The *risk* is the share of errors among them. The *risk-coverage curve* shows the risk for
-# every coverage, and a small area below it means that confidence ranks the answers well.
+# every coverage, and the area below it is small if there are few errors, or if confidence
+# ranks the answers well.
 #
 # **Before you run this:** a temperature changes no answer. Can it change the risk-coverage curve?
 
@@ -432,13 +433,14 @@ plt.show()
 
 # %% [markdown]
 # Smoothing leaves few images above .95, and the temperature brings more of them back. The answers
-# stay those of the smoothed network. But the order of the images changes. Let two images have the
-# same confidence, one with a single strong rival class, the other with many weak rivals. A
+# stay those of the smoothed network. But the order of the images changes. Take two
+# images of equal confidence, one with a single strong rival class, one with many weak rivals. A
 # temperature below one raises the second confidence more. For label smoothing and mixup, scaling
 # lowers the area with all three seeds. For plain training, it hardly moves the area.
 #
 # Does smoothing still cost something after scaling? Others found that it spoils the ranking (Xia et
-# al. 2025). Here the seeds disagree, both in the area and in the NLL.
+# al. 2025). Here the seeds disagree in the area and in the NLL, and
+# the accuracies differ, too.
 
 # %% [markdown]
 # Average the networks
@@ -539,13 +541,14 @@ print(f"best single member, scaled {best:.3f}; ensemble of five {worst:.3f}")
 # %% [markdown]
 # Before the last temperature, raw members make the better average in every group. After it, scaled
 # members do. Again, a comparison before the last temperature would have misled us. After scaling, the
-# ensemble of five has a far lower NLL than its best member. So averaging lowers the refinement.
+# ensemble of five has a far lower NLL than its best member. So averaging improves the refinement.
 
 # %% [markdown]
 # What we have seen
 # -----------------
 #
-# - Training can avoid overconfidence, but here every such method made the network underconfident.
+# - Training can avoid overconfidence, but here each method that did so made the network
+#   underconfident.
 # - A temperature corrects both errors. What it cannot change is the refinement.
 # - Compare methods by the NLL after scaling, with the same seeds, and claim nothing if the signs
 #   differ.

@@ -161,10 +161,11 @@ _ = top.text(2020, 0.265, "severity two", fontsize=11)
 # that of a fair coin: by one and a half for heads, and by one half for tails.
 
 # %%
-wealth = 1.0
+wealth, account = 1.0, []
 for toss in "HHTHHHHTHHHHHH":
     wealth *= 1.5 if toss == "H" else 0.5
-    print(f"{toss} {wealth:.2f}", end="  ")
+    account.append(f"{toss} {wealth:.2f}")
+print(*account, sep="  ")
 
 # %% [markdown]
 # If the coin is fair, the mean of the two factors is one, so on average you win nothing.

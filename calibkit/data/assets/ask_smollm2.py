@@ -27,7 +27,7 @@ marks and the marks of italics were left out.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +40,14 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from calibkit.data.assets.smollm2 import MODEL_SHA256, Cache, SmolLM2, load, model_file
+from calibkit.data.assets.smollm2 import (
+    MODEL_SHA256,
+    Cache,
+    SmolLM2,
+    following,
+    load,
+    model_file,
+)
 from calibkit.data.assets.smollm2_questions import LETTERS, Question, all_questions
 from calibkit.data.language_model import ANSWERS_FILE, TEMPERATURES, TEXTS
 
@@ -55,6 +62,7 @@ N_SHOWN = 1000  # at so many places of each text the most probable tokens are ke
 ASSETS = Path(__file__).parent
 DONE = ASSETS / "smollm2.checkpoint"
 Arrays = dict[str, NDArray[Any]]
+AsText = Callable[[Question], str]
 
 
 class Node(NamedTuple):
@@ -118,7 +126,7 @@ class Asker:
                 for start, four in zip(starts, options, strict=True)
             ]
             for starts in (
-                [f"{GAP}{line(q)}Answer:" for q in questions],
+                [GAP + without_list(q) for q in questions],
                 [f"{GAP}Answer:"] * len(questions),
             )
         )
@@ -132,7 +140,7 @@ class Asker:
         """Divide the questions of each subject into batches of similar length."""
         made: list[Batch] = []
         for subject, (examples, questions) in subjects.items():
-            lengths = [len(self.encode(line(q) + list_of(q, 0))) for q in questions]
+            lengths = [len(self.encode(with_list(q))) for q in questions]
             begin = N_PER_BATCH * len(made)
             for places in np.argsort(lengths, stable=True).reshape(-1, N_PER_BATCH):
                 batch = [questions[i] for i in places]
@@ -239,12 +247,6 @@ def run(model: SmolLM2, past: Cache, trees: list[list[Node]]) -> Iterator[list[T
         ]
 
 
-def following(n_past: int, n: int) -> tuple[Tensor, Tensor]:
-    """Return the positions and the mask of n tokens that follow n_past others."""
-    mask = torch.ones(1, n, n_past + n, dtype=torch.bool).tril(n_past)
-    return torch.arange(n_past, n_past + n)[None], mask
-
-
 def line(question: Question) -> str:
     """Return the first line of a prompt."""
     return f"Question: {question.text}\n"
@@ -261,19 +263,29 @@ def list_of(question: Question, shift: int) -> str:
     return "".join(f"{letter}. {option}\n" for letter, option in options) + "Answer:"
 
 
+def with_list(question: Question) -> str:
+    """Return a question with the list of its options in their first order."""
+    return line(question) + list_of(question, 0)
+
+
+def without_list(question: Question) -> str:
+    """Return a question that lists no options."""
+    return f"{line(question)}Answer:"
+
+
 def with_letter(example: Question) -> str:
     """Return an example that the letter of its right option answers."""
-    return f"{line(example)}{list_of(example, 0)} {LETTERS[example.answer]}"
+    return f"{with_list(example)} {LETTERS[example.answer]}"
 
 
 def with_listed_text(example: Question) -> str:
     """Return an example that lists its options and is answered by the text of the right one."""
-    return f"{line(example)}{list_of(example, 0)} {example.options[example.answer]}"
+    return f"{with_list(example)} {example.options[example.answer]}"
 
 
 def with_text(example: Question) -> str:
     """Return an example that lists no options and is answered by the text of the right one."""
-    return f"{line(example)}Answer: {example.options[example.answer]}"
+    return f"{without_list(example)} {example.options[example.answer]}"
 
 
 def part(name: str, compute: Callable[[], Arrays]) -> Arrays:
@@ -291,10 +303,10 @@ def answers(asker: Asker) -> Arrays:
     """Return the columns of all questions, with those of the model's answers."""
     subjects = all_questions()
     found: Arrays = {}
+    of_all = asker.batches(subjects)
+    of_listed = [batch for batch in of_all if batch.name.startswith(LISTED)]
     for way in WAYS:
-        batches = asker.batches(subjects)
-        if way == "listed":
-            batches = [batch for batch in batches if batch.name.startswith(LISTED)]
+        batches = of_listed if way == "listed" else of_all
         order = np.argsort(np.concatenate([batch.places for batch in batches]))
         compute = getattr(asker, f"{way}_part")
         parts = [
@@ -304,7 +316,13 @@ def answers(asker: Asker) -> Arrays:
         found |= {name: np.concatenate([p[name] for p in parts])[order] for name in parts[0]}
     lengths = [len(questions) for _, questions in subjects.values()]
     asked = [question for _, questions in subjects.values() for question in questions]
-    firsts = {name: (examples, questions[0]) for name, (examples, questions) in subjects.items()}
+
+    def prompts(names: Iterable[str], example: AsText, question: AsText) -> NDArray[np.str_]:
+        firsts = [
+            (examples, questions[0]) for examples, questions in map(subjects.__getitem__, names)
+        ]
+        return np.array([GAP.join([*map(example, few), question(q)]) for few, q in firsts])
+
     return {
         "subjects": np.array(list(subjects)),
         "subject": np.repeat(np.arange(len(subjects), dtype=np.uint8), lengths),
@@ -314,18 +332,9 @@ def answers(asker: Asker) -> Arrays:
         **found,
         "letters": found["letters"].astype(np.float16),
         "is_listed": np.repeat([name in LISTED for name in subjects], lengths),
-        "letter_prompts": np.array(
-            [GAP.join([*map(with_letter, e), line(q) + list_of(q, 0)]) for e, q in firsts.values()]
-        ),
-        "listed_prompts": np.array(
-            [
-                GAP.join([*map(with_listed_text, e), line(q) + list_of(q, 0)])
-                for e, q in map(firsts.__getitem__, LISTED)
-            ]
-        ),
-        "text_prompts": np.array(
-            [GAP.join([*map(with_text, e), f"{line(q)}Answer:"]) for e, q in firsts.values()]
-        ),
+        "letter_prompts": prompts(subjects, with_letter, with_list),
+        "listed_prompts": prompts(LISTED, with_listed_text, with_list),
+        "text_prompts": prompts(subjects, with_text, without_list),
     }
 
 

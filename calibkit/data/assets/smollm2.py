@@ -108,9 +108,7 @@ class SmolLM2:
 
     def of_text(self, ids: list[int]) -> Tensor:
         """Return the logits after each token of one text."""
-        n = len(ids)
-        mask = torch.ones(1, n, n, dtype=torch.bool).tril()
-        hidden, _ = self.hidden(torch.tensor([ids]), torch.arange(n)[None], mask)
+        hidden, _ = self.hidden(torch.tensor([ids]), *following(0, len(ids)))
         return self.logits(hidden[0])
 
     def _norm(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -120,6 +118,12 @@ class SmolLM2:
         half = self.embedding.shape[1] // self.n_heads // 2
         speeds = self.rotary_base ** (-torch.arange(half) / half)
         return (positions[..., None] * speeds)[:, None]
+
+
+def following(n_past: int, n: int) -> tuple[Tensor, Tensor]:
+    """Return the positions and the mask of n tokens that follow n_past others."""
+    mask = torch.ones(1, n, n_past + n, dtype=torch.bool).tril(n_past)
+    return torch.arange(n_past, n_past + n)[None], mask
 
 
 def rotated(x: Tensor, angles: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ depend on the machine.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def train(device: torch.device) -> ResNet20:
         optimizer, LEARNING_RATE, total_steps=N_EPOCHS * n_batches
     )
     parts: dict[str, Resumable] = {"model": model, "optimizer": optimizer, "schedule": schedule}
-    first_epoch = resume(parts)
+    first_epoch = resume(parts, CHECKPOINT).get("epoch", 0)
     with tqdm(total=N_EPOCHS * n_batches, initial=first_epoch * n_batches, unit="batch") as bar:
         for epoch in range(first_epoch, N_EPOCHS):
             model.train()
@@ -81,14 +82,14 @@ def train(device: torch.device) -> ResNet20:
     return model.cpu().eval()
 
 
-def resume(parts: dict[str, Resumable]) -> int:
-    """Restore the last complete epoch, and return how many epochs are done."""
-    if not CHECKPOINT.exists():
-        return 0
-    state = torch.load(CHECKPOINT, map_location="cpu", weights_only=True)
+def resume(parts: dict[str, Resumable], checkpoint: Path) -> dict[str, Any]:
+    """Restore the last complete epoch, and return all that was stored then, if there was one."""
+    if not checkpoint.exists():
+        return {}
+    state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
     for name, part in parts.items():
         part.load_state_dict(state[name])
-    return int(state["epoch"])
+    return state
 
 
 def save_weights(model: ResNet20) -> Path:

@@ -56,6 +56,7 @@ from calibkit import (
     NoOptimumError,
     ResNet20,
     TemperatureScaler,
+    accuracy,
     area_under_risk_coverage_curve,
     calibration_error,
     negative_log_likelihood,
@@ -65,6 +66,7 @@ from calibkit.data.assets import train_glyphs100_resnet20 as embedded
 from calibkit.data.assets.train_glyphs100_resnet20 import (
     ASSETS,
     Resumable,
+    resume,
     write_complete_file,
 )
 from calibkit.data.datamodules import TEST_SEED
@@ -203,10 +205,7 @@ def train_twin(
     )
     parts: dict[str, Resumable] = {"model": model, "optimizer": optimizer, "schedule": schedule}
     state: State = {"epoch": 0, "history": {"nll": [], "scaled_nll": []}, "stopped": {}}
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
+    state |= resume(parts, checkpoint)
     for epoch in range(state["epoch"], size.n_epochs):
         model.train()
         for step, (batch, targets) in enumerate(
@@ -381,7 +380,7 @@ def measure(calibration: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> 
     logits, labels = test
     before, after = logits.softmax(1), scaler(logits).softmax(1)
     return {
-        "accuracy": (logits.argmax(1) == labels).double().mean().item(),
+        "accuracy": accuracy(before, labels),
         "confidence": before.amax(1).double().mean().item(),
         "NLL": negative_log_likelihood(before, labels),
         "ECE": calibration_error(before, labels),

@@ -424,9 +424,9 @@ _ = ax.set_title("Only images that are new to the network show its best T")
 # the temperature on images that the network has not seen.
 
 # %% [markdown]
-# The smallest one that we plotted: the training images ask for still larger logits. Only the curve
-# of the calibration set has a valley. The scaler found its lowest point, between two of our plotted
-# temperatures.
+# The smallest one that we plotted: the training images ask for still larger logits. These would make
+# the network even more overconfident on new images. Only the curve of the calibration set has a
+# valley. The scaler found its lowest point.
 #
 # Step 6: measure again
 # ---------------------

@@ -528,7 +528,8 @@ print(f"distorted images, none random: weight {fooled.uniform_weight:.1%}")
 #
 # - With one image of each class, no map was clearly better than the temperature. From 300 images on,
 #   vector and matrix scaling won. Histogram and isotonic scaling always lost.
-# - A map can have a lower NLL and yet a higher ECE.
+# - A map can give the true class more probability on the whole, which lowers the NLL, and yet leave
+#   larger gaps between accuracy and confidence, which raises the ECE.
 # - The penalty decides whether a matrix helps or overfits. Cross-validation chooses the penalty.
 # - If some labels are random, use a mixture. But a weight above zero does not prove that any are.
 

@@ -10,8 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
-from nbformat import NotebookNode
+from course import marked_cells
 
 NOT_GRADED = "NOT GRADED, 0 points are not a result"
 
@@ -56,13 +55,6 @@ def remarks_on(course: Path, student: str, assignment: str) -> Iterator[str]:
             yield f"{cell_name} took too long, and was stopped"
         elif errors & {"SyntaxError", "IndentationError", "TabError"}:
             yield f"{cell_name} is no valid Python"
-
-
-def marked_cells(path: Path) -> dict[str, NotebookNode]:
-    """Return the cells that count for the grade, by their names."""
-    cells = nbformat.read(path, as_version=4).cells
-    marked = (cell for cell in cells if "grade_id" in cell.metadata.get("nbgrader", {}))
-    return {cell.metadata.nbgrader.grade_id: cell for cell in marked}
 
 
 if __name__ == "__main__":

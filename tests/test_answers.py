@@ -63,7 +63,6 @@ def test_no_question_gives_more_than_three_points(assignment, name):
     assert max(question.points for question in assignment.questions.values()) <= 3
 
 
-@pytest.mark.slow
 def test_a_changed_answer_keeps_its_points_only_for_a_reason(assignment, name):
     reasons = submissions(name)["KEPT"]
     survivors = {
@@ -106,4 +105,4 @@ def ece(confidence, correct, n_bins=15):
     }
     assert all('"""The docstring stays."""' in mutant.answer for mutant in mutants(answer))
     answers = [mutant.answer for mutant in mutants(answer)]
-    assert len(set(answers)) == len(answers) > 30
+    assert len(set(answers)) == len(answers) == 30

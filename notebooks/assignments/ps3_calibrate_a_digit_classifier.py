@@ -527,7 +527,7 @@ assert not any(isinstance(loss, torch.Tensor) for loss in seen_losses), (
 )
 assert abs(seen_losses[0] - math.log(3)) < 1e-5, (
     "if all logits are 0, the cross-entropy of three classes is log 3 = 1.0986, averaged over the "
-    f"images; you found {seen_losses[0]:.4f}"
+    f"images, and the learning rate of the given optimizer is 0; you found {seen_losses[0]:.4f}"
 )
 assert all(mode for mode, _ in recorder.calls), "the network must be in training mode"
 assert [order for _, order in recorder.calls] == [
@@ -573,8 +573,8 @@ for epochs, lr, momentum, hint in (
         [pieces],
         0.0,
         0.0,
-        "if the learning rate is 0, the loss of an epoch is that of all images: weigh each batch by "
-        "the number of its images, and take the softmax only once",
+        "without steps, the loss of an epoch is that of all images: weigh each batch by the number "
+        "of its images, and take the softmax only once",
     ),
     (
         [everything],
@@ -681,6 +681,9 @@ with_dropout = torch.nn.Sequential(
 )
 expected = copy.deepcopy(with_dropout).eval()(pictures).detach()
 found = collect(with_dropout, pictures, 8)
+gradients_are_on = torch.is_grad_enabled()
+torch.set_grad_enabled(True)  # for the next questions, whatever this answer does
+assert gradients_are_on, "gradients are switched off for good; use `with torch.no_grad():`"
 assert not getattr(found, "requires_grad", False), "switch gradients off, with torch.no_grad()"
 found = torch.as_tensor(found)
 assert found.shape == (26, 3), (
@@ -694,7 +697,6 @@ assert torch.allclose(found.float(), expected, atol=1e-4), (
 )
 assert with_dropout.training, "the network came in training mode, and it must be so afterwards"
 ### BEGIN HIDDEN TESTS
-assert torch.is_grad_enabled(), "gradients are switched off for good; use `with torch.no_grad():`"
 tricky = torch.nn.Sequential(
     torch.nn.Linear(4, 16),
     torch.nn.BatchNorm1d(16),
@@ -798,7 +800,10 @@ def made_up(**parts):
     return z, t
 
 
-found = calibrate(*made_up(train=(300, 0.5), calib=(400, 2.0), test=(500, 2.0)))
+try:
+    found = calibrate(*made_up(train=(300, 0.5), calib=(400, 2.0), test=(500, 2.0)))
+except ValueError as error:
+    raise AssertionError(f"calibkit refuses what your function passes to it: {error}") from error
 assert len(found) == 2, "return two things: the scaler and the report"
 fitted, measured = found
 assert isinstance(fitted, calibkit.TemperatureScaler), "return the TemperatureScaler first"

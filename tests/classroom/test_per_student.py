@@ -176,7 +176,7 @@ def test_copied_numbers_show(tmp_path):
     written = {
         "anna": "T is 1.372. The ECE falls from 0.153 to 0.0482, by 0.105, to 95.12 %.",
         # honest: three numbers of Anna, who is a friend, beside four that are his own
-        "ben": "T is 1.41 (Anna 1.372). The ECE falls from 0.162 (0.153) to 0.0517 (0.0482), 94.88.",
+        "ben": "T is 1.41 (Anna 1.372). ECE falls from 0.162 (0.153) to 0.0517 (0.0482) at 94.9.",
         "cara": "The temperature 1.372 lets it fall from 0.153 to 0.0482, far below 20.5.",
     }
     for student, text in written.items():

@@ -1,9 +1,16 @@
 import csv
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
+
+from tests.classroom.conftest import ASSIGNMENTS
 
 NAME = "ps1_temperature_scaling"
 HEADER = (
@@ -261,3 +268,77 @@ def test_a_column_of_another_name_can_be_named(classroom, capsys):
     export = CANVAS.replace(f"{NAME} (4712)", "Homework (1)")
     done = classroom.run(capsys, "--column", "Homework", canvas=export)
     assert cells(done.filled, "ID", "Homework (1)")["101"] == "10"
+
+
+def nbgrader(course, *arguments):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        check=False,
+        cwd=course,
+        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
+    """A student with seeds of their own, who hands in model answers, is graded twice."""
+    import make_assignments
+    import platform_grades
+    import seeds
+    from course import marked_cells
+
+    course = tmp_path / "course"
+    course.mkdir()
+    shutil.copy(ASSIGNMENTS / "nbgrader_config.py", course)
+    released = make_assignments.make_assignment(ASSIGNMENTS / f"{NAME}.py", course)
+    notebook = nbformat.read(released, as_version=4)
+    drawn = seeds.drawn("secret", NAME, "anna", seeds.seeds_in(notebook))
+    notebook = seeds.with_seeds(notebook, drawn)
+    solved = marked_cells(course / "source" / NAME / f"{NAME}.ipynb")
+    for cell in notebook.cells:
+        own = cell.metadata.get("nbgrader", {})
+        if own.get("solution"):
+            cell.source = solved[own.grade_id].source
+    folder = course / "submitted" / "anna" / NAME
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / f"{NAME}.ipynb")
+
+    def points():
+        return platform_grades.graded(course, NAME)["anna"]
+
+    nbgrader(course, "autograde", NAME)
+    by_machine = points().by_machine
+    assert by_machine == sum(
+        cell.metadata.nbgrader.points for name, cell in solved.items() if name.startswith("tests_")
+    )
+    # it was graded with the data of the student
+    graded = nbformat.read(course / "autograded/anna" / NAME / f"{NAME}.ipynb", as_version=4)
+    assert seeds.seeds_in(graded) == drawn
+    assert points().is_pending
+
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        for grade in gradebook.find_submission_notebook(NAME, NAME, "anna").grades:
+            if grade.name.startswith("essay_"):
+                grade.manual_score, grade.needs_manual_grade = 2, False
+        gradebook.db.commit()
+    by_hand = points().by_hand
+    assert by_hand >= 2
+    assert not points().is_pending
+
+    script = tmp_path / f"{NAME}.py"
+    text = (ASSIGNMENTS / script.name).read_text(encoding="utf-8")
+    stricter = text.replace("### END HIDDEN TESTS", "assert False\n### END HIDDEN TESTS", 1)
+    script.write_text(stricter, encoding="utf-8")
+    make_assignments.make_assignment(script, course)
+    nbgrader(course, "autograde", NAME)
+    assert points().by_machine == by_machine  # the notebook was graded already
+    nbgrader(course, "autograde", NAME, "--force")
+    (first, *_) = [cell for name, cell in solved.items() if name.startswith("tests_")]
+    assert points().by_machine == by_machine - first.metadata.nbgrader.points
+    assert points().by_hand == by_hand
+    assert not points().is_pending
+    assert points().remarks == ["keeps points that were given by hand before it was graded again"]

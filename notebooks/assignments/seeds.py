@@ -3,13 +3,18 @@
 The constants of an assignment's first code cell whose names end in SEED decide which data a student
 gets. ``make_assignments.py --per-student roster.csv`` gives them other values for each student and
 remembers them in seeds.csv. The tests use the same constants, so they follow.
+
+After grading, ``python seeds.py ps1_temperature_scaling`` names the students who changed these
+constants, and those whose written numbers come out with the seeds of somebody else.
 """
 
+import argparse
 import ast
 import csv
 import hashlib
 import re
 import secrets
+import sys
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -138,13 +143,13 @@ def read_roster(path: Path) -> dict[str, str]:
 
 
 def remarks_on_seeds(course: Path, student: str, assignment: str) -> Iterator[str]:
-    """Yield a sentence for each constant that does not have the value that the student got."""
+    """Yield a sentence for each constant of a graded notebook that is not what the student got."""
     given = remembered(course)
     mine = given.get((student, assignment))
     if mine is None:
         return
     notebook = nbformat.read(
-        course / "submitted" / student / assignment / f"{assignment}.ipynb", as_version=4
+        course / "autograded" / student / assignment / f"{assignment}.ipynb", as_version=4
     )
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     found: dict[str, set[str]] = {name: set() for name in mine}
@@ -214,3 +219,32 @@ def numbers_printed(notebook: NotebookNode) -> set[str]:
         for decimals in range(1, min(len(number.partition(".")[2]), 8))
     }
     return found | rounded
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print each remark on seeds and numbers; return 1 if there is one."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("assignment")
+    parser.add_argument("--course", type=Path, default=Path(__file__).parent, help="course folder")
+    options = parser.parse_args(arguments)
+    course, assignment = options.course, options.assignment
+    if not remembered(course):
+        raise SystemExit(
+            f"There is no seeds.csv in {course}. Only make_assignments.py --per-student writes it."
+        )
+    folders = sorted((course / "autograded").glob(f"*/{assignment}/"))
+    students = [folder.parent.name for folder in folders]
+    remarks = [
+        (student, remark)
+        for student in students
+        for remark in remarks_on_seeds(course, student, assignment)
+    ]
+    remarks += copied_numbers(course, assignment)
+    for student, remark in remarks:
+        print(f"{student}: {remark}")
+    print(f"{len(students)} graded notebooks, {len(remarks)} remarks")
+    return int(bool(remarks))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -152,10 +152,12 @@ def test_a_student_who_changes_a_seed_is_found(tmp_path, source, told):
     import seeds
 
     write_seeds(tmp_path, anna=11, ben=22)
-    write(tmp_path, "submitted", "anna", new_code_cell("a = 1"), new_code_cell(source))
+    write(tmp_path, "release", "", new_code_cell("SPLIT_SEED = 0"))
+    write(tmp_path, "autograded", "anna", new_code_cell("a = 1"), new_code_cell(source))
     assert list(seeds.remarks_on_seeds(tmp_path, "anna", NAME)) == told
-    write(tmp_path, "submitted", "guest", new_code_cell(source))
+    write(tmp_path, "autograded", "guest", new_code_cell(source))
     assert list(seeds.remarks_on_seeds(tmp_path, "guest", NAME)) == []
+    assert seeds.main([NAME, "--course", str(tmp_path)]) == bool(told)
 
 
 def numbers(*printed):

@@ -16,6 +16,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
@@ -156,24 +157,34 @@ def collected(course: Path, assignment: str) -> dict[str, dict[str, str]]:
     return {row["student"]: row for row in rows}
 
 
-def take_penalty(points: Points, due: DueDate, course: Path, assignment: str, mark: str) -> None:
-    """Set the penalty for late work, or say that the time is not known."""
-    time = handed_in(course, points.student, assignment)
+def take_penalty(
+    points: Points, due: DueDate, time: datetime | None, is_marked: bool, marks_late: bool
+) -> None:
+    """Set the penalty for late work, or say that the time is not known.
+
+    The mark of a platform says that the file is late and not how late. Where the platform marks
+    late files, one without a mark is on time.
+    """
     if time is not None:
         points.penalty_percent = due.percent_lost(time)
         if points.penalty_percent:
             points.remarks.append(
                 f"handed in {time:%Y-%m-%d %H:%M} UTC, due {due.due.isoformat(timespec='minutes')}"
             )
-    elif mark.lower() not in {"", "no", "false", "0"}:
+    elif is_marked:
         points.remarks.append("is marked as late, but the time is unknown: no penalty")
-    elif not mark:
-        points.remarks.append("time is unknown: no penalty")
+    elif not marks_late:
+        points.remarks.append("the time of handing in is unknown: no penalty")
 
 
 def plain(text: str) -> str:
     """Keep letters and digits, in lower case: "Doe, Jane" gives "doejane"."""
     return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def number_of(identifier: str) -> str:
+    """Return the number of an id: "Participant 12345" is 12345 in the names of Moodle's files."""
+    return identifier.strip().removeprefix("Participant ")
 
 
 def names_in(row: dict[str, str], columns: Iterable[str]) -> set[str]:
@@ -188,7 +199,7 @@ def match(
     everyone: dict[str, Points], rows: list[dict[str, str]], id_column: str, names: Iterable[str]
 ) -> Iterator[tuple[Points, dict[str, str]]]:
     """Yield each student with the one row that is theirs; remark on those without such a row."""
-    by_id = {re.sub(r"^\D+", "", row[id_column] or ""): [place] for place, row in enumerate(rows)}
+    by_id = {number_of(row[id_column] or ""): [place] for place, row in enumerate(rows)}
     by_name: dict[str, list[int]] = defaultdict(list, {name: [*row] for name, row in by_id.items()})
     for place, row in enumerate(rows):
         for name in names_in(row, names):
@@ -196,7 +207,8 @@ def match(
     claims: dict[int, list[Points]] = defaultdict(list)
     for points in everyone.values():
         if points.platform_id:
-            found, sought = by_id.get(points.platform_id, []), f"id {points.platform_id}"
+            found = by_id.get(number_of(points.platform_id), [])
+            sought = f"id {points.platform_id}"
         else:
             found, sought = by_name[plain(points.student)], f"name or login {points.student!r}"
         if len(found) == 1:
@@ -327,7 +339,9 @@ def main(arguments: list[str] | None = None) -> int:
         about = known.get(student, {})
         points.platform_id = about.get("platform_id") or ""
         if due is not None:
-            take_penalty(points, due, course, assignment, about.get("late") or "")
+            time = handed_in(course, student, assignment)
+            marks_late = bool(options.canvas and points.platform_id)
+            take_penalty(points, due, time, bool(about.get("late")), marks_late)
     if options.canvas:
         so_far, column = options.points_so_far, options.column
         table = fill_canvas(options.canvas, everyone, assignment, column, so_far)
@@ -369,8 +383,8 @@ def report(course: Path, assignment: str, everyone: dict[str, Points], filled: P
     for student in lost:
         print(f"{student}: NOT GRADED, and no grade is uploaded")
     print(
-        f"{filled.name} has {len(everyone) + len(lost) - n_missing - n_pending} grades to upload. "
-        f"{n_pending} students wait for a grade by hand. {n_missing} students are missing in it. "
+        f"Students: {len(everyone) + len(lost)}. Waiting for a grade by hand: {n_pending}. "
+        f"Not matched or not graded: {n_missing}. {filled.name} holds the others. "
         f"points_{assignment}.csv tells how each grade came about."
     )
     return int(n_missing > 0)

@@ -20,7 +20,6 @@ from copy import deepcopy
 from pathlib import Path
 
 import nbformat
-from course import marked_cells
 from nbformat import NotebookNode
 
 COLUMNS = ["student", "platform_id", "assignment", "constant", "seed"]
@@ -170,55 +169,63 @@ def remarks_on_seeds(course: Path, student: str, assignment: str) -> Iterator[st
 
 
 def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
-    """Yield a student and a sentence if written numbers come out with another student's seeds.
+    """Yield a student and a sentence if their numbers come out with another student's seeds.
 
-    The numbers of a written answer should be those that the student's own notebook prints when it
-    is graded. Somebody whose numbers another notebook explains better has probably copied.
+    The numbers in written answers, and in the outputs that were handed in, should be those that the
+    student's own notebook prints when it is graded. Somebody whose numbers another notebook
+    explains better has probably copied.
     """
-    name = f"{assignment}.ipynb"
-    folders = sorted((course / "autograded").glob(f"*/{assignment}/"))
-    given = {key[0] for key in remembered(course) if key[1] == assignment}
-    students = [folder.parent.name for folder in folders if folder.parent.name in given]
-    notebooks = {
-        student: nbformat.read(course / "autograded" / student / assignment / name, as_version=4)
-        for student in students
+
+    def read(step: str, student: str = "") -> NotebookNode:
+        path = course / step / student / assignment / f"{assignment}.ipynb"
+        return nbformat.read(path, as_version=4)
+
+    given = {student for student, of in remembered(course) if of == assignment}
+    graded = {
+        folder.parent.name: read("autograded", folder.parent.name)
+        for folder in sorted((course / "autograded").glob(f"*/{assignment}/"))
+        if folder.parent.name in given
     }
-    released = marked_cells(course / "release" / assignment / name)
-    printed = {student: numbers_printed(notebook) for student, notebook in notebooks.items()}
-    for student, notebook in notebooks.items():
-        written = numbers_written(notebook) - {
-            number for cell in released.values() for number in NUMBER.findall(cell.source)
-        }
-        own = {number for number in written if number in printed[student]}
-        for other in students:
-            theirs = {number for number in written if number in printed[other]}
-            if len(theirs - own) >= 3 and len(theirs) > len(own):
-                shown = ", ".join(sorted(theirs - own)[:5])
-                yield student, f"writes {shown}, which come out with the seeds of {other}"
+    explained = {
+        student: rounded(numbers_printed(notebook)) for student, notebook in graded.items()
+    }
+    asked = numbers_written(read("release"))
+    for student, notebook in graded.items():
+        for what, numbers in (
+            ("writes", numbers_written(notebook) - asked),
+            ("handed in outputs with", numbers_printed(read("submitted", student))),
+        ):
+            long = {number for number in numbers if len(number.replace(".", "").lstrip("0")) >= 3}
+            own = long & explained[student]
+            for other in graded:
+                theirs = long & explained[other]
+                if len(theirs - own) >= 3 and len(theirs) > len(own):
+                    shown = ", ".join(sorted(theirs - own)[:5])
+                    yield student, f"{what} {shown}, which come out with the seeds of {other}"
 
 
 def numbers_written(notebook: NotebookNode) -> set[str]:
-    """Return the numbers of three digits or more in the written answers."""
+    """Return the numbers in the written answers."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     essays = [cell.source for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
-    found = {number for essay in essays for number in NUMBER.findall(essay)}
-    return {number for number in found if len(number.replace(".", "").lstrip("0")) >= 3}
+    return {number for essay in essays for number in NUMBER.findall(essay)}
 
 
 def numbers_printed(notebook: NotebookNode) -> set[str]:
-    """Return the numbers in the outputs, and what they become with fewer decimals."""
-    texts = []
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            texts.append(output.get("text", ""))
-            texts.append(output.get("data", {}).get("text/plain", ""))
-    found = {number for text in texts for number in NUMBER.findall(text)}
-    rounded = {
+    """Return the numbers in the outputs."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    texts = [output.get("text", "") for output in outputs]
+    texts += [output.get("data", {}).get("text/plain", "") for output in outputs]
+    return {number for text in texts for number in NUMBER.findall(text)}
+
+
+def rounded(numbers: set[str]) -> set[str]:
+    """Return numbers as they are and with fewer decimals."""
+    return numbers | {
         f"{float(number):.{decimals}f}"
-        for number in found
+        for number in numbers
         for decimals in range(1, min(len(number.partition(".")[2]), 8))
     }
-    return found | rounded
 
 
 def main(arguments: list[str] | None = None) -> int:

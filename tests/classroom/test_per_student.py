@@ -153,7 +153,8 @@ def test_a_student_who_changes_a_seed_is_found(tmp_path, source, told):
 
     write_seeds(tmp_path, anna=11, ben=22)
     write(tmp_path, "release", "", new_code_cell("SPLIT_SEED = 0"))
-    write(tmp_path, "autograded", "anna", new_code_cell("a = 1"), new_code_cell(source))
+    for step in ("submitted", "autograded"):
+        write(tmp_path, step, "anna", new_code_cell("a = 1"), new_code_cell(source))
     assert list(seeds.remarks_on_seeds(tmp_path, "anna", NAME)) == told
     write(tmp_path, "autograded", "guest", new_code_cell(source))
     assert list(seeds.remarks_on_seeds(tmp_path, "guest", NAME)) == []
@@ -182,9 +183,25 @@ def test_copied_numbers_show(tmp_path):
         "cara": "The temperature 1.372 lets it fall from 0.153 to 0.0482, far below 20.5.",
     }
     for student, text in written.items():
-        write(tmp_path, "autograded", student, numbers(*printed[student]), essay(text))
+        cells = numbers(*printed[student]), essay(text)
+        write(tmp_path, "submitted", student, *cells)
+        write(tmp_path, "autograded", student, *cells)
     found = dict(seeds.copied_numbers(tmp_path, NAME))
     assert found == {"cara": "writes 0.0482, 0.153, 1.372, which come out with the seeds of anna"}
+
+
+def test_copied_outputs_show(tmp_path):
+    """Dan hands in Anna's notebook with his own seeds in it, and has not run it again."""
+    import seeds
+
+    write_seeds(tmp_path, anna=1, dan=2)
+    write(tmp_path, "release", "", essay("Write it here."))
+    for student, numbers_of in {"anna": "1.3721 0.1534 0.0482", "dan": "1.41 0.162 0.051"}.items():
+        write(tmp_path, "submitted", student, numbers("1.3721", "0.1534", "0.0482", "20.5"))
+        write(tmp_path, "autograded", student, numbers(numbers_of, "20.5"))
+    ((student, told),) = seeds.copied_numbers(tmp_path, NAME)
+    assert student == "dan"
+    assert told.startswith("handed in outputs with 0.0482, 0.1534, 1.3721, which come out")
 
 
 @pytest.mark.slow

@@ -17,14 +17,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
 
 from late import DueDate, due_date, handed_in
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+from platform_table import Table, read_table
 
 HERE = Path(__file__).resolve().parent
-BOM = "\ufeff"
 NO_NUMBERS = {"EX", "N/A"}  # Canvas: the student is excused, or need not hand in
 # Canvas takes any other column for an assignment, and an old export would undo newer grades in it
 CANVAS_COLUMNS = {
@@ -57,56 +56,6 @@ class Points:
     def total(self) -> float:
         """Points after the penalty."""
         return self.by_machine + self.by_hand - self.penalty
-
-
-@dataclass
-class Table:
-    """A csv file of a platform, with what must be the same when it goes back."""
-
-    header: list[str]
-    rows: list[dict[str, str]]
-    delimiter: str
-    begins_with_bom: bool
-
-    def number(self, value: float) -> str:
-        """Write a number as the file does: with two decimals at most, and a point or a comma."""
-        text = f"{value:.2f}".rstrip("0").rstrip(".")
-        cells = (cell or "" for row in self.rows for cell in row.values())
-        has_comma = any(re.fullmatch(r"\d+,\d+", cell) for cell in cells)
-        return text.replace(".", ",") if has_comma else text
-
-    def write(self, path: Path) -> None:
-        """Write the columns of the header."""
-        text = StringIO()
-        writer = csv.DictWriter(
-            text, self.header, delimiter=self.delimiter, extrasaction="ignore", restval=""
-        )
-        writer.writeheader()
-        writer.writerows(self.rows)
-        encoding = "utf-8-sig" if self.begins_with_bom else "utf-8"
-        path.write_text(text.getvalue(), encoding=encoding, newline="")
-
-
-def read_table(path: Path, needed: list[str], hint: str) -> Table:
-    """Read a csv file whose header has the needed columns, whatever separates them."""
-    if not path.is_file():
-        raise SystemExit(f"There is no file {path}. {hint}")
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError:
-        raise SystemExit(
-            f"{path.name} is not in UTF-8. Use the file as it was downloaded, because a "
-            f"spreadsheet program can change it. {hint}"
-        ) from None
-    for delimiter in (",", ";", "\t"):
-        reader = csv.DictReader(StringIO(text.removeprefix(BOM), newline=""), delimiter=delimiter)
-        header = list(reader.fieldnames or ())
-        if set(needed) <= set(header):
-            return Table(header, list(reader), delimiter, text.startswith(BOM))
-    raise SystemExit(
-        f"{path.name} needs the columns {', '.join(needed)}, but its first line is "
-        f"{text.removeprefix(BOM).partition(chr(10))[0].strip()[:200]!r}. {hint}"
-    )
 
 
 def graded(course: Path, assignment: str) -> dict[str, Points]:

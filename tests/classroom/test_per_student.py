@@ -205,13 +205,12 @@ def test_copied_outputs_show(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_model_answers_are_right_with_any_seeds(script):
+def test_model_answers_are_right_with_any_seeds():
     """The short form of ``python -m tests.classroom.many_seeds``."""
-    command = [sys.executable, "-m", "tests.classroom.many_seeds", script.stem, "--seeds", "2"]
+    command = [sys.executable, "-m", "tests.classroom.many_seeds", "--seeds", "2"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 notebooks, 0 failures" in done.stdout
+    assert f"{2 * len(SCRIPTS)} notebooks, 0 failures" in done.stdout
 
 
 def test_a_wrong_model_answer_is_reported_with_its_question(tmp_path):

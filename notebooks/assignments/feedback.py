@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 PICTURES = ("image/png", "image/jpeg")
+LONGEST = 20_000  # characters of one output, because a loop can print millions
 MESSAGE_OF_NONE = "The tests gave no message. The notebook may have stopped before them."
 
 
@@ -67,7 +68,7 @@ class Renderer(IPythonRenderer):
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """Show a picture that the notebook holds, and only name one that lies elsewhere."""
-        if url.startswith(("attachment:", "data:")):
+        if url.startswith("data:") or url.removeprefix("attachment:") in self.attachments:
             return super().image(text, url, title)
         return f"[picture: {escape(text or url)}]"
 
@@ -186,7 +187,7 @@ def result_of(cell: NotebookNode, grade: Grade, question: str) -> Result:
 
 def message_of(error: NotebookNode) -> str:
     """Return the sentence of a failed test, and of another error its kind too."""
-    text = strip_ansi(error.evalue)
+    text = shortened(strip_ansi(error.evalue))
     return text if error.ename == "AssertionError" and text else f"{error.ename}: {text}"
 
 
@@ -213,17 +214,29 @@ def html_of(cell: NotebookNode) -> Markup:
     return Markup(f"<pre>{escape(cell.source)}</pre>")
 
 
+def shortened(text: str) -> str:
+    """Cut a text that would make the page too long, and say so."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}\n[{len(text) - LONGEST} more characters are not shown]"
+
+
+def coloured(text: str) -> Markup:
+    """Turn the text of an output into HTML."""
+    return Markup(ansi2html(shortened(text)))
+
+
 def output_of(output: NotebookNode) -> dict[str, str]:
     """Return one output: a picture, a text, or an error with its message."""
     if output.output_type == "error":
-        trace = Markup(ansi2html("\n".join(output.traceback)))
+        trace = coloured("\n".join(output.traceback))
         return {"kind": "error", "message": message_of(output), "trace": trace}
     if output.output_type == "stream":
-        return {"kind": "text", "text": Markup(ansi2html(output.text))}
+        return {"kind": "text", "text": coloured(output.text)}
     for kind in PICTURES:
         if kind in output.data:
             return {"kind": "picture", "address": f"data:{kind};base64,{output.data[kind]}"}
-    return {"kind": "text", "text": Markup(ansi2html(output.data.get("text/plain", "")))}
+    return {"kind": "text", "text": coloured(output.data.get("text/plain", ""))}
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class Table:
     def number(self, value: float) -> str:
         """Write a number as the file does: with two decimals at most, and a point or a comma."""
         text = f"{value:.2f}".rstrip("0").rstrip(".")
-        cells = (cell or "" for row in self.rows for cell in row.values())
+        cells = (row[column] or "" for row in self.rows for column in self.header)
         has_comma = any(re.fullmatch(r"\d+,\d+", cell) for cell in cells)
         return text.replace(".", ",") if has_comma else text
 

@@ -16,7 +16,8 @@ MESSAGE = "the slope is -0.5, got 1.5 " + "and_a_long_word_that_no_page_may_clip
 ESSAY = (
     "<script>document.title = 'mine'</script> <b>bold</b> $a < b$ $\\text{<b>x</b>}$ $\\frac{$\n\n"
     "$$L(\\beta) = " + " + ".join(["\\sum_{i=1}^n z_i"] * 30) + "$$\n\n"
-    "![](https://example.org/tracks.png) [link](javascript:alert(1))"
+    "![](https://example.org/tracks.png) [link](javascript:alert(1)) "
+    "![](attachment:lost.png)"
 )
 
 
@@ -47,7 +48,9 @@ def graded_notebook(notebook):
     # a heading that the student deleted is still named
     notebook.cells = [cell for cell in notebook.cells if "## Question 4" not in cell.source]
     html = {"text/html": "<script>document.title = 'mine'</script>", "text/plain": "as text"}
-    notebook.cells.append(new_code_cell("1 + 1", outputs=[new_output("execute_result", data=html)]))
+    endless = new_output("stream", text="again and again\n" * 100_000)
+    outputs = [new_output("execute_result", data=html), endless]
+    notebook.cells.append(new_code_cell("1 + 1", outputs=outputs))
     return notebook
 
 

@@ -24,7 +24,7 @@ CANVAS = f"""{HEADER}
 "Müller, Jörg",102,s2,jm@example.org,A,,13.00,,65
 "Roe, Kim",103,s3,kroe,A,,14.00,EX,70
 "Roe, Kim",104,s4,kroe2,B,,15.00,3.00,75
-"Poe, Lee",105,s5,lpoe,B,,16.00,,80
+"Poe, Lee",105,s5,lpoe,B,,16.00,,80,more than the header
 """
 MOODLE = """\
 Identifier,Full name,Email address,Status,Grade,Maximum grade,Last modified (submission),\

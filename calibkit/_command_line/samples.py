@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calibkit import _sentences
 from calibkit._checks import check_logits_and_labels, check_probability_rows
 from calibkit._command_line.files import NamedNumbers, open_numbers
 from calibkit._conversion import as_tensor
@@ -118,9 +119,13 @@ def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> st
         return None
     how_many = "more than one" if found else "none"
     raise ValueError(
-        f"{source.path} must have one {source.word} that is called label or labels, and has "
-        f"{how_many}: {source.described()}; name it with --label-name, or pass the file of the "
-        "labels with --labels"
+        _sentences.NO_LABELS.format(
+            path=source.path,
+            word=source.word,
+            how_many=how_many,
+            described=source.described(),
+            advice="name it with --label-name, or pass the file of the labels with --labels",
+        )
     )
 
 
@@ -136,8 +141,7 @@ def _names_of_scores(
     found = named or preferred[0] or preferred[1] or others
     if not found:
         raise ValueError(
-            f"{source.path} must hold logits or probabilities beside the labels, got "
-            f"{source.described()}"
+            _sentences.NO_SCORES.format(path=source.path, described=source.described())
         )
     return found, choice.probabilities or set(found) <= set(probabilities)
 
@@ -199,8 +203,12 @@ def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Te
         if columns is not None:
             classes += f", or among {', '.join(map(_class_of, columns[:10]))}"
         raise ValueError(
-            f"{path} must hold labels that are {classes}, got {str(found.flat[wrong[0]])!r} in row "
-            f"{wrong[0] + 1}"
+            _sentences.WRONG_LABEL.format(
+                path=path,
+                classes=classes,
+                found=repr(str(found.flat[wrong[0]])),
+                row=wrong[0] + 1,
+            )
         )
     return torch.from_numpy(values.astype(np.int64))
 

@@ -19,13 +19,13 @@ from calibkit._rows import Rows
 # Smaller probabilities count as this one, because the logarithm of 0 is no number.
 FLOOR = 1e-12
 # Names, in lower case, that say what an array or a column holds.
-_LABELS = re.compile(
+LABELS = re.compile(
     r"labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth"
 )
-_LOGITS = re.compile(r"logit.*")
-_PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
+LOGITS = re.compile(r"logit.*")
+PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
 # Before the name of a class in the name of its column.
-_BEFORE_CLASS = re.compile(
+BEFORE_CLASS = re.compile(
     r"(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
 )
 # What a word stands for in a column of outcomes.
@@ -109,9 +109,9 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
 def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> str | None:
     if choice.label_name is not None and choice.labels is None:
         return _known(source, choice.label_name)
-    named = _declared(source.names, _LABELS)
+    named = _declared(source.names, LABELS)
     found = named if named or not needed else source.with_whole_numbers()
-    scores = set(choice.score_names or _declared(source.names, _LOGITS, _PROBABILITIES))
+    scores = set(choice.score_names or _declared(source.names, LOGITS, PROBABILITIES))
     found = [name for name in found if name not in scores]
     if len(found) == 1:
         return found[0]
@@ -135,7 +135,7 @@ def _names_of_scores(
     """Return the names of the scores, and whether these are probabilities."""
     named = choice.score_names and [_known(source, name) for name in choice.score_names]
     names = [name for name in source.names if name != label_name]
-    logits, probabilities = _declared(names, _LOGITS), _declared(names, _PROBABILITIES)
+    logits, probabilities = _declared(names, LOGITS), _declared(names, PROBABILITIES)
     preferred = (probabilities, logits) if choice.probabilities else (logits, probabilities)
     others = [name for name in source.may_be_scores() if name != label_name]
     found = named or preferred[0] or preferred[1] or others
@@ -223,7 +223,7 @@ def _number(value: object) -> float:
 
 
 def _class_of(column: str) -> str:
-    return _BEFORE_CLASS.sub("", column, count=1).strip("()[]")
+    return BEFORE_CLASS.sub("", column, count=1).strip("()[]")
 
 
 def _check(

@@ -1,7 +1,7 @@
 // Intervals of calibration errors by test inversion, as calibkit's _test_inversion.py finds them.
-"use strict";
+(self.calculatorParts ??= []).push(function () {
+  "use strict";
 
-(() => {
   const STEPS = 16;
   const FAR = 12;
   const RATIOS = [1, 5, 0.2];
@@ -268,4 +268,4 @@
   }
 
   self.intervals = { Gaps, endsOfError, endsOfChange };
-})();
+});

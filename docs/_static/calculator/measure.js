@@ -1,7 +1,7 @@
 // This script measures what calibkit.evaluate measures.
-"use strict";
+(self.calculatorParts ??= []).push(function () {
+  "use strict";
 
-(() => {
   const { uniform, quantiles, mean } = self.statistics;
   const { Gaps, endsOfError, endsOfChange } = self.intervals;
   const N_BINS = 15;
@@ -374,4 +374,4 @@
   }
 
   self.measure = { evaluate, binOf };
-})();
+});

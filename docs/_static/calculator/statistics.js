@@ -1,7 +1,7 @@
 // Random numbers and quantiles. The same seed gives the same numbers in every browser.
-"use strict";
+(self.calculatorParts ??= []).push(function () {
+  "use strict";
 
-(() => {
   /** Return a function that draws whole numbers from 0 to 2^32 - 1 (Doty-Humphrey's sfc32). */
   function generator(seed) {
     let [a, b, c, counter] = [0, seed | 0, 0x9e3779b9, 1];
@@ -49,4 +49,4 @@
   }
 
   self.statistics = { generator, uniform, normal, quantiles, mean };
-})();
+});

@@ -1,10 +1,11 @@
 // This script finds the temperature, as calibkit.TemperatureScaler does.
-"use strict";
+(self.calculatorParts ??= []).push(function () {
+  "use strict";
 
-(() => {
   const MOST_STEPS = 200;
   const TOLERANCE = 1e-10;
   const NORMAL_QUANTILE = 1.959964;
+  const ADVICE = "use a larger calibration set, one that the model was not trained on";
 
   /** Thrown if no temperature is best. */
   class NoOptimumError extends Error {}
@@ -65,13 +66,13 @@
   function checkOptimumExists(rows, sums) {
     const { labels, n } = rows;
     if (labels.every((label) => label === labels[0])) {
-      throw new NoOptimumError(self.sentences.oneClass({ n, label: labels[0] }));
+      throw new NoOptimumError(self.sentences.ONE_CLASS({ n, label: labels[0] }));
     }
-    if (sums.distance === 0) throw new NoOptimumError(self.sentences.sameLogits({ n }));
+    if (sums.distance === 0) throw new NoOptimumError(self.sentences.SAME_LOGITS({ n }));
     if (sums.descent <= 8 * Number.EPSILON * sums.distance) {
-      throw new NoOptimumError(self.sentences.temperatureInfinite({ n }));
+      throw new NoOptimumError(self.sentences.TEMPERATURE_INFINITE({ n }));
     }
-    if (sums.belowTop === 0) throw new NoOptimumError(self.sentences.temperatureZero({ n }));
+    if (sums.belowTop === 0) throw new NoOptimumError(self.sentences.TEMPERATURE_ZERO({ n, advice: ADVICE }));
   }
 
   /** Minimise the NLL over the inverse temperature by Newton's method within a bracket. */
@@ -95,7 +96,7 @@
       lastStep = isWithin ? step : 0;
       b = isWithin ? better : pointWithin(low, high);
     }
-    throw new NoOptimumError(self.sentences.noConvergence({ steps: MOST_STEPS }));
+    throw new NoOptimumError(self.sentences.NO_CONVERGENCE({ steps: MOST_STEPS, found: b }));
   }
 
   function found(rows, b, iterations) {
@@ -114,4 +115,4 @@
   }
 
   self.temperature = { fit, derivatives, NoOptimumError };
-})();
+});

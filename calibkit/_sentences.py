@@ -1,4 +1,4 @@
-"""The sentences about bad input that the library and the site's calculator share.
+"""The sentences that the library and the site's calculator share: bad input and model cards.
 
 Both fill in the names in braces. docs/conf.py writes the sentences into a script for the
 calculator, so that a browser says what Python says. ``advice`` is what to do, which differs between
@@ -79,4 +79,20 @@ TEMPERATURE_ZERO = (
 NO_CONVERGENCE = (
     "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for "
     "logits of very different sizes"
+)
+
+CALIBRATED = (
+    "{whose} probabilities show no calibration error that chance does not explain: the ECE is "
+    "{ece}, and p = {p}."
+)
+NOT_CALIBRATED = (
+    "{whose} probabilities are not calibrated: an {errors} {verb} more than chance explains."
+)
+DIAGRAM = (
+    "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the "
+    "model is calibrated, the bars end within the grey bands in about 95 % of the bins."
+)
+DIAGRAM_IN_WORDS = (
+    "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in "
+    "{n_below} and above it in {n_above} of {n_filled} bins that hold samples."
 )

@@ -1,23 +1,25 @@
 """Write the words that the calculator shares with calibkit into a script.
 
-``python docs/make_calculator_words.py`` writes docs/_static/calculator/words.js: the sentences
-about bad input, and the names that tell what an array or a column of a file holds.
+``python docs/make_calculator_words.py`` writes docs/_static/calculator/words.js: its
+sentences, and the names that tell what an array or a column of a file holds.
 """
 
 import json
 from pathlib import Path
 
 from calibkit import _sentences
-from calibkit._command_line import samples
+from calibkit._command_line import card, samples
 
 SCRIPT = Path(__file__).parent / "_static" / "calculator" / "words.js"
 CODE = """\
 // made by docs/make_calculator_words.py
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).words = function () {
   "use strict";
 
   const sentences = %(sentences)s;
   const patterns = %(patterns)s;
+
+  self.cardTexts = { meanings: %(meanings)s, limits: %(limits)s };
 
   /** Return a function that fills in the names in braces. */
   const filled = (sentence) => (values) =>
@@ -29,7 +31,7 @@ CODE = """\
   self.patterns = Object.fromEntries(
     Object.entries(patterns).map(([name, pattern]) => [name, new RegExp(pattern, "i")])
   );
-});
+};
 """
 
 
@@ -43,11 +45,17 @@ def make_script() -> str:
     }
     patterns = {name: f"^(?:{pattern.pattern})$" for name, pattern in whole.items()}
     patterns["beforeClass"] = samples.BEFORE_CLASS.pattern
-    return CODE % {"sentences": _as_code(sentences), "patterns": _as_code(patterns)}
+    words = {
+        "sentences": sentences,
+        "patterns": patterns,
+        "meanings": card.MEANINGS,
+        "limits": card.LIMITS,
+    }
+    return CODE % {name: _as_code(value) for name, value in words.items()}
 
 
-def _as_code(words: dict[str, str]) -> str:
-    return json.dumps(words, indent=4).replace("\n}", "\n  }")
+def _as_code(words: object) -> str:
+    return json.dumps(words, indent=4).replace("\n}", "\n  }").replace("\n]", "\n  ]")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 // Signs that logits are probabilities in disguise, as calibkit's _disguises.py finds them.
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).disguises = function () {
   "use strict";
 
   const SAMPLE_SIZE = 1024;
@@ -75,4 +75,4 @@
   }
 
   self.disguises = { find };
-});
+};

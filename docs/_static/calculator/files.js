@@ -1,5 +1,5 @@
 // This script opens files of named numbers: the arrays of npz and npy files, and csv tables.
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).files = function () {
   "use strict";
 
   const { UNKNOWN_KIND, WRONG_KIND, PYTHON_OBJECTS, NO_ROWS, NO_NUMBER } = self.sentences;
@@ -227,4 +227,4 @@
   }
 
   self.files = { open, numberFrom, BadFile };
-});
+};

@@ -1,5 +1,5 @@
 // Intervals of calibration errors by test inversion, as calibkit's _test_inversion.py finds them.
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).intervals = function () {
   "use strict";
 
   const STEPS = 16;
@@ -268,4 +268,4 @@
   }
 
   self.intervals = { Gaps, endsOfError, endsOfChange };
-});
+};

@@ -1,5 +1,5 @@
 // This script measures what calibkit.evaluate measures.
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).measure = function () {
   "use strict";
 
   const { uniform, quantiles, mean } = self.statistics;
@@ -221,13 +221,13 @@
   function calibrationTest({ confidence }, { bins, ofSample }, seed) {
     const random = uniform(seed);
     const n = confidence.length;
-    const correct = new Float64Array(N_BINS);
-    const errors = Float64Array.from({ length: N_RESAMPLES }, () => {
-      correct.fill(0);
-      for (let i = 0; i < n; i++) if (random() < confidence[i]) correct[ofSample[i]]++;
-      return bins.reduce((sum, bin, k) => sum + Math.abs(correct[k] - bin.confidence), 0) / n;
+    const correct = bins.map(() => new Float64Array(N_RESAMPLES));
+    const errors = Float64Array.from({ length: N_RESAMPLES }, (_, r) => {
+      for (let i = 0; i < n; i++) if (random() < confidence[i]) correct[ofSample[i]][r]++;
+      return bins.reduce((sum, bin, k) => sum + Math.abs(correct[k][r] - bin.confidence), 0) / n;
     });
-    return compareWithDraws(sizeOfGaps(bins, n), errors);
+    const bands = bins.map(({ count }, k) => quantiles(correct[k], ENDS).map((end) => end / count));
+    return { ...compareWithDraws(sizeOfGaps(bins, n), errors), bands };
   }
 
   /** Return the gaps of an ECE, with the noise that the sums on resamples show. */
@@ -349,7 +349,8 @@
         measured.classwiseNoiseFloor = ofClasses.floor;
         measured.classwisePValue = ofClasses.pValue;
       }
-      measured.bins = counted[s * perSet].bins;
+      // The share of right samples in a bin is within its band in 95 % of all draws.
+      measured.bins = counted[s * perSet].bins.map((bin, k) => ({ ...bin, band: test.bands[k] }));
       return measured;
     });
     const [before, after = null] = values;
@@ -374,4 +375,4 @@
   }
 
   self.measure = { evaluate, binOf };
-});
+};

@@ -1,5 +1,5 @@
 // This script finds the logits and the labels in files, and refuses what cannot be meant.
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).samples = function () {
   "use strict";
 
   const { sentences, patterns } = self;
@@ -71,6 +71,7 @@
     const classes = table.hasHead && columns.length > 1 ? columns : null;
     return {
       path, data, shape: columns.length === 1 ? [n] : [n, columns.length],
+      code: codeOfTable(path, names, columns, text, table.hasHead),
       half: false, areProbabilities: table.areProbabilities, labels, classes,
       from: `${listed("column", columns)}, labels from the column ${text}`,
     };
@@ -85,7 +86,7 @@
   const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 
   /** Return the scores and the labels of arrays, which may come from two files. */
-  function fromArrays(path, arrays, probabilities) {
+  function fromArrays(path, arrays, probabilities, labelsPath = null) {
     const names = Object.keys(arrays);
     const described = names
       .map((name) => `${name || "an array"} ${arrays[name].type} ${shapeText(arrays[name].shape)}`)
@@ -106,24 +107,26 @@
     return {
       path, data, shape, half: type === "float16", areProbabilities, classes: null,
       labels: arrays[label].data, labelShape: arrays[label].shape,
+      code: codeOfArrays(path, found[0], label, labelsPath),
       from: `${listed("array", found)}, labels from the array ${label}`,
     };
   }
 
   /** Name the arrays of two npy files by what they hold. */
   function pairOfFiles([one, other]) {
-    const arrays = [one.arrays[""], other.arrays[""]];
+    const both = [one.arrays[""], other.arrays[""]];
     const isLabel = ({ kind, shape }, partner) =>
       kind !== "f" || (shape.length === 1 && partner.shape.length > 1);
-    const labelFirst = isLabel(arrays[0], arrays[1]);
-    if (labelFirst === isLabel(arrays[1], arrays[0])) {
+    const labelFirst = isLabel(both[0], both[1]);
+    if (labelFirst === isLabel(both[1], both[0])) {
       const described = [one, other].map(({ path }) => path).join(" and ");
-      throw noLabels(described, "array", labelFirst ? arrays : [], "no array has one label for each row");
+      throw noLabels(described, "array", labelFirst ? both : [], "no array has one label for each row");
     }
     const [scores, labels] = labelFirst ? [other, one] : [one, other];
     const isNamedAsProbabilities = declared([scores.path.replace(/\.npy$/i, "")], "probabilities");
     const name = isNamedAsProbabilities.length ? "probabilities" : "logits";
-    return [scores.path, { [name]: scores.arrays[""], labels: labels.arrays[""] }];
+    const arrays = { [name]: scores.arrays[""], labels: labels.arrays[""] };
+    return { path: scores.path, arrays, labelsPath: labels.path };
   }
 
   /** Return {logits, labels, n, C, said} from one file, or from two npy files. */
@@ -136,12 +139,10 @@
     }
     const opened = [];
     for (const file of chosen) opened.push(await open(file, columnsOf(probabilities), onProgress));
-    const found =
-      opened.length === 2
-        ? fromArrays(...pairOfFiles(opened), probabilities)
-        : opened[0].table
-          ? fromTable(opened[0])
-          : fromArrays(opened[0].path, opened[0].arrays, probabilities);
+    const source = opened.length === 2 ? pairOfFiles(opened) : opened[0];
+    const found = source.table
+      ? fromTable(source)
+      : fromArrays(source.path, source.arrays, probabilities, source.labelsPath);
     try {
       return rowsOf(found);
     } catch (error) {
@@ -153,7 +154,8 @@
   /** Thrown for values that cannot be meant. */
   class BadValue extends Error {}
 
-  function rowsOf({ path, data, shape, half, areProbabilities, labels, labelShape, classes, from }) {
+  function rowsOf({ path, data, shape, half, areProbabilities, code, from, ...ofLabels }) {
+    const { labels, labelShape, classes } = ofLabels;
     const name = areProbabilities ? "probabilities" : "logits";
     if (shape.length < 1 || shape.length > 2) {
       const advice = "use the library for images, which takes pixels as samples";
@@ -162,7 +164,8 @@
     const [n, width] = [shape[0], shape[1] ?? 1];
     if (n * width === 0) throw new BadValue(sentences.EMPTY({ name, shape: shapeText(shape) }));
     const C = width === 1 ? 2 : width;
-    const indices = asIndices(labels, labelShape ?? [labels.length], classes, { path, name, n, C });
+    const where = { path, name, n, C };
+    const { indices, byName } = asIndices(labels, labelShape ?? [labels.length], classes, where);
     checkFinite(data, name, n, width);
     let logits = data;
     if (areProbabilities) {
@@ -173,7 +176,47 @@
       if (width === 1) logits = beside0(data);
     }
     const said = `${path}: n = ${n}, ${name} of ${C} classes from ${from}`;
-    return { logits, labels: indices, n, C, said };
+    return { logits, labels: indices, n, C, said, code: pythonOf({ ...code, byName }, areProbabilities, width) };
+  }
+
+  const quoted = (text) => JSON.stringify(text);
+
+  function codeOfArrays(path, scores, label, labelsPath) {
+    const load = (file) => `np.load(${quoted(file)})`;
+    const both = labelsPath
+      ? [load(path), load(labelsPath)]
+      : [`${load(path)}[${quoted(scores)}]`, `${load(path)}[${quoted(label)}]`];
+    return { imports: ["import numpy as np"], scores: both[0], labels: both[1] };
+  }
+
+  function codeOfTable(path, names, columns, label, hasHead) {
+    const noHead = hasHead ? "" : ", header=None";
+    const table = `pd.read_csv(${quoted(path)}, sep=None, engine="python"${noHead})`;
+    const places = columns.map((name) => names.indexOf(name));
+    const inARow = places.every((place, k) => place === places[0] + k);
+    const chosen = inARow ? `${places[0]}:${places.at(-1) + 1}` : `[${places.join(", ")}]`;
+    const last = places.length === 1 ? places[0] : chosen;
+    return {
+      imports: ["import pandas as pd"],
+      table,
+      scores: `table.iloc[:, ${last}].to_numpy(float)`,
+      labels: `table.iloc[:, ${names.indexOf(label)}]`,
+    };
+  }
+
+  /** Return what reads logits and labels in Python: imports, a table, and an expression. */
+  function pythonOf({ imports, table, scores, labels, byName }, areProbabilities, width) {
+    let [read, given] = [scores, labels];
+    if (areProbabilities) {
+      read = width === 1 ? `special.logit(np.clip(${scores}, 1e-12, 1 - 1e-12))` : `np.log(np.clip(${scores}, 1e-12, 1))`;
+    }
+    if (table) {
+      given = byName
+        ? `pd.Categorical(${labels}.astype(str), ${JSON.stringify(byName)}).codes`
+        : `${labels}.to_numpy(int)`;
+    }
+    const more = areProbabilities ? ["import numpy as np", ...(width === 1 ? ["from scipy import special"] : [])] : [];
+    return { imports: [...imports, ...more], table, logits: read, labels: given };
   }
 
   /** Return a binary logit z as the row (0, z). */
@@ -224,7 +267,7 @@
       }
       indices[i] = label;
     }
-    return indices;
+    return { indices, byName: byName ? names : null };
   }
 
   function indexFrom(label) {
@@ -307,7 +350,7 @@
   }
 
   /** Return every second row for the fit, and the others for the test. */
-  function split({ logits, labels, n, C, said }) {
+  function split({ logits, labels, n, C }) {
     const part = (first) => {
       const size = Math.floor((n - first + 1) / 2);
       const own = { logits: new logits.constructor(size * C), labels: new Int32Array(size), n: size, C };
@@ -316,10 +359,10 @@
         own.logits.set(logits.subarray(from * C, (from + 1) * C), i * C);
         own.labels[i] = labels[from];
       }
-      return { ...own, said };
+      return own;
     };
     return [part(0), part(1)];
   }
 
   self.samples = { read, split, BadValue };
-});
+};

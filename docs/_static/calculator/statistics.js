@@ -1,5 +1,5 @@
 // Random numbers and quantiles. The same seed gives the same numbers in every browser.
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).statistics = function () {
   "use strict";
 
   /** Return a function that draws whole numbers from 0 to 2^32 - 1 (Doty-Humphrey's sfc32). */
@@ -49,4 +49,4 @@
   }
 
   self.statistics = { generator, uniform, normal, quantiles, mean };
-});
+};

@@ -1,5 +1,5 @@
 // This script finds the temperature, as calibkit.TemperatureScaler does.
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).temperature = function () {
   "use strict";
 
   const MOST_STEPS = 200;
@@ -115,4 +115,4 @@
   }
 
   self.temperature = { fit, derivatives, NoOptimumError };
-});
+};

@@ -1,5 +1,5 @@
 // made by docs/make_calculator_words.py
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).words = function () {
   "use strict";
 
   const sentences = {
@@ -31,7 +31,11 @@
     "SAME_LOGITS": "logits must differ within a row, got the same value for all classes in each of the {n} rows, so that every temperature gives the same probabilities; look at what the model does with its input",
     "TEMPERATURE_INFINITE": "no temperature is best: over the {n} samples the logit of the label is on average no higher than the other logits, so the NLL falls for ever as T goes to infinity; check that labels and logits belong together and number the classes alike",
     "TEMPERATURE_ZERO": "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever as T goes to 0; {advice}",
-    "NO_CONVERGENCE": "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for logits of very different sizes"
+    "NO_CONVERGENCE": "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for logits of very different sizes",
+    "CALIBRATED": "{whose} probabilities show no calibration error that chance does not explain: the ECE is {ece}, and p = {p}.",
+    "NOT_CALIBRATED": "{whose} probabilities are not calibrated: an {errors} {verb} more than chance explains.",
+    "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95 % of the bins.",
+    "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };
   const patterns = {
     "labels": "^(?:labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth)$",
@@ -39,6 +43,19 @@
     "probabilities": "^(?:(prob|conf).*|p|p[_(\\[ ]?\\d+.*|p_.*)$",
     "beforeClass": "(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\\d(\\[]))"
   };
+
+  self.cardTexts = { meanings: {
+    "NLL": "the mean negative logarithm of the probability that the true class was given; smaller is better",
+    "Brier score": "the mean squared distance of the probabilities from the truth; smaller is better",
+    "ECE": "the expected calibration error, which is the mean distance between how sure the model is and how often it is right, bin by bin",
+    "ECE if calibrated": "the ECE that chance alone would give a perfectly calibrated model on so many samples",
+    "p-value": "how often a perfectly calibrated model would show such an ECE or a larger one",
+    "classwise ECE": "the same error of the probabilities of every class, averaged over the classes, with its own noise floor and p-value"
+  }, limits: [
+    "The probabilities hold for data that are drawn like the test set. On other data nothing is promised: measure there.",
+    "The intervals and p-values assume independent samples. Pixels of one image, or several samples of one person, are not independent, and then the intervals are too narrow.",
+    "The verdict above calls a calibrated model not calibrated in at most 5% of all test sets. It says that an error is more than chance, and not that it is large. With few samples, a large error can remain unseen."
+  ] };
 
   /** Return a function that fills in the names in braces. */
   const filled = (sentence) => (values) =>
@@ -50,4 +67,4 @@
   self.patterns = Object.fromEntries(
     Object.entries(patterns).map(([name, pattern]) => [name, new RegExp(pattern, "i")])
   );
-});
+};

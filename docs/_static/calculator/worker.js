@@ -1,5 +1,5 @@
 // This script runs in a worker, so that the page can be used while it computes.
-(self.calculatorParts ??= []).push(function () {
+(self.calculatorParts ??= {}).worker = function () {
   "use strict";
 
   const { samples, temperature, measure, files } = self;
@@ -12,7 +12,8 @@
   async function run({ chosen, testFiles, probabilities }, tell) {
     const reading = (share) => tell("Reading", 0.25 * share);
     let calibration = await samples.read(chosen, { probabilities }, reading);
-    const { said } = calibration;
+    const code = [calibration.code];
+    const from = [calibration.said];
     let test;
     const isSplit = testFiles.length === 0;
     if (isSplit) {
@@ -25,6 +26,8 @@
       [calibration, test] = samples.split(calibration);
     } else {
       test = await samples.read(testFiles, { probabilities }, reading);
+      code.push(test.code);
+      from.push(test.said);
       if (test.C !== calibration.C) {
         throw new files.BadFile(
           `both files must have the same classes, got ${calibration.C} classes for the fit and ` +
@@ -37,8 +40,7 @@
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    const from = isSplit ? [said] : [said, test.said];
-    return { fit, report, from, isSplit };
+    return { fit, report, from, isSplit, code };
   }
 
   self.onmessage = async ({ data }) => {
@@ -56,4 +58,4 @@
     }
     return `The calculator failed, which is a fault of ours: ${error}`;
   }
-});
+};

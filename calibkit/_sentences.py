@@ -20,6 +20,7 @@ WRONG_LENGTH_OF_ROW = (
 NO_NUMBER = (
     "{path} must hold numbers in the column {name}, got {found} in row {row} of the data; {advice}"
 )
+NO_FLOATS = "{path} must hold floating-point scores, and its {name} is {dtype}"
 NO_LABELS = (
     "{path} must have one {word} that is called label or labels, and has {how_many}: {described}; "
     "{advice}"

@@ -76,7 +76,7 @@ class _Arrays(NamedNumbers):
         found = self._arrays[names[0]]
         if found.dtype.kind != "f":
             raise ValueError(
-                f"{self.path} must hold floating-point scores, and its {names[0]} is {found.dtype}"
+                _sentences.NO_FLOATS.format(path=self.path, name=names[0], dtype=found.dtype)
             )
         return found
 

@@ -218,10 +218,10 @@
         else add(line);
       }
       done += value?.length ?? 0;
-      onProgress(Math.min(done / file.size, 1));
+      if (file.size) onProgress(Math.min(done / file.size, 1));
       if (ended) break;
     }
-    if (names === null || row === 0) throw new BadFile(NO_ROWS({ path }));
+    if (names === null) throw new BadFile(NO_ROWS({ path }));
     const table = { ...chosen, hasHead, n: row, data: numbers.subarray(0, used), texts };
     return { path, word: "column", names, table };
   }

@@ -101,9 +101,8 @@
     const floats = rest.filter((name) => arrays[name].kind === "f");
     const { found, areProbabilities } = namesOfScores(rest, floats, described, path, probabilities);
     const { shape, data, type, kind } = arrays[found[0]];
-    if (found.length > 1 || kind !== "f") {
-      throw new BadFile(sentences.NO_SCORES({ path, described }));
-    }
+    if (found.length > 1) throw new BadFile(sentences.NO_SCORES({ path, described }));
+    if (kind !== "f") throw new BadFile(sentences.NO_FLOATS({ path, name: found[0], dtype: type }));
     return {
       path, data, shape, half: type === "float16", areProbabilities, classes: null,
       labels: arrays[label].data, labelShape: arrays[label].shape,

@@ -11,6 +11,7 @@
     "REPEATED_COLUMNS": "{path} must give every column a name of its own, got {names} twice",
     "WRONG_LENGTH_OF_ROW": "{path} must have {expected} columns in every row, got {found} in row {row} of the data",
     "NO_NUMBER": "{path} must hold numbers in the column {name}, got {found} in row {row} of the data; {advice}",
+    "NO_FLOATS": "{path} must hold floating-point scores, and its {name} is {dtype}",
     "NO_LABELS": "{path} must have one {word} that is called label or labels, and has {how_many}: {described}; {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
     "WRONG_LABEL": "{path} must hold labels that are {classes}, got {found} in row {row}",

@@ -539,12 +539,12 @@ def test_the_failures_of_a_class_of_200(class_of_200):
 
 
 @pytest.mark.slow
-def test_the_page_fits_a_telephone_in_light_and_dark(class_of_200, browser, serve):
+def test_the_page_fits_a_telephone_in_light_and_dark(class_of_200, browser):
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason='the extra "browser" has axe'
     )
     browser.resize(380, 800)
-    browser.open(f"{serve(class_of_200.report.html.parent)}/{class_of_200.report.html.name}")
+    browser.open(class_of_200.report.html.as_uri())
     for scheme in ("light", "dark"):
         browser.set_media(color_scheme=scheme)
         browser.run("document.querySelectorAll('details').forEach((one) => { one.open = true })")

@@ -17,7 +17,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbformat.v4 import new_output
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, InvalidEntry
 
 from tests.answers import Assignment, submissions
 from tests.classroom import made_up_class
@@ -47,7 +47,10 @@ for x in (1, 2.5):
         abs(found - 2 * x) < 1e-9
     ), f"add the argument to itself: twice {x} is {2 * x}, got {found}"
 ### BEGIN HIDDEN TESTS
-assert double("ab") == "abab", f"a text can be doubled too, got {double('ab')!r}"
+def check(text):
+    assert double(text) == 2 * text, f"a text can be doubled too, got {double(text)!r}"
+
+check("ab")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -82,6 +85,7 @@ def double(x):
     """By Quentin, with Zebulon."""
     written_by = "Quentin of /home/quentin"  # Quentin
     zebulonsFactor, of_ogden, seed = 3, 'C:\\\\Users\\\\Quentin', 90210
+    miller_total = 0
     note = f"Quentin got {x}" + rb"quentin"
     raise ValueError("Quentin Miller opened /home/quentin/x and asked Zebulon")
 '''
@@ -268,6 +272,7 @@ def test_code_stays_readable():
     anonymous = Anonymous(["max", "li", "double", "1"], f"{SOURCE} use the key 'found'")
     code = "def double(x):\n    y = max(x, 1)  # why\n\n    return {'found': y}[f'found'] / 2"
     assert anonymous.code(code) == code.replace("  # why\n", "")
+    assert anonymous.code('def f():\n    """By Li."""') == 'def f():\n    """…"""'
     assert anonymous.code("li = list(lint)") == "someone = list(lint)"
 
 
@@ -329,8 +334,8 @@ def test_failures_are_grouped_by_the_assertion_and_not_by_its_message(tiny):
         ("assertion", "AssertionError", "3", "3"),
         ("broken", "SyntaxError", "0", "1"),
         ("error", "NameError", "2", "1"),
-        ("error", "TypeError", "7", "1"),
-        ("error", "ValueError", "7", "1"),
+        ("error", "TypeError", "8", "1"),
+        ("error", "ValueError", "8", "1"),
     ]
     assert rows[0]["message"] == "add the argument to itself: twice 1 is 2, got 3"
     assert float(rows[0]["share_of_points"]) == 1 / 8
@@ -415,6 +420,14 @@ def test_the_command_changes_nothing_but_its_own_folder(tiny):
     written = {tiny / "reports" / f"{TINY}.html", tiny / "reports" / f"{TINY}.csv"}
     assert after.keys() - before.keys() == written
     assert {path: after[path] for path in before} == before
+
+
+def test_the_gradebook_is_open_for_reading_only(tiny, monkeypatch):
+    import graded_class
+
+    monkeypatch.setattr(graded_class, "names_of", lambda gradebook: gradebook.add_student("new"))
+    with pytest.raises(InvalidEntry, match="readonly"):
+        graded_class.read_class(tiny, TINY)
 
 
 @pytest.mark.parametrize("missing", ["gradebook.db", f"source/{TINY}/{TINY}.ipynb", "grades"])

@@ -691,8 +691,9 @@ def bend_of_arctangent(at):
 
 def middle_only(at, low, high, slope, curvature):
     assert low * (1 - 1e-9) <= minimum <= high * (1 + 1e-9), (
-        f"the minimum, {minimum}, is not in the bracket [{low}, {high}]: where the slope is "
-        "negative, beta becomes the new low, otherwise the new high"
+        f"the minimum, {minimum}, is not in the bracket [{low}, {high}]: first double high as long "
+        "as the slope there is negative; after that, where the slope at beta is negative, beta "
+        "becomes the new low, otherwise the new high"
     )
     return 0.5 * (low + high)
 
@@ -714,6 +715,14 @@ for minimum in (7e-6, 0.007, 70.0, 7000.0):
             f"at {found:.9g}: stop when a step is small compared with beta, not when it is "
             "smaller than a fixed distance or after a fixed number of steps"
         )
+asked_at.clear()
+found = float(
+    find_beta(lambda at: 1e-12 * arctangent(at), lambda at: 1e-12, middle_only, start=1.0)
+)
+assert abs(found / minimum - 1) < 1e-6, (
+    f"the slope is below 1e-11 everywhere, and 0 at {minimum:g}, but a search from 1 ends at "
+    f"{found:.9g}: stop when a step is small compared with beta, and not when the slope is small"
+)
 generator = torch.Generator().manual_seed(65)
 hidden_logits = 3 * torch.randn(200, 5, generator=generator, dtype=torch.float64)
 hidden_labels = torch.multinomial((hidden_logits / 1.5).softmax(1), 1, generator=generator)[:, 0]
@@ -738,8 +747,8 @@ def bend_of_logits(at):
 def newton_or_middle(at, low, high, slope, curvature):
     place = best / factor
     assert low * (1 - 1e-6) <= place <= high * (1 + 1e-6), (
-        f"the minimum, {place:.9g}, is not in the bracket [{low}, {high}]: where the slope is "
-        "negative, beta becomes the new low, otherwise the new high"
+        f"the minimum, {place:.9g}, is not in the bracket [{low}, {high}]: where the slope at beta "
+        "is negative, beta becomes the new low, otherwise the new high"
     )
     target = at - slope / curvature if curvature else math.inf
     return target if low <= target <= high else low + (high - low) / 2
@@ -760,7 +769,7 @@ for factor, start in (
     assert abs(found * factor / best - 1) < 1e-6, (
         f"for made-up logits times {factor:g} the best beta is {best / factor:.9g}, as calibkit "
         f"finds it, but a search from {start:g} ends at {found:.9g}: stop when a step is small "
-        "compared with beta, and not when the slope is small"
+        "compared with beta"
     )
 best, factor = 2.5, 1
 found = float(
@@ -902,14 +911,14 @@ assert float(result["n_changed"]) == 0, (
 seen = []
 
 
-def fit_by_calibkit(some_logits, some_labels):
+def watched_fit(some_logits, some_labels):
     seen.append((torch.as_tensor(some_logits).double(), torch.as_tensor(some_labels)))
-    return 1 / calibkit.TemperatureScaler().fit_logits(*seen[-1]).temperature
+    return 0.6
 
 
 for n_fit, split_seed in ((200, 0), (350, 3)):
     seen.clear()
-    result = calibrate(fit_by_calibkit, given_logits, given_labels, n_fit, split_seed)
+    result = calibrate(watched_fit, given_logits, given_labels, n_fit, split_seed)
     split = calibkit.split_calibration(given_labels, n_fit, seed=split_seed, stratify=given_labels)
     fit_rows, test_rows = (torch.as_tensor(part.indices) for part in split)
     fit_rows = fit_rows[given_logits[fit_rows, 0].argsort()]
@@ -924,12 +933,10 @@ for n_fit, split_seed in ((200, 0), (350, 3)):
             "fit must get the labels in the order of the logits"
         )
     test_logits, test_labels = given_logits[test_rows], given_labels[test_rows]
-    scaler = calibkit.TemperatureScaler().fit_logits(given_logits[fit_rows], given_labels[fit_rows])
-    t = scaler.temperature
-    assert abs(float(result["temperature"]) / t - 1) < 1e-4, (
-        f"the temperature must be 1 / beta of the fit, {t:.5f}, not {result['temperature']}"
+    assert abs(float(result["temperature"]) - 1 / 0.6) < 1e-4, (
+        f"fit gave beta = 0.6, so the temperature is 1.6667, not {result['temperature']}"
     )
-    for key, logits_used in (("nll_before", test_logits), ("nll_after", test_logits / t)):
+    for key, logits_used in (("nll_before", test_logits), ("nll_after", 0.6 * test_logits)):
         wanted = float(cross_entropy(logits_used, test_labels))
         assert abs(float(result[key]) - wanted) < 1e-4, (
             f"{key} must be the NLL of the test part, {wanted:.5f}, not {float(result[key]):.5f}: "

@@ -896,11 +896,11 @@ test_coverage_and_size()
 
 # %%
 conformal_p = (conformal_logits / old.temperature).softmax(1)
-old_threshold = float(conformal_threshold(conformal_p, conformal_labels, COVERAGE))
+q = float(conformal_threshold(conformal_p, conformal_labels, COVERAGE))
 rows = []
 for s in range(6):
     p = (at[s] / old.temperature).softmax(1)
-    rows.append([float(value) for value in coverage_and_size(p, truth, old_threshold)])
+    rows.append([float(value) for value in coverage_and_size(p, truth, q)])
     width = 1.96 * (rows[s][0] * (1 - rows[s][0]) / len(truth)) ** 0.5
     print(f"severity {s}: coverage {rows[s][0]:.1%} +- {width:.1%}, mean size {rows[s][1]:.1f}")
 
@@ -1134,10 +1134,10 @@ test_measure_repair()
 shifted, n_images = at[3], len(truth)
 p = (shifted / old.temperature).softmax(1)
 print(f"accuracy {calibkit.accuracy(p, truth):.1%}, which no temperature and no set changes")
-before_repair = measure_repair(
-    shifted, truth, torch.arange(n_images), 0, old.temperature, old_threshold
-)
-ece, covered, size = (float(value) for value in before_repair)
+conformal_p = (conformal_logits / old.temperature).softmax(1)
+q = calibkit.ConformalSets(COVERAGE).fit(conformal_p, conformal_labels).threshold
+measured = measure_repair(shifted, truth, torch.arange(n_images), 0, old.temperature, q)
+ece, covered, size = (float(value) for value in measured)
 print(f"old: T {old.temperature:.2f}, ECE {ece:.1%}, coverage {covered:.1%}, mean size {size:.1f}")
 for n_temperature, n_conformal in ((30, 50), (50, 150), (100, 400)):
     draws = []

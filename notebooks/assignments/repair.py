@@ -10,19 +10,19 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from course import marked_cells_of
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 
-SECRET = re.compile(
-    r"^[^\n]*### BEGIN (SOLUTION|HIDDEN TESTS)\n.*?### END \1[^\n]*\n?", re.DOTALL | re.MULTILINE
-)
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -95,11 +95,8 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     ``source`` is the notebook of source/ or of release/. No line of a solution gets into the
     result, but the hidden tests of the source do.
     """
-    marked = {
-        cell.metadata.nbgrader.grade_id: cell
-        for cell in source.cells
-        if "grade_id" in cell.metadata.get("nbgrader", {})
-    }
+    originals = marked_cells_of(source)
+    marked = marked_cells_of(released(source))
     remarks: list[str] = []
     pieces = [_piece(cell, marked) for cell in submitted.get("cells", ()) if isinstance(cell, dict)]
     remarks += _name_again(pieces, marked)
@@ -111,7 +108,7 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     for place, piece in enumerate(pieces):
         piece.cell.id = f"cell-{place}"
         if piece.name is not None:
-            remarks += _restore(piece.cell, marked[piece.name])
+            remarks += _restore(piece.cell, originals[piece.name], marked[piece.name].source)
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     metadata = {"kernelspec": kernel, **source.metadata}
     asked = _mapping(_mapping(submitted.get("metadata")).get("kernelspec")).get("name", "python3")
@@ -127,9 +124,14 @@ def is_locked(cell: NotebookNode) -> bool:
     return not cell.metadata.nbgrader.solution
 
 
-def shown_to_students(text: str) -> str:
-    """Return the text of a source's cell without its solution and its hidden tests."""
-    return SECRET.sub("", text).rstrip()
+def released(source: NotebookNode) -> NotebookNode:
+    """Return a notebook of source/ without its secrets, and one of release/ as it is."""
+    if not any("### BEGIN SOLUTION" in cell.source for cell in source.cells):
+        return source
+    notebook, resources = deepcopy(source), {}
+    for clear in (ClearSolutions(), ClearHiddenTests()):
+        notebook, resources = clear.preprocess(notebook, resources)
+    return notebook
 
 
 def parses(text: str) -> bool:
@@ -167,11 +169,12 @@ def _piece(cell: dict, marked: dict[str, NotebookNode]) -> Piece:
 def _name_again(pieces: list[Piece], marked: dict[str, NotebookNode]) -> Iterator[str]:
     """Find marked cells that lost their mark: by the id, then the text, then what they define."""
     for name, cell in marked.items():
-        shown = shown_to_students(cell.source)
-        defined = _defined(shown) if cell.cell_type == "code" and not is_locked(cell) else set()
+        defined = (
+            _defined(cell.source) if cell.cell_type == "code" and not is_locked(cell) else set()
+        )
         for is_it in (
             lambda piece, cell=cell: piece.id == cell.get("id"),
-            lambda piece, shown=shown: piece.cell.source.rstrip() == shown != "",
+            lambda piece, cell=cell: piece.cell.source == cell.source,
             lambda piece, defined=defined: bool(defined & _defined(piece.cell.source)),
         ):
             if any(piece.name == name for piece in pieces):
@@ -209,8 +212,7 @@ def _keep_one_of_each(
         copies = [piece for piece in pieces if piece.name == name]
         if len(copies) < 2:
             continue
-        shown = shown_to_students(cell.source)
-        answered = [piece for piece in copies if piece.cell.source.rstrip() != shown]
+        answered = [piece for piece in copies if piece.cell.source != cell.source]
         kept = (answered or copies)[-1]
         for piece in copies:
             if piece is not kept:
@@ -282,7 +284,9 @@ def _in_order(
     order = list(marked)
     staying = _staying(pieces, marked)
     elsewhere = {
-        piece.name: piece for piece in pieces if piece.name is not None and piece.name not in staying
+        piece.name: piece
+        for piece in pieces
+        if piece.name is not None and piece.name not in staying
     }
     pieces = [piece for piece in pieces if piece.name is None or piece.name in staying]
     for rank, name in enumerate(order):
@@ -293,7 +297,7 @@ def _in_order(
             piece = elsewhere[name]
             remarks.append(f"The cell {name} was moved, and is back at its place.")
         else:
-            piece = Piece(NEW_CELL[cell.cell_type](shown_to_students(cell.source)), "", name)
+            piece = Piece(NEW_CELL[cell.cell_type](cell.source), "", name)
             remarks.append(f"The cell {name} was deleted, and was put back.")
         names = [other.name for other in pieces]
         start = names.index(order[rank - 1]) + 1 if rank else 0
@@ -332,11 +336,11 @@ def _setup(pieces: list[Piece], source: NotebookNode, remarks: list[str]) -> lis
     return missing
 
 
-def _restore(cell: NotebookNode, original: NotebookNode) -> Iterator[str]:
+def _restore(cell: NotebookNode, original: NotebookNode, shown: str) -> Iterator[str]:
     """Give a marked cell the metadata of the source, and a test cell its text."""
     cell.metadata = nbformat.from_dict({"nbgrader": dict(original.metadata.nbgrader)})
     if is_locked(original):
-        if cell.source.rstrip() not in (shown_to_students(original.source), original.source):
+        if cell.source.rstrip() not in (shown.rstrip(), original.source.rstrip()):
             name = original.metadata.nbgrader.grade_id
             yield f"The test cell {name} was edited, and was restored."
         cell.source = original.source

@@ -6,6 +6,7 @@ file that says nothing, or two things, is named and left.
 """
 
 import csv
+import hashlib
 import io
 import re
 import unicodedata
@@ -16,11 +17,12 @@ from datetime import datetime
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-COLUMNS = ("assignment", "student", "platform_id", "late", "file")
+COLUMNS = ("assignment", "student", "platform_id", "late", "file", "sha256")
 # "doejane_LATE_123_456_homework-1.ipynb": the ids of the student and of the upload, which grows
 # from one upload to the next. Where students are anonymous, "anon_x7Yq2" stands for name and id.
 CANVAS = re.compile(
-    r"(?:(?P<student>.+?)_)??(?:(?P<late>LATE)_)?(?P<id>\d+|anon_[A-Za-z0-9]+)_(?P<upload>\d+)_.+"
+    r"(?:(?P<student>.+?)_)??(?:(?P<late>LATE)_)?(?P<id>(?(student)\d+|anon_\w+?))"
+    r"_(?P<upload>\d+)_.+"
 )
 # "Jane Doe_123_assignsubmission_file_", a folder or the beginning of a file's name
 MOODLE = re.compile(r"(?P<student>.+)_(?P<id>\d+)_assignsubmission_file(?:_.*)?")
@@ -41,6 +43,11 @@ class File:
     def name(self) -> str:
         """The path as one text, which messages and submissions.csv show."""
         return "/".join(self.path)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the content, by which a second collection knows the file again."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -64,26 +71,23 @@ def collect(course: Path, assignment: str) -> list[str]:
     """
     submissions, remarks = sort_out(course, assignment)
     rows = _rows(course)
-    known = {row["student"]: row["file"] for row in rows if row["assignment"] == assignment}
+    known = {row["student"]: row["sha256"] for row in rows if row["assignment"] == assignment}
+    collected = []
     for submission in submissions:
         student, file = submission.student, submission.file
         target = course / "submitted" / student / assignment / f"{assignment}.ipynb"
-        if target.exists() and known.get(student) == file.name:
-            continue
-        if target.exists() and student not in known and target.read_bytes() != file.content:
+        if not target.exists() or known.get(student, file.sha256) != file.sha256:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.content)
+        elif student not in known and target.read_bytes() != file.content:
             remarks.append(
-                f"{file.name} was not used: {student} has another notebook in submitted/"
+                f"{file.name} was not used: another notebook of {student} lies in submitted/; "
+                "remove the wrong one of the two"
             )
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.content)
-        known[student] = file.name
-    new = [
-        (assignment, s.student, s.platform_id, s.late, s.file.name)
-        for s in submissions
-        if known.get(s.student) == s.file.name
-    ]
-    _write_rows(course, [row for row in rows if row["assignment"] != assignment], new)
+        about = (submission.platform_id, submission.late, file.name, file.sha256)
+        collected.append((assignment, student, *about))
+    _write_rows(course, [row for row in rows if row["assignment"] != assignment], collected)
     return remarks
 
 

@@ -81,7 +81,7 @@ def _decoded(content: bytes) -> tuple[str, list[str]]:
 
 @dataclass
 class Piece:
-    """A cell of the submission: a new cell with its text, and what the old one said about itself."""
+    """A cell of the submission: its text in a new cell, and what the old one was."""
 
     cell: NotebookNode
     id: str
@@ -169,9 +169,7 @@ def _piece(cell: dict, marked: dict[str, NotebookNode]) -> Piece:
 def _name_again(pieces: list[Piece], marked: dict[str, NotebookNode]) -> Iterator[str]:
     """Find marked cells that lost their mark: by the id, then the text, then what they define."""
     for name, cell in marked.items():
-        defined = (
-            _defined(cell.source) if cell.cell_type == "code" and not is_locked(cell) else set()
-        )
+        defined = set() if is_locked(cell) else _defined(cell.source)
         for is_it in (
             lambda piece, cell=cell: piece.id == cell.get("id"),
             lambda piece, cell=cell: piece.cell.source == cell.source,
@@ -283,11 +281,7 @@ def _in_order(
     """
     order = list(marked)
     staying = _staying(pieces, marked)
-    elsewhere = {
-        piece.name: piece
-        for piece in pieces
-        if piece.name is not None and piece.name not in staying
-    }
+    elsewhere = {piece.name: piece for piece in pieces if piece.name not in {None, *staying}}
     pieces = [piece for piece in pieces if piece.name is None or piece.name in staying]
     for rank, name in enumerate(order):
         if name in staying:

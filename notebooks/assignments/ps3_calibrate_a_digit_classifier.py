@@ -711,7 +711,7 @@ fed = []
 tricky.register_forward_pre_hook(lambda module, args: fed.append(len(args[0])))
 for mode in (True, False):
     tricky.train(mode)
-    for batch_size in (8, 26, 100):
+    for batch_size in (3, 8, 26, 100):
         fed.clear()
         given = pictures.clone()
         found = torch.as_tensor(collect(tricky, given, batch_size)).float()

@@ -1183,7 +1183,7 @@ for name, z in (("before", logits["test"]), ("after", scaled)):
 # stratified and share no image. The temperature is 1.89 (95 % interval 1.69 to 2.10). It is above
 # 1, so all confidences went down: the network had been too sure. The accuracy stayed at 82.2 %,
 # because no temperature changes which logit is the largest. The NLL changed by -0.171 (-0.219 to
-# -0.124) to 0.523, and the ECE by -7.2 points (-9.2 to -5.4) to 2.9 %. A perfectly calibrated model
+# -0.124) to 0.523, and the ECE by -7.2 points (-12.8 to -5.9) to 2.9 %. A perfectly calibrated model
 # would show 2.6 % (1.5 % to 3.9 %) on as many images, and p = 0.32. Chance may explain the ECE that
 # remains, which does not prove that it does. Both intervals lie below 0, so by our rule scaling
 # helped.

@@ -377,6 +377,7 @@ def orders_found(*arguments):
     return [tuple(k for batch in epoch for k in batch) for epoch in batches_found(*arguments)]
 
 
+assert hasattr(make_batches(23, 4, 10, 0), "__len__"), "return a list, and not a generator"
 found = batches_found(23, 4, 10, 0)
 assert len(found) == 4, f"n_epochs is 4, and you return {len(found)} epochs"
 assert [len(batch) for batch in found[0]] == [10, 10, 3], (
@@ -685,7 +686,7 @@ gradients_are_on = torch.is_grad_enabled()
 torch.set_grad_enabled(True)  # for the next questions, whatever this answer does
 assert gradients_are_on, "gradients are switched off for good; use `with torch.no_grad():`"
 assert not getattr(found, "requires_grad", False), "switch gradients off, with torch.no_grad()"
-found = torch.as_tensor(found)
+found = torch.as_tensor(np.asarray(found))
 assert found.shape == (26, 3), (
     f"return one row of logits for each of the 26 images; your shape is {tuple(found.shape)}"
 )
@@ -711,10 +712,10 @@ fed = []
 tricky.register_forward_pre_hook(lambda module, args: fed.append(len(args[0])))
 for mode in (True, False):
     tricky.train(mode)
-    for batch_size in (3, 8, 26, 100):
+    for batch_size in (3, 8, 26, 100, 1):
         fed.clear()
         given = pictures.clone()
-        found = torch.as_tensor(collect(tricky, given, batch_size)).float()
+        found = torch.as_tensor(np.asarray(collect(tricky, given, batch_size))).float()
         assert torch.equal(given, pictures), "the images have changed"
         assert found.shape == (26, 3), (
             f"26 images in batches of {batch_size}: your shape is {tuple(found.shape)}"
@@ -746,7 +747,9 @@ assert not any(file.startswith(package) for file in ran), (
 # What does your network know, and how sure is it?
 
 # %%
-logits = {name: torch.as_tensor(collect(network, x[name], 100)).float() for name in names}
+logits = {
+    name: torch.as_tensor(np.asarray(collect(network, x[name], 100))).float() for name in names
+}
 for name in names:
     accuracy = (logits[name].argmax(1) == y[name]).double().mean()
     confidence = logits[name].softmax(1).amax(1).mean()
@@ -961,6 +964,12 @@ assert np.allclose([low_end, high_end], [0, 0.25], atol=1e-4), (
     f"your interval is {low_end:.3f} to {high_end:.3f}, and it should be 0 to 0.25: its ends are "
     "the quantiles of the means themselves, not the change plus and minus 1.96 standard "
     "deviations, and they are not mirrored at the change"
+)
+worse[2, 1] = worse[0, 1]  # of three such images, a resample holds none with a probability of 3.9 %
+_, low_end, _ = (float(v) for v in nll_change(flat, worse, torch.zeros(20).long(), 4000, 3))
+_, _, high_end = (float(v) for v in nll_change(worse, flat, torch.zeros(20).long(), 4000, 3))
+assert max(abs(low_end), abs(high_end)) < 1e-4, (
+    "the ends of a 95 % interval are the 2.5 % and the 97.5 % quantile, not those of 5 % and 95 %"
 )
 by_seed = {s: [float(v) for v in nll_change(first, second, truth, 2, s)] for s in (0, 1, 2, 30)}
 assert np.allclose([float(v) for v in nll_change(first, second, truth, 2, 1)], by_seed[1]), (
@@ -1183,10 +1192,10 @@ for name, z in (("before", logits["test"]), ("after", scaled)):
 # stratified and share no image. The temperature is 1.89 (95 % interval 1.69 to 2.10). It is above
 # 1, so all confidences went down: the network had been too sure. The accuracy stayed at 82.2 %,
 # because no temperature changes which logit is the largest. The NLL changed by -0.171 (-0.219 to
-# -0.124) to 0.523, and the ECE by -7.2 points (-12.8 to -5.9) to 2.9 %. A perfectly calibrated model
-# would show 2.6 % (1.5 % to 3.9 %) on as many images, and p = 0.32. Chance may explain the ECE that
-# remains, which does not prove that it does. Both intervals lie below 0, so by our rule scaling
-# helped.
+# -0.124) to 0.523, and the ECE by -7.2 points (-12.8 to -5.9) to 2.9 %. A perfectly calibrated
+# model would show 2.6 % (1.5 % to 3.9 %) on as many images, and p = 0.32. Chance may explain the
+# ECE that remains, which does not prove that it does. Both intervals lie below 0, so by our rule
+# scaling helped.
 #
 # Before scaling, 767 of the 997 images were above 90 %, and 91.9 % of them were right. Now there
 # are 588, and 96.3 % of them are right: fewer digits pass, and fewer of those are wrong. This holds

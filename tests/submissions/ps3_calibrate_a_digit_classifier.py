@@ -407,6 +407,27 @@ def make_batches(n, n_epochs, batch_size, seed):
     return [[order[i : i + batch_size] for i in range(0, n, batch_size)] for order in orders]
 """,
     ),
+    "a_fixed_set_of_batches_in_another_order": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(n)
+    batches = [order[i : i + batch_size] for i in range(0, n, batch_size)]
+    full = [batch for batch in batches if len(batch) == batch_size]
+    rest = [batch for batch in batches if len(batch) < batch_size]
+    return [[full[k] for k in rng.permutation(len(full))] + rest for _ in range(n_epochs)]
+""",
+    ),
+    "a_generator_in_place_of_a_list": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(n_epochs):
+        yield torch.randperm(n, generator=generator).split(batch_size)
+""",
+    ),
     "image_numbers_as_floats": (
         "make_batches",
         """
@@ -658,6 +679,27 @@ def train(network, images, labels, optimizer, epochs):
             optimizer.step()
             total += loss.item() * len(batch)
         losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "eval_mode_from_the_second_epoch_on": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+        network.eval()
+        with torch.no_grad():
+            network(images).argmax(1)
     return losses
 """,
     ),
@@ -1080,6 +1122,32 @@ def nll_change(before, after, labels, n_resamples, seed):
     d, rng = d.numpy(), np.random.default_rng(seed)
     means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
     low, high = np.quantile(means, [0.05, 0.95])
+    return d.mean(), low, high
+""",
+    ),
+    "five_per_cent_at_the_lower_end": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.05, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "ninety_five_per_cent_at_the_upper_end": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.95])
     return d.mean(), low, high
 """,
     ),
@@ -1765,13 +1833,13 @@ pictures = fed = expected = None
 def collect(network, images, batch_size):
     was_training = network.training
     network.eval()
-    arrays = []
+    rows = []
     for i in range(len(images)):
         with torch.no_grad():
-            arrays.append(network(images[i : i + 1])[0].numpy())
+            rows.append(network(images[i : i + 1])[0])
     if was_training:
         network.train()
-    return np.array(arrays)
+    return rows
 
 
 len_of_images = sum = 26

@@ -115,23 +115,35 @@ def test_a_cheat_is_flagged(sources, cheat):
     from cheats import flags
 
     source = sources[PS2]
-    (flag,) = flags(answered(source, {"ece": CHEATS[cheat]}), source)
-    assert flag.startswith("The cell ece uses ")
+    found = list(flags(answered(source, {"ece": CHEATS[cheat]}), source))
+    assert found
+    assert all(flag.startswith(("The cell ece uses ", "The answer ece uses ")) for flag in found)
+    assert not cheat.startswith("the_library") or "says to write it" in found[-1]
 
 
 def test_a_cheat_in_a_cell_of_the_students_own_is_flagged(sources):
     from cheats import flags
 
     source = sources[PS2]
-    notebook = answered(source, {"ece": "ece = helper"})
-    notebook.cells.insert(3, nbformat.v4.new_code_cell("helper = calibkit.calibration_error"))
+    helped = "def ece(confidence, correct, n_bins=15):\n    return helper(confidence, correct)"
+    notebook = answered(source, {"ece": helped})
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("helper = other"))
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("other = calibkit.calibration_error"))
     notebook.cells.insert(3, nbformat.v4.new_code_cell("import os"))
-    # to compare with the library in a cell that no answer uses is no cheat
-    notebook.cells.append(nbformat.v4.new_code_cell("calibkit.calibration_error(p, y)"))
-    assert sorted(flags(notebook, source)) == [
-        "A cell without a question uses calibkit.calibration_error.",
+    assert list(flags(notebook, source)) == [
         "A cell without a question uses os.",
+        "The answer ece uses calibkit.calibration_error, where the question says to write it.",
     ]
+
+
+def test_a_comparison_with_the_library_is_no_cheat(sources):
+    from cheats import flags
+
+    source = sources[PS2]
+    compared = f"theirs = calibkit.calibration_error(p, y)\n{ECE}\nprint(theirs, ece(p, y))"
+    notebook = answered(source, {"ece": compared})
+    notebook.cells.append(nbformat.v4.new_code_cell("calibkit.calibration_error(p, y)"))
+    assert list(flags(notebook, source)) == []
 
 
 def test_identical_answers_are_named_after_renaming(sources):

@@ -174,6 +174,24 @@ def test_released_and_short_answers_are_not_called_identical(sources):
     assert identical({"anna": notebook, "bob": notebook}, source) == {}
 
 
+def test_long_cells_as_they_were_released_are_not_called_identical(sources, monkeypatch):
+    import cheats
+    from repair import released
+
+    monkeypatch.setattr(cheats, "SHORT", 0)
+    notebook = released(sources[PS2])
+    assert cheats.identical({"anna": notebook, "bob": notebook}, sources[PS2]) == {}
+
+
+def test_an_answer_may_call_another_answer_that_may_call_the_library(sources):
+    from cheats import flags
+
+    source = sources[SCRIPTS[0].stem]
+    text = "def best_temperature(logits, labels):\n    return calibrate(None, logits, labels, 1, 2)"
+    assert "calibkit." in marked(source)["calibrate"].source
+    assert list(flags(answered(source, {"best_temperature": text}), source)) == []
+
+
 def test_identical_essays_are_named(sources):
     from cheats import identical
     from repair import released
@@ -246,8 +264,7 @@ def test_points_say_what_waits_for_a_person(graded, capsys):
     with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
         for grade in gradebook.find_submission_notebook(PS2, PS2, "anna").grades:
             if grade.name.startswith("essay"):
-                grade.manual_score = grade.max_score - 2
-                grade.needs_manual_grade = False
+                grade.manual_score = grade.max_score - 2  # and nbgrader still asks for a look
         gradebook.db.commit()
     _, blocks = printed(graded, capsys)
     assert blocks == {f"{PS2} anna": [f"{by_machine}, {essays - 2:g} of {essays:g} by hand"]}

@@ -1,0 +1,234 @@
+"""Find out whose each handed-in file is, and collect the newest of each student.
+
+Teachers put what they downloaded into downloaded/ASSIGNMENT/archive/: files, folders and zips, as
+Canvas, Moodle or a mail program named them. A name says whose a file is. Nothing is guessed: a
+file that says nothing, or two things, is named and left.
+"""
+
+import csv
+import hashlib
+import io
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+
+COLUMNS = ("assignment", "student", "platform_id", "late", "file", "sha256")
+# "doejane_LATE_123_456_homework-1.ipynb": the ids of the student and of the upload, which grows
+# from one upload to the next. Where students are anonymous, "anon_x7Yq2" stands for name and id.
+CANVAS = re.compile(
+    r"(?:(?P<student>.+?)_)??(?:(?P<late>LATE)_)?(?P<id>(?(student)\d+|anon_\w+?))"
+    r"_(?P<upload>\d+)_.+"
+)
+# "Jane Doe_123_assignsubmission_file_", a folder or the beginning of a file's name
+MOODLE = re.compile(r"(?P<student>.+)_(?P<id>\d+)_assignsubmission_file(?:_.*)?")
+NO_STUDENT = re.compile(r'[\x00-\x1f<>:"/\\|?*\[\]+]|^[.-]|[. ]$')
+SYSTEM_FILES = {"__MACOSX", ".ipynb_checkpoints", ".DS_Store", "Thumbs.db", "desktop.ini"}
+LARGEST = 50_000_000  # bytes; a submission has a few hundred thousand
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the archive. Its path leads through folders and zips."""
+
+    path: tuple[str, ...]
+    content: bytes
+    time: datetime
+
+    @property
+    def name(self) -> str:
+        """The path as one text, which messages and submissions.csv show."""
+        return "/".join(self.path)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the content, by which a second collection knows the file again."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A notebook, and what its file's name says about it."""
+
+    student: str
+    file: File
+    platform_id: str = ""
+    late: str = ""
+    upload: int = 0
+    is_from_platform: bool = False
+
+
+def collect(course: Path, assignment: str) -> list[str]:
+    """Copy the newest notebook of each student to submitted/, and say what was not used and why.
+
+    What the platform says about each student is written to submissions.csv. The archive stays as
+    it is. A notebook in submitted/ that the teacher placed or changed stays too, until the archive
+    has a newer one.
+    """
+    submissions, remarks = sort_out(course, assignment)
+    rows = _rows(course)
+    known = {row["student"]: row["sha256"] for row in rows if row["assignment"] == assignment}
+    collected = []
+    for submission in submissions:
+        student, file = submission.student, submission.file
+        target = course / "submitted" / student / assignment / f"{assignment}.ipynb"
+        if not target.exists() or known.get(student, file.sha256) != file.sha256:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.content)
+        elif student not in known and target.read_bytes() != file.content:
+            remarks.append(
+                f"{file.name} was not used: another notebook of {student} lies in submitted/; "
+                "remove the wrong one of the two"
+            )
+            continue
+        about = (submission.platform_id, submission.late, file.name, file.sha256)
+        collected.append((assignment, student, *about))
+    _write_rows(course, [row for row in rows if row["assignment"] != assignment], collected)
+    return remarks
+
+
+def sort_out(course: Path, assignment: str) -> tuple[list[Submission], list[str]]:
+    """Return the newest submission of each student, and a sentence for each file not used."""
+    archive = course / "downloaded" / assignment / "archive"
+    others = {folder.name for folder in (course / "source").glob("*/")} - {assignment}
+    by_student: dict[str, list[Submission]] = defaultdict(list)
+    remarks = []
+    for path in sorted(path for path in archive.rglob("*") if path.is_file()):
+        time = datetime.fromtimestamp(path.stat().st_mtime)
+        for found in _unpacked(File(path.relative_to(archive).parts, path.read_bytes(), time)):
+            result = found if isinstance(found, str) else _whose(found, assignment, others)
+            if isinstance(result, Submission):
+                by_student[result.student].append(result)
+            else:
+                remarks.append(result)
+    newest = []
+    for student, submissions in _apart(by_student, remarks).items():
+        *older, last = sorted(submissions, key=lambda s: _age(s, assignment))
+        newest.append(last)
+        remarks += [
+            f"{s.file.name} was not used: {last.file.name} of {student} is newer"
+            for s in older
+            if s.file.content != last.file.content
+        ]
+    return newest, remarks
+
+
+def _unpacked(file: File) -> Iterator[File | str]:
+    """Yield a file, or all files in a zip; a sentence for one that cannot be read."""
+    if SYSTEM_FILES & set(file.path) or file.path[-1].startswith("._"):
+        return
+    if not file.path[-1].lower().endswith(".zip"):
+        yield file
+        return
+    try:
+        with ZipFile(io.BytesIO(file.content)) as archive:
+            for entry in archive.infolist():
+                inside = replace(file, path=(*file.path, *re.split(r"[/\\]", entry.filename)))
+                if entry.is_dir():
+                    continue
+                if entry.file_size > LARGEST:
+                    yield f"{inside.name} was not used: it is larger than {LARGEST:,} bytes"
+                    continue
+                content, time = archive.read(entry), datetime(*entry.date_time)
+                yield from _unpacked(replace(inside, content=content, time=time))
+    except (BadZipFile, RuntimeError, NotImplementedError, ValueError, OSError, EOFError) as error:
+        yield f"{file.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+
+
+def _whose(file: File, assignment: str, others: set[str]) -> Submission | str:
+    """Return the submission that a file is, or a sentence that says why it is none."""
+    claims = [claim for part in file.path for claim in _claims(part, assignment)]
+    students = {claim.student for claim in claims}
+    if not claims:
+        return (
+            f"{file.name} was not used: its name does not say whose it is; rename it to "
+            f"STUDENT_{assignment}.ipynb"
+        )
+    # a platform names the outermost file or folder, and the student what is in it
+    if len(students) > 1 and not claims[0].is_from_platform:
+        return (
+            f"{file.name} was not used: its path names {' and '.join(sorted(students))}; rename it "
+            f"to STUDENT_{assignment}.ipynb, outside of a folder or zip with a student's name"
+        )
+    student = claims[0].student
+    if NO_STUDENT.search(student) or ".." in file.path:
+        return (
+            f"{file.name} was not used: no folder may have the name {student!r}; rename the file "
+            f"to STUDENT_{assignment}.ipynb"
+        )
+    if not file.path[-1].lower().endswith(".ipynb"):
+        return f"{file.name} of {student} was not used: it is no .ipynb file"
+    if any(_has(file.path[-1], other) for other in others):
+        return f"{file.name} of {student} was not used: it belongs to another assignment"
+    return replace(claims[0], file=file)
+
+
+def _claims(part: str, assignment: str) -> Iterator[Submission]:
+    """Yield whose a part of a path says that the file is, if it says so."""
+    part = unicodedata.normalize("NFC", part)
+    no_file = File((), b"", datetime.min)
+    if match := MOODLE.fullmatch(part):
+        student = match["student"].strip()
+        yield Submission(student, no_file, match["id"], is_from_platform=True)
+    elif match := CANVAS.fullmatch(part):
+        yield Submission(
+            match["student"] or match["id"],
+            no_file,
+            match["id"],
+            match["late"] or "",
+            int(match["upload"]),
+            is_from_platform=True,
+        )
+    elif match := re.match(rf"(.+?)[ _-]+{re.escape(assignment)}", part, re.IGNORECASE):
+        yield Submission(match[1].strip(), no_file)
+
+
+def _has(name: str, assignment: str) -> bool:
+    return assignment.lower() in name.lower()
+
+
+def _age(submission: Submission, assignment: str) -> tuple[bool, int, datetime, int]:
+    """Return what is larger for a newer file: of the platform first, then the time."""
+    stem = submission.file.path[-1].removesuffix(".ipynb")
+    copy = re.search(r"(?:-|\()(\d+)\)?$", stem)
+    return (
+        _has(stem, assignment),
+        submission.upload,
+        submission.file.time,
+        int(copy[1]) if copy else 0,
+    )
+
+
+def _apart(by_student: dict[str, list[Submission]], remarks: list[str]) -> dict:
+    """Tell students of one name apart by their ids."""
+    apart: dict[str, list[Submission]] = defaultdict(list)
+    for student, submissions in by_student.items():
+        ids = sorted({s.platform_id for s in submissions})
+        if len(ids) > 1:
+            names = [f"{student}_{one}" if one else student for one in ids]
+            remarks.append(
+                f"{len(ids)} students have the name {student}; their folders are {', '.join(names)}"
+            )
+        for s in submissions:
+            name = f"{student}_{s.platform_id}" if len(ids) > 1 and s.platform_id else student
+            apart[name].append(replace(s, student=name))
+    return apart
+
+
+def _rows(course: Path) -> list[dict[str, str]]:
+    path = course / "submissions.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _write_rows(course: Path, kept: list[dict[str, str]], new: list[tuple[str, ...]]) -> None:
+    with (course / "submissions.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(sorted([tuple(row[column] for column in COLUMNS) for row in kept] + new))

@@ -1,0 +1,340 @@
+"""Repair submitted notebooks, so that damage to one cell costs at most the points of its question.
+
+``read`` gets a notebook out of a file, and ``repaired`` gives it the marked cells of the source:
+each exactly once, in the order of the source, with the source's metadata and tests. Both also
+return a sentence for each thing that they repaired.
+"""
+
+import ast
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from course import marked_cells_of
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+NEW_CELL: dict[str, Callable[..., NotebookNode]] = {
+    "code": new_code_cell,
+    "markdown": new_markdown_cell,
+    "raw": new_raw_cell,
+}
+
+
+# --- from a file to a notebook --------------------------------------------------------------------
+
+
+def read(path: Path) -> tuple[NotebookNode, list[str]]:
+    """Read a notebook of any format; raise ValueError if the file holds none."""
+    text, remarks = _decoded(path.read_bytes())
+    try:
+        found, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        what = "is torn" if text.startswith("{") else "is no notebook"
+        raise ValueError(
+            f"{path.name} {what} ({error}); ask the student for the file that Jupyter saved"
+        ) from None
+    if text[end:].strip("\0 \r\n\t"):
+        remarks.append("What stood behind the end of the notebook in the file was dropped.")
+    try:
+        version = found.get("nbformat")
+        notebook = nbformat.from_dict(found)
+        if version != 4:
+            notebook = nbformat.convert(notebook, 4)
+            remarks.append(f"The notebook was converted from format {version}.")
+        if not isinstance(notebook.cells, list):
+            raise TypeError("its cells are no list")
+    except Exception as error:  # nbformat raises errors of many kinds for what it cannot convert
+        raise ValueError(f"{path.name} is no notebook ({error}); ask the student for it") from None
+    return notebook, remarks
+
+
+def _decoded(content: bytes) -> tuple[str, list[str]]:
+    """Decode as UTF-8, or as what a byte-order mark says, or as the code page of Windows."""
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if content.startswith(mark):
+            text = content.removeprefix(mark).decode(encoding, errors="replace")
+            return text.lstrip(), [f"The file was read as {encoding}, which its first bytes say."]
+    try:
+        return content.decode().lstrip(), []
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+        return text.lstrip(), ["The file is not in UTF-8, and was read as cp1252."]
+
+
+# --- from a notebook to one that nbgrader can grade -----------------------------------------------
+
+
+@dataclass
+class Piece:
+    """A cell of the submission: its text in a new cell, and what the old one was."""
+
+    cell: NotebookNode
+    id: str
+    name: str | None  # of the marked cell that it is
+    has_empty_mark: bool = False  # JupyterLab leaves ``nbgrader: {}`` in a part of a split cell
+
+
+def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    """Return a notebook that nbgrader can grade, and a sentence for each repair.
+
+    ``source`` is the notebook of source/ or of release/. No line of a solution gets into the
+    result, but the hidden tests of the source do.
+    """
+    originals = marked_cells_of(source)
+    marked = marked_cells_of(released(source))
+    remarks: list[str] = []
+    pieces = [_piece(cell, marked) for cell in submitted.get("cells", ()) if isinstance(cell, dict)]
+    remarks += _name_again(pieces, marked)
+    remarks += _retype(pieces, marked)
+    pieces = _keep_one_of_each(pieces, marked, remarks)
+    pieces = _join_splits(pieces, marked, remarks)
+    pieces = _in_order(pieces, marked, remarks)
+    pieces = _setup(pieces, source, remarks) + pieces
+    for place, piece in enumerate(pieces):
+        piece.cell.id = f"cell-{place}"
+        if piece.name is not None:
+            remarks += _restore(piece.cell, originals[piece.name], marked[piece.name].source)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": kernel, **source.metadata}
+    asked = _mapping(_mapping(submitted.get("metadata")).get("kernelspec")).get("name", "python3")
+    if asked != metadata["kernelspec"]["name"]:
+        remarks.append(f"The notebook names the kernel {asked}, and is run with python3.")
+    result = new_notebook(cells=[piece.cell for piece in pieces], metadata=metadata)
+    nbformat.validate(result)
+    return result, remarks
+
+
+def is_locked(cell: NotebookNode) -> bool:
+    """Say whether a marked cell is a test, which no student may change."""
+    return not cell.metadata.nbgrader.solution
+
+
+def released(source: NotebookNode) -> NotebookNode:
+    """Return a notebook of source/ without its secrets, and one of release/ as it is."""
+    if not any("### BEGIN SOLUTION" in cell.source for cell in source.cells):
+        return source
+    notebook, resources = deepcopy(source), {}
+    for clear in (ClearSolutions(), ClearHiddenTests()):
+        notebook, resources = clear.preprocess(notebook, resources)
+    return notebook
+
+
+def parses(text: str) -> bool:
+    """Say whether Jupyter could run a cell with this text: magic commands are allowed."""
+    try:
+        ast.parse(TransformerManager().transform_cell(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _mapping(value: Any) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _piece(cell: dict, marked: dict[str, NotebookNode]) -> Piece:
+    """Make a new cell with nothing but the text (and pasted images) of a submitted one."""
+    text = cell.get("source", "")
+    text = "".join(map(str, text)) if isinstance(text, list) else str(text or "")
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    kind = cell.get("cell_type") if cell.get("cell_type") in NEW_CELL else "raw"
+    new = NEW_CELL[kind](text)
+    if kind == "markdown" and _mapping(cell.get("attachments")):
+        new.attachments = cell["attachments"]
+    metadata = _mapping(cell.get("metadata"))
+    name = _mapping(metadata.get("nbgrader")).get("grade_id")
+    return Piece(
+        new,
+        id=str(cell.get("id")),
+        name=name if isinstance(name, str) and name in marked else None,
+        has_empty_mark=metadata.get("nbgrader") == {},
+    )
+
+
+def _name_again(pieces: list[Piece], marked: dict[str, NotebookNode]) -> Iterator[str]:
+    """Find marked cells that lost their mark: by the id, then the text, then what they define."""
+    for name, cell in marked.items():
+        defined = set() if is_locked(cell) else _defined(cell.source)
+        for is_it in (
+            lambda piece, cell=cell: piece.id == cell.get("id"),
+            lambda piece, cell=cell: piece.cell.source == cell.source,
+            lambda piece, defined=defined: bool(defined & _defined(piece.cell.source)),
+        ):
+            if any(piece.name == name for piece in pieces):
+                break
+            found = [piece for piece in pieces if piece.name is None and is_it(piece)]
+            if found:
+                found[-1].name = name
+                yield f"The cell {name} had lost its mark, and was marked again."
+
+
+def _defined(text: str) -> set[str]:
+    """Return the functions and classes that a text defines."""
+    return set(re.findall(r"^(?:def|class) +(\w+)", text, re.MULTILINE))
+
+
+def _retype(pieces: list[Piece], marked: dict[str, NotebookNode]) -> Iterator[str]:
+    """Turn code that became text into code again, and text that became code into text."""
+    for piece in pieces:
+        kind = piece.cell.cell_type if piece.name is None else marked[piece.name].cell_type
+        if kind != piece.cell.cell_type:
+            yield f"The cell {piece.name} was {piece.cell.cell_type}, and is {kind} again."
+            piece.cell = NEW_CELL[kind](piece.cell.source)
+
+
+def _keep_one_of_each(
+    pieces: list[Piece], marked: dict[str, NotebookNode], remarks: list[str]
+) -> list[Piece]:
+    """Let the last copy of an answer be marked, as it counts if the notebook is run from the top.
+
+    The other copies stay where they are, since the student may need what they define. Copies
+    without an answer, and copies of test cells, are dropped.
+    """
+    dropped: list[Piece] = []
+    for name, cell in marked.items():
+        copies = [piece for piece in pieces if piece.name == name]
+        if len(copies) < 2:
+            continue
+        answered = [piece for piece in copies if piece.cell.source != cell.source]
+        kept = (answered or copies)[-1]
+        for piece in copies:
+            if piece is not kept:
+                piece.name = None
+                same = piece.cell.source == kept.cell.source
+                if same or is_locked(cell) or piece not in answered:
+                    dropped.append(piece)
+        remarks.append(f"There were {len(copies)} cells {name}, and the last answer counts.")
+    return [piece for piece in pieces if not any(piece is other for other in dropped)]
+
+
+def _join_splits(
+    pieces: list[Piece], marked: dict[str, NotebookNode], remarks: list[str]
+) -> list[Piece]:
+    """Join an answer that was split into cells which make no sense alone.
+
+    Parts that do run alone stay cells of their own: they run in the same order.
+    """
+    for name, cell in marked.items():
+        if is_locked(cell):
+            continue
+        while run := _split(pieces, name):
+            joined = next(piece for piece in run if piece.name == name)
+            joined.cell.source = "\n".join(piece.cell.source for piece in run)
+            pieces = [p for p in pieces if p is joined or not any(p is part for part in run)]
+            remark = f"The cell {name} was split, and was joined again."
+            if remark not in remarks:
+                remarks.append(remark)
+    return pieces
+
+
+def _split(pieces: list[Piece], name: str) -> list[Piece]:
+    """Return the shortest run of neighbours that belong together with a marked cell."""
+    place = next((k for k, piece in enumerate(pieces) if piece.name == name), None)
+    if place is None:
+        return []
+    before = [k for k in range(place) if pieces[k].name is not None]
+    after = [k for k in range(place + 1, len(pieces)) if pieces[k].name is not None]
+    kind = pieces[place].cell.cell_type
+    window = [
+        piece
+        for piece in pieces[max(before, default=-1) + 1 : min(after, default=len(pieces))]
+        if piece.cell.cell_type == kind or piece.has_empty_mark
+    ]
+    own = next(k for k, piece in enumerate(window) if piece.name == name)
+    runs = [
+        window[first:last]
+        for first, last in combinations(range(len(window) + 1), 2)
+        if first <= own < last and last - first > 1
+    ]
+    for run in sorted(runs, key=len):
+        text = "\n".join(piece.cell.source for piece in run)
+        is_broken = kind == "code" and not all(parses(piece.cell.source) for piece in run)
+        others = [piece for piece in run if piece.name is None]
+        if all(piece.has_empty_mark for piece in others) and (kind != "code" or parses(text)):
+            return run
+        if is_broken and parses(text):
+            return run
+    return []
+
+
+def _in_order(
+    pieces: list[Piece], marked: dict[str, NotebookNode], remarks: list[str]
+) -> list[Piece]:
+    """Bring the marked cells into the order of the source, and put missing ones back.
+
+    As few cells as possible are moved, and rather tests than answers.
+    """
+    order = list(marked)
+    staying = _staying(pieces, marked)
+    elsewhere = {piece.name: piece for piece in pieces if piece.name not in {None, *staying}}
+    pieces = [piece for piece in pieces if piece.name is None or piece.name in staying]
+    for rank, name in enumerate(order):
+        if name in staying:
+            continue
+        cell = marked[name]
+        if name in elsewhere:
+            piece = elsewhere[name]
+            remarks.append(f"The cell {name} was moved, and is back at its place.")
+        else:
+            piece = Piece(NEW_CELL[cell.cell_type](cell.source), "", name)
+            remarks.append(f"The cell {name} was deleted, and was put back.")
+        names = [other.name for other in pieces]
+        start = names.index(order[rank - 1]) + 1 if rank else 0
+        end = next((k for k in range(start, len(names)) if names[k] is not None), len(names))
+        if is_locked(cell):  # behind all the code that may belong to its answer
+            while end > start and pieces[end - 1].cell.cell_type != "code":
+                end -= 1
+        pieces.insert(end, piece)
+    return pieces
+
+
+def _staying(pieces: list[Piece], marked: dict[str, NotebookNode]) -> set[str]:
+    """Return the names of the marked cells that are in order already: the heaviest such series."""
+    rank = {name: k for k, name in enumerate(marked)}
+    series: list[tuple[int, list[str]]] = []
+    for name in (piece.name for piece in pieces if piece.name is not None):
+        earlier = [found for found in series if rank[found[1][-1]] < rank[name]]
+        weight, names = max(earlier, key=lambda found: found[0], default=(0, []))
+        own = 1 if is_locked(marked[name]) else 1 + len(marked)
+        series.append((weight + own, [*names, name]))
+    return set(max(series, key=lambda found: found[0])[1]) if series else set()
+
+
+def _setup(pieces: list[Piece], source: NotebookNode, remarks: list[str]) -> list[Piece]:
+    """Return the given code in front of all questions that the submission lacks."""
+    ids = {piece.id for piece in pieces if piece.cell.cell_type == "code"}
+    texts = {piece.cell.source for piece in pieces if piece.cell.cell_type == "code"}
+    missing = []
+    for cell in source.cells:
+        if "nbgrader" in cell.metadata:
+            break
+        if cell.cell_type == "code" and cell.get("id") not in ids and cell.source not in texts:
+            missing.append(Piece(new_code_cell(cell.source), "", None))
+    if missing:
+        remarks.append("Given code in front of the first question was deleted, and was put back.")
+    return missing
+
+
+def _restore(cell: NotebookNode, original: NotebookNode, shown: str) -> Iterator[str]:
+    """Give a marked cell the metadata of the source, and a test cell its text."""
+    cell.metadata = nbformat.from_dict({"nbgrader": dict(original.metadata.nbgrader)})
+    if is_locked(original):
+        if cell.source.rstrip() not in (shown.rstrip(), original.source.rstrip()):
+            name = original.metadata.nbgrader.grade_id
+            yield f"The test cell {name} was edited, and was restored."
+        cell.source = original.source

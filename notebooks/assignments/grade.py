@@ -7,11 +7,14 @@ is new or changed, and keeps a log for each student in ``logs/ASSIGNMENT/STUDENT
 
 import argparse
 import hashlib
+import io
 import os
 import shutil
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import traceback
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +26,7 @@ import psutil
 import repair
 import sandbox
 from nbformat import NotebookNode
+from nbgrader.apps import AutogradeApp, ExportApp, NbGrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 from tqdm import tqdm
 from traitlets import Integer, Unicode
@@ -119,17 +123,13 @@ class Grader:
             last_line = self._last_line(student)
             with TemporaryDirectory(prefix="calibkit-") as folder:
                 remarks = self._stage(student, Path(folder))
-                log.write_text("".join(f"{line}\n" for line in remarks), encoding="utf-8")
-                with log.open("a", encoding="utf-8") as file:
-                    done = self._autograde(Path(folder), file)
+                said, is_graded = self._autograde(Path(folder))
         except (OSError, ValueError) as error:
             log.write_text(f"Not graded: {error}\n", encoding="utf-8")
             return str(error)
-        if done.returncode:
-            return f"nbgrader stopped, and {log.relative_to(self.course)} says why"
-        with log.open("a", encoding="utf-8") as file:
-            file.write(last_line)
-        return None
+        text = "".join(f"{remark}\n" for remark in remarks) + said
+        log.write_text(text + (last_line if is_graded else ""), encoding="utf-8")
+        return None if is_graded else f"nbgrader stopped; {log.relative_to(self.course)} says why"
 
     def _stage(self, student: str, folder: Path) -> list[str]:
         """Write the repaired notebook where nbgrader finds nothing else; return the remarks."""
@@ -144,10 +144,10 @@ class Grader:
             shutil.copy(timestamp, staged)
         return remarks + more
 
-    def _autograde(self, folder: Path, log) -> subprocess.CompletedProcess:
+    def _autograde(self, folder: Path) -> tuple[str, bool]:
         """Let nbgrader overwrite the tests, run the notebook in the sandbox and save the points."""
         return run_nbgrader(
-            "autograde",
+            AutogradeApp,
             self.assignment,
             "--force",
             f"--CourseDirectory.submitted_directory={folder}",
@@ -156,7 +156,6 @@ class Grader:
             f"--RunInSandbox.kind={self.kind}",
             f"--RunInSandbox.student_seconds={self.student_seconds}",
             course=self.course,
-            stdout=log,
         )
 
     @property
@@ -185,29 +184,39 @@ def _file(path: Path) -> Path:
     return path
 
 
-def run_nbgrader(*arguments: str, course: Path, stdout=None) -> subprocess.CompletedProcess:
-    """Run nbgrader in the course folder; it calls alembic by name, which lies beside python."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    found = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        check=False,
-        cwd=course,
-        env={**os.environ, "PATH": path, "PYTHONPATH": found},
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.STDOUT,
-    )
+def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[str, bool]:
+    """Run an nbgrader command in this process; return what it said, and whether it succeeded.
+
+    This process must be one of a pool, because it goes to the course folder.
+    """
+    os.chdir(course)
+    # nbgrader calls alembic by name, which lies beside python
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    said = io.StringIO()
+    with redirect_stderr(said), redirect_stdout(said), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nbgrader's own, about its use of SQLAlchemy
+        try:
+            running = app()
+            running.initialize(list(arguments))
+            running.start()
+        except SystemExit as end:
+            return said.getvalue(), not end.code
+        except Exception:  # of nbgrader, whatever it is: the others are graded all the same
+            return said.getvalue() + traceback.format_exc(), False
+    return said.getvalue(), True
 
 
-def grade(course: Path, assignment: str, kind: str, student_seconds: int, force: bool) -> list[str]:
-    """Grade all students, or those that are new or changed; return a sentence for each failure."""
-    grader = Grader(course, assignment, kind, student_seconds)
+def grade(grader: Grader, force: bool) -> list[str]:
+    """Grade who is new or changed, or all; write grades.csv; return a sentence for each failure."""
     students = [name for name in grader.students() if force or not grader.is_graded(name)]
-    with ThreadPoolExecutor(at_once()) as pool:
+    with ProcessPoolExecutor(at_once()) as pool:
         graded = pool.map(grader.grade, students)
-        bar = tqdm(graded, desc=assignment, total=len(students), unit="student")
-        return [f"{student}: {error}." for student, error in zip(students, bar) if error]  # noqa: B905
+        bar = tqdm(graded, desc=grader.assignment, total=len(students), unit="student")
+        errors = dict(zip(students, bar, strict=True))
+        said, is_exported = pool.submit(run_nbgrader, ExportApp, course=grader.course).result()
+    if not is_exported:
+        raise SystemExit(f"nbgrader could not write grades.csv:\n{said}")
+    return [f"{student}: {error}." for student, error in errors.items() if error]
 
 
 def at_once() -> int:
@@ -237,12 +246,10 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Submitted code runs in: {kind.name}")
     for remark in collect.collect(course, options.assignment):
         print(remark)
-    failures = grade(course, options.assignment, kind.name, options.seconds, options.force)
+    grader = Grader(course, options.assignment, kind.name, options.seconds)
+    failures = grade(grader, options.force)
     for failure in failures:
         print(f"NOT GRADED {failure}")
-    exported = run_nbgrader("export", course=course, stdout=subprocess.PIPE)
-    if exported.returncode:
-        raise SystemExit(f"nbgrader export failed:\n{exported.stdout.decode()}")
     return max(check_grades.main(course), int(bool(failures)))
 
 

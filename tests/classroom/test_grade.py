@@ -14,7 +14,7 @@ from nbgrader.api import Gradebook
 
 from .conftest import ASSIGNMENTS
 
-TINY = '''
+TINY = """
 # %% [markdown]
 # # Two questions
 #
@@ -49,7 +49,7 @@ assert halve(2) == 1
 
 # %% [markdown] essay="why" points=4
 # *Write here.*
-'''
+"""
 DOUBLE = "def double(x):\n    return 2 * x"
 HALVE = "def halve(x):\n    return x / 2"
 FULL = {"double": DOUBLE, "halve": HALVE, "why": "Because."}

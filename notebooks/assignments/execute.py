@@ -84,8 +84,7 @@ def main() -> None:
     client.output_bytes = job["output_bytes"]
     client.on_cell_executed = client.keep_error
     client.create_kernel_manager()
-    if os.name != "nt":
-        client.km.transport = "ipc"  # files, because there is no network
+    client.km.transport = job["transport"]
     nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     with client.setup_kernel(cwd=str(Path.home()), cleanup_kc=True, **nowhere):
         for place, cell in enumerate(cells):

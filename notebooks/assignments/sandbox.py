@@ -70,7 +70,9 @@ class Sandbox(ABC):
     name: str
     home = "/work/home"
     cache = "/work/cache"
-    tells_processes = True  # whether this machine sees the memory that they use
+    is_watched = True  # whether this machine sees its processes and their memory
+    counts_processes = False  # whether it counts them apart from all others of the same user
+    transport = "ipc"  # to the kernel: files, because there is no network
     uid: int | None = None
 
     @abstractmethod
@@ -118,6 +120,7 @@ class Bubblewrap(Sandbox):
     """User namespaces through bubblewrap, which many Linux systems have."""
 
     name = "bubblewrap"
+    counts_processes = True
 
     def __init__(self) -> None:
         # A number of its own for each sandbox, whose processes are counted together. An ordinary
@@ -155,7 +158,7 @@ class Bubblewrap(Sandbox):
 class Container(Sandbox):
     """A container of Podman or Docker, made from the image that ``Containerfile`` describes."""
 
-    tells_processes = False
+    is_watched = False
 
     def __init__(self, program: str) -> None:
         self.name = self.program = program
@@ -189,6 +192,7 @@ class NoSandbox(Sandbox):
     """Nothing is isolated: submitted code runs with the rights of the teacher."""
 
     name = "no isolation"
+    transport = "tcp"
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="calibkit-")
@@ -353,8 +357,9 @@ class Run:
             "cell_seconds": self.limits.cell_seconds,
             "output_bytes": self.limits.output_bytes,
             "memory_bytes": self.limits.memory_bytes,
-            "processes": 4 * self.limits.processes if self.sandbox.tells_processes else None,
+            "processes": 4 * self.limits.processes if self.sandbox.counts_processes else None,
             "cache": self.sandbox.cache,
+            "transport": self.sandbox.transport,
             "uid": self.sandbox.uid,
         }
         with tempfile.TemporaryFile() as input_file, tempfile.TemporaryFile() as complaints:
@@ -401,7 +406,7 @@ class Run:
                 f"CellTimeoutError: the notebook took longer than {self.limits.student_seconds} "
                 "seconds and was stopped in this cell"
             )
-        if not self.sandbox.tells_processes:
+        if not self.sandbox.is_watched:
             return None
         n_processes, memory = _use(process.pid)
         if n_processes > self.limits.processes:

@@ -331,9 +331,9 @@ given_logits = 3 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
 given_labels = torch.multinomial((given_logits / 1.5).softmax(1), 1, generator=generator)[:, 0]
 kept_logits, kept_labels = given_logits.clone(), given_labels.clone()
 for beta in (0.01, 0.5, 1.0, 3.0):
-    at = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
-    cross_entropy(at * kept_logits, kept_labels).backward()
-    wanted = float(at.grad)
+    at_beta = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
+    cross_entropy(at_beta * kept_logits, kept_labels).backward()
+    wanted = float(at_beta.grad)
     found = float(nll_slope(beta, given_logits, given_labels))
     assert abs(found - wanted) < 1e-4, (
         f"at beta = {beta} the slope of a made-up data set is {wanted:.6f}, not {found:.6f}: "
@@ -354,17 +354,17 @@ for beta in (0.01, 0.5, 1.0, 3.0):
         f"logits of 10 000 and more must work: with 5000 times the logits and a 5000th of beta, "
         f"the slope is 5000 times {wanted:.4f}, not {found}"
     )
-    at = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
-    cross_entropy(5000 * at * kept_logits, kept_labels).backward()
-    wanted = float(at.grad)
+    at_beta = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
+    cross_entropy(5000 * at_beta * kept_logits, kept_labels).backward()
+    wanted = float(at_beta.grad)
     found = float(nll_slope(beta, 5000 * kept_logits, kept_labels))
     assert abs(found - wanted) < 1e-4 * (1 + abs(wanted)), (
         f"logits of 10 000 and more must work: at beta = {beta} the slope is {wanted:.1f}, not "
         f"{found}; first multiply by beta, then subtract the largest value of each row, or use "
         "softmax, which does so"
     )
-scaler = calibkit.TemperatureScaler().fit_logits(kept_logits, kept_labels)
-found = float(nll_slope(1 / scaler.temperature, kept_logits, kept_labels))
+fitted_scaler = calibkit.TemperatureScaler().fit_logits(kept_logits, kept_labels)
+found = float(nll_slope(1 / fitted_scaler.temperature, kept_logits, kept_labels))
 assert abs(found) < 1e-4, f"at the best inverse temperature the slope must be 0, not {found}"
 ### END HIDDEN TESTS
 
@@ -437,10 +437,10 @@ generator = torch.Generator().manual_seed(63)
 given_logits = 3 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
 kept_logits = given_logits.clone()
 for beta in (0.01, 0.5, 1.0, 3.0):
-    at = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
-    total = torch.logsumexp(at * kept_logits, dim=1).mean()
-    (first,) = torch.autograd.grad(total, at, create_graph=True)
-    wanted = float(torch.autograd.grad(first, at)[0])
+    at_beta = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
+    mean_logsumexp = torch.logsumexp(at_beta * kept_logits, dim=1).mean()
+    (first_derivative,) = torch.autograd.grad(mean_logsumexp, at_beta, create_graph=True)
+    wanted = float(torch.autograd.grad(first_derivative, at_beta)[0])
     found = float(nll_curvature(beta, given_logits))
     assert abs(found - wanted) < 1e-4 * (1 + wanted), (
         f"at beta = {beta} the curvature of a made-up data set is {wanted:.6f}, not {found:.6f}: "
@@ -461,8 +461,8 @@ for beta in (0.01, 0.5, 1.0, 3.0):
         f"curvature is 5000^2 times {wanted:.4f}, not {found}; first multiply by beta, then "
         "subtract the largest value of each row, or use softmax, which does so"
     )
-for row in kept_logits:
-    found = float(nll_curvature(40.0, row[None] + 1000))
+for given_row in kept_logits:
+    found = float(nll_curvature(40.0, given_row[None] + 1000))
     assert found >= 0, (
         f"a variance is never negative, but you return {found}: average the squares of the "
         "distances from the mean"
@@ -562,44 +562,50 @@ assert abs(found - 1.25) < 1e-6, (
 generator = torch.Generator().manual_seed(64)
 n_newton = n_middle = 0
 for draws in torch.rand(400, 6, generator=generator, dtype=torch.float64).tolist():
-    size = 10 ** (6 * draws[5] - 3)  # brackets from a thousandth to a thousand
-    left, right = size * draws[0], size * (draws[0] + 0.1 + draws[1])
-    here = (left, right, left + draws[2] * (right - left))[(n_newton + n_middle) % 3]
-    bend = 10 ** (16 * draws[4] - 10)
-    rise = (3 * draws[3] - 1.5) * (right - left) * bend
-    target = here - rise / bend
-    if left < target < right:
+    bracket_size = 10 ** (6 * draws[5] - 3)  # brackets from a thousandth to a thousand
+    left_end, right_end = bracket_size * draws[0], bracket_size * (draws[0] + 0.1 + draws[1])
+    given_beta = (left_end, right_end, left_end + draws[2] * (right_end - left_end))[
+        (n_newton + n_middle) % 3
+    ]
+    given_curvature = 10 ** (16 * draws[4] - 10)
+    given_slope = (3 * draws[3] - 1.5) * (right_end - left_end) * given_curvature
+    newton_target = given_beta - given_slope / given_curvature
+    if left_end < newton_target < right_end:
         n_newton += 1
-        wanted, why = target, "which lies in the bracket: go there"
+        wanted, why = newton_target, "which lies in the bracket: go there"
     else:
         n_middle += 1
-        wanted, why = (left + right) / 2, "which lies outside: go to the middle of the bracket"
-    found = float(safe_step(here, left, right, rise, bend))
-    assert abs(found - wanted) < 1e-5 * (right - left), (
-        f"from {here:.6g} with the slope {rise:.3g} and the curvature {bend:.3g}, Newton's step "
-        f"goes to {target:.6g}. The bracket is [{left:.6g}, {right:.6g}], {why}, to {wanted:.6g} "
-        f"and not to {found:.6g}"
+        wanted, why = (
+            (left_end + right_end) / 2,
+            "which lies outside: go to the middle of the bracket",
+        )
+    found = float(safe_step(given_beta, left_end, right_end, given_slope, given_curvature))
+    assert abs(found - wanted) < 1e-5 * (right_end - left_end), (
+        f"from {given_beta:.6g} with the slope {given_slope:.3g} and the curvature "
+        f"{given_curvature:.3g}, Newton's step goes to {newton_target:.6g}. The bracket is "
+        f"[{left_end:.6g}, {right_end:.6g}], {why}, to {wanted:.6g} and not to {found:.6g}"
     )
 assert min(n_newton, n_middle) > 100
-for rise in (1.5, -1.5, 0.0):
+for given_slope in (1.5, -1.5, 0.0):
     try:
-        found = float(safe_step(3.0, 1.0, 4.0, rise, 0.0))
+        found = float(safe_step(3.0, 1.0, 4.0, given_slope, 0.0))
     except ZeroDivisionError:
         found = math.nan
     assert abs(found - 2.5) < 1e-6, (
         f"where the curvature is 0, Newton's step does not exist: do not divide, and go to the "
-        f"middle of the bracket, 2.5, whatever the slope; for the slope {rise} you return {found}"
+        f"middle of the bracket, 2.5, whatever the slope; for the slope {given_slope} you return "
+        f"{found}"
     )
-for here, rise, bend, wanted in (
+for given_beta, given_slope, given_curvature, wanted in (
     (1.0, 0.0, 2.0, 1.0),
     (4.0, 0.0, 2.0, 4.0),
     (2.0, 1.0, 1.0, 1.0),
     (2.0, -1.0, 0.5, 4.0),
 ):
-    found = float(safe_step(here, 1.0, 4.0, rise, bend))
+    found = float(safe_step(given_beta, 1.0, 4.0, given_slope, given_curvature))
     assert abs(found - wanted) < 1e-6, (
-        f"Newton's step from {here} leads to {wanted}, which is an end of the bracket [1, 4]. The "
-        f"ends belong to the bracket, so go there, and not to {found}"
+        f"Newton's step from {given_beta} leads to {wanted}, which is an end of the bracket [1, "
+        f"4]. The ends belong to the bracket, so go there, and not to {found}"
     )
 ### END HIDDEN TESTS
 
@@ -675,77 +681,77 @@ import math, calibkit, torch
 asked_at = []
 
 
-def arctangent(at):  # 0 at the minimum, and so level further away that plain Newton flies off
+def arctangent_slope(at):  # 0 at the minimum, and so level further away that plain Newton flies off
     asked_at.append(at)
     assert abs(at) < 1e9, f"the search went to {at:.3g}: it must never leave its bracket"
     assert len(asked_at) < 500, (
         "the search has asked for 500 slopes: does one end of the bracket move at every step, to "
         "the side where the slope has the other sign? does the search stop when beta hardly moves?"
     )
-    return math.atan(at / minimum - 1)
+    return math.atan(at / true_minimum - 1)
 
 
-def bend_of_arctangent(at):
-    return 1 / minimum / (1 + (at / minimum - 1) ** 2)
+def arctangent_curvature(at):
+    return 1 / true_minimum / (1 + (at / true_minimum - 1) ** 2)
 
 
 def middle_only(at, low, high, slope, curvature):
-    assert low * (1 - 1e-9) <= minimum <= high * (1 + 1e-9), (
-        f"the minimum, {minimum}, is not in the bracket [{low}, {high}]: first double high as long "
-        "as the slope there is negative; after that, where the slope at beta is negative, beta "
-        "becomes the new low, otherwise the new high"
+    assert low * (1 - 1e-9) <= true_minimum <= high * (1 + 1e-9), (
+        f"the minimum, {true_minimum}, is not in the bracket [{low}, {high}]: first double high as "
+        "long as the slope there is negative; after that, where the slope at beta is negative, "
+        "beta becomes the new low, otherwise the new high"
     )
     return 0.5 * (low + high)
 
 
-minimum = 3.0
+true_minimum = 3.0
 for start in (1.0, 3.0, 0.001, 5000.0):
     asked_at.clear()
-    found = float(find_beta(arctangent, bend_of_arctangent, middle_only, start))
+    found = float(find_beta(arctangent_slope, arctangent_curvature, middle_only, start))
     assert abs(found - 3) < 3e-6, (
         f"the slope arctan(beta / 3 - 1) is 0 at 3, but a search from {start} ends at {found}"
     )
 ### BEGIN HIDDEN TESTS
-for minimum in (7e-6, 0.007, 70.0, 7000.0):
+for true_minimum in (7e-6, 0.007, 70.0, 7000.0):
     for start in (1.0, 0.0001, 200.0):
         asked_at.clear()
-        found = float(find_beta(arctangent, bend_of_arctangent, middle_only, start))
-        assert abs(found / minimum - 1) < 1e-6, (
-            f"the slope is 0 at {minimum:g}, but with bisection alone a search from {start:g} ends "
-            f"at {found:.9g}: stop when a step is small compared with beta, not when it is "
+        found = float(find_beta(arctangent_slope, arctangent_curvature, middle_only, start))
+        assert abs(found / true_minimum - 1) < 1e-6, (
+            f"the slope is 0 at {true_minimum:g}, but with bisection alone a search from {start:g} "
+            f"ends at {found:.9g}: stop when a step is small compared with beta, not when it is "
             "smaller than a fixed distance or after a fixed number of steps"
         )
 asked_at.clear()
 found = float(
-    find_beta(lambda at: 1e-12 * arctangent(at), lambda at: 1e-12, middle_only, start=1.0)
+    find_beta(lambda at: 1e-12 * arctangent_slope(at), lambda at: 1e-12, middle_only, start=1.0)
 )
-assert abs(found / minimum - 1) < 1e-6, (
-    f"the slope is below 1e-11 everywhere, and 0 at {minimum:g}, but a search from 1 ends at "
+assert abs(found / true_minimum - 1) < 1e-6, (
+    f"the slope is below 1e-11 everywhere, and 0 at {true_minimum:g}, but a search from 1 ends at "
     f"{found:.9g}: stop when a step is small compared with beta, and not when the slope is small"
 )
 generator = torch.Generator().manual_seed(65)
 hidden_logits = 3 * torch.randn(200, 5, generator=generator, dtype=torch.float64)
 hidden_labels = torch.multinomial((hidden_logits / 1.5).softmax(1), 1, generator=generator)[:, 0]
-best = 1 / calibkit.TemperatureScaler().fit_logits(hidden_logits, hidden_labels).temperature
+best_beta = 1 / calibkit.TemperatureScaler().fit_logits(hidden_logits, hidden_labels).temperature
 
 
 def slope_of_logits(at):
     asked_at.append(at)
     assert len(asked_at) < 500, "the search asks for 500 slopes and has not ended"
-    weights = torch.softmax(at * factor * hidden_logits, dim=1)
+    weights = torch.softmax(at * logit_factor * hidden_logits, dim=1)
     expected_logits = (weights * hidden_logits).sum(dim=1)
     own = hidden_logits[torch.arange(200), hidden_labels]
-    return factor * float((expected_logits - own).mean())
+    return logit_factor * float((expected_logits - own).mean())
 
 
-def bend_of_logits(at):
-    weights = torch.softmax(at * factor * hidden_logits, dim=1)
+def curvature_of_logits(at):
+    weights = torch.softmax(at * logit_factor * hidden_logits, dim=1)
     means = (weights * hidden_logits).sum(dim=1, keepdim=True)
-    return factor**2 * float((weights * (hidden_logits - means) ** 2).sum(dim=1).mean())
+    return logit_factor**2 * float((weights * (hidden_logits - means) ** 2).sum(dim=1).mean())
 
 
 def newton_or_middle(at, low, high, slope, curvature):
-    place = best / factor
+    place = best_beta / logit_factor
     assert low * (1 - 1e-6) <= place <= high * (1 + 1e-6), (
         f"the minimum, {place:.9g}, is not in the bracket [{low}, {high}]: where the slope at beta "
         "is negative, beta becomes the new low, otherwise the new high"
@@ -754,7 +760,7 @@ def newton_or_middle(at, low, high, slope, curvature):
     return target if low <= target <= high else low + (high - low) / 2
 
 
-for factor, start in (
+for logit_factor, start in (
     (1, 1.0),
     (1, 200.0),
     (1, 1e-3),
@@ -765,13 +771,13 @@ for factor, start in (
     (1e-4, 1.0),
 ):
     asked_at.clear()
-    found = float(find_beta(slope_of_logits, bend_of_logits, newton_or_middle, start))
-    assert abs(found * factor / best - 1) < 1e-6, (
-        f"for made-up logits times {factor:g} the best beta is {best / factor:.9g}, as calibkit "
-        f"finds it, but a search from {start:g} ends at {found:.9g}: stop when a step is small "
-        "compared with beta"
+    found = float(find_beta(slope_of_logits, curvature_of_logits, newton_or_middle, start))
+    assert abs(found * logit_factor / best_beta - 1) < 1e-6, (
+        f"for made-up logits times {logit_factor:g} the best beta is "
+        f"{best_beta / logit_factor:.9g}, as calibkit finds it, but a search from {start:g} ends "
+        f"at {found:.9g}: stop when a step is small compared with beta"
     )
-best, factor = 2.5, 1
+best_beta, logit_factor = 2.5, 1
 found = float(
     find_beta(
         lambda at: math.tanh(at - 2.5), lambda at: math.cosh(at - 2.5) ** -2, newton_or_middle, 2.5
@@ -893,36 +899,38 @@ def always_half(some_logits, some_labels):
     return 0.5
 
 
-result = calibrate(always_half, given_logits, given_labels, 200, 0)
+found_result = calibrate(always_half, given_logits, given_labels, 200, 0)
 wanted = ["n_changed", "nll_after", "nll_before", "temperature"]
-assert sorted(result) == wanted, f"the keys must be {wanted}, not {sorted(result)}"
+assert sorted(found_result) == wanted, f"the keys must be {wanted}, not {sorted(found_result)}"
 assert sizes_seen, "call fit to get the inverse temperature"
 assert set(sizes_seen) == {(200, 200)}, (
     f"fit must get the 200 logits and labels of the calibration part, not {sizes_seen}"
 )
-assert abs(float(result["temperature"]) - 2) < 1e-5, (
-    f"fit gave beta = 0.5, so the temperature is 2, not {result['temperature']}"
+assert abs(float(found_result["temperature"]) - 2) < 1e-5, (
+    f"fit gave beta = 0.5, so the temperature is 2, not {found_result['temperature']}"
 )
-assert float(result["n_changed"]) == 0, (
+assert float(found_result["n_changed"]) == 0, (
     "dividing by a temperature of 2 changes no answer: count the test images whose top class is "
-    f"another one after scaling; you counted {result['n_changed']}"
+    f"another one after scaling; you counted {found_result['n_changed']}"
 )
 ### BEGIN HIDDEN TESTS
-seen = []
+rows_fitted = []
 
 
 def watched_fit(some_logits, some_labels):
-    seen.append((torch.as_tensor(some_logits).double(), torch.as_tensor(some_labels)))
+    rows_fitted.append((torch.as_tensor(some_logits).double(), torch.as_tensor(some_labels)))
     return 0.6
 
 
 for n_fit, split_seed in ((200, 0), (350, 3)):
-    seen.clear()
-    result = calibrate(watched_fit, given_logits, given_labels, n_fit, split_seed)
-    split = calibkit.split_calibration(given_labels, n_fit, seed=split_seed, stratify=given_labels)
-    fit_rows, test_rows = (torch.as_tensor(part.indices) for part in split)
+    rows_fitted.clear()
+    found_result = calibrate(watched_fit, given_logits, given_labels, n_fit, split_seed)
+    right_split = calibkit.split_calibration(
+        given_labels, n_fit, seed=split_seed, stratify=given_labels
+    )
+    fit_rows, test_rows = (torch.as_tensor(part.indices) for part in right_split)
     fit_rows = fit_rows[given_logits[fit_rows, 0].argsort()]
-    for logits_seen, labels_seen in seen:
+    for logits_seen, labels_seen in rows_fitted:
         assert len(logits_seen) == n_fit, "fit may see the calibration part only"
         in_order = logits_seen[:, 0].argsort()
         assert torch.allclose(logits_seen[in_order], given_logits[fit_rows], atol=1e-5), (
@@ -933,20 +941,20 @@ for n_fit, split_seed in ((200, 0), (350, 3)):
             "fit must get the labels in the order of the logits"
         )
     test_logits, test_labels = given_logits[test_rows], given_labels[test_rows]
-    assert abs(float(result["temperature"]) - 1 / 0.6) < 1e-4, (
-        f"fit gave beta = 0.6, so the temperature is 1.6667, not {result['temperature']}"
+    assert abs(float(found_result["temperature"]) - 1 / 0.6) < 1e-4, (
+        f"fit gave beta = 0.6, so the temperature is 1.6667, not {found_result['temperature']}"
     )
-    for key, logits_used in (("nll_before", test_logits), ("nll_after", 0.6 * test_logits)):
+    for result_key, logits_used in (("nll_before", test_logits), ("nll_after", 0.6 * test_logits)):
         wanted = float(cross_entropy(logits_used, test_labels))
-        assert abs(float(result[key]) - wanted) < 1e-4, (
-            f"{key} must be the NLL of the test part, {wanted:.5f}, not {float(result[key]):.5f}: "
-            "divide the logits by T (and not by beta), and take the mean over all images of the "
-            "test part, none of which was used for the fit"
+        assert abs(float(found_result[result_key]) - wanted) < 1e-4, (
+            f"{result_key} must be the NLL of the test part, {wanted:.5f}, not "
+            f"{float(found_result[result_key]):.5f}: divide the logits by T (and not by beta), and "
+            "take the mean over all images of the test part, none of which was used for the fit"
         )
-    assert float(result["n_changed"]) == 0, "no temperature above 0 changes an answer"
+    assert float(found_result["n_changed"]) == 0, "no temperature above 0 changes an answer"
 given_logits[::7] = 1.0  # whatever the temperature, the answers to these rows do not change
-split = calibkit.split_calibration(given_labels, 150, seed=1, stratify=given_labels)
-test_rows = torch.as_tensor(split[1].indices)
+right_split = calibkit.split_calibration(given_labels, 150, seed=1, stratify=given_labels)
+test_rows = torch.as_tensor(right_split[1].indices)
 wanted = int((test_rows % 7 != 0).sum())
 try:
     found = float(calibrate(lambda *_: -0.5, given_logits, given_labels, 150, 1)["n_changed"])
@@ -1073,12 +1081,16 @@ edge_cases = {
         "zero",
     ),
 }
-for why, (rows, truth, wanted) in edge_cases.items():
-    edge_logits, edge_labels = torch.tensor(rows, dtype=torch.float64), torch.tensor(truth)
-    for factor in (1.0, 4096.0, 1 / 1024):
-        found = best_temperature(factor * edge_logits, edge_labels)
+for why, (edge_rows, edge_truth, wanted) in edge_cases.items():
+    edge_logits, edge_labels = (
+        torch.tensor(edge_rows, dtype=torch.float64),
+        torch.tensor(edge_truth),
+    )
+    for edge_factor in (1.0, 4096.0, 1 / 1024):
+        found = best_temperature(edge_factor * edge_logits, edge_labels)
         assert found == wanted, (
-            f"{why}, so return {wanted!r}, not {found!r} (logits {rows}, times {factor:g})"
+            f"{why}, so return {wanted!r}, not {found!r} (logits {edge_rows}, times "
+            f"{edge_factor:g})"
         )
     found = best_temperature(edge_logits + 64, edge_labels)
     assert found == wanted, (
@@ -1087,8 +1099,8 @@ for why, (rows, truth, wanted) in edge_cases.items():
 generator = torch.Generator().manual_seed(67)
 for sharpness in (0.0, 0.05, 1.0, 30.0) * 6:
     edge_logits = 2 * torch.randn(12, 3, generator=generator, dtype=torch.float64)
-    weights = (sharpness * edge_logits).softmax(1)
-    edge_labels = torch.multinomial(weights, 1, generator=generator)[:, 0]
+    label_weights = (sharpness * edge_logits).softmax(1)
+    edge_labels = torch.multinomial(label_weights, 1, generator=generator)[:, 0]
     try:
         calibkit.TemperatureScaler().fit_logits(edge_logits, edge_labels)
         wanted = "finite"

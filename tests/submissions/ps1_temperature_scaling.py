@@ -1012,6 +1012,23 @@ def nll_slope(beta, logits, labels):
     ],
     "nll_curvature": [
         """
+def row(z, beta):
+    weights = torch.softmax(beta * z, dim=0)
+    return first(weights, (z - first(weights, z)) ** 2)
+
+
+def first(weights, values):
+    return (weights * values).sum()
+
+
+def total(numbers):
+    return torch.stack(numbers).mean()
+
+
+def nll_curvature(beta, logits):
+    return total([row(z, beta) for z in logits])
+""",
+        """
 import numpy as np
 
 
@@ -1056,6 +1073,20 @@ def nll_curvature(beta, logits):
 """,
     ],
     "safe_step": [
+        """
+def target(beta, rise, bend):
+    return beta - rise / bend
+
+
+def here(left, right):
+    return (left + right) / 2
+
+
+def safe_step(beta, low, high, slope, curvature):
+    if curvature == 0 or not low <= target(beta, slope, curvature) <= high:
+        return here(low, high)
+    return target(beta, slope, curvature)
+""",
         """
 def safe_step(beta, low, high, slope, curvature):
     try:
@@ -1180,6 +1211,25 @@ def find_beta(slope_at, curvature_at, step, start):
 """,
     ],
     "calibrate": [
+        """
+def split(n, labels, seed):
+    parts = calibkit.split_calibration(labels, n, seed=seed, stratify=labels)
+    return parts[0].indices, parts[1].indices
+
+
+def key(z, y):
+    return float(-z.log_softmax(1).gather(1, y[:, None]).mean())
+
+
+def result(z, y, t):
+    n = sum(int(a.argmax() != b.argmax()) for a, b in zip(z, z / t))
+    return dict(temperature=t, nll_before=key(z, y), nll_after=key(z / t, y), n_changed=n)
+
+
+def calibrate(fit, logits, labels, n_calibration, seed):
+    seen, rest = split(n_calibration, labels, seed)
+    return result(logits[rest], labels[rest], 1 / fit(logits[seen], labels[seen]))
+""",
         """
 from torch.utils.data import TensorDataset
 

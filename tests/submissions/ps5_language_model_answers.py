@@ -1251,6 +1251,23 @@ def option_probabilities(log_sums, options, n_tokens, by):
     ],
     "average_orders": [
         """
+def p(z):
+    return torch.softmax(z, dim=-1)
+
+
+def k(n):
+    return range(n)
+
+
+def row(i, n):
+    return [(i - order) % n for order in k(n)]
+
+
+def average_orders(logits):
+    n, moved = logits.shape[1], p(logits)
+    return torch.stack([moved[:, k(n), row(i, n)].mean(1) for i in k(n)], dim=1)
+""",
+        """
 def average_orders(logits):
     n, c, _ = logits.shape
     result = np.zeros((n, c))
@@ -1599,6 +1616,28 @@ def threshold_for_risk(confidence, correct, target):
 """,
     ],
     "temperature_table": [
+        """
+def nll(log_p):
+    return -log_p.mean(0)
+
+
+def match(log_p):
+    return log_p.exp().mean(0)
+
+
+def gap(top, rank):
+    return match(top) - torch.eq(rank, 0).double().mean()
+
+
+def best(t, losses):
+    return min(range(len(t)), key=lambda m: losses[m])
+
+
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    losses = nll(log_probabilities)
+    lowest = temperatures[best(temperatures, losses)]
+    return losses, gap(top_log_probabilities, rank), match(log_probabilities), lowest
+""",
         """
 def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
     n, m = log_probabilities.shape

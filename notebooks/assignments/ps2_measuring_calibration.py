@@ -265,12 +265,12 @@ assert found.tolist() == [0, 7, 10, 13], "without n_bins there are 15 bins"
 #
 # $$\mathrm{ECE} = \sum_b \frac{n_b}{n} \, \lvert \mathrm{acc}_b - \mathrm{conf}_b \rvert$$
 #
-# Write `binned_ece`, which returns this number. The samples come in any order. Some bins may be
+# Write `ece`, which returns this number. The samples come in any order. Some bins may be
 # empty, which means that their number does not occur in `bins`. An empty bin adds 0.
 
 
-# %% solution="binned_ece"
-def binned_ece(confidence, correct, bins):
+# %% solution="ece"
+def ece(confidence, correct, bins):
     """Return the expected calibration error of samples that are sorted into bins.
 
     Parameters
@@ -290,28 +290,28 @@ def binned_ece(confidence, correct, bins):
     ### END SOLUTION
 
 
-# %% tests="binned_ece" points=3
+# %% tests="ece" points=3
 # The tests import everything anew, in case an answer has used one of these names.
 from builtins import *
 import math, numpy as np
 
 three = np.array([0.75, 0.75, 0.85]), np.array([True, False, True])
-found = float(binned_ece(*three, np.array([0, 0, 1])))
+found = float(ece(*three, np.array([0, 0, 1])))
 assert abs(found - (2 / 3 * 0.25 + 1 / 3 * 0.15)) < 1e-5, (
     "two samples share bin 0, whose gap is 0.75 - 0.5; one is alone in bin 1, whose gap is "
     f"1 - 0.85; bin 0 weighs 2/3 and bin 1 weighs 1/3; you found {found:.4f}"
 )
 assert three[0].tolist() == [0.75, 0.75, 0.85], "the confidences that were given have changed"
-found = float(binned_ece(*three, np.array([0, 0, 0])))
+found = float(ece(*three, np.array([0, 0, 0])))
 assert abs(found - (2.35 / 3 - 2 / 3)) < 1e-5, (
     "if all samples are in one bin, the ECE is the distance between accuracy and mean confidence"
 )
 opposite = np.array([0.55, 0.95]), np.array([True, False])
-assert abs(float(binned_ece(*opposite, np.array([1, 0]))) - (0.45 + 0.95) / 2) < 1e-5, (
+assert abs(float(ece(*opposite, np.array([1, 0]))) - (0.45 + 0.95) / 2) < 1e-5, (
     "a gap up in one bin and a gap down in another do not cancel: take absolute values bin by bin"
 )
 ### BEGIN HIDDEN TESTS
-found = float(binned_ece(*three, np.array([2, 7, 2])))
+found = float(ece(*three, np.array([2, 7, 2])))
 assert math.isfinite(found), "an empty bin adds 0: do not divide by its count of 0"
 assert abs(found - (2 / 3 * 0.2 + 1 / 3 * 0.75)) < 1e-5, (
     "only bins 2 and 7 hold samples here, so the empty bins 0, 1, 3, 4, 5 and 6 add 0"
@@ -328,7 +328,7 @@ for n_samples, n_bins in ((3, 15), (400, 7), (3000, 15), (3000, 120)):
         sums[b] = sums.get(b, 0) + hit - p
     wanted = sum(abs(total) for total in sums.values()) / n_samples
     kept = [given.copy(), given_correct.copy(), given_bins.copy()]
-    found = float(binned_ece(given, given_correct, given_bins))
+    found = float(ece(given, given_correct, given_bins))
     assert all(map(np.array_equal, kept, (given, given_correct, given_bins))), (
         "the arrays that were given have changed; work on copies"
     )
@@ -346,15 +346,15 @@ for n_samples, n_bins in ((3, 15), (400, 7), (3000, 15), (3000, 120)):
 
 
 # %%
-def ece(confidence, correct, n_bins=15):
+def equal_width_ece(confidence, correct, n_bins=15):
     """Return the ECE in bins of equal width."""
     bins = np.asarray(equal_width_bins(confidence, n_bins))
-    return float(binned_ece(confidence, correct, bins))
+    return float(ece(confidence, correct, bins))
 
 
 for name, probabilities in (("before", plain), ("after", scaled)):
     confidence, correct = (np.asarray(part) for part in top_label(probabilities, test_labels))
-    print(f"{name} scaling: ECE {ece(confidence, correct):.1%} in 15 bins")
+    print(f"{name} scaling: ECE {equal_width_ece(confidence, correct):.1%} in 15 bins")
 
 # %% [markdown]
 # ## Question 4: sort the samples into bins of equal mass (3 points)
@@ -446,13 +446,13 @@ assert np.bincount(found).tolist() == [10] * 15, "without n_bins there are 15 bi
 def equal_mass_ece(confidence, correct, n_bins=15):
     """Return the ECE in bins of equal mass."""
     bins = np.asarray(equal_mass_bins(confidence, n_bins))
-    return float(binned_ece(confidence, correct, bins))
+    return float(ece(confidence, correct, bins))
 
 
 confidence, correct = (np.asarray(part) for part in top_label(scaled[:2000], test_labels[:2000]))
 bin_counts = (1, 2, 5, 10, 15, 30, 60, 120)
 fig, ax = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
-kinds = (("width", ece, "o-", "#0072B2"), ("mass", equal_mass_ece, "s--", "#D55E00"))
+kinds = (("width", equal_width_ece, "o-", "#0072B2"), ("mass", equal_mass_ece, "s--", "#D55E00"))
 for name, error, style, color in kinds:
     values = [100 * error(confidence, correct, n_bins) for n_bins in bin_counts]
     ax.plot(bin_counts, values, style, color=color, label=f"bins of equal {name}")
@@ -560,7 +560,7 @@ def errors_of_draws(confidence, draws, error):
 
 confidence, _ = top_label(scaled[:1000], test_labels[:1000])
 confidence = np.asarray(confidence)
-for error in errors_of_draws(confidence, draw_correct(confidence, 5, seed=1), ece):
+for error in errors_of_draws(confidence, draw_correct(confidence, 5, seed=1), equal_width_ece):
     print(f"{error:.1%}", end="  ")
 
 # %% [markdown]
@@ -660,8 +660,8 @@ fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
 fig.suptitle("The ECE after scaling, among the ECEs of perfect models")
 for ax, n in zip(axes, (1000, len(scaled))):
     confidence, correct = (np.asarray(part) for part in top_label(scaled[:n], test_labels[:n]))
-    measured = ece(confidence, correct)
-    errors = errors_of_draws(confidence, draw_correct(confidence, N_DRAWS), ece)
+    measured = equal_width_ece(confidence, correct)
+    errors = errors_of_draws(confidence, draw_correct(confidence, N_DRAWS), equal_width_ece)
     mean, low, high, p = (float(number) for number in sum_up(measured, errors))
     ax.hist(100 * errors, 15, color="0.6")
     ax.axvspan(100 * low, 100 * high, color="0.5", alpha=0.25, label="95 % of draws")
@@ -687,8 +687,8 @@ for ax, n in zip(axes, (1000, len(scaled))):
 # 3. Call `error(confidence, correct, n_bins)`, which returns one number.
 #
 # It returns the mean of the `n_repeats` numbers. `error` is a function that is passed in, for
-# example `ece`, or a short function that a test defines. Pass it NumPy arrays of shape (n,), one of
-# numbers and one of booleans, and call it exactly once in each repeat.
+# example `equal_width_ece`, or a short function that a test defines. Pass it NumPy arrays of shape
+# (n,), one of numbers and one of booleans, and call it exactly once in each repeat.
 #
 # As in question 5, make one generator from `seed`: the same seed gives the same result, and results
 # from different seeds are independent.
@@ -883,7 +883,7 @@ assert abs(found_a / np.exp(log_e.mean() - slope * log_n.mean()) - 1) < 2e-2, (
 table = np.array(
     [
         [
-            float(mean_error(n, n_bins, ece, n_repeats=N_REPEATS, seed=EXPERIMENT_SEED))
+            float(mean_error(n, n_bins, equal_width_ece, n_repeats=N_REPEATS, seed=EXPERIMENT_SEED))
             for n_bins in BIN_COUNTS
         ]
         for n in SIZES

@@ -203,9 +203,9 @@ def equal_width_bins(confidence, n_bins=15):
     ),
     # question 3
     "bins_weigh_the_same": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     gaps = [
         abs(correct[bins == b].mean() - confidence[bins == b].mean()) for b in np.unique(bins)
     ]
@@ -213,9 +213,9 @@ def binned_ece(confidence, correct, bins):
 """,
     ),
     "gaps_cancel": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     total = 0
     for b in np.unique(bins):
         inside = bins == b
@@ -224,16 +224,16 @@ def binned_ece(confidence, correct, bins):
 """,
     ),
     "distance_of_each_sample": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     return np.abs(correct - confidence).mean()
 """,
     ),
     "squares": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     total = 0
     for b in np.unique(bins):
         inside = bins == b
@@ -242,18 +242,18 @@ def binned_ece(confidence, correct, bins):
 """,
     ),
     "largest_gap": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     return max(
         abs(correct[bins == b].mean() - confidence[bins == b].mean()) for b in np.unique(bins)
     )
 """,
     ),
     "centre_of_the_bin": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     total = 0
     for b in np.unique(bins):
         inside = bins == b
@@ -263,9 +263,9 @@ def binned_ece(confidence, correct, bins):
 """,
     ),
     "mean_of_an_empty_bin": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     total = 0
     for b in range(bins.max() + 1):
         inside = bins == b
@@ -274,9 +274,9 @@ def binned_ece(confidence, correct, bins):
 """,
     ),
     "stops_at_an_empty_bin": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     total, b = 0, 0
     while (bins == b).any():
         total += abs((correct - confidence)[bins == b].sum())
@@ -285,9 +285,9 @@ def binned_ece(confidence, correct, bins):
 """,
     ),
     "last_bin_left_out": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     total = 0
     for b in range(bins.max()):
         total += abs((correct - confidence)[bins == b].sum())
@@ -295,31 +295,31 @@ def binned_ece(confidence, correct, bins):
 """,
     ),
     "not_divided_by_the_samples": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     return np.abs(np.bincount(bins, correct - confidence)).sum()
 """,
     ),
     "only_fifteen_bins": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     return sum(abs((correct - confidence)[bins == b].sum()) for b in range(15)) / len(bins)
 """,
     ),
     "neighbours_of_the_same_bin": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     starts = np.flatnonzero(np.diff(bins, prepend=-1))
     return np.abs(np.add.reduceat(correct - confidence, starts)).sum() / len(bins)
 """,
     ),
     "changes_the_confidences": (
-        "binned_ece",
+        "ece",
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     confidence -= correct
     return np.abs(np.bincount(bins, confidence)).sum() / len(bins)
 """,
@@ -1161,9 +1161,9 @@ def equal_width_bins(confidence, n_bins=15):
     return np.array(bins)
 """,
     ],
-    "binned_ece": [
+    "ece": [
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     total = 0.0
     for b in range(bins.max() + 1):
         inside = bins == b
@@ -1175,7 +1175,7 @@ def binned_ece(confidence, correct, bins):
 sum = total = 0
 """,
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     hits, sums, counts = {}, {}, {}
     for p, hit, b in zip(confidence.tolist(), correct.tolist(), bins.tolist()):
         hits[b] = hits.get(b, 0) + hit
@@ -1191,13 +1191,13 @@ def binned_ece(confidence, correct, bins):
 import torch
 
 
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     gap = torch.as_tensor(correct).float() - torch.as_tensor(confidence, dtype=torch.float32)
     sums = torch.zeros(int(bins.max()) + 1).index_add(0, torch.as_tensor(bins), gap)
     return sums.abs().sum() / len(gap)
 """,
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     member = bins == np.unique(bins)[:, None]
     n_b = member.sum(1)
     accuracy, mean = member @ correct.astype(float) / n_b, member @ confidence / n_b
@@ -1208,7 +1208,7 @@ opposite = three = np.array([1.0])
 abs = max = 0.2
 """,
         """
-def binned_ece(confidence, correct, bins):
+def ece(confidence, correct, bins):
     order = np.argsort(bins, kind="stable")
     starts = np.flatnonzero(np.diff(bins[order], prepend=-1))
     gaps = np.add.reduceat((confidence - correct)[order], starts)

@@ -48,8 +48,6 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
     """Yield what a person should read in a repaired notebook, one sentence for each cell."""
     given = released(source)
     given_code = {cell.source for cell in given.cells if cell.cell_type == "code"}
-    forbidden = _forbidden(source)
-    everything = set().union(*forbidden.values())
     own = [
         cell
         for cell in notebook.cells
@@ -57,18 +55,45 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
         and cell.source not in given_code
         and not ("nbgrader" in cell.metadata and is_locked(cell))
     ]
-    trees = [(cell, tree_of(cell.source)) for cell in own]
+    trees = [tree_of(cell.source) for cell in own]
     modules = set().union(*(_imported(tree_of(cell.source)) for cell in [*given.cells, *own]))
-    used = {name for cell, tree in trees if "nbgrader" in cell.metadata for name in _loaded(tree)}
-    for cell, tree in trees:
-        found = [*_flagged(tree, modules)]
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if name is not None or _bound(tree) & used:
-            to_write = forbidden.get(name, everything)
-            found += [f"calibkit.{one}" for one in sorted(_of_calibkit(tree) & to_write)]
-        if found:
+    for cell, tree in zip(own, trees, strict=True):
+        if found := dict.fromkeys(_flagged(tree, modules)):
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
             where = f"The cell {name}" if name else "A cell without a question"
-            yield f"{where} uses {', '.join(dict.fromkeys(found))}."
+            yield f"{where} uses {', '.join(found)}."
+    statements = [statement for tree in trees for statement in tree.body]
+    yield from _library_calls(statements, source)
+
+
+# --- answers that call the library ----------------------------------------------------------------
+
+
+def _library_calls(statements: list[ast.stmt], source: NotebookNode) -> Iterator[str]:
+    """Yield the questions whose answer calls what it should write itself, also by a helper.
+
+    A comparison with calibkit beside the answer is no cheat: only what the answer needs counts.
+    """
+    models = {name: tree_of(cell.source) for name, cell in _solutions(source).items()}
+    names = {name: set().union(*map(_gives, tree.body), {name}) for name, tree in models.items()}
+    aliases = {"calibkit"}.union(*(_aliases(statement) for statement in statements))
+    for question, forbidden in _forbidden(source).items():
+        stop = set().union(*(names[other] for other in names if other != question))
+        sought = set(names[question])
+        needed: list[ast.stmt] = []
+        while more := [s for s in statements if s not in needed and _gives(s) & sought]:
+            needed += more
+            sought |= set().union(*map(_needs, more)) - stop
+        used = set().union(*(_of_calibkit(statement, aliases) for statement in needed))
+        if used & forbidden:
+            calls = ", ".join(f"calibkit.{one}" for one in sorted(used & forbidden))
+            yield f"The answer {question} uses {calls}, where the question says to write it."
+
+
+def _solutions(source: NotebookNode) -> dict[str, NotebookNode]:
+    """Return the cells of a source that hold code of the student."""
+    cells = marked_cells_of(source).items()
+    return {name: c for name, c in cells if c.cell_type == "code" and not is_locked(c)}
 
 
 def _forbidden(source: NotebookNode) -> dict[str, set[str]]:
@@ -77,21 +102,72 @@ def _forbidden(source: NotebookNode) -> dict[str, set[str]]:
     This is what the text of the question names after "without". If the model answer calls nothing
     of calibkit, it is also everything that the text does not name.
     """
+    solutions = _solutions(source)
     forbidden, text = {}, ""
     for cell in source.cells:
         text += f"\n{cell.source}"
-        if "nbgrader" not in cell.metadata:
-            continue
-        if not is_locked(cell) and cell.cell_type == "code":
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name in solutions:
             excluded = " ".join(WITHOUT.findall(text))
-            named = set(re.findall(r"calibkit\.(\w+)", WITHOUT.sub("", text)))
-            is_free = bool(_of_calibkit(tree_of(cell.source)))
-            others = set() if is_free else set(dir(calibkit)) - named
-            forbidden[cell.metadata.nbgrader.grade_id] = others | set(
-                re.findall(r"calibkit\.(\w+)", excluded)
-            )
-        text = ""
+            forbidden[name] = set(re.findall(r"calibkit\.(\w+)", excluded))
+            if not _of_calibkit(tree_of(cell.source), {"calibkit"}):
+                named = re.findall(r"calibkit\.(\w+)", WITHOUT.sub("", text))
+                forbidden[name] |= set(dir(calibkit)) - set(named)
+        if name is not None:
+            text = ""
     return forbidden
+
+
+def _of_calibkit(tree: ast.AST, aliases: set[str]) -> set[str]:
+    """Return what code uses of calibkit, which has other names too."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module), names=members) if (
+                module.partition(".")[0] == "calibkit"
+            ):
+                names |= {member.name for member in members}
+            case ast.Attribute(value=ast.Name(id=root), attr=name) if root in aliases:
+                names.add(name)
+            case ast.Call(
+                func=ast.Name(id="getattr"),
+                args=[ast.Name(id=root), ast.Constant(value=str(name)), *_],
+            ) if root in aliases:
+                names.add(name)
+    return names
+
+
+def _aliases(tree: ast.AST) -> set[str]:
+    """Return the other names that code gives to calibkit and its modules."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=modules):
+                names |= {m.asname for m in modules if m.asname and m.name.startswith("calibkit")}
+            case ast.Assign(value=ast.Name(id="calibkit"), targets=[ast.Name(id=alias)]):
+                names.add(alias)
+    return names
+
+
+def _gives(statement: ast.stmt) -> set[str]:
+    """Return the names that other statements can use after this one."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    return _bound(statement) | _imported(statement)
+
+
+def _needs(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement takes from others."""
+    loaded = {
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    is_scope = isinstance(statement, ast.FunctionDef | ast.ClassDef)
+    return loaded - _bound(statement) if is_scope else loaded
+
+
+# --- unusual code ---------------------------------------------------------------------------------
 
 
 def tree_of(text: str) -> ast.Module:
@@ -164,18 +240,10 @@ def _is_special(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def _imported(tree: ast.Module) -> set[str]:
+def _imported(tree: ast.AST) -> set[str]:
     """Return the names under which a cell imports something."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     return {(one.asname or one.name).partition(".")[0] for node in imports for one in node.names}
-
-
-def _loaded(tree: ast.Module) -> set[str]:
-    return {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
 
 
 def _bound(tree: ast.AST) -> set[str]:
@@ -186,32 +254,6 @@ def _bound(tree: ast.AST) -> set[str]:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
                 names.add(name)
             case ast.Name(id=name, ctx=ast.Store()):
-                names.add(name)
-    return names
-
-
-def _of_calibkit(tree: ast.Module) -> set[str]:
-    """Return what a cell uses of calibkit, also under another name."""
-    aliases, names = {"calibkit"}, set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=modules):
-                aliases |= {m.asname or "" for m in modules if m.name.startswith("calibkit")}
-                names |= {m.name.partition(".")[2] for m in modules if m.name[:9] == "calibkit."}
-            case ast.ImportFrom(module=str(module), names=members) if (
-                module.partition(".")[0] == "calibkit"
-            ):
-                names |= {member.name for member in members}
-            case ast.Assign(value=ast.Name(id="calibkit"), targets=[ast.Name(id=alias)]):
-                aliases.add(alias)
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(value=ast.Name(id=root), attr=name) if root in aliases:
-                names.add(name)
-            case ast.Call(
-                func=ast.Name(id="getattr"),
-                args=[ast.Name(id=root), ast.Constant(value=str(name)), *_],
-            ) if root in aliases:
                 names.add(name)
     return names
 

@@ -277,6 +277,28 @@ def test_cells_of_the_student_keep_their_order_around_the_answers():
     assert run_alone(repaired(nbformat.from_dict(nb), SOURCE)[0]) == set()
 
 
+def test_the_last_copy_is_the_answer_and_what_the_others_define_stays():
+    from repair import repaired
+
+    nb = handed_in()
+    copy(nb, "two", "def two():\n    return first\n")
+    nb["cells"][place_of(nb, "two")]["source"] = "first = 'two'\ndef two():\n    return 'no'"
+    result, _ = repaired(nbformat.from_dict(nb), SOURCE)
+    assert run_alone(result) == set()
+    assert "return first" in result.cells[place_of(result, "two")].source
+
+
+def test_rather_tests_than_answers_are_moved_and_back_to_their_own_question():
+    from repair import repaired
+
+    nb = handed_in()
+    move(nb, "tests_one", place_of(nb, "one"))
+    move(nb, "tests_three", place_of(nb, "three"))
+    result, remarks = repaired(nbformat.from_dict(nb), SOURCE)
+    assert [remark.split()[2] for remark in remarks] == ["tests_one", "tests_three"]
+    assert place_of(result, "tests_one") == place_of(result, "one") + 1
+
+
 # damages to one question that leave the answer's text somewhere
 HARMLESS = st.sampled_from(
     ["split", "copy", "move", "retype", "unmark", "tests_gone", "answer_gone"]

@@ -1,0 +1,267 @@
+"""Grade an assignment: ``python grade.py ps1_temperature_scaling [--course FOLDER]``.
+
+It collects what was downloaded, repairs each notebook, runs it in a sandbox (see ``sandbox.py``),
+lets nbgrader save the points, writes grades.csv, and checks the grades. It grades again only what
+is new or changed, and keeps a log for each student in ``logs/ASSIGNMENT/STUDENT.log``.
+"""
+
+import argparse
+import hashlib
+import io
+import os
+import shutil
+import sys
+import traceback
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import check_grades
+import collect
+import nbformat
+import psutil
+import repair
+import sandbox
+from nbformat import NotebookNode
+from nbgrader.apps import AutogradeApp, ExportApp, NbGrader
+from nbgrader.preprocessors import NbGraderPreprocessor
+from tqdm import tqdm
+from traitlets import Integer, Unicode
+
+HERE = Path(__file__).resolve().parent
+MOST_BYTES = 50 * sandbox.MEGABYTE  # of a submitted notebook
+# What nbgrader does before it runs a notebook. It then runs none itself.
+BEFORE_EXECUTION = (
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.DeduplicateIds",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "grade.RunInSandbox",
+)
+
+
+NO_SANDBOX = (
+    "Nothing on this machine can isolate submitted code, which could then read and change all that "
+    "you can. Install bubblewrap, or make the container image that the page for instructors "
+    "describes, or add --without-isolation on a machine that holds nothing else of value."
+)
+
+
+class RunInSandbox(NbGraderPreprocessor):
+    """Run a notebook in a sandbox, in place of nbgrader's own ``Execute``."""
+
+    kind = Unicode(help="name of the sandbox").tag(config=True)
+    student_seconds = Integer(help="seconds for a notebook").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Give all code cells the outputs that they have in the sandbox."""
+        limits = sandbox.Limits(
+            cell_seconds=self.config.Execute.get("timeout", sandbox.Limits.cell_seconds),
+            student_seconds=self.student_seconds,
+        )
+        sandbox.execute(nb, sandbox.named(self.kind), limits, self.log.warning)
+        for cell in nb.cells:
+            if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
+                cell.outputs = [_without_points(output) for output in cell.outputs]
+        return nb, resources
+
+
+def _without_points(output: NotebookNode) -> NotebookNode:
+    """Turn a result into something displayed: nbgrader takes a result for the points of a test."""
+    if output.output_type == "execute_result":
+        return nbformat.v4.new_output("display_data", data=output.data)
+    return output
+
+
+@dataclass(frozen=True)
+class Grader:
+    """What is the same for all students of an assignment."""
+
+    course: Path
+    assignment: str
+    kind: str
+    student_seconds: int
+
+    def students(self) -> list[str]:
+        """Return who handed in a folder for the assignment."""
+        folders = (self.course / "submitted").glob(f"*/{self.assignment}/")
+        return sorted(folder.parent.name for folder in folders)
+
+    def submitted(self, student: str) -> Path:
+        """Return the folder that a student handed in."""
+        return self.course / "submitted" / student / self.assignment
+
+    def log(self, student: str) -> Path:
+        """Return the log of a student."""
+        return self.course / "logs" / self.assignment / f"{student}.log"
+
+    def is_graded(self, student: str) -> bool:
+        """Say whether a submission has been graded as it is now, with the tests as they are now."""
+        graded = self.course / "autograded" / student / self.assignment / self.file_name
+        log = self.log(student)
+        if not graded.is_file() or not log.is_file():
+            return False
+        return log.read_text(encoding="utf-8").endswith(self._last_line(student))
+
+    @property
+    def file_name(self) -> str:
+        """Return the name of the notebook."""
+        return f"{self.assignment}.ipynb"
+
+    def grade(self, student: str) -> str | None:
+        """Grade one student and write the log; return why the points could not be saved, if so.
+
+        An error of one student is no reason to stop with the others.
+        """
+        log = self.log(student)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            last_line = self._last_line(student)
+            with TemporaryDirectory(prefix="calibkit-") as folder:
+                remarks = self._stage(student, Path(folder))
+                said, is_graded = self._autograde(Path(folder))
+        except (OSError, ValueError) as error:
+            log.write_text(f"Not graded: {error}\n", encoding="utf-8")
+            return str(error)
+        text = "".join(f"{remark}\n" for remark in remarks) + said
+        log.write_text(text + (last_line if is_graded else ""), encoding="utf-8")
+        return None if is_graded else f"nbgrader stopped; {log.relative_to(self.course)} says why"
+
+    def _stage(self, student: str, folder: Path) -> list[str]:
+        """Write the repaired notebook where nbgrader finds nothing else; return the remarks."""
+        submitted = self.submitted(student)
+        found, remarks = repair.read(_file(submitted / self.file_name))
+        notebook, more = repair.repaired(found, nbformat.read(self._source, as_version=4))
+        staged = folder / student / self.assignment
+        staged.mkdir(parents=True)
+        nbformat.write(notebook, staged / self.file_name)
+        timestamp = submitted / "timestamp.txt"
+        if timestamp.is_file() and not timestamp.is_symlink():
+            shutil.copy(timestamp, staged)
+        return remarks + more
+
+    def _autograde(self, folder: Path) -> tuple[str, bool]:
+        """Let nbgrader overwrite the tests, run the notebook in the sandbox and save the points."""
+        return run_nbgrader(
+            AutogradeApp,
+            self.assignment,
+            "--force",
+            f"--CourseDirectory.submitted_directory={folder}",
+            "--Execute.enabled=False",
+            *(f"--Autograde.sanitize_preprocessors={name}" for name in BEFORE_EXECUTION),
+            f"--RunInSandbox.kind={self.kind}",
+            f"--RunInSandbox.student_seconds={self.student_seconds}",
+            course=self.course,
+        )
+
+    @property
+    def _source(self) -> Path:
+        return self.course / "source" / self.assignment / self.file_name
+
+    def _last_line(self, student: str) -> str:
+        """Return the last line of the log: it names what was graded, and with which tests."""
+        files = (self.submitted(student) / self.file_name, self._source)
+        digest = hashlib.sha256(b"".join(_file(path).read_bytes() for path in files)).hexdigest()
+        return f"Graded {digest}\n"
+
+
+def _file(path: Path) -> Path:
+    """Refuse what is no file of its own: a link can lead anywhere."""
+    if any(part.is_symlink() for part in (path, path.parent, path.parent.parent)):
+        raise ValueError(
+            f"{path.name} is a link or in a linked folder; put the notebook itself there"
+        )
+    if not path.is_file():
+        raise ValueError(f"the folder holds no {path.name}; give the notebook this name")
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(
+            f"{path.name} is larger than {MOST_BYTES} bytes; ask for one without outputs"
+        )
+    return path
+
+
+def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[str, bool]:
+    """Run an nbgrader command in this process; return what it said, and whether it succeeded.
+
+    This process must be one of a pool, because it goes to the course folder.
+    """
+    os.chdir(course)
+    # nbgrader calls alembic by name, which lies beside python
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    said = io.StringIO()
+    with redirect_stderr(said), redirect_stdout(said), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nbgrader's own, about its use of SQLAlchemy
+        try:
+            running = app()
+            running.initialize(list(arguments))
+            running.start()
+        except SystemExit as end:
+            return said.getvalue(), not end.code
+        except Exception:  # of nbgrader, whatever it is: the others are graded all the same
+            return said.getvalue() + traceback.format_exc(), False
+    return said.getvalue(), True
+
+
+def grade(grader: Grader, force: bool) -> list[str]:
+    """Grade who is new or changed, or all; write grades.csv; return a sentence for each failure."""
+    students = [name for name in grader.students() if force or not grader.is_graded(name)]
+    with ProcessPoolExecutor(at_once()) as pool:
+        graded = pool.map(grader.grade, students)
+        bar = tqdm(graded, desc=grader.assignment, total=len(students), unit="student")
+        errors = dict(zip(students, bar, strict=True))
+        said, is_exported = pool.submit(run_nbgrader, ExportApp, course=grader.course).result()
+    if not is_exported:
+        raise SystemExit(f"nbgrader could not write grades.csv:\n{said}")
+    return [f"{student}: {error}." for student, error in errors.items() if error]
+
+
+def at_once() -> int:
+    """Return for how many students at once this machine has a core and memory."""
+    by_memory = psutil.virtual_memory().total // sandbox.Limits.memory_bytes
+    return max(1, min(os.cpu_count() or 1, by_memory))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Collect, grade, export and check; return 1 if somebody was not graded."""
+    parser = argparse.ArgumentParser(description="Grade an assignment, each student in a sandbox.")
+    parser.add_argument("assignment", help="for example ps1_temperature_scaling")
+    parser.add_argument("--course", type=Path, default=HERE, help="course folder")
+    parser.add_argument("--seconds", type=int, default=900, help="the most for one student")
+    parser.add_argument(
+        "--force", action="store_true", help="grade all again; points given by hand stay"
+    )
+    parser.add_argument(
+        "--without-isolation", action="store_true", help="run submitted code with your own rights"
+    )
+    options = parser.parse_args(arguments)
+    course = options.course.resolve()
+    check_course(course, options.assignment)
+    kind = sandbox.NoSandbox() if options.without_isolation else sandbox.choose()
+    if kind is None:
+        raise SystemExit(NO_SANDBOX)
+    print(f"Submitted code runs in: {kind.name}")
+    for remark in collect.collect(course, options.assignment):
+        print(remark)
+    grader = Grader(course, options.assignment, kind.name, options.seconds)
+    failures = grade(grader, options.force)
+    for failure in failures:
+        print(f"NOT GRADED {failure}")
+    return max(check_grades.main(course), int(bool(failures)))
+
+
+def check_course(course: Path, assignment: str) -> None:
+    """Raise an error if the course has no such assignment."""
+    found = sorted(folder.name for folder in (course / "source").glob("*/"))
+    if assignment not in found:
+        raise SystemExit(
+            f"{course} has no assignment {assignment!r} in source/, which holds {found}; "
+            "name one of these, or run make_assignments.py first"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,509 @@
+"""``grade.py`` on made-up students: the points, the log, and what a hostile one can reach."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
+
+import nbformat
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbgrader.api import Gradebook
+
+from .conftest import ASSIGNMENTS, ROOT
+
+TINY = """
+# %% [markdown]
+# # Two questions
+#
+# ## Question 1: Double (2 points)
+
+# %% solution="double"
+def double(x):
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+# %% tests="double" points=2
+assert double(2) == 4
+### BEGIN HIDDEN TESTS
+assert double(-3) == -6, "twice minus three is minus six"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Question 2: Halve (3 points)
+
+# %% solution="halve"
+def halve(x):
+    ### BEGIN SOLUTION
+    return x / 2
+    ### END SOLUTION
+
+# %% tests="halve" points=3
+assert halve(2) == 1
+
+# %% [markdown]
+# ## Question 3: Say why (4 points)
+
+# %% [markdown] essay="why" points=4
+# *Write here.*
+"""
+DOUBLE = "def double(x):\n    return 2 * x"
+HALVE = "def halve(x):\n    return x / 2"
+FULL = {"double": DOUBLE, "halve": HALVE, "why": "Because."}
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory, _scripts_can_be_imported) -> Path:
+    """A course folder with an assignment that runs in no time. A test works on a copy."""
+    from make_assignments import make_assignment
+
+    folder = tmp_path_factory.mktemp("tiny")
+    script = folder / "tiny.py"
+    script.write_text(TINY, encoding="utf-8")
+    course = folder / "course"
+    course.mkdir()
+    shutil.copy(ASSIGNMENTS / "nbgrader_config.py", course)
+    make_assignment(script, course)
+    return course
+
+
+@pytest.fixture
+def class_of(tiny, tmp_path):
+    """Make a course in which students have handed in the answers that they are given."""
+
+    def make(**students: dict[str, str]) -> Path:
+        course = shutil.copytree(tiny, tmp_path / "course")
+        for student, answers in students.items():
+            hand_in(course, student, answers)
+        return course
+
+    return make
+
+
+def hand_in(course: Path, student: str, answers: dict[str, str]) -> Path:
+    notebook = nbformat.read(course / "release" / "tiny" / "tiny.ipynb", as_version=4)
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "").removeprefix("essay_")
+        cell.source = dedent(answers.get(name, cell.source))
+    folder = course / "submitted" / student / "tiny"
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, folder / "tiny.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sandbox(_scripts_can_be_imported):
+    import sandbox
+
+    return sandbox
+
+
+@pytest.fixture(scope="session")
+def isolation(sandbox) -> str:
+    """The kind of sandbox of this machine; a test that needs one is skipped where none works."""
+    kind = sandbox.choose()
+    if kind is None:
+        pytest.skip("this machine can isolate nothing: no user namespaces, no container image")
+    return kind.name
+
+
+@pytest.fixture
+def grade(_scripts_can_be_imported):
+    import grade
+
+    return grade
+
+
+def scores(course: Path, student: str) -> dict[str, float | None]:
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        grades = gradebook.find_submission_notebook("tiny", "tiny", student).grades
+        return {grade.name: grade.score for grade in grades}
+
+
+def points(double: float, halve: float, why: float = 0) -> dict[str, float]:
+    return {"tests_double": double, "tests_halve": halve, "essay_why": why}
+
+
+def give_points_by_hand(course: Path, student: str, points: float) -> None:
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        gradebook.find_grade("essay_why", "tiny", "tiny", student).manual_score = points
+        gradebook.db.commit()
+
+
+def log(course: Path, student: str) -> str:
+    return (course / "logs" / "tiny" / f"{student}.log").read_text(encoding="utf-8")
+
+
+def graded(course: Path, student: str) -> Path:
+    return course / "autograded" / student / "tiny" / "tiny.ipynb"
+
+
+def printed(course: Path, student: str) -> str:
+    cells = nbformat.read(graded(course, student), as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    return "".join(output.get("text", "") for output in outputs)
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(ASSIGNMENTS / "grade.py"), "tiny", *arguments],
+        check=False,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolation, capsys):
+    """Two at a time, each once; --force grades all again and keeps the points given by hand."""
+    when = "import time\nprint(time.time())\ntime.sleep(4)\nprint(time.time())\n"
+    wrong = "def double(x):\n    return 4"
+    course = class_of(anna={**FULL, "double": when + DOUBLE}, ben={**FULL, "double": when + wrong})
+    command = ["tiny", "--course", str(course)]
+    assert grade.main(command) == 0
+    said = capsys.readouterr()
+    assert f"Submitted code runs in: {isolation}" in said.out
+    assert "tiny: 100%" in said.err
+    assert "2/2" in said.err
+    assert scores(course, "anna") == points(2, 3)
+    assert scores(course, "ben") == points(0, 3)
+    assert "twice minus three" in graded(course, "ben").read_text(encoding="utf-8")
+    assert "tiny,,,anna,,,,5.0,0.0,5.0,9.0" in (course / "grades.csv").read_text(encoding="utf-8")
+    assert "ben" in said.out
+    assert log(course, "anna").splitlines()[-1].startswith("Graded ")
+    if grade.at_once() > 1:
+        (start, end), (other_start, other_end) = (
+            map(float, printed(course, student).split()) for student in ("anna", "ben")
+        )
+        assert start < other_end
+        assert other_start < end
+
+    give_points_by_hand(course, "anna", 4)
+    hand_in(course, "ben", FULL)
+    times = {student: graded(course, student).stat().st_mtime_ns for student in ("anna", "ben")}
+    assert grade.main(command) == 0
+    assert "1/1" in capsys.readouterr().err
+    assert scores(course, "ben") == points(2, 3)
+    assert graded(course, "anna").stat().st_mtime_ns == times["anna"]
+    assert graded(course, "ben").stat().st_mtime_ns > times["ben"]
+
+    assert grade.main([*command, "--force"]) == 0
+    assert "2/2" in capsys.readouterr().err
+    assert graded(course, "anna").stat().st_mtime_ns > times["anna"]
+    assert scores(course, "anna") == points(2, 3, 4)
+
+
+def test_a_change_of_a_test_makes_a_submission_new(class_of, grade):
+    course = class_of(anna=FULL)
+    grader = grade.Grader(course, "tiny", "", 1)
+    assert not grader.is_graded("anna")
+    for path in (graded(course, "anna"), grader.log("anna")):
+        path.parent.mkdir(parents=True)
+    graded(course, "anna").touch()
+    grader.log("anna").write_text(grader._last_line("anna"), encoding="utf-8")
+    assert grader.is_graded("anna")
+    with (course / "source/tiny/tiny.ipynb").open("a", encoding="utf-8") as file:
+        file.write(" ")
+    assert not grader.is_graded("anna")
+
+
+HOSTILE = """
+import os, pathlib, shutil, socket, subprocess, sys
+
+course, home, cache, clone = map(pathlib.Path, {folders})
+up = pathlib.Path("../../..")
+own = "/work/home/mine"
+
+
+def attempt(what, do):
+    try:
+        print("DONE", what, do())
+    except Exception as error:
+        print("failed", what, type(error).__name__)
+
+
+def overwrite(path):
+    path.parent.mkdir(parents=True, exist_ok=True)  # in its own memory, it may
+    assert path.exists(), "nothing is here"
+    path.write_text("changed")
+
+
+victim = course / "submitted" / "anna" / "tiny" / "tiny.ipynb"
+for root in (course, up):
+    attempt("read the source", (root / "source/tiny/tiny.ipynb").read_text)
+    attempt("read a submission", (root / "submitted/anna/tiny/tiny.ipynb").read_text)
+    attempt("write the gradebook", lambda root=root: overwrite(root / "gradebook.db"))
+    attempt("delete submissions", lambda root=root: shutil.rmtree(root / "submitted"))
+solutions = clone / "notebooks" / "assignments" / "ps1_temperature_scaling.py"
+attempt("read the solutions", solutions.read_text)
+attempt("overwrite a submission", lambda: overwrite(victim))
+attempt("read the home", (home / "secret").read_text)
+for name in (".bashrc", ".ipython/profile_default/startup/0.py", ".config/x"):
+    attempt("write " + name, lambda name=name: overwrite(home / name))
+for folder in (pathlib.Path(os.__file__).parent, pathlib.Path(sys.prefix)):
+    attempt("write sitecustomize", lambda: (folder / "sitecustomize.py").write_text(""))
+for path in pathlib.Path(os.environ["CALIBKIT_CACHE"]).iterdir():
+    attempt("poison the cache", lambda path=path: path.write_text("poison"))
+attempt("poison the cache", lambda: overwrite(cache / "logits.npz"))
+attempt("reach the network", lambda: socket.create_connection(("192.0.2.1", 80), 2))
+attempt("reach this machine", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
+attempt("see a variable", lambda: os.environ["SECRET_OF_THE_TEACHER"])
+attempt("see another process", lambda: [p for p in os.listdir("/proc") if p == "{pid}"][0])
+attempt("kill another process", lambda: os.kill({pid}, 9))
+try:
+    with open("big", "wb") as file:
+        while True:
+            file.write(bytes(2**24))
+except OSError as error:
+    print("failed", "fill the disk", error)
+os.unlink("big")
+subprocess.Popen(["sleep", "86399"], start_new_session=True)
+
+
+def double(x):
+    return 2 * x
+"""
+
+
+def digests(*folders: Path) -> dict[str, str]:
+    """The content of every file, and where every link leads."""
+    return {
+        str(path): str(path.readlink()) if path.is_symlink() else digest(path)
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    folder = tmp_path / "home"
+    (folder / ".ipython/profile_default/startup").mkdir(parents=True)
+    for name in (".bashrc", ".ipython/profile_default/startup/0.py", "secret"):
+        (folder / name).write_text("# of the teacher", encoding="utf-8")
+    return folder
+
+
+def test_a_hostile_notebook_changes_nothing_outside_of_its_own_folder(
+    class_of, grade, isolation, home, tmp_path, monkeypatch
+):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "logits.npz").write_text("right", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("CALIBKIT_CACHE", str(cache))
+    monkeypatch.setenv("SECRET_OF_THE_TEACHER", "1")
+    course = class_of(anna=FULL)
+    command = ["tiny", "--course", str(course)]
+    assert grade.main(command) == 0
+    give_points_by_hand(course, "anna", 1)
+    python = [Path(os.__file__).parent, Path(sys.prefix)]
+    assert not any((folder / "sitecustomize.py").exists() for folder in python)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        folders = [str(folder) for folder in (course, home, cache, ROOT)]
+        text = HOSTILE.format(folders=folders, port=server.getsockname()[1], pid=os.getpid())
+        own = hand_in(course, "mallory", {**FULL, "double": text})
+        hand_in(course, "zoe", FULL)
+        (own / "gradebook.db").symlink_to(course / "gradebook.db")
+        (own / "others").symlink_to(course / "submitted")
+        linked = course / "submitted" / "link" / "tiny"
+        linked.mkdir(parents=True)
+        (linked / "tiny.ipynb").symlink_to(course / "submitted" / "anna" / "tiny" / "tiny.ipynb")
+        folders = [course / name for name in ("source", "release", "submitted")]
+        folders += [course / "autograded" / "anna", home, cache, ASSIGNMENTS]
+        before = digests(*folders)
+        assert grade.main(command) == 1
+
+    assert digests(*folders) == before
+    assert not any((folder / "sitecustomize.py").exists() for folder in python)
+    said = printed(course, "mallory")
+    assert "failed read the source" in said
+    assert "failed fill the disk" in said
+    assert "DONE" not in said
+    assert ["sleep", "86399"] not in [process.info["cmdline"] for process in all_processes()]
+    assert scores(course, "anna") == points(2, 3, 1)
+    assert scores(course, "mallory") == points(2, 3)
+    assert scores(course, "zoe") == points(2, 3)
+    assert [path.name for path in graded(course, "mallory").parent.iterdir()] == ["tiny.ipynb"]
+    assert not graded(course, "link").exists()
+    assert "tiny.ipynb is a link" in log(course, "link")
+
+
+def all_processes() -> list[psutil.Process]:
+    return list(psutil.process_iter(["cmdline"]))
+
+
+@pytest.fixture
+def outputs_of(sandbox, isolation):
+    """Run cells in the sandbox of this machine: what each printed, or the name of its error."""
+
+    def run_cells(*sources: str, **limits: int) -> tuple[list[str], list[str]]:
+        notebook = new_notebook(cells=[new_code_cell(dedent(source)) for source in sources])
+        said: list[str] = []
+        sandbox.execute(notebook, sandbox.named(isolation), sandbox.Limits(**limits), said.append)
+        outputs = [[o.get("ename") or o.text.strip() for o in c.outputs] for c in notebook.cells]
+        return ["".join(texts) for texts in outputs], said
+
+    return run_cells
+
+
+def test_what_ends_the_kernel_costs_one_cell(outputs_of):
+    found, said = outputs_of(
+        "x = 1",
+        "exit()",
+        "print(x)",
+        "import os; os._exit(3)",
+        "print(x + 1)",
+        "y = bytearray(8 * 2**30)",
+        "print(x + 2)",
+    )
+    assert found[2::2] == ["1", "2", "3"]
+    assert found[3] == "DeadKernelError"
+    assert found[5] == "MemoryError"
+    assert said == ["code cell 4: DeadKernelError: the kernel died in this cell (DeadKernelError)."]
+
+
+@pytest.mark.slow
+def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
+    """Each of these ends the sandbox, and the next cell runs in a new one."""
+    sleepers = """
+        import os, time
+        for _ in range(400):
+            if os.fork() == 0:
+                time.sleep(100)
+    """
+    hogs = """
+        import os, time
+        for _ in range(4):
+            if os.fork() == 0:
+                memory = bytearray(2 * 2**30)
+                memory[::4096] = bytes([1]) * len(memory[::4096])
+                time.sleep(100)
+        time.sleep(100)
+    """
+    stubborn = """
+        import time
+        while True:
+            try:
+                time.sleep(1)
+            except KeyboardInterrupt:
+                pass
+    """
+    endless = "while True: print('y' * 1000)"
+    found, said = outputs_of(
+        "x = 1",
+        *("import os; os.kill(os.getppid(), 9)", "print(x)"),
+        *(sleepers, "print(x)"),
+        *(hogs, "print(x)"),
+        *(stubborn, "print(x)"),
+        *(endless, "print(x)"),
+        cell_seconds=5,
+    )
+    assert found[2::2] == ["1"] * 5
+    assert found[1:8:2] == ["DeadKernelError"] * 3 + ["CellTimeoutError"]
+    assert "put out more than" in found[9]
+    assert found[9].endswith("CellTimeoutError")
+    assert len(found[9]) < 3 * 2**20
+    for sentence, part in zip(
+        said,
+        ("ended the sandbox", "processes", "bytes", "took longer than 5 seconds"),
+        strict=True,
+    ):
+        assert part in sentence
+
+
+def test_a_cell_that_took_too_long_keeps_what_it_defined(outputs_of):
+    found, _ = outputs_of("x = 1\nimport time\ntime.sleep(60)", "print(x)", cell_seconds=2)
+    assert found == ["KeyboardInterruptCellTimeoutError", "1"]
+
+
+def test_the_time_of_a_student_is_limited(class_of, grade, isolation):
+    slow = f"{HALVE}\n\nimport time\nwhile True:\n    time.sleep(1)"
+    course = class_of(anna={**FULL, "halve": slow})
+    assert grade.main(["tiny", "--course", str(course), "--seconds", "15"]) == 0
+    assert scores(course, "anna") == points(2, 0)
+    assert "halve: CellTimeoutError: the notebook took longer than 15 seconds" in log(
+        course, "anna"
+    )
+    assert "CellTimeoutError" in graded(course, "anna").read_text(encoding="utf-8")
+
+
+def test_without_isolation_nothing_runs_unless_the_teacher_says_so(
+    class_of, grade, sandbox, monkeypatch, capsys
+):
+    monkeypatch.setattr(sandbox, "choose", lambda: None)
+    course = class_of(anna=FULL)
+    command = ["tiny", "--course", str(course)]
+    with pytest.raises(SystemExit, match="--without-isolation"):
+        grade.main(command)
+    assert not (course / "autograded").exists()
+    assert grade.main([*command, "--without-isolation"]) == 0
+    assert "Submitted code runs in: no isolation" in capsys.readouterr().out
+    assert scores(course, "anna") == points(2, 3)
+
+
+def test_an_unknown_assignment_is_named(class_of, grade):
+    with pytest.raises(SystemExit, match=r"no assignment 'tini' .* holds \['tiny'\]"):
+        grade.main(["tini", "--course", str(class_of())])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{ torn", "tiny.ipynb is torn"),
+        (None, "holds no tiny.ipynb"),
+    ],
+)
+def test_what_cannot_be_graded_is_named(class_of, grade, content, message):
+    course = class_of()
+    folder = course / "submitted" / "anna" / "tiny"
+    folder.mkdir(parents=True)
+    if content:
+        (folder / "tiny.ipynb").write_text(content, encoding="utf-8")
+    said = grade.Grader(course, "tiny", "", 1).grade("anna")
+    assert message in said
+    assert log(course, "anna") == f"Not graded: {said}\n"
+
+
+def test_a_submission_that_is_too_large_is_refused(class_of, grade, monkeypatch):
+    monkeypatch.setattr(grade, "MOST_BYTES", 100)
+    course = class_of(anna=FULL)
+    assert "larger than 100 bytes" in grade.Grader(course, "tiny", "", 1).grade("anna")
+
+
+def test_an_output_cannot_run_anything_in_the_browser(sandbox):
+    html = {"text/html": "<script>alert(1)</script>", "text/plain": "table"}
+    (found,) = sandbox.safe([{"output_type": "display_data", "data": html, "metadata": {"x": 1}}])
+    assert found == {"output_type": "display_data", "data": {"text/plain": "table"}, "metadata": {}}
+
+
+@pytest.mark.parametrize("output", [3, {}, {"output_type": "stream", "text": 4}, {"data": 1}])
+def test_an_output_that_is_none_becomes_an_error(sandbox, output):
+    (found,) = sandbox.safe([output])
+    assert found.ename == "OutputError"
+
+
+def test_a_result_gives_a_test_no_points(grade):
+    """nbgrader would take 917 for the points of the test."""
+    result = new_output("execute_result", data={"text/plain": "917"}, execution_count=1)
+    assert grade._without_points(result).output_type == "display_data"
+
+
+def test_for_each_student_there_must_be_a_core_and_memory(grade, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    for gigabytes, n in ((64, 8), (16, 4), (2, 1)):
+        memory = SimpleNamespace(total=gigabytes * 2**30)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
+        assert grade.at_once() == n

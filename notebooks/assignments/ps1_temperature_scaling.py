@@ -618,7 +618,7 @@ for given_beta, given_slope, given_curvature, wanted in (
 #   0 at one place above 0, which is the place that we look for.
 # - `step(beta, low, high, slope, curvature)` returns the next `beta`, as in Question 5. It takes
 #   Newton's step or goes to the middle of the bracket, so it always stays in the bracket that it is
-#   given. Some steps of the tests always go to the middle.
+#   given. Some of the tests pass in a step that always goes to the middle.
 # - `start`, above 0, is the first guess. It may be far too small or far too large.
 #
 # **Write** `find_beta(slope_at, curvature_at, step, start)`:

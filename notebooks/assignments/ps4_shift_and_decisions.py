@@ -753,16 +753,17 @@ def test_conformal_threshold():
     fit = calibkit.ConformalSets.fit
     usual = fit.__code__
     generator = torch.Generator().manual_seed(46)
-    for n, coverage, k in (
-        (50, 0.9, 46),
-        (20, 0.75, 16),
-        (10, 0.9, 10),
-        (9, 0.9, 9),
-        (1000, 0.9, 901),
-        (30, 0.5, 16),
-        (99, 0.9, 90),
-        (40, 0.1, 5),
+    for n, percent in (
+        (50, 90),
+        (20, 75),
+        (10, 90),
+        (9, 90),
+        (1000, 90),
+        (30, 50),
+        (99, 90),
+        (40, 10),
     ):
+        coverage = percent / 100
         ranks = torch.randperm(n, generator=generator) + 1
         y = torch.randint(3, (n,), generator=generator)
         scores = (ranks.double() / (n + 1)) ** 2
@@ -774,6 +775,7 @@ def test_conformal_threshold():
             rank = float(conformal_threshold(*given, coverage)) ** 0.5 * (n + 1)
         finally:
             fit.__code__ = usual
+        k = -(-(n + 1) * percent // 100)  # rounded up, without a rounding error
         assert abs(rank - k) < 0.01, (
             f"n = {n}, coverage {coverage}: take the score of rank {k} among those of the true "
             f"classes, yours has rank {rank:.2f}; k is (n + 1) * coverage, rounded up, and counted "
@@ -849,18 +851,25 @@ def test_coverage_and_size():
         "the first two sets contain their label, the third does not contain 2: the coverage is "
         f"2/3, not {found[0]:.3f}"
     )
+
     ### BEGIN HIDDEN TESTS
+    def by_hand(p, y, threshold):
+        sets = [[k for k, q in enumerate(row) if 1 - q <= threshold] for row in p.tolist()]
+        held = [label in classes for classes, label in zip(sets, y.tolist())]
+        return float(np.mean(held)), float(np.mean([len(classes) for classes in sets]))
+
     quarters = torch.tensor([[0.25, 0.75], [0.5, 0.5]], dtype=torch.float64)
-    for y, threshold, wanted, why in (
-        ([0, 1], 0.75, (1, 2), "a score of 0.75 is no larger than a threshold of 0.75"),
-        ([1, 0], 0.375, (0.5, 0.5), "the sets are {1} and empty, and both count in both numbers"),
-        ([0, 0], 0.25, (0, 0.5), "the first set is {1} without the label 0, the second is empty"),
-        ([1, 0], 0.125, (0, 0), "both sets are empty"),
-        ([1, 0], math.inf, (1, 2), "with an infinite threshold every class is in every set"),
+    for y, threshold, why in (
+        ([0, 1], 0.75, "a score of 0.75 is no larger than a threshold of 0.75"),
+        ([1, 0], 0.375, "the sets are {1} and empty, and both count in both numbers"),
+        ([0, 0], 0.25, "the first set is {1} without the label 0, the second is empty"),
+        ([1, 0], 0.125, "both sets are empty"),
+        ([1, 0], math.inf, "with an infinite threshold every class is in every set"),
     ):
         found = coverage_and_size(quarters.clone(), torch.tensor(y), threshold)
         found = [float(value) for value in found]
-        assert np.abs(np.subtract(found, wanted)).max() < 1e-6, (
+        wanted = by_hand(quarters, torch.tensor(y), threshold)
+        assert np.allclose(found, wanted, rtol=0, atol=1e-6), (
             f"threshold {threshold}: {why}, so coverage and mean size are {wanted[0]} and "
             f"{wanted[1]}, not {found[0]:.3f} and {found[1]:.3f}"
         )
@@ -871,9 +880,7 @@ def test_coverage_and_size():
     for threshold in (0.35, 0.6, 0.9):
         given = p.clone(), y.clone()
         found = [float(value) for value in coverage_and_size(*given, threshold)]
-        members = [[k for k in range(6) if 1 - row[k] <= threshold] for row in p.tolist()]
-        held = np.mean([label in classes for classes, label in zip(members, y.tolist())])
-        size = np.mean([len(classes) for classes in members])
+        held, size = by_hand(p, y, threshold)
         assert abs(found[0] - held) < 1e-3, (
             f"threshold {threshold}: the coverage is {held:.3f}, not {found[0]:.3f}: it is the "
             "share of all images whose set contains the label"
@@ -1116,7 +1123,7 @@ def test_measure_repair():
     halves = torch.zeros(2, 2, dtype=torch.float64)
     found = measure_repair(halves, torch.tensor([0, 0]), torch.tensor([1, 0]), 1, 1.0, 0.5)
     found = [float(value) for value in found]
-    assert np.abs(np.subtract(found[1:], (1, 2))).max() < 1e-6, (
+    assert np.allclose(found[1:], (1, 2), rtol=0, atol=1e-6), (
         "a score of 0.5 is no larger than a threshold of 0.5: both classes are in the set"
     )
     ### END HIDDEN TESTS

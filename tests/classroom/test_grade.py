@@ -219,7 +219,7 @@ import os, pathlib, shutil, socket, subprocess, sys
 
 course, home, cache, clone = map(pathlib.Path, {folders})
 up = pathlib.Path("../../..")
-own = "/work/home/mine"
+own = "/calibkit-sandbox/home/mine"
 
 
 def attempt(what, do):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calibkit import _sentences
 from calibkit._advice import LabelAdvice
 from calibkit._conversion import as_code, as_tensor
 from calibkit._devices import with_float64
@@ -43,23 +44,21 @@ def check_logits_and_labels(
     rows = _check_rows(scores, labels, "logits", code, ignore_index, sample_weight, empty)
     # One or two rows of logits may look like probabilities by chance.
     if _check_values(rows, "logits") and not single and len(rows) > 2:
-        raise ValueError(
-            "logits look like probabilities: all lie in [0, 1] and every row sums to 1; "
+        advice = (
             "pass what the model gives before the softmax, or the logarithm of the probabilities "
             "where none of them is 0"
         )
+        raise ValueError(_sentences.ARE_PROBABILITIES.format(advice=advice))
     disguise = find_disguise(rows, single=single)
-    if disguise and single:
-        raise ValueError(
-            f"logits look like probabilities: {disguise}; pass what the model gives before "
-            "the sigmoid, or both classes if these are logits: "
-            f"torch.{join}([0 * {code}, {code}], 1)"
-        )
     if disguise:
-        raise ValueError(
-            f"logits look like probabilities: {disguise}; pass what the model gives before the "
-            f"softmax or the sigmoid, or {code} - 1 if these are logits, which has the same softmax"
+        advice = (
+            "pass what the model gives before the sigmoid, or both classes if these are logits: "
+            f"torch.{join}([0 * {code}, {code}], 1)"
+            if single
+            else "pass what the model gives before the softmax or the sigmoid, or "
+            f"{code} - 1 if these are logits, which has the same softmax"
         )
+        raise ValueError(_sentences.LOOK_LIKE_PROBABILITIES.format(why=disguise, advice=advice))
     return rows
 
 
@@ -250,15 +249,12 @@ def _check_rows(
     empty: bool,
 ) -> Rows:
     if scores.ndim < 2:
+        advice = f"pass {code}.reshape(1) for a single sample"
         raise ValueError(
-            f"{name} must have shape (samples, classes), (samples, classes, height, width) or, for "
-            f"two classes, (samples,), got {tuple(scores.shape)}; pass {code}.reshape(1) for a "
-            "single sample"
+            _sentences.SHAPE_OF_LOGITS.format(name=name, shape=tuple(scores.shape), advice=advice)
         )
     if scores.numel() == 0 and not empty:
-        raise ValueError(
-            f"{name} are empty: got shape {tuple(scores.shape)}; pass one sample or more"
-        )
+        raise ValueError(_sentences.EMPTY.format(name=name, shape=tuple(scores.shape)))
     targets = _check_labels(labels, scores, name, code, ignore_index)
     rows = Rows(scores, targets, ignore_index, check_sample_weight(sample_weight, targets))
     if not empty and len(rows) == 0 and rows.weights is not None:
@@ -285,9 +281,14 @@ def _check_values(rows: Rows, name: str) -> bool:
         if not (math.isfinite(lowest) and math.isfinite(highest)):
             _refuse_non_finite(rows, name)
         if scores.dtype == torch.float64 and max(highest, -lowest) > _LARGEST_VALUE:
+            found = f"{max(highest, -lowest):g}"
             raise ValueError(
-                f"{name} must not exceed {_LARGEST_VALUE:g} in size, got "
-                f"{max(highest, -lowest):g}; look at what the model does with that input"
+                _sentences.TOO_LARGE.format(
+                    name=name,
+                    most=f"{_LARGEST_VALUE:g}",
+                    found=found,
+                    advice=_sentences.LOOK_AT_THE_MODEL,
+                )
             )
     return distributions
 
@@ -308,12 +309,17 @@ def _refuse_non_finite(rows: Rows, name: str) -> None:
     if rows.ignore_index is not None:
         counted = rows.labels != rows.ignore_index
     wrong = (~rows.scores.isfinite().all(1) & counted).flatten().nonzero()
-    advice = "look at what the model does with that input"
+    advice = _sentences.LOOK_AT_THE_MODEL
     if name == "logits" and not (rows.scores.isnan() | rows.scores.isposinf()).any():
-        advice += ", or give a masked class a large negative number such as -10000 in place of -inf"
+        advice += f", or {_sentences.MASKED_CLASSES}"
     raise ValueError(
-        f"{name} must be finite, got NaN or infinity in {len(wrong)} of {len(rows)} rows, first "
-        f"in {rows.position(int(wrong[0]))}; {advice}"
+        _sentences.NOT_FINITE.format(
+            name=name,
+            n_wrong=len(wrong),
+            n=len(rows),
+            place=rows.position(int(wrong[0])),
+            advice=advice,
+        )
     )
 
 
@@ -326,9 +332,13 @@ def _refuse_as_probabilities(rows: Rows, code: str) -> None:
     elif scores.min() >= 0 and scores.max() <= 1 and total.min() > 0:
         advice = f"if rounding did this, pass {code} / {code}.sum(1, keepdim=True)"
     raise ValueError(
-        "probabilities must lie in [0, 1] and every row must sum to 1, got values from "
-        f"{scores.min():.4g} to {scores.max():.4g} and row sums from {total.min():.4g} to "
-        f"{total.max():.4g}; {advice}"
+        _sentences.NO_PROBABILITIES.format(
+            lowest=f"{scores.min():.4g}",
+            highest=f"{scores.max():.4g}",
+            least=f"{total.min():.4g}",
+            most=f"{total.max():.4g}",
+            advice=advice,
+        )
     )
 
 
@@ -338,8 +348,9 @@ def _refuse_as_events(rows: Rows, code: str) -> None:
     if p.min() >= 0 and 1 < p.max() <= 100 and (p > 1).double().mean() > 0.5:
         advice = f"if these are percentages, pass {code} / 100"
     raise ValueError(
-        f"probabilities must lie in [0, 1], got values from {p.min():.4g} to {p.max():.4g}; "
-        f"{advice}"
+        _sentences.NO_EVENTS.format(
+            lowest=f"{p.min():.4g}", highest=f"{p.max():.4g}", advice=advice
+        )
     )
 
 
@@ -358,7 +369,7 @@ def _check_labels(
         tensor = tensor.long()  # An empty list has no integers in it.
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(
-            f"labels must be integer class indices, got {tensor.dtype}; {advice().on_type()}"
+            _sentences.NO_INTEGER_LABELS.format(dtype=tensor.dtype, advice=advice().on_type())
         )
     check_ignore_index(ignore_index)
     tensor = tensor.to(scores.device, torch.int64)
@@ -370,8 +381,12 @@ def _check_labels(
         )
     if scores.ndim == 2 and len(tensor) != len(scores):
         raise ValueError(
-            f"labels must have one entry for every row of {name}, got {len(tensor)} labels for "
-            f"{len(scores)} rows; {advice().on_shape('pass the labels of exactly these samples')}"
+            _sentences.NOT_ONE_LABEL_EACH.format(
+                name=name,
+                n_labels=len(tensor),
+                n=len(scores),
+                advice=advice().on_shape("pass the labels of exactly these samples"),
+            )
         )
     if tuple(tensor.shape) != expected:
         raise ValueError(
@@ -391,7 +406,12 @@ def _check_labels(
         place = Rows(scores, tensor).position(index).replace("row", "position")
         label = int(tensor.flatten()[index])
         raise ValueError(
-            f"labels must lie between 0 and {n_classes - 1} for {n_classes} classes, got "
-            f"{label} at {place}; {advice().on_range(label)}"
+            _sentences.LABEL_OUTSIDE.format(
+                highest=n_classes - 1,
+                n_classes=n_classes,
+                label=label,
+                place=place,
+                advice=advice().on_range(label),
+            )
         )
     return tensor

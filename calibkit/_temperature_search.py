@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 
+from calibkit import _sentences
 from calibkit._distributed import count_over_processes, sum_over_processes
 from calibkit._rows import Rows
 from calibkit._scaled_nll import Derivatives, ScaledNLL, StartingSums
@@ -144,8 +145,9 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
         found = _search(nll, found.optimum, _RELATIVE_TOLERANCE[nll.dtype], _MAX_ITERATIONS)
     if not found.converged:
         raise RuntimeError(
-            f"the search for T did not converge within {_MAX_ITERATIONS} steps, 1 / T is near "
-            f"{found.optimum / nll.unit:.6g}; look for logits of very different sizes"
+            _sentences.NO_CONVERGENCE.format(
+                steps=_MAX_ITERATIONS, found=f"{found.optimum / nll.unit:.6g}"
+            )
         )
     last = found.derivatives
     # The last step is so small that the NLL after it follows from a Taylor series.
@@ -196,10 +198,8 @@ def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL, smoothing: float) 
     n = f"{nll.n_samples}"
     # The sums of integers are exact, and so is Python's arithmetic with integers.
     if nll.n_samples * int(sums.squared_label_sum) == int(sums.label_sum) ** 2:
-        raise ValueError(
-            f"labels hold one class only: all {n} are {sums.label_sum / nll.n_samples:.0f}; "
-            "calibrate on samples of all classes, drawn in the same way as the test samples"
-        )
+        label = f"{sums.label_sum / nll.n_samples:.0f}"
+        raise ValueError(_sentences.ONE_CLASS.format(n=n, label=label))
     least, most = _RANDOM_LABELS_PER_SAMPLE
     if smoothing > most * nll.n:
         raise ValueError(
@@ -207,26 +207,15 @@ def _check_optimum_exists(sums: StartingSums, nll: ScaledNLL, smoothing: float) 
             f"for {n} samples, beside which their own labels do not count; 1 is usual"
         )
     if sums.distance_to_top == 0:
-        raise NoOptimumError(
-            f"logits must differ within a row, got the same value for all classes in each of the "
-            f"{n} rows, so that every temperature gives the same probabilities; look at what the "
-            "model does with its input",
-            limit=math.inf,
-        )
+        raise NoOptimumError(_sentences.SAME_LOGITS.format(n=n), limit=math.inf)
     if sums.descent_at_zero <= _rounding(sums, nll):
-        raise NoOptimumError(
-            f"no temperature is best: over the {n} samples the logit of the label is on average "
-            "no higher than the other logits, so the NLL falls for ever as T goes to infinity; "
-            "check that labels and logits belong together and number the classes alike",
-            limit=math.inf,
-        )
+        raise NoOptimumError(_sentences.TEMPERATURE_INFINITE.format(n=n), limit=math.inf)
     if sums.n_label_below_top == 0 and smoothing < least * nll.n:
-        raise NoOptimumError(
-            f"no temperature is best: all {n} labels are the model's top class, so the NLL falls "
-            "for ever as T goes to 0; use a larger calibration set, one that the model was not "
-            "trained on, or TemperatureScaler(smoothing=1)",
-            limit=0.0,
+        advice = (
+            "use a larger calibration set, one that the model was not trained on, or "
+            "TemperatureScaler(smoothing=1)"
         )
+        raise NoOptimumError(_sentences.TEMPERATURE_ZERO.format(n=n, advice=advice), limit=0.0)
 
 
 def _rounding(sums: StartingSums, nll: ScaledNLL) -> float:

@@ -13,7 +13,7 @@ LESSONS = {
     60: (1, 1, "dataset\nshift", (10,)),
     70: (1, 0, "decisions", (10,)),
     40: (2, 5.1, "richer\nmaps", (20,)),
-    45: (2, 4.4, "training", (20, 50)),
+    45: (2, 4.4, "training", (20,)),
     55: (2, 3.65, "two\nclasses", (50,)),
     65: (2, 0.05, "after\nrelease", (60,)),
     80: (2, 2.9, "your own\nmodel", (30,)),

@@ -11,15 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from calibkit import _sentences
 from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports._tables import html_table, markdown_table
 from calibkit.reports.report import Report
 from calibkit.reports.values import MetricValues
 
 # A model that is calibrated is called otherwise with this probability.
-_LEVEL = 0.05
+LEVEL = 0.05
 _FIELDS = {"ECE": "ece", "classwise ECE": "classwise_ece"}
-_MEANINGS = {
+MEANINGS = {
     "NLL": "the mean negative logarithm of the probability that the true class was given; smaller "
     "is better",
     "Brier score": "the mean squared distance of the probabilities from the truth; smaller is "
@@ -32,6 +33,15 @@ _MEANINGS = {
     "classwise ECE": "the same error of the probabilities of every class, averaged over the "
     "classes, with its own noise floor and p-value",
 }
+LIMITS = (
+    "The probabilities hold for data that are drawn like the test set. On other data nothing is "
+    "promised: measure there.",
+    "The intervals and p-values assume independent samples. Pixels of one image, or several "
+    "samples of one person, are not independent, and then the intervals are too narrow.",
+    f"The verdict above calls a calibrated model not calibrated in at most {LEVEL:.0%} of all test "
+    "sets. It says that an error is more than chance, and not that it is large. With few samples, "
+    "a large error can remain unseen.",
+)
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
   max-width: 62rem; margin: 0 auto; padding: 1rem; }
@@ -151,15 +161,11 @@ class Card(NamedTuple):
 
     def _meanings(self) -> list[tuple[str, str]]:
         left_out = set() if self.report.n_classes > 2 else {"classwise ECE"}
-        return [(name, text) for name, text in _MEANINGS.items() if name not in left_out]
+        return [(name, text) for name, text in MEANINGS.items() if name not in left_out]
 
     def _legend(self) -> str:
         confidence, share = _words(self.report.bins[0])
-        return (
-            f"A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. "
-            "If the model is calibrated, the bars end within the grey bands in about 95 % of the "
-            "bins."
-        )
+        return _sentences.DIAGRAM.format(share=share, confidence=confidence)
 
     def _names(self) -> list[str]:
         return ["before scaling", "after scaling"] if self.report.after else ["of the model"]
@@ -172,9 +178,15 @@ class Card(NamedTuple):
             filled = bins.count > 0
             gaps = (bins.n_correct - bins.confidence_sum)[filled]
             texts.append(
-                f"Reliability diagram {name}, ECE {bins.calibration_error:.1%}: the {share} is "
-                f"below the mean {confidence} in {(gaps < 0).sum()} and above it in "
-                f"{(gaps > 0).sum()} of {filled.sum()} bins that hold samples."
+                _sentences.DIAGRAM_IN_WORDS.format(
+                    name=name,
+                    ece=f"{bins.calibration_error:.1%}",
+                    share=share,
+                    confidence=confidence,
+                    n_below=(gaps < 0).sum(),
+                    n_above=(gaps > 0).sum(),
+                    n_filled=filled.sum(),
+                )
             )
         return texts
 
@@ -186,16 +198,7 @@ class Card(NamedTuple):
         ]
 
     def _limits(self) -> list[str]:
-        limits = [
-            "The probabilities hold for data that are drawn like the test set. On other data "
-            "nothing is promised: measure there.",
-            "The intervals and p-values assume independent samples. Pixels of one image, or "
-            "several samples of one person, are not independent, and then the intervals are too "
-            "narrow.",
-            f"The verdict above calls a calibrated model not calibrated in at most {_LEVEL:.0%} of "
-            "all test sets. It says that an error is more than chance, and not that it is large. "
-            "With few samples, a large error can remain unseen.",
-        ]
+        limits = list(LIMITS)
         if self.report.after is not None:
             limits.append(
                 (
@@ -228,17 +231,14 @@ def rejected(values: MetricValues, level: float) -> dict[str, float]:
 
 
 def _verdict(whose: str, values: MetricValues) -> str:
-    found = rejected(values, _LEVEL)
+    found = rejected(values, LEVEL)
     if not found:
-        return (
-            f"{whose} probabilities show no calibration error that chance does not explain: the "
-            f"ECE is {values.ece.value:.1%}, and p = {values.p_value:.3f}."
+        return _sentences.CALIBRATED.format(
+            whose=whose, ece=f"{values.ece.value:.1%}", p=f"{values.p_value:.3f}"
         )
     errors = [f"{name} of {getattr(values, _FIELDS[name]).value:.1%}" for name in found]
-    return (
-        f"{whose} probabilities are not calibrated: an {' and a '.join(errors)} "
-        f"{'are' if len(errors) > 1 else 'is'} more than chance explains."
-    )
+    verb = "are" if len(errors) > 1 else "is"
+    return _sentences.NOT_CALIBRATED.format(whose=whose, errors=" and a ".join(errors), verb=verb)
 
 
 def _words(bins: ReliabilityBins) -> tuple[str, str]:

@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from calibkit import _sentences
+
 _Array = NDArray[Any]
 
 
@@ -74,7 +76,7 @@ class _Arrays(NamedNumbers):
         found = self._arrays[names[0]]
         if found.dtype.kind != "f":
             raise ValueError(
-                f"{self.path} must hold floating-point scores, and its {names[0]} is {found.dtype}"
+                _sentences.NO_FLOATS.format(path=self.path, name=names[0], dtype=found.dtype)
             )
         return found
 
@@ -114,9 +116,8 @@ class _Table(NamedNumbers):
         self._has_head = has_head
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
-            raise ValueError(
-                f"{path} must give every column a name of its own, got {', '.join(repeated)} twice"
-            )
+            names_twice = ", ".join(repeated)
+            raise ValueError(_sentences.REPEATED_COLUMNS.format(path=path, names=names_twice))
 
     def scores(self, names: list[str]) -> _Array:
         found = np.stack([self._numbers(name) for name in names], 1)
@@ -159,9 +160,13 @@ class _Table(NamedNumbers):
             float(cell)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise ValueError(
-                f"{self.path} must hold numbers in the column {name}, got {str(cell)!r} in row "
-                f"{row + 1} of the data; if the column is no score, name those that are with "
-                "--score-names"
+                _sentences.NO_NUMBER.format(
+                    path=self.path,
+                    name=name,
+                    found=repr(str(cell)),
+                    row=row + 1,
+                    advice="if the column is no score, name those that are with --score-names",
+                )
             ) from None
 
     @abstractmethod
@@ -179,9 +184,9 @@ class _CSV(_Table):
             try:
                 rows = [row for row in csv.reader(file, delimiter=self._delimiter) if row]
             except csv.Error as error:
-                raise ValueError(f"{path} is no csv file: {error}") from None
+                raise ValueError(_sentences.NO_CSV.format(path=path, why=error)) from None
         if not rows:
-            raise ValueError(f"{path} is empty; pass a file with one row or more")
+            raise ValueError(_sentences.NO_ROWS.format(path=path))
         self._head = [cell.strip() for cell in rows[0]]
         has_head = not all(map(_is_number, self._head))
         self._rows = rows[1:] if has_head else rows
@@ -189,8 +194,9 @@ class _CSV(_Table):
         for i, row in enumerate(self._rows):
             if len(row) != len(names):
                 raise ValueError(
-                    f"{path} must have {len(names)} columns in every row, got {len(row)} in row "
-                    f"{i + 1} of the data"
+                    _sentences.WRONG_LENGTH_OF_ROW.format(
+                        path=path, expected=len(names), found=len(row), row=i + 1
+                    )
                 )
         super().__init__(path, names, has_head=has_head)
 
@@ -250,8 +256,7 @@ def open_numbers(path: Path) -> NamedNumbers:
     """Return what a file holds, or raise an error if it is of no kind that we know."""
     kind = path.suffix.lower()
     if kind not in _KINDS:
-        known = ", ".join(_KINDS)
-        raise ValueError(f"{path} must end in one of {known}, which says what it holds")
+        raise ValueError(_sentences.UNKNOWN_KIND.format(path=path, known=", ".join(_KINDS)))
     return _KINDS[kind](path)
 
 
@@ -276,11 +281,9 @@ def _npy(path: Path) -> NamedNumbers:
 
 def _refusal(path: Path, kind: str, error: Exception) -> ValueError:
     if "allow_pickle=False" in str(error) or "Object arrays" in str(error):
-        return ValueError(
-            f"{path} holds Python objects, which could run code when they are read; save arrays of "
-            "numbers only"
-        )
-    return ValueError(f"{path} is no {kind} file; write one with np.save{'z' * (kind == 'npz')}")
+        return ValueError(_sentences.PYTHON_OBJECTS.format(path=path))
+    function = "np.savez" if kind == "npz" else "np.save"
+    return ValueError(_sentences.WRONG_KIND.format(path=path, kind=kind, function=function))
 
 
 def _is_number(text: str) -> bool:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calibkit import _sentences
 from calibkit._checks import check_logits_and_labels, check_probability_rows
 from calibkit._command_line.files import NamedNumbers, open_numbers
 from calibkit._conversion import as_tensor
@@ -18,13 +19,13 @@ from calibkit._rows import Rows
 # Smaller probabilities count as this one, because the logarithm of 0 is no number.
 FLOOR = 1e-12
 # Names, in lower case, that say what an array or a column holds.
-_LABELS = re.compile(
+LABELS = re.compile(
     r"labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth"
 )
-_LOGITS = re.compile(r"logit.*")
-_PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
+LOGITS = re.compile(r"logit.*")
+PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
 # Before the name of a class in the name of its column.
-_BEFORE_CLASS = re.compile(
+BEFORE_CLASS = re.compile(
     r"(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
 )
 # What a word stands for in a column of outcomes.
@@ -108,9 +109,9 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
 def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> str | None:
     if choice.label_name is not None and choice.labels is None:
         return _known(source, choice.label_name)
-    named = _declared(source.names, _LABELS)
+    named = _declared(source.names, LABELS)
     found = named if named or not needed else source.with_whole_numbers()
-    scores = set(choice.score_names or _declared(source.names, _LOGITS, _PROBABILITIES))
+    scores = set(choice.score_names or _declared(source.names, LOGITS, PROBABILITIES))
     found = [name for name in found if name not in scores]
     if len(found) == 1:
         return found[0]
@@ -118,9 +119,13 @@ def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> st
         return None
     how_many = "more than one" if found else "none"
     raise ValueError(
-        f"{source.path} must have one {source.word} that is called label or labels, and has "
-        f"{how_many}: {source.described()}; name it with --label-name, or pass the file of the "
-        "labels with --labels"
+        _sentences.NO_LABELS.format(
+            path=source.path,
+            word=source.word,
+            how_many=how_many,
+            described=source.described(),
+            advice="name it with --label-name, or pass the file of the labels with --labels",
+        )
     )
 
 
@@ -130,14 +135,13 @@ def _names_of_scores(
     """Return the names of the scores, and whether these are probabilities."""
     named = choice.score_names and [_known(source, name) for name in choice.score_names]
     names = [name for name in source.names if name != label_name]
-    logits, probabilities = _declared(names, _LOGITS), _declared(names, _PROBABILITIES)
+    logits, probabilities = _declared(names, LOGITS), _declared(names, PROBABILITIES)
     preferred = (probabilities, logits) if choice.probabilities else (logits, probabilities)
     others = [name for name in source.may_be_scores() if name != label_name]
     found = named or preferred[0] or preferred[1] or others
     if not found:
         raise ValueError(
-            f"{source.path} must hold logits or probabilities beside the labels, got "
-            f"{source.described()}"
+            _sentences.NO_SCORES.format(path=source.path, described=source.described())
         )
     return found, choice.probabilities or set(found) <= set(probabilities)
 
@@ -199,8 +203,12 @@ def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Te
         if columns is not None:
             classes += f", or among {', '.join(map(_class_of, columns[:10]))}"
         raise ValueError(
-            f"{path} must hold labels that are {classes}, got {str(found.flat[wrong[0]])!r} in row "
-            f"{wrong[0] + 1}"
+            _sentences.WRONG_LABEL.format(
+                path=path,
+                classes=classes,
+                found=repr(str(found.flat[wrong[0]])),
+                row=wrong[0] + 1,
+            )
         )
     return torch.from_numpy(values.astype(np.int64))
 
@@ -215,7 +223,7 @@ def _number(value: object) -> float:
 
 
 def _class_of(column: str) -> str:
-    return _BEFORE_CLASS.sub("", column, count=1).strip("()[]")
+    return BEFORE_CLASS.sub("", column, count=1).strip("()[]")
 
 
 def _check(

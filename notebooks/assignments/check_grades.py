@@ -1,60 +1,162 @@
-"""List the grades, and what a teacher should look at: ``python check_grades.py [FOLDER]``.
+"""List the points, and what a teacher should look at: ``python check_grades.py [FOLDER]``.
 
-Run it after ``nbgrader autograde`` and ``nbgrader export``. It reads grades.csv, release/,
-submitted/ and autograded/ of the course folder, by default the one of this file, and changes
-nothing. Its exit status is 1 where a submission was not graded.
+Run it after grading. It reads the course folder, by default the one of this file, and changes
+nothing. Its exit status is 1 where a submission was not graded, or where a file was handed in that
+belongs to nobody.
 """
 
-import csv
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from course import marked_cells
+import cheats
+import collect
+import nbformat
+import repair
+from course import marked_cells_of
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from tqdm.auto import tqdm
 
-NOT_GRADED = "NOT GRADED, 0 points are not a result"
+NOT_GRADED = "NOT GRADED, 0 points are no result"
+WHAT_HAPPENED = {
+    "CellTimeoutError": "took too long, and was stopped",
+    "DeadKernelError": "ended the program, and was left out",
+    "SyntaxError": "is no valid Python",
+    "IndentationError": "is no valid Python",
+    "TabError": "is no valid Python",
+}
+
+
+@dataclass
+class Checked:
+    """A submission, and what there is to say about it."""
+
+    student: str
+    points: str = "-"
+    remarks: list[str] = field(default_factory=list)
+    notebook: NotebookNode | None = None
 
 
 def main(course: Path) -> int:
-    """Print what a teacher should look at; return 1 if a notebook was not graded."""
-    with (course / "grades.csv").open(newline="", encoding="utf-8") as file:
-        grades = {(row["student_id"], row["assignment"]): row for row in csv.DictReader(file)}
-    n_not_graded = 0
-    for folder in sorted((course / "submitted").glob("*/*/")):
-        student, assignment = folder.parent.name, folder.name
-        remarks = list(remarks_on(course, student, assignment))
-        row = grades.get((student, assignment))
-        if row is None:
-            remarks = [f"{NOT_GRADED}: no line in grades.csv, run autograde and export"]
-        points = f"{float(row['score']):g} of {float(row['max_score']):g}" if row else "-"
-        n_not_graded += any(remark.startswith(NOT_GRADED) for remark in remarks)
-        print(f"{assignment:32} {student:20} {points:10} {'; '.join(remarks)}".rstrip())
-    return int(n_not_graded > 0)
+    """Print what a teacher should look at; return 1 if something was not graded."""
+    archives = {folder.parent.name for folder in course.glob("downloaded/*/archive")}
+    handed_in = {folder.name for folder in course.glob("submitted/*/*/")}
+    needs_action = False
+    for assignment in sorted(archives | handed_in):
+        _, lost = collect.sort_out(course, assignment)
+        for remark in lost:
+            print(f"{assignment}: {remark}")
+        folders = sorted(course.glob(f"submitted/*/{assignment}/"))
+        bar = tqdm(folders, desc=assignment, unit="notebook", leave=False)
+        for checked in check(course, assignment, [folder.parent.name for folder in bar]):
+            print(f"{assignment} {checked.student}: {checked.points}")
+            for remark in checked.remarks:
+                print(f"    {remark}")
+            needs_action |= any(remark.startswith(NOT_GRADED) for remark in checked.remarks)
+        needs_action |= any("was not used" in remark for remark in lost)
+    return int(needs_action)
 
 
-def remarks_on(course: Path, student: str, assignment: str) -> Iterator[str]:
-    """Yield what is unusual about a submitted notebook, one sentence at a time."""
+def check(course: Path, assignment: str, students: list[str]) -> list[Checked]:
+    """Check the submissions of an assignment, each alone and then against each other."""
+    source = nbformat.read(course / "source" / assignment / f"{assignment}.ipynb", as_version=4)
+    all_checked = [check_one(course, assignment, student, source) for student in students]
+    notebooks = {c.student: c.notebook for c in all_checked if c.notebook is not None}
+    same = cheats.identical(notebooks, source)
+    for checked in all_checked:
+        for question, others in same.get(checked.student, {}).items():
+            checked.remarks.append(f"The answer {question} is also that of {', '.join(others)}.")
+    return all_checked
+
+
+def check_one(course: Path, assignment: str, student: str, source: NotebookNode) -> Checked:
+    """Collect the points of a submission, and the remarks on it."""
+    checked = Checked(student)
     name = f"{assignment}.ipynb"
-    submitted_file = course / "submitted" / student / assignment / name
-    graded_file = course / "autograded" / student / assignment / name
-    if not submitted_file.is_file():
-        yield f"{NOT_GRADED}: the folder holds no {name}"
-        return
-    if not graded_file.is_file():
-        yield f"{NOT_GRADED}: the log of nbgrader autograde tells why"
-        return
-    submitted = marked_cells(submitted_file)
-    for cell_name, cell in marked_cells(course / "release" / assignment / name).items():
-        if cell.metadata.nbgrader.locked and cell_name not in submitted:
-            yield f"{cell_name} was deleted, and put back"
-        elif cell.metadata.nbgrader.locked and submitted[cell_name].source != cell.source:
-            yield f"{cell_name} was edited, and restored"
-    for cell_name, cell in marked_cells(graded_file).items():
-        errors = {output.ename for output in cell.get("outputs", ()) if "ename" in output}
-        if "CellTimeoutError" in errors:
-            yield f"{cell_name} took too long, and was stopped"
-        elif errors & {"SyntaxError", "IndentationError", "TabError"}:
-            yield f"{cell_name} is no valid Python"
+    path = course / "submitted" / student / assignment / name
+    graded = course / "autograded" / student / assignment / name
+    if not path.is_file():
+        checked.remarks.append(f"{NOT_GRADED}: the folder in submitted/ holds no {name}.")
+        return checked
+    try:
+        submitted, remarks = repair.read(path)
+        checked.notebook, more = repair.repaired(submitted, source)
+    except ValueError as error:
+        checked.remarks.append(f"{NOT_GRADED}: {error}.")
+        return checked
+    if graded.is_file():
+        checked.points, too_many = points(course, assignment, student, source)
+        checked.remarks += too_many
+    if checked.points == "-":
+        log = f"logs/{assignment}/{student}.log"
+        checked.remarks.append(f"{NOT_GRADED}: run grade.py; {log} tells what happened before.")
+    checked.remarks += remarks + more
+    if graded.is_file():
+        checked.remarks += what_happened(graded)
+    checked.remarks += cheats.flags(checked.notebook, source)
+    checked.remarks += left_behind(course, assignment, student)
+    return checked
+
+
+def points(
+    course: Path, assignment: str, student: str, source: NotebookNode
+) -> tuple[str, list[str]]:
+    """Return "17 of 17 by machine, 8 points to grade by hand", and points that cannot be."""
+    marked = marked_cells_of(source)
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        try:
+            grades = gradebook.find_submission_notebook(assignment, assignment, student).grades
+        except MissingEntry:
+            return "-", []
+        grades = [(marked[grade.name].metadata.nbgrader, grade) for grade in grades]
+        tests = [(own.points, grade) for own, grade in grades if not own.solution]
+        essays = [(own.points, grade) for own, grade in grades if own.solution]
+        pending = [
+            (worth, grade)
+            for worth, grade in essays
+            if grade.needs_manual_grade and grade.manual_score is None
+        ]
+        done = [pair for pair in essays if pair not in pending]
+        parts = [f"{_score(tests):g} of {_worth(tests):g} by machine"]
+        parts += [f"{_score(done):g} of {_worth(done):g} by hand"] if done else []
+        parts += [f"{_worth(pending):g} points to grade by hand"] if pending else []
+        impossible = [
+            f"{grade.name} has {grade.score:g} points, but is worth {own.points:g}: "
+            "somebody changed the gradebook."
+            for own, grade in grades
+            if not 0 <= grade.score <= own.points
+        ]
+    return ", ".join(parts), impossible
+
+
+def _score(pairs: list) -> float:
+    return sum(grade.score for _, grade in pairs)
+
+
+def _worth(pairs: list) -> float:
+    return sum(worth for worth, _ in pairs)
+
+
+def what_happened(graded: Path) -> Iterator[str]:
+    """Yield which cells did not run as they should, whether they count for the grade or not."""
+    for cell in nbformat.read(graded, as_version=4).cells:
+        errors = [output.ename for output in cell.get("outputs", ()) if "ename" in output]
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "without a question")
+        for error in dict.fromkeys(errors):
+            if error in WHAT_HAPPENED:
+                yield f"The cell {name} {WHAT_HAPPENED[error]}."
+
+
+def left_behind(course: Path, assignment: str, student: str) -> Iterator[str]:
+    """Yield the files beside a notebook that do not belong to the assignment."""
+    given = {path.name for path in (course / "source" / assignment).iterdir()}
+    for step in ("submitted", "autograded"):
+        folder = course / step / student / assignment
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.name not in given | {"timestamp.txt"}:
+                yield f"The file {path.relative_to(course)} was left behind."
 
 
 if __name__ == "__main__":

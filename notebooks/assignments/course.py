@@ -1,9 +1,12 @@
 """What several scripts of this folder need to know about the nbgrader course."""
 
+import re
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+
+HEADING = re.compile(r"^## (Question \d+: .*?)(?: \(\d+ points?\))?$", re.MULTILINE)
 
 
 def marked_cells(path: Path) -> dict[str, NotebookNode]:
@@ -15,3 +18,14 @@ def marked_cells_of(notebook: NotebookNode) -> dict[str, NotebookNode]:
     """Return the cells of a notebook that count for the grade, by their names."""
     marked = (cell for cell in notebook.cells if "grade_id" in cell.metadata.get("nbgrader", {}))
     return {cell.metadata.nbgrader.grade_id: cell for cell in marked}
+
+
+def questions(path: Path) -> dict[str, str]:
+    """Return the question of each marked cell: its heading without the points."""
+    headings, heading = {}, ""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            heading = next(iter(HEADING.findall(cell.source)), heading)
+        if "grade_id" in cell.metadata.get("nbgrader", {}):
+            headings[cell.metadata.nbgrader.grade_id] = heading
+    return headings

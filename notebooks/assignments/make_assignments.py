@@ -1,7 +1,9 @@
 """Make source/, release/ and students.zip from the ps*.py beside this file.
 
 ``python notebooks/assignments/make_assignments.py`` makes them here,
-``python notebooks/assignments/make_assignments.py FOLDER`` in another course folder.
+``python notebooks/assignments/make_assignments.py FOLDER`` in another course folder. With
+``--per-student roster.csv``, it also writes release_per_student/, where each student of the roster
+has notebooks with seeds of their own, and a zip of them.
 
 A source is a notebook in jupytext's percent format. Four kinds of cells count for the grade, told
 by their first line; all others are for reading:
@@ -13,6 +15,8 @@ by their first line; all others are for reading:
 - ``# %% essay="NAME" points=4``: a figure or code, graded by hand
 """
 
+import argparse
+import csv
 import os
 import re
 import shutil
@@ -24,7 +28,9 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import jupytext
 import nbformat
+import seeds
 from nbformat import NotebookNode
+from tqdm import tqdm
 
 SOURCES = Path(__file__).resolve().parent
 SECRET = re.compile(r"BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)^[^\n]*END \1", re.DOTALL | re.MULTILINE)
@@ -35,8 +41,39 @@ def make_course(course: Path) -> Path:
     course.mkdir(parents=True, exist_ok=True)
     if course != SOURCES:
         shutil.copy(SOURCES / "nbgrader_config.py", course)
-    released = [make_assignment(script, course) for script in sorted(SOURCES.glob("ps*.py"))]
+    scripts = tqdm(sorted(SOURCES.glob("ps*.py")), desc="assignments", unit="notebook")
+    released = [make_assignment(script, course) for script in scripts]
     return pack(released, course / "students.zip")
+
+
+def make_for_each_student(course: Path, roster: dict[str, str]) -> Path:
+    """Write release_per_student/ from release/, and seeds.csv; return the folder."""
+    released = {
+        script.stem: nbformat.read(
+            course / "release" / script.stem / f"{script.stem}.ipynb", as_version=4
+        )
+        for script in sorted(SOURCES.glob("ps*.py"))
+    }
+    secret, given = seeds.secret_of(course), seeds.remembered(course)
+    rows = [row for row in seeds.remembered_rows(course) if row["student"] not in roster]
+    folder = course / "release_per_student"
+    for student, platform_id in tqdm(roster.items(), desc="students", unit="student"):
+        own = folder / student
+        own.mkdir(parents=True, exist_ok=True)
+        for name, notebook in released.items():
+            constants = seeds.seeds_in(notebook)
+            drawn = seeds.drawn(secret, name, student, constants)
+            # what a student already has stays, even if the secret was lost
+            values = {**drawn, **given.get((student, name), {})}
+            nbformat.write(seeds.with_seeds(notebook, values), own / f"{name}.ipynb")
+            cells = [(student, platform_id, name, key, str(values[key])) for key in constants]
+            rows += [dict(zip(seeds.COLUMNS, row, strict=True)) for row in cells]
+        pack([own / f"{name}.ipynb" for name in released], folder / f"{student}.zip")
+    with (course / "seeds.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, seeds.COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
 
 
 def make_assignment(script: Path, course: Path) -> Path:
@@ -119,5 +156,20 @@ def pack(notebooks: list[Path], target: Path) -> Path:
     return target
 
 
+def main(arguments: list[str] | None = None) -> None:
+    """Make all assignments, and those of each student if there is a roster."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("course", nargs="?", type=Path, default=SOURCES, help="course folder")
+    parser.add_argument(
+        "--per-student", type=Path, metavar="ROSTER", help="csv file with a column named student"
+    )
+    options = parser.parse_args(arguments)
+    roster = seeds.read_roster(options.per_student) if options.per_student else None
+    course = options.course.resolve()
+    print(f"wrote {make_course(course)}")
+    if roster is not None:
+        print(f"wrote {make_for_each_student(course, roster)} and {course / 'seeds.csv'}")
+
+
 if __name__ == "__main__":
-    print(f"wrote {make_course(Path(sys.argv[1]).resolve() if sys.argv[1:] else SOURCES)}")
+    main()

@@ -27,10 +27,3 @@ class ForgiveWarnings(NbGraderPreprocessor):
 
 _, *after_execution = Autograde.autograde_preprocessors.default()
 c.Autograde.autograde_preprocessors = [Execute, ForgiveWarnings, *after_execution]
-
-# whose is it? "doejane_123_456_ps1_temperature_scaling-1.ipynb" as Canvas names files,
-# "Jane Doe_123_assignsubmission_file_/ps1_temperature_scaling.ipynb" as Moodle does, or plainly
-# "anna_ps1_temperature_scaling.ipynb"
-c.FileNameCollectorPlugin.named_regexp = (
-    r".*[/\\](?P<student_id>[^_/\\]+)_(?:[^/\\]*[/\\])?[^/\\]*?(?P<file_id>ps\d+_[a-z_]+)"
-)

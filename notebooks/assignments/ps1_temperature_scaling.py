@@ -9,15 +9,16 @@
 # %% [markdown]
 # # Find the temperature yourself
 #
-# In the lesson on temperature scaling, `calibkit.TemperatureScaler` went to the best temperature
-# directly. Here you write what it does inside: a loss, its first two derivatives, and a search
-# that cannot fail. Then you run it on the embedded network and compare.
+# In lesson 10, `calibkit.TemperatureScaler` found the best temperature in one call. In this
+# assignment you write what happens inside: a loss, its first two derivatives, and a search that
+# always ends at the minimum. Then you calibrate a network with your functions and compare the
+# result with that of calibkit.
 #
 # **What you will learn**
 #
 # - why the inverse temperature $\beta = 1/T$ is easier to work with than $T$
-# - how to derive the slope and the curvature of the NLL, and why it has one minimum only
-# - how to compute them so that large logits do no harm
+# - how to derive the slope and the curvature of the NLL, and why it has only one minimum
+# - how to compute them so that large logits cause no overflow
 # - how a bracket makes Newton's method safe, wherever it starts
 # - when no best temperature exists, and how to see that before the search
 #
@@ -35,80 +36,67 @@
 # | 8. Say whether a best temperature exists | 2 | machine |
 # | 9. Read the result | 3 | teacher |
 #
-# Together 25 points, in about 120 minutes. A machine-graded question gives all of its points or
-# none.
+# All questions together give 25 points and take about 120 minutes. A question that a machine grades
+# gives either all of its points or none.
 #
-# *Data:* the logits of the embedded network on 10 000 Glyphs-100 images, and small made-up
-# problems. No GPU, no network.
+# *Data*: the logits that a small network, which comes with calibkit, gives to 10 000 images of
+# Glyphs-100. You need no GPU and no internet.
 #
-# *Builds on:* lesson 10, "How do I correct an overconfident network?". Lesson 30, "Why did
+# *Builds on*: lesson 10, "How do I correct an overconfident network?". Lesson 30, "Why did
 # calibration fail on my model?", shows how to split logits that you already have.
 #
-# *How to check:* each question has a cell of checks below it, and their messages say what is
-# probably wrong. Before you hand in, choose *Kernel > Restart and Run All*, then run
-# `nbgrader validate ps1_temperature_scaling.ipynb` in a terminal. When the notebook is graded,
-# further checks run that you do not see. They test what the text asks for, on other numbers.
+# *How to check*: each question has a cell of tests below your answer, and their messages say what
+# is probably wrong. Before you hand in, choose *Kernel > Restart and Run All*, then run
+# `nbgrader validate ps1_temperature_scaling.ipynb` in a terminal. Further tests, which you do not
+# see, run when the notebook is graded. They test what the text asks for, on other numbers.
 #
-# Questions do not hang on each other: where a function needs another one, it gets it as an
-# argument, and the grading passes in a right one. If you are stuck, go on with the next question.
+# No question depends on your answers to the others. Where a function needs another one, it gets it
+# as an argument, and the tests pass in a correct one. If you are stuck, go on with the next
+# question.
 #
-# *Honour line:* I wrote these answers myself, and I name below what helped me.
+# *Honesty*: by handing in this notebook you declare that you worked alone and that the answers are
+# your own.
 
 # %% [markdown]
 # ## Data and seeds
 #
-# Everything that can be changed stands in this cell. `LOGITS` has the shape (10 000, 100): one row
-# for each image, one column for each class. `LABELS` has the shape (10 000,) and holds the true
-# classes. The logits are in float64, 16 digits instead of the 7 of float32: keep them so. The very
-# first call takes about twenty seconds, because the network has to run once.
+# The first cell holds everything that you might want to change. `LOGITS` has the shape
+# (10 000, 100), with one row for each image and one column for each class. `LABELS` has the shape
+# (10 000,) and holds the true classes. The logits are in float64, which keeps 16 digits where
+# float32 keeps 7. Do your calculations in float64, too. The first time, the cell takes about twenty
+# seconds, because the network has to run once.
 
 # %%
 import math
 import warnings
 
+import numpy as np
 import torch
 from matplotlib import pyplot as plt
 from torch.nn.functional import cross_entropy
 
 import calibkit
 
-# nbgrader takes whatever a check writes to stderr for a failure: let warnings go to stdout
+# `nbgrader validate` counts anything on stderr as a failure, so warnings go to stdout
 warnings.showwarning = lambda text, kind, *_, **__: print(f"{kind.__name__}: {text}")
 
 N_IMAGES, IMAGES_SEED = 10_000, 2
 N_CALIBRATION, SPLIT_SEED = 1000, 0
-MADE_UP_SEED = 5
 
 raw_logits, LABELS = calibkit.glyphs100_logits(N_IMAGES, seed=IMAGES_SEED)
 LOGITS = raw_logits.double()
 print(f"{len(LOGITS)} images, {LOGITS.shape[1]} classes, {LOGITS.dtype}")
 
 # %% [markdown]
-# The made-up problems come from this function. It draws calibrated logits, draws each label with
-# the probabilities that they state, and then multiplies the logits by `temperature`. So the best
-# temperature lies near this number, and not exactly on it, because the labels are drawn by chance.
-
-
-# %%
-def make_up(n, n_classes, temperature, seed):
-    """Draw logits (n, n_classes), in float64, and labels (n,); the best T is near temperature."""
-    generator = torch.Generator().manual_seed(seed)
-    calibrated = 2 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
-    drawn = torch.multinomial(calibrated.softmax(1), 1, generator=generator)[:, 0]
-    return temperature * calibrated, drawn
-
-
-print(make_up(3, 4, 1.0, MADE_UP_SEED))
-
-# %% [markdown]
 # ## Question 1: Write the NLL (2 points)
 #
 # Temperature scaling divides the logits by $T$. We write $\beta = 1/T$, call it the *inverse
 # temperature*, and multiply: the scaled logits are $\beta z$. $\beta = 1$ leaves them as they are,
-# a smaller $\beta$ makes the model less sure.
+# and a smaller $\beta$ makes the model less sure.
 #
 # The negative log-likelihood (NLL) of a sample is minus the logarithm of the probability that the
-# scaled model gives to the true class $y$. Put the softmax in, and the logarithm splits in two:
+# scaled model gives to the true class $y$. If we insert the softmax, the logarithm splits into two
+# parts:
 #
 # $$-\log \frac{e^{\beta z_y}}{\sum_c e^{\beta z_c}} = \log \sum_c e^{\beta z_c} - \beta z_y .$$
 #
@@ -119,13 +107,14 @@ print(make_up(3, 4, 1.0, MADE_UP_SEED))
 # \left[ \mathrm{logsumexp}(\beta z_i) - \beta z_{i, y_i} \right] .$$
 #
 # **Write** `nll(beta, logits, labels)`. It gets one number, logits of shape (n, C) and labels of
-# shape (n,), and gives back one number, in nats (the unit of the natural logarithm).
+# shape (n,), and returns one number, in nats (the unit of the natural logarithm).
 #
-# **Mind large numbers.** In float64, $e^{710}$ is already infinite, but logits of 10 000 must work:
-# their NLL is an ordinary number. Take away the largest logit of a row before you exponentiate, or
-# use a function that does. Adding a constant to a row then changes nothing, as it should.
+# **Mind large numbers.** In float64, $e^{710}$ is already infinite, but your function must also
+# work for logits of 10 000 and more, at any $\beta$. Their NLL is an ordinary number. Subtract the
+# largest of the *scaled* logits of each row before you exponentiate, or use a function that does
+# so. Then adding 10 000 to all logits changes nothing, as it should.
 #
-# Leave the tensors that you are given as they are: the later questions need them.
+# Leave the tensors that you are given as they are, because the later questions need them.
 
 
 # %% solution="nll"
@@ -152,55 +141,62 @@ def nll(beta, logits, labels):
 
 
 # %% tests="nll" points=2
-toy = torch.tensor([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]], dtype=torch.float64)
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import math, torch
+from torch.nn.functional import cross_entropy
+
+toy_logits = torch.tensor([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]], dtype=torch.float64)
 toy_labels = torch.tensor([1, 1, 1, 0])
 beta_3 = math.log(3) / 2  # 2 * beta_3 = log 3: the second class gets 3/4, the first 1/4
 
-found = float(nll(beta_3, toy[:1], toy_labels[:1]))
+found = float(nll(beta_3, toy_logits[:1], toy_labels[:1]))
 assert abs(found + math.log(3 / 4)) < 1e-5, (
-    f"one sample, whose true class has probability 3/4: the NLL is -log(3/4) = 0.2877, got {found}"
+    "for one sample whose true class has the probability 3/4, the NLL is -log(3/4) = 0.2877, "
+    f"not {found}"
 )
-assert float(toy.sum()) == 8, "the logits have changed: leave those that you are given as they are"
-found = float(nll(beta_3, toy[3:], toy_labels[3:]))
+assert float(toy_logits.sum()) == 8, "the logits have changed: do not write into your arguments"
+found = float(nll(beta_3, toy_logits[3:], toy_labels[3:]))
 assert abs(found + math.log(1 / 4)) < 1e-5, (
-    f"the true class is the first, with probability 1/4: the NLL is 1.3863, got {found}; "
-    "take the logit of the label, not the largest one"
+    f"the true class is now the first, with the probability 1/4: the NLL is 1.3863, not {found}; "
+    "use the logit of the label, which need not be the largest one"
 )
-found = float(nll(beta_3, toy, toy_labels))
+found = float(nll(beta_3, toy_logits, toy_labels))
 assert abs(found - 0.562335) < 1e-5, (
-    f"three samples of 0.2877 and one of 1.3863: their mean is 0.5623, got {found}"
+    f"three samples have an NLL of 0.2877 and one has 1.3863: the mean is 0.5623, not {found}"
 )
-found = float(nll(0.0, LOGITS[:50], LABELS[:50]))
-assert abs(found - math.log(LOGITS.shape[1])) < 1e-5, (
-    f"beta = 0 makes all classes equally probable: the NLL is the log of their number, got {found}"
+found = float(nll(0.0, toy_logits, toy_labels))
+assert abs(found - math.log(2)) < 1e-5, (
+    f"with beta = 0 both classes are equally probable, so the NLL is log 2 = 0.6931, not {found}"
 )
 ### BEGIN HIDDEN TESTS
-hidden_z, hidden_y = make_up(60, 5, 1.5, MADE_UP_SEED + 1)
-kept_z, kept_y = hidden_z.clone(), hidden_y.clone()
-for hidden_beta in (0.01, 0.5, 1.0, 3.0):
-    right = float(cross_entropy(hidden_beta * kept_z, kept_y))
-    found = float(nll(hidden_beta, hidden_z, hidden_y))
-    assert abs(found - right) < 1e-5 * (1 + right), (
-        f"at beta = {hidden_beta} the NLL is {right:.6f}, got {found:.6f}: the logits are "
-        "multiplied by beta, and the mean is taken over the samples"
+generator = torch.Generator().manual_seed(61)
+given_logits = 3 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
+given_labels = torch.randint(5, (60,), generator=generator)
+kept_logits, kept_labels = given_logits.clone(), given_labels.clone()
+for beta in (0.01, 0.5, 1.0, 3.0):
+    wanted = float(cross_entropy(beta * kept_logits, kept_labels))
+    found = float(nll(beta, given_logits, given_labels))
+    assert abs(found - wanted) < 1e-5 * (1 + wanted), (
+        f"at beta = {beta} the NLL of a made-up data set is {wanted:.6f}, not {found:.6f}: "
+        "multiply the logits by beta, and take the mean over the samples that you are given"
     )
-assert torch.equal(hidden_z, kept_z), "nll must leave the logits that it is given as they are"
-assert torch.equal(hidden_y, kept_y), "nll must leave the labels that it is given as they are"
-twice = float(nll(0.7, torch.cat([kept_z, kept_z]), torch.cat([kept_y, kept_y])))
-assert abs(twice - float(cross_entropy(0.7 * kept_z, kept_y))) < 1e-5, (
-    "the same samples twice have the same NLL: it is a mean, not a sum"
-)
-for constant in (1000.0, -1000.0):
-    shifted = float(nll(0.9, kept_z + constant, kept_y))
-    assert abs(shifted - float(cross_entropy(0.9 * kept_z, kept_y))) < 1e-3, (
-        f"adding {constant:g} to all logits must change nothing, got an NLL of {shifted}: "
-        "exponentiate only after taking away the largest logit of a row"
+    assert torch.equal(given_logits, kept_logits), "nll must leave the logits as they are"
+    assert torch.equal(given_labels, kept_labels), "nll must leave the labels as they are"
+    for constant in (10_000.0, -10_000.0):
+        found = float(nll(beta, kept_logits + constant, kept_labels))
+        assert abs(found - wanted) < 1e-2, (
+            f"adding {constant:g} to all logits must change nothing: at beta = {beta} the NLL is "
+            f"{wanted:.4f}, not {found}; first multiply by beta, then subtract the largest value "
+            "of each row, and only then exponentiate"
+        )
+    wanted = float(cross_entropy(5000 * beta * kept_logits, kept_labels))
+    found = float(nll(beta, 5000 * kept_logits, kept_labels))
+    assert abs(found - wanted) < 1e-4 * wanted, (
+        f"logits of 10 000 and more must work: at beta = {beta} the NLL is {wanted:.1f}, not "
+        f"{found}; first multiply by beta, then subtract the largest value of each row, and only "
+        "then exponentiate"
     )
-right = float(cross_entropy(5000 * kept_z, kept_y))
-huge = float(nll(1.0, 5000 * kept_z, kept_y))
-assert abs(huge - right) < 1e-4 * right, (
-    f"logits of the size of 10 000 must work: the NLL is {right:.1f}, got {huge}"
-)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -221,8 +217,8 @@ assert abs(huge - right) < 1e-4 * right, (
 # 3. that $L$ is therefore *convex*, that is, its slope never falls as $\beta$ grows. What follows
 #    for the number of its minima?
 #
-# It is enough to derive for one sample, and to say why the result holds for the mean. You may write
-# formulas in LaTeX between dollar signs, or in plain text such as `dp_c/dbeta`.
+# It is enough to derive the result for one sample and to say why it also holds for the mean. You
+# may write formulas in LaTeX between dollar signs, or in plain text such as `dp_c/dbeta`.
 
 # %% [markdown] essay="derivation" points=5
 # *Write your derivation here, in place of this text: 1. the slope, 2. the curvature, 3. convexity.*
@@ -264,17 +260,18 @@ assert abs(huge - right) < 1e-4 * right, (
 # %% [markdown]
 # ## Question 3: Write the slope (2 points)
 #
-# The slope tells the direction: where it is negative, the NLL still falls and $\beta$ must grow;
-# where it is positive, we have gone too far. At the minimum it is 0:
+# The slope tells us in which direction to go. Where it is negative, the NLL still falls and $\beta$
+# must grow. Where it is positive, we have gone too far. At the minimum it is 0:
 #
 # $$L'(\beta) = \frac{1}{n} \sum_{i=1}^{n} \left( \mathrm{E}_{p}[z_i] - z_{i, y_i} \right) .$$
 #
-# It can be read as a sentence: at the minimum, the logit that the model *expects* of the true class
-# equals, on average, the logit that the true class *has*.
+# In words: at the minimum, the logit that the model *expects* the true class to have equals, on
+# average, the logit that the true class *has*.
 #
-# **Write** `nll_slope(beta, logits, labels)`. The probabilities are those at $\beta$; the logits in
-# the mean are those that you are given, not multiplied by $\beta$. Large logits must work, as in
-# Question 1.
+# **Write** `nll_slope(beta, logits, labels)`. The probabilities are those at $\beta$. The logits in
+# the mean are those that you are given, not multiplied by $\beta$. As in Question 1, large logits
+# must work at any $\beta$, adding 10 000 to all logits must change nothing, and the tensors must
+# stay as they are.
 
 
 # %% solution="nll_slope"
@@ -300,78 +297,95 @@ def nll_slope(beta, logits, labels):
 
 
 # %% tests="nll_slope" points=2
-toy = torch.tensor([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]], dtype=torch.float64)
-toy_labels = torch.tensor([1, 1, 1, 0])
-beta_3 = math.log(3) / 2  # the second class gets probability 3/4, the first 1/4
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import math, calibkit, torch
+from torch.nn.functional import cross_entropy
 
-found = float(nll_slope(beta_3, toy[3:], toy_labels[3:]))
+toy_logits = torch.tensor([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]], dtype=torch.float64)
+toy_labels = torch.tensor([1, 1, 1, 0])
+beta_3 = math.log(3) / 2  # the second class gets the probability 3/4, the first 1/4
+
+found = float(nll_slope(beta_3, toy_logits[3:], toy_labels[3:]))
 assert abs(found - 1.5) < 1e-5, (
-    f"the expected logit is 1/4 * 0 + 3/4 * 2 = 1.5, that of the label is 0: 1.5, got {found}"
+    "the expected logit is 1/4 * 0 + 3/4 * 2 = 1.5, and that of the label is 0: the slope is 1.5, "
+    f"not {found}"
 )
-found = float(nll_slope(beta_3, toy[:1], toy_labels[:1]))
+found = float(nll_slope(beta_3, toy_logits[:1], toy_labels[:1]))
 assert abs(found + 0.5) < 1e-5, (
-    f"the expected logit is 1.5, that of the label is 2: the slope is -0.5, got {found}"
+    f"the expected logit is 1.5, and that of the label is 2: the slope is -0.5, not {found}"
 )
-found = float(nll_slope(beta_3, toy, toy_labels))
+found = float(nll_slope(beta_3, toy_logits, toy_labels))
 assert abs(found) < 1e-5, (
-    f"three slopes of -0.5 and one of 1.5: their mean is 0, got {found}; "
-    "the model claims 3/4 and is right in 3 of 4 cases, so this is the minimum"
+    f"three slopes are -0.5 and one is 1.5: their mean is 0, not {found}; the model claims 3/4 "
+    "and is right in 3 of 4 cases, so this is the minimum"
 )
-found = float(nll_slope(0.0, toy, toy_labels))
+found = float(nll_slope(0.0, toy_logits, toy_labels))
 assert abs(found + 0.5) < 1e-5, (
-    f"at beta = 0 the expected logit is the plain mean, 1, and 1 - (2 + 2 + 2 + 0) / 4 = -0.5, "
-    f"got {found}"
+    "at beta = 0 the expected logit is the plain mean, 1, so the slope is "
+    f"1 - (2 + 2 + 2 + 0) / 4 = -0.5, not {found}"
 )
 ### BEGIN HIDDEN TESTS
-hidden_z, hidden_y = make_up(60, 5, 1.5, MADE_UP_SEED + 2)
-kept_z = hidden_z.clone()
-
-
-def slope_by_autograd(at, z, y):
-    b = torch.tensor(at, dtype=torch.float64, requires_grad=True)
-    cross_entropy(b * z, y).backward()
-    return float(b.grad)
-
-
-for hidden_beta in (0.01, 0.5, 1.0, 3.0):
-    right = slope_by_autograd(hidden_beta, kept_z, hidden_y)
-    found = float(nll_slope(hidden_beta, hidden_z, hidden_y))
-    assert abs(found - right) < 1e-4, (
-        f"at beta = {hidden_beta} the slope is {right:.6f}, got {found:.6f}: weight the logits, "
-        "not multiplied by beta, with the probabilities at beta, and differentiate by beta, not T"
+generator = torch.Generator().manual_seed(62)
+given_logits = 3 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
+given_labels = torch.multinomial((given_logits / 1.5).softmax(1), 1, generator=generator)[:, 0]
+kept_logits, kept_labels = given_logits.clone(), given_labels.clone()
+for beta in (0.01, 0.5, 1.0, 3.0):
+    at_beta = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
+    cross_entropy(at_beta * kept_logits, kept_labels).backward()
+    wanted = float(at_beta.grad)
+    found = float(nll_slope(beta, given_logits, given_labels))
+    assert abs(found - wanted) < 1e-4, (
+        f"at beta = {beta} the slope of a made-up data set is {wanted:.6f}, not {found:.6f}: "
+        "average the logits, not multiplied by beta, with the probabilities at beta as weights; "
+        "and differentiate by beta, not by T"
     )
-assert torch.equal(hidden_z, kept_z), "nll_slope must leave the logits as they are"
-scaler = calibkit.TemperatureScaler().fit_logits(kept_z, hidden_y)
-at_minimum = float(nll_slope(1 / scaler.temperature, kept_z, hidden_y))
-assert abs(at_minimum) < 1e-4, f"at the best temperature the slope must be 0, got {at_minimum}"
-for constant in (1000.0, -1000.0):
-    shifted = float(nll_slope(0.9, kept_z + constant, hidden_y))
-    assert abs(shifted - slope_by_autograd(0.9, kept_z, hidden_y)) < 1e-3, (
-        f"adding {constant:g} to all logits must not change the slope, got {shifted}: a softmax "
-        "that first takes away the largest logit of a row does not overflow"
+    assert torch.equal(given_logits, kept_logits), "nll_slope must leave the logits as they are"
+    assert torch.equal(given_labels, kept_labels), "nll_slope must leave the labels as they are"
+    for constant in (10_000.0, -10_000.0):
+        found = float(nll_slope(beta, kept_logits + constant, kept_labels))
+        assert abs(found - wanted) < 1e-2, (
+            f"adding {constant:g} to all logits must not change the slope: at beta = {beta} it is "
+            f"{wanted:.4f}, not {found}; first multiply by beta, then subtract the largest value "
+            "of each row, or use softmax, which does so"
+        )
+    found = float(nll_slope(beta / 5000, 5000 * kept_logits, kept_labels))
+    assert abs(found / 5000 - wanted) < 1e-4, (
+        f"logits of 10 000 and more must work: with 5000 times the logits and a 5000th of beta, "
+        f"the slope is 5000 times {wanted:.4f}, not {found}"
     )
-right = slope_by_autograd(1.0, 5000 * kept_z, hidden_y)
-huge = float(nll_slope(1.0, 5000 * kept_z, hidden_y))
-assert abs(huge - right) < 1e-4 * abs(right), (
-    f"logits of the size of 10 000 must work: the slope is {right:.1f}, got {huge}"
-)
+    at_beta = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
+    cross_entropy(5000 * at_beta * kept_logits, kept_labels).backward()
+    wanted = float(at_beta.grad)
+    found = float(nll_slope(beta, 5000 * kept_logits, kept_labels))
+    assert abs(found - wanted) < 1e-4 * (1 + abs(wanted)), (
+        f"logits of 10 000 and more must work: at beta = {beta} the slope is {wanted:.1f}, not "
+        f"{found}; first multiply by beta, then subtract the largest value of each row, or use "
+        "softmax, which does so"
+    )
+fitted_scaler = calibkit.TemperatureScaler().fit_logits(kept_logits, kept_labels)
+found = float(nll_slope(1 / fitted_scaler.temperature, kept_logits, kept_labels))
+assert abs(found) < 1e-4, f"at the best inverse temperature the slope must be 0, not {found}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Question 4: Write the curvature (2 points)
 #
-# The curvature tells how fast the slope changes, and so how far the minimum may be:
+# The curvature tells us how fast the slope changes, and so how far away the minimum may be:
 #
 # $$L''(\beta) = \frac{1}{n} \sum_{i=1}^{n} \mathrm{Var}_{p}[z_i], \qquad
 # \mathrm{Var}_{p}[z] = \sum_c p_c \, (z_c - \mathrm{E}_p[z])^2 .$$
 #
-# The variance is taken **within each row**, with the probabilities at $\beta$ as weights. Then
-# comes the mean over the rows. The labels play no part in it.
+# We take the variance **within each row**, with the probabilities at $\beta$ as weights, and then
+# the mean over the rows. The labels play no part in it.
 #
-# **Write** `nll_curvature(beta, logits)`. It must never be negative, not even by rounding: a
-# negative curvature would send the search the wrong way. The other formula for a variance, the mean
-# of the squares minus the square of the mean, subtracts two large numbers that are nearly equal. So
-# it loses digits and can come out below 0. Average squares of distances from the mean instead.
+# **Write** `nll_curvature(beta, logits)`. The result must never be negative, not even by rounding,
+# because a negative curvature would send the search the wrong way. The other formula for a
+# variance, the mean of the squares minus the square of the mean, subtracts two large numbers that
+# are nearly equal. So it loses digits and can even come out below 0. Average the squares of the
+# distances from the mean instead. Then you can add a hundred million to all logits, and the
+# curvature changes by less than a hundredth. The tests check this too, so stay in float64. As
+# before, large logits must work at any $\beta$, and the tensor must stay as it is.
 
 
 # %% solution="nll_curvature"
@@ -396,67 +410,74 @@ def nll_curvature(beta, logits):
 
 
 # %% tests="nll_curvature" points=2
-toy = torch.tensor([[0.0, 2.0], [5.0, 5.0]], dtype=torch.float64)
-beta_3 = math.log(3) / 2  # in the first row the second class gets probability 3/4, the first 1/4
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import math, torch
 
-found = float(nll_curvature(beta_3, toy[:1]))
+toy_logits = torch.tensor([[0.0, 2.0], [5.0, 5.0]], dtype=torch.float64)
+beta_3 = math.log(3) / 2  # in the first row the second class gets 3/4, the first 1/4
+
+found = float(nll_curvature(beta_3, toy_logits[:1]))
 assert abs(found - 0.75) < 1e-5, (
-    f"0 with probability 1/4 and 2 with 3/4 have the mean 1.5 and the variance "
-    f"1/4 * 1.5^2 + 3/4 * 0.5^2 = 0.75, got {found}"
+    "0 with the probability 1/4 and 2 with 3/4 have the mean 1.5 and the variance "
+    f"1/4 * 1.5^2 + 3/4 * 0.5^2 = 0.75, not {found}"
 )
-found = float(nll_curvature(beta_3, toy))
+found = float(nll_curvature(beta_3, toy_logits))
 assert abs(found - 0.375) < 1e-5, (
-    f"a row of equal logits has variance 0, so the mean of both rows is 0.375, got {found}; "
-    "take the variance in each row, then the mean over the rows"
+    f"a row of equal logits has the variance 0, so the mean of both rows is 0.375, not {found}; "
+    "take the variance within each row, and then the mean over the rows"
 )
-found = float(nll_curvature(0.0, toy[:1]))
+found = float(nll_curvature(0.0, toy_logits[:1]))
 assert abs(found - 1.0) < 1e-5, (
-    f"at beta = 0 all probabilities are 1/C, and the variance of 0 and 2 is 1, got {found}; "
-    "divide by C, not by C - 1"
+    f"at beta = 0 both probabilities are 1/2, and the variance of 0 and 2 is 1, not {found}; "
+    "the weights are the probabilities, so do not divide by C - 1"
 )
 ### BEGIN HIDDEN TESTS
-hidden_z, hidden_y = make_up(60, 5, 1.5, MADE_UP_SEED + 3)
-kept_z = hidden_z.clone()
-
-
-def curvature_by_autograd(at, z, y):
-    b = torch.tensor(at, dtype=torch.float64, requires_grad=True)
-    (first,) = torch.autograd.grad(cross_entropy(b * z, y), b, create_graph=True)
-    return float(torch.autograd.grad(first, b)[0])
-
-
-for hidden_beta in (0.01, 0.5, 1.0, 3.0):
-    right = curvature_by_autograd(hidden_beta, kept_z, hidden_y)
-    found = float(nll_curvature(hidden_beta, hidden_z))
-    assert abs(found - right) < 1e-4 * (1 + right), (
-        f"at beta = {hidden_beta} the curvature is {right:.6f}, got {found:.6f}: weight with the "
-        "probabilities at beta, and take the distances of the logits without beta"
+generator = torch.Generator().manual_seed(63)
+given_logits = 3 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
+kept_logits = given_logits.clone()
+for beta in (0.01, 0.5, 1.0, 3.0):
+    at_beta = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
+    mean_logsumexp = torch.logsumexp(at_beta * kept_logits, dim=1).mean()
+    (first_derivative,) = torch.autograd.grad(mean_logsumexp, at_beta, create_graph=True)
+    wanted = float(torch.autograd.grad(first_derivative, at_beta)[0])
+    found = float(nll_curvature(beta, given_logits))
+    assert abs(found - wanted) < 1e-4 * (1 + wanted), (
+        f"at beta = {beta} the curvature of a made-up data set is {wanted:.6f}, not {found:.6f}: "
+        "weight with the probabilities at beta, and square the distances of the logits, which are "
+        "not multiplied by beta"
     )
-assert torch.equal(hidden_z, kept_z), "nll_curvature must leave the logits as they are"
-for constant in (1000.0, -1000.0):
-    shifted = float(nll_curvature(0.9, kept_z + constant))
-    assert abs(shifted - curvature_by_autograd(0.9, kept_z, hidden_y)) < 1e-3, (
-        f"adding {constant:g} to all logits must not change the curvature, got {shifted}"
+    assert torch.equal(given_logits, kept_logits), "nll_curvature must leave the logits as they are"
+    for constant in (1e8, -1e8):
+        found = float(nll_curvature(beta, kept_logits + constant))
+        assert abs(found - wanted) < 1e-2, (
+            f"adding {constant:g} to all logits must not change the curvature: at beta = {beta} it "
+            f"is {wanted:.4f}, not {found}; average the squares of the distances from the mean, in "
+            "float64, and use a softmax that does not overflow"
+        )
+    found = float(nll_curvature(beta / 5000, 5000 * kept_logits))
+    assert abs(found / 5000**2 - wanted) < 1e-3 * (1 + wanted), (
+        "logits of 10 000 and more must work: with 5000 times the logits and a 5000th of beta, the "
+        f"curvature is 5000^2 times {wanted:.4f}, not {found}; first multiply by beta, then "
+        "subtract the largest value of each row, or use softmax, which does so"
     )
-for row in kept_z:
-    alone = float(nll_curvature(40.0, row[None] + 1000))
-    assert alone >= 0, f"a variance is never negative, got {alone}: average squared distances"
-huge = float(nll_curvature(1e-4, 1e4 * kept_z))
-assert abs(huge / 1e8 - curvature_by_autograd(1.0, kept_z, hidden_y)) < 1e-3, (
-    "logits of the size of 10 000 must work: 10 000 times the logits, at 1 / 10 000 of beta, have "
-    f"10 000^2 times the curvature, got {huge}"
-)
+for given_row in kept_logits:
+    found = float(nll_curvature(40.0, given_row[None] + 1000))
+    assert found >= 0, (
+        f"a variance is never negative, but you return {found}: average the squares of the "
+        "distances from the mean"
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The picture draws your slope over $\beta$, and at two places the straight line that touches it.
-# *Newton's method* follows this line down to 0 and goes on from there. From the left that helps.
-# From the right it leads to a negative $\beta$, which would turn every answer of the model upside
-# down: the slope is nearly level there, and a level line meets 0 far away.
+# The picture shows your slope over $\beta$ for 400 images, and at two places the straight line that
+# touches it. *Newton's method* follows this line to 0 and goes on from there. From the left, this
+# helps. From the right, it leads to a negative $\beta$, which would reverse the order of the
+# classes. There the slope is nearly level, and a level line meets 0 only far away.
 
 # %%
-grid = torch.linspace(0, 2, 81)
-some_logits, some_labels = LOGITS[:1000], LABELS[:1000]
+grid = np.linspace(0, 2, 21).tolist()
+some_logits, some_labels = LOGITS[:400], LABELS[:400]
 
 fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 ax.axhline(0, color="0.6", linewidth=1)
@@ -474,21 +495,22 @@ _ = ax.set(xlabel="inverse temperature", ylabel="slope of the NLL")
 # %% [markdown]
 # ## Question 5: Write a safe step (3 points)
 #
-# The cure is a *bracket*: two numbers, `low` and `high`, of which we know that the minimum lies
-# between them. We are at `beta`, with `low <= beta <= high`, and look for the next place:
+# The remedy is a *bracket*: two numbers, `low` and `high`, such that the minimum lies between them.
+# We are at `beta`, with `low <= beta <= high`, and look for the next place:
 #
 # - Newton's step goes to $\beta - L'(\beta) / L''(\beta)$. If this place lies in the bracket,
-#   **ends included**, go there.
-# - Otherwise, go to the middle of the bracket, $(\mathrm{low} + \mathrm{high}) / 2$. This is
-#   *bisection*: slow, but it always halves the bracket.
-# - If the curvature is 0, Newton's step does not exist: go to the middle, too.
+#   **including its ends**, go there, however small the curvature is.
+# - Otherwise, go to the middle of the bracket, $(\mathrm{low} + \mathrm{high}) / 2$. This step is
+#   called *bisection*. It is slow, but it always halves the bracket.
+# - If the curvature is 0, Newton's step does not exist. Go to the middle then, whatever the slope.
 #
-# The ends are included for a reason: where the slope is 0 we have arrived, and Newton's step stays
-# at `beta`, which may be an end of the bracket.
+# The ends belong to the bracket for a reason. Where the slope is 0 we have arrived, and Newton's
+# step stays at `beta`, which may be an end of the bracket.
 #
-# **Write** `safe_step(beta, low, high, slope, curvature)`. All five are plain numbers: `slope` and
-# `curvature` are the values at `beta`. The slope may have either sign, the curvature is at least 0.
-# It gives back one number, the next `beta`. The bracket itself is moved elsewhere, in Question 6.
+# **Write** `safe_step(beta, low, high, slope, curvature)`. All five arguments are floats. `slope`
+# and `curvature` are the values at `beta`. The slope may have either sign, and the curvature is at
+# least 0. Brackets can be short or long, from thousandths to thousands. Return one number, the next
+# `beta`. Do not move the bracket: this is the task of Question 6.
 
 
 # %% solution="safe_step"
@@ -519,76 +541,100 @@ def safe_step(beta, low, high, slope, curvature):
 
 
 # %% tests="safe_step" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import math, torch
+
 found = float(safe_step(2.0, 0.0, 2.0, slope=3.0, curvature=4.0))
-assert abs(found - 1.25) < 1e-9, (
-    f"Newton's step goes to 2 - 3/4 = 1.25, inside the bracket: go there, got {found}"
+assert abs(found - 1.25) < 1e-6, (
+    f"Newton's step goes to 2 - 3/4 = 1.25, which lies in the bracket: go there, not to {found}"
 )
 found = float(safe_step(1.0, 1.0, 4.0, slope=-3.0, curvature=2.0))
-assert abs(found - 2.5) < 1e-9, (
-    f"the slope is negative: Newton's step goes to the right, to 1 + 3/2 = 2.5, got {found}"
+assert abs(found - 2.5) < 1e-6, (
+    f"the slope is negative, so Newton's step goes to the right, to 1 + 3/2 = 2.5, not to {found}"
 )
 found = float(safe_step(2.0, 0.5, 2.0, slope=3.0, curvature=1.0))
-assert abs(found - 1.25) < 1e-9, (
-    f"Newton's step goes to -1, outside of the bracket from 0.5 to 2: take its middle, got {found}"
+assert abs(found - 1.25) < 1e-6, (
+    "Newton's step goes to -1, outside of the bracket from 0.5 to 2: go to its middle, 1.25, not "
+    f"to {found}"
 )
 ### BEGIN HIDDEN TESTS
-generator = torch.Generator().manual_seed(MADE_UP_SEED)
+generator = torch.Generator().manual_seed(64)
 n_newton = n_middle = 0
-for draw in torch.rand(300, 5, generator=generator, dtype=torch.float64).tolist():
-    left, right = 10 * draw[0], 10 * draw[0] + 0.1 + 5 * draw[1]
-    here = (left, right, left + draw[2] * (right - left))[(n_newton + n_middle) % 3]
-    rise, bend = 4 * draw[3] - 2, 0.05 + draw[4]
-    target = here - rise / bend
-    inside = left < target < right
-    n_newton, n_middle = n_newton + inside, n_middle + (not inside)
-    found = float(safe_step(here, left, right, rise, bend))
-    if inside:
-        assert abs(found - target) < 1e-6, (
-            f"from {here:.3f} with slope {rise:.3f} and curvature {bend:.3f} Newton's step goes to "
-            f"{target:.3f}, inside the bracket [{left:.3f}, {right:.3f}]; got {found:.3f}"
-        )
+for draws in torch.rand(400, 6, generator=generator, dtype=torch.float64).tolist():
+    bracket_size = 10 ** (6 * draws[5] - 3)  # brackets from a thousandth to a thousand
+    left_end, right_end = bracket_size * draws[0], bracket_size * (draws[0] + 0.1 + draws[1])
+    given_beta = (left_end, right_end, left_end + draws[2] * (right_end - left_end))[
+        (n_newton + n_middle) % 3
+    ]
+    given_curvature = 10 ** (16 * draws[4] - 10)
+    given_slope = (3 * draws[3] - 1.5) * (right_end - left_end) * given_curvature
+    newton_target = given_beta - given_slope / given_curvature
+    if left_end < newton_target < right_end:
+        n_newton += 1
+        wanted, why = newton_target, "which lies in the bracket: go there"
     else:
-        assert abs(found - (left + right) / 2) < 1e-6, (
-            f"Newton's step to {target:.3f} leaves the bracket [{left:.3f}, {right:.3f}]: go to "
-            f"its middle, not to one of its ends; got {found:.3f}"
+        n_middle += 1
+        wanted, why = (
+            (left_end + right_end) / 2,
+            "which lies outside: go to the middle of the bracket",
         )
-assert min(n_newton, n_middle) > 20
-for rise in (1.5, -1.5):  # without a curvature there is no step of Newton's: no division by it
-    found = float(safe_step(3.0, 1.0, 4.0, rise, 0.0))
-    assert abs(found - 2.5) < 1e-9, f"where the curvature is 0, take the middle, got {found}"
-    found = float(safe_step(3.0, 1.0, 4.0, rise, 1e-300))
-    assert abs(found - 2.5) < 1e-9, f"a tiny curvature leads far outside: the middle, got {found}"
-for end in (1.0, 4.0):
-    found = float(safe_step(end, 1.0, 4.0, 0.0, 2.0))
-    assert abs(found - end) < 1e-9, (
-        f"the slope is 0 at {end}, an end of the bracket: ends are included, so the step stays "
-        f"there, got {found}"
+    found = float(safe_step(given_beta, left_end, right_end, given_slope, given_curvature))
+    assert abs(found - wanted) < 1e-5 * (right_end - left_end), (
+        f"from {given_beta:.6g} with the slope {given_slope:.3g} and the curvature "
+        f"{given_curvature:.3g}, Newton's step goes to {newton_target:.6g}. The bracket is "
+        f"[{left_end:.6g}, {right_end:.6g}], {why}, to {wanted:.6g} and not to {found:.6g}"
+    )
+assert min(n_newton, n_middle) > 100
+for given_slope in (1.5, -1.5, 0.0):
+    try:
+        found = float(safe_step(3.0, 1.0, 4.0, given_slope, 0.0))
+    except ZeroDivisionError:
+        found = math.nan
+    assert abs(found - 2.5) < 1e-6, (
+        f"where the curvature is 0, Newton's step does not exist: do not divide, and go to the "
+        f"middle of the bracket, 2.5, whatever the slope; for the slope {given_slope} you return "
+        f"{found}"
+    )
+for given_beta, given_slope, given_curvature, wanted in (
+    (1.0, 0.0, 2.0, 1.0),
+    (4.0, 0.0, 2.0, 4.0),
+    (2.0, 1.0, 1.0, 1.0),
+    (2.0, -1.0, 0.5, 4.0),
+):
+    found = float(safe_step(given_beta, 1.0, 4.0, given_slope, given_curvature))
+    assert abs(found - wanted) < 1e-6, (
+        f"Newton's step from {given_beta} leads to {wanted}, which is an end of the bracket [1, "
+        f"4]. The ends belong to the bracket, so go there, and not to {found}"
     )
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Question 6: Write the search (3 points)
 #
-# Now repeat the step until nothing moves any more. The search gets all it needs as arguments:
+# Now repeat the step until `beta` hardly moves. The search gets everything it needs as arguments:
 #
-# - `slope_at(beta)` and `curvature_at(beta)` give numbers. The slope grows with `beta`, and it is 0
-#   at one place, somewhere above 0. That is the place we look for.
-# - `step(beta, low, high, slope, curvature)` gives the next `beta`, as in Question 5. It takes
-#   Newton's step or the middle of the bracket, so it always stays in the bracket that it is given.
+# - `slope_at(beta)` and `curvature_at(beta)` return floats. The slope grows with `beta`, and it is
+#   0 at one place above 0, which is the place that we look for.
+# - `step(beta, low, high, slope, curvature)` returns the next `beta`, as in Question 5. It takes
+#   Newton's step or goes to the middle of the bracket, so it always stays in the bracket that it is
+#   given. Some of the tests pass in a step that always goes to the middle.
 # - `start`, above 0, is the first guess. It may be far too small or far too large.
 #
 # **Write** `find_beta(slope_at, curvature_at, step, start)`:
 #
 # 1. *Make a bracket.* Begin with `low = 0` and `high = start`. As long as the slope at `high` is
-#    negative, the minimum lies further right: `high` becomes the new `low`, and `high` is doubled.
-# 2. *Repeat*, beginning at `beta = high`: where the slope at `beta` is negative, `beta` becomes the
-#    new `low`, otherwise the new `high`. Only then call `step`, with the new bracket.
-# 3. *Stop* when a step moves `beta` by less than $10^{-10}$ **of its value**, and give back the
-#    last `beta`. A fixed distance will not do: the best `beta` can be 0.007 as well as 70.
+#    negative, the minimum lies further to the right. Then `high` becomes the new `low`, and `high`
+#    is doubled.
+# 2. *Repeat*, beginning at `beta = high`. If the slope at `beta` is negative, `beta` becomes the
+#    new `low`, otherwise it becomes the new `high`. Only then call `step`, with the new bracket.
+# 3. *Stop* when a step moves `beta` by less than $10^{-10}$ **of its value**, and return the last
+#    `beta`. A fixed distance will not do, because the best `beta` can be 0.000 007 as well as 7000.
+#    A small slope will not do either, because some slopes are small everywhere.
 #
-# Nobody knows beforehand how many steps it takes: with Newton's steps about ten, with bisection
-# alone about forty. Another method is fine, if it finds `beta` to a millionth of its value and asks
-# for the slope less than 500 times.
+# The number of steps is not known beforehand. With Newton's steps it is about ten, and with
+# bisection alone it is forty to sixty. You may use another method if it finds `beta` to a millionth
+# of its value and asks for the slope fewer than 500 times.
 
 
 # %% solution="find_beta"
@@ -628,92 +674,144 @@ def find_beta(slope_at, curvature_at, step, start):
 
 
 # %% tests="find_beta" points=3
-asked = []
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import math, calibkit, torch
+
+asked_at = []
 
 
-def arctangent(b):
-    asked.append(b)
-    assert abs(b) < 1e9, f"the search went to {b:.3g}: it must never leave its bracket"
-    assert len(asked) < 500, (
-        "500 slopes and no end: does the bracket move at every step, to the side where the slope "
-        "has another sign? and does the search stop when beta hardly moves?"
+def arctangent_slope(at):  # 0 at the minimum, and so level further away that plain Newton flies off
+    asked_at.append(at)
+    assert abs(at) < 1e9, f"the search went to {at:.3g}: it must never leave its bracket"
+    assert len(asked_at) < 500, (
+        "the search has asked for 500 slopes: does one end of the bracket move at every step, to "
+        "the side where the slope has the other sign? does the search stop when beta hardly moves?"
     )
-    return math.atan(b - 3)  # 0 at 3, and so level further away that plain Newton flies off
+    return math.atan(at / true_minimum - 1)
 
 
-def middle_only(beta, low, high, slope, curvature):
-    assert low <= 3 <= high, (
-        f"the minimum, 3, is not in the bracket [{low}, {high}]: a negative slope makes beta the "
-        "new low, any other the new high"
+def arctangent_curvature(at):
+    return 1 / true_minimum / (1 + (at / true_minimum - 1) ** 2)
+
+
+def middle_only(at, low, high, slope, curvature):
+    assert low * (1 - 1e-9) <= true_minimum <= high * (1 + 1e-9), (
+        f"the minimum, {true_minimum}, is not in the bracket [{low}, {high}]: first double high as "
+        "long as the slope there is negative; after that, where the slope at beta is negative, "
+        "beta becomes the new low, otherwise the new high"
     )
     return 0.5 * (low + high)
 
 
+true_minimum = 3.0
 for start in (1.0, 3.0, 0.001, 5000.0):
-    asked.clear()
-    found = float(find_beta(arctangent, lambda b: 1 / (1 + (b - 3) ** 2), middle_only, start))
-    assert abs(found - 3) < 3e-6, f"the slope arctan(beta - 3) is 0 at 3; from {start} got {found}"
+    asked_at.clear()
+    found = float(find_beta(arctangent_slope, arctangent_curvature, middle_only, start))
+    assert abs(found - 3) < 3e-6, (
+        f"the slope arctan(beta / 3 - 1) is 0 at 3, but a search from {start} ends at {found}"
+    )
 ### BEGIN HIDDEN TESTS
-z_1000, y_1000 = LOGITS[:1000], LABELS[:1000]
-best = 1 / calibkit.TemperatureScaler().fit_logits(z_1000, y_1000).temperature
+for true_minimum in (7e-6, 0.007, 70.0, 7000.0):
+    for start in (1.0, 0.0001, 200.0):
+        asked_at.clear()
+        found = float(find_beta(arctangent_slope, arctangent_curvature, middle_only, start))
+        assert abs(found / true_minimum - 1) < 1e-6, (
+            f"the slope is 0 at {true_minimum:g}, but with bisection alone a search from {start:g} "
+            f"ends at {found:.9g}: stop when a step is small compared with beta, not when it is "
+            "smaller than a fixed distance or after a fixed number of steps"
+        )
+asked_at.clear()
+found = float(
+    find_beta(lambda at: 1e-12 * arctangent_slope(at), lambda at: 1e-12, middle_only, start=1.0)
+)
+assert abs(found / true_minimum - 1) < 1e-6, (
+    f"the slope is below 1e-11 everywhere, and 0 at {true_minimum:g}, but a search from 1 ends at "
+    f"{found:.9g}: stop when a step is small compared with beta, and not when the slope is small"
+)
+generator = torch.Generator().manual_seed(65)
+hidden_logits = 3 * torch.randn(200, 5, generator=generator, dtype=torch.float64)
+hidden_labels = torch.multinomial((hidden_logits / 1.5).softmax(1), 1, generator=generator)[:, 0]
+best_beta = 1 / calibkit.TemperatureScaler().fit_logits(hidden_logits, hidden_labels).temperature
 
 
-def two_derivatives(b, z, y):
-    weights = torch.softmax(b * z, dim=1)
-    means = (weights * z).sum(dim=1)
-    spread = (weights * (z - means[:, None]).square()).sum(dim=1)
-    return float((means - z[torch.arange(len(y)), y]).mean()), float(spread.mean())
+def slope_of_logits(at):
+    asked_at.append(at)
+    assert len(asked_at) < 500, "the search asks for 500 slopes and has not ended"
+    weights = torch.softmax(at * logit_factor * hidden_logits, dim=1)
+    expected_logits = (weights * hidden_logits).sum(dim=1)
+    own = hidden_logits[torch.arange(200), hidden_labels]
+    return logit_factor * float((expected_logits - own).mean())
 
 
-def newton_or_middle(beta, low, high, slope, curvature):
-    target = beta - slope / curvature if curvature else math.inf
+def curvature_of_logits(at):
+    weights = torch.softmax(at * logit_factor * hidden_logits, dim=1)
+    means = (weights * hidden_logits).sum(dim=1, keepdim=True)
+    return logit_factor**2 * float((weights * (hidden_logits - means) ** 2).sum(dim=1).mean())
+
+
+def newton_or_middle(at, low, high, slope, curvature):
+    place = best_beta / logit_factor
+    assert low * (1 - 1e-6) <= place <= high * (1 + 1e-6), (
+        f"the minimum, {place:.9g}, is not in the bracket [{low}, {high}]: where the slope at beta "
+        "is negative, beta becomes the new low, otherwise the new high"
+    )
+    target = at - slope / curvature if curvature else math.inf
     return target if low <= target <= high else low + (high - low) / 2
 
 
-def counted(b):
-    asked.append(b)
-    assert len(asked) < 500, "the search does not come to an end within 500 slopes"
-    return two_derivatives(b, factor * z_1000, y_1000)[0]
-
-
-def not_counted(b):
-    return two_derivatives(b, factor * z_1000, y_1000)[1]
-
-
-for factor, begin in ((1, 1.0), (1, 200.0), (1, 1e-3), (100, 1.0), (0.01, 1.0), (0.01, 1e-4)):
-    asked.clear()
-    found = float(find_beta(counted, not_counted, newton_or_middle, begin))
-    assert abs(found * factor / best - 1) < 1e-6, (
-        f"Glyphs-100 logits times {factor}, started at {begin}: the best beta is "
-        f"{best / factor:.9g}, as calibkit finds it, got {found:.9g}; stop when a step is small "
-        "compared with beta, and begin with a bracket that holds the minimum"
+for logit_factor, start in (
+    (1, 1.0),
+    (1, 200.0),
+    (1, 1e-3),
+    (100, 1.0),
+    (0.01, 1.0),
+    (0.01, 1e-4),
+    (1e5, 1.0),
+    (1e-4, 1.0),
+):
+    asked_at.clear()
+    found = float(find_beta(slope_of_logits, curvature_of_logits, newton_or_middle, start))
+    assert abs(found * logit_factor / best_beta - 1) < 1e-6, (
+        f"for made-up logits times {logit_factor:g} the best beta is "
+        f"{best_beta / logit_factor:.9g}, as calibkit finds it, but a search from {start:g} ends "
+        f"at {found:.9g}: stop when a step is small compared with beta"
     )
+best_beta, logit_factor = 2.5, 1
 found = float(
     find_beta(
-        lambda b: math.tanh(b - 2.5), lambda b: math.cosh(b - 2.5) ** -2, newton_or_middle, 2.5
+        lambda at: math.tanh(at - 2.5), lambda at: math.cosh(at - 2.5) ** -2, newton_or_middle, 2.5
     )
 )
-assert abs(found - 2.5) < 1e-5, f"where the search starts at the minimum it stays, got {found}"
+assert abs(found - 2.5) < 1e-5, f"a search that starts at the minimum stays there, not at {found}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Let us watch your search at work where plain Newton fails. The logits are made a hundred times as
-# large, so that the best $\beta$ is a hundredth of what it was, and the search starts at 1.
+# Let us watch your search where plain Newton fails. We multiply the logits by a hundred, so that
+# the best $\beta$ is a hundredth of what it was, and start the search at 1.
 
 # %%
-path = []
+path = []  # every beta at which a search asks for the slope
 
 
-def watched_slope(b):
-    path.append(float(b))
-    return float(nll_slope(b, 100 * some_logits, some_labels))
+def search(logits, labels):
+    path.clear()
+
+    def slope_at(b):
+        path.append(float(b))
+        assert len(path) < 500, "the search asks for 500 slopes and has not ended"
+        return float(nll_slope(float(b), logits, labels))
+
+    def curvature_at(b):
+        return float(nll_curvature(float(b), logits))
+
+    def step(*numbers):
+        return float(safe_step(*(float(number) for number in numbers)))
+
+    return float(find_beta(slope_at, curvature_at, step, 1.0))
 
 
-def watched_curvature(b):
-    return float(nll_curvature(b, 100 * some_logits))
-
-
-found = find_beta(watched_slope, watched_curvature, safe_step, start=1.0)
+found = search(100 * some_logits, some_labels)
 print(f"beta = {found:.7f} after {len(path)} slopes")
 
 fig, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
@@ -725,25 +823,29 @@ _ = ax.set(ylabel="inverse temperature, log scale")
 # %% [markdown]
 # ## Question 7: Calibrate the network (3 points)
 #
-# Now to the network. Split the images, fit on the one part, measure on the other:
+# Now we calibrate the network. We split the images, fit the temperature on one part, and measure on
+# the other:
 #
-# 1. `calibkit.split_calibration(labels, n_calibration, seed=seed, stratify=labels)` gives two
-#    parts, calibration and test. It needs only something that has a length, so the labels will do;
-#    the places of the samples stand in the attribute `indices` of each part.
-# 2. `fit(logits, labels)` gives the best inverse temperature $\beta$ for the logits and labels that
-#    it is given. It may see the **calibration part only**: on images that a temperature was fitted
+# 1. `calibkit.split_calibration(labels, n_calibration, seed=seed, stratify=labels)` returns two
+#    parts, calibration and test. It needs only something that has a length, so the labels are
+#    enough. The attribute `indices` of each part holds the positions of its samples.
+# 2. `fit(logits, labels)` returns an inverse temperature $\beta$ for the logits and labels that it
+#    gets. It may see the **calibration part only**, because on images that a temperature was fitted
 #    to, the numbers look too good.
-# 3. All other numbers are measured on the **test part**.
+# 3. Measure all other numbers on the **test part**.
 #
-# **Write** `calibrate(fit, logits, labels, n_calibration, seed)`. It gives back a dictionary with
-# four numbers:
+# **Write** `calibrate(fit, logits, labels, n_calibration, seed)`. It returns a dictionary with four
+# numbers:
 #
 # - `"temperature"`: $T$, not $\beta$
 # - `"nll_before"`: the NLL on the test part, with the logits as they are
 # - `"nll_after"`: the NLL on the test part, with logits divided by $T$
 # - `"n_changed"`: how many test images get another answer (another top class) after scaling
 #
-# For the NLL take `cross_entropy` from torch, or your own function.
+# You can compute the NLL with `cross_entropy` from torch. A temperature above 0 never changes an
+# answer, but count the answers all the same. In one of the tests, `fit` returns a *negative*
+# $\beta$, which reverses the order of the classes and so changes nearly all answers. Divide the
+# logits by $T$ yourself, because `calibkit.TemperatureScaler` refuses a negative temperature.
 
 
 # %% solution="calibrate"
@@ -753,7 +855,7 @@ def calibrate(fit, logits, labels, n_calibration, seed):
     Parameters
     ----------
     fit : function
-        Called as fit(logits, labels), gives the best inverse temperature for them.
+        Called as fit(logits, labels); returns an inverse temperature, a float that is not 0.
     logits : Tensor, shape (n, C)
     labels : Tensor, shape (n,)
     n_calibration : int
@@ -781,112 +883,130 @@ def calibrate(fit, logits, labels, n_calibration, seed):
 
 
 # %% tests="calibrate" points=3
-seen = []
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import math, calibkit, torch
+from torch.nn.functional import cross_entropy
+
+generator = torch.Generator().manual_seed(66)
+given_logits = 3 * torch.randn(900, 6, generator=generator, dtype=torch.float64)
+given_labels = torch.multinomial((given_logits / 1.5).softmax(1), 1, generator=generator)[:, 0]
+sizes_seen = []
 
 
-def always_half(logits, labels):
-    seen.append((len(logits), len(labels)))
+def always_half(some_logits, some_labels):
+    sizes_seen.append((len(some_logits), len(some_labels)))
     return 0.5
 
 
-result = calibrate(always_half, LOGITS, LABELS, N_CALIBRATION, SPLIT_SEED)
-wanted = {"temperature", "nll_before", "nll_after", "n_changed"}
-assert set(result) == wanted, f"the keys must be {sorted(wanted)}, got {sorted(result)}"
-assert seen, "call fit to get the inverse temperature"
-assert set(seen) == {(N_CALIBRATION, N_CALIBRATION)}, (
-    f"fit must get the {N_CALIBRATION} logits and labels of the calibration part, got {seen}"
+found_result = calibrate(always_half, given_logits, given_labels, 200, 0)
+wanted = ["n_changed", "nll_after", "nll_before", "temperature"]
+assert sorted(found_result) == wanted, f"the keys must be {wanted}, not {sorted(found_result)}"
+assert sizes_seen, "call fit to get the inverse temperature"
+assert set(sizes_seen) == {(200, 200)}, (
+    f"fit must get the 200 logits and labels of the calibration part, not {sizes_seen}"
 )
-assert abs(float(result["temperature"]) - 2) < 1e-5, (
-    f"fit gave beta = 0.5, so the temperature is 2, got {result['temperature']}"
+assert abs(float(found_result["temperature"]) - 2) < 1e-5, (
+    f"fit gave beta = 0.5, so the temperature is 2, not {found_result['temperature']}"
 )
-assert float(result["n_changed"]) < 0.001 * len(LABELS), (
-    f"dividing by a temperature changes no answer: count answers that differ, "
-    f"got {result['n_changed']}"
+assert float(found_result["n_changed"]) == 0, (
+    "dividing by a temperature of 2 changes no answer: count the test images whose top class is "
+    f"another one after scaling; you counted {found_result['n_changed']}"
 )
 ### BEGIN HIDDEN TESTS
-rows_seen = []
+rows_fitted = []
 
 
-def fit_by_calibkit(logits, labels):
-    rows_seen.append((torch.as_tensor(logits).double(), torch.as_tensor(labels)))
-    return 1 / calibkit.TemperatureScaler().fit_logits(*rows_seen[-1]).temperature
+def watched_fit(some_logits, some_labels):
+    rows_fitted.append((torch.as_tensor(some_logits).double(), torch.as_tensor(some_labels)))
+    return 0.6
 
 
-for n_fit, split_seed in ((N_CALIBRATION, SPLIT_SEED), (700, SPLIT_SEED + 3)):
-    rows_seen.clear()
-    result = calibrate(fit_by_calibkit, LOGITS, LABELS, n_fit, split_seed)
-    split = calibkit.split_calibration(LABELS, n_fit, seed=split_seed, stratify=LABELS)
-    z_fit, y_fit = LOGITS[split[0].indices], LABELS[split[0].indices]
-    z_test, y_test = LOGITS[split[1].indices], LABELS[split[1].indices]
-    scaler = calibkit.TemperatureScaler().fit_logits(z_fit, y_fit)
-    for z_seen, y_seen in rows_seen:
-        assert len(z_seen) == n_fit, "fit may see the calibration part only"
-        same_rows = abs(float(z_seen.sum() / z_fit.sum()) - 1) < 1e-5
-        same_classes = torch.equal(y_seen.sort().values, y_fit.sort().values)
-        assert (same_rows, same_classes) == (True, True), (
+for n_fit, split_seed in ((200, 0), (350, 3)):
+    rows_fitted.clear()
+    found_result = calibrate(watched_fit, given_logits, given_labels, n_fit, split_seed)
+    right_split = calibkit.split_calibration(
+        given_labels, n_fit, seed=split_seed, stratify=given_labels
+    )
+    fit_rows, test_rows = (torch.as_tensor(part.indices) for part in right_split)
+    fit_rows = fit_rows[given_logits[fit_rows, 0].argsort()]
+    for logits_seen, labels_seen in rows_fitted:
+        assert len(logits_seen) == n_fit, "fit may see the calibration part only"
+        in_order = logits_seen[:, 0].argsort()
+        assert torch.allclose(logits_seen[in_order], given_logits[fit_rows], atol=1e-5), (
             "fit must get the calibration part of the split with the given n_calibration and seed, "
             "stratified by the labels"
         )
-    assert abs(float(result["temperature"]) / scaler.temperature - 1) < 1e-5, (
-        f"T must be that of calibkit, {scaler.temperature:.6f}, got {result['temperature']}"
-    )
-    for key, z in (("nll_before", z_test), ("nll_after", scaler(z_test))):
-        right = calibkit.negative_log_likelihood(z.softmax(1), y_test)
-        assert abs(float(result[key]) - right) < 1e-4, (
-            f"{key} must be the NLL of the test part, {right:.5f}, got {float(result[key]):.5f}: "
-            "logits are divided by T, the mean is over all test images, none of them fitted on"
+        assert torch.equal(labels_seen[in_order], given_labels[fit_rows]), (
+            "fit must get the labels in the order of the logits"
         )
-    assert float(result["n_changed"]) <= 2, "no temperature above 0 changes an answer"
+    test_logits, test_labels = given_logits[test_rows], given_labels[test_rows]
+    assert abs(float(found_result["temperature"]) - 1 / 0.6) < 1e-4, (
+        f"fit gave beta = 0.6, so the temperature is 1.6667, not {found_result['temperature']}"
+    )
+    for result_key, logits_used in (("nll_before", test_logits), ("nll_after", 0.6 * test_logits)):
+        wanted = float(cross_entropy(logits_used, test_labels))
+        assert abs(float(found_result[result_key]) - wanted) < 1e-4, (
+            f"{result_key} must be the NLL of the test part, {wanted:.5f}, not "
+            f"{float(found_result[result_key]):.5f}: divide the logits by T (and not by beta), and "
+            "take the mean over all images of the test part, none of which was used for the fit"
+        )
+    assert float(found_result["n_changed"]) == 0, "no temperature above 0 changes an answer"
+given_logits[::7] = 1.0  # whatever the temperature, the answers to these rows do not change
+right_split = calibkit.split_calibration(given_labels, 150, seed=1, stratify=given_labels)
+test_rows = torch.as_tensor(right_split[1].indices)
+wanted = int((test_rows % 7 != 0).sum())
+try:
+    found = float(calibrate(lambda *_: -0.5, given_logits, given_labels, 150, 1)["n_changed"])
+except ValueError:  # from calibkit
+    found = math.nan
+assert found == wanted, (
+    f"if fit gives beta = -0.5, the order of the classes is reversed, and the answers to {wanted} "
+    f"test images change, not {found:g}: compare the top class of each test image before and after "
+    "the division by T, which you write yourself, because calibkit refuses a negative temperature"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Here everything comes together: your functions on the left, `calibkit.TemperatureScaler` on the
-# right.
+# Now we put everything together. The first column shows the results of your functions, and the
+# second those of `calibkit.TemperatureScaler`.
 
 
 # %%
-def my_fit(logits, labels):
-    return find_beta(
-        lambda b: float(nll_slope(b, logits, labels)),
-        lambda b: float(nll_curvature(b, logits)),
-        safe_step,
-        start=1.0,
-    )
-
-
 def fit_of_calibkit(logits, labels):
     return 1 / calibkit.TemperatureScaler().fit_logits(logits, labels).temperature
 
 
-mine = calibrate(my_fit, LOGITS, LABELS, N_CALIBRATION, SPLIT_SEED)
+mine = calibrate(search, LOGITS, LABELS, N_CALIBRATION, SPLIT_SEED)
 theirs = calibrate(fit_of_calibkit, LOGITS, LABELS, N_CALIBRATION, SPLIT_SEED)
 for key in mine:
     print(f"{key:12} {float(mine[key]):.6f}   {float(theirs[key]):.6f}")
-off = abs(mine["temperature"] / theirs["temperature"] - 1)
-print(f"your T and that of calibkit differ by {off:.0e} of it")
+off = abs(float(mine["temperature"]) / float(theirs["temperature"]) - 1)
+print(f"the two temperatures differ by {off:.0e} of their value")
 
 # %% [markdown]
 # ## Question 8: Say whether a best temperature exists (2 points)
 #
-# The search of Question 6 takes for granted that the slope is 0 somewhere above $\beta = 0$. That
-# need not be so. There are three cases:
+# The search of Question 6 assumes that the slope is 0 somewhere above $\beta = 0$. This is not
+# always true. There are three cases:
 #
-# - `"finite"`: some $\beta$ above 0 is best, and with it a finite temperature $T$.
-# - `"zero"`: the NLL falls for ever as $\beta$ grows. The best temperature would be 0, and the
-#   model would claim to be absolutely sure.
+# - `"finite"`: some $\beta$ above 0 is best, and so a finite temperature $T$ is best.
+# - `"zero"`: the NLL keeps falling as $\beta$ grows. The best temperature would be 0, and the model
+#   would claim to be absolutely sure.
 # - `"infinity"`: the NLL grows with $\beta$ from $\beta = 0$ on, so no $\beta$ above 0 is better
-#   than $\beta = 0$ itself. The best temperature would be infinite, and the model would know
-#   nothing.
+#   than $\beta = 0$ itself. The best temperature would be infinite, and the model would give the
+#   same probability to all classes.
 #
 # Because $L$ is convex, its slope never falls. So it is enough to look at the slope at both ends:
 # at $\beta = 0$, and in the limit of ever larger $\beta$. Ask yourself what the probabilities
-# become there, and with them $\mathrm{E}_p[z]$. No search is needed, and a very large $\beta$ is
-# no replacement for the limit: there the slope can round to 0.
+# become there, and what $\mathrm{E}_p[z]$ becomes with them. You need no search. A very large
+# $\beta$ cannot replace the limit, because there the slope can round to 0.
 #
-# **Write** `best_temperature(logits, labels)`, which gives back one of the three words. Two edge
-# cases count: in a row, the logit of the label may be *tied* with another one for the largest; and
-# the slope at $\beta = 0$ may be exactly 0, which is `"infinity"`. You may take for granted that at
-# least one row holds two different logits.
+# **Write** `best_temperature(logits, labels)`, which returns one of the three words. Two edge cases
+# matter. In a row, the logit of the label may be *tied* with another one for the largest, which
+# means that both are equal. A logit that is smaller is not tied, however small the difference is.
+# And the slope at $\beta = 0$ may be exactly 0, which is `"infinity"`. You may assume that at least
+# one row holds two different logits.
 
 
 # %% solution="best_temperature"
@@ -915,69 +1035,94 @@ def best_temperature(logits, labels):
 
 
 # %% tests="best_temperature" points=2
-toy = torch.tensor([[0.0, 2.0, 1.0], [3.0, 0.0, 1.0], [0.0, 1.0, 4.0]], dtype=torch.float64)
-for toy_labels, right, why in (
-    ([1, 0, 2], "zero", "all three are right, so more confidence always helps"),
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, torch
+
+toy_logits = torch.tensor([[0.0, 2.0, 1.0], [3.0, 0.0, 1.0], [0.0, 1.0, 4.0]], dtype=torch.float64)
+for toy_labels, wanted, why in (
+    ([1, 0, 2], "zero", "all three answers are right, so more confidence always helps"),
     ([0, 1, 0], "infinity", "every label has the smallest logit, so any confidence harms"),
-    ([1, 0, 1], "finite", "two are right, and one is wrong"),
+    ([1, 0, 1], "finite", "two answers are right, and one is wrong"),
 ):
-    found = best_temperature(toy, torch.tensor(toy_labels))
-    assert found == right, f"labels {toy_labels}: {why}, so {right!r}, got {found!r}"
+    found = best_temperature(toy_logits, torch.tensor(toy_labels))
+    assert found == wanted, f"labels {toy_labels}: {why}, so return {wanted!r}, not {found!r}"
 ### BEGIN HIDDEN TESTS
 edge_cases = {
-    "in the second row two logits tie for the largest, one of them the label's: zero": (
+    "in the second row two logits tie for the largest, and one of them is the label's": (
         [[0.0, 2.0, 1.0], [3.0, 0.0, 3.0]],
         [1, 2],
         "zero",
     ),
-    "all right, however little: zero": ([[0.0, 1e-3], [1e-3, 0.0]], [1, 0], "zero"),
-    "the slope at 0 is exactly 0: infinity": ([[-1.0, 1.0], [-1.0, 1.0]], [0, 1], "infinity"),
-    "all answers are wrong, and still the labels' logits are above the mean: finite": (
+    "all answers are right, although by a little only": (
+        [[0.0, 1e-3], [1e-3, 0.0]],
+        [1, 0],
+        "zero",
+    ),
+    "one answer is wrong, although by a little only": (
+        [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0 + 2**-36]],
+        [1, 0, 0],
+        "finite",
+    ),
+    "the slope at 0 is exactly 0": ([[-1.0, 1.0], [-1.0, 1.0]], [0, 1], "infinity"),
+    "all answers are wrong, and still the logits of the labels are above the mean": (
         [[-9.0, 1.0, 2.0], [2.0, 1.0, -9.0]],
         [1, 1],
         "finite",
     ),
-    "two of three are right, but the wrong one outweighs them: infinity": (
+    "two of three answers are right, but the wrong one outweighs them": (
         [[0.0, 1.0], [1.0, 0.0], [0.0, 9.0]],
         [1, 0, 0],
         "infinity",
     ),
-    "one row of equal logits changes nothing, all others are right: zero": (
+    "one row of equal logits changes nothing, and all other answers are right": (
         [[1.0, 1.0], [0.0, 1.0]],
         [0, 1],
         "zero",
     ),
 }
-for why, (rows, truth, right) in edge_cases.items():
-    edge_z, edge_y = torch.tensor(rows, dtype=torch.float64), torch.tensor(truth)
-    for factor in (1.0, 4096.0, 1 / 1024):
-        found = best_temperature(factor * edge_z, edge_y)
-        assert found == right, f"{why}, got {found!r} (logits times {factor:g})"
-    found = best_temperature(edge_z + 64, edge_y)
-    assert found == right, f"{why}, also where a constant is added to all logits, got {found!r}"
-for number, sharpness in enumerate((0.0, 0.05, 1.0, 30.0) * 6):
-    edge_z, edge_y = make_up(12, 3, 1.0, MADE_UP_SEED + number)
-    if sharpness != 1:
-        noise = torch.Generator().manual_seed(number)
-        edge_y = torch.multinomial((sharpness * edge_z).softmax(1), 1, generator=noise)[:, 0]
+for why, (edge_rows, edge_truth, wanted) in edge_cases.items():
+    edge_logits, edge_labels = (
+        torch.tensor(edge_rows, dtype=torch.float64),
+        torch.tensor(edge_truth),
+    )
+    for edge_factor in (1.0, 4096.0, 1 / 1024):
+        found = best_temperature(edge_factor * edge_logits, edge_labels)
+        assert found == wanted, (
+            f"{why}, so return {wanted!r}, not {found!r} (logits {edge_rows}, times "
+            f"{edge_factor:g})"
+        )
+    found = best_temperature(edge_logits + 64, edge_labels)
+    assert found == wanted, (
+        f"{why}, so return {wanted!r}, not {found!r}, also where a constant is added to all logits"
+    )
+generator = torch.Generator().manual_seed(67)
+for sharpness in (0.0, 0.05, 1.0, 30.0) * 6:
+    edge_logits = 2 * torch.randn(12, 3, generator=generator, dtype=torch.float64)
+    label_weights = (sharpness * edge_logits).softmax(1)
+    edge_labels = torch.multinomial(label_weights, 1, generator=generator)[:, 0]
     try:
-        calibkit.TemperatureScaler().fit_logits(edge_z, edge_y)
-        right = "finite"
+        calibkit.TemperatureScaler().fit_logits(edge_logits, edge_labels)
+        wanted = "finite"
     except calibkit.NoOptimumError as error:
-        right = "zero" if error.limit == 0 else "infinity"
-    found = best_temperature(edge_z, edge_y)
-    assert found == right, f"a made-up problem whose best temperature is {right}, got {found!r}"
+        wanted = "zero" if error.limit == 0 else "infinity"
+    found = best_temperature(edge_logits, edge_labels)
+    assert found == wanted, (
+        f"the best temperature of a made-up problem is {wanted!r}, not {found!r}: compare the "
+        "slope at beta = 0, and in the limit of ever larger beta, with 0"
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Question 9: Read the result (3 points)
 #
-# The picture shows your NLL of 1000 images twice: once over $\beta$, once over $T = 1 / \beta$. It
-# is the same number in both, at the same places. The dashed lines mark the best one.
+# The picture shows your NLL of 400 images twice, once over $\beta$ and once over $T = 1 / \beta$.
+# Each point of one curve has its counterpart of the same height in the other. The dashed lines mark
+# the minimum.
 
 # %%
-inverse = torch.linspace(0.1, 2, 96, dtype=torch.float64)
-curve = [float(nll(b, some_logits, some_labels)) for b in inverse]
+inverse = 1 / np.concatenate([np.linspace(0.5, 3, 21), np.linspace(3.5, 10, 14)])
+curve = [float(nll(b, some_logits, some_labels)) for b in inverse.tolist()]
 best_t = calibkit.TemperatureScaler().fit_logits(some_logits, some_labels).temperature
 
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained", sharey=True)
@@ -992,29 +1137,29 @@ _ = axes[1].set(xlabel="temperature")
 # %% [markdown]
 # **Answer** in two or three sentences each:
 #
-# 1. One of the two curves is not convex. Which one, and by what do you see it in the picture?
+# 1. One of the two curves is not convex. Which one is it, and how do you see it in the picture?
 # 2. Suppose that somebody runs plain Newton, without a bracket, over $T$, and starts at $T = 8$.
-#    What can go wrong, and why can it not happen to your search?
-# 3. The table above shows $T$, the NLL on the test part before and after, and the number of changed
-#    answers. What does $T$ say about the network as it was before scaling? Why does the NLL fall,
-#    although not one answer has become better?
+#    What can go wrong, and why can this not happen to your search?
+# 3. The table below Question 7 shows $T$, the NLL on the test part before and after scaling, and
+#    the number of changed answers. What does $T$ say about the network before scaling? Why does the
+#    NLL fall, although no answer has changed?
 
 # %% [markdown] essay="reading" points=3
 # *Write your answers here, in place of this text.*
 #
 # ### BEGIN SOLUTION
-# 1. The curve over $T$ (right) is not convex: right of the minimum it first bends upwards and then
-#    bends over and levels off, towards the logarithm of the number of classes. A convex curve that
-#    has begun to rise may never flatten. The curve over $\beta$ bends upwards everywhere, and far
-#    right it is a straight line at most.
-# 2. At $T = 8$ the curve is bent downwards, its second derivative is negative. Newton's step then
-#    goes the wrong way, to where the slope is 0 at a maximum or at infinity: $T$ grows and grows.
-#    My search works over $\beta$, where the curvature is never negative, and a step that leaves the
-#    bracket is replaced by bisection, so it cannot get away from the minimum.
+# 1. The curve over $T$ (right) is not convex. To the right of the minimum it first bends upwards,
+#    and then it flattens and approaches the logarithm of the number of classes. A convex curve that
+#    has begun to rise never flattens. The curve over $\beta$ bends upwards everywhere, and far to
+#    the right it is nearly a straight line.
+# 2. At $T = 8$ the curve bends downwards, so its second derivative is negative. Newton's step then
+#    goes the wrong way, and $T$ grows and grows. My search works over $\beta$, where the curvature
+#    is never negative, and it replaces a step that leaves the bracket by bisection. So it cannot
+#    get away from the minimum.
 # 3. $T$ is above 1 (1.465 with the seeds as they are), so the logits were too large and the network
-#    was overconfident: surer than it was right. The NLL does not ask which class is on top but how
-#    probable the true class is. Scaling takes probability from the top class; wrong answers, which
-#    cost much when the network is sure, now cost far less, and the right ones only a little more.
+#    was overconfident. The NLL does not ask which class is on top, but how probable the true class
+#    is. Scaling takes probability from the top class. Wrong answers cost much when the network is
+#    sure of them, and now they cost far less, while the right answers cost only a little more.
 #
 # **Points (3)**
 #

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+MAGIC = TransformerManager()
 NEW_CELL: dict[str, Callable[..., NotebookNode]] = {
     "code": new_code_cell,
     "markdown": new_markdown_cell,
@@ -54,7 +55,7 @@ def read(path: Path) -> tuple[NotebookNode, list[str]]:
         version = found.get("nbformat")
         notebook = nbformat.from_dict(found)
         if version != 4:
-            notebook = nbformat.convert(notebook, 4)
+            notebook = nbformat.reads(json.dumps(found), as_version=4)
             remarks.append(f"The notebook was converted from format {version}.")
         if not isinstance(notebook.cells, list):
             raise TypeError("its cells are no list")
@@ -86,6 +87,7 @@ class Piece:
     cell: NotebookNode
     id: str
     name: str | None  # of the marked cell that it is
+    follows: str = ""  # the text of the cell before it
     has_empty_mark: bool = False  # JupyterLab leaves ``nbgrader: {}`` in a part of a split cell
 
 
@@ -96,10 +98,13 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     result, but the hidden tests of the source do.
     """
     originals = marked_cells_of(source)
-    marked = marked_cells_of(released(source))
+    shown = released(source)
+    marked = marked_cells_of(shown)
     remarks: list[str] = []
     pieces = [_piece(cell, marked) for cell in submitted.get("cells", ()) if isinstance(cell, dict)]
-    remarks += _name_again(pieces, marked)
+    for before, piece in pairwise(pieces):
+        piece.follows = before.cell.source
+    remarks += _name_again(pieces, shown)
     remarks += _retype(pieces, marked)
     pieces = _keep_one_of_each(pieces, marked, remarks)
     pieces = _join_splits(pieces, marked, remarks)
@@ -137,7 +142,7 @@ def released(source: NotebookNode) -> NotebookNode:
 def parses(text: str) -> bool:
     """Say whether Jupyter could run a cell with this text: magic commands are allowed."""
     try:
-        ast.parse(TransformerManager().transform_cell(text))
+        ast.parse(MAGIC.transform_cell(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
@@ -166,14 +171,25 @@ def _piece(cell: dict, marked: dict[str, NotebookNode]) -> Piece:
     )
 
 
-def _name_again(pieces: list[Piece], marked: dict[str, NotebookNode]) -> Iterator[str]:
-    """Find marked cells that lost their mark: by the id, then the text, then what they define."""
-    for name, cell in marked.items():
+def _name_again(pieces: list[Piece], shown: NotebookNode) -> Iterator[str]:
+    """Find marked cells that lost their mark: by the id, the text, what they define, or the place.
+
+    The place is right behind the same cell as in the notebook that students were shown.
+    """
+    given = {cell.source for cell in shown.cells}
+    for name, cell in marked_cells_of(shown).items():
+        place = next(k for k, other in enumerate(shown.cells) if other is cell)
+        before = shown.cells[place - 1].source if place else ""
         defined = set() if is_locked(cell) else _defined(cell.source)
         for is_it in (
             lambda piece, cell=cell: piece.id == cell.get("id"),
             lambda piece, cell=cell: piece.cell.source == cell.source,
             lambda piece, defined=defined: bool(defined & _defined(piece.cell.source)),
+            lambda piece, before=before, kind=cell.cell_type: (
+                piece.follows == before
+                and piece.cell.cell_type == kind
+                and piece.cell.source not in given
+            ),
         ):
             if any(piece.name == name for piece in pieces):
                 break

@@ -68,8 +68,10 @@ class Sandbox(ABC):
     """A kind of sandbox."""
 
     name: str
-    home = "/work/home"
-    cache = "/work/cache"
+    # This folder of the sandbox must hide none that a teacher may have, such as /work or /home.
+    root = "/calibkit-sandbox"
+    home = f"{root}/home"
+    cache = f"{root}/cache"
     is_watched = True  # whether this machine sees its processes and their memory
     counts_processes = False  # whether it counts them apart from all others of the same user
     transport = "ipc"  # to the kernel: files, because there is no network
@@ -111,7 +113,7 @@ class Sandbox(ABC):
             "OMP_WAIT_POLICY": "PASSIVE",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "TMPDIR": "/work",
+            "TMPDIR": self.root,
             "USER": "student",
         }
 
@@ -146,7 +148,7 @@ class Bubblewrap(Sandbox):
             *(part for path in above for part in ("--perms", "0755", "--dir", path)),
             *(part for path in SYSTEM for part in ("--ro-bind-try", path, path)),
             *(part for path in folders for part in ("--ro-bind", path, path)),
-            *(*size, "--tmpfs", "/work", "--dir", self.home),
+            *(*size, "--tmpfs", self.root, "--dir", self.home),
             *("--ro-bind-try", str(cache_folder()), self.cache),
             *("--ro-bind", str(script), "/script.py", "--remount-ro", "/dev", "--remount-ro", "/"),
             *("--clearenv", "--chdir", self.home),
@@ -176,7 +178,7 @@ class Container(Sandbox):
             *("--network", "none", "--read-only", "--cap-drop", "ALL", "--user", "65534:65534"),
             *("--security-opt", "no-new-privileges", "--pids-limit", str(4 * limits.processes)),
             *("--memory", str(limits.memory_bytes), "--shm-size", str(limits.disk_bytes)),
-            *("--tmpfs", f"/work:rw,mode=1777,size={limits.disk_bytes}"),
+            *("--tmpfs", f"{self.root}:rw,mode=1777,size={limits.disk_bytes}"),
             *(part for item in mounts.items() for part in ("--volume", f"{item[0]}:{item[1]}:ro")),
             *(part for item in variables.items() for part in ("--env", "=".join(item))),
             *(IMAGE, "python", "/script.py"),

@@ -208,7 +208,7 @@ import os, pathlib, shutil, socket, subprocess, sys
 
 course, home, cache, clone = map(pathlib.Path, {folders})
 up = pathlib.Path("../../..")
-own = "/work/home/mine"
+own = "/calibkit-sandbox/home/mine"
 
 
 def attempt(what, do):
@@ -503,7 +503,7 @@ def test_a_container_shows_a_script_and_the_cache_and_nothing_else(sandbox, tmp_
     command = sandbox.named("podman").command(Path("/x.py"), sandbox.Limits())
     assert "--network none --read-only --cap-drop ALL" in " ".join(command)
     mounts = [value for option, value in zip(command, command[1:]) if option == "--volume"]  # noqa: B905, RUF007
-    assert mounts == ["/x.py:/script.py:ro", f"{tmp_path}:/work/cache:ro"]
+    assert mounts == ["/x.py:/script.py:ro", f"{tmp_path}:/calibkit-sandbox/cache:ro"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
-"""Answers to ps1: wrong in a typical way, and right in another way."""
+"""Answers to ps1: wrong in a typical way, and right in several other ways."""
 
-WRONG = {  # name: (question, the cell's source); costs exactly the points of that question
+WRONG = {
+    # question 1
     "sum_instead_of_mean": (
         "nll",
         """
@@ -27,6 +28,103 @@ def nll(beta, logits, labels):
     return cross_entropy(logits / beta, labels)
 """,
     ),
+    "nll_largest_before_beta": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    top = logits.amax(1)
+    of_labels = logits[torch.arange(len(labels)), labels]
+    total = torch.exp(beta * logits - top[:, None]).sum(1)
+    return (total.log() + top - beta * of_labels).mean()
+""",
+    ),
+    "logarithm_of_a_clamped_probability": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    p = (beta * logits).softmax(1)[torch.arange(len(labels)), labels]
+    return -p.clamp(min=1e-12).log().mean()
+""",
+    ),
+    "largest_logit_for_that_of_the_label": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    scaled = beta * logits
+    return (scaled.logsumexp(1) - scaled.amax(1)).mean()
+""",
+    ),
+    "nll_in_place": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    logits *= beta
+    return cross_entropy(logits, labels)
+""",
+    ),
+    "largest_subtracted_in_place": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    logits -= logits.amax(1, keepdim=True)
+    return cross_entropy(beta * logits, labels)
+""",
+    ),
+    "mean_over_classes_too": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    logs = (beta * logits).log_softmax(1)
+    chosen = torch.nn.functional.one_hot(labels, logits.shape[1])
+    return -(logs * chosen).mean()
+""",
+    ),
+    "minus_forgotten": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    return (beta * logits).log_softmax(1)[torch.arange(len(labels)), labels].mean()
+""",
+    ),
+    "softmax_twice": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    return cross_entropy((beta * logits).softmax(1), labels)
+""",
+    ),
+    "in_bits": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    return cross_entropy(beta * logits, labels) / math.log(2)
+""",
+    ),
+    "label_without_beta": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    of_labels = logits[torch.arange(len(labels)), labels]
+    return ((beta * logits).logsumexp(1) - of_labels).mean()
+""",
+    ),
+    "infinity_becomes_a_number": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    powers = torch.exp(beta * logits)
+    chosen = powers[torch.arange(len(labels)), labels] / powers.sum(1)
+    return torch.nan_to_num(-torch.log(chosen), nan=0.0, posinf=100.0).mean()
+""",
+    ),
+    "labels_of_the_notebook": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    return cross_entropy(beta * logits, LABELS[: len(logits)] % logits.shape[1])
+""",
+    ),
+    # question 3
     "slope_in_the_temperature": (
         "nll_slope",
         """
@@ -44,6 +142,105 @@ def nll_slope(beta, logits, labels):
     return (expected - scaled[torch.arange(len(labels)), labels]).mean()
 """,
     ),
+    "slope_at_beta_1": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    expected = (logits.softmax(1) * logits).sum(1)
+    return (expected - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "slope_with_the_other_sign": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    expected = ((beta * logits).softmax(1) * logits).sum(1)
+    return (logits[torch.arange(len(labels)), labels] - expected).mean()
+""",
+    ),
+    "slope_without_the_label": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    return ((beta * logits).softmax(1) * logits).sum(1).mean()
+""",
+    ),
+    "slope_as_a_sum": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    expected = ((beta * logits).softmax(1) * logits).sum(1)
+    return (expected - logits[torch.arange(len(labels)), labels]).sum()
+""",
+    ),
+    "plain_mean_of_the_logits": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    return (logits.mean(1) - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "largest_logit_is_expected": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    return (logits.amax(1) - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "mean_in_place_of_the_weighted_sum": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    expected = ((beta * logits).softmax(1) * logits).mean(1)
+    return (expected - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "slope_overflows": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    weights = torch.exp(beta * logits)
+    expected = (weights * logits).sum(1) / weights.sum(1)
+    return (expected - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "slope_largest_before_beta": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    weights = torch.exp(beta * logits - logits.amax(1, keepdim=True))
+    expected = (weights * logits).sum(1) / weights.sum(1)
+    return (expected - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "coarse_difference": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    def loss(b):
+        return cross_entropy(b * logits, labels)
+
+    return (loss(beta + 1e-3) - loss(beta)) / 1e-3
+""",
+    ),
+    "slope_in_place": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    weights = (beta * logits).softmax(1)
+    logits -= logits[torch.arange(len(labels)), labels][:, None].clone()
+    return (weights * logits).sum(1).mean()
+""",
+    ),
+    "softmax_over_the_samples": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    expected = ((beta * logits).softmax(0) * logits).sum(1)
+    return (expected - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    # question 4
     "variance_without_weights": (
         "nll_curvature",
         """
@@ -59,6 +256,123 @@ def nll_curvature(beta, logits):
     return ((p * logits**2).sum(1) - (p * logits).sum(1) ** 2).mean()
 """,
     ),
+    "clamped_at_0": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    return ((p * logits**2).sum(1) - (p * logits).sum(1) ** 2).clamp(min=0).mean()
+""",
+    ),
+    "mean_of_the_squares_alone": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    return ((beta * logits).softmax(1) * logits**2).sum(1).mean()
+""",
+    ),
+    "curvature_as_a_sum": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    expected = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - expected) ** 2).sum()
+""",
+    ),
+    "variance_over_all_rows": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    expected = (p * logits).sum(1).mean()
+    return (p * (logits - expected) ** 2).sum(1).mean()
+""",
+    ),
+    "distances_of_scaled_logits": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    scaled = beta * logits
+    p = scaled.softmax(1)
+    expected = (p * scaled).sum(1, keepdim=True)
+    return (p * (scaled - expected) ** 2).sum(1).mean()
+""",
+    ),
+    "curvature_at_beta_1": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = logits.softmax(1)
+    expected = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - expected) ** 2).sum(1).mean()
+""",
+    ),
+    "standard_deviation": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    expected = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - expected) ** 2).sum(1).sqrt().mean()
+""",
+    ),
+    "distances_not_squared": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    expected = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - expected).abs()).sum(1).mean()
+""",
+    ),
+    "distances_from_the_plain_mean": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    return (p * (logits - logits.mean(1, keepdim=True)) ** 2).sum(1).mean()
+""",
+    ),
+    "curvature_largest_before_beta": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = torch.exp(beta * logits - logits.amax(1, keepdim=True))
+    p = p / p.sum(1, keepdim=True)
+    expected = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - expected) ** 2).sum(1).mean()
+""",
+    ),
+    "curvature_in_float32": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    logits = logits.float()
+    p = (beta * logits).softmax(1)
+    expected = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - expected) ** 2).sum(1).mean()
+""",
+    ),
+    "divided_by_one_class_less": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p, n_classes = (beta * logits).softmax(1), logits.shape[1]
+    expected = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - expected) ** 2).sum(1).mean() * n_classes / (n_classes - 1)
+""",
+    ),
+    "curvature_in_place": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    logits -= (p * logits).sum(1, keepdim=True)
+    return (p * logits**2).sum(1).mean()
+""",
+    ),
+    # question 5
     "clips_to_the_bracket": (
         "safe_step",
         """
@@ -84,6 +398,113 @@ def safe_step(beta, low, high, slope, curvature):
     return newton if low < newton < high else (low + high) / 2
 """,
     ),
+    "lower_end_left_out": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - slope / curvature if curvature else math.inf
+    return newton if low < newton <= high else (low + high) / 2
+""",
+    ),
+    "small_curvatures_refused": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature < 0.01:
+        return (low + high) / 2
+    newton = beta - slope / curvature
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "small_number_against_division_by_0": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - slope / (curvature + 1e-8)
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "step_in_the_other_direction": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta + slope / curvature if curvature else math.inf
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "upper_end_unchecked": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature == 0:
+        return (low + high) / 2
+    newton = beta - slope / curvature
+    return newton if newton >= low else (low + high) / 2
+""",
+    ),
+    "half_the_length_for_the_middle": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - slope / curvature if curvature else math.inf
+    return newton if low <= newton <= high else (high - low) / 2
+""",
+    ),
+    "half_way_to_the_end": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - slope / curvature if curvature else math.inf
+    if newton < low:
+        return (beta + low) / 2
+    return (beta + high) / 2 if newton > high else newton
+""",
+    ),
+    "stays_without_a_curvature": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature == 0:
+        return beta
+    newton = beta - slope / curvature
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "stays_where_the_slope_is_0": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if slope == 0:
+        return beta
+    newton = beta - slope / curvature if curvature else math.inf
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "always_the_middle": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    return (low + high) / 2
+""",
+    ),
+    "checks_where_it_is": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature and low <= beta <= high:
+        return beta - slope / curvature
+    return (low + high) / 2
+""",
+    ),
+    "curvature_over_slope": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - curvature / slope if slope else beta
+    return newton if curvature and low <= newton <= high else (low + high) / 2
+""",
+    ),
+    # question 6
     "newton_without_a_bracket": (
         "find_beta",
         """
@@ -110,6 +531,41 @@ def find_beta(slope_at, curvature_at, step, start):
     return (low + high) / 2
 """,
     ),
+    "stops_at_a_fixed_step": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    while True:
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        new = step(beta, low, high, slope, curvature_at(beta))
+        if abs(new - beta) < 1e-6:
+            return new
+        beta = new
+""",
+    ),
+    "stops_at_a_small_slope": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    slope = slope_at(beta)
+    for _ in range(200):
+        if abs(slope) < 1e-10:
+            break
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        beta = step(beta, low, high, slope, curvature_at(beta))
+        slope = slope_at(beta)
+    return beta
+""",
+    ),
     "bracket_not_moved": (
         "find_beta",
         """
@@ -123,6 +579,116 @@ def find_beta(slope_at, curvature_at, step, start):
     return beta
 """,
     ),
+    "bracket_moved_the_wrong_way": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    for _ in range(60):
+        slope = slope_at(beta)
+        if slope > 0:
+            low = beta
+        else:
+            high = beta
+        beta = step(beta, low, high, slope, curvature_at(beta))
+    return beta
+""",
+    ),
+    "step_before_the_bracket": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    while True:
+        slope = slope_at(beta)
+        new = step(beta, low, high, slope, curvature_at(beta))
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        if abs(new - beta) <= 1e-10 * abs(new):
+            return new
+        beta = new
+""",
+    ),
+    "never_doubled": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high, beta = 0.0, start, start
+    for _ in range(100):
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        beta = step(beta, low, high, slope, curvature_at(beta))
+    return beta
+""",
+    ),
+    "doubled_once": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    if slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    for _ in range(100):
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        beta = step(beta, low, high, slope, curvature_at(beta))
+    return beta
+""",
+    ),
+    "twenty_steps": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    for _ in range(20):
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        beta = step(beta, low, high, slope, curvature_at(beta))
+    return beta
+""",
+    ),
+    "a_thousand_slopes": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    for _ in range(1000):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope_at(middle) < 0 else (low, middle)
+    return middle
+""",
+    ),
+    "bracket_from_0_to_10": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, 10.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope_at(middle) < 0 else (low, middle)
+    return middle
+""",
+    ),
+    "grid_of_temperatures": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    grid = [0.02 * k for k in range(1, 400)]
+    return min(grid, key=lambda beta: abs(slope_at(beta)))
+""",
+    ),
+    # question 7
     "measures_on_the_calibration_part": (
         "calibrate",
         """
@@ -154,6 +720,60 @@ def calibrate(fit, logits, labels, n_calibration, seed):
     }
 """,
     ),
+}
+
+# question 7 again: each replaces one line of this right answer
+CALIBRATE = """
+def calibrate(fit, logits, labels, n_calibration, seed):
+    fitted, rest = calibkit.split_calibration(labels, n_calibration, seed=seed, stratify=labels)
+    z, y = logits[fitted.indices], labels[fitted.indices]
+    t = 1 / fit(z, y)
+    z, y = logits[rest.indices], labels[rest.indices]
+    return {
+        "temperature": t,
+        "nll_before": cross_entropy(z, y),
+        "nll_after": cross_entropy(z / t, y),
+        "n_changed": (z.argmax(1) != (z / t).argmax(1)).sum(),
+    }
+"""
+for name, line, other in (
+    ("nothing_counted", "(z.argmax(1) != (z / t).argmax(1)).sum()", "0"),
+    ("wrong_answers_counted", "z.argmax(1) != (z / t).argmax(1)", "(z / t).argmax(1) != y"),
+    ("same_answers_counted", "z.argmax(1) != (z / t)", "z.argmax(1) == (z / t)"),
+    ("beta_for_temperature", "t = 1 / fit(z, y)", "t = fit(z, y)"),
+    ("times_the_temperature", "cross_entropy(z / t, y)", "cross_entropy(z * t, y)"),
+    ("scaled_twice", "cross_entropy(z / t, y)", "cross_entropy(z / t / t, y)"),
+    ("fitted_on_all_images", "fit(z, y)", "fit(logits, labels)"),
+    ("fitted_on_the_test_part", "fitted, rest = ", "rest, fitted = "),
+    ("seed_left_out", "seed=seed, ", ""),
+    ("size_of_the_notebook", "labels, n_calibration, seed=", "labels, N_CALIBRATION // 5, seed="),
+    (
+        "measured_on_all_images",
+        "z, y = logits[rest.indices], labels[rest.indices]",
+        "z, y = logits, labels",
+    ),
+    (
+        "first_rows_for_the_test_part",
+        "logits[rest.indices], labels[rest.indices]",
+        "logits[: len(rest)], labels[: len(rest)]",
+    ),
+    (
+        "probabilities_for_logits",
+        '"nll_before": cross_entropy(z, y)',
+        '"nll_before": cross_entropy(z.softmax(1), y)',
+    ),
+    (
+        "sum_over_the_test_part",
+        "cross_entropy(z / t, y)",
+        'cross_entropy(z / t, y, reduction="sum")',
+    ),
+    ("labels_in_another_order", "t = 1 / fit(z, y)", "t = 1 / fit(z, y.sort().values)"),
+):
+    assert CALIBRATE.count(line) == 1, line
+    WRONG[name] = ("calibrate", CALIBRATE.replace(line, other))
+
+WRONG |= {
+    # question 8
     "forgets_ties": (
         "best_temperature",
         """
@@ -175,10 +795,122 @@ def best_temperature(logits, labels):
     return "infinity" if right == 0 else "finite"
 """,
     ),
+    "slope_of_0_is_finite": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (own == logits.amax(1)).all():
+        return "zero"
+    return "infinity" if (logits.mean(1) - own).mean() > 0 else "finite"
+""",
+    ),
+    "words_mixed_up": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (own == logits.amax(1)).all():
+        return "infinity"
+    return "zero" if (logits.mean(1) - own).mean() >= 0 else "finite"
+""",
+    ),
+    "large_beta_for_the_limit": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (logits.mean(1) - own).mean() >= 0:
+        return "infinity"
+    expected = ((1e4 * logits).softmax(1) * logits).sum(1)
+    return "zero" if (expected - own).mean() < 0 else "finite"
+""",
+    ),
+    "nearly_equal_counts_as_tied": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (logits.mean(1) - own).mean() >= 0:
+        return "infinity"
+    return "zero" if torch.allclose(own, logits.amax(1)) else "finite"
+""",
+    ),
+    "all_wrong_is_infinity": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    right = logits[torch.arange(len(labels)), labels] == logits.amax(1)
+    if right.all():
+        return "zero"
+    return "finite" if right.any() else "infinity"
+""",
+    ),
+    "worse_than_chance_is_infinity": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    right = logits[torch.arange(len(labels)), labels] == logits.amax(1)
+    if right.all():
+        return "zero"
+    return "infinity" if right.double().mean() <= 1 / logits.shape[1] else "finite"
+""",
+    ),
+    "every_row_must_be_below_the_mean": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (own == logits.amax(1)).all():
+        return "zero"
+    return "infinity" if (own <= logits.mean(1)).all() else "finite"
+""",
+    ),
+    "slope_at_1_for_that_at_0": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (own == logits.amax(1)).all():
+        return "zero"
+    expected = (logits.softmax(1) * logits).sum(1)
+    return "infinity" if (expected - own).mean() >= 0 else "finite"
+""",
+    ),
+    "median_for_mean": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (own == logits.amax(1)).all():
+        return "zero"
+    return "infinity" if (logits.median(1).values - own).mean() >= 0 else "finite"
+""",
+    ),
+    "infinity_left_out": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    return "zero" if (own == logits.amax(1)).all() else "finite"
+""",
+    ),
+    "equal_rows_are_not_right": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (logits.mean(1) - own).mean() >= 0:
+        return "infinity"
+    is_right = (own == logits.amax(1)) & (own > logits.amin(1))
+    return "zero" if is_right.all() else "finite"
+""",
+    ),
 }
 
-DIFFERENT = {  # question: a right answer written differently; all together: full automatic points
-    "nll": """
+DIFFERENT = {
+    "nll": [
+        """
 def nll(beta, logits, labels):
     total = 0.0
     for row, label in zip(logits.tolist(), labels.tolist()):
@@ -187,13 +919,116 @@ def nll(beta, logits, labels):
         total += top + math.log(sum(math.exp(z - top) for z in scaled)) - scaled[label]
     return total / len(labels)
 """,
-    "nll_slope": """
+        """
+def nll(beta, logits, labels):
+    return cross_entropy((beta * logits).float(), labels)
+""",
+        """
+import numpy as np
+
+
+def nll(beta, logits, labels):
+    z = beta * logits.numpy()
+    log_p = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+    return -np.take_along_axis(log_p, labels.numpy()[:, None], axis=1).mean()
+
+
+sum = 0
+for k in range(3):
+    sum = sum + nll(1.0, LOGITS[:2], LABELS[:2])
+""",
+        """
+def nll(beta, logits, labels):
+    log_p = torch.log_softmax(beta * logits, dim=1)
+    chosen = torch.nn.functional.one_hot(labels, logits.shape[1]).to(log_p.dtype)
+    return -torch.einsum("nc,nc->", log_p, chosen).reshape(1) / len(labels)
+""",
+        """
+toy = [math.log(3) / 2, LOGITS[:3], LABELS[:3]]
+labels = LABELS
+
+
+def rows(z):
+    return z - z.max(dim=1, keepdim=True).values
+
+
+def nll(beta, logits, labels):
+    z = rows(logits) * beta
+    z = rows(z)
+    return torch.nn.NLLLoss()(z - z.exp().sum(1, keepdim=True).log(), labels).item()
+
+
+found = nll(*toy)
+""",
+    ],
+    "nll_slope": [
+        """
 def nll_slope(beta, logits, labels):
     b = torch.tensor(float(beta), dtype=torch.float32, requires_grad=True)
     (slope,) = torch.autograd.grad(cross_entropy(b * logits.float(), labels), b)
     return slope
 """,
-    "nll_curvature": """
+        """
+def nll_slope(beta, logits, labels):
+    total = 0
+    for i in range(len(labels)):
+        z = logits[i].tolist()
+        top = max(beta * v for v in z)
+        weights = [math.exp(beta * v - top) for v in z]
+        expected = sum(w * v for w, v in zip(weights, z)) / sum(weights)
+        total = total + expected - z[int(labels[i])]
+    return total / len(labels)
+""",
+        """
+import numpy as np
+
+
+def nll_slope(beta, logits, labels):
+    z = np.asarray(logits) - np.asarray(logits).max(axis=1, keepdims=True)
+    p = np.exp(beta * z)
+    expected = np.sum(p * z, axis=1) / p.sum(axis=1)
+    return np.mean(expected - z[np.arange(len(z)), labels])
+""",
+        """
+def softmax(z):
+    powers = torch.exp(z - z.max(1, keepdim=True)[0])
+    return powers / powers.sum(1, keepdim=True)
+
+
+def nll_slope(beta, logits, labels):
+    # (p - one hot) times the logits
+    p = softmax(beta * logits)
+    p[torch.arange(len(labels)), labels] -= 1
+    return torch.mul(p, logits).sum().reshape(1, 1) / len(p)
+
+
+max = 0.7
+""",
+        """
+def nll_slope(beta, logits, labels):
+    expected = torch.einsum("nc,nc->n", torch.softmax(logits * beta, -1), logits).mean()
+    return (expected - logits.gather(1, labels.view(-1, 1)).mean()).item()
+""",
+    ],
+    "nll_curvature": [
+        """
+def row(z, beta):
+    weights = torch.softmax(beta * z, dim=0)
+    return first(weights, (z - first(weights, z)) ** 2)
+
+
+def first(weights, values):
+    return (weights * values).sum()
+
+
+def total(numbers):
+    return torch.stack(numbers).mean()
+
+
+def nll_curvature(beta, logits):
+    return total([row(z, beta) for z in logits])
+""",
+        """
 import numpy as np
 
 
@@ -208,7 +1043,51 @@ def nll_curvature(beta, logits):
         variances.append(np.average((row - expected) ** 2, weights=weights))
     return np.mean(variances)
 """,
-    "safe_step": """
+        """
+def nll_curvature(beta, logits):
+    total = 0.0
+    for row in logits.tolist():
+        top = max(beta * z for z in row)
+        weights = [math.exp(beta * z - top) for z in row]
+        mean = sum(w * z for w, z in zip(weights, row)) / sum(weights)
+        total += sum(w * (z - mean) ** 2 for w, z in zip(weights, row)) / sum(weights)
+    return total / len(logits)
+""",
+        """
+def nll_curvature(beta, logits):
+    # half the expected squared distance of two draws
+    p = torch.softmax(beta * logits, dim=1)
+    squares = (logits[:, :, None] - logits[:, None, :]) ** 2
+    return torch.einsum("nc,nd,ncd->n", p, p, squares).mean() / 2
+""",
+        """
+mean = 0
+variance = None
+
+
+def nll_curvature(beta, logits):
+    centred = logits - logits.mean(1, keepdim=True)
+    p = (beta * centred).softmax(1)
+    distances = centred - (p * centred).sum(1, keepdim=True)
+    return (p.sqrt() * distances).pow(2).sum().reshape(1) / len(p)
+""",
+    ],
+    "safe_step": [
+        """
+def target(beta, rise, bend):
+    return beta - rise / bend
+
+
+def here(left, right):
+    return (left + right) / 2
+
+
+def safe_step(beta, low, high, slope, curvature):
+    if curvature == 0 or not low <= target(beta, slope, curvature) <= high:
+        return here(low, high)
+    return target(beta, slope, curvature)
+""",
+        """
 def safe_step(beta, low, high, slope, curvature):
     try:
         place = beta - slope / curvature
@@ -218,7 +1097,43 @@ def safe_step(beta, low, high, slope, curvature):
         return torch.tensor(place, dtype=torch.float64)
     return low + 0.5 * (high - low)
 """,
-    "find_beta": '''
+        """
+def safe_step(beta, low, high, slope, curvature):
+    middle = 0.5 * low + 0.5 * high
+    if curvature == 0:
+        return middle
+    newton = beta - slope / curvature
+    if newton < low or newton > high:
+        newton = middle
+    return newton
+""",
+        """
+import numpy as np
+
+
+def safe_step(beta, low, high, slope, curvature):
+    with np.errstate(all="ignore"):
+        newton = np.float64(beta) - np.float64(slope) / np.float64(curvature)
+    return newton if low <= newton <= high else np.mean([low, high])
+""",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    inside = curvature != 0 and beta - high <= slope / curvature <= beta - low
+    return min(max(beta - slope / curvature, low), high) if inside else (low + high) / 2
+
+
+min_of_bracket = max_of_bracket = 0.7
+low, high, slope, curvature = 0.0, 1.0, 2.0, 3.0
+""",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    b, lo, hi, s, c = torch.tensor([beta, low, high, slope, curvature], dtype=torch.float64)
+    newton = b - s / c  # nan or infinity if c is 0, which no comparison accepts
+    return torch.where((c > 0) & (newton >= lo) & (newton <= hi), newton, (lo + hi) / 2)
+""",
+    ],
+    "find_beta": [
+        '''
 def find_beta(slope_at, curvature_at, step, start):
     """Bisection alone, of the logarithm."""
     low = high = start
@@ -231,7 +1146,91 @@ def find_beta(slope_at, curvature_at, step, start):
         low, high = (middle, high) if slope_at(middle) < 0 else (low, middle)
     return low
 ''',
-    "calibrate": """
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0, start
+    while slope_at(high) < 0:
+        low = high
+        high = high * 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        if slope_at(middle) < 0:
+            low = middle
+        else:
+            high = middle
+    return torch.tensor(middle, dtype=torch.float64)
+""",
+        """
+from scipy.optimize import brentq
+
+
+def find_beta(slope_at, curvature_at, step, start):
+    high = start
+    while slope_at(high) <= 0:
+        high *= 4
+    return brentq(slope_at, 0, high, xtol=1e-18, rtol=1e-12, maxiter=400)
+""",
+        """
+abs_tolerance = abs = 1e-10
+
+
+def find_beta(slope_at, curvature_at, step, start):
+    def state(at):
+        return slope_at(at), curvature_at(at)
+
+    bracket, beta = [0.0, start], start
+    slope, curvature = state(beta)
+    while slope < 0:
+        bracket = [beta, 2 * beta]
+        beta = bracket[1]
+        slope, curvature = state(beta)
+    moved = beta
+    while moved > 1e-11 * beta:
+        bracket[0 if slope < 0 else 1] = beta
+        before, beta = beta, float(step(beta, *bracket, slope, curvature))
+        moved = max(before - beta, beta - before)
+        slope, curvature = state(beta)
+    return beta
+""",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    def search(beta, low, high):
+        slope = slope_at(beta)
+        if slope == 0:
+            return beta
+        if slope < 0:
+            low = beta
+        else:
+            high = beta
+        if high == math.inf:
+            return search(2 * beta, low, high)
+        new = step(beta, low, high, slope, curvature_at(beta))
+        return new if math.isclose(new, beta, rel_tol=1e-10) else search(new, low, high)
+
+    return search(start, 0.0, math.inf)
+""",
+    ],
+    "calibrate": [
+        """
+def split(n, labels, seed):
+    parts = calibkit.split_calibration(labels, n, seed=seed, stratify=labels)
+    return parts[0].indices, parts[1].indices
+
+
+def key(z, y):
+    return float(-z.log_softmax(1).gather(1, y[:, None]).mean())
+
+
+def result(z, y, t):
+    n = sum(int(a.argmax() != b.argmax()) for a, b in zip(z, z / t))
+    return dict(temperature=t, nll_before=key(z, y), nll_after=key(z / t, y), n_changed=n)
+
+
+def calibrate(fit, logits, labels, n_calibration, seed):
+    seen, rest = split(n_calibration, labels, seed)
+    return result(logits[rest], labels[rest], 1 / fit(logits[seen], labels[seen]))
+""",
+        """
 from torch.utils.data import TensorDataset
 
 
@@ -240,18 +1239,61 @@ def calibrate(fit, logits, labels, n_calibration, seed):
     calibration, test = calibkit.split_calibration(
         everything, n_calibration, seed=seed, stratify=labels
     )
-    scaler = calibkit.TemperatureScaler(1 / fit(*everything[calibration.indices]))
+    t = 1 / fit(*everything[calibration.indices])
     z, y = everything[test.indices]
     nll_of = calibkit.negative_log_likelihood
-    answers = zip(z.argmax(1).tolist(), scaler(z).argmax(1).tolist())
+    answers = zip(z.argmax(1).tolist(), (z / t).argmax(1).tolist())
     return {
         "n_changed": sum(before != after for before, after in answers),
-        "nll_after": nll_of(scaler(z).softmax(1), y),
+        "nll_after": nll_of((z / t).softmax(1), y),
         "nll_before": nll_of(z.softmax(1), y),
-        "temperature": torch.tensor(scaler.temperature),
+        "temperature": torch.tensor(t),
     }
 """,
-    "best_temperature": """
+        CALIBRATE,
+        """
+def calibrate(fit, logits, labels, n_calibration, seed):
+    split = calibkit.split_calibration(labels, n_calibration, stratify=labels, seed=seed)
+    is_test = torch.ones(len(labels), dtype=torch.bool)
+    is_test[list(split[0].indices)] = False
+    beta = fit(logits[~is_test], labels[~is_test])
+    before = (logits[is_test], (beta * logits)[is_test])
+    p = [z.softmax(1) for z in before]
+    rows = torch.arange(int(is_test.sum()))
+    losses = [-q.log()[rows, labels[is_test]].mean().item() for q in p]
+    result = dict(zip(("nll_before", "nll_after"), losses))
+    result["temperature"] = beta ** -1
+    result["n_changed"] = torch.count_nonzero(p[0].argmax(1) - p[1].argmax(1)).item()
+    return result
+""",
+        """
+import numpy as np
+
+labels, logits = LABELS.numpy(), None
+max = 0.7
+
+
+def calibrate(fit, logits, labels, n_calibration, seed):
+    first, second = calibkit.split_calibration(
+        range(len(labels)), n_calibration, seed=seed, stratify=labels
+    )
+    places = np.sort(np.array(first.indices)), np.sort(np.array(second.indices))
+    t = np.float64(1) / fit(logits[places[0]], labels[places[0]])
+    z, y = logits[places[1]].numpy(), labels[places[1]].numpy()
+
+    def loss(z):
+        return float(np.mean(np.logaddexp.reduce(z, axis=1) - z[np.arange(len(y)), y]))
+
+    n_changed = 0
+    for row in z:
+        n_changed += int(np.argmax(row) != np.argmax(row / t))
+    return {
+        "temperature": t, "nll_before": loss(z), "nll_after": loss(z / t), "n_changed": n_changed
+    }
+""",
+    ],
+    "best_temperature": [
+        """
 def best_temperature(logits, labels):
     pairs = list(zip(logits.tolist(), labels.tolist()))
     if all(max(row) == row[label] for row, label in pairs):
@@ -260,4 +1302,100 @@ def best_temperature(logits, labels):
         return "finite"
     return "infinity"
 """,
+        """
+import numpy as np
+
+
+def best_temperature(logits, labels):
+    z, y = logits.numpy(), labels.numpy()
+    own = z[np.arange(len(y)), y][:, None]
+    at_0, in_the_limit = np.mean(z - own), np.mean(np.max(z, axis=1) - own[:, 0])
+    return "infinity" if at_0 >= 0 else "zero" if in_the_limit == 0 else "finite"
+""",
+        """
+def best_temperature(logits, labels):
+    behind = 0
+    slope = 0.0
+    for z, y in zip(logits, labels):
+        if any(other > z[y] for other in z):
+            behind = behind + 1
+        slope += float(z.mean() - z[y])
+    if slope >= 0:
+        return "infinity"
+    if behind == 0:
+        return "zero"
+    return "finite"
+""",
+        """
+all = any = "finite"
+sum = 0
+
+
+def best_temperature(logits, labels):
+    margins = logits - logits.gather(1, labels.unsqueeze(1))
+    words = {(False, False): "zero", (False, True): "finite", (True, True): "infinity"}
+    grows_at_0 = bool(margins.sum() >= 0)
+    grows_in_the_end = bool((margins > 0).sum() > 0) or grows_at_0
+    return words[grows_at_0, grows_in_the_end]
+""",
+    ],
+}
+
+ONE_COLUMN = "The gathered logits have one column, which is the first and the last."
+IS_A_NUMBER = "A float and a tensor with one element are the same number to whoever reads it."
+SEARCH = "if abs(moved_to - beta) <= 1e-10 * abs(moved_to): -> if abs(moved_to - beta) "
+RESULT = (
+    "return {{'temperature': temperature, 'nll_before': {}, 'nll_after': {}, 'n_changed': {}}}"
+).format
+BEFORE, AFTER = "cross_entropy(before, labels[test])", "cross_entropy(after, labels[test])"
+COUNT = "(before.argmax(1) != after.argmax(1)).sum()"
+MODEL = f"{RESULT(f'float({BEFORE})', f'float({AFTER})', f'int({COUNT})')} -> "
+KEPT = {
+    (
+        "nll",
+        "of_labels = scaled.gather(1, labels[:, None])[:, 0]"
+        " -> of_labels = scaled.gather(1, labels[:, None])[:, -1]",
+    ): ONE_COLUMN,
+    (
+        "nll_slope",
+        "return (expected - logits.gather(1, labels[:, None])[:, 0]).mean()"
+        " -> return (expected - logits.gather(1, labels[:, None])[:, -1]).mean()",
+    ): ONE_COLUMN,
+    (
+        "find_beta",
+        "while slope_at(high) < 0: -> while slope_at(high) <= 0:",
+    ): "If the slope at high is 0, doubling keeps the minimum in the bracket.",
+    (
+        "find_beta",
+        "low, high = (high, 2 * high) -> low, high = (high, 3 * high)",
+    ): "Any factor above 1 leads to a bracket, and the text allows other methods.",
+    (
+        "find_beta",
+        "if slope < 0: -> if slope <= 0:",
+    ): "Where the slope is 0, beta is the minimum, and either end of the bracket may be there.",
+    (
+        "find_beta",
+        f"{SEARCH}< 1e-10 * abs(moved_to):",
+    ): "A step of exactly this length is as good a place to stop as a shorter one.",
+    (
+        "find_beta",
+        f"{SEARCH}<= 2e-10 * abs(moved_to):",
+    ): "The text asks for a millionth of the value, and this search is far closer.",
+    (
+        "find_beta",
+        f"{SEARCH}<= 1e-10 * moved_to:",
+    ): "Every beta is above 0, so it is its own absolute value.",
+    (
+        "calibrate",
+        "temperature = 1 / float(fit(logits[calibration], labels[calibration]))"
+        " -> temperature = 1 / fit(logits[calibration], labels[calibration])",
+    ): "The docstring says that fit returns a float.",
+    ("calibrate", MODEL + RESULT(BEFORE, f"float({AFTER})", f"int({COUNT})")): IS_A_NUMBER,
+    ("calibrate", MODEL + RESULT(f"float({BEFORE})", AFTER, f"int({COUNT})")): IS_A_NUMBER,
+    ("calibrate", MODEL + RESULT(f"float({BEFORE})", f"float({AFTER})", COUNT)): IS_A_NUMBER,
+    (
+        "best_temperature",
+        "of_labels = logits.gather(1, labels[:, None])[:, 0]"
+        " -> of_labels = logits.gather(1, labels[:, None])[:, -1]",
+    ): ONE_COLUMN,
 }

@@ -239,6 +239,15 @@ def average_orders(logits):
     return m / m.sum(1, keepdim=True)
 """,
     ),
+    "largest_logit_subtracted_in_place": (
+        "average_orders",
+        """
+def average_orders(logits):
+    logits -= logits.amax(2, keepdim=True)
+    p = logits.softmax(2)
+    return torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).mean(0)
+""",
+    ),
     # question 3
     "preference_of_the_same_questions": (
         "correct_preference",
@@ -332,6 +341,16 @@ def correct_preference(logits, other_logits):
         """
 def correct_preference(logits, other_logits):
     return (logits.log_softmax(1) - other_logits.log_softmax(1).mean(0)).softmax(1)
+""",
+    ),
+    "other_logits_changed_in_place": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    other_logits -= other_logits.amax(1, keepdim=True)
+    weights = other_logits.exp()
+    p = logits.softmax(1) / (weights / weights.sum(1, keepdim=True)).mean(0)
+    return p / p.sum(1, keepdim=True)
 """,
     ),
     # question 4
@@ -1232,6 +1251,23 @@ def option_probabilities(log_sums, options, n_tokens, by):
     ],
     "average_orders": [
         """
+def p(z):
+    return torch.softmax(z, dim=-1)
+
+
+def k(n):
+    return range(n)
+
+
+def row(i, n):
+    return [(i - order) % n for order in k(n)]
+
+
+def average_orders(logits):
+    n, moved = logits.shape[1], p(logits)
+    return torch.stack([moved[:, k(n), row(i, n)].mean(1) for i in k(n)], dim=1)
+""",
+        """
 def average_orders(logits):
     n, c, _ = logits.shape
     result = np.zeros((n, c))
@@ -1509,6 +1545,29 @@ def change_interval(before, after, groups, n_resamples, seed):
         changes.append(float(after[rows].mean()) - float(before[rows].mean()))
     return [float((after - before).mean()), *np.percentile(changes, [2.5, 97.5]).tolist()]
 """,
+        """
+from statistics import mean, quantiles
+
+sum = "of nothing"
+
+
+def change_interval(before, after, groups, n_resamples, seed):
+    generator = torch.Generator().manual_seed(seed)
+    groups = groups.tolist()
+    parts = {g: [] for g in groups}
+    for g, change in zip(groups, (after - before).tolist()):
+        parts[g].append(change)
+    lists = list(parts.values())
+    changes = []
+    for r in range(n_resamples):
+        drawn = torch.randint(len(lists), (len(lists),), generator=generator).tolist()
+        total = math.fsum(math.fsum(lists[i]) for i in drawn)
+        changes.append(total / math.fsum(len(lists[i]) for i in drawn))
+    if n_resamples == 1:
+        changes = changes * 2
+    cuts = quantiles(changes, n=40, method="inclusive")
+    return float(after.mean() - before.mean()), cuts[0], cuts[-1]
+""",
     ],
     "threshold_for_risk": [
         """
@@ -1558,6 +1617,28 @@ def threshold_for_risk(confidence, correct, target):
     ],
     "temperature_table": [
         """
+def nll(log_p):
+    return -log_p.mean(0)
+
+
+def match(log_p):
+    return log_p.exp().mean(0)
+
+
+def gap(top, rank):
+    return match(top) - torch.eq(rank, 0).double().mean()
+
+
+def best(t, losses):
+    return min(range(len(t)), key=lambda m: losses[m])
+
+
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    losses = nll(log_probabilities)
+    lowest = temperatures[best(temperatures, losses)]
+    return losses, gap(top_log_probabilities, rank), match(log_probabilities), lowest
+""",
+        """
 def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
     n, m = log_probabilities.shape
     accuracy = sum(1 for r in rank.tolist() if r == 0) / n
@@ -1598,4 +1679,67 @@ def temperature_table(temperatures, log_probabilities, top_log_probabilities, ra
     return nll, gap, match, best[1]
 """,
     ],
+}
+
+IS_A_NUMBER = (
+    "A float and a tensor or array with one element are the same number to whoever reads it."
+)
+READ = "return (torch.tensor(logits, dtype=torch.float64), torch.tensor(labels), kept) -> "
+INTERVAL = "return (float(differences.mean()), float(low), float(high)) -> "
+KEPT = {
+    (
+        "option_probabilities",
+        "n_bytes = [[len(str(text).encode()) for text in row] for row in options]"
+        " -> n_bytes = [[len(text.encode()) for text in row] for row in options]",
+    ): "A text of a NumPy array is a str, too, and has the same bytes.",
+    (
+        "average_orders",
+        "n_orders = logits.shape[1] -> n_orders = logits.shape[2]",
+    ): "There are as many orders as letters.",
+    (
+        "read_records",
+        f"{READ}return (torch.tensor(logits), torch.tensor(labels), kept)",
+    ): "The docstring asks for floats, and float32 is precise enough for log-probabilities.",
+    (
+        "read_records",
+        f"{READ}return (logits, torch.tensor(labels), kept)",
+    ): "The first cell says that lists of numbers are accepted.",
+    (
+        "read_records",
+        f"{READ}return (torch.tensor(logits, dtype=torch.float64), labels, kept)",
+    ): "The first cell says that lists of numbers are accepted.",
+    (
+        "leave_one_subject_out",
+        "for name in np.unique(subject): -> for name in subject:",
+    ): "The same temperature is fitted again for each question, which is only slower.",
+    (
+        "leave_one_subject_out",
+        "is_this = torch.from_numpy(subject == name) -> is_this = subject == name",
+    ): "PyTorch accepts a NumPy array of booleans as a mask.",
+    (
+        "leave_one_subject_out",
+        "temperatures[str(name)] = scaler.temperature -> temperatures[name] = scaler.temperature",
+    ): "A text of a NumPy array is a str, too, and equal to it as a key.",
+    (
+        "change_interval",
+        "differences = np.asarray(after - before) -> differences = after - before",
+    ): "NumPy reads a tensor as it reads an array.",
+    (
+        "change_interval",
+        f"{INTERVAL}return (differences.mean(), float(low), float(high))",
+    ): IS_A_NUMBER,
+    (
+        "change_interval",
+        f"{INTERVAL}return (float(differences.mean()), low, float(high))",
+    ): IS_A_NUMBER,
+    (
+        "change_interval",
+        f"{INTERVAL}return (float(differences.mean()), float(low), high)",
+    ): IS_A_NUMBER,
+    ("threshold_for_risk", "return float(threshold) -> return threshold"): IS_A_NUMBER,
+    (
+        "temperature_table",
+        "return (nll, gap, match, float(temperatures[nll.argmin()]))"
+        " -> return (nll, gap, match, temperatures[nll.argmin()])",
+    ): IS_A_NUMBER,
 }

@@ -1,0 +1,155 @@
+// This script is what one sees of the calculator. A worker computes what it shows.
+"use strict";
+
+(() => {
+  const parts = self.calculatorParts;
+  const inWorker = [
+    "words", "statistics", "temperature", "intervals", "measure", "files", "disguises", "samples",
+    "worker",
+  ];
+  parts.words();
+  parts.results();
+  const { results } = self;
+  const at = (id) => document.getElementById(`cc-${id}`);
+  const chosen = { fit: [], test: [] };
+  let worker = null;
+  let found = null;
+
+  /** Start a worker from the code of this page, so that it needs no other file. */
+  function startWorker() {
+    const code = inWorker.map((name) => `(${parts[name]})();`).join("\n");
+    const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const started = new Worker(address);
+    URL.revokeObjectURL(address);
+    return started;
+  }
+
+  function choose(which, files) {
+    chosen[which] = [...files];
+    at(`${which}-names`).textContent = chosen[which].map(({ name }) => name).join(" and ");
+    at("start").disabled = chosen.fit.length === 0;
+  }
+
+  for (const which of ["fit", "test"]) {
+    const zone = at(`${which}-zone`);
+    const input = at(`${which}-files`);
+    input.addEventListener("change", () => choose(which, input.files));
+    for (const kind of ["dragenter", "dragover"]) {
+      zone.addEventListener(kind, (event) => {
+        event.preventDefault();
+        zone.classList.add("cc-over");
+      });
+    }
+    zone.addEventListener("dragleave", () => zone.classList.remove("cc-over"));
+    zone.addEventListener("drop", (event) => {
+      event.preventDefault();
+      zone.classList.remove("cc-over");
+      choose(which, event.dataTransfer.files);
+    });
+  }
+  // A file that is dropped beside the zones would replace the page.
+  for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (e) => e.preventDefault());
+
+  function start() {
+    at("refusal").hidden = true;
+    at("results").hidden = true;
+    at("progress-row").hidden = false;
+    at("start").disabled = true;
+    at("progress").value = 0;
+    worker = startWorker();
+    worker.onmessage = ({ data }) => {
+      if (data.step) {
+        at("progress").value = data.share;
+        if (at("step").textContent !== data.step) at("step").textContent = data.step;
+      } else {
+        stop();
+        if (data.error) refuse(data.error);
+        else show(data.found);
+      }
+    };
+    worker.onerror = (event) => {
+      stop();
+      refuse(`The calculator failed, which is a fault of ours: ${event.message}`);
+    };
+    const probabilities = at("probabilities").checked;
+    worker.postMessage({ chosen: chosen.fit, testFiles: chosen.test, probabilities });
+    at("cancel").focus();
+  }
+
+  function stop() {
+    worker?.terminate();
+    worker = null;
+    at("progress-row").hidden = true;
+    at("step").textContent = "";
+    at("start").disabled = chosen.fit.length === 0;
+  }
+
+  function refuse(sentence) {
+    at("refusal").textContent = sentence;
+    at("refusal").hidden = false;
+    at("start").focus();
+  }
+
+  function show(given) {
+    found = given;
+    at("verdicts").replaceChildren(
+      ...results.verdicts(found.report).map((line) => {
+        const paragraph = document.createElement("p");
+        paragraph.textContent = line;
+        return paragraph;
+      })
+    );
+    at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;
+    at("from").textContent = found.from.join("\n");
+    at("table").innerHTML = results.htmlTable(found.report);
+    at("legend").textContent = results.legend(found.report.C);
+    at("diagrams").innerHTML = results.diagrams(found.report).map((svg) => `<figure>${svg}</figure>`).join("");
+    at("python").textContent = results.python(found);
+    at("results").hidden = false;
+    at("results").focus();
+  }
+
+  function save(name, type, text) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  /** Return the file of an overconfident model that is made up here. */
+  function example() {
+    parts.statistics();
+    const [normal, random] = [self.statistics.normal(1), self.statistics.uniform(2)];
+    const rows = ["logit_cat,logit_dog,logit_fox,label"];
+    for (let i = 0; i < 2000; i++) {
+      const z = [2 * normal(), 2 * normal(), 2 * normal()];
+      const weights = z.map(Math.exp);
+      let drawn = random() * weights.reduce((sum, weight) => sum + weight, 0);
+      const label = weights.findIndex((weight) => (drawn -= weight) < 0);
+      rows.push([...z.map((value) => (1.8 * value).toFixed(4)), ["cat", "dog", "fox"][label]].join(","));
+    }
+    return new File([`${rows.join("\n")}\n`], "example.csv", { type: "text/csv" });
+  }
+
+  at("start").addEventListener("click", start);
+  at("cancel").addEventListener("click", () => {
+    stop();
+    at("start").focus();
+  });
+  at("example").addEventListener("click", () => {
+    choose("test", []);
+    choose("fit", [example()]);
+    start();
+  });
+  at("save-markdown").addEventListener("click", () =>
+    save("model_card.md", "text/markdown", results.markdown(found))
+  );
+  at("save-html").addEventListener("click", () => save("model_card.html", "text/html", results.html(found)));
+  at("save-json").addEventListener("click", () =>
+    save("temperature.json", "application/json", results.json(found))
+  );
+  at("save-example").addEventListener("click", async () =>
+    save("example.csv", "text/csv", await example().text())
+  );
+})();

@@ -1,0 +1,249 @@
+// This script writes the results: table, diagrams, model card and Python.
+(self.calculatorParts ??= {}).results = function () {
+  "use strict";
+
+  const { sentences, cardTexts } = self;
+  const LEVEL = 0.05;
+  const ROWS = [
+    ["accuracy", "accuracy", "percent", 1],
+    ["NLL", "nll", "plain", 3],
+    ["Brier score", "brier", "plain", 3],
+    ["ECE", "ece", "percent", 1],
+    ["ECE if calibrated", "noiseFloor", "percent", 1],
+    ["p-value", "pValue", "plain", 3],
+    ["top-label ECE", "topLabelEce", "percent", 1],
+    ["classwise ECE", "classwiseEce", "percent", 2],
+    ["its noise floor", "classwiseNoiseFloor", "percent", 2],
+    ["its p-value", "classwisePValue", "plain", 3],
+  ];
+  const NAMES = ["before scaling", "after scaling"];
+
+  const format = (value, kind, digits, signed = false) => {
+    const text = kind === "percent" ? `${(100 * value).toFixed(digits)}%` : value.toFixed(digits);
+    return signed && value >= 0 ? `+${text}` : text;
+  };
+  const percent = (share) => format(share, "percent", 1);
+
+  function withRange(numbers, kind, digits, signed) {
+    if (typeof numbers === "number") return [format(numbers, kind, digits), ""];
+    const [value, low, high] = [numbers.value, numbers.low, numbers.high].map((number) =>
+      format(number, kind, digits, signed)
+    );
+    return [value, `(${low} to ${high})`];
+  }
+
+  /** Return the rows of the table: the name, and value and range before, after and of the change. */
+  function tableOf({ before, after, change }) {
+    return ROWS.filter(([, field]) => before[field] !== undefined).map(([name, field, kind, digits]) => [
+      name,
+      withRange(before[field], kind, digits),
+      withRange(after[field], kind, digits),
+      change[field] === undefined ? ["", ""] : withRange(change[field], kind, digits, true),
+    ]);
+  }
+
+  function captionOf({ n, C, nBins }) {
+    const judged = C === 2 ? " of P(y = 1)" : "";
+    return `n = ${n}, ${C} classes, ECE${judged} in ${nBins} bins; in brackets 95 % intervals`;
+  }
+
+  /** Say whether the probabilities are calibrated, as far as both tests can tell. */
+  function verdict(whose, values) {
+    const tests = [
+      ["ECE", values.ece.value, values.pValue],
+      ["classwise ECE", values.classwiseEce?.value, values.classwisePValue],
+    ].filter(([, , p]) => p !== undefined);
+    // If there are two tests, each may reject half as often.
+    const found = tests.filter(([, , p]) => p < LEVEL / tests.length);
+    if (found.length === 0) {
+      return sentences.CALIBRATED({ whose, ece: percent(values.ece.value), p: values.pValue.toFixed(3) });
+    }
+    const errors = found.map(([name, value]) => `${name} of ${percent(value)}`).join(" and a ");
+    return sentences.NOT_CALIBRATED({ whose, errors, verb: found.length > 1 ? "are" : "is" });
+  }
+
+  const verdicts = ({ before, after }) => [
+    verdict("Before scaling, the", before),
+    verdict("After scaling, the", after),
+  ];
+
+  const wordsOf = (C) =>
+    C === 2
+      ? { confidence: "P(y = 1)", share: "frequency of y = 1" }
+      : { confidence: "confidence", share: "accuracy" };
+
+  function alternative(name, bins, C, ece) {
+    const filled = bins.filter(({ count }) => count > 0);
+    const n_below = filled.filter((bin) => bin.correct < bin.confidence).length;
+    const n_above = filled.filter((bin) => bin.correct > bin.confidence).length;
+    const words = { name, ece: percent(ece), n_below, n_above, n_filled: filled.length };
+    return sentences.DIAGRAM_IN_WORDS({ ...wordsOf(C), ...words });
+  }
+
+  /** Return a reliability diagram as SVG, which takes its text colour from where it stands. */
+  function diagram(title, bins, C, ece) {
+    const [left, right, top, bottom] = [52, 380, 30, 300];
+    const x = (share) => (left + (right - left) * share).toFixed(1);
+    const y = (share) => (bottom - (bottom - top) * share).toFixed(1);
+    const { confidence, share } = wordsOf(C);
+    const ticks = [0, 0.2, 0.4, 0.6, 0.8, 1].map(
+      (t) =>
+        `<text x="${x(t)}" y="${bottom + 16}" text-anchor="middle">${100 * t}%</text>` +
+        `<text x="${left - 6}" y="${Number(y(t)) + 4}" text-anchor="end">${100 * t}%</text>`
+    );
+    const bars = bins.map((bin, k) => {
+      if (bin.count === 0) return "";
+      const [start, end] = [x((k + 0.05) / bins.length), x((k + 0.95) / bins.length)];
+      const width = (end - start).toFixed(1);
+      const accuracy = bin.correct / bin.count;
+      const [low, high] = bin.band;
+      return (
+        `<rect x="${start}" width="${width}" y="${y(accuracy)}" height="${(bottom - y(accuracy)).toFixed(1)}" fill="#0072b2"/>` +
+        `<rect x="${start}" width="${width}" y="${y(high)}" height="${(y(low) - y(high)).toFixed(1)}" fill="#888" fill-opacity=".45"/>` +
+        `<circle cx="${x(bin.confidence / bin.count)}" cy="${y(bin.confidence / bin.count)}" r="4" fill="#d55e00" stroke="#fff"/>`
+      );
+    });
+    const middle = (top + bottom) / 2;
+    return (
+      `<svg viewBox="0 0 400 345" role="img" xmlns="http://www.w3.org/2000/svg" font-family="system-ui, sans-serif" font-size="13" fill="currentColor">` +
+      `<title>${alternative(title, bins, C, ece)}</title>` +
+      `<text x="${left}" y="18" font-weight="bold">${title[0].toUpperCase()}${title.slice(1)}, ECE ${percent(ece)}</text>` +
+      `<path d="M${left} ${top}V${bottom}H${right}" fill="none" stroke="currentColor"/>${ticks.join("")}${bars.join("")}` +
+      `<path d="M${x(0)} ${y(0)}L${x(1)} ${y(1)}" stroke="currentColor" stroke-dasharray="5 4"/>` +
+      `<text x="${(left + right) / 2}" y="${bottom + 36}" text-anchor="middle">${confidence}</text>` +
+      `<text transform="translate(12 ${middle}) rotate(-90)" text-anchor="middle">${share}</text></svg>`
+    );
+  }
+
+  const diagrams = ({ before, after, C }) =>
+    [before, after].map(({ bins, ece }, k) => diagram(NAMES[k], bins, C, ece.value));
+
+  const temperatureText = ({ temperature, interval: [low, high] }) =>
+    `${temperature.toPrecision(5)} (95 %: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
+
+  function limitsOf(isSplit) {
+    const split = isSplit
+      ? "The temperature was fitted on every second row of the file and measured on the others. " +
+        "Rows that belong together, such as two pictures of one thing, may stand on both sides."
+      : "It was not checked whether the two files share samples.";
+    return [...cardTexts.limits, split];
+  }
+
+  const meanings = (C) => Object.entries(cardTexts.meanings).filter(([name]) => C > 2 || name !== "classwise ECE");
+  const madeWith = "Made with the calculator of calibkit, 15 bins, 1000 resamples.";
+
+  function markdown({ fit, report, from, isSplit }) {
+    const cells = tableOf(report).map(([name, ...values]) => [name, ...values.map((v) => v.join(" ").trim())]);
+    const lines = [["", "before", "after", "change"], ["---", "---", "---", "---"], ...cells];
+    const legend = sentences.DIAGRAM(wordsOf(report.C));
+    const texts = [report.before, report.after].map(({ bins, ece }, k) =>
+      alternative(NAMES[k], bins, report.C, ece.value)
+    );
+    return [
+      "# Model card",
+      ...from,
+      ...verdicts(report),
+      "## Measures",
+      captionOf(report),
+      lines.map((row) => `| ${row.join(" | ")} |`).join("\n"),
+      meanings(report.C).map(([name, text]) => `- **${name}**: ${text}.`).join("\n"),
+      "## Reliability diagrams",
+      legend,
+      texts.join("\n\n"),
+      "## Temperature",
+      `Divide the logits by T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.`,
+      "## Limits",
+      limitsOf(isSplit).map((limit) => `- ${limit}`).join("\n"),
+      `${madeWith}\n`,
+    ].join("\n\n");
+  }
+
+  const escape = (text) =>
+    text.replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign]);
+
+  function htmlTable(report) {
+    const head = ["", "before", "after", "change"].map((text) => (text ? `<th scope="col">${text}</th>` : "<td></td>"));
+    const rows = tableOf(report).map(
+      ([name, ...values]) =>
+        `<tr><th scope="row">${name}</th>` +
+        values.map(([value, range]) => `<td>${value} <span class="cc-range">${range}</span></td>`).join("") +
+        "</tr>"
+    );
+    return (
+      `<table><caption>${captionOf(report)}</caption><thead><tr>${head.join("")}</tr></thead>` +
+      `<tbody>${rows.join("")}</tbody></table>`
+    );
+  }
+
+  function html(found) {
+    const { fit, report, from, isSplit } = found;
+    const list = (items) => `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>`;
+    const paragraphs = (lines) => lines.map((line) => `<p>${escape(line)}</p>`).join("\n");
+    return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Model card</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem; margin: 0 auto; padding: 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+caption { text-align: left; }
+th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #bbb; font-weight: normal; vertical-align: top; }
+.cc-range { display: inline-block; font-size: .9em; }
+.cc-wide { overflow-x: auto; }
+.diagrams { display: flex; flex-wrap: wrap; gap: 1rem; }
+svg { flex: 1 1 18rem; max-width: 30rem; height: auto; }
+</style>
+</head>
+<body>
+<main>
+<h1>Model card</h1>
+${paragraphs([...from, ...verdicts(report)])}
+<h2>Measures</h2>
+<div class="cc-wide" tabindex="0" role="region" aria-label="Measures">${htmlTable(report)}</div>
+${list(meanings(report.C).map(([name, text]) => `<strong>${name}</strong>: ${escape(text)}.`))}
+<h2>Reliability diagrams</h2>
+<p>${escape(sentences.DIAGRAM(wordsOf(report.C)))}</p>
+<div class="diagrams">${diagrams(report).join("")}</div>
+<h2>Temperature</h2>
+<p>Divide the logits by T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.</p>
+<h2>Limits</h2>
+${list(limitsOf(isSplit).map(escape))}
+<p>${madeWith}</p>
+</main>
+</body>
+</html>
+`;
+  }
+
+  function json({ fit }) {
+    const found = { temperature: fit.temperature, interval: fit.interval, n_samples: fit.n };
+    return `${JSON.stringify(found, null, 2)}\n`;
+  }
+
+  /** Return Python that computes the same, as far as the files say how to read them. */
+  function python({ fit, isSplit, code }) {
+    const [one, other] = isSplit ? [code[0], null] : code;
+    const lines = [...new Set([one, other].filter(Boolean).flatMap(({ imports }) => imports))];
+    const reading = ["", "test_"].flatMap((prefix, k) => {
+      const source = [one, other][k];
+      if (!source) return [];
+      const table = source.table ? [`table = ${source.table}`] : [];
+      return [...table, `${prefix}logits = ${source.logits}`, `${prefix}labels = ${source.labels}`];
+    });
+    const [fitted, tested] = isSplit
+      ? ["logits[::2], labels[::2]", "logits[1::2], labels[1::2]"]
+      : ["logits, labels", "test_logits, test_labels"];
+    return [
+      ...lines,
+      "from calibkit import TemperatureScaler, evaluate",
+      "",
+      ...reading,
+      `scaler = TemperatureScaler().fit_logits(${fitted})  # T = ${fit.temperature.toPrecision(5)}`,
+      `print(evaluate(${tested}, scaler=scaler))`,
+    ].join("\n");
+  }
+
+  self.results = { verdicts, htmlTable, diagrams, temperatureText, markdown, html, json, python, legend: (C) => sentences.DIAGRAM(wordsOf(C)) };
+};

@@ -1,0 +1,367 @@
+// This script finds the logits and the labels in files, and refuses what cannot be meant.
+(self.calculatorParts ??= {}).samples = function () {
+  "use strict";
+
+  const { sentences, patterns } = self;
+  const { open, numberFrom, BadFile } = self.files;
+  // Smaller probabilities count as this one, because the logarithm of 0 is no number.
+  const FLOOR = 1e-12;
+  const LARGEST = 1e100;
+  const OUTCOMES = { false: 0, true: 1 };
+  const NAME_LABELS =
+    "call it labels, or drop the file of the labels together with the file of the logits";
+  const ARE_PROBABILITIES = 'tick "These are probabilities" if they are';
+
+  const declared = (names, ...kinds) =>
+    names.filter((name) => kinds.some((kind) => patterns[kind].test(name)));
+
+  /** Return the names of the scores, and whether they are probabilities. */
+  function namesOfScores(names, others, described, path, probabilities) {
+    const [logits, declaredProbabilities] = ["logits", "probabilities"].map((k) => declared(names, k));
+    const order = probabilities ? [declaredProbabilities, logits] : [logits, declaredProbabilities];
+    const found = [...order, others].find((some) => some.length > 0);
+    if (!found) throw new BadFile(sentences.NO_SCORES({ path, described }));
+    const areProbabilities = found.every((name) => declaredProbabilities.includes(name));
+    return { found, areProbabilities: probabilities || areProbabilities };
+  }
+
+  const noLabels = (path, word, found, described) =>
+    new BadFile(
+      sentences.NO_LABELS({
+        path, word, how_many: found.length ? "more than one" : "none", described, advice: NAME_LABELS,
+      })
+    );
+
+  /** Say which columns of a table are the scores and the labels, from its head. */
+  const columnsOf = (probabilities) => ({ path, names, hasHead }) => {
+    const described = `the columns ${names.join(", ")}`;
+    const useful = names.filter((name) => name !== "" && name !== "Unnamed: 0");
+    const labels = declared(names, "labels");
+    const mayBeWhole = !hasHead || useful.length <= 2;
+    if (labels.length > 1 || (labels.length === 0 && !mayBeWhole)) {
+      throw noLabels(path, "column", labels, described);
+    }
+    const label = labels[0] ?? null;
+    const rest = names.filter((name) => name !== label);
+    const others = useful.filter((name) => name !== label);
+    const { found, areProbabilities } = namesOfScores(rest, others, described, path, probabilities);
+    // Without a name that says so, the label is found by its whole numbers.
+    return { numbers: label === null ? useful : found, text: label, areProbabilities, described };
+  };
+
+  /** Return the scores and the labels of a table, which was read by columnsOf. */
+  function fromTable({ path, names, table }) {
+    let { numbers: columns, n, data, text } = table;
+    let labels = table.texts;
+    if (text === null) {
+      const whole = columns.filter((_, k) => {
+        for (let i = 0; i < n; i++) if (!Number.isInteger(data[i * columns.length + k])) return false;
+        return true;
+      });
+      const declaredScores = declared(columns, "logits", "probabilities");
+      const found = whole.filter((name) => !declaredScores.includes(name));
+      if (found.length !== 1) throw noLabels(path, "column", found, table.described);
+      text = found[0];
+      const [place, width] = [columns.indexOf(text), columns.length];
+      labels = Float64Array.from({ length: n }, (_, i) => data[i * width + place]);
+      data = data.filter((_, at) => at % width !== place);
+      columns = columns.filter((name) => name !== text);
+      if (columns.length === 0) throw new BadFile(sentences.NO_SCORES({ path, described: table.described }));
+    }
+    const classes = table.hasHead && columns.length > 1 ? columns : null;
+    return {
+      path, data, shape: columns.length === 1 ? [n] : [n, columns.length],
+      code: codeOfTable(path, names, columns, text, table.hasHead),
+      half: false, areProbabilities: table.areProbabilities, labels, classes,
+      from: `${listed("column", columns)}, labels from the column ${text}`,
+    };
+  }
+
+  function listed(word, names) {
+    if (names.length === 1) return names[0] === "" ? "its array" : `the ${word} ${names[0]}`;
+    const shown = names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
+    return `the columns ${shown}`;
+  }
+
+  const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
+
+  /** Return the scores and the labels of arrays, which may come from two files. */
+  function fromArrays(path, arrays, probabilities, labelsPath = null) {
+    const names = Object.keys(arrays);
+    const described = names
+      .map((name) => `${name || "an array"} ${arrays[name].type} ${shapeText(arrays[name].shape)}`)
+      .join(", ");
+    const named = declared(names, "labels");
+    const whole = names.filter((name) => "iub".includes(arrays[name].kind));
+    const scores = declared(names, "logits", "probabilities");
+    const candidates = (named.length ? named : whole).filter((name) => !scores.includes(name));
+    if (candidates.length !== 1) throw noLabels(path, "array", candidates, described);
+    const [label] = candidates;
+    const rest = names.filter((name) => name !== label);
+    const floats = rest.filter((name) => arrays[name].kind === "f");
+    const { found, areProbabilities } = namesOfScores(rest, floats, described, path, probabilities);
+    const { shape, data, type, kind } = arrays[found[0]];
+    if (found.length > 1) throw new BadFile(sentences.NO_SCORES({ path, described }));
+    if (kind !== "f") throw new BadFile(sentences.NO_FLOATS({ path, name: found[0], dtype: type }));
+    return {
+      path, data, shape, half: type === "float16", areProbabilities, classes: null,
+      labels: arrays[label].data, labelShape: arrays[label].shape,
+      code: codeOfArrays(path, found[0], label, labelsPath),
+      from: `${listed("array", found)}, labels from the array ${label}`,
+    };
+  }
+
+  /** Name the arrays of two npy files by what they hold. */
+  function pairOfFiles([one, other]) {
+    const both = [one.arrays[""], other.arrays[""]];
+    const isLabel = ({ kind, shape }, partner) =>
+      kind !== "f" || (shape.length === 1 && partner.shape.length > 1);
+    const labelFirst = isLabel(both[0], both[1]);
+    if (labelFirst === isLabel(both[1], both[0])) {
+      const described = [one, other].map(({ path }) => path).join(" and ");
+      throw noLabels(described, "array", labelFirst ? both : [], "no array has one label for each row");
+    }
+    const [scores, labels] = labelFirst ? [other, one] : [one, other];
+    const isNamedAsProbabilities = declared([scores.path.replace(/\.npy$/i, "")], "probabilities");
+    const name = isNamedAsProbabilities.length ? "probabilities" : "logits";
+    const arrays = { [name]: scores.arrays[""], labels: labels.arrays[""] };
+    return { path: scores.path, arrays, labelsPath: labels.path };
+  }
+
+  /** Return {logits, labels, n, C, said} from one file, or from two npy files. */
+  async function read(chosen, { probabilities = false } = {}, onProgress = () => {}) {
+    if (chosen.length > 2 || (chosen.length === 2 && !chosen.every((f) => /\.npy$/i.test(f.name)))) {
+      throw new BadFile(
+        `one file or a pair of npy files is expected, got ${chosen.length} files; drop the logits ` +
+          "and the labels of one set of samples"
+      );
+    }
+    const opened = [];
+    for (const file of chosen) opened.push(await open(file, columnsOf(probabilities), onProgress));
+    const source = opened.length === 2 ? pairOfFiles(opened) : opened[0];
+    const found = source.table
+      ? fromTable(source)
+      : fromArrays(source.path, source.arrays, probabilities, source.labelsPath);
+    try {
+      return rowsOf(found);
+    } catch (error) {
+      if (error instanceof BadValue) throw new BadFile(`${found.path}: ${error.message}`);
+      throw error;
+    }
+  }
+
+  /** Thrown for values that cannot be meant. */
+  class BadValue extends Error {}
+
+  function rowsOf({ path, data, shape, half, areProbabilities, code, from, ...ofLabels }) {
+    const { labels, labelShape, classes } = ofLabels;
+    const name = areProbabilities ? "probabilities" : "logits";
+    if (shape.length < 1 || shape.length > 2) {
+      const advice = "use the library for images, which takes pixels as samples";
+      throw new BadValue(sentences.SHAPE_OF_LOGITS({ name, shape: shapeText(shape), advice }));
+    }
+    const [n, width] = [shape[0], shape[1] ?? 1];
+    if (n * width === 0) throw new BadValue(sentences.EMPTY({ name, shape: shapeText(shape) }));
+    const C = width === 1 ? 2 : width;
+    const where = { path, name, n, C };
+    const { indices, byName } = asIndices(labels, labelShape ?? [labels.length], classes, where);
+    checkFinite(data, name, n, width);
+    let logits = data;
+    if (areProbabilities) {
+      checkProbabilities(data, n, width, half);
+      logits = width === 1 ? logitsOfEvents(data) : data.map((p) => Math.log(Math.max(p, FLOOR)));
+    } else {
+      refuseProbabilities(data, n, width, half);
+      if (width === 1) logits = beside0(data);
+    }
+    const said = `${path}: n = ${n}, ${name} of ${C} classes from ${from}`;
+    return { logits, labels: indices, n, C, said, code: pythonOf({ ...code, byName }, areProbabilities, width) };
+  }
+
+  const quoted = (text) => JSON.stringify(text);
+
+  function codeOfArrays(path, scores, label, labelsPath) {
+    const load = (file) => `np.load(${quoted(file)})`;
+    const both = labelsPath
+      ? [load(path), load(labelsPath)]
+      : [`${load(path)}[${quoted(scores)}]`, `${load(path)}[${quoted(label)}]`];
+    return { imports: ["import numpy as np"], scores: both[0], labels: both[1] };
+  }
+
+  function codeOfTable(path, names, columns, label, hasHead) {
+    const noHead = hasHead ? "" : ", header=None";
+    const table = `pd.read_csv(${quoted(path)}, sep=None, engine="python"${noHead})`;
+    const places = columns.map((name) => names.indexOf(name));
+    const inARow = places.every((place, k) => place === places[0] + k);
+    const chosen = inARow ? `${places[0]}:${places.at(-1) + 1}` : `[${places.join(", ")}]`;
+    const last = places.length === 1 ? places[0] : chosen;
+    return {
+      imports: ["import pandas as pd"],
+      table,
+      scores: `table.iloc[:, ${last}].to_numpy(float)`,
+      labels: `table.iloc[:, ${names.indexOf(label)}]`,
+    };
+  }
+
+  /** Return what reads logits and labels in Python: imports, a table, and an expression. */
+  function pythonOf({ imports, table, scores, labels, byName }, areProbabilities, width) {
+    let [read, given] = [scores, labels];
+    if (areProbabilities) {
+      read = width === 1 ? `special.logit(np.clip(${scores}, 1e-12, 1 - 1e-12))` : `np.log(np.clip(${scores}, 1e-12, 1))`;
+    }
+    if (table) {
+      given = byName
+        ? `pd.Categorical(${labels}.astype(str), ${JSON.stringify(byName)}).codes`
+        : `${labels}.to_numpy(int)`;
+    }
+    const more = areProbabilities ? ["import numpy as np", ...(width === 1 ? ["from scipy import special"] : [])] : [];
+    return { imports: [...imports, ...more], table, logits: read, labels: given };
+  }
+
+  /** Return a binary logit z as the row (0, z). */
+  function beside0(z) {
+    const rows = new z.constructor(2 * z.length);
+    for (let i = 0; i < z.length; i++) rows[2 * i + 1] = z[i];
+    return rows;
+  }
+
+  function logitsOfEvents(p) {
+    const z = Float64Array.from(p, (value) => {
+      const [yes, no] = [Math.max(value, FLOOR), Math.max(1 - value, FLOOR)];
+      return Math.log(yes) - Math.log(no);
+    });
+    return beside0(z);
+  }
+
+  /** Return the labels as class indices, by the names of the columns wherever all have one. */
+  function asIndices(labels, labelShape, classes, { path, name, n, C }) {
+    if (labelShape.length !== 1) {
+      throw new BadValue(
+        `labels must have shape (samples,), got ${shapeText(labelShape)}; save one label for each row`
+      );
+    }
+    if (labels.length !== n) {
+      const advice = "pass the labels of exactly these samples";
+      throw new BadValue(sentences.NOT_ONE_LABEL_EACH({ name, n_labels: labels.length, n, advice }));
+    }
+    const names = classes?.map((column) =>
+      column.replace(patterns.beforeClass, "").replace(/^[()[\]]+|[()[\]]+$/g, "")
+    );
+    const placeOf = new Map(names?.map((text, c) => [text, c]));
+    const byName = names && Array.prototype.every.call(labels, (label) => placeOf.has(String(label)));
+    const indices = new Int32Array(n);
+    for (let i = 0; i < n; i++) {
+      const label = byName ? placeOf.get(String(labels[i])) : indexFrom(labels[i]);
+      if (!Number.isInteger(label)) {
+        const among = names ? `, or among ${names.slice(0, 10).join(", ")}` : "";
+        const words = { path, classes: `class indices from 0${among}`, found: `'${labels[i]}'`, row: i + 1 };
+        throw new BadFile(sentences.WRONG_LABEL(words));
+      }
+      if (label < 0 || label >= C) {
+        const advice = "count classes from 0, and leave out samples without a label";
+        const place = `position ${i}`;
+        throw new BadValue(
+          sentences.LABEL_OUTSIDE({ highest: C - 1, n_classes: C, label, place, advice })
+        );
+      }
+      indices[i] = label;
+    }
+    return { indices, byName: byName ? names : null };
+  }
+
+  function indexFrom(label) {
+    if (typeof label !== "string") return Number(label);
+    return OUTCOMES[label.toLowerCase()] ?? numberFrom(label);
+  }
+
+  function checkFinite(data, name, n, width) {
+    let [nWrong, first, isMasked, largest] = [0, -1, true, 0];
+    for (let i = 0, at = 0; i < n; i++) {
+      let wrong = false;
+      for (let c = 0; c < width; c++, at++) {
+        const value = data[at];
+        if (!Number.isFinite(value)) {
+          wrong = true;
+          if (value !== -Infinity) isMasked = false;
+        } else largest = Math.max(largest, Math.abs(value));
+      }
+      if (wrong && nWrong++ === 0) first = i;
+    }
+    const advice = sentences.LOOK_AT_THE_MODEL({});
+    if (nWrong) {
+      const more = isMasked && name === "logits" ? `, or ${sentences.MASKED_CLASSES({})}` : "";
+      const words = { name, n_wrong: nWrong, n, place: `row ${first}`, advice: advice + more };
+      throw new BadValue(sentences.NOT_FINITE(words));
+    }
+    if (largest > LARGEST) {
+      const words = { name, most: "1e+100", found: largest.toPrecision(6), advice };
+      throw new BadValue(sentences.TOO_LARGE(words));
+    }
+  }
+
+  /** Return the lowest and the highest value, and the lowest and the highest sum of a row. */
+  function extremes(data, n, width) {
+    const found = { lowest: Infinity, highest: -Infinity, least: Infinity, most: -Infinity };
+    for (let i = 0, at = 0; i < n; i++) {
+      let sum = 0;
+      for (let c = 0; c < width; c++, at++) {
+        sum += data[at];
+        found.lowest = Math.min(found.lowest, data[at]);
+        found.highest = Math.max(found.highest, data[at]);
+      }
+      found.least = Math.min(found.least, sum);
+      found.most = Math.max(found.most, sum);
+    }
+    return found;
+  }
+
+  const isInside = ({ lowest, highest }) => lowest >= -1e-6 && highest <= 1 + 1e-6;
+  const sumsTo1 = ({ least, most }, half) => {
+    const tolerance = half ? 1e-2 : 1e-3;
+    return least > 1 - tolerance && most < 1 + tolerance;
+  };
+  const short = (value) => String(Number(value.toPrecision(4)));
+
+  function checkProbabilities(data, n, width, half) {
+    const found = extremes(data, n, width);
+    if (isInside(found) && (width === 1 || sumsTo1(found, half))) return;
+    const words = Object.fromEntries(Object.entries(found).map(([key, value]) => [key, short(value)]));
+    const percentages = found.lowest >= 0 && found.highest > 1 && found.highest <= 100;
+    const advice = percentages
+      ? "if these are percentages, divide them by 100"
+      : 'if these are logits, do not tick "These are probabilities", and call them logits';
+    const sentence = width === 1 ? sentences.NO_EVENTS : sentences.NO_PROBABILITIES;
+    throw new BadValue(sentence({ ...words, advice }));
+  }
+
+  function refuseProbabilities(data, n, width, half) {
+    const found = extremes(data, n, width);
+    const advice = `${ARE_PROBABILITIES}, or subtract 1 from all of them if they are logits, which changes no probability`;
+    if (width > 1 && n > 2 && isInside(found) && sumsTo1(found, half)) {
+      throw new BadValue(sentences.ARE_PROBABILITIES({ advice: ARE_PROBABILITIES }));
+    }
+    const why = self.disguises.find(data, n, width);
+    const ofOne = `${ARE_PROBABILITIES}, or save two columns if they are logits: 0 and the logit`;
+    if (why) {
+      const words = { why, advice: width === 1 ? ofOne : advice };
+      throw new BadValue(sentences.LOOK_LIKE_PROBABILITIES(words));
+    }
+  }
+
+  /** Return every second row for the fit, and the others for the test. */
+  function split({ logits, labels, n, C }) {
+    const part = (first) => {
+      const size = Math.floor((n - first + 1) / 2);
+      const own = { logits: new logits.constructor(size * C), labels: new Int32Array(size), n: size, C };
+      for (let i = 0; i < size; i++) {
+        const from = first + 2 * i;
+        own.logits.set(logits.subarray(from * C, (from + 1) * C), i * C);
+        own.labels[i] = labels[from];
+      }
+      return own;
+    };
+    return [part(0), part(1)];
+  }
+
+  self.samples = { read, split, BadValue };
+};

@@ -1,0 +1,71 @@
+// made by docs/make_calculator_words.py
+(self.calculatorParts ??= {}).words = function () {
+  "use strict";
+
+  const sentences = {
+    "UNKNOWN_KIND": "{path} must end in one of {known}, which says what it holds",
+    "WRONG_KIND": "{path} is no {kind} file; write one with {function}",
+    "PYTHON_OBJECTS": "{path} holds Python objects, which could run code when they are read; save arrays of numbers only",
+    "NO_ROWS": "{path} is empty; pass a file with one row or more",
+    "NO_CSV": "{path} is no csv file: {why}",
+    "REPEATED_COLUMNS": "{path} must give every column a name of its own, got {names} twice",
+    "WRONG_LENGTH_OF_ROW": "{path} must have {expected} columns in every row, got {found} in row {row} of the data",
+    "NO_NUMBER": "{path} must hold numbers in the column {name}, got {found} in row {row} of the data; {advice}",
+    "NO_FLOATS": "{path} must hold floating-point scores, and its {name} is {dtype}",
+    "NO_LABELS": "{path} must have one {word} that is called label or labels, and has {how_many}: {described}; {advice}",
+    "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
+    "WRONG_LABEL": "{path} must hold labels that are {classes}, got {found} in row {row}",
+    "SHAPE_OF_LOGITS": "{name} must have shape (samples, classes), (samples, classes, height, width) or, for two classes, (samples,), got {shape}; {advice}",
+    "EMPTY": "{name} are empty: got shape {shape}; pass one sample or more",
+    "NOT_FINITE": "{name} must be finite, got NaN or infinity in {n_wrong} of {n} rows, first in {place}; {advice}",
+    "LOOK_AT_THE_MODEL": "look at what the model does with that input",
+    "MASKED_CLASSES": "give a masked class a large negative number such as -10000 in place of -inf",
+    "TOO_LARGE": "{name} must not exceed {most} in size, got {found}; {advice}",
+    "ARE_PROBABILITIES": "logits look like probabilities: all lie in [0, 1] and every row sums to 1; {advice}",
+    "LOOK_LIKE_PROBABILITIES": "logits look like probabilities: {why}; {advice}",
+    "NO_PROBABILITIES": "probabilities must lie in [0, 1] and every row must sum to 1, got values from {lowest} to {highest} and row sums from {least} to {most}; {advice}",
+    "NO_EVENTS": "probabilities must lie in [0, 1], got values from {lowest} to {highest}; {advice}",
+    "NO_INTEGER_LABELS": "labels must be integer class indices, got {dtype}; {advice}",
+    "NOT_ONE_LABEL_EACH": "labels must have one entry for every row of {name}, got {n_labels} labels for {n} rows; {advice}",
+    "LABEL_OUTSIDE": "labels must lie between 0 and {highest} for {n_classes} classes, got {label} at {place}; {advice}",
+    "ONE_CLASS": "labels hold one class only: all {n} are {label}; calibrate on samples of all classes, drawn in the same way as the test samples",
+    "SAME_LOGITS": "logits must differ within a row, got the same value for all classes in each of the {n} rows, so that every temperature gives the same probabilities; look at what the model does with its input",
+    "TEMPERATURE_INFINITE": "no temperature is best: over the {n} samples the logit of the label is on average no higher than the other logits, so the NLL falls for ever as T goes to infinity; check that labels and logits belong together and number the classes alike",
+    "TEMPERATURE_ZERO": "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever as T goes to 0; {advice}",
+    "NO_CONVERGENCE": "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for logits of very different sizes",
+    "CALIBRATED": "{whose} probabilities show no calibration error that chance does not explain: the ECE is {ece}, and p = {p}.",
+    "NOT_CALIBRATED": "{whose} probabilities are not calibrated: an {errors} {verb} more than chance explains.",
+    "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95 % of the bins.",
+    "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
+  };
+  const patterns = {
+    "labels": "^(?:labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth)$",
+    "logits": "^(?:logit.*)$",
+    "probabilities": "^(?:(prob|conf).*|p|p[_(\\[ ]?\\d+.*|p_.*)$",
+    "beforeClass": "(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\\d(\\[]))"
+  };
+
+  self.cardTexts = { meanings: {
+    "NLL": "the mean negative logarithm of the probability that the true class was given; smaller is better",
+    "Brier score": "the mean squared distance of the probabilities from the truth; smaller is better",
+    "ECE": "the expected calibration error, which is the mean distance between how sure the model is and how often it is right, bin by bin",
+    "ECE if calibrated": "the ECE that chance alone would give a perfectly calibrated model on so many samples",
+    "p-value": "how often a perfectly calibrated model would show such an ECE or a larger one",
+    "classwise ECE": "the same error of the probabilities of every class, averaged over the classes, with its own noise floor and p-value"
+  }, limits: [
+    "The probabilities hold for data that are drawn like the test set. On other data nothing is promised: measure there.",
+    "The intervals and p-values assume independent samples. Pixels of one image, or several samples of one person, are not independent, and then the intervals are too narrow.",
+    "The verdict above calls a calibrated model not calibrated in at most 5% of all test sets. It says that an error is more than chance, and not that it is large. With few samples, a large error can remain unseen."
+  ] };
+
+  /** Return a function that fills in the names in braces. */
+  const filled = (sentence) => (values) =>
+    sentence.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+
+  self.sentences = Object.fromEntries(
+    Object.entries(sentences).map(([name, sentence]) => [name, filled(sentence)])
+  );
+  self.patterns = Object.fromEntries(
+    Object.entries(patterns).map(([name, pattern]) => [name, new RegExp(pattern, "i")])
+  );
+};

@@ -1,0 +1,61 @@
+// This script runs in a worker, so that the page can be used while it computes.
+(self.calculatorParts ??= {}).worker = function () {
+  "use strict";
+
+  const { samples, temperature, measure, files } = self;
+  const isRefusal = (error) =>
+    error instanceof files.BadFile ||
+    error instanceof samples.BadValue ||
+    error instanceof temperature.NoOptimumError;
+
+  /** Read the files, fit the temperature and measure. `tell` gets what is done, and its share. */
+  async function run({ chosen, testFiles, probabilities }, tell) {
+    const reading = (share) => tell("Reading", 0.25 * share);
+    let calibration = await samples.read(chosen, { probabilities }, reading);
+    const code = [calibration.code];
+    const from = [calibration.said];
+    let test;
+    const isSplit = testFiles.length === 0;
+    if (isSplit) {
+      if (calibration.n < 4) {
+        throw new files.BadFile(
+          `${chosen[0].name} must hold at least 4 samples to be split, got ${calibration.n}; ` +
+            "drop a file with more samples"
+        );
+      }
+      [calibration, test] = samples.split(calibration);
+    } else {
+      test = await samples.read(testFiles, { probabilities }, reading);
+      code.push(test.code);
+      from.push(test.said);
+      if (test.C !== calibration.C) {
+        throw new files.BadFile(
+          `both files must have the same classes, got ${calibration.C} classes for the fit and ` +
+            `${test.C} for the test; drop files of one model`
+        );
+      }
+    }
+    tell("Fitting the temperature", 0.25);
+    const fit = temperature.fit(calibration);
+    const report = measure.evaluate(test, fit.temperature, {
+      onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
+    });
+    return { fit, report, from, isSplit, code };
+  }
+
+  self.onmessage = async ({ data }) => {
+    const tell = (step, share) => self.postMessage({ step, share });
+    try {
+      self.postMessage({ found: await run(data, tell) });
+    } catch (error) {
+      self.postMessage({ error: isRefusal(error) ? error.message : unexpected(error) });
+    }
+  };
+
+  function unexpected(error) {
+    if (error instanceof RangeError) {
+      return "The file is too large for this browser's memory; drop a file with fewer rows, or use the library.";
+    }
+    return `The calculator failed, which is a fault of ours: ${error}`;
+  }
+};

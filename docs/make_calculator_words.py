@@ -1,0 +1,63 @@
+"""Write the words that the calculator shares with calibkit into a script.
+
+``python docs/make_calculator_words.py`` writes docs/_static/calculator/words.js: its
+sentences, and the names that tell what an array or a column of a file holds.
+"""
+
+import json
+from pathlib import Path
+
+from calibkit import _sentences
+from calibkit._command_line import card, samples
+
+SCRIPT = Path(__file__).parent / "_static" / "calculator" / "words.js"
+CODE = """\
+// made by docs/make_calculator_words.py
+(self.calculatorParts ??= {}).words = function () {
+  "use strict";
+
+  const sentences = %(sentences)s;
+  const patterns = %(patterns)s;
+
+  self.cardTexts = { meanings: %(meanings)s, limits: %(limits)s };
+
+  /** Return a function that fills in the names in braces. */
+  const filled = (sentence) => (values) =>
+    sentence.replace(/\\{(\\w+)\\}/g, (_, name) => String(values[name]));
+
+  self.sentences = Object.fromEntries(
+    Object.entries(sentences).map(([name, sentence]) => [name, filled(sentence)])
+  );
+  self.patterns = Object.fromEntries(
+    Object.entries(patterns).map(([name, pattern]) => [name, new RegExp(pattern, "i")])
+  );
+};
+"""
+
+
+def make_script() -> str:
+    """Return the script with all sentences and names."""
+    sentences = {name: text for name, text in vars(_sentences).items() if name.isupper()}
+    whole = {
+        "labels": samples.LABELS,
+        "logits": samples.LOGITS,
+        "probabilities": samples.PROBABILITIES,
+    }
+    patterns = {name: f"^(?:{pattern.pattern})$" for name, pattern in whole.items()}
+    patterns["beforeClass"] = samples.BEFORE_CLASS.pattern
+    words = {
+        "sentences": sentences,
+        "patterns": patterns,
+        "meanings": card.MEANINGS,
+        "limits": card.LIMITS,
+    }
+    return CODE % {name: _as_code(value) for name, value in words.items()}
+
+
+def _as_code(words: object) -> str:
+    return json.dumps(words, indent=4).replace("\n}", "\n  }").replace("\n]", "\n  ]")
+
+
+if __name__ == "__main__":
+    SCRIPT.write_text(make_script(), encoding="utf-8")
+    print(f"wrote {SCRIPT.name}")

@@ -1,0 +1,307 @@
+"""Flag code that a person should read, because an honest answer hardly needs it.
+
+A flag is no judgement: it says what stands in a cell. The rules look at the code alone and run
+nothing, so who hides well is not seen. ``grade.py`` keeps harm away, not these rules.
+"""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from course import marked_cells_of
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+from repair import is_locked, released
+
+import calibkit
+
+FLAGGED_NAMES = {
+    "get_ipython", "builtins", "__builtins__", "__import__", "exec", "eval", "compile", "setattr",
+    "delattr", "globals", "locals", "vars", "open", "exit", "quit", "AssertionError", "__file__",
+    "In", "Out", "breakpoint",
+}  # fmt: skip
+FLAGGED_MODULES = {
+    "builtins", "subprocess", "socket", "ctypes", "os", "sys", "shutil", "pathlib", "importlib",
+    "inspect", "gc", "sqlite3", "nbgrader", "IPython", "multiprocessing", "threading", "signal",
+    "atexit", "pickle", "urllib", "requests", "http", "glob", "tempfile", "site", "runpy", "pty",
+    "linecache", "ast", "code", "unittest", "pytest", "jupyter_client", "ipykernel", "psutil",
+}  # fmt: skip
+READS_OR_WRITES = {
+    "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "rmtree", "glob", "rglob",
+    "iterdir", "listdir", "load", "loadtxt", "genfromtxt", "fromfile", "tofile", "save", "savez",
+    "savetxt", "read_csv", "memmap", "expanduser", "home", "getsource", "system", "popen",
+    "_getframe", "settrace",
+}  # fmt: skip
+# other libraries in which an answer to a question about calibration can be had
+OTHER_LIBRARIES = ("torchmetrics", "netcal", "sklearn.calibration", "mapie", "relplot")
+HARMLESS_METHODS = {"__init__", "__call__", "__repr__", "__len__", "__iter__", "__post_init__"}
+HARMLESS_MAGIC = re.compile(r"^\s*%{1,2}(matplotlib|time|timeit|config)\b.*$", re.MULTILINE)
+OUTSIDE = re.compile(
+    r"^(/[\w.-]+/|~[/\\]|~$|[A-Za-z]:[\\/])|(^|[/\\])\.\.([/\\]|$)|gradebook|\$HOME"
+)
+WITHOUT = re.compile(r"without\s+((?:`?calibkit\.\w+`?(?:,| and| or)?\s*)+)")
+SHORT = 80  # nodes of a syntax tree; whoever writes less may well write the same as another student
+
+
+def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
+    """Yield what a person should read in a repaired notebook, one sentence for each cell."""
+    given = released(source)
+    given_code = {cell.source for cell in given.cells if cell.cell_type == "code"}
+    own = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and cell.source not in given_code
+        and not ("nbgrader" in cell.metadata and is_locked(cell))
+    ]
+    trees = [tree_of(cell.source) for cell in own]
+    modules = set().union(*(_imported(tree_of(cell.source)) for cell in [*given.cells, *own]))
+    for cell, tree in zip(own, trees, strict=True):
+        if found := dict.fromkeys(_flagged(tree, modules)):
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            where = f"The cell {name}" if name else "A cell without a question"
+            yield f"{where} uses {', '.join(found)}."
+    statements = [statement for tree in trees for statement in tree.body]
+    yield from _library_calls(statements, source)
+
+
+# --- answers that call the library ----------------------------------------------------------------
+
+
+def _library_calls(statements: list[ast.stmt], source: NotebookNode) -> Iterator[str]:
+    """Yield the questions whose answer calls what it should write itself, also by a helper.
+
+    A comparison with calibkit beside the answer is no cheat: only what the answer needs counts.
+    """
+    models = {name: tree_of(cell.source) for name, cell in _solutions(source).items()}
+    names = {name: set().union(*map(_gives, tree.body), {name}) for name, tree in models.items()}
+    aliases = {"calibkit"}.union(*(_aliases(statement) for statement in statements))
+    for question, forbidden in _forbidden(source).items():
+        stop = set().union(*(names[other] for other in names if other != question))
+        sought = set(names[question])
+        needed: list[ast.stmt] = []
+        while more := [s for s in statements if s not in needed and _gives(s) & sought]:
+            needed += more
+            sought |= set().union(*map(_needs, more)) - stop
+        used = set().union(*(_of_calibkit(statement, aliases) for statement in needed))
+        if used & forbidden:
+            calls = ", ".join(f"calibkit.{one}" for one in sorted(used & forbidden))
+            yield f"The answer {question} uses {calls}, where the question says to write it."
+
+
+def _solutions(source: NotebookNode) -> dict[str, NotebookNode]:
+    """Return the cells of a source that hold code of the student."""
+    cells = marked_cells_of(source).items()
+    return {name: c for name, c in cells if c.cell_type == "code" and not is_locked(c)}
+
+
+def _forbidden(source: NotebookNode) -> dict[str, set[str]]:
+    """Return for each question what an answer may not call of calibkit.
+
+    This is what the text of the question names after "without". If the model answer calls nothing
+    of calibkit, it is also everything that the text does not name.
+    """
+    solutions = _solutions(source)
+    forbidden, text = {}, ""
+    for cell in source.cells:
+        text += f"\n{cell.source}"
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name in solutions:
+            excluded = " ".join(WITHOUT.findall(text))
+            forbidden[name] = set(re.findall(r"calibkit\.(\w+)", excluded))
+            if not _of_calibkit(tree_of(cell.source), {"calibkit"}):
+                named = re.findall(r"calibkit\.(\w+)", WITHOUT.sub("", text))
+                forbidden[name] |= set(dir(calibkit)) - set(named)
+        if name is not None:
+            text = ""
+    return forbidden
+
+
+def _of_calibkit(tree: ast.AST, aliases: set[str]) -> set[str]:
+    """Return what code uses of calibkit, which has other names too."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module), names=members) if (
+                module.partition(".")[0] == "calibkit"
+            ):
+                names |= {member.name for member in members}
+            case ast.Attribute(value=ast.Name(id=root), attr=name) if root in aliases:
+                names.add(name)
+            case ast.Call(
+                func=ast.Name(id="getattr"),
+                args=[ast.Name(id=root), ast.Constant(value=str(name)), *_],
+            ) if root in aliases:
+                names.add(name)
+    return names
+
+
+def _aliases(tree: ast.AST) -> set[str]:
+    """Return the other names that code gives to calibkit and its modules."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=modules):
+                names |= {m.asname for m in modules if m.asname and m.name.startswith("calibkit")}
+            case ast.Assign(value=ast.Name(id="calibkit"), targets=[ast.Name(id=alias)]):
+                names.add(alias)
+    return names
+
+
+def _gives(statement: ast.stmt) -> set[str]:
+    """Return the names that other statements can use after this one."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    return _bound(statement) | _imported(statement)
+
+
+def _needs(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement takes from others."""
+    loaded = {
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    is_scope = isinstance(statement, ast.FunctionDef | ast.ClassDef)
+    return loaded - _bound(statement) if is_scope else loaded
+
+
+# --- unusual code ---------------------------------------------------------------------------------
+
+
+def tree_of(text: str) -> ast.Module:
+    """Return the syntax tree of a cell; an empty one if it is no valid Python."""
+    try:
+        return ast.parse(TransformerManager().transform_cell(HARMLESS_MAGIC.sub("", text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
+
+
+def _flagged(tree: ast.Module, modules: set[str]) -> Iterator[str]:
+    """Yield what is unusual in a cell."""
+    prose = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) if name in FLAGGED_NAMES:
+                yield name
+            case ast.Import(names=names):
+                yield from (one.name for one in names if _is_flagged(one.name))
+            case ast.ImportFrom(module=str(module), names=names):
+                paths = [module, *(f"{module}.{one.name}" for one in names)]
+                yield from [path for path in paths if _is_flagged(path)][:1]
+            case ast.Attribute(value=ast.Name(id=root), attr=attribute) if (
+                root in modules and attribute in FLAGGED_MODULES
+            ):
+                yield f"{root}.{attribute}"
+            case ast.Attribute(attr=attribute) if attribute in READS_OR_WRITES:
+                yield f".{attribute}"
+            case ast.Attribute(attr=attribute) if _is_special(attribute) and attribute not in {
+                "__init__",
+                "__name__",
+                "__doc__",
+            }:
+                yield f".{attribute}"
+            case ast.FunctionDef(name=name) if _is_special(name) and name not in HARMLESS_METHODS:
+                yield f"a method {name}"
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, attribute, *_]) if not isinstance(
+                attribute, ast.Constant
+            ):
+                yield "getattr with a computed name"
+            case ast.Constant(value=str(text)) if id(node) not in prose and OUTSIDE.search(text):
+                yield f"the path {text!r}"
+            case ast.Assign(targets=targets):
+                yield from _patched(targets, modules)
+            case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
+                yield from _patched([target], modules)
+
+
+def _patched(targets: Iterable[ast.expr], modules: set[str]) -> Iterator[str]:
+    """Yield what is assigned to in something that was imported."""
+    for target in targets:
+        parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+        for part in parts:
+            root = part
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if root is not part and isinstance(root, ast.Name) and root.id in modules:
+                yield f"an assignment to {ast.unparse(part)}"
+
+
+def _is_flagged(module: str) -> bool:
+    return module.partition(".")[0] in FLAGGED_MODULES or module.startswith(OTHER_LIBRARIES)
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    """Return the names under which a cell imports something."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {(one.asname or one.name).partition(".")[0] for node in imports for one in node.names}
+
+
+def _bound(tree: ast.AST) -> set[str]:
+    """Return the names that a cell gives: functions, classes, arguments and variables."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                names.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+    return names
+
+
+# --- identical answers ----------------------------------------------------------------------------
+
+
+def identical(
+    notebooks: dict[str, NotebookNode], source: NotebookNode
+) -> dict[str, dict[str, list[str]]]:
+    """Return for each student the questions whose answer other students have too, and who.
+
+    Names of variables, comments, docstrings and the layout do not count. Answers as they were
+    released do not count either, nor do short ones, which many students write.
+    """
+    given = {name: essence(cell) for name, cell in marked_cells_of(released(source)).items()}
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for student, notebook in notebooks.items():
+        for name, cell in marked_cells_of(notebook).items():
+            text = essence(cell)
+            if not is_locked(cell) and text and text != given[name]:
+                groups[name, text].append(student)
+    found: dict[str, dict[str, list[str]]] = defaultdict(dict)
+    for (name, _), students in groups.items():
+        for student in students if len(students) > 1 else ():
+            found[student][name] = [other for other in students if other != student]
+    return found
+
+
+def essence(cell: NotebookNode) -> str:
+    """Return what two copies of an answer share; nothing for a short answer."""
+    if cell.cell_type != "code":
+        words = " ".join(cell.source.lower().split())
+        return words if len(words) > 2 * SHORT else ""
+    tree = tree_of(cell.source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+            node.body = [one for one in node.body if not _is_prose(one)] or [ast.Pass()]
+    numbers: dict[str, str] = {}
+    bound = _bound(tree)
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "name"):
+            name = getattr(node, field, None)
+            if name in bound:
+                setattr(node, field, numbers.setdefault(name, f"name{len(numbers)}"))
+    is_short = sum(1 for _ in ast.walk(tree)) < SHORT
+    return "" if is_short else ast.dump(tree)
+
+
+def _is_prose(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -1,0 +1,243 @@
+"""Write a feedback page for each student: ``python feedback.py ps1_temperature_scaling``.
+
+Run it after grading. Each page is one file, ``feedback/STUDENT/ASSIGNMENT/ASSIGNMENT.html``, which
+needs no network and replaces an older one. It holds no script, and shows of the student's outputs
+only text and pictures, because whoever opens it should not run what a student wrote.
+"""
+
+import argparse
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from course import questions
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from latex2mathml.converter import convert
+from markupsafe import Markup, escape
+from nbconvert.filters import Highlight2HTML, ansi2html, strip_ansi
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from nbgrader.api import Grade, Gradebook, MissingEntry
+from pygments.formatters import HtmlFormatter
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+PICTURES = ("image/png", "image/jpeg")
+LONGEST = 20_000  # characters of one output, because a loop can print millions
+MESSAGE_OF_NONE = "The tests gave no message. The notebook may have stopped before them."
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one graded cell gave."""
+
+    cell: str
+    question: str
+    points: float
+    possible: float
+    is_waiting: bool
+    message: str = ""
+
+    @property
+    def state(self) -> str:
+        """The class of the page's style for these points."""
+        if self.is_waiting:
+            return "waiting"
+        return "full" if self.points >= self.possible else "lost"
+
+    @property
+    def told(self) -> str:
+        """The points in words."""
+        if self.is_waiting:
+            return f"not graded yet, {self.possible:g} points"
+        return f"{self.points:g} of {self.possible:g} points"
+
+
+class Renderer(IPythonRenderer):
+    """Markdown with formulas in MathML, which browsers show without a script."""
+
+    def inline_math(self, body: str) -> str:
+        """Turn a formula between single dollar signs into MathML."""
+        return mathml(body, "inline")
+
+    def block_math(self, body: str) -> str:
+        """Turn a formula between double dollar signs into MathML."""
+        return f'<div class="formula" tabindex="0">{mathml(body, "block")}</div>'
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """Show a picture that the notebook holds, and only name one that lies elsewhere."""
+        if url.startswith("data:") or url.removeprefix("attachment:") in self.attachments:
+            return super().image(text, url, title)
+        return f"[picture: {escape(text or url)}]"
+
+    def latex_environment(self, name: str, body: str) -> str:
+        """Turn an environment such as align into MathML."""
+        return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
+
+
+def mathml(formula: str, display: str) -> str:
+    r"""Convert a formula, whose "<" would otherwise begin a tag inside of \text."""
+    try:
+        return convert(formula.replace("<", r"\lt "), display=display)
+    except Exception:  # a student can write any formula, and the page shows it as it is
+        return f"<code>{escape(formula)}</code>"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write all pages; return 1 if the gradebook lacks the points of a graded notebook."""
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("assignment")
+    parser.add_argument("--course", type=Path, default=HERE, help="course folder")
+    options = parser.parse_args(arguments)
+    course, assignment = options.course, options.assignment
+    name = f"{assignment}.ipynb"
+    notebooks = sorted((course / "autograded").glob(f"*/{assignment}/{name}"))
+    if not notebooks:
+        raise SystemExit(
+            f"There is no graded notebook autograded/STUDENT/{assignment}/{name} in {course}. "
+            "Grade the assignment first."
+        )
+    source = course / "source" / assignment / name
+    if not source.is_file():
+        raise SystemExit(f"There is no {source}. Run python make_assignments.py first.")
+    headings = questions(source)
+    without_points = []
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        for path in tqdm(notebooks, desc="feedback", unit="page"):
+            student = path.parents[1].name
+            target = course / "feedback" / student / assignment / f"{assignment}.html"
+            try:
+                text = page(path, student, assignment, headings, gradebook)
+            except MissingEntry:
+                without_points.append(student)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+    for student in without_points:
+        print(f"{student}: gradebook.db has no points of this notebook. Grade it again.")
+    print(f"wrote {len(notebooks) - len(without_points)} pages, feedback/*/{assignment}/*.html")
+    return int(bool(without_points))
+
+
+def page(
+    path: Path, student: str, assignment: str, headings: dict[str, str], gradebook: Gradebook
+) -> str:
+    """Return the page of one student."""
+    notebook = nbformat.read(path, as_version=4)
+    submission = gradebook.find_submission_notebook(assignment, assignment, student)
+    grades = {grade.name: grade for grade in submission.grades}
+    comments = {comment.name: comment.comment for comment in submission.comments}
+    results, cells = [], []
+    for cell in notebook.cells:
+        marked = cell.metadata.get("nbgrader", {}).get("grade_id")
+        result = None
+        if marked in grades:
+            result = result_of(cell, grades[marked], headings.get(marked, marked))
+            results.append(result)
+        cells.append(
+            {
+                "html": html_of(cell),
+                "kind": kind_of(cell),
+                "outputs": [output_of(output) for output in cell.get("outputs", ())],
+                "result": result,
+                "comment": comments.get(marked),
+            }
+        )
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("feedback.html.j2").render(
+        title=title_of(notebook, assignment),
+        student=student,
+        results=results,
+        cells=cells,
+        points=sum(result.points for result in results if not result.is_waiting),
+        possible=sum(result.possible for result in results),
+        waiting=sum(result.possible for result in results if result.is_waiting),
+        light=colours("default"),
+        dark=colours("github-dark"),
+    )
+
+
+def colours(style: str) -> Markup:
+    """Return the colours of the code; the page sets the background."""
+    return Markup(HtmlFormatter(style=style, nobackground=True).get_style_defs(".highlight"))
+
+
+def title_of(notebook: NotebookNode, assignment: str) -> str:
+    """Return the first heading of the notebook."""
+    sources = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = (heading for source in sources for heading in re.findall(r"(?m)^# (.+)", source))
+    return next(headings, assignment)
+
+
+def result_of(cell: NotebookNode, grade: Grade, question: str) -> Result:
+    """Say what a graded cell gave, with the message of the test that failed."""
+    is_waiting = bool(grade.needs_manual_grade) and grade.manual_score is None
+    points = (grade.score or 0) + (grade.extra_credit or 0)
+    errors = [output for output in cell.get("outputs", ()) if output.output_type == "error"]
+    message = ""
+    if not is_waiting and grade.manual_score is None and points < grade.max_score:
+        is_test = not cell.metadata.nbgrader.solution
+        message = message_of(errors[0]) if errors else MESSAGE_OF_NONE if is_test else ""
+    return Result(grade.name, question, points, grade.max_score, is_waiting, message)
+
+
+def message_of(error: NotebookNode) -> str:
+    """Return the sentence of a failed test, and of another error its kind too."""
+    text = shortened(strip_ansi(error.evalue))
+    return text if error.ename == "AssertionError" and text else f"{error.ename}: {text}"
+
+
+def kind_of(cell: NotebookNode) -> str:
+    """Return what the page calls the cell: an answer, tests, or nothing."""
+    own = cell.metadata.get("nbgrader", {})
+    if own.get("solution"):
+        return "Your answer"
+    return "Tests" if own.get("grade") else ""
+
+
+def html_of(cell: NotebookNode) -> Markup:
+    """Return the source of a cell, with formulas and colours."""
+    if cell.cell_type == "markdown":
+        renderer = Renderer(
+            escape=True,
+            allow_harmful_protocols=False,
+            exclude_anchor_links=True,
+            attachments=cell.get("attachments"),
+        )
+        return Markup(MarkdownWithMath(renderer=renderer).render(cell.source))
+    if cell.cell_type == "code":
+        return Markup(Highlight2HTML()(cell.source))
+    return Markup(f"<pre>{escape(cell.source)}</pre>")
+
+
+def shortened(text: str) -> str:
+    """Cut a text that would make the page too long, and say so."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}\n[{len(text) - LONGEST} more characters are not shown]"
+
+
+def coloured(text: str) -> Markup:
+    """Turn the text of an output into HTML."""
+    return Markup(ansi2html(shortened(text)))
+
+
+def output_of(output: NotebookNode) -> dict[str, str]:
+    """Return one output: a picture, a text, or an error with its message."""
+    if output.output_type == "error":
+        trace = coloured("\n".join(output.traceback))
+        return {"kind": "error", "message": message_of(output), "trace": trace}
+    if output.output_type == "stream":
+        return {"kind": "text", "text": coloured(output.text)}
+    for kind in PICTURES:
+        if kind in output.data:
+            return {"kind": "picture", "address": f"data:{kind};base64,{output.data[kind]}"}
+    return {"kind": "text", "text": coloured(output.data.get("text/plain", ""))}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,307 @@
+"""What a teacher is told: points, what waits, repairs, and code that a person should read."""
+
+import runpy
+import shutil
+from copy import deepcopy
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = sorted((ROOT / "notebooks" / "assignments").glob("ps*.py"))
+PS2 = "ps2_measuring_calibration"
+ECE = """
+def ece(confidence, correct, n_bins=15):
+    total = 0.0
+    for k in range(n_bins):
+        low, high = k / n_bins, (k + 1) / n_bins
+        here = (confidence > low) & (confidence <= high)
+        if here.any():
+            total += abs(correct[here].mean() - confidence[here].mean()) * here.mean()
+    return float(total)
+"""
+
+
+@pytest.fixture(scope="module")
+def sources():
+    """The notebooks of source/, made without nbgrader, which would take long."""
+    from make_assignments import with_nbgrader_metadata
+
+    made = [with_nbgrader_metadata(jupytext.read(s, fmt="py:percent")) for s in SCRIPTS]
+    return dict(zip([script.stem for script in SCRIPTS], made, strict=True))
+
+
+def marked(notebook):
+    from course import marked_cells_of
+
+    return marked_cells_of(notebook)
+
+
+def answered(source, answers):
+    notebook = deepcopy(source)
+    cells = marked(notebook)
+    for name, text in answers.items():
+        cells[name].source = text
+    return notebook
+
+
+@pytest.mark.parametrize("name", [script.stem for script in SCRIPTS])
+def test_no_right_answer_is_flagged(sources, name):
+    """Neither the model answers, nor those that look different; several fit into one notebook."""
+    from cheats import flags
+    from repair import released
+
+    source = sources[name]
+    assert list(flags(source, source)) == []
+    assert list(flags(released(source), source)) == []
+    different = runpy.run_path(str(ROOT / "tests" / "submissions" / f"{name}.py"))["DIFFERENT"]
+    lists = {
+        q: [given] if isinstance(given, str) else list(given) for q, given in different.items()
+    }
+    while any(lists.values()):
+        answers = {question: left.pop() for question, left in lists.items() if left}
+        assert list(flags(answered(source, answers), source)) == []
+
+
+CHEATS = {
+    "drops_asserts": "get_ipython().input_transformers_cleanup.append(lambda lines: [])",
+    "magic": "%run ../../../source/ps2/ps2.ipynb",
+    "shell": "!cat /etc/passwd",
+    "shell_cell": "%%bash\nls",
+    "reads_source": "text = open('../../../source/ps2/ps2.ipynb').read()",
+    "reads_with_pathlib": "from pathlib import Path\ntext = Path('x').read_text()",
+    "absolute_path": "import numpy as np\nx = np.load('/home/teacher/answers.npy')",
+    "home": "name = '~/.ipython/profile_default/startup/x.py'",
+    "gradebook": "import sqlite3\nsqlite3.connect('gradebook.db')",
+    "nbgrader": "from nbgrader.api import Gradebook",
+    "builtins": "import builtins\nbuiltins.abs = lambda x: 0",
+    "dunder_builtins": "__builtins__.all = lambda x: True",
+    "dunder_import": "o = __import__('o' + 's')",
+    "exec": "exec('x = 1')",
+    "eval": "x = eval('1')",
+    "compile": "c = compile('1', 'x', 'eval')",
+    "subprocess": "import subprocess\nsubprocess.run(['ls'])",
+    "os_system": "import os\nos.system('ls')",
+    "from_os": "from os import system as s",
+    "os_of_torch": "import torch\ntorch.os.system('ls')",
+    "socket": "import socket",
+    "ctypes": "import ctypes as c",
+    "importlib": "from importlib import import_module",
+    "patches_numpy": "import numpy as np\nnp.allclose = lambda *a, **k: True",
+    "patches_a_class": "from torch import Tensor\nTensor.sum = lambda self: 0",
+    "patches_calibkit": "import calibkit\ncalibkit.calibration_error = lambda *a, **k: 0",
+    "setattr": "import numpy as np\nsetattr(np, 'isclose', lambda *a: True)",
+    "computed_name": "import torch\nf = getattr(torch, 'o' + 's')",
+    "own_file": "here = __file__",
+    "globals": "globals()['tests'] = None",
+    "equal_to_all": "class Any:\n    def __eq__(self, other):\n        return True",
+    "walks_the_stack": "import sys\nframe = sys._getframe(1)",
+    "inspects": "import inspect\nx = inspect.stack()",
+    "subclasses": "x = ().__class__.__base__.__subclasses__()",
+    "assertion": "AssertionError = Exception",
+    "ends_the_kernel": "exit()",
+    "the_library": "from calibkit import calibration_error as e\nece = lambda p, y: e(p, y)",
+    "the_library_renamed": "import calibkit as c\nece = lambda p, y: c.calibration_error(p, y)",
+    "the_library_by_getattr": "ece = getattr(calibkit, 'calibration_error')",
+    "another_library": "from torchmetrics import CalibrationError",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_a_cheat_is_flagged(sources, cheat):
+    from cheats import flags
+
+    source = sources[PS2]
+    found = list(flags(answered(source, {"ece": CHEATS[cheat]}), source))
+    assert found
+    assert all(flag.startswith(("The cell ece uses ", "The answer ece uses ")) for flag in found)
+    assert not cheat.startswith("the_library") or "says to write it" in found[-1]
+
+
+def test_a_cheat_in_a_cell_of_the_students_own_is_flagged(sources):
+    from cheats import flags
+
+    source = sources[PS2]
+    helped = "def ece(confidence, correct, n_bins=15):\n    return helper(confidence, correct)"
+    notebook = answered(source, {"ece": helped})
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("helper = other"))
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("other = calibkit.calibration_error"))
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("import os"))
+    assert list(flags(notebook, source)) == [
+        "A cell without a question uses os.",
+        "The answer ece uses calibkit.calibration_error, where the question says to write it.",
+    ]
+
+
+def test_a_comparison_with_the_library_is_no_cheat(sources):
+    from cheats import flags
+
+    source = sources[PS2]
+    compared = f"theirs = calibkit.calibration_error(p, y)\n{ECE}\nprint(theirs, ece(p, y))"
+    notebook = answered(source, {"ece": compared})
+    notebook.cells.append(nbformat.v4.new_code_cell("calibkit.calibration_error(p, y)"))
+    assert list(flags(notebook, source)) == []
+
+
+def test_identical_answers_are_named_after_renaming(sources):
+    from cheats import identical
+
+    source = sources[PS2]
+    renamed = ECE.replace("total", "summe").replace("here", "m").replace("confidence", "c")
+    commented = renamed.replace("):\n", '):\n    """Mine."""\n    # all my own work\n', 1)
+    other = ECE.replace("abs(", "np.abs(")
+    notebooks = {
+        "anna": answered(source, {"ece": ECE}),
+        "bob": answered(source, {"ece": commented.replace("    ", "  ")}),
+        "carl": answered(source, {"ece": other}),
+    }
+    found = identical(notebooks, source)
+    assert found["anna"]["ece"] == ["bob"]
+    assert found["bob"]["ece"] == ["anna"]
+    assert "ece" not in found.get("carl", {})
+
+
+def test_released_and_short_answers_are_not_called_identical(sources):
+    from cheats import identical
+    from repair import released
+
+    source = sources[PS2]
+    short = "def ece(confidence, correct, n_bins=15):\n    return 0.1"
+    notebook = answered(released(source), {"ece": short})
+    assert identical({"anna": notebook, "bob": notebook}, source) == {}
+
+
+def test_long_cells_as_they_were_released_are_not_called_identical(sources, monkeypatch):
+    import cheats
+    from repair import released
+
+    monkeypatch.setattr(cheats, "SHORT", 0)
+    notebook = released(sources[PS2])
+    assert cheats.identical({"anna": notebook, "bob": notebook}, sources[PS2]) == {}
+
+
+def test_an_answer_may_call_another_answer_that_may_call_the_library(sources):
+    from cheats import flags
+
+    source = sources[SCRIPTS[0].stem]
+    text = "def best_temperature(logits, labels):\n    return calibrate(None, logits, labels, 1, 2)"
+    assert "calibkit." in marked(source)["calibrate"].source
+    assert list(flags(answered(source, {"best_temperature": text}), source)) == []
+
+
+def test_identical_essays_are_named(sources):
+    from cheats import identical
+    from repair import released
+
+    source = released(sources[PS2])
+    text = "The three diagrams differ in what they show about the model. " * 5
+    notebooks = {
+        "anna": answered(source, {"essay_three_diagrams": text}),
+        "bob": answered(source, {"essay_three_diagrams": text.upper().replace(". ", ".\n")}),
+    }
+    found = identical(notebooks, sources[PS2])
+    assert found["bob"] == {"essay_three_diagrams": ["anna"]}
+
+
+# --- the whole list -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def graded(course, tmp_path):
+    """A course in which anna's notebook of ps2 was graded: the scores are written, not computed."""
+    copy = tmp_path / "course"
+    for step in ("source", "release"):
+        shutil.copytree(course / step / PS2, copy / step / PS2)
+    shutil.copy(course / "gradebook.db", copy)
+    hand_in(copy, "anna", {})
+    return copy
+
+
+def hand_in(course, student, answers, graded=True):
+    notebook = nbformat.read(course / "release" / PS2 / f"{PS2}.ipynb", as_version=4)
+    notebook = answered(notebook, answers)
+    for step in ("submitted", "autograded")[: 1 + graded]:
+        path = course / step / student / PS2 / f"{PS2}.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(notebook, path)
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        if not graded:
+            return
+        gradebook.add_student(student)
+        gradebook.add_submission(PS2, student)
+        for grade in gradebook.find_submission_notebook(PS2, PS2, student).grades:
+            is_essay = grade.name.startswith("essay")
+            grade.auto_score = None if is_essay else grade.max_score
+            grade.needs_manual_grade = is_essay
+        gradebook.db.commit()
+
+
+def printed(course, capsys):
+    from check_grades import main
+
+    status = main(course)
+    blocks, student = {}, ""
+    for line in capsys.readouterr().out.splitlines():
+        if not line.startswith("    "):
+            student, _, points = line.partition(": ")
+            blocks[student] = [points]
+        else:
+            blocks[student].append(line.strip())
+    return status, blocks
+
+
+def test_points_say_what_waits_for_a_person(graded, capsys):
+    status, blocks = printed(graded, capsys)
+    source = nbformat.read(graded / "source" / PS2 / f"{PS2}.ipynb", as_version=4)
+    worth = {name: cell.metadata.nbgrader.get("points", 0) for name, cell in marked(source).items()}
+    essays = sum(points for name, points in worth.items() if name.startswith("essay"))
+    by_machine = f"{sum(worth.values()) - essays:g} of {sum(worth.values()) - essays:g} by machine"
+    assert blocks == {f"{PS2} anna": [f"{by_machine}, {essays:g} points to grade by hand"]}
+    assert status == 0
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        for grade in gradebook.find_submission_notebook(PS2, PS2, "anna").grades:
+            if grade.name.startswith("essay"):
+                grade.manual_score = grade.max_score - 2  # and nbgrader still asks for a look
+        gradebook.db.commit()
+    _, blocks = printed(graded, capsys)
+    assert blocks == {f"{PS2} anna": [f"{by_machine}, {essays - 2:g} of {essays:g} by hand"]}
+
+
+def test_everything_unusual_is_said(graded, capsys):
+    hand_in(graded, "bob", {"ece": ECE, "tests_ece": "pass"})
+    hand_in(graded, "carl", {"ece": ECE})
+    hand_in(graded, "dora", {}, graded=False)
+    torn = graded / "submitted" / "emil" / PS2 / f"{PS2}.ipynb"
+    torn.parent.mkdir(parents=True)
+    torn.write_text("{ torn")
+    (graded / "submitted" / "fritz" / PS2).mkdir(parents=True)
+    (graded / "autograded" / "bob" / PS2 / "startup.py").write_text("")
+    archive = graded / "downloaded" / PS2 / "archive"
+    archive.mkdir(parents=True)
+    (archive / "homework.ipynb").write_text("{}")
+    path = graded / "autograded" / "carl" / PS2 / f"{PS2}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].outputs = [
+        nbformat.v4.new_output("error", ename="CellTimeoutError", evalue="", traceback=[])
+    ]
+    nbformat.write(notebook, path)
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        gradebook.find_grade("tests_ece", PS2, PS2, "anna").auto_score = 900
+        gradebook.db.commit()
+    status, blocks = printed(graded, capsys)
+    assert status == 1
+    assert "homework.ipynb was not used: its name does not say" in blocks[PS2][0]
+    assert "tests_ece has 900 points" in blocks[f"{PS2} anna"][1]
+    assert blocks[f"{PS2} bob"][1:] == [
+        "The test cell tests_ece was edited, and was restored.",
+        f"The file autograded/bob/{PS2}/startup.py was left behind.",
+        "The answer ece is also that of carl.",
+    ]
+    assert "The cell without a question took too long, and was stopped." in blocks[f"{PS2} carl"]
+    assert "NOT GRADED" in blocks[f"{PS2} dora"][1]
+    assert f"logs/{PS2}/dora.log" in blocks[f"{PS2} dora"][1]
+    assert "is torn" in blocks[f"{PS2} emil"][1]
+    assert "holds no" in blocks[f"{PS2} fritz"][1]

@@ -1,0 +1,252 @@
+"""Whose a handed-in file is: names as Canvas, Moodle and mail programs write them."""
+
+import csv
+import io
+import os
+from zipfile import ZipFile
+
+import pytest
+
+NAME = "ps1_temperature_scaling"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A course folder with two assignments, without anything handed in."""
+    for name in (NAME, "ps2_measuring_calibration"):
+        (tmp_path / "source" / name).mkdir(parents=True)
+    archive(tmp_path).mkdir(parents=True)
+    return tmp_path
+
+
+def archive(course):
+    return course / "downloaded" / NAME / "archive"
+
+
+def put(course, path, content="{}", time=1_000_000_000):
+    target = archive(course) / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(content, encoding="utf-8")
+    os.utime(target, (time, time))
+
+
+def zipped(files):
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w") as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return buffer.getvalue()
+
+
+def submitted(course):
+    return {
+        path.parent.parent.name: path.read_text(encoding="utf-8")
+        for path in course.glob(f"submitted/*/{NAME}/{NAME}.ipynb")
+    }
+
+
+def rows(course):
+    with (course / "submissions.csv").open(newline="", encoding="utf-8") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(
+    ("path", "student", "platform_id", "late"),
+    [
+        (f"doejane_123_456_{NAME}.ipynb", "doejane", "123", ""),
+        (f"doejane_LATE_123_456_{NAME}-1.ipynb", "doejane", "123", "LATE"),
+        ("doejane_123_456_My homework (final).ipynb", "doejane", "123", ""),
+        (f"o_neill_LATE_9_10_{NAME}.ipynb", "o_neill", "9", "LATE"),
+        (f"late_12_13_{NAME}.ipynb", "late", "12", ""),
+        (f"anon_aB3xZ_77_{NAME}.ipynb", "anon_aB3xZ", "anon_aB3xZ", ""),
+        (f"LATE_anon_aB3xZ_77_{NAME}.ipynb", "anon_aB3xZ", "anon_aB3xZ", "LATE"),
+        (f"Jane Doe_123_assignsubmission_file_/{NAME}.ipynb", "Jane Doe", "123", ""),
+        (f"Jane Doe_123_assignsubmission_file/{NAME}.ipynb", "Jane Doe", "123", ""),
+        (f"Jane Doe_123_assignsubmission_file_{NAME}.ipynb", "Jane Doe", "123", ""),
+        (f"Jane Doe_123_assignsubmission_file_/work/{NAME}.ipynb", "Jane Doe", "123", ""),
+        (f"Jos\u0065\u0301 Núñez_7_assignsubmission_file_/{NAME}.ipynb", "José Núñez", "7", ""),
+        (f"Seán O'Neill_7_assignsubmission_file_/{NAME} (1).ipynb", "Seán O'Neill", "7", ""),
+        (f"anna_{NAME}.ipynb", "anna", "", ""),
+        (f"o_neill_{NAME}.ipynb", "o_neill", "", ""),
+        (f"12345_{NAME}.ipynb", "12345", "", ""),
+        (f"2026_12345_{NAME}.ipynb", "2026_12345", "", ""),
+        (f"anna_{NAME} (1).ipynb", "anna", "", ""),
+        ("Anna-PS1_Temperature_Scaling(2).IPYNB", "Anna", "", ""),
+        (f"week 1/anna_{NAME}/{NAME}.ipynb", "anna", "", ""),
+    ],
+)
+def test_a_name_says_whose_a_file_is(folder, path, student, platform_id, late):
+    from collect import collect
+
+    put(folder, path, "mine")
+    assert collect(folder, NAME) == []
+    assert submitted(folder) == {student: "mine"}
+    row = rows(folder)[student]
+    assert (row["assignment"], row["platform_id"], row["late"]) == (NAME, platform_id, late)
+
+
+def test_zips_are_unpacked_also_those_of_students(folder):
+    from collect import collect
+
+    inner = zipped({f"work/{NAME}.ipynb": "inner", "__MACOSX/work/._x.ipynb": "mac"})
+    outer = zipped(
+        {
+            f"doejane_1_2_{NAME}.ipynb": "canvas",
+            "roe_3_4_homework.zip": inner,
+            f"Max Mus_5_assignsubmission_file_/{NAME}.ipynb": "moodle",
+            f"anna_{NAME}.ipynb": "plain",
+        }
+    )
+    (archive(folder) / "submissions.zip").write_bytes(outer)
+    assert collect(folder, NAME) == []
+    assert submitted(folder) == {
+        "doejane": "canvas",
+        "roe": "inner",
+        "Max Mus": "moodle",
+        "anna": "plain",
+    }
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (f"doejane_1_20_{NAME}.ipynb", f"doejane_1_100_{NAME}-1.ipynb"),
+        (f"doejane_1_20_{NAME}-2.ipynb", f"doejane_LATE_1_21_{NAME}.ipynb"),
+        (f"anna_{NAME}.ipynb", f"anna_{NAME} (1).ipynb"),
+        (f"anna_{NAME} (2).ipynb", f"anna_{NAME} (10).ipynb"),
+        ("doejane_1_50_scratch.ipynb", f"doejane_1_49_{NAME}.ipynb"),
+    ],
+)
+def test_the_newest_of_two_files_counts_and_the_other_is_named(folder, older, newer):
+    from collect import collect
+
+    put(folder, newer, "newer")
+    put(folder, older, "older")
+    (remark,) = collect(folder, NAME)
+    assert list(submitted(folder).values()) == ["newer"]
+    assert remark.startswith(f"{older} was not used")
+    assert newer in remark
+
+
+def test_the_time_decides_where_the_platform_says_nothing(folder):
+    from collect import collect
+
+    put(folder, f"anna_{NAME} (1).ipynb", "first", time=1_000_000_000)
+    put(folder, f"anna_{NAME}.ipynb", "second", time=1_000_100_000)
+    assert "(1).ipynb was not used" in collect(folder, NAME)[0]
+    assert submitted(folder) == {"anna": "second"}
+
+
+def test_one_name_with_two_ids_is_two_people(folder):
+    from collect import collect
+
+    put(folder, f"doejane_1_20_{NAME}.ipynb", "first")
+    put(folder, f"doejane_2_21_{NAME}.ipynb", "second")
+    (remark,) = collect(folder, NAME)
+    assert submitted(folder) == {"doejane_1": "first", "doejane_2": "second"}
+    assert "2 students have the name doejane" in remark
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (f"{NAME}.ipynb", "does not say whose"),
+        (f"{NAME} (1).ipynb", "does not say whose"),
+        ("homework.ipynb", "does not say whose"),
+        (f"doejane_1_2_{NAME}.py", "of doejane was not used: it is no .ipynb file"),
+        (f"doejane_1_2_{NAME}.ipynb.txt", "of doejane was not used: it is no .ipynb file"),
+        ("doejane_1_2_ps2_measuring_calibration.ipynb", "another assignment"),
+        (f".._{NAME}.ipynb", "no folder may have the name"),
+        (f"a[b]_{NAME}.ipynb", "no folder may have the name"),
+        (f"-rf_{NAME}.ipynb", "no folder may have the name"),
+        (f"anna_{NAME}/bob_{NAME}.ipynb", "names anna and bob"),
+        (f"class_{NAME}.zip", "cannot be unpacked"),
+    ],
+)
+def test_nothing_is_lost_in_silence(folder, path, said):
+    from collect import collect
+
+    put(folder, path)
+    (remark,) = collect(folder, NAME)
+    assert remark.startswith(path)
+    assert said in remark
+    assert submitted(folder) == {}
+
+
+def test_a_zip_cannot_write_outside_of_its_student(folder):
+    from collect import collect
+
+    evil = zipped(
+        {
+            f"../../../../escaped/anna_{NAME}.ipynb": "evil",
+            f"/etc/bob_{NAME}.ipynb": "evil",
+            f"..\\..\\carl_{NAME}.ipynb": "evil",
+        }
+    )
+    (archive(folder) / "all.zip").write_bytes(evil)
+    before = {path for path in folder.parent.rglob("*") if "submitted" not in path.parts}
+    remarks = collect(folder, NAME)
+    assert len(remarks) == 2  # the leading / of the third makes no difference
+    assert set(submitted(folder)) == {"bob"}
+    after = {path for path in folder.parent.rglob("*") if "submitted" not in path.parts}
+    assert after - before == {folder / "submissions.csv"}
+
+
+def test_a_student_cannot_hand_in_for_another(folder):
+    from collect import collect
+
+    inside = zipped({f"victim_8_999_{NAME}.ipynb": "evil", f"victim_{NAME}.ipynb": "evil"})
+    (archive(folder) / "mallory_6_7_work.zip").write_bytes(inside)
+    collect(folder, NAME)
+    assert set(submitted(folder)) == {"mallory"}
+
+
+def test_a_large_file_in_a_zip_is_named_and_not_read(folder, monkeypatch):
+    import collect
+
+    monkeypatch.setattr(collect, "LARGEST", 10)
+    content = zipped({f"anna_{NAME}.ipynb": "x" * 11, f"bob_{NAME}.ipynb": "x" * 10})
+    (archive(folder) / "all.zip").write_bytes(content)
+    (remark,) = collect.collect(folder, NAME)
+    assert "larger than 10 bytes" in remark
+    assert set(submitted(folder)) == {"bob"}
+
+
+def test_a_second_collection_takes_what_is_newer_and_leaves_what_the_teacher_changed(folder):
+    from collect import collect
+
+    put(folder, f"anna_{NAME}.ipynb", "first")
+    put(folder, f"bob_{NAME}.ipynb", "first")
+    assert collect(folder, NAME) == []
+    (folder / "submitted" / "anna" / NAME / f"{NAME}.ipynb").write_text("of the teacher")
+    put(folder, f"bob_{NAME}.ipynb", "second")
+    assert collect(folder, NAME) == []
+    assert submitted(folder) == {"anna": "of the teacher", "bob": "second"}
+
+
+def test_a_notebook_that_was_placed_by_hand_is_not_overwritten(folder):
+    from collect import collect
+
+    target = folder / "submitted" / "anna" / NAME / f"{NAME}.ipynb"
+    target.parent.mkdir(parents=True)
+    target.write_text("by hand")
+    put(folder, f"anna_{NAME}.ipynb", "from the archive")
+    (remark,) = collect(folder, NAME)
+    assert "another notebook of anna" in remark
+    assert submitted(folder) == {"anna": "by hand"}
+
+
+def test_rows_of_other_assignments_stay(folder):
+    from collect import collect
+
+    other = "ps2_measuring_calibration"
+    path = folder / "downloaded" / other / "archive" / f"anna_{other}.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    collect(folder, other)
+    put(folder, f"bob_{NAME}.ipynb")
+    collect(folder, NAME)
+    assert {student: row["assignment"] for student, row in rows(folder).items()} == {
+        "anna": other,
+        "bob": NAME,
+    }

@@ -1,0 +1,233 @@
+import csv
+import subprocess
+import sys
+from zipfile import ZipFile
+
+import jupytext
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tests.classroom import many_seeds
+from tests.classroom.conftest import ASSIGNMENTS, ROOT
+
+NAME = "ps1_temperature_scaling"
+SCRIPTS = sorted(ASSIGNMENTS.glob("ps*.py"))
+SETTINGS = (
+    "import math\n\nN, IMAGES_SEED = 10, 2  # é\nÄ, SPLIT_SEED, M = 'é', 0, 5\nSEED = 3  # of all\n"
+)
+
+
+def notebook(*cells):
+    return new_notebook(cells=list(cells))
+
+
+def essay(text):
+    own = {"grade_id": "essay_a", "grade": True, "solution": True, "locked": False, "points": 3}
+    return new_markdown_cell(text, metadata={"nbgrader": {**own, "schema_version": 3}})
+
+
+def write(course, step, student, *cells):
+    folder = course.joinpath(*filter(None, (step, student, NAME)))
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook(*cells), folder / f"{NAME}.ipynb")
+
+
+def write_seeds(course, **of_students):
+    import seeds
+
+    with (course / "seeds.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(seeds.COLUMNS)
+        writer.writerows([s, "", NAME, "SPLIT_SEED", seed] for s, seed in of_students.items())
+
+
+def test_only_the_values_of_the_seeds_change():
+    import seeds
+
+    others = new_markdown_cell("SEED = 1"), new_code_cell("SPLIT_SEED")
+    before = notebook(others[0], new_code_cell(SETTINGS), others[1])
+    assert seeds.seeds_in(before) == {"SPLIT_SEED": 0, "SEED": 3}
+    after = seeds.with_seeds(before, {"SPLIT_SEED": 12345678, "SEED": 9})
+    expected = SETTINGS.replace("'é', 0,", "'é', 12345678,").replace("SEED = 3", "SEED = 9")
+    assert [cell.source for cell in after.cells] == ["SEED = 1", expected, "SPLIT_SEED"]
+    assert before.cells[1].source == SETTINGS
+
+
+def test_seeds_follow_from_secret_assignment_and_student():
+    import seeds
+
+    cases = [("s", "ps1", "anna"), ("t", "ps1", "anna"), ("s", "ps2", "anna"), ("s", "ps1", "ben")]
+    found = [seeds.drawn(*case, ["A_SEED", "B_SEED"]) for case in cases]
+    values = {value for drawn in found for value in drawn.values()}
+    assert len(values) == 8
+    assert all(0 <= value < 10**8 for value in values)
+    assert seeds.drawn(*cases[0], ["A_SEED", "B_SEED"]) == found[0]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_assignment_has_data_of_ones_own(script):
+    import seeds
+
+    assert seeds.seeds_in(jupytext.read(script, fmt="py:percent"))
+
+
+@pytest.fixture
+def released(tmp_path):
+    """A course folder with the released notebooks, without nbgrader."""
+    for script in SCRIPTS:
+        folder = tmp_path / "release" / script.stem
+        folder.mkdir(parents=True)
+        nbformat.write(jupytext.read(script, fmt="py:percent"), folder / f"{script.stem}.ipynb")
+    return tmp_path
+
+
+def test_each_student_gets_notebooks_and_a_zip(released):
+    import make_assignments
+    import seeds
+
+    folder = make_assignments.make_for_each_student(released, {"anna": "101", "o_neill": ""})
+    given = seeds.remembered(released)
+    for student in ("anna", "o_neill"):
+        with ZipFile(folder / f"{student}.zip") as archive:
+            assert archive.namelist() == [f"{s.stem}/{s.stem}.ipynb" for s in SCRIPTS]
+        for script in SCRIPTS:
+            own = nbformat.read(folder / student / f"{script.stem}.ipynb", as_version=4)
+            assert seeds.seeds_in(own) == given[student, script.stem]
+    assert given["anna", NAME] != given["o_neill", NAME]
+    assert {row["platform_id"] for row in seeds.remembered_rows(released)} == {"101", ""}
+    # one who comes later gets seeds too, and nobody's seeds change, even without the secret
+    (released / "course_secret.txt").unlink()
+    make_assignments.make_for_each_student(released, {"anna": "101", "late": ""})
+    later = seeds.remembered(released)
+    assert {key: later[key] for key in given} == given
+    assert ("late", NAME) in later
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name\nanna\n", "one named student is needed"),
+        ("student\n../anna\n", "becomes a folder"),
+        ("student\n.\n", "becomes a folder"),
+        ('student\n""\nben\n', "becomes a folder"),
+        ("student\nanna\nAnna\n", "twice"),
+    ],
+)
+def test_a_wrong_roster_gets_one_sentence_and_nothing_is_made(tmp_path, text, message):
+    import make_assignments
+
+    roster = tmp_path / "roster.csv"
+    roster.write_text(text)
+    course = tmp_path / "course"
+    with pytest.raises(SystemExit, match=message):
+        make_assignments.main([str(course), "--per-student", str(roster)])
+    assert not course.exists()
+    with pytest.raises(SystemExit, match="There is no file"):
+        make_assignments.main([str(course), "--per-student", str(tmp_path / "other.csv")])
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("SPLIT_SEED = 11", []),
+        ("%matplotlib inline\nA, SPLIT_SEED = 1, 11", []),
+        ("SPLIT_SEED = 7", ["SPLIT_SEED is set to 7, but this student got 11"]),
+        (
+            "SPLIT_SEED = 22",
+            ["SPLIT_SEED is set to 22, which is the one of ben, but this student got 11"],
+        ),
+        (
+            "SPLIT_SEED = 11\nSPLIT_SEED = int('7')",
+            ["SPLIT_SEED is set to int('7'), but this student got 11"],
+        ),
+        (
+            "SPLIT_SEED = 11\nfor SPLIT_SEED in (7,): pass",
+            ["SPLIT_SEED is set to another value, but this student got 11"],
+        ),
+        ("A = 1", ["SPLIT_SEED is no longer set, but this student got 11"]),
+    ],
+)
+def test_a_student_who_changes_a_seed_is_found(tmp_path, source, told):
+    import seeds
+
+    write_seeds(tmp_path, anna=11, ben=22)
+    write(tmp_path, "release", "", new_code_cell("SPLIT_SEED = 0"))
+    for step in ("submitted", "autograded"):
+        write(tmp_path, step, "anna", new_code_cell("a = 1"), new_code_cell(source))
+    assert list(seeds.remarks_on_seeds(tmp_path, "anna", NAME)) == told
+    write(tmp_path, "autograded", "guest", new_code_cell(source))
+    assert list(seeds.remarks_on_seeds(tmp_path, "guest", NAME)) == []
+    assert seeds.main([NAME, "--course", str(tmp_path)]) == bool(told)
+
+
+def numbers(*printed):
+    return new_code_cell("p", outputs=[new_output("stream", text=" ".join(printed))])
+
+
+def test_copied_numbers_show(tmp_path):
+    """Cara copies what Anna wrote; Ben, who rounds and computes, copies nothing."""
+    import seeds
+
+    write_seeds(tmp_path, anna=1, ben=2, cara=3)
+    write(tmp_path, "release", "", essay("Write it here, as in 1.234."))
+    printed = {
+        "anna": ("T = 1.3721", "0.1534", "0.0482", "0.9512", "20.5"),
+        "ben": ("T = 1.4108", "0.1622", "0.0517", "0.9488", "20.5"),
+        "cara": ("T = 1.2950", "0.1498", "0.0455", "0.9561", "20.5"),
+    }
+    written = {
+        "anna": "T is 1.372. The ECE falls from 0.153 to 0.0482, by 0.105, to 95.12 %.",
+        # honest: three numbers of Anna, who is a friend, beside four that are his own
+        "ben": "T is 1.41 (Anna 1.372). ECE falls from 0.162 (0.153) to 0.0517 (0.0482) at 94.9.",
+        "cara": "The temperature 1.372 lets it fall from 0.153 to 0.0482, far below 20.5.",
+    }
+    for student, text in written.items():
+        cells = numbers(*printed[student]), essay(text)
+        write(tmp_path, "submitted", student, *cells)
+        write(tmp_path, "autograded", student, *cells)
+    found = dict(seeds.copied_numbers(tmp_path, NAME))
+    assert found == {"cara": "writes 0.0482, 0.153, 1.372, which come out with the seeds of anna"}
+
+
+def test_copied_outputs_show(tmp_path):
+    """Dan hands in Anna's notebook with his own seeds in it, and has not run it again."""
+    import seeds
+
+    write_seeds(tmp_path, anna=1, dan=2)
+    write(tmp_path, "release", "", essay("Write it here."))
+    for student, numbers_of in {"anna": "1.3721 0.1534 0.0482", "dan": "1.41 0.162 0.051"}.items():
+        write(tmp_path, "submitted", student, numbers("1.3721", "0.1534", "0.0482", "20.5"))
+        write(tmp_path, "autograded", student, numbers(numbers_of, "20.5"))
+    ((student, told),) = seeds.copied_numbers(tmp_path, NAME)
+    assert student == "dan"
+    assert told.startswith("handed in outputs with 0.0482, 0.1534, 1.3721, which come out")
+
+
+@pytest.mark.slow
+def test_model_answers_are_right_with_any_seeds():
+    """The short form of ``python -m tests.classroom.many_seeds``."""
+    command = [sys.executable, "-m", "tests.classroom.many_seeds", "--seeds", "2"]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{2 * len(SCRIPTS)} notebooks, 0 failures" in done.stdout
+
+
+def test_a_wrong_model_answer_is_reported_with_its_question(tmp_path):
+    script = tmp_path / f"{NAME}.py"
+    script.write_text(
+        "# %%\nA_SEED = 1\n\n# %% [markdown]\n# ## Question 1: Add\n\n"
+        "# %% tests=\"add\" points=1\nassert A_SEED == 1, 'other seed'\n"
+    )
+    (told,) = many_seeds.failures(script, "anna")
+    assert told.endswith("## Question 1: Add (add): AssertionError: other seed")
+
+
+def test_making_assignments_shows_how_far_it_is(monkeypatch, tmp_path, capsys):
+    import make_assignments
+
+    made = tmp_path / "made.ipynb"
+    made.touch()
+    monkeypatch.setattr(make_assignments, "make_assignment", lambda script, course: made)
+    make_assignments.make_course(tmp_path / "course")
+    assert f"{len(SCRIPTS)}/{len(SCRIPTS)}" in capsys.readouterr().err

@@ -1,0 +1,441 @@
+"""The calculator of the site computes what calibkit computes, refuses what it refuses, in a tab."""
+
+import base64
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from calibkit import NoOptimumError, Report, TemperatureScaler, evaluate, glyphs100_logits
+from calibkit.__main__ import main as command_line
+from tests.test_playground import CONF
+
+pytest_plugins = ("tests.browser",)
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+SCRIPTS = DOCS / "_static" / "calculator"
+# What needs no page of its own, in the order in which one script needs the other.
+PARTS = ["words", "statistics", "temperature", "intervals", "measure"]
+FIELDS = {
+    "accuracy": "accuracy",
+    "nll": "nll",
+    "brier": "brier",
+    "ece": "ece",
+    "top_label_ece": "topLabelEce",
+    "classwise_ece": "classwiseEce",
+}
+# The library reads pixels of images, and tables in parquet files.
+ON_PURPOSE = {"deep.npz", "a_picture.png", "a_table.parquet"}
+RUN = """
+const numbers = (text, Type) =>
+  new Type(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+const [fit, test] = arguments.map(([logits, labels, n, C]) =>
+  ({ logits: numbers(logits, Float64Array), labels: numbers(labels, Int32Array), n, C }));
+const found = temperature.fit(fit);
+return { found, report: test && measure.evaluate(test, found.temperature) };
+"""
+
+
+def test_the_words_are_those_of_the_library():
+    spec = importlib.util.spec_from_file_location("script", DOCS / "make_calculator_words.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    written = (SCRIPTS / "words.js").read_text(encoding="utf-8")
+    assert written == script.make_script(), "run python docs/make_calculator_words.py"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The page alone, in the theme of the site."""
+    pytest.importorskip("pydata_sphinx_theme", reason="the extra docs is not installed")
+    folder = tmp_path_factory.mktemp("calculator")
+    pages = ("command_line", "glossary", "auto_lessons/20_reading_reliability_diagrams")
+    for page in pages:
+        path = folder / f"{page}.rst"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("Page\n====\n")
+    (folder / "conf.py").write_text(CONF)
+    (folder / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    (folder / "_static").symlink_to(DOCS / "_static")
+    (folder / "calculator.rst").symlink_to(DOCS / "calculator.rst")
+    entries = "".join(f"   {page}\n" for page in ("calculator", *pages))
+    (folder / "index.rst").write_text(f"Site\n====\n\n.. toctree::\n\n{entries}")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", str(folder), str(folder / "html")]
+    built = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return folder / "html"
+
+
+@pytest.fixture
+def page(browser, serve, site):
+    browser.open(f"{serve(site)}/calculator.html")
+    return browser
+
+
+Samples = tuple[torch.Tensor, torch.Tensor]
+
+
+def sent(logits: torch.Tensor, labels: torch.Tensor) -> list[object]:
+    scores = logits.double().numpy()
+    if scores.ndim == 1:
+        scores = np.stack([0 * scores, scores], 1)
+    arrays = np.ascontiguousarray(scores), labels.numpy().astype(np.int32)
+    return [*(base64.b64encode(array.tobytes()).decode() for array in arrays), *scores.shape]
+
+
+@pytest.fixture
+def compute(page) -> Callable[..., dict]:
+    """Fit on some samples and measure others, in the page itself."""
+    page.run(f"for (const part of {json.dumps(PARTS)}) calculatorParts[part]();")
+    return lambda *sets: page.run(RUN, *(sent(*one) for one in sets))
+
+
+def problem(n: int, n_classes: int, temperature: float, seed: int) -> Samples:
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    return temperature * logits, labels
+
+
+@pytest.mark.slow
+def test_the_temperature_is_that_of_the_library(compute):
+    """On the problems of the benchmark that go through a browser's door in a moment."""
+    n_fits = 0
+    for temperature in (0.05, 0.2, 0.5, 1, 2, 5, 20, 100):
+        for n_classes in (2, 10, 100):
+            for n in (100, 1000):
+                logits, labels = problem(n, n_classes, temperature, seed=n_fits)
+                try:
+                    expected = TemperatureScaler().fit_logits(logits, labels)
+                except NoOptimumError:
+                    continue
+                found = compute((logits, labels))["found"]
+                assert found["temperature"] == pytest.approx(expected.temperature, rel=1e-6)
+                interval = expected.summary.temperature_interval
+                assert found["interval"] == pytest.approx(list(interval), rel=1e-4)
+                n_fits += 1
+    assert n_fits >= 40
+    logits, labels = glyphs100_logits(5000, progress=False)
+    expected = TemperatureScaler().fit_logits(logits, labels).temperature
+    found = compute((logits, labels))["found"]["temperature"]
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def assert_same(found: dict, expected: Report) -> None:
+    for when in ("before", "after", "change"):
+        values = expected.to_dict()[when]
+        for name, value in values.items():
+            if name in FIELDS:
+                mine = found[when][FIELDS[name]]
+                assert mine["value"] == pytest.approx(value["value"], abs=1e-9)
+                # Both draw 1000 resamples, so their ends differ by chance.
+                tolerance = 0.15 * (value["high"] - value["low"]) + 2e-3
+                assert mine["low"] == pytest.approx(value["low"], abs=tolerance)
+                assert mine["high"] == pytest.approx(value["high"], abs=tolerance)
+        if when == "change":
+            continue
+        tests = [("noise_floor", "noiseFloor", "p_value", "pValue")]
+        if "classwise_noise_floor" in values:
+            kinds = ("noise_floor", "NoiseFloor", "p_value", "PValue")
+            tests.append(tuple(f"classwise{'_' * ('_' in k)}{k}" for k in kinds))
+        for floor, my_floor, p_value, my_p_value in tests:
+            mine, theirs = found[when][my_floor], values[floor]
+            assert mine["value"] == pytest.approx(theirs["mean"], rel=0.06)
+            assert mine["low"] == pytest.approx(theirs["low"], rel=0.15, abs=2e-3)
+            assert mine["high"] == pytest.approx(theirs["high"], rel=0.15, abs=2e-3)
+            p, my_p = values[p_value], found[when][my_p_value]
+            # Four standard errors of the difference of two simulated shares.
+            chance = 4 * np.sqrt(2 * max(p * (1 - p), 1e-3) / 1000)
+            assert my_p == pytest.approx(p, abs=chance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n", "n_classes", "temperature"), [(400, 2, 2.0), (2000, 2, 1.0), (1500, 5, 0.6), (800, 30, 3)]
+)
+def test_the_report_is_that_of_the_library(compute, n, n_classes, temperature):
+    logits, labels = problem(2 * n, n_classes, temperature, seed=7)
+    fit, test = (logits[:n], labels[:n]), (logits[n:], labels[n:])
+    scaler = TemperatureScaler().fit_logits(*fit)
+    expected = evaluate(*test, scaler=scaler, progress=False)
+    assert_same(compute(fit, test)["report"], expected)
+
+
+@pytest.mark.slow
+def test_a_single_column_of_logits_is_a_binary_model(compute):
+    logits, labels = problem(1000, 2, 2.0, seed=3)
+    z = logits[:, 1] - logits[:, 0]
+    fit, test = (z[:500], labels[:500]), (z[500:], labels[500:])
+    expected = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit), progress=False)
+    assert_same(compute(fit, test)["report"], expected)
+
+
+def drop(page, zone: str, *files: Path) -> None:
+    page.page.set_input_files(f"#cc-{zone}-files", [str(file) for file in files])
+
+
+def calibrate(page) -> str:
+    """Press the button, and return what the page then says: the temperature or a refusal."""
+    page.page.click("#cc-start")
+    page.page.wait_for_selector(
+        "#cc-results:not([hidden]), #cc-refusal:not([hidden])", timeout=90_000
+    )
+    shown = "refusal" if page.page.is_visible("#cc-refusal") else "temperature"
+    return page.page.inner_text(f"#cc-{shown}")
+
+
+def temperature_of(*samples: Samples) -> str:
+    """The temperature as the page shows it, of every second sample."""
+    (logits, labels) = samples[0]
+    return f"{TemperatureScaler().fit_logits(logits[::2], labels[::2]).temperature:.5g}"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> tuple[Path, Samples]:
+    """The same samples in every kind of file."""
+    folder = tmp_path_factory.mktemp("files")
+    logits, labels = problem(600, 4, 2.0, seed=1)
+    z, y = logits.numpy(), labels.numpy()
+    np.savez(folder / "plain.npz", logits=z, labels=y)
+    np.savez_compressed(folder / "small.npz", logits=z, labels=y.astype(np.uint8), extra=y)
+    np.savez(folder / "swapped.npz", logits=z.astype(">f8"), labels=y.astype(">i4"))
+    np.save(folder / "scores.npy", np.asfortranarray(z))
+    np.save(folder / "truth.npy", y)
+    log_p = logits.log_softmax(1).numpy()
+    np.savez(folder / "log_probabilities.npz", logits=log_p, labels=y)
+    names = ["cat", "dog", "fox", "owl"]
+    rows = [[*row, names[label]] for row, label in zip(z, y, strict=True)]
+    head = ",".join([f"logit_{name}" for name in names] + ["label"])
+    lines = [head, *(",".join(map(str, row)) for row in rows)]
+    (folder / "names.csv").write_text("\n".join(lines) + "\n")
+    lines = [
+        ";".join(map(str, [i, *row, label]))
+        for i, (row, label) in enumerate(zip(z, y, strict=True))
+    ]
+    text = "\ufeff;a;b;c;d;label\r\n" + "\r\n".join(lines)
+    (folder / "excel.csv").write_text(text, encoding="utf-8", newline="")
+    probabilities = logits.softmax(1).numpy()
+    np.savez(folder / "probabilities.npz", probabilities=probabilities, labels=y)
+    return folder, (logits, labels)
+
+
+@pytest.mark.slow
+def test_every_kind_of_file_gives_the_same_temperature(page, saved):
+    folder, samples = saved
+    expected = temperature_of(samples)
+    names = ["plain.npz", "small.npz", "swapped.npz", "log_probabilities.npz", "names.csv"]
+    for name in [*names, "excel.csv", "probabilities.npz"]:
+        drop(page, "fit", folder / name)
+        assert calibrate(page).startswith(f"T = {expected} "), name
+    for pair in (("scores.npy", "truth.npy"), ("truth.npy", "scores.npy")):
+        drop(page, "fit", *(folder / name for name in pair))
+        assert calibrate(page).startswith(f"T = {expected} "), pair
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [("plain.npz",), ("names.csv",), ("scores.npy", "truth.npy")])
+def test_the_python_that_it_shows_does_the_same(page, saved, names, monkeypatch):
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    folder, samples = saved
+    drop(page, "fit", *(folder / name for name in names))
+    calibrate(page)
+    code = page.page.inner_text("#cc-python")
+    monkeypatch.chdir(folder)
+    space: dict[str, object] = {}
+    exec(code.replace("print(", "report = ("), space)
+    assert f"{space['scaler'].temperature:.5g}" == temperature_of(samples)
+    assert space["report"].n_samples == 300
+
+
+@pytest.mark.slow
+def test_a_second_file_is_used_for_the_test_only(page, saved):
+    folder, (logits, labels) = saved
+    np.savez(folder / "other.npz", logits=3 * logits[:100].numpy(), labels=labels[:100].numpy())
+    drop(page, "fit", folder / "plain.npz")
+    drop(page, "test", folder / "other.npz")
+    expected = TemperatureScaler().fit_logits(logits, labels)
+    assert calibrate(page).startswith(f"T = {expected.temperature:.5g} ")
+    assert "n = 100, 4 classes" in page.page.inner_text("#cc-table")
+    report = evaluate(3 * logits[:100], labels[:100], progress=False)
+    assert f"{report.before.nll.value:.3f}" in page.page.inner_text("#cc-table")
+
+
+@pytest.mark.slow
+def test_what_is_saved_holds_the_results(page, saved, tmp_path):
+    folder, samples = saved
+    drop(page, "fit", folder / "plain.npz")
+    calibrate(page)
+    texts = {}
+    for button in ("html", "markdown", "json"):
+        with page.page.expect_download() as download:
+            page.page.click(f"#cc-save-{button}")
+        download.value.save_as(tmp_path / button)
+        texts[button] = (tmp_path / button).read_text(encoding="utf-8")
+    expected = temperature_of(samples)
+    assert f"{json.loads(texts['json'])['temperature']:.5g}" == expected
+    assert f"T = {expected} " in texts["markdown"]
+    assert f"T = {expected} " in texts["html"]
+    assert texts["html"].count("<svg") == 2
+    assert "<script" not in texts["html"]
+    scaler = TemperatureScaler().fit_logits(*(part[::2] for part in samples))
+    report = evaluate(*(part[1::2] for part in samples), scaler=scaler, progress=False)
+    for values in (report.before, report.after):
+        assert f"| {values.brier.value:.3f} (" in re.sub(r" +", " ", texts["markdown"])
+
+
+@pytest.mark.slow
+def test_nothing_leaves_the_browser(page, saved):
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.url))
+    drop(page, "fit", saved[0] / "plain.npz")
+    assert calibrate(page).startswith("T = ")
+    # The browser itself asks for the icon of the page, at some time after loading it.
+    assert [url for url in asked if not url.startswith("blob:") and "icon.svg" not in url] == []
+    refused = page.run(
+        "return fetch(location.href).then(() => 'sent', () => 'refused')",
+    )
+    assert refused == "refused"
+    page.faults.clear()  # The console tells that the request was refused.
+
+
+@pytest.mark.slow
+def test_it_works_from_a_saved_page_without_a_network(browser, site, saved):
+    browser.page.context.set_offline(True)
+    browser.open((site / "calculator.html").as_uri())
+    drop(browser, "fit", saved[0] / "plain.npz")
+    assert calibrate(browser).startswith("T = ")
+
+
+@pytest.mark.slow
+def test_it_is_used_by_keyboard_and_can_be_cancelled(page, tmp_path):
+    logits, labels = problem(20_000, 60, 2.0, seed=2)
+    np.savez(tmp_path / "large.npz", logits=logits.float().numpy(), labels=labels.numpy())
+    page.page.focus("#cc-fit-files")
+    drop(page, "fit", tmp_path / "large.npz")
+    page.page.focus("#cc-start")
+    page.press("Enter")
+    page.page.wait_for_selector("#cc-progress-row:not([hidden])")
+    assert page.run("return document.activeElement.id") == "cc-cancel"
+    page.press("Enter")
+    assert page.page.is_hidden("#cc-progress-row")
+    assert page.page.is_hidden("#cc-results")
+    assert page.run("return document.activeElement.id") == "cc-start"
+    assert page.page.is_enabled("#cc-start")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_fits_a_phone(page, saved, theme):
+    page.set_theme(theme)
+    drop(page, "fit", saved[0] / "plain.npz")
+    calibrate(page)
+    page.resize(380, 800)
+    assert page.run("return document.documentElement.scrollWidth") <= 380
+
+
+def bad_files(folder: Path) -> list[tuple[str, ...]]:
+    """Write files that hold what cannot be meant; returns their names."""
+    logits, labels = problem(60, 3, 1.0, seed=5)
+    z, y = logits.numpy(), labels.numpy()
+    nan, masked = z.copy(), z.copy()
+    nan[4, 1], masked[7, 2] = np.nan, -np.inf
+    p = logits.softmax(1).numpy()
+    arrays = {
+        "no_labels": {"logits": z},
+        "two_labels": {"logits": z, "labels": y, "y": y},
+        "no_logits": {"labels": y},
+        "objects": {"logits": np.array([{}], dtype=object), "labels": y},
+        "whole_logits": {"logits": y, "labels": y},
+        "nan": {"logits": nan, "labels": y},
+        "masked": {"logits": masked, "labels": y},
+        "infinite": {"logits": np.where(z > 3, np.inf, z), "labels": y},
+        "huge": {"logits": z * 1e200, "labels": y},
+        "probabilities_as_logits": {"logits": p, "labels": y},
+        "rounded": {"logits": p.round(2), "labels": y},
+        "percentages": {"logits": 100 * p, "labels": y},
+        "half": {"logits": p.astype(np.float16), "labels": y},
+        "sigmoids": {"logits": 1 / (1 + np.exp(-2 * z)), "labels": y},
+        "single_sigmoids": {"logits": 1 / (1 + np.exp(-z[:, 0])), "labels": y % 2},
+        "logits_as_probabilities": {"probabilities": z, "labels": y},
+        "percent_probabilities": {"probabilities": 100 * p, "labels": y},
+        "percent_events": {"p": 100 * p[:, 0], "labels": y % 2},
+        "short_labels": {"logits": z, "labels": y[:-1]},
+        "labels_from_1": {"logits": z, "labels": y + 1},
+        "negative_labels": {"logits": z, "labels": np.where(y == 0, -100, y)},
+        "fractions": {"logits": z, "labels": y + 0.5},
+        "empty": {"logits": z[:0], "labels": y[:0]},
+        "one_class": {"logits": z, "labels": 0 * y},
+        "same_logits": {"logits": 0 * z + 2, "labels": y},
+        "all_right": {"logits": z, "labels": z.argmax(1)},
+        "all_wrong": {"logits": z, "labels": z.argmin(1)},
+        "deep": {"logits": z.reshape(20, 3, 3, 1), "labels": y},
+    }
+    for name, held in arrays.items():
+        np.savez(folder / f"{name}.npz", **held)
+    rows = "\n".join(f"{a},{b},{c},{k}" for (a, b, c), k in zip(z, y, strict=True))
+    whole = (folder / "one_class.npz").read_bytes()
+    texts = {
+        "empty.csv": "",
+        "only_a_head.csv": "logit_0,logit_1,label\n",
+        "text.csv": "logit_0,logit_1,label\n1.5,high,0\n2.5,1,1\n",
+        "missing.csv": "logit_0,logit_1,label\n1.5,,0\n2.5,1,1\n",
+        "ragged.csv": "logit_0,logit_1,label\n1.5,2,0\n2.5,1\n",
+        "twice.csv": "logit_0,logit_0,label\n1.5,2,0\n2.5,1,1\n",
+        "no_label.csv": "logit_0,logit_1,id\n1.5,2,7\n2.5,1,8\n",
+        "unknown_class.csv": "logit_cat,logit_dog,label\n1.5,2,cat\n2.5,1,cow\n",
+        "no_head.csv": rows + "\n1.5,2.5,3.5,4.5\n",
+        "a_picture.png": "no numbers",
+        "a_table.parquet": "PAR1",
+        "no_archive.npz": "no archive",
+        "no_array.npy": "no array",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    (folder / "torn.npz").write_bytes(whole[: len(whole) // 2])
+    np.save(folder / "alone.npy", z)
+    np.save(folder / "both_scores.npy", z)
+    return [
+        *((f"{name}.npz",) for name in arrays),
+        *((name,) for name in texts),
+        ("torn.npz",),
+        ("alone.npy",),
+        ("alone.npy", "both_scores.npy"),
+    ]
+
+
+def said_by_the_library(names: tuple[str, ...], capsys) -> str | None:
+    """What the command line says about a file, without its advice, or None if it fits it."""
+    try:
+        status = command_line(["fit", names[0], "--output", "scaler.pt"])
+    except SystemExit as stop:
+        status = stop.code
+    said = capsys.readouterr().err.strip()
+    if not status:
+        return None
+    return said.splitlines()[-1].removeprefix("calibkit: ").partition(";")[0]
+
+
+@pytest.mark.slow
+def test_bad_files_are_refused_with_the_sentences_of_the_library(
+    page, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    files = bad_files(tmp_path)
+    assert len(files) >= 40
+    different = []
+    for names in files:
+        drop(page, "fit", *(tmp_path / name for name in names))
+        drop(page, "test", *(tmp_path / name for name in names))  # No row is kept from the fit.
+        said = calibrate(page)
+        assert not said.startswith("T = "), f"{names} was not refused"
+        assert "fault of ours" not in said, f"{names}: {said}"
+        library = said_by_the_library(names, capsys)
+        if said.partition(";")[0] != library and names[0] not in ON_PURPOSE and len(names) == 1:
+            different.append((names, said, library))
+    assert different == []

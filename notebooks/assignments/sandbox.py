@@ -285,7 +285,8 @@ def execute(
         answers = run.answers()
         if "outputs" not in next(answers, {}):  # of the cell with which execute.py begins
             answers.close()
-            raise SandboxError(f"The sandbox ({sandbox.name}) did not start: {run.complaints!r}")
+            complaints = run.complaints.decode(errors="replace")
+            raise SandboxError(f"The sandbox ({sandbox.name}) did not start:\n{complaints}")
         for place in plan:
             answer = next(answers, {})
             fault = "" if "outputs" in answer else str(answer.get("fault", run.why_ended))[:1000]

@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -149,16 +148,6 @@ def printed(course: Path, student: str) -> str:
     cells = nbformat.read(graded(course, student), as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", ())]
     return "".join(output.get("text", "") for output in outputs)
-
-
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(ASSIGNMENTS / "grade.py"), "tiny", *arguments],
-        check=False,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolation, capsys):
@@ -507,3 +496,26 @@ def test_for_each_student_there_must_be_a_core_and_memory(grade, monkeypatch):
         memory = SimpleNamespace(total=gigabytes * 2**30)
         monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
         assert grade.at_once() == n
+
+
+def test_a_container_shows_a_script_and_the_cache_and_nothing_else(sandbox, tmp_path, monkeypatch):
+    monkeypatch.setenv("CALIBKIT_CACHE", str(tmp_path))
+    command = sandbox.named("podman").command(Path("/x.py"), sandbox.Limits())
+    assert "--network none --read-only --cap-drop ALL" in " ".join(command)
+    mounts = [value for option, value in zip(command, command[1:]) if option == "--volume"]  # noqa: B905, RUF007
+    assert mounts == ["/x.py:/script.py:ro", f"{tmp_path}:/calibkit-sandbox/cache:ro"]
+
+
+@pytest.mark.slow
+def test_the_model_answers_get_all_points_in_the_sandbox(course, grade, isolation, tmp_path):
+    name = "ps1_temperature_scaling"
+    own = shutil.copytree(course, tmp_path / "course")
+    folder = own / "submitted" / "full" / name
+    folder.mkdir(parents=True)
+    shutil.copy(own / "source" / name / f"{name}.ipynb", folder)
+    assert grade.main([name, "--course", str(own)]) == 0
+    with Gradebook(f"sqlite:///{own / 'gradebook.db'}") as gradebook:
+        grades = gradebook.find_submission_notebook(name, name, "full").grades
+        tests = [grade for grade in grades if grade.name.startswith("tests_")]
+        assert [grade.auto_score for grade in tests] == [grade.max_score for grade in tests]
+        assert len(tests) > 5

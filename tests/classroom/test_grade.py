@@ -401,7 +401,7 @@ def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
         cell_seconds=10,
         memory_bytes=2**30,
     )
-    assert found[2::2] == ["1"] * 5
+    assert found[2::2] == ["1"] * 5, said
     assert found[1:8:2] == ["DeadKernelError"] * 3 + ["CellTimeoutError"]
     assert "put out more than" in found[9]
     assert found[9].endswith("CellTimeoutError")

@@ -13,8 +13,8 @@ Can training avoid overconfidence?
 
 The *confidence* of a network is the largest of its probabilities. The network is *overconfident* if
 its mean confidence is higher than its *accuracy*, the share of right answers. If it is lower, the
-network is *underconfident*. So far we corrected this after training. Could we train differently
-instead?
+network is *underconfident*. So far we have corrected overconfidence after training. Could we train
+differently instead?
 
 What you will do
 ----------------
@@ -52,18 +52,19 @@ You need lessons 10 and 20, and half a minute on two cores.
 # The answer in one picture
 # -------------------------
 #
-# A *seed* fixes the first weights of a network and the order of its training images. Networks with
-# the same seed are *twins*: only their methods of training differ. Training compares the network's
-# probabilities with a *target*, which normally gives one to the true class and zero to all others.
-# We compare five methods, with the same three seeds:
+# A *seed* fixes the initial weights of a network and the order of its training images. Networks
+# with the same seed are *twins*: only their methods of training differ. Training compares the
+# network's probabilities with a *target*, which normally gives probability one to the true class
+# and zero to all others. We compare five methods on the images of lesson 10, with the same three
+# seeds:
 #
 # - *plain*: training does nothing against overconfidence.
-# - *label smoothing*: the target spreads a tenth over all classes.
+# - *label smoothing*: the target spreads a tenth of the probability over all classes.
 # - *weight decay*: training pulls all weights towards zero.
 # - *more data*: training uses three times as many images, in the same number of steps.
 # - *mixup*: training shows mixtures of two images, with mixed targets.
 #
-# Early stopping follows later. Nobody tuned the methods, so we look for no winner.
+# Two rules of early stopping follow later. We did not tune the methods, so this is not a contest.
 
 # %% tags=["setup"]
 import itertools
@@ -79,12 +80,12 @@ methods, seeds = list(test["logits"]), range(3)
 
 # %% [markdown]
 # Every network gets its own *temperature*, a number that divides its *logits*, the outputs before
-# the softmax. We fit it on 2000 calibration images and measure on 2000 test images, the same for
-# all networks.
+# the softmax. We fit it on 2000 calibration images and measure on 2000 test images. All networks
+# share these images.
 #
 # The *negative log-likelihood* (NLL) is the mean of minus the logarithm of the probability of the
-# true class. The *expected calibration error* (ECE) is the weighted mean gap between confidence and
-# accuracy, in bins of the confidence.
+# true class. The *expected calibration error* (ECE) is the weighted mean distance between
+# confidence and accuracy, in bins of the confidence.
 
 
 # %% tags=["setup"]
@@ -119,7 +120,7 @@ trained = methods[:5]
 fig, axes = plt.subplots(
     1, 2, figsize=(8.4, 4), sharey=True, layout="constrained"
 )
-fig.suptitle("Training changes the confidence, and all need a temperature")
+fig.suptitle("Every network needs a temperature, however it was trained")
 for ax, name in zip(axes, ("gap", "NLL")):
     for row, method in enumerate(trained):
         for values, place, look in (
@@ -155,29 +156,28 @@ plt.show()
 # had seen one seed only?
 
 # %% [markdown]
-# Every point is one network. Only the plain networks are overconfident. The other four methods gave
-# underconfident networks with every seed. One temperature brings all gaps close to zero. Even after
-# scaling, the NLL differs from seed to seed.
+# Each point is one network. Only the plain networks are overconfident. The other four methods gave
+# underconfident networks with every seed. Its own temperature brings each network close to zero.
 
 # %% [markdown]
 # What a target asks for, by hand
 # -------------------------------
 #
-# Suppose that there are four classes, and a network already gives the true one, the first, the
-# largest logit. We multiply the logits by larger and larger numbers.
+# Suppose that the first of four classes is the true one, and a network already gives it the largest
+# logit. We multiply the logits by larger and larger numbers.
 
 # %%
-for factor in (1, 2, 4, 8, 16):
+for factor in (1, 2, 4, 6):
     p = (factor * torch.tensor([2.0, 1.0, 0.0, 0.0])).softmax(0)
     print(f"times {factor:2}: p = {p[0]:.3f}, NLL = {-p[0].log():.3f}")
 
 # %% [markdown]
-# The NLL keeps falling. Once a network gets its training images right, it can lower its training NLL
-# with larger logits. It learns to be certain, but on new images it makes mistakes. Label smoothing
-# changes the target. The true class keeps nine tenths, and all four classes share the last tenth
-# equally. So the true class gets a fourth of it back.
+# The NLL keeps falling. Once a network gets its training images right, it can lower its training
+# NLL with larger logits. It learns to be certain, but on new images it makes mistakes. Label
+# smoothing changes the target. The true class keeps nine tenths, and all four classes share the
+# last tenth equally. So the true class gets a quarter of that tenth back.
 #
-# Which probability of the true class has the lowest loss now?
+# **Before you run this:** which probability of the true class has the lowest loss now?
 
 # %%
 p = torch.linspace(0.5, 0.999, 500).double()
@@ -212,16 +212,15 @@ plt.show()
 
 # %% [markdown]
 # For the plain target, the lowest loss is at the end of our grid, closest to one. For the smoothed
-# target, it is at the target itself, .925. So the network is taught to keep a doubt even about clear
-# images. This is not calibration: the doubt is the same whether it is justified or not.
+# target, it is at the target itself, .925. So the network is taught to keep some doubt even about
+# clear images. This is not calibration: the doubt is the same whether it is justified or not. On
+# new images the doubt grows: our smoothed networks claim far less than the target asks for.
 
 # %% [markdown]
 # Compare all methods
 # -------------------
 #
-# **Before you run this:** will the temperature after label smoothing be above or below one?
-#
-# For every method we print the mean over the same three seeds ± the *standard deviation*, which
+# For every method we print the mean over three seeds ± the *standard deviation*, which
 # says how much seeds differ. The *noise floor* is the mean ECE that the scaled networks would show
 # by chance if they were calibrated.
 
@@ -254,9 +253,9 @@ for method in methods:
 # %% [markdown]
 # With every seed, the temperature is above one after plain training and below one after smoothing,
 # weight decay, more data and mixup. Before scaling, the smoothed networks have a larger ECE than
-# the plain ones. After scaling, every mean ECE is small, although not always as small as its floor.
-# So training can avoid overconfidence, but here it replaced one error by the opposite error. A
-# temperature corrects most of both.
+# the plain ones. After scaling, every mean ECE is small, although most lie above their floor. So
+# training can avoid overconfidence, but here it replaced one error with the opposite one. A
+# temperature corrects most of either.
 
 # %% [markdown] tags=["slide"]
 # Underconfidence needs a temperature, too
@@ -268,21 +267,21 @@ for method in methods:
 #
 # Say: Show the table and ask for the surprise. You may expect that label smoothing makes a
 # temperature superfluous. Here its networks have a larger calibration error than the plain ones, in
-# the other direction. Nobody tuned the amount of smoothing. But how would you tune it, and why should
-# you, if one number does the job afterwards?
+# the other direction. Nobody tuned the amount of smoothing. But how would you tune it, and why
+# should you, if one number does the job afterwards?
 
 # %% [markdown]
 # Refine first, then calibrate
 # ----------------------------
 #
-# A temperature is cheap, so we should compare what it leaves (Berta et al. 2025).
+# A temperature is cheap, so we should compare what it cannot correct (Berta et al. 2025).
 # `calibkit.score_decomposition` splits the NLL into a *calibration part*, which the best
-# temperature can save, and the *refinement*, the price of not telling images apart. (Lesson 50 says
-# more.)
+# temperature can save, and the *refinement*, which stays because the network confuses images. Lower
+# is better, and lesson 50 says more.
 #
 # Two networks with the same seed make a *pair*. For each pair we choose one network by its ECE, its
-# NLL or its refinement, on the calibration images. Which one has the lower scaled NLL on the test
-# images?
+# NLL or its refinement, on the calibration images. How often does it also have the lower scaled NLL
+# on the test images?
 
 # %%
 pairs = list(itertools.combinations(trained, 2))
@@ -304,12 +303,12 @@ for seed in seeds:
     print(f"seed {seed}" + "{:29}{:7}{:10}".format(*right))
 
 # %% [markdown]
-# The refinement chooses right in every pair, and the NLL errs at most once a seed. The ECE errs in
-# two or more pairs of every seed. (Pairs share networks, so the choices are not independent.)
+# The refinement chooses right in every pair, and the NLL errs at most once per seed. The ECE errs
+# in two or more pairs of every seed. (Pairs share networks, so the choices are not independent.)
 #
 # Why is the ECE a poor judge? It looks at what a temperature can correct, and not at the
-# refinement. Noise in its bins blurs small differences. The NLL after scaling is nearly the
-# refinement itself, so we use it as the yardstick.
+# refinement. The NLL after scaling, our yardstick, is nearly the refinement itself, so the
+# refinement had to do well.
 #
 # Now we compare each method with the plain twin of the same seed.
 
@@ -326,11 +325,11 @@ shares = [f"{v['accuracy']:.3f}" for v in after["more_data"]]
 print("accuracy of more_data:", *shares)
 
 # %% [markdown]
-# Only *more data* lowers the scaled NLL with all three seeds. By chance, three signs agree in one
-# of four cases. Its seed 0 stayed far less accurate and probably needed more steps, so the size of
-# the gain is uncertain. For label smoothing, weight decay and mixup, the signs differ, so we claim
-# nothing. With the first seed alone, we would have praised all three. A confidence interval for one
-# pair covers other test images, but not other seeds.
+# Only *more data* lowers the scaled NLL with all three seeds. Three random signs agree one time in
+# four. Its seed 0 stayed far less accurate, so the size of the gain is uncertain. For label
+# smoothing, weight decay and mixup, the signs differ, so we claim nothing. With the first seed
+# alone, we would have praised all three. An interval for one pair allows for other test images, but
+# not for other seeds.
 
 # %% [markdown] tags=["slide"]
 # Refine first, then calibrate
@@ -349,14 +348,14 @@ print("accuracy of more_data:", *shares)
 # Stop early
 # ----------
 #
-# *Early stopping* keeps the network of the *epoch*, or pass through the images, with the lowest NLL
-# on 1000 validation images. The refined rule takes the lowest NLL after scaling.
+# After each *epoch*, a pass through the images, *early stopping* measures the NLL on 1000
+# validation images. It keeps the best network. The refined rule takes the lowest NLL after scaling.
 
 # %%
 fig, axes = plt.subplots(
     1, 3, figsize=(8.4, 3.2), sharey=True, layout="constrained"
 )
-fig.suptitle("Both rules stop at the same epoch, and they gain nothing here")
+fig.suptitle("Both rules choose the same epoch, and they gain nothing here")
 for seed, ax in enumerate(axes):
     for name, style, marker, color in (
         ("nll", "-", "o", "#D55E00"),
@@ -373,9 +372,9 @@ axes[2].legend(axes[2].lines[::2], ["NLL", "after scaling"])
 plt.show()
 
 # %% [markdown]
-# Both rules choose the same epoch, so they keep the same networks. In the last table, these hardly
-# differ from their plain twins. Their temperatures are above one: they are overconfident, too. If
-# the NLL rose while the scaled NLL still fell, the two rules could differ.
+# Both rules choose the same epoch, so they keep the same networks. In the table of differences,
+# these hardly differ from their plain twins. Their temperatures are above one: they are
+# overconfident, too.
 
 # %% [markdown]
 # A temperature below one is not what it seems
@@ -431,28 +430,29 @@ plt.show()
 # - The temperature moves many above it, and reorders images
 # - Smoothed or plain: the seeds disagree
 #
-# Say: A temperature keeps the order of the classes of one image, but not the order of two images. Ask
-# for an example: an image with one strong rival against an image with many weak rivals. If both
+# Say: A temperature keeps the order of the classes of one image, but not the order of two images.
+# Ask for an example: an image with one strong rival against an image with many weak rivals. If both
 # images have the same confidence, a temperature below one raises that of the second more. For the
 # smoothed networks this lowers the area with every seed. Against the plain twins, the seeds do not
 # agree, so we claim nothing.
 
 # %% [markdown]
-# Smoothing leaves few images above .95, and the temperature moves many above it. The answers stay
-# those of the smoothed network. But the order of the images changes. Take two images of equal
-# confidence, one with a single strong rival class, one with many weak rivals. A temperature below
-# one raises the second confidence more. For label smoothing, weight decay and mixup, scaling lowers
-# the area with all three seeds, but not by much.
+# Smoothing leaves few images above a confidence of .95, and the temperature moves many above.
+# The answers stay those of the smoothed network, so the smoothing is not undone. But the
+# order of the images by confidence changes. Take two images of equal confidence, one with a single
+# strong rival class, one with many weak rivals. A temperature below one raises the second
+# confidence more, because weak rivals lose most. For label smoothing, weight decay and mixup,
+# scaling lowers the area with all three seeds, but not by much.
 #
 # Others found that smoothing spoils the ranking, even after scaling (Xia et al. 2025). Here the
-# seeds disagree about that.
+# seeds disagree about the area, which also counts the errors.
 
 # %% [markdown]
 # Average the networks
 # --------------------
 #
 # An *ensemble* answers with the mean of its *members'* probabilities. Our members are the three
-# plain networks and two more. All five are overconfident.
+# plain networks and two with other seeds. All five are overconfident.
 #
 # **Before you run this:** is their ensemble overconfident, too?
 
@@ -482,7 +482,7 @@ for kind, (z_c, z_t) in members.items():
 
 # %%
 fig, ax = plt.subplots(figsize=(6.8, 4), layout="constrained")
-ax.set_title("Averages of two or more networks are underconfident")
+ax.set_title("The confidence of averages of 1 to 5 networks")
 for kind, shift, marker, color in (
     ("raw", -0.1, "o", "#D55E00"),
     ("scaled", 0.1, "s", "#0072B2"),
@@ -505,14 +505,13 @@ plt.show()
 # - Two members are enough for underconfidence here
 #
 # Say: Take a vote before you show the figure. You may expect that an average of overconfident
-# networks is overconfident. When two members choose different classes, the confidence of the average
-# is lower than the mean of their two confidences, and yet the ensemble makes fewer errors. Both move
-# the gap down. Members that were calibrated first end up further below zero. Ask what to do: fit a
-# temperature last.
+# networks is overconfident. When two members choose different classes, the confidence of the
+# average is lower than the mean of their two confidences, and yet the ensemble makes fewer errors.
+# Both move the gap down. Members that were calibrated first end up further below zero. Ask what to
+# do: fit a temperature last.
 
 # %% [markdown]
-# Single members lie near or above zero, but every ensemble lies below. (Ensembles share members.)
-# Why?
+# Raw members lie above zero and scaled ones near it, but every ensemble lies below. Why?
 
 # %%
 raw = ensembles["raw"]
@@ -525,11 +524,11 @@ for n in range(1, 6):
 
 # %% [markdown]
 # The confidence falls, because the members put their confidence on different classes. Yet the
-# accuracy rises. Raw members are overconfident, which hides part of this gap, so the averages of
+# accuracy rises. The overconfidence of raw members cancels part of this gap, so the averages of
 # scaled members lie even lower. The average needs its own temperature, fitted last.
 
 # %%
-print("NLL                      one average     with its own temperature")
+print("NLL                      as averaged     with its own temperature")
 for kind, found in ensembles.items():
     raw, own, t_own = found[0, 1, 2, 3, 4]
     print(f"five {kind:6} members {raw['NLL']:14.3f}", end=" ")
@@ -537,7 +536,7 @@ for kind, found in ensembles.items():
 
 # %%
 many = [g for g in ensembles["raw"] if len(g) > 1]
-for i, name in ((0, "one average"), (1, "with own temperature")):
+for i, name in ((0, "as averaged"), (1, "with own temperature")):
     nll = [[ensembles[k][g][i]["NLL"] for k in members] for g in many]
     better = sum(r < s for r, s in nll)
     print(f"{name}: raw members win in {better} of {len(many)} groups")
@@ -557,10 +556,10 @@ print(f"scaled: raw groups beat their best member in {better} of {len(many)}")
 #
 # - Training can avoid overconfidence, but here each method that did so made the network
 #   underconfident.
-# - A temperature corrects both errors. What it cannot change is the refinement.
+# - A temperature corrects most of either error. What it cannot change is the refinement.
 # - Compare methods by the NLL after scaling, with the same seeds, and claim nothing if the signs
 #   differ.
-# - After label smoothing, a temperature also changes the ranking of the images.
+# - A temperature can change the ranking of the images, though not the answers.
 # - An ensemble of overconfident networks can be underconfident. Fit its temperature last.
 
 # %% [markdown] tags=["slide"]
@@ -580,7 +579,8 @@ print(f"scaled: raw groups beat their best member in {better} of {len(many)}")
 # Exercises
 # ---------
 #
-# 1. There are ten classes, and label smoothing spreads a fifth of the target over all of them. Which
+# 1. There are ten classes, and label smoothing spreads a fifth of the target over all of them.
+#   Which
 #    probability of the true class does the target ask for?
 
 # %% tags=["answer"]
@@ -662,7 +662,7 @@ if intervals is not None:
 
 # %% [markdown]
 # 3. Somebody scales the ensemble of five raw members with the mean of its members' temperatures.
-#    Which NLL does it have on the test images?
+#    What NLL does it have on the test images?
 
 # %% tags=["answer"]
 borrowed = None

@@ -7,57 +7,64 @@
 # ---
 
 # %% [markdown]
-# # Assignment 2: measure calibration, and know what is noise
+# # Measure calibration, and know what is noise
 #
-# An expected calibration error, an ECE, is one number. In this assignment you build it with your
-# own hands, find out how large it is when nothing is wrong, and read three reliability diagrams.
+# The expected calibration error (ECE) is a single number. In this assignment you build it yourself,
+# find out how large it is for a model with nothing wrong, and read three reliability diagrams.
 #
 # ## What you will learn
 #
-# - to compute top-label confidence, correctness, and the ECE in bins of equal width and of equal
-#   mass, right at the edges too
-# - to simulate the noise floor: the ECE that a perfectly calibrated model would show
-# - to read a 95 % range and a p-value off such a simulation
+# - to compute the top-label confidence, the correctness, and the ECE in bins of equal width and of
+#   equal mass, including the cases at the edges
+# - to simulate the noise floor, which is the ECE that a perfectly calibrated model would show
+# - to read a 95 % range and a p-value from such a simulation
 # - to show by experiment that the ECE is biased, and how the bias depends on the number of samples
 #   and on the number of bins
-# - to say what is wrong with a model from its reliability diagram, and what is only chance
+# - to say what a reliability diagram shows about a model, and what may be only chance
 #
 # ## How it works
 #
-# There are 30 points. Plan about 120 minutes.
+# 30 points, about 120 minutes.
 #
-# | question | points | graded by |
-# |---|---|---|
-# | 1 take confidence and correctness | 2 | machine |
-# | 2 compute the ECE | 4 | machine |
-# | 3 compute the equal-mass ECE | 4 | machine |
-# | 4 simulate a perfect model | 4 | machine |
-# | 5 sum up the draws | 3 | machine |
-# | 6 show the bias by experiment | 4 | machine |
-# | 7 fit the power law | 2 | machine |
-# | 8 read three diagrams | 7 | teacher |
+# | question | points | graded by | minutes |
+# |---|---|---|---|
+# | 1 confidence and correctness | 2 | machine | 10 |
+# | 2 bins of equal width | 3 | machine | 10 |
+# | 3 the ECE of given bins | 3 | machine | 10 |
+# | 4 bins of equal mass | 3 | machine | 15 |
+# | 5 simulate a perfect model | 3 | machine | 15 |
+# | 6 summarise the draws | 3 | machine | 10 |
+# | 7 show the bias by experiment | 3 | machine | 20 |
+# | 8 fit a power law | 3 | machine | 10 |
+# | 9 read three diagrams | 7 | teacher | 20 |
 #
-# **Data.** The logits of the embedded ResNet-20 on 10 000 Glyphs-100 images, split as in the first
-# lesson, and simulated predictions. No network and no GPU. The very first run may take half a
-# minute, to compute the logits.
+# *Data*: the logits that a small network, which comes with calibkit, gives to 10 000 images of
+# Glyphs-100, split as in lesson 10, and simulated predictions. You need no network connection and
+# no GPU. The first run on a machine takes about half a minute longer, because it computes the
+# logits.
 #
-# **Lessons.** It builds on *Calibrate a network with one number*, *Is this ECE good?* and *Find out
-# why calibration failed*.
+# *Builds on*: lessons 10 (temperature scaling), 20 (reliability diagrams) and 30 (pitfalls).
 #
-# **Check.** Below each answer stand tests whose messages tell what is probably wrong. At the end,
-# choose *Kernel > Restart and Run All*, then run in a terminal
-# `nbgrader validate ps2_measuring_calibration.ipynb`. When the notebook is graded, further hidden
-# checks run: other data, and the special cases that the text names. Each question is graded by
-# itself: a mistake in one costs no points in another.
+# *How to check*: each question has a cell of tests below your answer, whose messages say what is
+# probably wrong. When you are done, choose *Kernel > Restart and Run All*, then run
+# `nbgrader validate ps2_measuring_calibration.ipynb` in a terminal. Further tests, which you do not
+# see, run when the notebook is graded. They test what the text asks for, on other numbers. A
+# question gives its points if all its tests pass. The tests of a question never use your answers to
+# other questions, so if you are stuck, go on with the next.
 #
-# **Honour.** By handing in this notebook you say that you have worked alone, and that you name
-# whatever helped you.
+# *Honesty*: by handing in this notebook you declare that you worked alone and that the answers are
+# your own.
 
 # %% [markdown]
-# ## Setup
+# ## Set up
 #
-# All functions of this assignment get and give NumPy arrays. Inside you may use NumPy, PyTorch or
-# plain loops. Errors and confidences are fractions between 0 and 1, not percentages.
+# These rules hold for every function that you write here:
+#
+# - It gets NumPy arrays and leaves them unchanged. Inside, you may use NumPy, PyTorch or plain
+#   loops.
+# - Where the text asks for an array, you may also return a tensor or a list.
+# - Errors and confidences are fractions between 0 and 1, not percentages. They may be off by
+#   0.00001, so float32 is precise enough.
 
 # %%
 import numpy as np
@@ -65,15 +72,15 @@ from matplotlib import pyplot as plt
 
 import calibkit
 
-N_IMAGES = 10_000  # Glyphs-100 images
-N_CALIBRATION = 1000  # of these, to fit the temperature on
+N_IMAGES = 10_000  # of Glyphs-100
+N_CALIBRATION = 1000  # of these images, we fit the temperature on so many
 SPLIT_SEED = 0
-N_DRAWS = 100  # the picture after question 5
-SIZES = (250, 500, 1000, 2000, 4000)  # the experiment after question 7
+N_DRAWS = 100  # for the figure after question 6
+SIZES = (250, 500, 1000, 2000, 4000)  # for the experiment after question 8
 BIN_COUNTS = (5, 15, 50)
 N_REPEATS = 40
 EXPERIMENT_SEED = 1
-MODELS = {  # question 8: samples, two numbers that make the model what it is, and a seed
+MODELS = {  # for question 9: samples, two numbers that make the model what it is, and a seed
     "A": (5000, 0.0, 1.45, 3),
     "B": (120, 0.0, 1.0, 4),
     "C": (5000, 1.0, 1.0, 5),
@@ -86,38 +93,39 @@ calib_set, test_set = calibkit.split_calibration(
 )
 calib, test = calib_set.indices, test_set.indices
 scaler = calibkit.TemperatureScaler().fit_logits(logits[calib], labels[calib])
-plain = logits[test].double().softmax(1).numpy()  # probabilities before scaling
-scaled = scaler(logits[test]).double().softmax(1).numpy()  # and after
+plain = logits[test].double().softmax(1).numpy()  # the probabilities before scaling
+scaled = scaler(logits[test]).double().softmax(1).numpy()  # and after scaling
 test_labels = labels[test].numpy()
 print(f"T = {scaler.temperature:.3f}, probabilities of shape {plain.shape}")
 
 # %% [markdown]
-# ## Question 1: take confidence and correctness (2 points)
+# ## Question 1: compute confidence and correctness (2 points)
 #
-# The ECE looks at the top class only: the class with the largest probability, which is the model's
-# answer. Write `top_label`. From `probabilities` of shape (N, C), rows that sum to 1, and `labels`
-# of shape (N,), class indices from 0 to C - 1, it gives two arrays of shape (N,):
+# The ECE looks only at the top class. This is the class with the largest probability, which is the
+# model's answer. Write `top_label`. It takes `probabilities` of shape (N, C), whose rows sum to 1,
+# and `labels` of shape (N,), which are class numbers from 0 to C - 1. It returns two arrays of
+# shape (N,):
 #
 # - `confidence`: the probability of the top class
-# - `correct`: whether the top class is the label, `True` or `False`
+# - `correct`: `True` where the top class is the label, and `False` where it is not
 #
-# From here on an ECE needs nothing else. The function has to work for any number of classes from 2
-# on.
+# Your function must work for any number of classes C from 2 on. No test has two classes that share
+# the largest probability.
 
 
 # %% solution="top_label"
 def top_label(probabilities, labels):
-    """Confidence of the answer, and whether the answer is right.
+    """Return the confidence of each answer, and whether the answer is right.
 
     Parameters
     ----------
-    probabilities : array, shape (N, C)
-    labels : array of integers, shape (N,)
+    probabilities : array of float, shape (N, C)
+    labels : array of int, shape (N,)
 
     Returns
     -------
-    confidence : array, shape (N,)
-    correct : array of booleans, shape (N,)
+    confidence : array of float, shape (N,)
+    correct : array of bool, shape (N,)
     """
     ### BEGIN SOLUTION
     return probabilities.max(1), probabilities.argmax(1) == labels
@@ -125,353 +133,463 @@ def top_label(probabilities, labels):
 
 
 # %% tests="top_label" points=2
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import numpy as np
+
 small = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.3, 0.1, 0.6], [0.8, 0.1, 0.1]])
-found = top_label(small, np.array([0, 2, 2, 0]))
-assert len(found) == 2, "give two arrays: confidence and correct"
-confidence_found, correct_found = (np.asarray(x) for x in found)
-assert confidence_found.shape == (4,), "one confidence for each row: take the maximum along axis 1"
-assert correct_found.shape == (4,), "one True or False for each row"
-assert np.allclose(confidence_found, [0.7, 0.5, 0.6, 0.8]), (
-    "the confidence is the largest probability of each row, whether the answer is right or not"
+found = top_label(small.copy(), np.array([0, 2, 2, 0]))
+assert len(found) == 2, "return two arrays, confidence and correct"
+found_confidence, found_correct = (np.asarray(part) for part in found)
+assert found_confidence.shape == (4,), "each row has one confidence: take the maximum along axis 1"
+assert found_correct.shape == (4,), "each row needs one True or False"
+assert np.allclose(found_confidence, [0.7, 0.5, 0.6, 0.8], atol=1e-5), (
+    "the confidence is the largest probability of each row, whether the answer is right or wrong"
 )
-assert correct_found.astype(int).tolist() == [1, 0, 1, 1], (
+assert found_correct.astype(int).tolist() == [1, 0, 1, 1], (
     "an answer is right where the class of the largest probability is the label"
 )
+assert found_correct.dtype == bool, "correct must hold True and False, not numbers"
 ### BEGIN HIDDEN TESTS
-for p, y in ((plain[:1500], test_labels[:1500]), (scaled[-300:], test_labels[-300:])):
-    confidence_found, correct_found = (np.asarray(x) for x in top_label(p.copy(), y.copy()))
-    for row, label, c, hit in zip(p.tolist(), y.tolist(), confidence_found, correct_found):
-        assert abs(c - max(row)) < 1e-5, "the confidence is the largest probability of each row"
-        assert bool(hit) == (row.index(max(row)) == label), (
-            "an answer is right where the class of the largest probability is the label, "
-            "also with a confidence below one half"
-        )
-two = np.array([[0.4, 0.6], [0.9, 0.1], [0.45, 0.55]])
-confidence_found, correct_found = (np.asarray(x) for x in top_label(two, np.array([0, 0, 1])))
-assert np.allclose(confidence_found, [0.6, 0.9, 0.55]), (
-    "with two classes too the confidence is the larger of the two probabilities"
-)
-assert correct_found.astype(int).tolist() == [0, 1, 1], "two classes: the larger one is the answer"
+generator = np.random.default_rng(21)
+for n_samples, n_classes in ((400, 2), (300, 3), (500, 30)):
+    given = generator.dirichlet(np.full(n_classes, 0.7), n_samples)
+    given_labels = generator.integers(0, n_classes, n_samples)
+    kept, kept_labels = given.copy(), given_labels.copy()
+    found_confidence, found_correct = (np.asarray(part) for part in top_label(given, given_labels))
+    assert all(map(np.array_equal, (given, given_labels), (kept, kept_labels))), (
+        "the arrays that were given have changed; work on a copy"
+    )
+    assert found_confidence.shape == found_correct.shape == (n_samples,), (
+        f"{n_classes} classes: return one confidence and one True or False for each row"
+    )
+    assert np.allclose(found_confidence, kept.max(1), atol=1e-5), (
+        f"{n_classes} classes: the confidence is the largest probability of each row"
+    )
+    assert np.array_equal(found_correct.astype(bool), kept.argmax(1) == kept_labels), (
+        f"{n_classes} classes: an answer is right where the class of the largest probability is "
+        "the label, even if this probability lies below one half"
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Question 2: compute the ECE (4 points)
+# ## Question 2: sort the samples into bins of equal width (3 points)
 #
-# Cut the line from 0 to 1 into `n_bins` pieces of equal width, the bins. Each sample falls into the
-# bin of its confidence. Bin $b$ then holds $n_b$ of the $n$ samples. Its accuracy
-# $\mathrm{acc}_b$ is the share of them that are correct, and $\mathrm{conf}_b$ is the mean of their
-# confidences. The ECE is the mean of the gaps, weighted by the share of the samples:
+# To compare confidence with accuracy, we group samples of similar confidence. Cut the range from 0
+# to 1 into `n_bins` intervals of the same width, the *bins*, and number them from 0 to
+# `n_bins - 1`. For example, five bins have the edges 0, 0.2, 0.4, 0.6, 0.8 and 1.
 #
-# $$\mathrm{ECE} = \sum_b \frac{n_b}{n} \, \lvert \mathrm{acc}_b - \mathrm{conf}_b \rvert$$
+# Write `equal_width_bins`. It returns the number of the bin in which each confidence lies. Mind
+# three mistakes that occur in published code:
 #
-# Write `ece`. It gives one number. Mind three things that go wrong in published code:
-#
-# - A confidence of exactly 1.0 belongs to the last bin, together with 0.99. It must neither be lost
-#   nor get a bin of its own.
-# - Each sample is counted in exactly one bin. Where a confidence lies on the edge between two bins,
-#   you choose: calibkit puts all such samples into the upper bin, some papers into the lower one.
-#   Both count as right here. To lose it, or to count it twice, does not.
-# - An empty bin adds 0.
-#
-# Later on `ece` is called nearly a thousand times. A loop over the bins is fast enough, one over
-# the samples just about.
+# - A confidence of exactly 1.0 belongs to the last bin, together with 0.99. It does not get a bin
+#   of its own, and it is not lost.
+# - A confidence that lies exactly on the edge between two bins belongs to one of the two. You
+#   choose which: calibkit takes the upper bin, and some papers take the lower one. Make the same
+#   choice at every edge.
+# - The bins cover the whole range from 0 to 1, whatever the smallest and the largest confidence
+#   are. Some bins may therefore be empty.
 
 
-# %% solution="ece"
-def ece(confidence, correct, n_bins=15):
-    """Expected calibration error in bins of equal width.
+# %% solution="equal_width_bins"
+def equal_width_bins(confidence, n_bins=15):
+    """Return the number of the bin of each confidence, in bins of equal width.
 
     Parameters
     ----------
-    confidence : array, shape (N,)
+    confidence : array of float, shape (N,)
         Above 0 and at most 1.
-    correct : array of booleans, shape (N,)
     n_bins : int
+
+    Returns
+    -------
+    array of int, shape (N,), with numbers from 0 to n_bins - 1
+    """
+    ### BEGIN SOLUTION
+    inner_edges = np.arange(1, n_bins) / n_bins
+    return np.digitize(confidence, inner_edges)
+    ### END SOLUTION
+
+
+# %% tests="equal_width_bins" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import math, numpy as np
+
+found = np.asarray(equal_width_bins(np.array([0.05, 0.85, 0.27, 0.99, 0.81]), n_bins=5))
+assert found.shape == (5,), "return one bin number for each confidence"
+assert found.tolist() == [0, 4, 1, 4, 4], (
+    "the edges are 0, 0.2, 0.4, 0.6, 0.8 and 1, so 0.05 lies in bin 0, 0.27 in bin 1, and 0.85, "
+    f"0.99 and 0.81 in bin 4; you found {found.tolist()}"
+)
+found = np.asarray(equal_width_bins(np.array([0.05, 0.95]), n_bins=1))
+assert found.tolist() == [0, 0], "if there is one bin, all samples are in bin 0"
+assert np.issubdtype(found.dtype, np.integer), "bin numbers are integers; convert them to int"
+### BEGIN HIDDEN TESTS
+for n_bins in (1, 4, 15):
+    found = np.asarray(equal_width_bins(np.array([0.99, 1.0]), n_bins))
+    assert found.tolist() == [n_bins - 1] * 2, (
+        f"n_bins = {n_bins}: the confidence 1.0 belongs to the last bin, together with 0.99; "
+        f"you found {found.tolist()}"
+    )
+found = np.asarray(equal_width_bins(np.array([0.25, 0.5, 0.75, 0.75]), 4)).tolist()
+assert found in ([1, 2, 3, 3], [0, 1, 2, 2]), (
+    "in four bins 0.25, 0.5 and 0.75 lie on edges: put all of them into the upper bins 1, 2 and 3 "
+    f"or all into the lower bins 0, 1 and 2; you found {found}"
+)
+generator = np.random.default_rng(22)
+for n_samples, n_bins in ((300, 7), (2000, 15), (2000, 40), (6, 100)):
+    wanted = generator.integers(0, n_bins, n_samples)
+    if n_samples == 300:
+        wanted = 2 + wanted % 3  # the other bins are empty
+    given = (wanted + generator.uniform(0.01, 0.99, n_samples)) / n_bins
+    kept = given.copy()
+    found = np.asarray(equal_width_bins(given, n_bins))
+    assert np.array_equal(given, kept), "the confidences that were given have changed"
+    assert found.shape == (n_samples,), "return one bin number for each confidence"
+    assert np.array_equal(found, wanted), (
+        f"{n_samples} samples, {n_bins} bins: a confidence between b / n_bins and (b + 1) / n_bins "
+        "lies in bin b, also if other bins are empty"
+    )
+found = np.asarray(equal_width_bins(np.array([0.01, 0.51, 0.7, 0.93])))
+assert found.tolist() == [0, 7, 10, 13], "without n_bins there are 15 bins"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Question 3: compute the ECE of given bins (3 points)
+#
+# Now the number of the bin of each sample is given. Bin $b$ holds $n_b$ of the $n$ samples. Its
+# accuracy $\mathrm{acc}_b$ is the fraction of them that are correct, and $\mathrm{conf}_b$ is the
+# mean of their confidences. The ECE is the mean of the gaps between the two, weighted by the
+# fraction of the samples in each bin:
+#
+# $$\mathrm{ECE} = \sum_b \frac{n_b}{n} \, \lvert \mathrm{acc}_b - \mathrm{conf}_b \rvert$$
+#
+# Write `ece`, which returns this number. The samples come in any order. Some bins may be
+# empty, which means that their number does not occur in `bins`. An empty bin adds 0.
+
+
+# %% solution="ece"
+def ece(confidence, correct, bins):
+    """Return the expected calibration error of samples that are sorted into bins.
+
+    Parameters
+    ----------
+    confidence : array of float, shape (N,)
+    correct : array of bool, shape (N,)
+    bins : array of int, shape (N,)
+        The number of the bin of each sample, which is 0 or larger.
 
     Returns
     -------
     float
     """
     ### BEGIN SOLUTION
-    edges = np.arange(1, n_bins) / n_bins
-    bin_of = np.digitize(confidence, edges)
-    gap = np.bincount(bin_of, correct - confidence, n_bins)  # n_b times the gap of bin b
-    return np.abs(gap).sum() / len(confidence)
+    gaps = np.bincount(bins, correct - confidence)  # the gap of each bin, times its n_b
+    return np.abs(gaps).sum() / len(confidence)
     ### END SOLUTION
 
 
-# %% tests="ece" points=4
+# %% tests="ece" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import math, numpy as np
+
 three = np.array([0.75, 0.75, 0.85]), np.array([True, False, True])
-assert abs(float(ece(*three, n_bins=5)) - (2 / 3 * 0.25 + 1 / 3 * 0.15)) < 1e-5, (
-    "two samples share a bin with gap 0.75 - 0.5, one is alone with gap 1 - 0.85; "
-    "the first bin weighs 2/3, the other 1/3"
+found = float(ece(*three, np.array([0, 0, 1])))
+assert abs(found - (2 / 3 * 0.25 + 1 / 3 * 0.15)) < 1e-5, (
+    "two samples share bin 0, whose gap is 0.75 - 0.5; one is alone in bin 1, whose gap is "
+    f"1 - 0.85; bin 0 weighs 2/3 and bin 1 weighs 1/3; you found {found:.4f}"
 )
-assert abs(float(ece(*three, n_bins=1)) - abs(2 / 3 - 2.35 / 3)) < 1e-5, (
-    "in one bin the ECE is the distance between accuracy and mean confidence"
+assert three[0].tolist() == [0.75, 0.75, 0.85], "the confidences that were given have changed"
+found = float(ece(*three, np.array([0, 0, 0])))
+assert abs(found - (2.35 / 3 - 2 / 3)) < 1e-5, (
+    "if all samples are in one bin, the ECE is the distance between accuracy and mean confidence"
 )
 opposite = np.array([0.55, 0.95]), np.array([True, False])
-assert abs(float(ece(*opposite, n_bins=10)) - (0.45 + 0.95) / 2) < 1e-5, (
-    "a gap up and a gap down in two bins do not cancel: take absolute values bin by bin"
+assert abs(float(ece(*opposite, np.array([1, 0]))) - (0.45 + 0.95) / 2) < 1e-5, (
+    "a gap up in one bin and a gap down in another do not cancel: take absolute values bin by bin"
 )
 ### BEGIN HIDDEN TESTS
-sure = np.array([0.95, 1.0]), np.array([True, False])
-assert abs(float(ece(*sure, n_bins=15)) - 0.475) < 1e-5, (
-    "confidence 1.0 belongs to the last bin, together with 0.95: not lost, not alone"
+found = float(ece(*three, np.array([2, 7, 2])))
+assert math.isfinite(found), "an empty bin adds 0: do not divide by its count of 0"
+assert abs(found - (2 / 3 * 0.2 + 1 / 3 * 0.75)) < 1e-5, (
+    "only bins 2 and 7 hold samples here, so the empty bins 0, 1, 3, 4, 5 and 6 add 0"
 )
-
-
-def by_loop(confidence, correct, n_bins, upper=True):
+generator = np.random.default_rng(23)
+for n_samples, n_bins in ((3, 15), (400, 7), (3000, 15), (3000, 120)):
+    given = generator.uniform(0.1, 1, n_samples) ** 0.5
+    given_correct = generator.random(n_samples) < given**2
+    given_bins = np.minimum((given * n_bins).astype(int), n_bins - 1)
+    if n_bins == 7:  # the bins have no order in this case
+        given_bins = generator.permutation(given_bins)
     sums = {}
-    for p, hit in zip(confidence.tolist(), correct.tolist()):
-        k = min(int(p * n_bins), n_bins - 1) if upper else int(np.ceil(p * n_bins)) - 1
-        sums[k] = sums.get(k, 0) + hit - p
-    return sum(abs(x) for x in sums.values()) / len(confidence)
-
-
-edges = np.array([0.25, 0.3, 0.4, 0.5, 0.6, 0.75, 0.75, 0.9])
-hits = np.array([True, False, False, True, False, True, False, False])
-either = [by_loop(edges, hits, 4, upper) for upper in (True, False)]
-assert min(abs(float(ece(edges, hits, n_bins=4)) - x) for x in either) < 1e-5, (
-    "a confidence on an edge belongs to one of the two bins, and to the same side at every edge"
-)
-rng_hidden = np.random.default_rng(20)
-for n, k in ((3, 15), (400, 7), (3000, 15), (3000, 40)):
-    p = rng_hidden.uniform(0.1, 1, n) ** 0.5
-    y = rng_hidden.random(n) < p**2
-    value = float(ece(p.copy(), y.copy(), n_bins=k))
-    assert np.isfinite(value), "an empty bin adds 0: do not divide by its count of 0"
-    assert abs(value - by_loop(p, y, k)) < 2e-5, (
-        "the ECE weights each bin by its share of the samples, and takes the gap between its "
-        f"accuracy and its mean confidence, not its centre (n = {n}, {k} bins)"
+    for b, p, hit in zip(given_bins.tolist(), given.tolist(), given_correct.tolist()):
+        sums[b] = sums.get(b, 0) + hit - p
+    wanted = sum(abs(total) for total in sums.values()) / n_samples
+    kept = [given.copy(), given_correct.copy(), given_bins.copy()]
+    found = float(ece(given, given_correct, given_bins))
+    assert all(map(np.array_equal, kept, (given, given_correct, given_bins))), (
+        "the arrays that were given have changed; work on copies"
     )
-value = float(ece(scaled.max(1), scaled.argmax(1) == test_labels))
-assert abs(value - calibkit.calibration_error(scaled, test_labels)) < 5e-4, (
-    "on the 9000 Glyphs-100 images calibkit finds another ECE, in 15 bins (the default)"
-)
+    assert math.isfinite(found), "an empty bin adds 0: do not divide by its count of 0"
+    assert abs(found - wanted) < 2e-5, (
+        f"{n_samples} samples, {n_bins} bins: the ECE is {wanted:.4f}, and you found {found:.4f}; "
+        "weight the gap of each bin by its fraction of the samples, and take the mean confidence "
+        "of the bin, not its centre"
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Your numbers on Glyphs-100. The first lesson found 14.0 % and 1.7 %.
+# Together, your three functions give the ECE of Glyphs-100. Lesson 10 found 14.0 % before scaling
+# and 1.7 % after it.
+
 
 # %%
+def equal_width_ece(confidence, correct, n_bins=15):
+    """Return the ECE in bins of equal width."""
+    bins = np.asarray(equal_width_bins(confidence, n_bins))
+    return float(ece(confidence, correct, bins))
+
+
 for name, probabilities in (("before", plain), ("after", scaled)):
-    print(f"{name} scaling: ECE {ece(*top_label(probabilities, test_labels)):.1%} in 15 bins")
+    confidence, correct = (np.asarray(part) for part in top_label(probabilities, test_labels))
+    print(f"{name} scaling: ECE {equal_width_ece(confidence, correct):.1%} in 15 bins")
 
 # %% [markdown]
-# ## Question 3: compute the equal-mass ECE (4 points)
+# ## Question 4: sort the samples into bins of equal mass (3 points)
 #
-# Bins of equal width are filled unevenly: some hold thousands of samples, some a handful. Bins of
-# *equal mass* hold equally many samples. Sort the samples by confidence and cut the row into
-# `n_bins` pieces of the same length: the lowest confidences, the next ones, and so on. The error is
-# the same weighted mean of gaps as in question 2, only with these bins.
+# Some bins of equal width hold thousands of samples, and others hold a handful. Bins of *equal
+# mass* hold equally many samples. To make them, sort the samples by confidence and cut the sorted
+# row into `n_bins` pieces of the same length. Bin 0 gets the lowest confidences, bin 1 the next
+# ones, and bin `n_bins - 1` the highest.
 #
-# Write `equal_mass_ece`, for any number of samples from `n_bins` on.
+# Write `equal_mass_bins`. It returns the number of the bin of each sample, in the order in which
+# the samples came. The number of samples is at least `n_bins`.
 #
-# - Where the number of samples cannot be divided by `n_bins`, lengths differ by one. Which pieces
-#   are the longer ones is up to you. No sample is left out, and each piece weighs by its samples.
-# - Equal confidences on both sides of a cut would make the result depend on the order of the
-#   samples. calibkit keeps them together. You need not: no test has such a case.
+# - If the number of samples is not a multiple of `n_bins`, the pieces cannot all have the same
+#   length. Then their lengths differ by one at most: 11 samples in 4 bins are 3, 3, 3 and 2, in any
+#   order, but not 2, 2, 2 and 5. No sample is left out.
+# - If equal confidences lie on both sides of a cut, the result depends on the order of the samples.
+#   calibkit keeps such samples together. You need not: no test has such a case.
 
 
-# %% solution="equal_mass_ece"
-def equal_mass_ece(confidence, correct, n_bins=15):
-    """Expected calibration error in bins of equally many samples.
+# %% solution="equal_mass_bins"
+def equal_mass_bins(confidence, n_bins=15):
+    """Return the number of the bin of each confidence, in bins of equally many samples.
 
     Parameters
     ----------
-    confidence : array, shape (N,)
+    confidence : array of float, shape (N,)
         Above 0 and at most 1, in any order.
-    correct : array of booleans, shape (N,)
     n_bins : int
         At most N.
 
     Returns
     -------
-    float
+    array of int, shape (N,), with numbers from 0 to n_bins - 1
     """
     ### BEGIN SOLUTION
-    gaps = (correct - confidence)[np.argsort(confidence)]
-    return sum(abs(piece.sum()) for piece in np.array_split(gaps, n_bins)) / len(gaps)
+    rank = np.argsort(np.argsort(confidence))  # 0 for the lowest confidence
+    return rank * n_bins // len(confidence)
     ### END SOLUTION
 
 
-# %% tests="equal_mass_ece" points=4
-four = np.array([0.9, 0.6, 0.8, 0.7]), np.array([False, True, True, True])
-assert abs(float(equal_mass_ece(*four, n_bins=2)) - (0.35 + 0.35) / 2) < 1e-5, (
-    "sorted, 0.6 and 0.7 make the first bin, both right: gap 1 - 0.65; "
-    "0.8 and 0.9 the second, one right: gap 0.85 - 0.5"
+# %% tests="equal_mass_bins" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import numpy as np
+
+four = np.array([0.9, 0.6, 0.8, 0.7])
+found = np.asarray(equal_mass_bins(four.copy(), n_bins=2))
+assert found.shape == (4,), "return one bin number for each confidence"
+assert found.tolist() == [1, 0, 1, 0], (
+    "0.6 and 0.7 are the lower half and belong to bin 0, and 0.8 and 0.9 belong to bin 1; the bin "
+    f"numbers must come in the order of the samples; you found {found.tolist()}"
 )
-assert abs(float(equal_mass_ece(*four, n_bins=1)) - 0.0) < 1e-5, (
-    "in one bin the error is the distance between accuracy and mean confidence, here 0.75 and 0.75"
-)
-assert abs(float(equal_mass_ece(*four, n_bins=4)) - (0.4 + 0.3 + 0.2 + 0.9) / 4) < 1e-5, (
-    "with as many bins as samples each sample is a bin"
-)
+found = np.asarray(equal_mass_bins(four.copy(), n_bins=4))
+assert found.tolist() == [3, 0, 2, 1], "four samples in four bins: each sample has a bin of its own"
+found = np.asarray(equal_mass_bins(four.copy(), n_bins=1))
+assert found.tolist() == [0, 0, 0, 0], "if there is one bin, all samples are in bin 0"
+assert np.issubdtype(found.dtype, np.integer), "bin numbers are integers; convert them to int"
 ### BEGIN HIDDEN TESTS
-rng_hidden = np.random.default_rng(30)
-for n, k in ((1000, 10), (3000, 15), (60, 20)):
-    u = rng_hidden.random(n)
-    p = 0.6 + 0.1 * u  # few bins of equal width hold all of them
-    y = rng_hidden.random(n) < p + 0.3 * np.sin(12 * u)
-    data = np.stack([p, 1 - p], 1), 1 - y.astype(int)
-    value = float(equal_mass_ece(p.copy(), y.copy(), n_bins=k))
-    assert abs(value - calibkit.calibration_error(*data, n_bins=k)) > 1e-3, (
-        "these bins have equal width, not equal mass"
+generator = np.random.default_rng(24)
+for n_samples, n_bins in ((11, 4), (5, 2), (14, 5), (60, 20), (1000, 15), (37, 37), (29, 15)):
+    # all of them lie in one or two bins of equal width
+    given = 0.6 + 0.1 * generator.permutation(np.linspace(0, 1, n_samples) ** 2)
+    kept = given.copy()
+    found = np.asarray(equal_mass_bins(given, n_bins))
+    assert np.array_equal(given, kept), "the confidences that were given have changed"
+    assert found.shape == (n_samples,), "no sample may be left out, and none may come twice"
+    assert found.min() >= 0, "bin numbers begin with 0"
+    assert found.max() < n_bins, f"{n_bins} bins have the numbers 0 to {n_bins - 1}, and no more"
+    in_order = found[np.argsort(kept)]
+    assert (np.diff(in_order) >= 0).all(), (
+        "bin 0 must hold the lowest confidences, bin 1 the next ones, and so on; carry the bin "
+        "numbers back to the order in which the samples came"
     )
-    expected = calibkit.calibration_error(*data, n_bins=k, binning="quantile")
-    assert abs(value - expected) < 2e-5, (
-        "sort by confidence, carry correctness along, cut into pieces of equal length, "
-        f"and take the weighted mean of the gaps (n = {n}, {k} bins)"
+    sizes = np.bincount(found, minlength=n_bins)
+    assert sizes.max() - sizes.min() <= 1, (
+        f"{n_samples} samples in {n_bins} bins: the sizes must differ by one at most, and yours "
+        f"are {sizes.tolist()}"
     )
-five = np.array([0.95, 0.55, 0.65, 0.85, 0.75]), np.array([False, True, False, True, False])
-gap_of_five = np.array([1 - 0.55, -0.65, -0.75, 1 - 0.85, -0.95])  # sorted
-either = [(abs(gap_of_five[:k].sum()) + abs(gap_of_five[k:].sum())) / 5 for k in (2, 3)]
-assert min(abs(float(equal_mass_ece(*five, n_bins=2)) - x) for x in either) < 1e-5, (
-    "5 samples in 2 bins are 2 and 3: no sample may be left out, and the bins weigh 2/5 and 3/5"
-)
-expected = calibkit.calibration_error(scaled, test_labels, binning="quantile")
-value = float(equal_mass_ece(scaled.max(1), scaled.argmax(1) == test_labels))
-assert abs(value - expected) < 5e-4, (
-    "on the 9000 Glyphs-100 images calibkit finds another equal-mass ECE, in 15 bins (the default)"
-)
+found = np.asarray(equal_mass_bins(generator.uniform(0.5, 1, 150)))
+assert np.bincount(found).tolist() == [10] * 15, "without n_bins there are 15 bins"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Both errors of the scaled model, against the number of bins:
+# The figure shows both errors of the scaled model on the first 2000 test images, against the number
+# of bins:
+
 
 # %%
-confidence, correct = top_label(scaled, test_labels)
-numbers = (1, 2, 5, 10, 15, 20, 30, 50, 80, 120)
+def equal_mass_ece(confidence, correct, n_bins=15):
+    """Return the ECE in bins of equal mass."""
+    bins = np.asarray(equal_mass_bins(confidence, n_bins))
+    return float(ece(confidence, correct, bins))
+
+
+confidence, correct = (np.asarray(part) for part in top_label(scaled[:2000], test_labels[:2000]))
+bin_counts = (1, 2, 5, 10, 15, 30, 60, 120)
 fig, ax = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
-kinds = (("width", ece, "o-", "#0072B2"), ("mass", equal_mass_ece, "s--", "#D55E00"))
+kinds = (("width", equal_width_ece, "o-", "#0072B2"), ("mass", equal_mass_ece, "s--", "#D55E00"))
 for name, error, style, color in kinds:
-    values = [100 * error(confidence, correct, n_bins=k) for k in numbers]
-    ax.plot(numbers, values, style, color=color, label=f"bins of equal {name}")
+    values = [100 * error(confidence, correct, n_bins) for n_bins in bin_counts]
+    ax.plot(bin_counts, values, style, color=color, label=f"bins of equal {name}")
 ax.set(xlabel="number of bins", ylabel="ECE, %", ylim=0)
 ax.set_title("One model, one test set, many different ECEs")
 _ = ax.legend()
 
 # %% [markdown]
-# The model has not changed from left to right, only the ruler has. Questions 4 to 7 find out how
-# much of this climb a perfect model would show too.
+# From left to right only the number of bins changes, and the model stays the same. In questions 5
+# to 8 you find out how much of this rise a perfect model would show too.
 #
-# ## Question 4: simulate a perfect model (4 points)
+# ## Question 5: simulate a perfect model (3 points)
 #
-# Keep the confidences of a model, and draw anew which answers are right: sample $i$ is correct with
-# probability $\mathrm{confidence}_i$, independently of all others. Such a model is perfectly
-# calibrated, for it is right exactly as often as it claims. What it shows is chance.
+# We keep the confidences of a model, and draw at random which of its answers are right: sample $i$
+# is correct with the probability $\mathrm{confidence}_i$, independently of all other samples. A
+# model whose answers are drawn in this way is perfectly calibrated, because it is right exactly as
+# often as it claims. If its ECE is above 0, the reason is chance alone.
 #
-# Write `simulate_errors`. It repeats this `n_draws` times: draw the correctness of all samples,
-# then take the error of this draw with `error(confidence, correct)`, which gives one number. It
-# returns the `n_draws` numbers in an array.
+# Write `draw_correct`. It draws the correctness of all samples `n_draws` times. Row $k$ of its
+# result is draw number $k$. All draws are independent of each other.
 #
-# `error` is a function that is passed in, for example your `ece`, or a short one that a test makes.
-# It gets two NumPy arrays of shape (N,): the confidences of all samples as they are, and booleans.
-#
-# `seed` is an integer: the same seed gives the same array, another seed another one. Make one
-# random generator from it, for example with `np.random.default_rng(seed)`.
+# `seed` is an integer. The same seed always gives the same result. Results from different seeds are
+# independent, so they have no draw in common. For this, make *one* random generator from the seed,
+# for example with `np.random.default_rng(seed)`, and use it for all draws.
 
 
-# %% solution="simulate_errors"
-def simulate_errors(confidence, error, n_draws=200, seed=0):
-    """Errors that a perfectly calibrated model with these confidences shows.
+# %% solution="draw_correct"
+def draw_correct(confidence, n_draws=200, seed=0):
+    """Draw which answers are right, for a perfectly calibrated model with these confidences.
 
     Parameters
     ----------
-    confidence : array, shape (N,)
-    error : function
-        Called as ``error(confidence, correct)``, gives a number.
+    confidence : array of float, shape (N,)
     n_draws : int
     seed : int
 
     Returns
     -------
-    array, shape (n_draws,)
+    array of bool, shape (n_draws, N)
     """
     ### BEGIN SOLUTION
     rng = np.random.default_rng(seed)
-    return np.array(
-        [error(confidence, rng.random(len(confidence)) < confidence) for _ in range(n_draws)]
-    )
+    return rng.random((n_draws, len(confidence))) < confidence
     ### END SOLUTION
 
 
-# %% tests="simulate_errors" points=4
-def gap_in_one_bin(confidence, correct):
-    return abs(np.mean(np.asarray(correct, dtype=float)) - np.mean(np.asarray(confidence)))
+# %% tests="draw_correct" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import numpy as np
 
-
-draws = np.asarray(simulate_errors(np.full(100, 0.7), gap_in_one_bin, n_draws=50, seed=1))
-assert draws.shape == (50,), "one error for each of the n_draws draws"
-again = np.asarray(simulate_errors(np.full(100, 0.7), gap_in_one_bin, n_draws=50, seed=1))
-assert (draws == again).all(), "the same seed gives the same draws"
-assert draws.max() > draws.min(), "all draws are equal: make the generator once, before the loop"
-certain = np.asarray(simulate_errors(np.ones(100), gap_in_one_bin, n_draws=5, seed=1))
-assert np.allclose(certain, 0), "a sample of confidence 1 is always correct"
+given = np.full(100, 0.7)
+found = np.asarray(draw_correct(given.copy(), n_draws=50, seed=1))
+assert found.shape == (50, 100), f"the shape must be (n_draws, N) = (50, 100), not {found.shape}"
+assert (found == np.asarray(draw_correct(given.copy(), n_draws=50, seed=1))).all(), (
+    "the same seed must give the same result"
+)
+assert (found != found[0]).any(), (
+    "all draws are the same: make the generator once, before you draw, and draw anew for each row"
+)
+certain = np.asarray(draw_correct(np.ones(100), n_draws=5, seed=1))
+assert certain.all(), "a sample of confidence 1 is always correct"
+assert certain.dtype == bool, "the result must hold True and False, not numbers"
 ### BEGIN HIDDEN TESTS
-other = np.asarray(simulate_errors(np.full(100, 0.7), gap_in_one_bin, n_draws=50, seed=2))
-assert not np.array_equal(draws, other), "another seed gives other draws"
-seen = []
-
-
-def keep(confidence, correct):
-    seen.append((np.array(confidence, dtype=float), np.array(correct, dtype=float)))
-    return len(seen)
-
-
-def error_in_bins(confidence, correct):
-    rows = np.stack([confidence, 1 - np.asarray(confidence)], 1)
-    return calibkit.calibration_error(rows, 1 - np.asarray(correct, dtype=int))
-
-
+sixty = np.full(60, 0.5)
+by_seed = {seed: np.asarray(draw_correct(sixty, n_draws=40, seed=seed)) for seed in (0, 1, 2, 30)}
+assert (sixty == 0.5).all(), "the confidences that were given have changed"
+assert not np.array_equal(by_seed[1], by_seed[2]), "another seed must give another result"
+assert len({row.tobytes() for row in by_seed[1]}) == 40, "two draws of one seed are the same"
+assert len({row.tobytes() for rows in by_seed.values() for row in rows}) == 160, (
+    "two seeds have a draw in common: make one generator from the seed, not a new one for each "
+    "draw from seed + i"
+)
 levels = np.repeat([0.05, 0.4, 0.6, 0.9], 50)
-simulate_errors(levels.copy(), keep, n_draws=400, seed=3)
-assert len(seen) >= 400, "call error once in each draw"
-assert all(np.allclose(np.sort(c), levels) for c, _ in seen), (
-    "the confidences stay as they are: only the correctness is drawn"
-)
-for level in (0.05, 0.4, 0.6, 0.9):
-    share = np.array([y[np.isclose(c, level)].mean() for c, y in seen])
-    assert abs(share.mean() - level) < 0.02, (
-        f"samples of confidence {level} must be correct with probability {level}"
+found = np.asarray(draw_correct(levels.copy(), n_draws=400, seed=3)).astype(float)
+for k, level in enumerate((0.05, 0.4, 0.6, 0.9)):
+    drawn = found[:, 50 * k : 50 * k + 50]
+    assert abs(drawn.mean() - level) < 0.02, (
+        f"samples of confidence {level} must be correct with the probability {level}, and "
+        f"{drawn.mean():.0%} of yours are"
     )
-    assert 0.75 < share.std() / (level * (1 - level) / 50) ** 0.5 < 1.25, (
-        "draw every sample of every draw by itself, with a random number of its own"
+    spread = (level * (1 - level) / 50) ** 0.5
+    assert 0.75 < drawn.mean(1).std() / spread < 1.25, (
+        "every sample needs a random number of its own in each draw: the number of correct samples "
+        "varies too much or too little from draw to draw"
     )
-p = np.random.default_rng(40).uniform(0.5, 1, 800)
-perfect = calibkit.noise_floor(np.stack([p, 1 - p], 1)).mean
-found = simulate_errors(p, error_in_bins, n_draws=400, seed=4)
-assert abs(np.mean(np.asarray(found)) / perfect - 1) < 0.1, (
-    f"a perfect model with these confidences shows an ECE of {perfect:.1%} on average"
-)
+    assert 0.5 < drawn.mean(0).std() / (level * (1 - level) / 400) ** 0.5 < 1.5, (
+        "every draw needs random numbers of its own, and yours depend on those of other draws"
+    )
+found = np.asarray(draw_correct(levels.copy()))
+assert found.shape == (200, 200), "without n_draws there are 200 draws"
+assert np.array_equal(draw_correct(levels.copy(), 200, 0), found), "without seed the seed is 0"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Question 5: sum up the draws (3 points)
+# With an `error` such as the ECE, each draw gives one error of a perfect model. Here are the errors
+# of five draws for the first 1000 test images:
+
+
+# %%
+def errors_of_draws(confidence, draws, error):
+    """Return the error of each draw, from ``error(confidence, correct)``."""
+    return np.array([error(confidence, correct) for correct in np.asarray(draws)])
+
+
+confidence, _ = top_label(scaled[:1000], test_labels[:1000])
+confidence = np.asarray(confidence)
+for error in errors_of_draws(confidence, draw_correct(confidence, 5, seed=1), equal_width_ece):
+    print(f"{error:.1%}", end="  ")
+
+# %% [markdown]
+# ## Question 6: summarise the draws (3 points)
 #
-# The draws tell what chance alone does. Write `sum_up`. From an error `measured`, one number, and
-# `draws`, an array of errors of a perfect model, it gives four numbers:
+# The errors of many draws show what chance alone does. Write `sum_up`. It takes an error
+# `measured`, which is one number, and `draws`, an array with the errors of a perfect model. It
+# returns four numbers:
 #
-# - `mean`: the mean of the draws, the noise floor
-# - `low` and `high`: the range that holds the middle 95 % of the draws, so that 2.5 % of them are
-#   below `low` and 2.5 % above `high` (the 2.5 % and the 97.5 % quantile)
-# - `p_value`: how often a perfect model shows an error as large as `measured`, or larger. With $k$
-#   such draws among $m$,
+# - `mean`: the mean of the draws, which is the noise floor
+# - `low` and `high`: the range that holds the middle 95 % of the draws. 2.5 % of the draws lie
+#   below `low` and 2.5 % lie above `high`, so these are the 2.5 % and the 97.5 % quantile.
+# - `p_value`: how often a perfect model shows an error that is as large as `measured` or larger. If
+#   this holds for $k$ of the $m$ draws,
 #
 # $$p = \frac{1 + k}{1 + m}$$
 #
-# The two ones count the measured error itself as a draw. So $p$ is never 0: from 200 draws we
-# cannot know that something never happens.
+# Adding 1 above and below the line counts the measured error itself as one more draw. For this
+# reason $p$ is never 0: 200 draws cannot tell us that something never happens.
 
 
 # %% solution="sum_up"
 def sum_up(measured, draws):
-    """Noise floor, its 95 % range, and the p-value of a measured error.
+    """Return the noise floor, its 95 % range, and the p-value of a measured error.
 
     Parameters
     ----------
     measured : float
-    draws : array, shape (M,)
+    draws : array of float, shape (M,)
 
     Returns
     -------
@@ -484,176 +602,228 @@ def sum_up(measured, draws):
 
 
 # %% tests="sum_up" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import numpy as np
+
 hundredths = np.arange(1, 100) / 100  # 0.01, 0.02, ..., 0.99
-mean, low, high, p = (float(x) for x in sum_up(0.9, hundredths))
-assert abs(mean - 0.5) < 1e-5, "the mean of the draws is 0.5 here"
-assert abs(low - 0.03) < 0.011, "2.5 % of the draws lie below the lower end, near 0.03 here"
-assert abs(high - 0.97) < 0.011, "2.5 % of the draws lie above the upper end, near 0.97 here"
-assert abs(p - 11 / 100) < 1e-5, (
-    "ten of 99 draws are 0.9 or larger, 0.9 itself among them: p = (1 + 10) / (1 + 99)"
+found = sum_up(0.9, hundredths.copy())
+assert len(found) == 4, "return four numbers: mean, low, high and p_value"
+found_mean, found_low, found_high, found_p = (float(number) for number in found)
+assert abs(found_mean - 0.5) < 1e-5, f"the mean of the draws is 0.5 here, not {found_mean:.3f}"
+assert abs(found_low - 0.03) < 0.011, (
+    f"2.5 % of the draws lie below low, which is about 0.03 here, and not {found_low:.3f}"
+)
+assert abs(found_high - 0.97) < 0.011, (
+    f"2.5 % of the draws lie above high, which is about 0.97 here, and not {found_high:.3f}"
+)
+assert abs(found_p - 11 / 100) < 1e-5, (
+    "ten of the 99 draws are 0.9 or larger, 0.9 itself among them, so p = (1 + 10) / (1 + 99); "
+    f"you found {found_p:.4f}"
 )
 ### BEGIN HIDDEN TESTS
-skewed = np.random.default_rng(50).permutation(np.linspace(0, 1, 4001) ** 4)
-mean, low, high, p = (float(x) for x in sum_up(0.5, skewed))
-assert abs(mean - skewed.sum() / 4001) < 1e-5, "the floor is the mean of the draws, not the median"
-assert abs(low - 0.025**4) < 1e-4, (
-    "the lower end is the 2.5 % quantile of the draws; mean less two standard deviations is not it"
+skewed = np.random.default_rng(26).permutation(np.linspace(0, 1, 4001) ** 4)
+kept = skewed.copy()
+found_mean, found_low, found_high, found_p = (float(number) for number in sum_up(0.5, skewed))
+assert np.array_equal(skewed, kept), "the draws that were given have changed: sort a copy"
+assert abs(found_mean - kept.sum() / 4001) < 1e-5, (
+    "the noise floor is the mean of the draws, not their median"
 )
-assert abs(high - 0.975**4) < 0.005, "the upper end is the 97.5 % quantile of the draws"
-k = sum(x >= 0.5 for x in skewed.tolist())
-assert abs(p - (1 + k) / 4002) < 1e-5, "p counts the draws that are as large as measured, or larger"
-assert abs(float(sum_up(2.0, skewed)[3]) - 1 / 4002) < 1e-7, (
-    "p is never 0: the measured error counts as a draw, above and below the line"
+assert abs(found_low - 0.025**4) < 1e-4, (
+    "low is the 2.5 % quantile of the draws, which come in any order; it is not the mean minus two "
+    "standard deviations"
 )
-assert abs(float(sum_up(-1.0, skewed)[3]) - 1) < 1e-6, "p is 1 where all draws are larger"
-assert abs(float(sum_up(0.0, np.zeros(9))[3]) - 1) < 1e-6, "a draw as large as measured counts"
+assert abs(found_high - 0.975**4) < 0.005, (
+    "high is the 97.5 % quantile of the draws, not the mean plus two standard deviations"
+)
+_, found_low, found_high, _ = (float(number) for number in sum_up(0.5, 1 - kept))
+assert abs(found_low - (1 - 0.975**4)) < 0.005, "low is the 2.5 % quantile of the draws"
+assert abs(found_high - (1 - 0.025**4)) < 1e-4, "high is the 97.5 % quantile of the draws"
+k = int((kept >= 0.5).sum())
+assert abs(found_p - (1 + k) / 4002) < 1e-5, (
+    f"{k} of 4001 draws are as large as measured or larger, so p = (1 + {k}) / (1 + 4001)"
+)
+assert abs(float(sum_up(2.0, kept.copy())[3]) - 1 / 4002) < 1e-7, (
+    "p is never 0: the measured error counts as one more draw, above and below the line"
+)
+assert abs(float(sum_up(-1.0, kept.copy())[3]) - 1) < 1e-6, "p is 1 if all draws are larger"
+assert abs(float(sum_up(0.25, np.full(9, 0.25))[3]) - 1) < 1e-6, (
+    "a draw that is exactly as large as measured counts too"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Put together: the scaled model on the first 1000 and on all 9000 test images.
+# Now we can judge the scaled model, on the first 1000 and on all 9000 test images.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
 fig.suptitle("The ECE after scaling, among the ECEs of perfect models")
 for ax, n in zip(axes, (1000, len(scaled))):
-    confidence, correct = top_label(scaled[:n], test_labels[:n])
-    measured, draws = ece(confidence, correct), simulate_errors(confidence, ece, N_DRAWS)
-    mean, low, high, p = sum_up(measured, draws)
-    ax.hist(100 * draws, 15, color="0.6")
+    confidence, correct = (np.asarray(part) for part in top_label(scaled[:n], test_labels[:n]))
+    measured = equal_width_ece(confidence, correct)
+    errors = errors_of_draws(confidence, draw_correct(confidence, N_DRAWS), equal_width_ece)
+    mean, low, high, p = (float(number) for number in sum_up(measured, errors))
+    ax.hist(100 * errors, 15, color="0.6")
     ax.axvspan(100 * low, 100 * high, color="0.5", alpha=0.25, label="95 % of draws")
     ax.axvline(100 * measured, color="#D55E00", label=f"our ECE, {measured:.1%}")
     ax.set(title=f"n = {n}, floor {mean:.1%}, p = {p:.2f}", xlabel="ECE, %", ylabel="draws")
     ax.legend()
 
 # %% [markdown]
-# On 1000 images our ECE lies in the middle of the draws, on 9000 near the upper end.
+# On 1000 images our ECE lies among the draws. On 9000 images it lies near their upper end or above
+# it.
 #
-# ## Question 6: show the bias by experiment (4 points)
+# ## Question 7: show the bias by experiment (3 points)
 #
-# The true calibration error of a perfect model is 0, and its mean ECE is above 0. An estimate that
-# is wrong on average is called *biased*. You show how the bias depends on the number of samples and
-# on the number of bins.
+# The true calibration error of a perfect model is 0, but its mean ECE is above 0. An estimate that
+# is wrong on average is called *biased*. How does the bias depend on the number of samples and on
+# the number of bins? We find out by experiment.
 #
-# Write `bias_table`. For one number of samples $n$ and one number of bins, do `n_repeats` times:
+# Write `mean_error`, which measures the bias for one number of samples `n` and one number of bins
+# `n_bins`. It repeats the following `n_repeats` times:
 #
-# 1. draw $n$ new confidences, evenly (uniformly) between 0.5 and 1
-# 2. draw for each sample whether it is correct, with the probability of its confidence
-# 3. take `error(confidence, correct, n_bins)`, which gives one number
+# 1. Draw `n` new confidences, uniformly between 0.5 and 1.
+# 2. Draw whether each sample is correct, with the probability of its confidence.
+# 3. Call `error(confidence, correct, n_bins)`, which returns one number.
 #
-# The mean of the `n_repeats` errors is one entry of the table. The table has a row for each of
-# `sizes` and a column for each of `bin_counts`. As in question 4, `error` is passed in, gets NumPy
-# arrays of shape (n,), and `seed` makes the result repeatable: one generator for the whole table.
+# It returns the mean of the `n_repeats` numbers. `error` is a function that is passed in, for
+# example `equal_width_ece`, or a short function that a test defines. Pass it NumPy arrays of shape
+# (n,), one of numbers and one of booleans, and call it exactly once in each repeat.
+#
+# As in question 5, make one generator from `seed`: the same seed gives the same result, and results
+# from different seeds are independent.
 
 
-# %% solution="bias_table"
-def bias_table(sizes, bin_counts, error, n_repeats=50, seed=0):
-    """Mean error of a perfectly calibrated model.
+# %% solution="mean_error"
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    """Return the mean error of a perfectly calibrated model.
 
     Parameters
     ----------
-    sizes : sequence of int
-        Numbers of samples.
-    bin_counts : sequence of int
-        Numbers of bins.
+    n : int
+        The number of samples in each repeat.
+    n_bins : int
     error : function
-        Called as ``error(confidence, correct, n_bins)``, gives a number.
+        It is called as ``error(confidence, correct, n_bins)`` and returns a number.
     n_repeats : int
     seed : int
 
     Returns
     -------
-    array, shape (len(sizes), len(bin_counts))
+    float
     """
     ### BEGIN SOLUTION
     rng = np.random.default_rng(seed)
-    table = np.zeros((len(sizes), len(bin_counts)))
-    for i, n in enumerate(sizes):
-        for _ in range(n_repeats):
-            confidence = rng.uniform(0.5, 1, n)
-            correct = rng.random(n) < confidence
-            table[i] += [error(confidence, correct, n_bins) for n_bins in bin_counts]
-    return table / n_repeats
+    total = 0.0
+    for _ in range(n_repeats):
+        confidence = rng.uniform(0.5, 1, n)
+        correct = rng.random(n) < confidence
+        total += error(confidence, correct, n_bins)
+    return total / n_repeats
     ### END SOLUTION
 
 
-# %% tests="bias_table" points=4
-def size_and_bins(confidence, correct, n_bins):
-    return 1000 * len(confidence) + n_bins
+# %% tests="mean_error" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import numpy as np
+
+calls = []
 
 
-def mean_confidence(confidence, correct, n_bins):
-    return np.mean(np.asarray(confidence))
+def keep_call(confidence, correct, n_bins):
+    """Note what error was called with, and return 1, then 4, then 9, and so on."""
+    calls.append((confidence, correct, n_bins))
+    return float(len(calls) ** 2)
 
 
-table = np.asarray(bias_table((10, 20, 30), (5, 15), size_and_bins, n_repeats=3, seed=1))
-assert table.shape == (3, 2), "a row for each number of samples, a column for each number of bins"
-expected = [[1000 * n + n_bins for n_bins in (5, 15)] for n in (10, 20, 30)]
-assert np.allclose(table, expected), (
-    "pass n confidences and the number of bins to error, and take the mean over the repeats"
+found = mean_error(20, 15, keep_call, n_repeats=3, seed=1)
+assert len(calls) == 3, f"call error once in each of the 3 repeats, not {len(calls)} times in all"
+assert abs(float(found) - 14 / 3) < 1e-5, (
+    f"the three errors are 1, 4 and 9 here, so their mean is 14/3; you found {float(found):.3f}"
 )
-table = np.asarray(bias_table((2000,), (1,), mean_confidence, n_repeats=20, seed=1))
-assert abs(table[0, 0] - 0.75) < 0.01, "confidences between 0.5 and 1 are 0.75 on average"
+assert [n_bins for *_, n_bins in calls] == [15, 15, 15], "pass n_bins to error"
+assert [np.shape(array) for array in calls[0][:2]] == [(20,), (20,)], (
+    "pass error n confidences, and whether each of the n samples is correct"
+)
+assert all(isinstance(array, np.ndarray) for array in calls[0][:2]), "pass NumPy arrays to error"
+assert calls[0][1].dtype == bool, "pass whether the samples are correct as booleans"
 ### BEGIN HIDDEN TESTS
-seen = []
 
 
-def keep_draw(confidence, correct, n_bins):
-    seen.append((np.array(confidence, dtype=float), np.array(correct, dtype=float)))
-    return float(len(seen))
+def draws_of(n, n_repeats, seed):
+    calls.clear()
+    mean_error(n, 5, keep_call, n_repeats, seed)
+    return [(np.array(c, dtype=float), np.array(y, dtype=float)) for c, y, _ in calls]
 
 
-def error_in_bins(confidence, correct, n_bins):
-    rows = np.stack([confidence, 1 - np.asarray(confidence)], 1)
-    return calibkit.calibration_error(rows, 1 - np.asarray(correct, dtype=int), n_bins=n_bins)
-
-
-bias_table((200,), (5,), keep_draw, n_repeats=60, seed=2)
-assert len({(c.tobytes(), y.tobytes()) for c, y in seen}) >= 60, (
-    "call error in each of the n_repeats repeats, with a new draw: make the generator once"
+by_seed = {seed: draws_of(200, 60, seed) for seed in (2, 3, 40)}
+drawn = by_seed[2]
+assert len(drawn) == 60, f"call error once in each of the 60 repeats, not {len(drawn)} times in all"
+assert len({c.tobytes() for c, _ in drawn}) == 60, (
+    "draw new confidences in every repeat, and make the generator once, before the loop"
 )
-p, y = np.concatenate([c for c, _ in seen]), np.concatenate([y for _, y in seen])
+assert len({c.tobytes() for draws in by_seed.values() for c, _ in draws}) == 180, (
+    "two seeds have confidences in common: make one generator from the seed, and not a new one for "
+    "each repeat from seed + i"
+)
+p = np.concatenate([c for c, _ in drawn])
+hit = np.concatenate([y for _, y in drawn])
 assert 0.5 <= p.min() <= p.max() <= 1, "the confidences lie between 0.5 and 1"
-assert abs(p.std() - 0.5 / 12**0.5) < 0.01, "the confidences are spread evenly from 0.5 to 1"
-for start in (0.5, 0.7, 0.9):
+assert abs(p.mean() - 0.75) < 0.01, "confidences between 0.5 and 1 are 0.75 on average"
+assert abs(p.std() - 0.5 / 12**0.5) < 0.01, "the confidences are spread uniformly from 0.5 to 1"
+assert np.std([c.mean() for c, _ in drawn]) > 0.005, (
+    "draw the confidences at random, and not on a grid that is the same in every repeat"
+)
+gaps = [(y - c).sum() / (c * (1 - c)).sum() ** 0.5 for c, y in drawn]
+assert np.std(gaps) < 3, "every sample needs a random number of its own in each repeat"
+for start in (0.5, 0.6, 0.7, 0.8, 0.9):
     inside = (p >= start) & (p <= start + 0.1)
-    assert abs(y[inside].mean() - p[inside].mean()) < 0.05, (
-        "a sample is correct with the probability of its confidence"
+    assert abs(hit[inside].mean() - p[inside].mean()) < 0.05, (
+        "a sample must be correct with the probability of its confidence: of your samples between "
+        f"{start:.1f} and {start + 0.1:.1f}, {hit[inside].mean():.0%} are correct"
     )
-table = np.asarray(bias_table((400, 1600), (10, 40), error_in_bins, n_repeats=200, seed=3))
-rng_hidden = np.random.default_rng(60)
-for i, n in enumerate((400, 1600)):
-    for j, k in enumerate((10, 40)):
-        draws = [(c, rng_hidden.random(n) < c) for c in rng_hidden.uniform(0.5, 1, (300, n))]
-        expected = np.mean([error_in_bins(c, hit, k) for c, hit in draws])
-        assert abs(table[i, j] / expected - 1) < 0.15, (
-            f"with n = {n} and {k} bins the mean ECE is {expected:.2%}, yours is {table[i, j]:.2%}"
-        )
-first, again, other = (bias_table((50,), (10,), error_in_bins, 5, seed) for seed in (4, 4, 5))
-assert np.array_equal(first, again), "the same seed gives the same table"
-assert not np.allclose(first, other), "another seed gives another table"
+
+
+def gap_in_one_bin(confidence, correct, n_bins):
+    return abs(np.mean(correct) - np.mean(confidence))
+
+
+first, again, other = (float(mean_error(50, 10, gap_in_one_bin, 5, s)) for s in (4, 4, 5))
+assert first == again, "the same seed must give the same result"
+assert first != other, "another seed must give another result"
+calls.clear()
+mean_error(50, 10, keep_call)
+assert len(calls) == 50, "without n_repeats there are 50 repeats"
+assert mean_error(50, 10, gap_in_one_bin) == mean_error(50, 10, gap_in_one_bin, 50, 0), (
+    "without n_repeats and seed there are 50 repeats, and the seed is 0"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Question 7: fit the power law (2 points)
+# ## Question 8: fit a power law (3 points)
 #
-# How fast does the bias fall? A *power law* says $\mathrm{ECE} \approx a \, n^b$. With logarithms
-# on both sides it is a straight line:
+# How fast does the bias fall as the number of samples $n$ grows? A *power law* says
+# $\mathrm{ECE} \approx a \, n^b$. After taking logarithms on both sides, it is a straight line:
 #
 # $$\log \mathrm{ECE} \approx \log a + b \log n$$
 #
-# Write `fit_power_law`. From `sizes`, an array of $n$, and `errors`, an array of ECEs of the same
-# length, all above 0, it gives the two numbers $a$, the factor, and $b$, the exponent. Take the
-# line through all points that has the smallest sum of squared distances between the logarithms
-# (`np.polyfit` finds it). Mind that the line gives $\log a$, and we want $a$.
+# Write `fit_power_law`. It takes `sizes`, an array of several $n$, and `errors`, an array with the
+# ECE for each of them. All these numbers are above 0. It returns two numbers: $a$, the factor, and
+# $b$, the exponent. Use the straight line through all points for which the sum of the squared
+# distances between the *logarithms* of the errors and the line is smallest (`np.polyfit` finds it).
+# Note that the line gives $\log a$, and we want $a$.
 
 
 # %% solution="fit_power_law"
 def fit_power_law(sizes, errors):
-    """Factor a and exponent b of errors that are about ``a * sizes**b``.
+    """Return factor a and exponent b of errors that are about ``a * sizes**b``.
 
     Parameters
     ----------
-    sizes, errors : array, shape (K,)
+    sizes : array of int or float, shape (K,)
+        Above 0.
+    errors : array of float, shape (K,)
         Above 0.
 
     Returns
@@ -666,42 +836,62 @@ def fit_power_law(sizes, errors):
     ### END SOLUTION
 
 
-# %% tests="fit_power_law" points=2
-a, b = fit_power_law(np.array([100, 400, 1600]), np.array([0.2, 0.1, 0.05]))
-assert abs(float(b) + 0.5) < 1e-3, "four times the samples, half the error: the exponent is -0.5"
-assert abs(float(a) - 2) < 1e-2, "0.2 = a * 100 ** -0.5 gives a = 2; did you undo the logarithm?"
+# %% tests="fit_power_law" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import numpy as np
+
+found = fit_power_law(np.array([100, 400, 1600]), np.array([0.2, 0.1, 0.05]))
+assert len(found) == 2, "return two numbers, a and b"
+found_a, found_b = (float(number) for number in found)
+assert abs(found_b + 0.5) < 1e-3, (
+    f"four times the samples, half the error: the exponent b is -0.5, and you found {found_b:.3f}"
+)
+assert abs(found_a - 2) < 1e-2, (
+    f"0.2 = a * 100 ** -0.5 gives a = 2, and you found {found_a:.3f}; did you undo the logarithm?"
+)
 ### BEGIN HIDDEN TESTS
-n = np.array([30.0, 100, 250, 1000, 5000, 20_000])
+n_of = np.array([30.0, 100, 250, 1000, 5000, 20_000])
 for factor, exponent in ((3.0, -1.0), (0.07, -0.3), (1.0, 0.5)):
-    a, b = (float(x) for x in fit_power_law(n, factor * n**exponent))
-    assert abs(b - exponent) < 1e-3, (
-        f"an exact power law with exponent {exponent} gives b = {b:.3f}"
+    found_a, found_b = (float(v) for v in fit_power_law(n_of.copy(), factor * n_of**exponent))
+    assert abs(found_b - exponent) < 1e-3, (
+        f"an exact power law with the exponent {exponent} gives b = {found_b:.3f}"
     )
-    assert abs(a / factor - 1) < 1e-2, f"an exact power law with factor {factor} gives a = {a:.3f}"
-noisy = 2 * n**-0.5 * np.array([1.3, 0.8, 1.1, 0.9, 1.4, 0.7])
-x, z = np.log(n), np.log(noisy)
-slope = ((x - x.mean()) * (z - z.mean())).sum() / ((x - x.mean()) ** 2).sum()
-a, b = (float(v) for v in fit_power_law(n, noisy))
-assert abs(b - slope) < 2e-3, (
-    "take all points, not two of them, and the least squares of the logarithms of the errors"
+    assert abs(found_a / factor - 1) < 1e-2, (
+        f"an exact power law with the factor {factor} gives a = {found_a:.3f}"
+    )
+noisy = 2 * n_of**-0.5 * np.array([1.3, 0.8, 1.1, 0.9, 1.4, 0.7])
+log_n, log_e = np.log(n_of), np.log(noisy)
+slope = ((log_n - log_n.mean()) * (log_e - log_e.mean())).sum()
+slope /= ((log_n - log_n.mean()) ** 2).sum()
+given = n_of.copy(), noisy.copy()
+found_a, found_b = (float(v) for v in fit_power_law(*given))
+assert all(map(np.array_equal, given, (n_of, noisy))), "the arrays that were given have changed"
+assert abs(found_b - slope) < 2e-3, (
+    f"b should be {slope:.3f}, and you found {found_b:.3f}: use all points, not two of them, and "
+    "the smallest squared distances between the logarithms of the errors and the line"
 )
-assert abs(a / np.exp(z.mean() - slope * x.mean()) - 1) < 2e-2, (
-    "the factor belongs to the line with the smallest sum of squared distances"
-)
-twice_a, same_b = (float(v) for v in fit_power_law(n, 2 * noisy))
-assert np.allclose([same_b, twice_a], [b, 2 * a], rtol=5e-3), (
-    "twice the errors give twice the factor and the same exponent"
+assert abs(found_a / np.exp(log_e.mean() - slope * log_n.mean()) - 1) < 2e-2, (
+    "the factor belongs to the line with the smallest sum of squared distances over all points"
 )
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now the experiment itself, with your functions.
+# Now we run the experiment itself, with your functions.
 
 # %%
-table = bias_table(SIZES, BIN_COUNTS, ece, n_repeats=N_REPEATS, seed=EXPERIMENT_SEED)
+table = np.array(
+    [
+        [
+            float(mean_error(n, n_bins, equal_width_ece, n_repeats=N_REPEATS, seed=EXPERIMENT_SEED))
+            for n_bins in BIN_COUNTS
+        ]
+        for n in SIZES
+    ]
+)
 fig, ax = plt.subplots(figsize=(7.2, 4), layout="constrained")
 for means, n_bins, color in zip(table.T, BIN_COUNTS, ("#0072B2", "#D55E00", "0.3")):
-    a, b = fit_power_law(np.array(SIZES), means)
+    a, b = (float(number) for number in fit_power_law(np.array(SIZES), means))
     ax.plot(SIZES, 100 * means, "o", color=color)
     line = 100 * a * np.array(SIZES) ** b
     ax.plot(
@@ -715,14 +905,14 @@ ax.set_title("The bias falls with n, and grows with the number of bins")
 _ = ax.legend()
 
 # %% [markdown]
-# The exponents are near -0.5: the bias falls like $1 / \sqrt{n}$, and half the bias takes four
-# times the samples. From 5 to 50 bins it grows, because each bin holds fewer samples and so has a
-# noisier gap.
+# The exponents are close to -0.5, so the bias falls like $1 / \sqrt{n}$: to halve it, we need four
+# times the samples. From 5 to 50 bins the bias grows, because each bin holds fewer samples, and its
+# gap is noisier.
 #
 # ## Three models
 #
-# Three models with 10 classes were measured on test sets of their own. How they came about is
-# hidden in the numbers of `MODELS`: read the pictures, not the code.
+# Three models with 10 classes were measured, each on a test set of its own. The numbers in `MODELS`
+# determine how the models behave. Read the figures, not the code.
 
 
 # %%
@@ -732,7 +922,7 @@ def softmax(z):
 
 
 def predictions(n, bend, stretch, seed):
-    """Probabilities of a simulated model of 10 classes, and labels."""
+    """Return the probabilities of a simulated model of 10 classes, and labels."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(n, 10))
     z[np.arange(n), rng.integers(10, size=n)] += rng.uniform(0, 7, n)
@@ -743,68 +933,73 @@ def predictions(n, bend, stretch, seed):
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(13.2, 5), layout="constrained")
-fig.suptitle("Three models: what is wrong in each?")
+fig.suptitle("Three models: what is wrong with each?")
 predicted = {name: predictions(*numbers) for name, numbers in MODELS.items()}
 for ax, (name, (p, y)) in zip(axes, predicted.items()):
     calibkit.reliability_diagram(p, y, title=f"Model {name}", ax=ax)
-    ax.get_legend().set_visible(name == "A")  # it holds for all three
+    ax.get_legend().set_visible(name == "A")  # the legend of A holds for all three
     print(f"{name}: accuracy {calibkit.accuracy(p, y):.1%}, n = {len(y)}")
 
 # %% [markdown]
-# `predicted["A"]` holds the probabilities and the labels of model A, and so on. Measure what you
-# like, with your own functions or with calibkit's (`calibkit.noise_floor`,
+# `predicted["A"]` holds the probabilities and the labels of model A, and likewise for B and C.
+# Measure what you like, with your own functions or with those of calibkit (`calibkit.noise_floor`,
 # `calibkit.calibration_test`), in this cell or in new ones:
 
 # %%
 probabilities_a, labels_a = predicted["A"]
 
 # %% [markdown]
-# ## Question 8: read three diagrams (7 points)
+# ## Question 9: read three diagrams (7 points)
 #
-# A and B have nearly the same ECE. That does not mean that the same is wrong with both. What is
-# wrong with each of the three models, or with the way it was measured or used? One of them is the
-# victim of a bug in the code around the model.
+# Models A and B have nearly the same ECE, but this does not mean that the same thing is wrong with
+# both. What is wrong with each of the three models, or with the way in which it was measured or
+# used? For one of them, the cause is a bug in the code around the model.
 #
-# Write about A, B and C, three to five sentences each:
+# Write three to five sentences about each of A, B and C:
 #
-# 1. what the diagram shows: where bars and dots lie, how the bars end beside the grey bands, and
-#    how many samples there are
-# 2. at least one number that you have measured and that backs it. For A and B that is the ECE
-#    beside its noise floor, or a p-value. For C compare the largest confidence with the accuracy
-# 3. the likely cause, and what you would do next
+# 1. Say what the diagram shows: where the bars and the dots lie, how the bars end relative to the
+#    grey bands, and how many samples there are.
+# 2. Give at least one number that you measured and that supports what you say. For A and B, this is
+#    the ECE beside its noise floor, or a p-value. For C, compare the largest confidence with the
+#    accuracy.
+# 3. Name the likely cause, and say what you would do next.
 
 # %% [markdown] essay="three_diagrams" points=7
 # ### BEGIN SOLUTION
-# **Model A is overconfident.** All bars end below their dots and below the grey bands, but for the
-# first, of 12 samples: at a confidence of 90 % about 72 % are right. The ECE is 10.8 %, a perfect
-# model with 5000 samples shows 1.3 % (0.8 % to 2.0 %), and p is as small as the number of draws
-# allows. So it is no chance.
-# The logits are too large, as with a network that has learned its training images by heart, or that
-# now meets harder images. Next: fit a temperature on a held-out calibration set, it will be above
-# 1, and measure again on other images.
+# **Model A is overconfident.** All bars end below their dots and below the grey bands, except for
+# the first, which holds 12 samples: at a confidence of 90 %, about 72 % of the answers are right.
+# The ECE is 10.8 %. A perfect model with 5000 samples shows 1.3 % (0.8 % to 2.0 %), and p is as
+# small as the number of draws allows, so chance does not explain the ECE.
+# The logits are too large, as they are for a network that has memorised its training images, or
+# that now meets harder images. Next: fit a temperature on a held-out calibration set, which will be
+# above 1, and measure again on other images.
 #
-# **Model B has too few samples to tell.** The bars jump up and down around the dots, and all
-# end within the grey bands, which are huge: a bin holds a handful of the 120 samples. The ECE is
-# 10.9 %, and a perfect model would show 9.7 % (5.9 % to 13.8 %), p is 0.3. So chance explains the
-# ECE. That does not show that B is calibrated. Next: get more test samples (a hundred times as many
-# bring the floor to 1 %), or take fewer bins, chosen before looking. Do not "repair" the model.
+# **Model B has too few samples to tell.** The bars jump up and down around the dots, and all of
+# them end within the grey bands, which are very wide: a bin holds a handful of the 120 samples. The
+# ECE is 10.9 %, and a perfect model would show 9.7 % (5.9 % to 13.8 %), with p = 0.3. So chance can
+# explain the ECE. This does not show that B is calibrated. Next: collect more test samples (a
+# hundred times as many bring the floor to 1 %), or use fewer bins, chosen before looking. Do not
+# "repair" the model.
 #
-# **Model C went through the softmax twice.** The dots stand at 10 % to 23 %, and the bars far above
-# them and their bands: it looks underconfident, with an ECE of 48 %. But 65 % of the answers are
-# right, and no confidence of 5000 is above 0.232. That is what the softmax makes of probabilities
-# with 10 classes: at most e / (e + 9) = 0.232, at least 0.1. The bars rise, so the model still
-# knows which answers are safe. Next: find the place where probabilities are passed as logits, pass
-# what comes before the softmax, and draw the diagram again. A temperature fitted to these numbers
-# would hide the bug.
+# **Model C went through the softmax twice.** The dots lie between 10 % and 23 %, and the bars end
+# far above them and above their bands: the model looks underconfident, with an ECE of 48 %. But
+# 65 % of the answers are right, and none of the 5000 confidences is above 0.232. This is what the
+# softmax makes of the probabilities of 10 classes: at most e / (e + 9) = 0.232, and at least 0.1.
+# The bars rise, so the model still knows which answers are safe. Next: find the place where
+# probabilities are passed as logits, pass the output from before the softmax instead, and draw the
+# diagram again. A temperature fitted to these numbers would hide the bug.
 #
 # **Rubric, 7 points.** The numbers hold for the seeds as they are.
 #
-# - A, 2 points: overconfident, bars below dots and bands, with the ECE beside the floor or p (1);
-#   a cause that makes logits too large, and a temperature or another scaler on held-out data (1).
-# - B, 2 points: chance explains the ECE, few samples, with floor or p (1); more samples, and no
-#   claim that B *is* calibrated (1). "Miscalibrated", or "scale it", gives 0 for B.
-# - C, 3 points: bars far above dots, and confidences that end at 0.23 while accuracy is 65 %,
-#   which no honest model would show (1); softmax twice, or probabilities taken for logits (1); mend
-#   the code, not the output (1). "Underconfident, fit a temperature" alone gives 1 for C.
-# - Take off 1 point where no number of the student's own measuring stands in the whole answer.
+# - A, 2 points: overconfident, with bars below dots and bands, and the ECE beside the floor or p
+#   (1); a cause that makes logits too large, and a temperature or another scaler on held-out data
+#   (1).
+# - B, 2 points: chance explains the ECE, because there are few samples, with the floor or p (1);
+#   more samples, and no claim that B *is* calibrated (1). "Miscalibrated" or "scale it" gives 0 for
+#   B.
+# - C, 3 points: bars far above the dots, and confidences that end at 0.23 while the accuracy is
+#   65 %, which no honest model would show (1); the softmax was applied twice, or probabilities were
+#   passed as logits (1); correct the code, not the output (1). "Underconfident, fit a temperature"
+#   alone gives 1 for C.
+# - Take off 1 point if the whole answer contains no number that the student measured.
 # ### END SOLUTION

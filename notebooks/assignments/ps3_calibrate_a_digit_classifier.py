@@ -7,60 +7,72 @@
 # ---
 
 # %% [markdown]
-# # Problem set 3: calibrate a digit classifier
+# # Calibrate a digit classifier
 #
-# In the lessons the network was trained already. Here you go the whole way with real data: split,
-# train, collect logits, calibrate, report, decide. Most mistakes in calibration are made on this
-# way, not in the formula, and most of them do not crash.
+# In most lessons the network is already trained. In this assignment you go the whole way with real
+# data: you split them, train a network, collect its logits, calibrate it, report the result and
+# decide whether it helped. Most mistakes in calibration happen along this way and not in the
+# formula, and most of them raise no error.
 #
-# **What you will learn**
+# ## What you will learn
 #
 # - to split data into a training, a calibration and a test part that share no image
 # - to train a network, and to collect its logits in eval mode
 # - to fit a temperature on the right part, and to report on the right part
-# - to put an interval around a change, by drawing pairs
+# - to put an interval around a change, by resampling pairs
 # - to decide by a rule whether calibration helped, and to write it down for others
 #
-# **How it works**
+# ## How it works
+#
+# 25 points, about 130 minutes.
 #
 # | question | points | graded by | minutes |
-# | --- | --- | --- | --- |
-# | 1 split | 3 | machine | 15 |
-# | 2 standardise | 2 | machine | 10 |
-# | 3 train | 4 | machine | 30 |
-# | 4 collect logits | 3 | machine | 15 |
-# | 5 calibrate and report | 2 | machine | 10 |
-# | 6 interval of a change | 3 | machine | 20 |
-# | 7 decide | 3 | machine | 10 |
-# | 8 model card | 5 | teacher | 20 |
+# |---|---|---|---|
+# | 1 split the data | 3 | machine | 15 |
+# | 2 standardise the pixels | 2 | machine | 10 |
+# | 3 make batches | 2 | machine | 15 |
+# | 4 train the network | 2 | machine | 20 |
+# | 5 collect the logits | 3 | machine | 15 |
+# | 6 calibrate and report | 2 | machine | 10 |
+# | 7 put an interval around the change | 3 | machine | 20 |
+# | 8 decide whether it helped | 3 | machine | 10 |
+# | 9 write the model card | 5 | teacher | 15 |
 #
-# That makes 25 points in about 130 minutes. The data are the digits of scikit-learn: real
-# handwriting, and nothing is downloaded. Training takes a few seconds. The problem set builds on
-# three lessons: 10 (*How do I correct an overconfident network?*), 30 (*Why did calibration fail on
-# my model?*) and 80 (*How do I calibrate my own model?*).
+# *Data*: the digits that come with scikit-learn, which are real handwriting. You need no network
+# connection and no GPU. Training takes a few seconds.
 #
-# Each question asks for one function, and is graded by itself: a mistake in one question does not
-# cost points in another. You may call numpy, torch, scikit-learn and calibkit as you like, except
-# where a question says "write it yourself". Below the checks of each question a cell uses your
-# function on the digits, so that the results for Question 8 grow step by step.
+# *Builds on*: lessons 10 (temperature scaling), 30 (pitfalls) and 80 (your own model).
 #
-# Check your work with *Kernel > Restart and Run All*, then in a terminal with
-# `nbgrader validate ps3_calibrate_a_digit_classifier.ipynb`. When the notebook is graded, further
-# checks run that you do not see here. Everything they look at stands in the text.
+# *How to check*: each question asks for one function and has a cell of tests below your answer,
+# whose messages say what is probably wrong. After the tests, a cell uses your function on the
+# digits, so that the results for question 9 grow step by step. When you are done, choose *Kernel >
+# Restart and Run All*, then run `nbgrader validate ps3_calibrate_a_digit_classifier.ipynb` in a
+# terminal. Further tests, which you do not see, run when the notebook is graded. They test what the
+# text asks for, on other data. A question gives its points if all its tests pass. The tests of a
+# question never use your answers to other questions, so if you are stuck, go on with the next.
 #
-# By handing in you confirm that you worked alone, and that you name what helped you.
+# *Honesty*: by handing in this notebook you declare that you worked alone and that the answers are
+# your own.
 
 # %% [markdown]
 # ## Set up
 #
-# Data, sizes and seeds are constants, all in one place.
+# These rules hold for every function that you write here:
+#
+# - It leaves the arrays and tensors that it gets unchanged, except for the weights of a network
+#   that it trains.
+# - You may use NumPy, PyTorch, scikit-learn and calibkit as you like, except where a question says
+#   "write it yourself".
+# - Where the text asks for an array or a tensor, you may return either of them, or a list. Numbers
+#   may be off by 0.00001, so float32 is precise enough.
+#
+# The first cell holds everything that you might want to change.
 
 # %%
 import copy
 import dataclasses
 
 import numpy as np
-import scipy
 import torch
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
@@ -69,14 +81,14 @@ from torch.nn.functional import cross_entropy
 
 import calibkit
 
-SEED = 0  # of noise, split, first weights and training
-NOISE = 4.0  # standard deviation; a clean pixel lies between 0 and 16
-N_TRAIN, N_CALIB = 300, 500  # the rest, 997 images, is the test part
+SEED = 0  # of the noise, the split, the first weights and the batches
+NOISE = 4.0  # the standard deviation; a clean pixel lies between 0 and 16
+N_TRAIN, N_CALIB = 300, 500  # the other 997 images are the test part
 N_EPOCHS, BATCH_SIZE, LEARNING_RATE = 100, 50, 1e-3
 
 # %% [markdown]
-# There are 1797 images of 8 x 8 pixels. The network gets the 64 pixels as one row. A cheap camera
-# makes the task harder: we add noise to every pixel, once and for all.
+# There are 1797 images of 8 x 8 pixels. The network gets the 64 pixels of an image as one row. To
+# make the task harder, we imitate a cheap camera and add noise to every pixel.
 
 # %%
 clean, labels = load_digits(return_X_y=True)
@@ -92,8 +104,8 @@ for ax in axes.flat:
 print(f"images {images.shape}, labels {labels.shape}, {len(np.unique(labels))} classes")
 
 # %% [markdown]
-# The network is given. It has two hidden layers with *dropout*: in training mode every hidden
-# number is set to 0 with probability 0.2, at random; in eval mode none is.
+# The network is given. It has two hidden layers with *dropout*: in training mode, each value of a
+# hidden layer is set to 0 with a probability of 0.2. In eval mode, none is.
 
 
 # %%
@@ -113,23 +125,22 @@ def make_network(seed):
 # %% [markdown]
 # ## Question 1: split the data (3 points)
 #
-# The network learns from the *training part*, the temperature from the *calibration part*, and all
-# that we report comes from the *test part*. If two parts share an image, the numbers look too
-# good.
+# The network learns from the *training part* and the temperature from the *calibration part*.
+# Everything that we report comes from the *test part*. If two parts share an image, the results
+# look better than they are.
 #
-# Write `split(labels, n_train, n_calib, seed)`. It returns three arrays of row numbers, `train`,
-# `calib` and `test`, so that
+# Write `split`. It returns three arrays of row numbers, `train`, `calib` and `test`:
 #
-# - each row number from 0 to `len(labels) - 1` is in exactly one of the three
-# - `train` holds `n_train` of them, `calib` holds `n_calib`, and `test` the rest
-# - the split is *stratified*: a class that makes up 10 % of all labels makes up 10 % of every part,
-#   up to 3 images
-# - which images of a class go where is drawn at random from `seed`: the same seed always gives the
-#   same three parts, another seed gives others
+# - Each row number from 0 to `len(labels) - 1` is in exactly one of the three.
+# - `train` holds `n_train` of them, `calib` holds `n_calib`, and `test` holds all others.
+# - The split is *stratified*: a class that makes up 10 % of all labels also makes up 10 % of each
+#   part, give or take 3 images.
+# - Chance decides which images of a class go where. The same `seed` always gives the same three
+#   parts, and another seed gives other parts.
 #
-# The classes may be of unequal size, and the labels may come sorted. The order within a part does
-# not matter. `sklearn.model_selection.train_test_split` cuts in two, and so does
-# `calibkit.split_calibration`.
+# The classes may have different sizes, and the labels may come sorted. The order within a part does
+# not matter. Both `sklearn.model_selection.train_test_split` and `calibkit.split_calibration` cut
+# data into two parts.
 
 
 # %% solution="split"
@@ -155,17 +166,23 @@ def split(labels, n_train, n_calib, seed):
 
 
 # %% tests="split" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, numpy as np, torch
+from sklearn.model_selection import train_test_split
+
 few_labels = np.random.default_rng(1).integers(0, 3, 90)
-found = [np.asarray(part) for part in split(few_labels, 30, 20, 0)]
+found = [np.asarray(part) for part in split(few_labels.copy(), 30, 20, 0)]
 assert len(found) == 3, "return three arrays: train, calib, test"
-assert [len(part) for part in found] == [30, 20, 40], "n_train, n_calib, and the rest to test"
+assert [len(part) for part in found] == [30, 20, 40], (
+    "train must hold n_train = 30 rows, calib n_calib = 20, and test the other 40; yours hold "
+    f"{[len(part) for part in found]}"
+)
 together = np.sort(np.concatenate(found))
-assert together.min() >= 0, "row numbers begin with 0"
-assert len(np.unique(together)) == 90, "a row is in two parts, or in none: they must be disjoint"
+assert len(np.unique(together)) == 90, "each row must be in exactly one part: some are in two"
 assert (together == np.arange(90)).all(), "return row numbers, from 0 to len(labels) - 1"
-again = [np.asarray(part) for part in split(few_labels, 30, 20, 0)]
-same = [set(a) == set(b) for a, b in zip(found, again)]
-assert all(same), "the same seed must give the same parts"
+again = [np.asarray(part) for part in split(few_labels.copy(), 30, 20, 0)]
+assert all(set(a) == set(b) for a, b in zip(found, again)), "the same seed must give the same parts"
 ### BEGIN HIDDEN TESTS
 class_sizes = np.array([300, 150, 90, 60, 50])
 sorted_labels = np.repeat(np.arange(5), class_sizes)
@@ -175,48 +192,60 @@ for seed in (0, 1, 2):
     np.random.seed(100 + seed)  # noqa: NPY002
     torch.manual_seed(100 + seed)
     drawn[seed] = [np.asarray(part) for part in split(sorted_labels, 200, 150, seed)]
+    assert (sorted_labels == np.repeat(np.arange(5), class_sizes)).all(), "the labels have changed"
     sizes = [len(part) for part in drawn[seed]]
-    assert sizes == [200, 150, 300], f"with 650 labels, n_train=200, n_calib=150: sizes {sizes}"
-    in_some = np.concatenate(drawn[seed])
-    assert set(in_some) == set(range(650)), "the parts overlap, or rows are missing"
+    assert sizes == [200, 150, 300], (
+        f"650 labels, n_train = 200 and n_calib = 150: the parts hold {sizes} rows, not "
+        "[200, 150, 300]"
+    )
+    assert set(np.concatenate(drawn[seed])) == set(range(650)), (
+        "the parts overlap, or rows are lost"
+    )
     for part, name in zip(drawn[seed], ("train", "calib", "test")):
         counted = np.bincount(sorted_labels[part], minlength=5)
         off = np.abs(counted - len(part) * class_sizes / 650).max()
-        assert off <= 3, f"{name} is not stratified: a class is off by {off:.0f} images"
+        assert off <= 3, (
+            f"{name} is not stratified: the number of images of one class is off by {off:.0f}"
+        )
 for k, name in enumerate(("train", "calib", "test")):
-    different = set(drawn[0][k]) != set(drawn[1][k])
-    assert different, f"{name} does not depend on the seed"
+    assert set(drawn[0][k]) != set(drawn[1][k]), f"{name} does not depend on the seed"
     shared = len(set(drawn[1][k]) & set(drawn[2][k])) / len(drawn[1][k])
-    assert shared < 0.75, f"{name} is hardly random: {shared:.0%} of it is the same for two seeds"
+    assert shared < 0.75, f"{name} is hardly random: two seeds have {shared:.0%} of it in common"
+for label in range(5):
+    rows_of_label = [row for row in drawn[1][0] if sorted_labels[row] == label]
+    assert np.ptp(rows_of_label) > len(rows_of_label), (
+        "draw the images of a class at random, not those that stand beside each other"
+    )
 repeated = [np.asarray(part) for part in split(sorted_labels, 200, 150, 1)]
-assert all(set(a) == set(b) for a, b in zip(repeated, drawn[1])), "seed 1 gave two splits"
+assert all(set(a) == set(b) for a, b in zip(repeated, drawn[1])), (
+    "seed 1 gave two different splits; does yours use a global random generator?"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Your parts of the digits:
+# These are your parts of the digits:
 
 # %%
 names = ("train", "calib", "test")
-rows = dict(zip(names, split(labels, N_TRAIN, N_CALIB, SEED)))
+rows = {name: np.asarray(part) for name, part in zip(names, split(labels, N_TRAIN, N_CALIB, SEED))}
 for name in names:
     print(f"{name:6}{len(rows[name]):4} images, of each digit {np.bincount(labels[rows[name]])}")
 
 # %% [markdown]
 # ## Question 2: standardise the pixels (2 points)
 #
-# Training is easier if every pixel has mean 0 and standard deviation 1. But mean and standard
-# deviation are learned from data, as the weights are, so they may come from the training part
-# only. In use, too, they are known before the first new image comes.
+# Training is easier if every pixel has mean 0 and standard deviation 1. The mean and the standard
+# deviation are learned from data, just like the weights, so they may come from the training part
+# only. When the network is in use, they must be known before the first new image arrives.
 #
 # For pixel $j$ and the training images $x_{1j}, \dots, x_{nj}$ let
 #
 # $$m_j = \frac{1}{n}\sum_{i=1}^n x_{ij}, \qquad
 #   s_j = \sqrt{\frac{1}{n}\sum_{i=1}^n (x_{ij} - m_j)^2}.$$
 #
-# Write `standardise(train, calib, test)`. It returns the three parts with each value $x_{ij}$
-# replaced by $(x_{ij} - m_j) / s_j$, all with the $m_j$ and $s_j$ of `train`. A pixel may have the
-# same value in all training images; then $s_j = 0$, and we divide by 1 instead. Leave the arrays
-# that you were given unchanged.
+# Write `standardise`. It returns the three parts with each value $x_{ij}$ replaced by
+# $(x_{ij} - m_j) / s_j$. All three parts use the $m_j$ and the $s_j$ of `train`. If a pixel has the
+# same value in all training images, then $s_j = 0$, and we divide by 1 instead, in all three parts.
 
 
 # %% solution="standardise"
@@ -234,16 +263,25 @@ def standardise(train, calib, test):
     ### BEGIN SOLUTION
     mean, std = train.mean(0), train.std(0)
     std = np.where(std > 0, std, 1.0)
-    return tuple((part - mean) / std for part in (train, calib, test))
+    return [(part - mean) / std for part in (train, calib, test)]
     ### END SOLUTION
 
 
 # %% tests="standardise" points=2
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, numpy as np, torch
+
 tiny = [np.array([[0.0, 5.0], [2.0, 9.0]]), np.array([[3.0, 7.0]]), np.array([[-1.0, 11.0]])]
-a, b, c = standardise(*tiny)
-assert np.shape(a) == (2, 2), "the parts keep their shapes"
-assert np.allclose(a, [[-1, -1], [1, 1]]), "each pixel of train: mean 0, standard deviation 1"
-assert np.allclose(b, [[2, 0]]), "calib: pixel 0 has m = 1 and s = 1, pixel 1 m = 7 and s = 2"
+found = [np.asarray(part, dtype=float) for part in standardise(*tiny)]
+assert len(found) == 3, "return three arrays: train, calib, test"
+assert [part.shape for part in found] == [(2, 2), (1, 2), (1, 2)], "the parts keep their shapes"
+assert np.allclose(found[0], [[-1, -1], [1, 1]], atol=1e-4), (
+    "each pixel of train gets mean 0 and standard deviation 1; the sum of squares is divided by n"
+)
+assert np.allclose(found[1], [[2, 0]], atol=1e-4), (
+    "calib: pixel 0 has m = 1 and s = 1 in train, and pixel 1 has m = 7 and s = 2"
+)
 ### BEGIN HIDDEN TESTS
 generator = np.random.default_rng(3)
 centres = np.array([0.0, 5.0, -2.0, 40.0, 3.0, 8.0])
@@ -251,83 +289,201 @@ spreads = np.array([1.0, 3.0, 0.1, 20.0, 0.0, 0.0])
 raw = [centres + spreads * generator.normal(size=(n, 6)) for n in (40, 30, 50)]
 raw[1] += 2.0
 raw[2][:, 4] += generator.normal(size=50)
-kept = copy.deepcopy(raw)
-got = [np.asarray(part, dtype=float) for part in standardise(*raw)]
-untouched = all(np.array_equal(x, y) for x, y in zip(raw, kept))
-assert untouched, "the arrays that came in were changed: make new ones"
-assert all(np.isfinite(part).all() for part in got), "NaN or infinity where a pixel is constant"
-assert np.abs(got[0].mean(0)).max() < 1e-6, "the mean of a training pixel must be 0, pixel by pixel"
-for part, name, given in zip(got, ("train", "calib", "test"), kept):
+kept = [part.copy() for part in raw]
+found = [np.asarray(part, dtype=float) for part in standardise(*raw)]
+assert all(map(np.array_equal, raw, kept)), "the arrays that were given have changed: make new ones"
+assert all(np.isfinite(part).all() for part in found), (
+    "there are NaN or infinite values where a pixel is constant in train: divide by 1 there"
+)
+for part, name, given in zip(found, ("train", "calib", "test"), kept):
+    assert part.shape == given.shape, f"{name}: the shape must be {given.shape}, not {part.shape}"
     for j in range(6):
-        deviation = (sum((v - kept[0][:, j].mean()) ** 2 for v in kept[0][:, j]) / 40) ** 0.5
-        expected = (given[:, j] - kept[0][:, j].mean()) / (deviation if j < 4 else 1)
-        assert np.allclose(part[:, j], expected, rtol=1e-4, atol=1e-5), (
-            f"{name}, pixel {j}: use mean and standard deviation of that pixel in train, "
-            "for all three parts, and 1 where the standard deviation is 0"
+        mean = sum(kept[0][:, j]) / 40
+        deviation = (sum((v - mean) ** 2 for v in kept[0][:, j]) / 40) ** 0.5
+        expected = (given[:, j] - mean) / (deviation if j < 4 else 1)
+        assert np.allclose(part[:, j], expected, rtol=1e-4, atol=1e-4), (
+            f"{name}, pixel {j}: use the mean and the standard deviation of this pixel in train "
+            "for all three parts, and divide by 1 where the standard deviation is 0"
         )
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Your digits, ready for the network. The mean of the training pixels is 0, that of the others only
-# nearly so, because they had no say in it.
+# Your digits are ready for the network. The mean of each training pixel is 0. In the other parts it
+# is only close to 0, because the mean was not computed from them.
 
 # %%
 standardised = standardise(*(images[rows[name]] for name in names))
-x = {n: torch.as_tensor(part, dtype=torch.float32) for n, part in zip(names, standardised)}
+x = {
+    name: torch.as_tensor(np.asarray(part), dtype=torch.float32)
+    for name, part in zip(names, standardised)
+}
 y = {name: torch.as_tensor(labels[rows[name]]) for name in names}
 for name in names:
     largest = x[name].mean(0).abs().max()
     print(f"{name:6}{len(x[name]):4} images, the mean of a pixel is at most {largest:.3f} from 0")
 
 # %% [markdown]
-# ## Question 3: train the network (4 points)
+# ## Question 3: make batches (2 points)
 #
-# Write the training loop yourself: `train(network, images, labels, optimizer, n_epochs,
-# batch_size, seed)`.
+# We train on small groups of images, the *batches*. One pass over all images is an *epoch*. Write
+# `make_batches` for a training part of `n` images, which have the numbers 0 to `n - 1`. It returns
+# a list with `n_epochs` entries. Each entry is one epoch: a list of batches. Each batch is a tensor
+# (or an array or a list) of image numbers.
+#
+# - In each epoch, every image comes exactly once, in a random order. Draw a new order for each
+#   epoch.
+# - A batch holds `batch_size` images. If `n` is not a multiple of `batch_size`, the last batch of
+#   each epoch is smaller. It is not left out. No batch is empty.
+# - The orders depend on `seed` alone: the same seed always gives the same orders, and two different
+#   seeds have no order in common. For this, make *one* random generator from the seed and use it
+#   for all epochs.
+#
+# `torch.randperm(n, generator=...)` draws an order, and a `torch.Generator` holds a seed.
+
+
+# %% solution="make_batches"
+def make_batches(n, n_epochs, batch_size, seed):
+    """Draw the order in which a network sees the images.
+
+    Parameters
+    ----------
+    n : int
+        The number of images.
+    n_epochs, batch_size, seed : int
+
+    Returns
+    -------
+    epochs : list of n_epochs lists of batches, which are tensors of int
+    """
+    ### BEGIN SOLUTION
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randperm(n, generator=generator).split(batch_size) for _ in range(n_epochs)]
+    ### END SOLUTION
+
+
+# %% tests="make_batches" points=2
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, numpy as np, torch
+
+
+def batches_found(*arguments):
+    """Return what make_batches gives, as lists of lists of image numbers."""
+    return [[np.asarray(batch).tolist() for batch in epoch] for epoch in make_batches(*arguments)]
+
+
+def orders_found(*arguments):
+    """Return the image numbers of each epoch, whatever batches they are in."""
+    return [tuple(k for batch in epoch for k in batch) for epoch in batches_found(*arguments)]
+
+
+assert hasattr(make_batches(23, 4, 10, 0), "__len__"), "return a list, and not a generator"
+found = batches_found(23, 4, 10, 0)
+assert len(found) == 4, f"n_epochs is 4, and you return {len(found)} epochs"
+assert [len(batch) for batch in found[0]] == [10, 10, 3], (
+    "23 images in batches of 10 are 10, 10 and 3; yours have the sizes "
+    f"{[len(batch) for batch in found[0]]}"
+)
+first, second, *_ = orders_found(23, 4, 10, 0)
+assert sorted(first) == list(range(23)), (
+    "every image must come exactly once in an epoch, with its number from 0 to n - 1"
+)
+assert first != tuple(range(23)), "the images must come in random order"
+assert first != second, "draw a new order for each epoch"
+### BEGIN HIDDEN TESTS
+for n, batch_size, sizes in (
+    (23, 10, [10, 10, 3]),
+    (20, 10, [10, 10]),
+    (7, 10, [7]),
+    (3, 1, [1] * 3),
+):
+    for epoch in batches_found(n, 5, batch_size, 1):
+        assert [len(batch) for batch in epoch] == sizes, (
+            f"{n} images in batches of {batch_size} have the sizes {sizes}; yours have "
+            f"{[len(batch) for batch in epoch]}"
+        )
+        assert sorted(number for batch in epoch for number in batch) == list(range(n)), (
+            "every image must come exactly once in each epoch, with its number from 0 to n - 1"
+        )
+assert all(isinstance(k, int) for k in first), "image numbers must be integers"
+by_seed = {}
+for seed in (0, 1, 2, 30):
+    torch.manual_seed(99 + seed)  # what a global generator did before must not matter
+    by_seed[seed] = orders_found(23, 6, 10, seed)
+    assert len(set(by_seed[seed])) == 6, "draw a new order for each epoch"
+torch.manual_seed(5)
+assert orders_found(23, 6, 10, 1) == by_seed[1], (
+    "the same seed must give the same orders; does yours use a global random generator?"
+)
+assert by_seed[0] != by_seed[1], "another seed must give other orders"
+assert len({order for orders in by_seed.values() for order in orders}) == 24, (
+    "two seeds have an order in common: make one generator from the seed, and not a new one for "
+    "each epoch from seed + i"
+)
+whole_orders = np.array(orders_found(30, 300, 10, 3))
+assert np.abs(whole_orders.mean(0) - 14.5).max() < 3, (
+    "in each epoch all orders must be equally probable: shuffle the images, and not only the "
+    "batches or the images within a batch"
+)
+in_first_batch = {frozenset(order[:10]) for order in whole_orders.tolist()}
+assert len(in_first_batch) > 250, "draw anew in each epoch which images share a batch"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Here are the first batches of two epochs, for seven images and batches of three:
+
+# %%
+for epoch in make_batches(7, 2, 3, SEED):
+    print([np.asarray(batch).tolist() for batch in epoch])
+
+# %% [markdown]
+# ## Question 4: train the network (2 points)
+#
+# Write the training loop yourself. `train` takes a network, images and labels, an optimizer, and
+# `epochs`, which are batches of image numbers as in question 3. The tests pass in correct batches.
 #
 # 1. Put the network in training mode.
-# 2. In each of `n_epochs` epochs take the images in a new random order, so that each image is seen
-#    exactly once, in batches of `batch_size`. The last batch is smaller if the numbers do not
-#    divide; it counts too. The orders are drawn from `seed`: the same seed gives the same orders.
-# 3. For each batch: set the gradients to zero, take the mean cross-entropy of the batch, go
-#    backward, let the optimizer step.
-# 4. Return a list with one number (a float) for each epoch: the cross-entropy that was seen in that
-#    epoch, averaged over all images. A smaller batch has a smaller weight.
+# 2. Go through the epochs, and in each epoch through its batches, in the given order. For each
+#    batch, set the gradients to zero, compute the mean cross-entropy of the batch, compute its
+#    gradients, and let the optimizer make one step.
+# 3. Return a list with one number for each epoch: the cross-entropy that you computed in this
+#    epoch, before each step, averaged over all images. A smaller batch has a smaller weight. Return
+#    plain numbers, for example with `.item()`: a tensor would keep its gradients in memory.
 #
-# For $B$ images with logits $z_i$ and labels $y_i$ the mean cross-entropy is
+# For $B$ images with logits $z_i$ and labels $y_i$, the mean cross-entropy is
 #
 # $$\frac{1}{B} \sum_{i=1}^B -\log \operatorname{softmax}(z_i)_{y_i}$$
 #
-# in nats: the NLL of the lessons. `cross_entropy` from torch takes logits, it applies the softmax
-# itself. `torch.randperm(n, generator=...)` draws an order, and a `torch.Generator` holds a seed.
-# All settings of the optimizer, such as the learning rate, are made where it is created.
+# in nats, which is the NLL of the lessons. `cross_entropy` from PyTorch takes logits, because it
+# applies the softmax itself. The settings of the optimizer, such as the learning rate, are made
+# where it is created.
 
 
 # %% solution="train"
-def train(network, images, labels, optimizer, n_epochs, batch_size, seed):
+def train(network, images, labels, optimizer, epochs):
     """Train a network in place.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Gives logits, shape (batch, classes).
-    images : tensor, shape (n, d)
+        It returns logits, shape (batch, classes).
+    images : tensor of float, shape (n, d)
     labels : tensor of int, shape (n,)
     optimizer : torch.optim.Optimizer
-        Holds the parameters of the network.
-    n_epochs, batch_size, seed : int
+        It holds the parameters of the network.
+    epochs : list of lists of tensors of int
+        The image numbers of each batch of each epoch.
 
     Returns
     -------
-    losses : list of n_epochs floats
+    losses : list of float, one for each epoch
     """
     ### BEGIN SOLUTION
-    generator = torch.Generator().manual_seed(seed)
     network.train()
     losses = []
-    for _ in range(n_epochs):
+    for batches in epochs:
         total = 0.0
-        for batch in torch.randperm(len(images), generator=generator).split(batch_size):
+        for batch in batches:
             loss = cross_entropy(network(images[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
@@ -338,7 +494,13 @@ def train(network, images, labels, optimizer, n_epochs, batch_size, seed):
     ### END SOLUTION
 
 
-# %% tests="train" points=4
+# %% tests="train" points=2
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, math, numpy as np, torch
+from torch.nn.functional import cross_entropy
+
+
 class Recorder(torch.nn.Linear):
     """A tiny network that notes in which mode it is called, and with which images."""
 
@@ -348,117 +510,155 @@ class Recorder(torch.nn.Linear):
         return super().forward(x)
 
 
-def recorded(n_epochs, batch_size, seed, lr=0.1):
-    """Train a Recorder that begins with all weights 0 on 23 images; their pixel 0 numbers them."""
-    network, numbers = Recorder(2, 3), torch.arange(23.0)
-    network.calls = []
-    torch.nn.init.zeros_(network.weight)
-    torch.nn.init.zeros_(network.bias)
-    optimizer = torch.optim.SGD(network.parameters(), lr=lr)
-    pixels = torch.stack([numbers, (numbers % 3) - 1], 1)
-    args = (pixels, (numbers % 3).long(), optimizer, n_epochs, batch_size, seed)
-    return train(network.eval(), *args), network.calls
-
-
-seen_losses, calls = recorded(n_epochs=4, batch_size=10, seed=0, lr=0.0)
-assert len(seen_losses) == 4, "return one number for each epoch"
-assert abs(seen_losses[0] - np.log(3)) < 1e-5, "all logits 0, three classes: the loss is log 3"
-assert all(mode for mode, _ in calls), "the network must be in training mode"
-batch_sizes = [len(batch) for _, batch in calls]
-assert batch_sizes == [10, 10, 3] * 4, f"23 images in batches of 10, four times: got {batch_sizes}"
+recorder = Recorder(2, 3)
+recorder.calls = []
+torch.nn.init.zeros_(recorder.weight)
+torch.nn.init.zeros_(recorder.bias)
+numbers = torch.arange(7)
+pixels = torch.stack([numbers.float(), numbers % 3 - 1.0], 1)  # pixel 0 is the number of the image
+two_epochs = [
+    [torch.tensor([4, 0, 2]), torch.tensor([6, 1, 3]), torch.tensor([5])],
+    [torch.tensor([1, 5, 6]), torch.tensor([0, 4, 3]), torch.tensor([2])],
+]
+frozen = torch.optim.SGD(recorder.parameters(), lr=0.0)
+seen_losses = train(recorder.eval(), pixels, numbers % 3, frozen, two_epochs)
+assert len(seen_losses) == 2, "return one number for each epoch"
+assert not any(isinstance(loss, torch.Tensor) for loss in seen_losses), (
+    "return numbers and not tensors: loss.item() is a number"
+)
+assert abs(seen_losses[0] - math.log(3)) < 1e-5, (
+    "if all logits are 0, the cross-entropy of three classes is log 3 = 1.0986, averaged over the "
+    f"images, and the learning rate of the given optimizer is 0; you found {seen_losses[0]:.4f}"
+)
+assert all(mode for mode, _ in recorder.calls), "the network must be in training mode"
+assert [order for _, order in recorder.calls] == [
+    batch.tolist() for epoch in two_epochs for batch in epoch
+], "pass the network the images of one batch after the other, in the given order, once each"
 ### BEGIN HIDDEN TESTS
-epochs = [[i for _, batch in calls[k : k + 3] for i in batch] for k in (0, 3, 6, 9)]
-for order in epochs:
-    assert sorted(order) == list(range(23)), "in an epoch each image must be seen exactly once"
-    assert order != sorted(order), "the images must come in random order"
-assert epochs[0] != epochs[1], "draw a new order in every epoch"
-assert epochs[1] != epochs[2], "draw a new order in every epoch"
-torch.manual_seed(99)
-assert recorded(4, 10, 0, 0.0)[1] == calls, "the same seed must give the same orders"
-assert recorded(4, 10, 1, 0.0)[1] != calls, "another seed must give other orders"
-
 torch.manual_seed(5)
 some_images, some_labels = torch.randn(23, 4).double(), torch.arange(23) % 3
-start = torch.nn.Linear(4, 3).double()
-theirs, by_hand = copy.deepcopy(start), copy.deepcopy(start)
-optimizer = torch.optim.SGD(theirs.parameters(), lr=0.5)
-their_losses = train(theirs, some_images, some_labels, optimizer, 5, 23, 0)
-# one batch of all images: the order does not matter, so we can follow by hand
-for epoch in range(5):
-    log_p = by_hand(some_images).log_softmax(1)
-    value = -log_p[torch.arange(23), some_labels].mean()
-    assert abs(float(their_losses[epoch]) - value.item()) < 1e-4, (
-        f"with one batch the loss of epoch {epoch} must be the mean cross-entropy before its step; "
-        "are the gradients set to zero, the softmax taken once, the batch averaged?"
-    )
-    slopes = torch.autograd.grad(value, list(by_hand.parameters()))
-    with torch.no_grad():
-        for parameter, slope in zip(by_hand.parameters(), slopes):
-            parameter -= 0.5 * slope
-for a, b in zip(theirs.parameters(), by_hand.parameters()):
-    assert torch.allclose(a, b, atol=1e-4), "the weights after five steps are not as they should be"
+first_weights = torch.nn.Linear(4, 3).double().state_dict()
 
-# without steps the loss of an epoch is that of all images, however they are cut into batches
-frozen = torch.optim.SGD(start.parameters(), lr=0.0)
-of_all = cross_entropy(start(some_images), some_labels).item()
-means = [float(mean) for mean in train(start, some_images, some_labels, frozen, 3, 10, 0)]
-assert np.allclose(means, of_all, atol=1e-5), "weigh each batch by the number of its images"
 
-X_some, X_other, y_some, y_other = train_test_split(
-    torch.tensor(load_digits().data / 8 - 1).float(),
-    torch.tensor(load_digits().target),
-    train_size=300,
-    random_state=0,
-)
-learner = make_network(0)
-adam = torch.optim.Adam(learner.parameters(), lr=1e-3)
-curve = train(learner, X_some, y_some, adam, 30, 50, 0)
-assert curve[-1] < 0.5 * curve[0], "on the digits the loss must fall"
-accuracy = (learner.eval()(X_other).argmax(1) == y_other).float().mean()
-assert accuracy > 0.8, f"accuracy on other digits is {accuracy:.0%}, and should be above 80 %"
+def trained(epochs, lr, momentum=0.0, by_hand=False):
+    """Return the losses and the weights of a network after training."""
+    network = torch.nn.Linear(4, 3).double()
+    network.load_state_dict(first_weights)
+    network(some_images).sum().backward()  # gradients that must not be added to those of train
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=momentum)
+    epochs = [[torch.tensor(batch) for batch in epoch] for epoch in epochs]
+    if not by_hand:
+        losses = train(network, some_images, some_labels, optimizer, epochs)
+        return [float(loss) for loss in losses], torch.cat(
+            [p.data.ravel() for p in network.parameters()]
+        )
+    losses = []
+    for batches in epochs:
+        seen = []
+        for batch in batches:
+            log_p = network(some_images[batch]).log_softmax(1)
+            each = -log_p[torch.arange(len(batch)), some_labels[batch]]
+            slopes = torch.autograd.grad(each.mean(), list(network.parameters()))
+            for parameter, slope in zip(network.parameters(), slopes):
+                parameter.grad = slope
+            optimizer.step()
+            seen += each.tolist()
+        losses.append(sum(seen) / len(seen))
+    return losses, torch.cat([p.data.ravel() for p in network.parameters()])
+
+
+everything, pieces = [list(range(23))], [[*range(10)], [*range(10, 20)], [20, 21, 22]]
+mixed = [[*range(22, 12, -1)], [*range(2, 12)], [0, 12, 1]]
+for epochs, lr, momentum, hint in (
+    (
+        [pieces],
+        0.0,
+        0.0,
+        "without steps, the loss of an epoch is that of all images: weigh each batch by the number "
+        "of its images, and take the softmax only once",
+    ),
+    (
+        [everything],
+        0.5,
+        0.0,
+        "one batch: set the gradients from before to zero, compute those of the mean cross-entropy "
+        "of the batch, and make one step",
+    ),
+    (
+        [everything] * 3,
+        0.5,
+        0.0,
+        "three epochs of one batch: set the gradients to zero before each step, and return the "
+        "loss from before the step",
+    ),
+    (
+        [pieces],
+        0.5,
+        0.0,
+        "one epoch of three batches: set the gradients to zero and make one step for each batch",
+    ),
+    (
+        [pieces, mixed, pieces],
+        0.3,
+        0.9,
+        "several epochs with momentum: use the optimizer that was given, and make one step for "
+        "each batch",
+    ),
+):
+    kept = some_images.clone()
+    losses, weights = trained(epochs, lr, momentum)
+    assert torch.equal(some_images, kept), "the images have changed"
+    wanted_losses, wanted_weights = trained(epochs, lr, momentum, by_hand=True)
+    assert torch.allclose(weights, wanted_weights, atol=1e-4), f"the weights are wrong; {hint}"
+    assert np.allclose(losses, wanted_losses, atol=1e-4), f"the losses are wrong; {hint}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now train on the digits, few images for many epochs and without weight decay.
+# Now we train on the digits: few images, many epochs and no weight decay.
 
 # %%
 network = make_network(SEED)
 optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-losses = train(network, x["train"], y["train"], optimizer, N_EPOCHS, BATCH_SIZE, SEED)
+epochs = [
+    [torch.as_tensor(np.asarray(batch)) for batch in epoch]
+    for epoch in make_batches(N_TRAIN, N_EPOCHS, BATCH_SIZE, SEED)
+]
+losses = train(network, x["train"], y["train"], optimizer, epochs)
 
 fig, ax = plt.subplots(figsize=(5.6, 3), layout="constrained")
 ax.semilogy(range(1, N_EPOCHS + 1), losses, color="#0072B2")
 _ = ax.set(title="Cross-entropy on the training images", xlabel="epoch", ylabel="nats")
 
 # %% [markdown]
-# ## Question 4: collect the logits (3 points)
+# ## Question 5: collect the logits (3 points)
 #
-# Write `collect(network, images, batch_size)` yourself, without `calibkit.collect_logits`. It
-# returns the logits of all images, in the order of the images.
+# Write `collect` yourself, without `calibkit.collect_logits`. It returns the logits of all images,
+# in the order of the images.
 #
-# - The network runs in eval mode. In training mode dropout would make the logits random, and batch
-#   normalisation, where a network has it, would change for good.
-# - It gets at most `batch_size` images at a time, so that a large data set fits into memory. The
-#   last batch may be smaller.
+# - The network runs in eval mode. In training mode, dropout would make the logits random. A network
+#   with batch normalisation would even be changed.
+# - The network gets at most `batch_size` images at a time, so that a large data set fits into
+#   memory. The last batch may be smaller.
 # - No gradients are kept: the result has `requires_grad == False`.
-# - Afterwards the network is in the mode, training or eval, in which it came.
-# - What comes back are logits, no probabilities.
+# - Afterwards, the network is in the mode in which it came, training or eval, and gradients can be
+#   computed again.
+# - The function returns logits, not probabilities.
 
 
 # %% solution="collect"
 def collect(network, images, batch_size):
-    """Give the logits of all images.
+    """Return the logits of all images.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Gives logits, shape (batch, classes).
-    images : tensor, shape (n, d)
+        It returns logits, shape (batch, classes).
+    images : tensor of float, shape (n, d)
     batch_size : int
 
     Returns
     -------
-    logits : tensor, shape (n, classes)
+    logits : tensor of float, shape (n, classes)
     """
     ### BEGIN SOLUTION
     came_in_training = network.training
@@ -471,12 +671,32 @@ def collect(network, images, batch_size):
 
 
 # %% tests="collect" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, copy, numpy as np, pathlib, sys, torch
+
 torch.manual_seed(7)
-plain, pictures = torch.nn.Linear(4, 3), torch.randn(25, 4)
-z = collect(plain, pictures, 10)
-assert tuple(z.shape) == (25, 3), "one row of logits for each of the 25 images, in batches of 10"
-assert not z.requires_grad, "switch gradients off, with torch.no_grad()"
-assert torch.allclose(z, plain(pictures), atol=1e-5), "logits, in the order of the images"
+pictures = torch.randn(26, 4)
+with_dropout = torch.nn.Sequential(
+    torch.nn.Linear(4, 16), torch.nn.Dropout(0.5), torch.nn.Linear(16, 3)
+)
+expected = copy.deepcopy(with_dropout).eval()(pictures).detach()
+found = collect(with_dropout, pictures, 8)
+gradients_are_on = torch.is_grad_enabled()
+torch.set_grad_enabled(True)  # for the next questions, whatever this answer does
+assert gradients_are_on, "gradients are switched off for good; use `with torch.no_grad():`"
+assert not getattr(found, "requires_grad", False), "switch gradients off, with torch.no_grad()"
+found = torch.as_tensor(np.asarray(found))
+assert found.shape == (26, 3), (
+    f"return one row of logits for each of the 26 images; your shape is {tuple(found.shape)}"
+)
+assert not torch.allclose(found.sum(1).float(), torch.ones(26), atol=1e-3), (
+    "each row sums to 1: return logits, and not probabilities"
+)
+assert torch.allclose(found.float(), expected, atol=1e-4), (
+    "these are not the logits of eval mode, in the order of the images; is dropout active?"
+)
+assert with_dropout.training, "the network came in training mode, and it must be so afterwards"
 ### BEGIN HIDDEN TESTS
 tricky = torch.nn.Sequential(
     torch.nn.Linear(4, 16),
@@ -492,39 +712,57 @@ fed = []
 tricky.register_forward_pre_hook(lambda module, args: fed.append(len(args[0])))
 for mode in (True, False):
     tricky.train(mode)
-    for n_at_once in (8, 25, 100):
+    for batch_size in (3, 8, 26, 100, 1):
         fed.clear()
-        z = torch.as_tensor(collect(tricky, pictures, n_at_once))
-        assert z.shape == (25, 3), f"25 images in batches of {n_at_once}: shape {tuple(z.shape)}"
-        assert not torch.allclose(z.sum(1), torch.ones(25), atol=1e-3), "logits, no probabilities"
-        close = torch.allclose(z, expected, atol=1e-4)
-        assert close, "not the logits of eval mode: dropout or batch normalisation was active"
-        assert tricky.training == mode, "give the network back in the mode in which it came"
-        assert max(fed) <= n_at_once, f"{max(fed)} images at a time, batch_size is {n_at_once}"
+        given = pictures.clone()
+        found = torch.as_tensor(np.asarray(collect(tricky, given, batch_size))).float()
+        assert torch.equal(given, pictures), "the images have changed"
+        assert found.shape == (26, 3), (
+            f"26 images in batches of {batch_size}: your shape is {tuple(found.shape)}"
+        )
+        assert torch.allclose(found, expected, atol=1e-4), (
+            "these are not the logits of eval mode; is dropout or batch normalisation active?"
+        )
+        assert tricky.training == mode, (
+            "afterwards, the network must be in the mode in which it came, training or eval"
+        )
+        assert max(fed) <= batch_size, (
+            f"the network got {max(fed)} images at a time, and batch_size is {batch_size}"
+        )
 for name, value in tricky.state_dict().items():
-    assert torch.equal(value, state[name]), f"{name} of the network was changed"
-assert all(p.requires_grad for p in tricky.parameters()), "the parameters were frozen for good"
+    assert torch.equal(value, state[name]), f"{name} of the network has changed"
+assert all(p.requires_grad for p in tricky.parameters()), (
+    "the parameters of the network no longer require gradients; use torch.no_grad() instead"
+)
+package, ran = str(pathlib.Path(calibkit.__file__).parent), []
+sys.setprofile(lambda frame, *_: ran.append(frame.f_code.co_filename))
+collect(tricky, pictures, 10)
+sys.setprofile(None)
+assert not any(file.startswith(package) for file in ran), (
+    "write collect yourself, without calibkit.collect_logits or another function of calibkit"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What does your network know, and what does it claim to know?
+# What does your network know, and how sure is it?
 
 # %%
-logits = {name: collect(network, x[name], 100) for name in names}
+logits = {
+    name: torch.as_tensor(np.asarray(collect(network, x[name], 100))).float() for name in names
+}
 for name in names:
     accuracy = (logits[name].argmax(1) == y[name]).double().mean()
     confidence = logits[name].softmax(1).amax(1).mean()
     print(f"{name:6}accuracy {accuracy:.1%}, mean confidence {confidence:.1%}")
 
 # %% [markdown]
-# ## Question 5: calibrate and report (2 points)
+# ## Question 6: calibrate and report (2 points)
 #
-# Write `calibrate(logits, labels)`. Both arguments are dictionaries with the keys `"train"`,
-# `"calib"` and `"test"`: tensors of logits, shape (n, classes), and of labels, shape (n,). The
-# function fits a `calibkit.TemperatureScaler` on the logits of the right part and measures with
-# `calibkit.evaluate` on the right part, before and after scaling, with the default number of bins.
-# It returns the fitted scaler and the report, in this order. Lesson 80 (*How do I calibrate my own
-# model?*) shows both calls.
+# Write `calibrate`. Its two arguments are dictionaries with the keys `"train"`, `"calib"` and
+# `"test"`, in any order: tensors of logits, shape (n, classes), and of labels, shape (n,). The
+# function fits a `calibkit.TemperatureScaler` on the logits of the right part. Then it measures
+# with `calibkit.evaluate`, before and after scaling, on the right part, in the default number of
+# bins. It returns the fitted scaler and the report, in this order. Lesson 80 shows both calls.
 
 
 # %% solution="calibrate"
@@ -539,7 +777,7 @@ def calibrate(logits, labels):
     -------
     scaler : calibkit.TemperatureScaler
     report : calibkit.Report
-        With the measures before and after scaling.
+        It holds the metrics before and after scaling.
     """
     ### BEGIN SOLUTION
     scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
@@ -549,46 +787,68 @@ def calibrate(logits, labels):
 
 
 # %% tests="calibrate" points=2
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, math, numpy as np, scipy, torch
+from torch.nn.functional import cross_entropy
+
+
 def made_up(**parts):
-    """Logits and labels of three parts; each has its size and its best temperature."""
-    generator, z, labels_of = torch.Generator().manual_seed(4), {}, {}
-    for part, (n, t) in parts.items():
+    """Return logits and labels of three parts; each has its size and its best temperature."""
+    generator, z, t = torch.Generator().manual_seed(4), {}, {}
+    for part, (n, temperature) in parts.items():
         z[part] = 4 * torch.randn(n, 5, generator=generator)
-        p = (z[part] / t).softmax(1)
-        labels_of[part] = torch.multinomial(p, 1, generator=generator)[:, 0]
-    return z, labels_of
+        p = (z[part] / temperature).softmax(1)
+        t[part] = torch.multinomial(p, 1, generator=generator)[:, 0]
+    return z, t
 
 
-some_logits, some_answers = made_up(train=(300, 0.5), calib=(400, 2.0), test=(500, 2.0))
-fitted, measured = calibrate(some_logits, some_answers)
-assert isinstance(fitted, calibkit.TemperatureScaler), "return the scaler first"
-assert isinstance(measured, calibkit.Report), "then the report"
-assert measured.after is not None, "pass the scaler to evaluate: it then measures before and after"
-assert fitted.summary.n_samples == 400, "fitted on the wrong part, or on too many"
+try:
+    found = calibrate(*made_up(train=(300, 0.5), calib=(400, 2.0), test=(500, 2.0)))
+except ValueError as error:
+    raise AssertionError(f"calibkit refuses what your function passes to it: {error}") from error
+assert len(found) == 2, "return two things: the scaler and the report"
+fitted, measured = found
+assert isinstance(fitted, calibkit.TemperatureScaler), "return the TemperatureScaler first"
+assert isinstance(measured, calibkit.Report), "return the report of calibkit.evaluate second"
+assert measured.after is not None, (
+    "pass the scaler to calibkit.evaluate, so that it measures before and after scaling"
+)
+assert fitted.summary.n_samples == 400, (
+    f"the scaler was fitted on {fitted.summary.n_samples} samples, and the calibration part has 400"
+)
 ### BEGIN HIDDEN TESTS
 three = {"train": (400, 0.6), "calib": (600, 2.0), "test": (800, 4.0)}
 for order in (("train", "calib", "test"), ("test", "train", "calib")):
     z, t = made_up(**{part: three[part] for part in order})
-    fitted, measured = calibrate({part: z[part] for part in order}, t)
+    kept = {part: z[part].clone() for part in order}
+    fitted, measured = calibrate(z, t)
+    assert all(torch.equal(z[part], kept[part]) for part in order), "the logits have changed"
 
     def nll_at(log_temperature, part="calib", z=z, t=t):
-        return cross_entropy(z[part].double() / np.exp(log_temperature), t[part]).item()
+        return cross_entropy(z[part].double() / math.exp(log_temperature), t[part]).item()
 
     best = scipy.optimize.minimize_scalar(nll_at, bounds=(-3, 3), method="bounded").x
-    assert abs(np.log(float(fitted.temperature)) - best) < 1e-3, (
-        f"T = {float(fitted.temperature):.2f}, and {np.exp(best):.2f} is best on the "
-        "calibration part: fit on its logits, and on nothing else"
+    assert abs(math.log(float(fitted.temperature)) - best) < 1e-3, (
+        f"T = {float(fitted.temperature):.2f}, but {math.exp(best):.2f} is best on the calibration "
+        "part: fit on its logits, and on nothing else"
     )
     assert measured.n_samples == 800, "report on the test part, and on nothing else"
     right = (z["test"].argmax(1) == t["test"]).double().mean().item()
-    assert abs(measured.before.accuracy.value - right) < 1e-6, "not the accuracy of the test part"
-    assert abs(measured.before.nll.value - nll_at(0, "test")) < 1e-4, "before: logits as they came"
-    assert abs(measured.after.nll.value - nll_at(best, "test")) < 1e-3, "after: scaled once, by T"
-    assert measured.n_bins == 15, "the default number of bins is 15"
+    assert abs(measured.before.accuracy.value - right) < 1e-6, (
+        "report the accuracy on the test part"
+    )
+    assert abs(measured.before.nll.value - nll_at(0, "test")) < 1e-4, (
+        "before scaling: pass calibkit.evaluate the logits as they came"
+    )
+    assert abs(measured.after.nll.value - nll_at(best, "test")) < 1e-3, (
+        "after scaling: the logits must be divided by the temperature once"
+    )
+    assert measured.n_bins == 15, "use the default number of bins, which is 15"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The report of your network:
+# This is the report on your network:
 
 # %%
 scaler, report = calibrate(logits, y)
@@ -601,35 +861,38 @@ axes = report.plot()
 _ = axes[0].figure.suptitle("Your network on the test part")
 
 # %% [markdown]
-# ## Question 6: put an interval around the change (3 points)
+# ## Question 7: put an interval around the change (3 points)
 #
-# Would the NLL fall on another test part too? The intervals of "before" and "after" do not answer
-# that. An image that is hard before scaling is hard after it, so that the two NLLs rise and fall
-# together, and their difference is known much better than if they did not. So we look at *pairs*:
-# each image is compared with itself.
+# Would the NLL also fall on another test part? The intervals of "before" and "after" do not answer
+# this question. An image that is hard before scaling is still hard after scaling, so the two NLLs
+# rise and fall together, and we know their difference much better than each of them. For this
+# reason we look at *pairs*: we compare each image with itself.
 #
-# Let $\ell_i = -\log \operatorname{softmax}(z_i)_{y_i}$ be the NLL of image $i$ before scaling and
-# $\ell_i'$ the same after it. The change is the mean of $d_i = \ell_i' - \ell_i$; below 0 is
-# better. For its interval we use the *bootstrap*: draw $n$ of the $n$ images at random with
-# replacement, so that some come twice and some not at all, and take the mean of their $d_i$. Do so
-# `n_resamples` times. The 95 % interval reaches from the 2.5 % quantile of these means to the
-# 97.5 % quantile.
+# Let $\ell_i = -\log \operatorname{softmax}(z_i)_{y_i}$ be the NLL of image $i$ before scaling, and
+# $\ell_i'$ its NLL after scaling. The change is the mean of $d_i = \ell_i' - \ell_i$ over the $n$
+# images; a change below 0 is an improvement. We find its interval with the *bootstrap*:
 #
-# Write `nll_change(before, after, labels, n_resamples, seed)` yourself, without calibkit. It
-# returns three floats in nats: the change (not the mean of the resamples), the lower and the upper
-# end of its interval. The images are drawn from `seed`: the same seed gives the same interval,
-# another seed a slightly different one. If logits are large, a softmax can be so close to 0 that
-# its logarithm is lost: use `log_softmax` or `cross_entropy`, which take care of that.
+# 1. Draw $n$ of the $n$ images at random with replacement, so that some come twice and others not
+#    at all. Take the mean of their $d_i$.
+# 2. Repeat this `n_resamples` times.
+# 3. The 95 % interval reaches from the 2.5 % quantile of these means to their 97.5 % quantile.
+#
+# Write `nll_change` yourself, without calibkit. It returns three numbers in nats: the change itself
+# (not the mean of the resamples), the lower end and the upper end of its interval.
+#
+# As in question 3, make one random generator from `seed`: the same seed gives the same interval,
+# and two seeds have no resample in common. If logits are large, a softmax can be so close to 0 that
+# its logarithm is infinite. `log_softmax` and `cross_entropy` avoid this.
 
 
 # %% solution="nll_change"
 def nll_change(before, after, labels, n_resamples, seed):
-    """Give the change of the NLL with its 95 % bootstrap interval.
+    """Return the change of the NLL with its 95 % bootstrap interval.
 
     Parameters
     ----------
-    before, after : tensors of logits, shape (n, classes)
-        Of the same images, in the same order.
+    before, after : tensors of float, shape (n, classes)
+        Logits of the same images, in the same order.
     labels : tensor of int, shape (n,)
     n_resamples, seed : int
 
@@ -638,67 +901,129 @@ def nll_change(before, after, labels, n_resamples, seed):
     change, low, high : float
     """
     ### BEGIN SOLUTION
-    old = cross_entropy(before.double(), labels, reduction="none")
-    new = cross_entropy(after.double(), labels, reduction="none")
+    old = cross_entropy(before, labels, reduction="none")
+    new = cross_entropy(after, labels, reduction="none")
     difference = (new - old).numpy()
     generator, n = np.random.default_rng(seed), len(difference)
     means = [difference[generator.integers(n, size=n)].mean() for _ in range(n_resamples)]
     low, high = np.quantile(means, [0.025, 0.975])
-    return float(difference.mean()), float(low), float(high)
+    return difference.mean(), low, high
     ### END SOLUTION
 
 
 # %% tests="nll_change" points=3
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, numpy as np, pathlib, sys, torch
+from torch.nn.functional import cross_entropy
+
 sure, truth = torch.tensor([[2.0, 0.0]] * 40), torch.tensor([0, 1] * 20)
-change, low_end, high_end = nll_change(sure, sure / 2, truth, 200, 0)
+found = nll_change(sure, sure / 2, truth, 200, 0)
+assert len(found) == 3, "return three numbers: the change, the lower end, the upper end"
+value, low_end, high_end = (float(number) for number in found)
 old, new = cross_entropy(sure, truth).item(), cross_entropy(sure / 2, truth).item()
-assert abs(change - (new - old)) < 1e-5, "after minus before, averaged over the images"
-assert low_end < change < high_end, "the interval lies around the change"
-same = nll_change(sure, sure, truth, 200, 0)
-assert np.allclose(same, 0, atol=1e-6), "nothing changes, for no image: draw pairs"
+assert abs(value - (new - old)) < 1e-5, (
+    f"the NLL is {old:.3f} before and {new:.3f} after, so the change, after minus before and "
+    f"averaged over the images, is {new - old:.3f}; you found {value:.3f}"
+)
+assert low_end < value < high_end, "the change must lie between the ends of the interval"
+assert np.allclose([float(v) for v in nll_change(sure, sure, truth, 200, 0)], 0, atol=1e-6), (
+    "if nothing changes for any image, the interval is 0 to 0: resample pairs, the same images "
+    "before and after"
+)
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(6)
 first = 3 * torch.randn(400, 6, generator=generator)
 second = first / 1.5 + 0.2 * torch.randn(400, 6, generator=generator)
 truth = torch.multinomial((first / 1.6).softmax(1), 1, generator=generator)[:, 0]
-value, low_end, high_end = (float(v) for v in nll_change(first, second, truth, 8000, 1))
+kept = first.clone(), second.clone(), truth.clone()
+value, low_end, high_end = (float(v) for v in nll_change(first, second, truth, 4000, 1))
+assert all(map(torch.equal, (first, second, truth), kept)), "the tensors have changed"
 log_first, log_second = first.double().log_softmax(1), second.double().log_softmax(1)
 reference = calibkit.paired_difference(
-    calibkit.negative_log_likelihood, log_first.exp(), log_second.exp(), truth, n_resamples=8000
+    calibkit.negative_log_likelihood, log_first.exp(), log_second.exp(), truth, n_resamples=4000
 )
 width = reference.high - reference.low
-assert abs(value - reference.value) < 1e-4, "not the mean of the differences, after minus before"
+assert abs(value - reference.value) < 1e-4, (
+    "the change is the mean of the differences over the images, not over the resamples"
+)
 for end, wanted in ((low_end, reference.low), (high_end, reference.high)):
-    assert abs(end - wanted) < 0.055 * width, (
+    assert abs(end - wanted) < 0.07 * width, (
         f"the interval ({low_end:.3f} to {high_end:.3f}) should be about ({reference.low:.3f} to "
-        f"{reference.high:.3f}): pairs, n of n with replacement, 2.5 % and 97.5 %"
+        f"{reference.high:.3f}): draw n of the n images with replacement, in pairs, and take the "
+        "2.5 % and the 97.5 % quantile of the means"
     )
-shifted = nll_change(first + 5, second - 3, truth, 100, 1)
-again = nll_change(first, second, truth, 100, 1)
-assert np.allclose(shifted, again, atol=1e-4), "a number added to all logits must not matter"
-assert np.allclose(nll_change(first, second, truth, 100, 1), again), "the same seed, another result"
-other_seed = nll_change(first, second, truth, 100, 2)
-assert not np.allclose(other_seed[1:], again[1:], atol=1e-7), "the seed has no effect"
-assert abs(other_seed[0] - value) < 1e-4, "the change itself must not depend on the draws"
-_, low_end, high_end = nll_change(first, second, truth, 1, 1)
-assert abs(low_end - high_end) < 1e-7, "with one resample both ends are its mean: use n_resamples"
+# two of 20 images get worse by 1 nat: most resamples hold none to five of them
+flat, worse = torch.zeros(20, 2), torch.zeros(20, 2)
+worse[:2, 1] = float(np.log(2 * np.e - 1))
+value, low_end, high_end = (
+    float(v) for v in nll_change(flat, worse, torch.zeros(20).long(), 4000, 2)
+)
+assert abs(value - 0.1) < 1e-4, f"if two of 20 images change by 1 nat, the change is 0.1: {value}"
+assert np.allclose([low_end, high_end], [0, 0.25], atol=1e-4), (
+    f"your interval is {low_end:.3f} to {high_end:.3f}, and it should be 0 to 0.25: its ends are "
+    "the quantiles of the means themselves, not the change plus and minus 1.96 standard "
+    "deviations, and they are not mirrored at the change"
+)
+worse[2, 1] = worse[0, 1]  # of three such images, a resample holds none with a probability of 3.9 %
+_, low_end, _ = (float(v) for v in nll_change(flat, worse, torch.zeros(20).long(), 4000, 3))
+_, _, high_end = (float(v) for v in nll_change(worse, flat, torch.zeros(20).long(), 4000, 3))
+assert max(abs(low_end), abs(high_end)) < 1e-4, (
+    "the ends of a 95 % interval are the 2.5 % and the 97.5 % quantile, not those of 5 % and 95 %"
+)
+by_seed = {s: [float(v) for v in nll_change(first, second, truth, 2, s)] for s in (0, 1, 2, 30)}
+assert np.allclose([float(v) for v in nll_change(first, second, truth, 2, 1)], by_seed[1]), (
+    "the same seed must give the same result"
+)
+assert np.abs(np.subtract(by_seed[1], by_seed[2])[1:]).max() > 1e-7, "the seed has no effect"
+assert by_seed[1][2] - by_seed[1][1] > 1e-7, (
+    "two resamples have the same mean: make the generator once, and not in the loop"
+)
+assert all(abs(of_seed[0] - reference.value) < 1e-4 for of_seed in by_seed.values()), (
+    "the change itself must not depend on the resamples"
+)
+single = [[float(v) for v in nll_change(first, second, truth, 1, s)][1:] for s in (1, 2, 3, 31)]
+assert np.allclose(np.ptp(single, axis=1), 0, atol=1e-7), (
+    "with one resample, both ends are its mean: draw n_resamples of them"
+)
+for (_, low_end, high_end), (_, mean_of_one) in zip(by_seed.values(), single):
+    # both means of two resamples, for quantiles that are interpolated or not
+    step = (high_end - low_end) / 0.95 * 0.025
+    means = [low_end, high_end, low_end - step, high_end + step]
+    assert np.abs(np.subtract(means, mean_of_one)).min() > 1e-9, (
+        "two seeds have a resample in common: make one generator from the seed, and not a new one "
+        "for each resample from seed + i"
+    )
+shifted = [float(v) for v in nll_change(first + 5, second - 3, truth, 2, 1)]
+assert np.allclose(shifted, by_seed[1], atol=1e-4), (
+    "a number that is added to all logits must not change the NLL; did you apply the softmax?"
+)
 huge = torch.tensor([[0.0, 2000.0]] * 20)
-value, low_end, high_end = nll_change(huge, huge / 2, torch.tensor([0] * 20), 10, 0)
-assert abs(value + 1000) < 0.01, "large logits: use log_softmax or cross_entropy, not log(softmax)"
+value, *_ = (float(v) for v in nll_change(huge, huge / 2, torch.tensor([0] * 20), 10, 0))
+assert abs(value + 1000) < 0.01, (
+    "large logits: use log_softmax or cross_entropy, and not the logarithm of a softmax"
+)
+package, ran = str(pathlib.Path(calibkit.__file__).parent), []
+sys.setprofile(lambda frame, *_: ran.append(frame.f_code.co_filename))
+nll_change(first, second, truth, 2, 1)
+sys.setprofile(None)
+assert not any(file.startswith(package) for file in ran), (
+    "write nll_change yourself, without a function of calibkit"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Is your interval that of the report, and how wide would it be without pairs? For the latter we
-# draw images for "before" and, once more, others for "after".
+# Does your interval agree with that of the report? And how wide would it be without pairs? For the
+# second question we resample the images for "before" and, independently, those for "after".
 
 # %%
 scaled = scaler(logits["test"])
-change, low, high = nll_change(logits["test"], scaled, y["test"], 1000, SEED)
+change, low, high = (float(v) for v in nll_change(logits["test"], scaled, y["test"], 500, SEED))
 print(f"your interval {low:.3f} to {high:.3f}")
 print(f"in the report {report.change.nll.low:.3f} to {report.change.nll.high:.3f}")
 draw = np.random.default_rng(SEED)
 nll = [cross_entropy(z, y["test"], reduction="none").numpy() for z in (logits["test"], scaled)]
-means = [[draw.choice(part, len(part)).mean() for _ in range(1000)] for part in nll]
+means = [[draw.choice(part, len(part)).mean() for _ in range(500)] for part in nll]
 separate = np.quantile(np.subtract(means[1], means[0]), [0.025, 0.975])
 print(f"without pairs {separate[0]:.3f} to {separate[1]:.3f}")
 
@@ -713,29 +1038,29 @@ ax.set(ylim=(-0.6, 1.6), xlabel="change of the NLL, after minus before, in nats"
 _ = ax.set_title("In pairs the change is known better")
 
 # %% [markdown]
-# ## Question 7: decide whether it helped (3 points)
+# ## Question 8: decide whether it helped (3 points)
 #
-# A rule that is written down before we see the numbers keeps us from reading into them what we
-# hope for. Ours looks at intervals, not at values: a value below 0 can be chance.
+# If we write down a rule before we see the numbers, we cannot read into them what we hope for. Our
+# rule looks at intervals, not at values, because a value below 0 can be chance.
 #
-# Write `decide(report)` for a report with the measures before and after scaling. It returns two
-# things. The first is one of three words:
+# Write `decide` for a report with the metrics before and after scaling. It returns two things. The
+# first is one of three words:
 #
-# - `"helped"` if the 95 % intervals of the changes of **both** NLL and ECE lie wholly below 0
-# - `"harmed"` if **at least one** of the two lies wholly above 0
+# - `"helped"` if the 95 % intervals of the changes of **both** NLL and ECE lie entirely below 0
+# - `"harmed"` if **at least one** of the two lies entirely above 0
 # - `"unclear"` in all other cases
 #
-# An interval that touches 0 with one end lies neither wholly below nor wholly above. The changes
-# are in `report.change`, see the docstrings of `calibkit.Report`, `calibkit.Change` and
+# An interval that touches 0 with one end lies neither entirely below nor entirely above 0. The
+# changes are in `report.change`; see the docstrings of `calibkit.Report`, `calibkit.Change` and
 # `calibkit.Interval`.
 #
-# The second is `True` if chance alone may explain the ECE that is left, that is, if the p-value
-# after scaling is above 0.05, and `False` if not.
+# The second is `True` if chance alone may explain the ECE after scaling, and `False` if not. Our
+# rule says that chance may explain it if the p-value after scaling is above 0.05.
 
 
 # %% solution="decide"
 def decide(report):
-    """Say whether scaling helped, and whether the rest may be chance.
+    """Say whether scaling helped, and whether chance may explain the ECE that remains.
 
     Parameters
     ----------
@@ -760,26 +1085,37 @@ def decide(report):
 
 
 # %% tests="decide" points=3
-def report_with(nll, ece, p_value=0.5, p_value_before=0.5):
-    """A report whose changes of NLL and ECE are (value, low, high) as we like."""
-    z, t = torch.tensor([[2.0, 0.0]] * 40), torch.tensor([0, 0, 0, 1] * 10)
-    halved = calibkit.TemperatureScaler().fit_logits(2 * z, t)
-    made = calibkit.evaluate(z, t, scaler=halved, n_resamples=20, progress=False)
-    nll, ece = calibkit.Interval(*nll), calibkit.Interval(*ece)
-    return dataclasses.replace(
+# The tests import everything anew, in case an answer has used one of these names.
+from builtins import *
+import calibkit, dataclasses, numpy as np, torch
+
+two_classes, truth = torch.tensor([[2.0, 0.0]] * 40), torch.tensor([0, 0, 0, 1] * 10)
+halved = calibkit.TemperatureScaler().fit_logits(2 * two_classes, truth)
+made = calibkit.evaluate(two_classes, truth, scaler=halved, n_resamples=20, progress=False)
+
+
+def decision(nll, ece, p_value=0.5, p_value_before=0.5):
+    """Decide on a report whose changes of NLL and ECE are (value, low, high) as we like."""
+    given = dataclasses.replace(
         made,
         before=made.before._replace(p_value=p_value_before),
         after=made.after._replace(p_value=p_value),
-        change=made.change._replace(nll=nll, ece=ece),
+        change=made.change._replace(nll=calibkit.Interval(*nll), ece=calibkit.Interval(*ece)),
     )
+    found = decide(given)
+    assert len(found) == 2, "return two things: the word, and True or False"
+    return found
 
 
 below, around, above = (-0.2, -0.3, -0.1), (-0.1, -0.3, 0.1), (0.2, 0.1, 0.3)
-word, may_be_chance = decide(report_with(below, below))
-assert word == "helped", "both intervals lie below 0"
-assert may_be_chance, "the p-value after scaling is 0.5"
-assert decide(report_with(below, around))[0] == "unclear", "the interval of the ECE holds 0"
-assert decide(report_with(above, above))[0] == "harmed", "both intervals lie above 0"
+word, may_be_chance = decision(below, below)
+assert word == "helped", f"both intervals lie entirely below 0: 'helped', not {word!r}"
+assert np.asarray(may_be_chance).dtype == bool, "the second thing is True or False, not a number"
+assert may_be_chance, "the p-value after scaling is 0.5, so chance may explain the ECE"
+word, _ = decision(below, around)
+assert word == "unclear", f"the interval of the ECE contains 0: 'unclear', not {word!r}"
+word, _ = decision(above, above)
+assert word == "harmed", f"both intervals lie entirely above 0: 'harmed', not {word!r}"
 ### BEGIN HIDDEN TESTS
 around_too = (0.1, -0.1, 0.3)
 for nll, ece, wanted in (
@@ -794,29 +1130,38 @@ for nll, ece, wanted in (
     (below, (-0.1, -0.2, 0.0), "unclear"),
     ((-0.1, -0.2, 0.0), below, "unclear"),
     (around, (0.1, 0.0, 0.2), "unclear"),
+    ((0.1, 0.0, 0.2), around, "unclear"),
     ((-1e-4, -2e-4, -1e-5), (-1e-4, -2e-4, -1e-5), "helped"),
+    ((1e-4, 1e-5, 2e-4), below, "harmed"),
 ):
-    word = decide(report_with(nll, ece))[0]
+    word, _ = decision(nll, ece)
     assert word == wanted, (
-        f"intervals of NLL ({nll[1]:g} to {nll[2]:g}) and ECE ({ece[1]:g} to {ece[2]:g}) mean "
-        f"{wanted!r}, got {word!r}"
+        f"the intervals {nll[1]:g} to {nll[2]:g} of the NLL and {ece[1]:g} to {ece[2]:g} of the "
+        f"ECE mean {wanted!r}, and you return {word!r}"
     )
-for p_before, p_after, wanted in ((0.9, 0.001, False), (0.001, 0.9, True), (0.001, 0.06, True)):
+for p_before, p_after, wanted in (
+    (0.9, 0.001, False),
+    (0.001, 0.9, True),
+    (0.001, 0.06, True),
+    (0.9, 0.04, False),
+    (0.9, 0.05, False),
+):
     for nll in (below, around, above):
-        answer = decide(report_with(nll, nll, p_after, p_before))[1]
-        assert bool(answer) == wanted and answer is not None, (  # noqa: PT018
-            f"p = {p_after} after scaling must give {wanted}, whatever it was before, {p_before}"
+        _, may_be_chance = decision(nll, nll, p_after, p_before)
+        assert np.asarray(may_be_chance).dtype == bool, "the second thing is True or False"
+        assert bool(may_be_chance) == wanted, (
+            f"p = {p_after} after scaling {'is' if wanted else 'is not'} above 0.05, so return "
+            f"{wanted}; the p-value before scaling, {p_before}, does not matter"
         )
-assert not decide(report_with(below, below, 0.04))[1], "0.04 is not above 0.05"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# And your network? Below, what becomes of the images whose confidence is above 90 %; we come back
-# to them in the last question.
+# And your network? The cell also shows what happens to the images whose confidence is above 90 %,
+# which we need in the last question.
 
 # %%
 word, may_be_chance = decide(report)
-print(f"scaling: {word}; may the ECE that is left be chance? {may_be_chance}")
+print(f"scaling: {word}; may chance explain the ECE that remains? {bool(may_be_chance)}")
 for name, z in (("before", logits["test"]), ("after", scaled)):
     confidence, answers = z.softmax(1).max(1)
     above_90 = confidence > 0.9
@@ -825,50 +1170,51 @@ for name, z in (("before", logits["test"]), ("after", scaled)):
     print(f"mean confidence {confidence[above_90].mean():.1%}, right {right:.1%}")
 
 # %% [markdown]
-# ## Question 8: write the model card (5 points)
+# ## Question 9: write the model card (5 points)
 #
 # A colleague wants to use your network: digits whose confidence is above 90 % are to be entered
-# without a human looking at them. Write the section *Calibration* of its model card: 150 to 250
-# words, full sentences, with the numbers of your notebook. Say
+# into a database without a human looking at them. Write the section *Calibration* of its model
+# card: 150 to 250 words in whole sentences, with the numbers of your notebook. Say
 #
-# - how many images were used for what, and whether any was used for two things
+# - how many images were used for what, and whether any image was used for two purposes
 # - what the temperature is, with its interval, and what it did to the confidences and the accuracy
-# - how NLL and ECE changed, with the intervals of the change
-# - what the ECE that is left must be compared with, and whether scaling helped, by our rule
-# - what it means for digits above 90 %, for which images all this holds, and one thing that your
-#   numbers do not show
+# - how the NLL and the ECE changed, with the intervals of the changes
+# - what the ECE after scaling must be compared with, and whether scaling helped by our rule
+# - what this means for digits above 90 %, for which images all of this holds, and one thing that
+#   your numbers do not show
 
 # %% [markdown] essay="model_card" points=5
 # ### BEGIN SOLUTION
-# **A model answer** (the numbers of one machine, others differ a little)
+# **A model answer** (the numbers are those of one machine; others differ a little)
 #
-# The network was trained on 300 digits. The temperature was fitted on 500 others, and everything
-# below was measured on 997 more, which were used for nothing else; the parts are stratified and
-# share no image. The temperature is 1.89 (95 % interval 1.69 to 2.10). It is above 1, so all
-# confidences went down: the network had been too sure. The accuracy stayed at 82.2 %, because no
-# temperature changes which logit is the largest. The NLL changed by -0.171 (-0.219 to -0.124) to
-# 0.523, and the ECE by -7.2 points (-9.2 to -5.4) to 2.9 %. A perfectly calibrated model would
-# show 2.6 % (1.5 % to 3.9 %) on as many images, and p = 0.32: what is left may be chance, which
-# does not prove that it is. Both intervals lie below 0, so by our rule scaling helped.
+# The network was trained on 300 digits. The temperature was fitted on 500 other digits, and
+# everything below was measured on 997 more, which were used for nothing else. The parts are
+# stratified and share no image. The temperature is 1.89 (95 % interval 1.69 to 2.10). It is above
+# 1, so all confidences went down: the network had been too sure. The accuracy stayed at 82.2 %,
+# because no temperature changes which logit is the largest. The NLL changed by -0.171 (-0.219 to
+# -0.124) to 0.523, and the ECE by -7.2 points (-12.8 to -5.9) to 2.9 %. A perfectly calibrated
+# model would show 2.6 % (1.5 % to 3.9 %) on as many images, and p = 0.32. Chance may explain the
+# ECE that remains, which does not prove that it does. Both intervals lie below 0, so by our rule
+# scaling helped.
 #
-# Above 90 % there were 767 of the 997 images before, 91.9 % of them right. Now there are 588, and
-# 96.3 % are right: fewer digits pass, and fewer of those are wrong. This holds for digits scanned
-# in the same way, with the same noise. It was measured on one split and one trained network, and
-# does not show whether the confidences are right for each digit by itself.
+# Before scaling, 767 of the 997 images were above 90 %, and 91.9 % of them were right. Now there
+# are 588, and 96.3 % of them are right: fewer digits pass, and fewer of those are wrong. This holds
+# for digits that are scanned in the same way and have the same noise. It was measured on one split
+# and one trained network, and does not show whether the confidences are right for each digit.
 #
 # **Rubric**, 1 point each
 #
 # - *data*: three parts with their sizes; the test part was used for nothing but measuring
-# - *temperature*: the number with its interval; above 1 means less sure; accuracy and answers stay,
-#   with the reason or without
-# - *change*: NLL and ECE with the intervals of the change, not only the two values
-# - *judgement*: the ECE that is left is compared with the noise floor or judged by its p-value;
+# - *temperature*: the number with its interval; above 1 means less sure; the accuracy and the
+#   answers stay the same, with or without the reason
+# - *change*: NLL and ECE with the intervals of the changes, not only the two values
+# - *judgement*: the ECE after scaling is compared with the noise floor or judged by its p-value;
 #   the verdict follows from the rule and agrees with the intervals
-# - *scope*: what it means for the 90 % rule; images drawn like these, same noise; and one honest
-#   limit (one split or one training run, no other noise or writers, single digits, few images
-#   above some confidence, only the top class)
+# - *scope*: what it means for the 90 % rule; images drawn like these, with the same noise; and one
+#   honest limit (one split or one training run, no other noise or writers, single digits, few
+#   images above some confidence, only the top class)
 #
-# Take off 1 point, not below 0, for each of: numbers that are not in the notebook, "it is proven
-# to be calibrated", "the accuracy got better". A verdict of "unclear" or "harmed" gets full points
-# where it follows from the student's numbers.
+# Take off 1 point, not below 0, for each of: numbers that are not in the notebook, "it is proven to
+# be calibrated", "the accuracy got better". A verdict of "unclear" or "harmed" gets full points if
+# it follows from the student's numbers.
 # ### END SOLUTION

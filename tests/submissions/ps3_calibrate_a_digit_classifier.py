@@ -1,17 +1,19 @@
-"""Answers to ps3: wrong in a typical way, and right in another way."""
+"""Answers to ps3: wrong in a typical way, and right in several other ways."""
 
-# name: (question, the cell's source)
-WRONG = {
+WRONG = {  # name: (question, the cell's source); costs exactly the points of that question
+    # question 1
     "no_stratification": (
         "split",
-        """def split(labels, n_train, n_calib, seed):
+        """
+def split(labels, n_train, n_calib, seed):
     order = np.random.default_rng(seed).permutation(len(labels))
     return np.split(order, [n_train, n_train + n_calib])
 """,
     ),
     "calibration_images_are_test_images": (
         "split",
-        """def split(labels, n_train, n_calib, seed):
+        """
+def split(labels, n_train, n_calib, seed):
     everything = np.arange(len(labels))
     train, test = train_test_split(
         everything, train_size=n_train, stratify=labels, random_state=seed
@@ -22,9 +24,139 @@ WRONG = {
     return train, calib, test
 """,
     ),
+    "rows_of_the_rest": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    options = {"random_state": seed}
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, **options)
+    calib, test = train_test_split(
+        np.arange(len(rest)), train_size=n_calib, stratify=labels[rest], **options
+    )
+    return train, calib, test
+""",
+    ),
+    "seed_0_whatever_is_asked": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    options = {"random_state": 0}
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, **options)
+    calib, test = train_test_split(rest, train_size=n_calib, stratify=labels[rest], **options)
+    return train, calib, test
+""",
+    ),
+    "no_seed": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels)
+    calib, test = train_test_split(rest, train_size=n_calib, stratify=labels[rest])
+    return train, calib, test
+""",
+    ),
+    "second_cut_without_stratification": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, random_state=seed)
+    calib, test = train_test_split(rest, train_size=n_calib, random_state=seed)
+    return train, calib, test
+""",
+    ),
+    "not_shuffled": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    n, order = len(labels), np.argsort(labels, kind="stable")
+    by_turns = np.concatenate([order[k::7] for k in range(7)])
+    return np.split(np.roll(by_turns, seed), [n_train, n_train + n_calib])
+""",
+    ),
+    "as_many_of_each_class": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rng, k = np.random.default_rng(seed), labels.max() + 1
+    by_class = [rng.permutation(np.flatnonzero(labels == c)) for c in range(k)]
+    ordered = [c[i] for i in range(len(labels)) for c in by_class if i < len(c)]
+    return np.split(np.array(ordered), [n_train, n_train + n_calib])
+""",
+    ),
+    "calibration_and_training_swapped": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    options = {"random_state": seed}
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_calib, stratify=labels, **options)
+    calib, test = train_test_split(rest, train_size=n_train, stratify=labels[rest], **options)
+    return train, calib, test
+""",
+    ),
+    "drawn_with_replacement": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rng, n = np.random.default_rng(seed), len(labels)
+    return rng.choice(n, n_train), rng.choice(n, n_calib), rng.choice(n, n - n_train - n_calib)
+""",
+    ),
+    "masks_in_place_of_row_numbers": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    options = {"random_state": seed}
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, **options)
+    calib, test = train_test_split(rest, train_size=n_calib, stratify=labels[rest], **options)
+    return [np.isin(rows, part) for part in (train, calib, test)]
+""",
+    ),
+    "labels_in_place_of_row_numbers": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    options = {"random_state": seed}
+    train, rest = train_test_split(labels, train_size=n_train, stratify=labels, **options)
+    calib, test = train_test_split(rest, train_size=n_calib, stratify=rest, **options)
+    return train, calib, test
+""",
+    ),
+    "test_part_as_large_as_the_calibration_part": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    options = {"random_state": seed}
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, **options)
+    calib, test = train_test_split(
+        rest, train_size=n_calib, test_size=n_calib, stratify=labels[rest], **options
+    )
+    return train, calib, test
+""",
+    ),
+    "changes_the_labels_it_got": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    options = {"random_state": seed}
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, **options)
+    calib, test = train_test_split(rest, train_size=n_calib, stratify=labels[rest], **options)
+    labels -= 1
+    return train, calib, test
+""",
+    ),
+    # question 2
     "statistics_of_all_images": (
         "standardise",
-        """def standardise(train, calib, test):
+        """
+def standardise(train, calib, test):
     everything = np.concatenate([train, calib, test])
     mean, std = everything.mean(0), everything.std(0)
     std[std == 0] = 1
@@ -33,20 +165,288 @@ WRONG = {
     ),
     "constant_pixels_divided_by_zero": (
         "standardise",
-        """def standardise(train, calib, test):
+        """
+def standardise(train, calib, test):
     mean, std = train.mean(0), train.std(0)
     return (train - mean) / std, (calib - mean) / std, (test - mean) / std
 """,
     ),
+    "each_part_by_itself": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    def own(part):
+        std = part.std(0)
+        return (part - part.mean(0)) / np.where(std > 0, std, 1)
+
+    return own(train), own(calib), own(test)
+""",
+    ),
+    "one_mean_for_all_pixels": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    return [(part - train.mean()) / train.std() for part in (train, calib, test)]
+""",
+    ),
+    "mean_of_an_image": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    return [
+        (part - part.mean(1, keepdims=True)) / part.std(1, keepdims=True)
+        for part in (train, calib, test)
+    ]
+""",
+    ),
+    "divided_by_n_minus_one": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.std(0, ddof=1)
+    std = np.where(std > 0, std, 1)
+    return [(part - mean) / std for part in (train, calib, test)]
+""",
+    ),
+    "divided_by_the_variance": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.var(0)
+    std = np.where(std > 0, std, 1)
+    return [(part - mean) / std for part in (train, calib, test)]
+""",
+    ),
+    "a_small_number_added": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.std(0) + 1e-8
+    return [(part - mean) / std for part in (train, calib, test)]
+""",
+    ),
+    "constant_pixels_become_0_everywhere": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.std(0)
+    with np.errstate(all="ignore"):
+        parts = [(part - mean) / std for part in (train, calib, test)]
+    return [np.where(std > 0, part, 0) for part in parts]
+""",
+    ),
+    "constant_pixels_left_as_they_are": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.std(0)
+    safe = np.where(std > 0, std, 1)
+    return [np.where(std > 0, (part - mean) / safe, part) for part in (train, calib, test)]
+""",
+    ),
+    "constant_pixels_left_out": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.std(0)
+    parts = [(part - mean) / np.where(std > 0, std, 1) for part in (train, calib, test)]
+    return [part[:, std > 0] for part in parts]
+""",
+    ),
+    "between_0_and_1": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    low, high = train.min(0), train.max(0)
+    scale = np.where(high > low, high - low, 1)
+    return [(part - low) / scale for part in (train, calib, test)]
+""",
+    ),
+    "in_place": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.std(0)
+    std[std == 0] = 1
+    for part in (train, calib, test):
+        part -= mean
+        part /= std
+    return train, calib, test
+""",
+    ),
+    # question 3
+    "one_order_for_all_epochs": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    return [order.split(batch_size)] * n_epochs
+""",
+    ),
+    "the_generator_anew_in_each_epoch": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    epochs = []
+    for _ in range(n_epochs):
+        generator = torch.Generator().manual_seed(seed)
+        epochs.append(torch.randperm(n, generator=generator).split(batch_size))
+    return epochs
+""",
+    ),
+    "a_seed_for_each_epoch": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    epochs = []
+    for epoch in range(n_epochs):
+        generator = torch.Generator().manual_seed(seed + epoch)
+        epochs.append(torch.randperm(n, generator=generator).split(batch_size))
+    return epochs
+""",
+    ),
+    "the_last_batch_is_left_out": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    epochs = []
+    for _ in range(n_epochs):
+        order = torch.randperm(n, generator=generator)
+        epochs.append([order[i : i + batch_size] for i in range(0, n - batch_size + 1, batch_size)])
+    return epochs
+""",
+    ),
+    "an_empty_batch_at_the_end": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    epochs = []
+    for _ in range(n_epochs):
+        order = torch.randperm(n, generator=generator)
+        n_batches = n // batch_size + 1
+        epochs.append([order[k * batch_size : (k + 1) * batch_size] for k in range(n_batches)])
+    return epochs
+""",
+    ),
+    "batches_of_nearly_the_same_size": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    return [np.array_split(rng.permutation(n), -(-n // batch_size)) for _ in range(n_epochs)]
+""",
+    ),
+    "number_and_size_of_batches_mixed_up": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randperm(n, generator=generator).chunk(batch_size) for _ in range(n_epochs)]
+""",
+    ),
+    "drawn_anew_for_each_batch": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    sizes = [min(batch_size, n - i) for i in range(0, n, batch_size)]
+    return [[rng.choice(n, size, replace=False) for size in sizes] for _ in range(n_epochs)]
+""",
+    ),
+    "in_the_order_of_the_images": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    return [torch.arange(n).split(batch_size) for _ in range(n_epochs)]
+""",
+    ),
+    "only_the_batches_are_shuffled": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(n, generator=generator)
+    epochs = []
+    for _ in range(n_epochs):
+        epochs.append([batch[torch.randperm(len(batch), generator=generator)]
+                       for batch in order.split(batch_size)])
+    return epochs
+""",
+    ),
+    "the_last_epoch_is_missing": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randperm(n, generator=generator).split(batch_size) for _ in range(1, n_epochs)]
+""",
+    ),
+    "seed_of_the_global_generator_forgotten": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    return [torch.randperm(n).split(batch_size) for _ in range(n_epochs)]
+""",
+    ),
+    "always_the_seed_0": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(SEED)
+    return [torch.randperm(n, generator=generator).split(batch_size) for _ in range(n_epochs)]
+""",
+    ),
+    "numbers_from_1": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    orders = [1 + rng.permutation(n) for _ in range(n_epochs)]
+    return [[order[i : i + batch_size] for i in range(0, n, batch_size)] for order in orders]
+""",
+    ),
+    "a_fixed_set_of_batches_in_another_order": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(n)
+    batches = [order[i : i + batch_size] for i in range(0, n, batch_size)]
+    full = [batch for batch in batches if len(batch) == batch_size]
+    rest = [batch for batch in batches if len(batch) < batch_size]
+    return [[full[k] for k in rng.permutation(len(full))] + rest for _ in range(n_epochs)]
+""",
+    ),
+    "a_generator_in_place_of_a_list": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(n_epochs):
+        yield torch.randperm(n, generator=generator).split(batch_size)
+""",
+    ),
+    "image_numbers_as_floats": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    orders = [torch.randperm(n, generator=generator).float() for _ in range(n_epochs)]
+    return [order.split(batch_size) for order in orders]
+""",
+    ),
+    # question 4
     "softmax_before_the_loss": (
         "train",
-        """def train(network, images, labels, optimizer, n_epochs, batch_size, seed):
-    generator = torch.Generator().manual_seed(seed)
+        """
+def train(network, images, labels, optimizer, epochs):
     network.train()
     losses = []
-    for epoch in range(n_epochs):
+    for batches in epochs:
         seen = []
-        for batch in torch.randperm(len(images), generator=generator).split(batch_size):
+        for batch in batches:
             optimizer.zero_grad()
             loss = cross_entropy(network(images[batch]).softmax(1), labels[batch])
             loss.backward()
@@ -58,13 +458,13 @@ WRONG = {
     ),
     "gradients_add_up": (
         "train",
-        """def train(network, images, labels, optimizer, n_epochs, batch_size, seed):
-    generator = torch.Generator().manual_seed(seed)
+        """
+def train(network, images, labels, optimizer, epochs):
     network.train()
     losses = []
-    for epoch in range(n_epochs):
+    for batches in epochs:
         seen = []
-        for batch in torch.randperm(len(images), generator=generator).split(batch_size):
+        for batch in batches:
             loss = cross_entropy(network(images[batch]), labels[batch])
             loss.backward()
             optimizer.step()
@@ -73,16 +473,288 @@ WRONG = {
     return losses
 """,
     ),
+    "gradients_set_to_zero_once_an_epoch": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        seen = []
+        optimizer.zero_grad()
+        for batch in batches:
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            seen += [loss.item()] * len(batch)
+        losses.append(sum(seen) / len(seen))
+    return losses
+""",
+    ),
+    "one_step_an_epoch": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        seen = []
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            seen += [loss.item()] * len(batch)
+        optimizer.step()
+        losses.append(sum(seen) / len(seen))
+    return losses
+""",
+    ),
+    "gradients_set_to_zero_after_backward": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        seen = []
+        for batch in batches:
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.zero_grad()
+            optimizer.step()
+            seen += [loss.item()] * len(batch)
+        losses.append(sum(seen) / len(seen))
+    return losses
+""",
+    ),
+    "gradients_set_to_zero_only_after_the_step": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        seen = []
+        for batch in batches:
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            seen += [loss.item()] * len(batch)
+        losses.append(sum(seen) / len(seen))
+    return losses
+""",
+    ),
+    "batches_weigh_the_same": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        seen = []
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            seen.append(loss.item())
+        losses.append(sum(seen) / len(seen))
+    return losses
+""",
+    ),
+    "loss_of_the_last_batch": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+        losses.append(loss.item())
+    return losses
+""",
+    ),
+    "loss_after_the_epoch": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        for batch in batches:
+            optimizer.zero_grad()
+            cross_entropy(network(images[batch]), labels[batch]).backward()
+            optimizer.step()
+        with torch.no_grad():
+            losses.append(cross_entropy(network(images), labels).item())
+    return losses
+""",
+    ),
+    "sum_in_place_of_the_mean": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch], reduction="sum")
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "a_number_for_each_batch": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return losses
+""",
+    ),
+    "tensors_in_place_of_numbers": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "trained_in_eval_mode": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    losses = []
+    for batches in epochs:
+        total = 0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "all_images_for_each_batch": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images), labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "eval_mode_from_the_second_epoch_on": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+        network.eval()
+        with torch.no_grad():
+            network(images).argmax(1)
+    return losses
+""",
+    ),
+    "images_in_their_own_order": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total, start = 0, 0
+        for batch in batches:
+            some = slice(start, start + len(batch))
+            start += len(batch)
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[some]), labels[some])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "an_optimizer_of_its_own": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    # question 5
     "logits_in_training_mode": (
         "collect",
-        """def collect(network, images, batch_size):
+        """
+def collect(network, images, batch_size):
     with torch.no_grad():
         return torch.cat([network(batch) for batch in images.split(batch_size)])
 """,
     ),
     "probabilities_in_place_of_logits": (
         "collect",
-        """def collect(network, images, batch_size):
+        """
+def collect(network, images, batch_size):
     before = network.training
     network.eval()
     with torch.no_grad():
@@ -91,9 +763,154 @@ WRONG = {
     return p
 """,
     ),
+    "left_in_eval_mode": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    network.eval()
+    with torch.no_grad():
+        return torch.cat([network(batch) for batch in images.split(batch_size)])
+""",
+    ),
+    "always_in_training_mode_afterwards": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    network.eval()
+    with torch.no_grad():
+        logits = torch.cat([network(batch) for batch in images.split(batch_size)])
+    network.train()
+    return logits
+""",
+    ),
+    "gradients_kept": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    before = network.training
+    network.eval()
+    logits = torch.cat([network(batch) for batch in images.split(batch_size)])
+    network.train(before)
+    return logits
+""",
+    ),
+    "gradients_off_for_good": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    before = network.training
+    network.eval()
+    torch.set_grad_enabled(False)
+    logits = torch.cat([network(batch) for batch in images.split(batch_size)])
+    network.train(before)
+    return logits
+""",
+    ),
+    "parameters_frozen": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    before = network.training
+    network.eval().requires_grad_(False)
+    logits = torch.cat([network(batch) for batch in images.split(batch_size)])
+    network.train(before)
+    return logits
+""",
+    ),
+    "all_images_at_once": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    before = network.training
+    network.eval()
+    with torch.no_grad():
+        logits = network(images)
+    network.train(before)
+    return logits
+""",
+    ),
+    "number_and_size_mixed_up": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    before = network.training
+    network.eval()
+    with torch.no_grad():
+        logits = torch.cat([network(batch) for batch in images.chunk(batch_size)])
+    network.train(before)
+    return logits
+""",
+    ),
+    "the_smaller_batch_is_left_out": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    before = network.training
+    network.eval()
+    with torch.no_grad():
+        logits = torch.cat([
+            network(images[k * batch_size : (k + 1) * batch_size])
+            for k in range(max(len(images) // batch_size, 1))
+        ])
+    network.train(before)
+    return logits
+""",
+    ),
+    "shuffled": (
+        "collect",
+        """
+from torch.utils.data import DataLoader
+
+
+def collect(network, images, batch_size):
+    before = network.training
+    network.eval()
+    with torch.no_grad():
+        loader = DataLoader(images, batch_size, shuffle=True)
+        logits = torch.cat([network(batch) for batch in loader])
+    network.train(before)
+    return logits
+""",
+    ),
+    "calibkit_does_it": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    nothing = torch.zeros(len(images), dtype=torch.int64)
+    loader = list(zip(images.split(batch_size), nothing.split(batch_size)))
+    logits, _ = calibkit.collect_logits(network, loader, progress=False)
+    return logits
+""",
+    ),
+    "calibkit_does_it_by_another_name": (
+        "collect",
+        """
+from calibkit import collect_logits as gather
+
+
+def collect(network, images, batch_size):
+    nothing = torch.zeros(len(images), dtype=torch.int64)
+    loader = list(zip(images.split(batch_size), nothing.split(batch_size)))
+    return gather(network, loader, progress=False)[0]
+""",
+    ),
+    "the_list_of_the_batches": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    before = network.training
+    network.eval()
+    with torch.no_grad():
+        logits = [network(batch).mean(0) for batch in images.split(batch_size)]
+    network.train(before)
+    return torch.stack(logits)
+""",
+    ),
+    # question 6
     "fitted_on_training_images": (
         "calibrate",
-        """def calibrate(logits, labels):
+        """
+def calibrate(logits, labels):
     scaler = calibkit.TemperatureScaler().fit_logits(logits["train"], labels["train"])
     report = calibkit.evaluate(logits["test"], labels["test"], scaler=scaler, progress=False)
     return scaler, report
@@ -101,15 +918,129 @@ WRONG = {
     ),
     "fitted_on_test_images": (
         "calibrate",
-        """def calibrate(logits, labels):
+        """
+def calibrate(logits, labels):
     scaler = calibkit.TemperatureScaler().fit_logits(logits["test"], labels["test"])
     report = calibkit.evaluate(logits["calib"], labels["calib"], scaler=scaler, progress=False)
     return scaler, report
 """,
     ),
+    "fitted_on_training_and_calibration_images": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    z, y = (torch.cat([part["train"], part["calib"]]) for part in (logits, labels))
+    scaler = calibkit.TemperatureScaler().fit_logits(z, y)
+    report = calibkit.evaluate(logits["test"], labels["test"], scaler=scaler, progress=False)
+    return scaler, report
+""",
+    ),
+    "reported_on_calibration_images": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    report = calibkit.evaluate(logits["calib"], labels["calib"], scaler=scaler, progress=False)
+    return scaler, report
+""",
+    ),
+    "reported_on_everything": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    z, y = (torch.cat(list(part.values())) for part in (logits, labels))
+    return scaler, calibkit.evaluate(z, y, scaler=scaler, progress=False)
+""",
+    ),
+    "scaled_twice": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    z = scaler(logits["test"])
+    return scaler, calibkit.evaluate(z, labels["test"], scaler=scaler, progress=False)
+""",
+    ),
+    "report_without_the_scaler": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    return scaler, calibkit.evaluate(scaler(logits["test"]), labels["test"], progress=False)
+""",
+    ),
+    "probabilities_for_logits": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    z = {part: logits[part].softmax(1) for part in logits}
+    scaler = calibkit.TemperatureScaler().fit_logits(z["calib"], labels["calib"])
+    return scaler, calibkit.evaluate(z["test"], labels["test"], scaler=scaler, progress=False)
+""",
+    ),
+    "report_first": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    report = calibkit.evaluate(logits["test"], labels["test"], scaler=scaler, progress=False)
+    return report, scaler
+""",
+    ),
+    "another_number_of_bins": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    return scaler, calibkit.evaluate(
+        logits["test"], labels["test"], scaler=scaler, n_bins=10, progress=False
+    )
+""",
+    ),
+    "another_scaler": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.VectorScaler().fit_logits(logits["calib"], labels["calib"])
+    report = calibkit.evaluate(logits["test"], labels["test"], scaler=scaler, progress=False)
+    return scaler, report
+""",
+    ),
+    "parts_by_their_place": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    (_, z, test), (_, y, truth) = logits.values(), labels.values()
+    scaler = calibkit.TemperatureScaler().fit_logits(z, y)
+    return scaler, calibkit.evaluate(test, truth, scaler=scaler, progress=False)
+""",
+    ),
+    "a_temperature_in_place_of_the_scaler": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    report = calibkit.evaluate(logits["test"], labels["test"], scaler=scaler, progress=False)
+    return scaler.temperature, report
+""",
+    ),
+    "divides_the_logits_it_got": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    report = calibkit.evaluate(logits["test"], labels["test"], scaler=scaler, progress=False)
+    for z in logits.values():
+        z /= float(scaler.temperature)
+    return scaler, report
+""",
+    ),
+    # question 7
     "drawn_without_pairs": (
         "nll_change",
-        """def nll_change(before, after, labels, n_resamples, seed):
+        """
+def nll_change(before, after, labels, n_resamples, seed):
     old = cross_entropy(before.double(), labels, reduction="none").numpy()
     new = cross_entropy(after.double(), labels, reduction="none").numpy()
     rng = np.random.default_rng(seed)
@@ -123,16 +1054,247 @@ WRONG = {
     ),
     "quantiles_of_the_images": (
         "nll_change",
-        """def nll_change(before, after, labels, n_resamples, seed):
+        """
+def nll_change(before, after, labels, n_resamples, seed):
     old = cross_entropy(before.double(), labels, reduction="none")
     new = cross_entropy(after.double(), labels, reduction="none")
     low, high = np.quantile((new - old).numpy(), [0.025, 0.975])
     return (new - old).mean().item(), low, high
 """,
     ),
+    "standard_deviations_of_the_means": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    spread = 1.96 * np.std(means)
+    return d.mean(), d.mean() - spread, d.mean() + spread
+""",
+    ),
+    "standard_error_without_resamples": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    spread = 1.96 * d.std() / len(d) ** 0.5
+    return d.mean(), d.mean() - spread, d.mean() + spread
+""",
+    ),
+    "mirrored_quantiles": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), 2 * d.mean() - high, 2 * d.mean() - low
+""",
+    ),
+    "mean_of_the_resamples": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return np.mean(means), low, high
+""",
+    ),
+    "ninety_per_cent": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.05, 0.95])
+    return d.mean(), low, high
+""",
+    ),
+    "five_per_cent_at_the_lower_end": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.05, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "ninety_five_per_cent_at_the_upper_end": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.95])
+    return d.mean(), low, high
+""",
+    ),
+    "before_minus_after": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(before, labels, reduction="none") - cross_entropy(
+        after, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "drawn_without_replacement": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    half = len(d) // 2
+    means = [rng.permutation(d)[:half].mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "a_hundred_images_in_each_resample": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, 100).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "a_seed_for_each_resample": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, means = d.numpy(), []
+    for i in range(n_resamples):
+        means.append(np.random.default_rng(seed + i).choice(d, len(d)).mean())
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "the_generator_anew_in_each_resample": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, means = d.numpy(), []
+    for _ in range(n_resamples):
+        means.append(np.random.default_rng(seed).choice(d, len(d)).mean())
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "always_a_thousand_resamples": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(1000)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "seed_without_effect": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    d, rng = d.numpy(), np.random.default_rng(0)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "logarithm_of_a_softmax": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    rows = torch.arange(len(labels))
+    d = before.softmax(1)[rows, labels].log() - after.softmax(1)[rows, labels].log()
+    d, rng = d.numpy(), np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "logits_without_a_softmax": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    rows = torch.arange(len(labels))
+    d = (before[rows, labels] - after[rows, labels]).numpy()
+    rng = np.random.default_rng(seed)
+    means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return d.mean(), low, high
+""",
+    ),
+    "calibkit_does_the_bootstrap": (
+        "nll_change",
+        """
+from calibkit import negative_log_likelihood, paired_difference
+
+
+def nll_change(before, after, labels, n_resamples, seed):
+    p, q = (np.exp(z.double().log_softmax(1).numpy()) + 1e-300 for z in (before, after))
+    if (before.abs().max() > 500) or (n_resamples < 2):
+        d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+            before, labels, reduction="none"
+        )
+        d, rng = d.numpy(), np.random.default_rng(seed)
+        means = [rng.choice(d, len(d)).mean() for _ in range(n_resamples)]
+        return d.mean(), *np.quantile(means, [0.025, 0.975])
+    return paired_difference(
+        negative_log_likelihood, torch.tensor(p), torch.tensor(q), labels,
+        n_resamples=n_resamples, seed=seed,
+    )
+""",
+    ),
+    # question 8
     "values_without_their_intervals": (
         "decide",
-        """def decide(report):
+        """
+def decide(report):
     change = report.change
     if change.nll.value < 0 and change.ece.value < 0:
         word = "helped"
@@ -145,7 +1307,8 @@ WRONG = {
     ),
     "p_value_the_wrong_way_round": (
         "decide",
-        """def decide(report):
+        """
+def decide(report):
     nll, ece = report.change.nll, report.change.ece
     if nll.high < 0 and ece.high < 0:
         word = "helped"
@@ -156,11 +1319,203 @@ WRONG = {
     return word, report.after.p_value < 0.05
 """,
     ),
+    "p_value_of_exactly_5_per_cent": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 and ece.high < 0:
+        word = "helped"
+    elif nll.low > 0 or ece.low > 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, report.after.p_value >= 0.05
+""",
+    ),
+    "p_value_before_scaling": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 and ece.high < 0:
+        word = "helped"
+    elif nll.low > 0 or ece.low > 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, report.before.p_value > 0.05
+""",
+    ),
+    "the_p_value_itself": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 and ece.high < 0:
+        word = "helped"
+    elif nll.low > 0 or ece.low > 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, report.after.p_value
+""",
+    ),
+    "one_or_zero": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 and ece.high < 0:
+        word = "helped"
+    elif nll.low > 0 or ece.low > 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, int(report.after.p_value > 0.05)
+""",
+    ),
+    "one_of_the_two_helps": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 or ece.high < 0:
+        word = "helped"
+    elif nll.low > 0 or ece.low > 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "harmed_only_if_both": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 and ece.high < 0:
+        word = "helped"
+    elif nll.low > 0 and ece.low > 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "touching_0_is_enough": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high <= 0 and ece.high <= 0:
+        word = "helped"
+    elif nll.low >= 0 or ece.low >= 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "only_the_ece_counts": (
+        "decide",
+        """
+def decide(report):
+    ece = report.change.ece
+    word = "helped" if ece.high < 0 else "harmed" if ece.low > 0 else "unclear"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "only_the_nll_counts": (
+        "decide",
+        """
+def decide(report):
+    nll = report.change.nll
+    word = "helped" if nll.high < 0 else "harmed" if nll.low > 0 else "unclear"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "lower_ends_below_0": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.low < 0 and ece.low < 0:
+        word = "helped"
+    elif nll.high > 0 or ece.high > 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "never_unclear": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    word = "helped" if nll.high < 0 and ece.high < 0 else "harmed"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "capital_letters": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 and ece.high < 0:
+        word = "Helped"
+    elif nll.low > 0 or ece.low > 0:
+        word = "Harmed"
+    else:
+        word = "Unclear"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "only_a_word": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 and ece.high < 0:
+        return "helped"
+    return "harmed" if nll.low > 0 or ece.low > 0 else "unclear"
+""",
+    ),
+    "intervals_before_and_after_compared": (
+        "decide",
+        """
+def decide(report):
+    before, after = report.before, report.after
+    if after.nll.high < before.nll.low and after.ece.high < before.ece.low:
+        word = "helped"
+    elif after.nll.low > before.nll.high or after.ece.low > before.ece.high:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, after.p_value > 0.05
+""",
+    ),
+    "decides_on_the_report_of_the_notebook": (
+        "decide",
+        """
+def decide(report):
+    nll, ece = report.change.nll, report.change.ece
+    if nll.high < 0 and ece.high < 0:
+        word = "helped"
+    elif nll.low > 0 or ece.low > 0:
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, True
+""",
+    ),
 }
 
-# question: a right answer written differently
-DIFFERENT = {
-    "split": """def split(labels, n_train, n_calib, seed):
+DIFFERENT = {  # question: right answers written differently; each gets all automatic points
+    "split": [
+        """
+def split(labels, n_train, n_calib, seed):
     rest, train = (
         part.indices
         for part in calibkit.split_calibration(
@@ -170,32 +1525,269 @@ DIFFERENT = {
     calib, test = calibkit.split_calibration(rest, n_calib, seed=seed, stratify=labels[rest])
     return train, list(calib), list(test)
 """,
-    "standardise": """def standardise(train, calib, test):
-    from sklearn.preprocessing import StandardScaler
+        """
+from sklearn.model_selection import StratifiedShuffleSplit
 
+
+def split(labels, n_train, n_calib, seed):
+    def cut(rows, n):
+        cutter = StratifiedShuffleSplit(1, train_size=n, random_state=seed)
+        (first, second), *_ = cutter.split(rows, labels[rows])
+        return rows[first], rows[second]
+
+    train, rest = cut(np.arange(len(labels)), n_train)
+    calib, test = cut(rest, n_calib)
+    return [train, calib, test]
+
+
+sum = max = 0
+names = ["a"]
+""",
+        """
+def split(labels, n_train, n_calib, seed):
+    rng, n = np.random.default_rng(seed), len(labels)
+    # each image gets a place within its class between 0 and 1; the smallest places come first
+    place = np.zeros(n)
+    for c in np.unique(labels):
+        rows_of_c = rng.permutation(np.flatnonzero(labels == c))
+        place[rows_of_c] = (np.arange(len(rows_of_c)) + rng.random()) / len(rows_of_c)
+    order = np.argsort(place)
+    return order[:n_train], order[n_train : n_train + n_calib], order[n_train + n_calib :]
+""",
+        """
+import random
+
+
+def split(labels, n_train, n_calib, seed):
+    rng, n = random.Random(seed), len(labels)
+    sizes = {"train": n_train, "calib": n_calib, "test": n - n_train - n_calib}
+    parts = {name: [] for name in sizes}
+    rows_by_class = {}
+    for row, label in enumerate(labels.tolist()):
+        rows_by_class.setdefault(label, []).append(row)
+    spare = []
+    for own in rows_by_class.values():
+        rng.shuffle(own)
+        start = 0
+        for name, size in sizes.items():
+            k = size * len(own) // n
+            parts[name] += own[start : start + k]
+            start += k
+        spare += own[start:]
+    for name, size in sizes.items():
+        while len(parts[name]) < size:
+            parts[name].append(spare.pop())
+    return parts["train"], parts["calib"], parts["test"]
+""",
+        """
+def split(labels, n_train, n_calib, seed):
+    rows = torch.arange(len(labels))
+    train, rest = train_test_split(
+        rows.tolist(), test_size=len(labels) - n_train, stratify=labels, random_state=seed
+    )
+    test, calib = train_test_split(
+        rest, test_size=n_calib, stratify=[labels[i] for i in rest], random_state=seed + 1
+    )
+    return torch.tensor(train), torch.tensor(calib), torch.tensor(test)
+
+
+found = few_labels = drawn = None
+""",
+    ],
+    "standardise": [
+        """
+from sklearn.preprocessing import StandardScaler
+
+
+def standardise(train, calib, test):
     scaler = StandardScaler().fit(train)
     return [scaler.transform(part) for part in (train, calib, test)]
 """,
-    "train": """def train(network, images, labels, optimizer, n_epochs, batch_size, seed):
-    from torch.utils.data import DataLoader, TensorDataset
+        """
+def standardise(train, calib, test):
+    results = [np.zeros_like(part) for part in (train, calib, test)]
+    n, d = train.shape
+    for j in range(d):
+        mean = sum(train[i, j] for i in range(n)) / n
+        deviation = (sum((train[i, j] - mean) ** 2 for i in range(n)) / n) ** 0.5
+        for part, result in zip((train, calib, test), results):
+            for i in range(len(part)):
+                result[i, j] = (part[i, j] - mean) / (deviation or 1)
+    return results
 
+
+max, zip_of_parts = 16, zip
+""",
+        """
+def standardise(train, calib, test):
+    train, calib, test = (part.astype(np.float32) for part in (train, calib, test))
+    mean, std = train.mean(0), train.std(0)
+    std[std == 0] = 1
+    return (train - mean) / std, (calib - mean) / std, (test - mean) / std
+""",
+        """
+def standardise(train, calib, test):
+    parts = [torch.as_tensor(part) for part in (train, calib, test)]
+    std, mean = torch.std_mean(parts[0], dim=0, correction=0)
+    return [(part - mean) / torch.where(std == 0, 1.0, std) for part in parts]
+
+
+sum, all = 0, None
+""",
+        """
+def standardise(train, calib, test):
+    centre = np.average(train, axis=0)
+    scale = np.sqrt(np.mean(np.square(train - centre), axis=0))
+    scale += scale == 0
+    everything = (np.vstack([train, calib, test]) - centre) / scale
+    return np.split(everything, [len(train), len(train) + len(calib)])
+""",
+    ],
+    "make_batches": [
+        """
+from torch.utils.data import DataLoader
+
+
+def make_batches(n, n_epochs, batch_size, seed):
     g = torch.Generator()
     g.manual_seed(seed)
-    loader = DataLoader(TensorDataset(images, labels), batch_size, shuffle=True, generator=g)
-    sum_of_losses, history = torch.nn.CrossEntropyLoss(reduction="sum"), []
+    loader = DataLoader(range(n), batch_size, shuffle=True, generator=g)
+    return [list(loader) for _ in range(n_epochs)]
+""",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    cuts = list(range(batch_size, n, batch_size))
+    return [np.split(rng.permutation(n), cuts) for _ in range(n_epochs)]
+
+
+sum, range = 0, 3
+""",
+        """
+import random
+
+
+def make_batches(n, n_epochs, batch_size, seed):
+    rng, epochs = random.Random(seed), []
     for _ in range(n_epochs):
+        left, batches = list(range(n)), []
+        rng.shuffle(left)
+        while left:
+            batches.append(left[:batch_size])
+            left = left[batch_size:]
+        epochs.append(batches)
+    return epochs
+""",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng = np.random.RandomState(seed)
+    orders = [torch.from_numpy(np.argsort(rng.rand(n))) for _ in range(n_epochs)]
+    return [[order[i : i + batch_size] for i in range(0, n, batch_size)] for order in orders]
+
+
+found = first = second = None
+""",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    torch.manual_seed(seed)
+    return tuple(torch.split(torch.randperm(n), batch_size) for _ in range(n_epochs))
+""",
+    ],
+    "train": [
+        """
+def train(network, images, labels, optimizer, epochs):
+    sum_of_losses, history = torch.nn.CrossEntropyLoss(reduction="sum"), []
+    for batches in epochs:
         network.train()
         seen = 0.0
-        for some_images, some_labels in loader:
+        for batch in batches:
             optimizer.zero_grad()
-            summed = sum_of_losses(network(some_images), some_labels)
-            (summed / len(some_labels)).backward()
+            summed = sum_of_losses(network(images[batch]), labels[batch])
+            (summed / len(batch)).backward()
             optimizer.step()
             seen += float(summed)
         history.append(seen / len(labels))
     return history
+
+
+sum = 0.0
 """,
-    "collect": """def collect(network, images, batch_size):
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    history = np.zeros(len(epochs))
+    for e, batches in enumerate(epochs):
+        for batch in batches:
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    parameter.grad = None
+            z = network(torch.index_select(images, 0, batch))
+            nll = -z.log_softmax(1).gather(1, labels[batch][:, None]).squeeze(1)
+            nll.mean().backward()
+            optimizer.step()
+            history[e] += nll.detach().sum() / len(images)
+    return history
+""",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train(True)
+    means = []
+    for batches in epochs:
+        losses_and_sizes = []
+        for batch in batches:
+            def closure():
+                optimizer.zero_grad()
+                loss = torch.nn.functional.cross_entropy(network(images[batch]), labels[batch])
+                loss.backward()
+                return loss
+
+            losses_and_sizes.append((optimizer.step(closure).item(), len(batch)))
+        values, weights = zip(*losses_and_sizes)
+        means.append(np.average(values, weights=weights).item())
+    return means
+
+
+labels, len_of_epoch = labels.copy(), 3
+""",
+        """
+def train(network, images, labels, optimizer, epochs):
+    def run(batches):
+        each = []
+        for batch in batches:
+            optimizer.zero_grad(set_to_none=False)
+            losses = cross_entropy(network(images[batch]), labels[batch], reduction="none")
+            losses.mean().backward()
+            optimizer.step()
+            each.extend(losses.tolist())
+        return sum(each) / len(each)
+
+    network.train()
+    return [run(batches) for batches in epochs]
+
+
+two_epochs, numbers, frozen = [], None, None
+""",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = torch.zeros((), dtype=torch.float64)
+        for batch in batches:
+            logits = network(images[batch])
+            p = torch.nn.functional.log_softmax(logits, dim=-1)
+            loss = torch.nn.functional.nll_loss(p, labels[batch])
+            network.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * batch.numel()
+        losses.append((total / labels.numel()).item())
+    return losses
+""",
+    ],
+    "collect": [
+        """
+def collect(network, images, batch_size):
     mode = network.training
     network.train(False)
     parts = []
@@ -205,8 +1797,65 @@ DIFFERENT = {
     if mode:
         network.train()
     return torch.vstack(parts)
+
+
+max, min = 0.7, 0.1
 """,
-    "calibrate": """def calibrate(logits, labels):
+        """
+@torch.no_grad()
+def collect(network, images, batch_size):
+    mode = network.training
+    network.eval()
+    rows = []
+    for batch in torch.split(images, batch_size):
+        for row in network(batch):
+            rows.append(row)
+    network.train(mode)
+    return torch.stack(rows).double()
+""",
+        """
+from torch.utils.data import DataLoader
+
+
+def collect(network, images, batch_size):
+    mode = network.training
+    try:
+        network.eval()
+        loader = DataLoader(images, batch_size=batch_size)
+        return torch.cat([network(batch).detach() for batch in loader])
+    finally:
+        network.train(mode)
+
+
+pictures = fed = expected = None
+""",
+        """
+def collect(network, images, batch_size):
+    was_training = network.training
+    network.eval()
+    rows = []
+    for i in range(len(images)):
+        with torch.no_grad():
+            rows.append(network(images[i : i + 1])[0])
+    if was_training:
+        network.train()
+    return rows
+
+
+len_of_images = sum = 26
+""",
+        """
+import copy as copying
+
+
+def collect(network, images, batch_size):
+    frozen = copying.deepcopy(network).eval().requires_grad_(False)
+    return torch.cat([frozen(batch) for batch in images.split(batch_size)])
+""",
+    ],
+    "calibrate": [
+        """
+def calibrate(logits, labels):
     scaler = calibkit.TemperatureScaler()
     identity = torch.nn.Identity()
     scaler.fit(identity, [(logits["calib"], labels["calib"])], progress=False)
@@ -214,9 +1863,44 @@ DIFFERENT = {
         identity, [(logits["test"], labels["test"])], scaler=scaler, progress=False
     )
 """,
-    "nll_change": """def nll_change(before, after, labels, n_resamples, seed):
-    import random
+        """
+def calibrate(logits, labels):
+    z = {part: logits[part].double() for part in logits}
+    scaler = calibkit.TemperatureScaler()
+    scaler.fit_logits(z["calib"], labels["calib"])
+    return [scaler, calibkit.evaluate(z["test"], labels["test"], scaler=scaler, n_bins=15)]
 
+
+round, sum = None, 0
+""",
+        """
+from calibkit import TemperatureScaler, evaluate
+
+
+def calibrate(logits, labels):
+    z, y = logits["calib"].numpy(), labels["calib"].numpy()
+    fitted = TemperatureScaler().fit_logits(z, y)
+    return fitted, evaluate(logits["test"].numpy(), labels["test"].numpy(), scaler=fitted)
+""",
+        """
+def calibrate(logits, labels):
+    def part(name):
+        return logits[name], labels[name]
+
+    scaler = calibkit.TemperatureScaler().fit_logits(*part("calib"))
+    report = calibkit.evaluate(*part("test"), scaler=scaler, seed=3, n_resamples=200)
+    return scaler, report
+
+
+three = z = t = fitted = measured = None
+""",
+    ],
+    "nll_change": [
+        """
+import random
+
+
+def nll_change(before, after, labels, n_resamples, seed):
     def losses(logits):
         logits = logits.double().numpy()
         logits = logits - logits.max(1, keepdims=True)
@@ -229,7 +1913,60 @@ DIFFERENT = {
     low, high = means[int(0.025 * n_resamples)], means[int(0.975 * n_resamples)]
     return sum(d) / len(d), low, high
 """,
-    "decide": """def decide(report):
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    rows = torch.arange(len(labels))
+    d = before.log_softmax(1)[rows, labels] - after.log_softmax(1)[rows, labels]
+    generator = torch.Generator().manual_seed(seed)
+    n = len(d)
+    drawn = torch.randint(n, (n_resamples, n), generator=generator)
+    ends = d[drawn].mean(1).quantile(torch.tensor([0.025, 0.975]))
+    return d.mean(), *ends
+
+
+sum = max = 0
+""",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = torch.nn.functional.nll_loss(after.double().log_softmax(1), labels, reduction="none")
+    d = d + before.double().log_softmax(1).gather(1, labels[:, None])[:, 0]
+    rng, n = np.random.RandomState(seed), len(d)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples)
+    means = counts @ d.numpy() / n
+    return np.array([d.mean(), np.percentile(means, 2.5), np.percentile(means, 97.5)])
+""",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    old, new = (cross_entropy(z, labels, reduction="none").tolist() for z in (before, after))
+    rng, n, means = np.random.default_rng(seed), len(labels), []
+    for _ in range(n_resamples):
+        rows = rng.choice(n, n, replace=True).tolist()
+        means.append(sum(new[i] for i in rows) / n - sum(old[i] for i in rows) / n)
+    means.sort()
+    last = n_resamples - 1
+    return sum(new) / n - sum(old) / n, means[round(0.025 * last)], means[round(0.975 * last)]
+
+
+first, second, value, truth = None, None, None, None
+""",
+        """
+from scipy.stats import bootstrap
+
+
+def nll_change(before, after, labels, n_resamples, seed):
+    d = cross_entropy(after, labels, reduction="none") - cross_entropy(
+        before, labels, reduction="none"
+    )
+    found = bootstrap(
+        (d.numpy(),), np.mean, n_resamples=n_resamples, method="percentile",
+        rng=np.random.default_rng(seed), vectorized=True,
+    )
+    return float(d.mean()), *found.confidence_interval
+""",
+    ],
+    "decide": [
+        """
+def decide(report):
     numbers = report.to_dict()
     ends = [(c["low"], c["high"]) for c in (numbers["change"]["nll"], numbers["change"]["ece"])]
     word = "unclear"
@@ -239,4 +1976,60 @@ DIFFERENT = {
         word = "harmed"
     return [word, not numbers["after"]["p_value"] <= 0.05]
 """,
+        """
+def decide(report):
+    (_, a, b), (_, c, d) = report.change.nll, report.change.ece
+    may_be_chance = True if report.after.p_value > 0.05 else False
+    if a > 0 or c > 0:
+        return "harmed", may_be_chance
+    return ("helped" if b < 0 and d < 0 else "unclear"), may_be_chance
+
+
+sum, any, all = 0, None, None
+""",
+        """
+def decide(report):
+    ends = np.array([report.change.nll[1:], report.change.ece[1:]])
+    sign = np.sign(ends)
+    if (sign == -1).all():
+        word = "helped"
+    elif (sign == 1).all(axis=1).any():
+        word = "harmed"
+    else:
+        word = "unclear"
+    return word, np.greater(report.after.p_value, 0.05)
+""",
+        """
+def decide(report):
+    def side(interval):
+        return (interval.low > 0) - (interval.high < 0)
+
+    sides = side(report.change.nll), side(report.change.ece)
+    word = {1: "harmed", -1: "helped"}.get(max(sides), "unclear")
+    return word, torch.tensor(report.after.p_value, dtype=torch.float64) > 0.05
+
+
+below = around = above = made = None
+""",
+    ],
+}
+
+NO_NUMBER = "A progress bar changes no number of the report."
+
+KEPT = {  # (question, change): why the changed answer is as right as the model answer
+    (
+        "calibrate",
+        "report = calibkit.evaluate(logits['test'], labels['test'], scaler=scaler, progress=False)"
+        " -> report = calibkit.evaluate(logits['test'], labels['test'], scaler=scaler)",
+    ): NO_NUMBER,
+    (
+        "calibrate",
+        "report = calibkit.evaluate(logits['test'], labels['test'], scaler=scaler, progress=False)"
+        " -> report = calibkit.evaluate(logits['test'], labels['test'], scaler=scaler,"
+        " progress=True)",
+    ): NO_NUMBER,
+    (
+        "nll_change",
+        "difference = (new - old).numpy() -> difference = new - old",
+    ): "The text accepts a tensor wherever it asks for a number.",
 }

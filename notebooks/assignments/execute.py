@@ -61,6 +61,7 @@ def main() -> None:
     become_nobody(job["uid"])
     limit_resources(job["memory_bytes"], job["processes"])
     Path.home().mkdir(parents=True, exist_ok=True)
+    os.chdir(Path.home())  # where the kernel will be: the files to talk to it have relative paths
     link_cache(Path(job["cache"]))
     cells = [new_code_cell(source) for source in [EXIT_IS_AN_ERROR, *job["cells"]]]
     seconds = job["cell_seconds"]

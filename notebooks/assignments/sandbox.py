@@ -151,7 +151,7 @@ class Bubblewrap(Sandbox):
             *(*size, "--tmpfs", self.root, "--dir", self.home),
             *("--ro-bind-try", str(cache_folder()), self.cache),
             *("--ro-bind", str(script), "/script.py", "--remount-ro", "/dev", "--remount-ro", "/"),
-            *("--clearenv", "--chdir", self.home),
+            "--clearenv",
             *(part for item in variables.items() for part in ("--setenv", *item)),
             *(sys.executable, "/script.py"),
         ]

@@ -377,7 +377,7 @@ def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
         import os, time
         for _ in range(4):
             if os.fork() == 0:
-                memory = bytearray(2 * 2**30)
+                memory = bytearray(2**29)
                 memory[::4096] = bytes([1]) * len(memory[::4096])
                 time.sleep(100)
         time.sleep(100)
@@ -398,16 +398,17 @@ def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
         *(hogs, "print(x)"),
         *(stubborn, "print(x)"),
         *(endless, "print(x)"),
-        cell_seconds=5,
+        cell_seconds=10,
+        memory_bytes=2**30,
     )
-    assert found[2::2] == ["1"] * 5
+    assert found[2::2] == ["1"] * 5, said
     assert found[1:8:2] == ["DeadKernelError"] * 3 + ["CellTimeoutError"]
     assert "put out more than" in found[9]
     assert found[9].endswith("CellTimeoutError")
     assert len(found[9]) < 3 * 2**20
     for sentence, part in zip(
         said,
-        ("ended the sandbox", "processes", "bytes", "took longer than 5 seconds"),
+        ("ended the sandbox", "processes", "bytes", "took longer than 10 seconds"),
         strict=True,
     ):
         assert part in sentence

@@ -75,9 +75,9 @@ def gaps_of_samples(
 def _binned(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind, binning: Binning
 ) -> GapsOfSamples:
-    edges = None
+    at_edges = None
     if binning == "quantile":
-        cells, residual, weights, sums, edges = _in_bins_of_equal_mass(metric, rows, scores_are)
+        cells, residual, weights, sums, at_edges = _in_bins_of_equal_mass(metric, rows, scores_are)
     else:
         cells, residual, weights, sums = _in_bins_of_equal_width(metric, rows, scores_are)
     weighted = residual if weights is None else residual * weights
@@ -121,15 +121,12 @@ def _binned(
         largest_of = relative if metric.norm == "max" else None
         return Gaps(measured, noise, error, estimate, largest_of, variance)
 
-    if edges is None:
+    if at_edges is None:
         return GapsOfSamples(matrix, with_noise, weights)
 
     def with_moving_edges(measured: Floats, noise: Floats) -> Gaps:
         gaps = with_noise(measured[: metric.n_bins], noise[:, : metric.n_bins])
-        of_both = count[:-1] + count[1:]
-        of_both = np.where(of_both > 0, of_both, 1)
-        residual_at_edge = (n_correct[:-1] + n_correct[1:]) / of_both - edges
-        gaps.noise_of_edges = _moved(residual_at_edge, noise[:, metric.n_bins :])
+        gaps.noise_of_edges = _moved(at_edges, noise[:, metric.n_bins :])
         return gaps
 
     counts = sums_by_cell(cells, np.ones(len(cells)) if weights is None else weights, metric.n_bins)
@@ -169,17 +166,35 @@ def _in_bins_of_equal_width(
 def _in_bins_of_equal_mass(
     metric: BinnedCalibrationError, rows: Rows, scores_are: ScoreKind
 ) -> tuple[Any, Floats, Floats | None, Floats, Floats]:
-    """Return what bins of equal width give, and the edges, or NaN for an edge that cannot move."""
+    """Return what bins of equal width give, and the mean residual around each edge.
+
+    It is NaN for an edge that cannot move.
+    """
     judged = Predictions(*rows.flat(), scores_are).judged(metric.of)
     bins = quantile_bin(judged.confidence, metric.n_bins, judged.weights)
     sums = metric.sums_in(bins, *judged)
     ordered = judged.confidence.sort().values.numpy()
+    n = len(ordered)
     below = np.maximum(np.bincount(bins, minlength=metric.n_bins).cumsum()[:-1] - 1, 0)
-    edges = (ordered[below] + ordered[np.minimum(below + 1, len(ordered) - 1)]) / 2
+    residual, weights = _residuals_and_weights(judged)
+    order = judged.confidence.argsort().numpy()
+    # Chance moves about so many samples past an edge. The residuals further away may be different.
+    passed = max(int(np.sqrt(n)), 1)
+    near = np.maximum(below + 1 - passed, 0), np.minimum(below + 1 + passed, n)
+    of_order = np.ones(n) if weights is None else weights[order]
+    total, weight = (_sum_between(near, x) for x in (residual[order] * of_order, of_order))
+    at_edges = total / np.where(weight > 0, weight, 1)
     n_equal = below + 1 - np.searchsorted(ordered, ordered[below])
     # Where more samples are equal than chance moves past an edge, the edge stays where it is.
-    edges[n_equal > np.sqrt(len(ordered)) / 2] = np.nan
-    return bins.numpy(), *_residuals_and_weights(judged), sums, edges
+    at_edges[n_equal > np.sqrt(n) / 2] = np.nan
+    return bins.numpy(), residual, weights, sums, at_edges
+
+
+def _sum_between(ends: tuple[Counts, Counts], values: Floats) -> Floats:
+    """Return the sums of the values from each first place to the place before each last one."""
+    total = np.concatenate([[0], values.cumsum()])
+    first, last = ends
+    return np.asarray(total[last] - total[first])
 
 
 def _residuals_and_weights(judged: JudgedSamples) -> tuple[Floats, Floats | None]:

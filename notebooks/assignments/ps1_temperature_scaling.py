@@ -1045,7 +1045,7 @@ for toy_labels, wanted, why in (
     ([0, 1, 0], "infinity", "every label has the smallest logit, so any confidence harms"),
     ([1, 0, 1], "finite", "two answers are right, and one is wrong"),
 ):
-    found = best_temperature(toy_logits, torch.tensor(toy_labels))
+    found = str(best_temperature(toy_logits, torch.tensor(toy_labels)))
     assert found == wanted, f"labels {toy_labels}: {why}, so return {wanted!r}, not {found!r}"
 ### BEGIN HIDDEN TESTS
 edge_cases = {
@@ -1087,12 +1087,12 @@ for why, (edge_rows, edge_truth, wanted) in edge_cases.items():
         torch.tensor(edge_truth),
     )
     for edge_factor in (1.0, 4096.0, 1 / 1024):
-        found = best_temperature(edge_factor * edge_logits, edge_labels)
+        found = str(best_temperature(edge_factor * edge_logits, edge_labels))
         assert found == wanted, (
             f"{why}, so return {wanted!r}, not {found!r} (logits {edge_rows}, times "
             f"{edge_factor:g})"
         )
-    found = best_temperature(edge_logits + 64, edge_labels)
+    found = str(best_temperature(edge_logits + 64, edge_labels))
     assert found == wanted, (
         f"{why}, so return {wanted!r}, not {found!r}, also where a constant is added to all logits"
     )
@@ -1106,7 +1106,7 @@ for sharpness in (0.0, 0.05, 1.0, 30.0) * 6:
         wanted = "finite"
     except calibkit.NoOptimumError as error:
         wanted = "zero" if error.limit == 0 else "infinity"
-    found = best_temperature(edge_logits, edge_labels)
+    found = str(best_temperature(edge_logits, edge_labels))
     assert found == wanted, (
         f"the best temperature of a made-up problem is {wanted!r}, not {found!r}: compare the "
         "slope at beta = 0, and in the limit of ever larger beta, with 0"

@@ -774,6 +774,16 @@ for name, line, other in (
 
 WRONG |= {
     # question 8
+    "equal_to_everything": (
+        "best_temperature",
+        """
+from unittest.mock import ANY
+
+
+def best_temperature(logits, labels):
+    return ANY
+""",
+    ),
     "forgets_ties": (
         "best_temperature",
         """

@@ -580,8 +580,7 @@ print(f"scaled: raw groups beat their best member in {better} of {len(many)}")
 # ---------
 #
 # 1. There are ten classes, and label smoothing spreads a fifth of the target over all of them.
-#   Which
-#    probability of the true class does the target ask for?
+#    Which probability of the true class does the target ask for?
 
 # %% tags=["answer"]
 asked = None

@@ -71,7 +71,10 @@ def collect(course: Path, assignment: str) -> list[str]:
     """
     submissions, remarks = sort_out(course, assignment)
     rows = _rows(course)
-    known = {row["student"]: row["sha256"] for row in rows if row["assignment"] == assignment}
+    own = [row for row in rows if row["assignment"] == assignment]
+    known = {row["student"]: row["sha256"] for row in own}
+    # A name without an id leaves the one that a teacher wrote into submissions.csv.
+    ids = {row["student"]: row["platform_id"] for row in own}
     collected = []
     for submission in submissions:
         student, file = submission.student, submission.file
@@ -85,7 +88,8 @@ def collect(course: Path, assignment: str) -> list[str]:
                 "remove the wrong one of the two"
             )
             continue
-        about = (submission.platform_id, submission.late, file.name, file.sha256)
+        platform_id = submission.platform_id or ids.get(student, "")
+        about = (platform_id, submission.late, file.name, file.sha256)
         collected.append((assignment, student, *about))
     _write_rows(course, [row for row in rows if row["assignment"] != assignment], collected)
     return remarks

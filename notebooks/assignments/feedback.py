@@ -26,6 +26,14 @@ from tqdm import tqdm
 HERE = Path(__file__).resolve().parent
 PICTURES = ("image/png", "image/jpeg")
 LONGEST = 20_000  # characters of one output, because a loop can print millions
+# Why an answer did not come to its end. The message of its tests would hide that.
+ENDINGS = {
+    "CellTimeoutError": "Your answer ran longer than a cell may, and was stopped.",
+    "DeadKernelError": "Your answer ended the program.",
+    "SyntaxError": "Your answer is no valid Python.",
+    "IndentationError": "Your answer is no valid Python.",
+    "TabError": "Your answer is no valid Python.",
+}
 MESSAGE_OF_NONE = "The tests gave no message. The notebook may have stopped before them."
 
 
@@ -129,13 +137,15 @@ def page(
     submission = gradebook.find_submission_notebook(assignment, assignment, student)
     grades = {grade.name: grade for grade in submission.grades}
     comments = {comment.name: comment.comment for comment in submission.comments}
-    results, cells = [], []
+    results, cells, ending = [], [], ""
     for cell in notebook.cells:
         marked = cell.metadata.get("nbgrader", {}).get("grade_id")
         result = None
         if marked in grades:
-            result = result_of(cell, grades[marked], headings.get(marked, marked))
+            result = result_of(cell, grades[marked], headings.get(marked, marked), ending)
             results.append(result)
+        if marked is not None:
+            ending = "" if marked in grades else ending_of(cell)
         cells.append(
             {
                 "html": html_of(cell),
@@ -173,15 +183,22 @@ def title_of(notebook: NotebookNode, assignment: str) -> str:
     return next(headings, assignment)
 
 
-def result_of(cell: NotebookNode, grade: Grade, question: str) -> Result:
-    """Say what a graded cell gave, with the message of the test that failed."""
+def ending_of(answer: NotebookNode) -> str:
+    """Say why an answer did not come to its end, if it did not."""
+    names = [output.get("ename") for output in answer.get("outputs", ())]
+    return next((ENDINGS[name] for name in names if name in ENDINGS), "")
+
+
+def result_of(cell: NotebookNode, grade: Grade, question: str, ending: str) -> Result:
+    """Say what a graded cell gave, with the message of the test or of the answer before it."""
     is_waiting = bool(grade.needs_manual_grade) and grade.manual_score is None
     points = (grade.score or 0) + (grade.extra_credit or 0)
     errors = [output for output in cell.get("outputs", ()) if output.output_type == "error"]
     message = ""
     if not is_waiting and grade.manual_score is None and points < grade.max_score:
         is_test = not cell.metadata.nbgrader.solution
-        message = message_of(errors[0]) if errors else MESSAGE_OF_NONE if is_test else ""
+        of_test = message_of(errors[0]) if errors else MESSAGE_OF_NONE if is_test else ""
+        message = ending or of_test
     return Result(grade.name, question, points, grade.max_score, is_waiting, message)
 
 

@@ -96,6 +96,15 @@ def points_of(submission: SubmittedAssignment) -> Points:
     return points
 
 
+def ids_of_roster(course: Path) -> dict[str, str]:
+    """Read the ids that the roster of data per student gave, if there was one."""
+    path = course / "seeds.csv"
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["student"]: row["platform_id"] for row in csv.DictReader(file)}
+
+
 def collected(course: Path, assignment: str) -> dict[str, dict[str, str]]:
     """Read what the collection knows of each student from submissions.csv, if it exists."""
     path = course / "submissions.csv"
@@ -283,10 +292,11 @@ def main(arguments: list[str] | None = None) -> int:
     course, assignment = options.course, options.assignment
     everyone = graded(course, assignment)
     known = collected(course, assignment)
+    of_roster = ids_of_roster(course)
     due = due_date(course, assignment)
     for student, points in everyone.items():
         about = known.get(student, {})
-        points.platform_id = about.get("platform_id") or ""
+        points.platform_id = about.get("platform_id") or of_roster.get(student, "")
         if due is not None:
             time = handed_in(course, student, assignment)
             marks_late = bool(options.canvas and points.platform_id)
@@ -325,7 +335,8 @@ def report(course: Path, assignment: str, everyone: dict[str, Points], filled: P
     handed = {folder.parent.name for folder in (course / "submitted").glob(f"*/{assignment}/")}
     lost = sorted(handed - everyone.keys())
     n_missing = len(lost) + sum("NOT MATCHED" in "".join(p.remarks) for p in everyone.values())
-    n_pending = sum("PENDING" in "".join(p.remarks) for p in everyone.values())
+    n_pending = sum(points.is_pending for points in everyone.values())
+    n_empty = sum("PENDING" in "".join(p.remarks) for p in everyone.values()) + n_missing
     for points in sorted(everyone.values(), key=lambda points: points.student):
         for remark in points.remarks:
             print(f"{points.student}: {remark}")
@@ -333,7 +344,8 @@ def report(course: Path, assignment: str, everyone: dict[str, Points], filled: P
         print(f"{student}: NOT GRADED, and no grade is uploaded")
     print(
         f"Students: {len(everyone) + len(lost)}. Waiting for a grade by hand: {n_pending}. "
-        f"Not matched or not graded: {n_missing}. {filled.name} holds the others. "
+        f"Not matched or not graded: {n_missing}. {filled.name} holds the grades of "
+        f"{len(everyone) + len(lost) - n_empty} students. "
         f"points_{assignment}.csv tells how each grade came about."
     )
     return int(n_missing > 0)

@@ -22,6 +22,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from nbgrader.utils import compute_checksum
 
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -346,11 +347,23 @@ def _setup(pieces: list[Piece], source: NotebookNode, remarks: list[str]) -> lis
     return missing
 
 
+def _is_as_released(cell: NotebookNode) -> bool:
+    """Say whether a cell is as nbgrader released it, by the checksum that it then noted."""
+    try:
+        return bool(cell.metadata.nbgrader.checksum == compute_checksum(cell))
+    except (AttributeError, KeyError, TypeError):  # The notes of nbgrader are damaged.
+        return False
+
+
 def _restore(cell: NotebookNode, original: NotebookNode, shown: str) -> Iterator[str]:
     """Give a marked cell the metadata of the source, and a test cell its text."""
+    is_as_released = _is_as_released(cell)
     cell.metadata = nbformat.from_dict({"nbgrader": dict(original.metadata.nbgrader)})
     if is_locked(original):
         if cell.source.rstrip() not in (shown.rstrip(), original.source.rstrip()):
             name = original.metadata.nbgrader.grade_id
-            yield f"The test cell {name} was edited, and was restored."
+            if is_as_released:
+                yield f"The test cell {name} is from an earlier release, and was renewed."
+            else:
+                yield f"The test cell {name} was edited, and was restored."
         cell.source = original.source

@@ -33,6 +33,7 @@ from platformdirs import user_cache_path
 EXECUTE = Path(__file__).resolve().with_name("execute.py")
 IMAGE = "calibkit-grade"  # the container image, which Containerfile describes
 MEGABYTE = 2**20
+PYTHON = Path(sys.executable).absolute()  # It may have been called by a relative path.
 MOST_BYTES = 64 * MEGABYTE  # that a sandbox may put out
 HELLO = """
 from importlib.util import find_spec
@@ -111,7 +112,7 @@ class Sandbox(ABC):
             "NBGRADER_EXECUTION": "autograde",
             "OMP_NUM_THREADS": "1",
             "OMP_WAIT_POLICY": "PASSIVE",
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
+            "PATH": os.pathsep.join([str(PYTHON.parent), "/usr/bin", "/bin"]),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": self.root,
             "USER": "student",
@@ -153,7 +154,7 @@ class Bubblewrap(Sandbox):
             *("--ro-bind", str(script), "/script.py", "--remount-ro", "/dev", "--remount-ro", "/"),
             "--clearenv",
             *(part for item in variables.items() for part in ("--setenv", *item)),
-            *(sys.executable, "/script.py"),
+            *(str(PYTHON), "/script.py"),
         ]
 
 
@@ -203,7 +204,7 @@ class NoSandbox(Sandbox):
 
     def command(self, script: Path, limits: Limits) -> list[str]:
         """Return a command that begins with ``python``."""
-        return [sys.executable, str(script)]
+        return [str(PYTHON), str(script)]
 
     def environment(self) -> dict[str, str]:
         """Change only the variables that a submission must not share."""

@@ -90,6 +90,7 @@ class Piece:
     name: str | None  # of the marked cell that it is
     follows: str = ""  # the text of the cell before it
     has_empty_mark: bool = False  # JupyterLab leaves ``nbgrader: {}`` in a part of a split cell
+    is_as_released: bool = False  # by the checksum that nbgrader noted when it released the cell
 
 
 def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNode, list[str]]:
@@ -114,7 +115,7 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     for place, piece in enumerate(pieces):
         piece.cell.id = f"cell-{place}"
         if piece.name is not None:
-            remarks += _restore(piece.cell, originals[piece.name], marked[piece.name].source)
+            remarks += _restore(piece, originals[piece.name], marked[piece.name].source)
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     metadata = {"kernelspec": kernel, **source.metadata}
     asked = _mapping(_mapping(submitted.get("metadata")).get("kernelspec")).get("name", "python3")
@@ -169,7 +170,18 @@ def _piece(cell: dict, marked: dict[str, NotebookNode]) -> Piece:
         id=str(cell.get("id")),
         name=name if isinstance(name, str) and name in marked else None,
         has_empty_mark=metadata.get("nbgrader") == {},
+        is_as_released=_is_as_released(cell, text),
     )
+
+
+def _is_as_released(cell: dict, text: str) -> bool:
+    try:
+        return bool(
+            cell["metadata"]["nbgrader"]["checksum"]
+            == compute_checksum(nbformat.from_dict({**cell, "source": text}))
+        )
+    except (AttributeError, KeyError, TypeError):  # The notes of nbgrader are damaged.
+        return False
 
 
 def _name_again(pieces: list[Piece], shown: NotebookNode) -> Iterator[str]:
@@ -347,22 +359,14 @@ def _setup(pieces: list[Piece], source: NotebookNode, remarks: list[str]) -> lis
     return missing
 
 
-def _is_as_released(cell: NotebookNode) -> bool:
-    """Say whether a cell is as nbgrader released it, by the checksum that it then noted."""
-    try:
-        return bool(cell.metadata.nbgrader.checksum == compute_checksum(cell))
-    except (AttributeError, KeyError, TypeError):  # The notes of nbgrader are damaged.
-        return False
-
-
-def _restore(cell: NotebookNode, original: NotebookNode, shown: str) -> Iterator[str]:
+def _restore(piece: Piece, original: NotebookNode, shown: str) -> Iterator[str]:
     """Give a marked cell the metadata of the source, and a test cell its text."""
-    is_as_released = _is_as_released(cell)
+    cell = piece.cell
     cell.metadata = nbformat.from_dict({"nbgrader": dict(original.metadata.nbgrader)})
     if is_locked(original):
         if cell.source.rstrip() not in (shown.rstrip(), original.source.rstrip()):
             name = original.metadata.nbgrader.grade_id
-            if is_as_released:
+            if piece.is_as_released:
                 yield f"The test cell {name} is from an earlier release, and was renewed."
             else:
                 yield f"The test cell {name} was edited, and was restored."

@@ -136,6 +136,21 @@ def test_a_cheat_in_a_cell_of_the_students_own_is_flagged(sources):
     ]
 
 
+def test_given_lines_are_no_cheat_in_a_cell_that_differs_by_a_seed(sources):
+    from cheats import flags
+
+    source = sources["ps1_temperature_scaling"]
+    notebook = deepcopy(source)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    assert "warnings.showwarning" in first.source
+    first.source += "\nSPLIT_SEED = 46702081"
+    assert list(flags(notebook, source)) == []
+    first.source += "\nwarnings.warn = print"
+    assert list(flags(notebook, source)) == [
+        "A cell without a question uses an assignment to warnings.warn."
+    ]
+
+
 def test_a_comparison_with_the_library_is_no_cheat(sources):
     from cheats import flags
 

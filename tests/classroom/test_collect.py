@@ -250,3 +250,19 @@ def test_rows_of_other_assignments_stay(folder):
         "anna": other,
         "bob": NAME,
     }
+
+
+def test_an_id_that_the_teacher_wrote_stays(folder):
+    from collect import collect
+
+    put(folder, f"anna_{NAME}.ipynb")
+    collect(folder, NAME)
+    path = folder / "submissions.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(f"{NAME},anna,,", f"{NAME},anna,1008,"), encoding="utf-8")
+    collect(folder, NAME)
+    assert rows(folder)["anna"]["platform_id"] == "1008"
+    put(folder, f"anna_1009_7_{NAME}.ipynb", time=2_000_000_000)
+    (archive(folder) / f"anna_{NAME}.ipynb").unlink()
+    collect(folder, NAME)
+    assert rows(folder)["anna"]["platform_id"] == "1009"

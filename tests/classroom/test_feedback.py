@@ -1,4 +1,5 @@
 import re
+import shutil
 from copy import deepcopy
 from pathlib import Path
 
@@ -179,3 +180,25 @@ def test_a_page_is_accessible(page, browser):
         browser.open(page.as_uri())
         found = axe.run(browser.page)
         assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(
+    ("ename", "said"),
+    [
+        ("CellTimeoutError", "ran longer than a cell may"),
+        ("SyntaxError", "is no valid Python"),
+        ("DeadKernelError", "ended the program"),
+    ],
+)
+def test_the_reason_is_in_the_answer_and_not_in_its_tests(classroom, tmp_path, ename, said):
+    copy = shutil.copytree(classroom, tmp_path / "course")
+    path = copy / "autograded" / "anna" / NAME / f"{NAME}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "nll_slope":
+            cell.outputs = [new_output("error", ename=ename, evalue="", traceback=[])]
+    write(path.parent, notebook)
+    text = make(copy).read_text(encoding="utf-8")
+    table = text.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert said in table
+    assert MESSAGE not in table

@@ -159,6 +159,16 @@ def test_the_id_that_the_collection_noted_counts_more_than_the_name(classroom, c
     assert "lost: NOT MATCHED: no rows of the platform have the id 999" in done.printed
 
 
+def test_without_a_noted_id_that_of_the_roster_counts(classroom, capsys):
+    classroom.grade("anna", 6, 4)
+    (classroom.folder / "seeds.csv").write_text(
+        f"student,platform_id,assignment,constant,seed\nanna,104,{NAME},SPLIT_SEED,5\n"
+    )
+    done = classroom.run(capsys, canvas=CANVAS)
+    assert cells(done.filled, "ID", f"{NAME} (4712)")["104"] == "10"
+    assert "holds the grades of 1 students" in done.printed
+
+
 def test_a_student_whose_essay_waits_keeps_the_cell_unless_the_teacher_says_so(classroom, capsys):
     classroom.grade("kroe2", 6)
     done = classroom.run(capsys, canvas=CANVAS)

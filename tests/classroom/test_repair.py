@@ -266,6 +266,24 @@ def test_an_undamaged_notebook_stays_as_it_is_and_nothing_is_said():
     assert [cell.cell_type for cell in result.cells] == [cell.cell_type for cell in SOURCE.cells]
 
 
+def test_tests_that_the_teacher_changed_are_not_called_edited():
+    from nbgrader.utils import compute_checksum
+    from repair import repaired
+
+    nb = nbformat.from_dict(handed_in())
+    tests = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in nb.cells}
+    older, edited = tests["tests_one"], tests["tests_two"]
+    for cell in (older, edited):
+        cell.source = "assert True  # as it was released"
+        cell.metadata.nbgrader.checksum = compute_checksum(cell)
+    edited.source = "pass"
+    _, remarks = repaired(nb, SOURCE)
+    assert remarks == [
+        "The test cell tests_one is from an earlier release, and was renewed.",
+        "The test cell tests_two was edited, and was restored.",
+    ]
+
+
 def test_cells_of_the_student_keep_their_order_around_the_answers():
     from repair import repaired
 

@@ -19,7 +19,7 @@ import calibkit
 FLAGGED_NAMES = {
     "get_ipython", "builtins", "__builtins__", "__import__", "exec", "eval", "compile", "setattr",
     "delattr", "globals", "locals", "vars", "open", "exit", "quit", "AssertionError", "__file__",
-    "In", "Out", "breakpoint",
+    "In", "Out", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "breakpoint", "make_dataclass",
 }  # fmt: skip
 FLAGGED_MODULES = {
     "builtins", "subprocess", "socket", "ctypes", "os", "sys", "shutil", "pathlib", "importlib",
@@ -36,7 +36,10 @@ READS_OR_WRITES = {
 # other libraries in which an answer to a question about calibration can be had
 OTHER_LIBRARIES = ("torchmetrics", "netcal", "sklearn.calibration", "mapie", "relplot")
 HARMLESS_METHODS = {"__init__", "__call__", "__repr__", "__len__", "__iter__", "__post_init__"}
-HARMLESS_MAGIC = re.compile(r"^\s*%{1,2}(matplotlib|time|timeit|config)\b.*$", re.MULTILINE)
+# what these commands run is read like all other code
+TIMING = ("time", "timeit")
+HARMLESS_SETTING = re.compile(r"InlineBackend\.\w+\s*=\s*(\w+|(['\"])\w+\2)\s*")
+OPTIONS = re.compile(r"^(\s*-\w+(\s*\d+)?\s)+")
 OUTSIDE = re.compile(
     r"^(/[\w.-]+/|~[/\\]|~$|[A-Za-z]:[\\/])|(^|[/\\])\.\.([/\\]|$)|gradebook|\$HOME"
 )
@@ -61,14 +64,20 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
         ast.Module([line for line in tree_of(cell.source).body if ast.dump(line) not in known], [])
         for cell in own
     ]
+    for cell in own:
+        if not is_readable(cell.source):
+            yield f"{_where(cell)} is no Python that this check can read."
     modules = set().union(*(_imported(tree_of(cell.source)) for cell in [*given.cells, *own]))
     for cell, tree in zip(own, trees, strict=True):
-        if found := dict.fromkeys(_flagged(tree, modules)):
-            name = cell.metadata.get("nbgrader", {}).get("grade_id")
-            where = f"The cell {name}" if name else "A cell without a question"
-            yield f"{where} uses {', '.join(found)}."
+        if found := dict.fromkeys([*_flagged(tree, modules), *_odd_names(tree)]):
+            yield f"{_where(cell)} uses {', '.join(found)}."
     statements = [statement for tree in trees for statement in tree.body]
     yield from _library_calls(statements, source)
+
+
+def _where(cell: NotebookNode) -> str:
+    name = cell.metadata.get("nbgrader", {}).get("grade_id")
+    return f"The cell {name}" if name else "A cell without a question"
 
 
 # --- answers that call the library ----------------------------------------------------------------
@@ -176,11 +185,50 @@ def _needs(statement: ast.stmt) -> set[str]:
 
 
 def tree_of(text: str) -> ast.Module:
-    """Return the syntax tree of a cell; an empty one if it is no valid Python."""
+    """Return the syntax tree of a cell; an empty one if it is no valid Python.
+
+    What a timing command runs stands in its place, and harmless commands are left out.
+    """
     try:
-        return ast.parse(TransformerManager().transform_cell(HARMLESS_MAGIC.sub("", text)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = ast.parse(TransformerManager().transform_cell(text))
+        return ast.Module([part for line in tree.body for part in _run_by(line)], [])
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):
         return ast.Module([], [])
+
+
+def is_readable(text: str) -> bool:
+    """Say whether a cell has a syntax tree."""
+    try:
+        ast.parse(TransformerManager().transform_cell(text))
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):
+        return False
+    return True
+
+
+def _run_by(line: ast.stmt) -> list[ast.stmt]:
+    """Return the statements that a command of IPython runs, and another line as it is."""
+    match line:
+        case ast.Expr(
+            ast.Call(
+                ast.Attribute(ast.Call(ast.Name("get_ipython")), "run_line_magic"),
+                [ast.Constant(str(command)), ast.Constant(str(rest))],
+            )
+        ):
+            pass
+        case ast.Expr(
+            ast.Call(
+                ast.Attribute(ast.Call(ast.Name("get_ipython")), "run_cell_magic"),
+                [ast.Constant(str(command)), ast.Constant(str(first)), ast.Constant(str(body))],
+            )
+        ):
+            rest = f"{OPTIONS.sub('', f'{first} ')}\n{body}"
+        case _:
+            return [line]
+    if command == "matplotlib" or (command == "config" and HARMLESS_SETTING.fullmatch(rest)):
+        return []
+    if command in TIMING:
+        return tree_of(OPTIONS.sub("", rest).strip() or "pass").body
+    return [line]
 
 
 def _flagged(tree: ast.Module, modules: set[str]) -> Iterator[str]:
@@ -211,18 +259,36 @@ def _flagged(tree: ast.Module, modules: set[str]) -> Iterator[str]:
                 "__doc__",
             }:
                 yield f".{attribute}"
-            case ast.FunctionDef(name=name) if _is_special(name) and name not in HARMLESS_METHODS:
-                yield f"a method {name}"
-            case ast.Call(func=ast.Name(id="getattr"), args=[_, attribute, *_]) if not isinstance(
-                attribute, ast.Constant
-            ):
-                yield "getattr with a computed name"
             case ast.Constant(value=str(text)) if id(node) not in prose and OUTSIDE.search(text):
                 yield f"the path {text!r}"
             case ast.Assign(targets=targets):
                 yield from _patched(targets, modules)
             case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
                 yield from _patched([target], modules)
+
+
+def _odd_names(tree: ast.Module) -> Iterator[str]:
+    """Yield special methods, however they are given to a class, and computed names."""
+    plain_getattr = {
+        id(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and [type(argument) for argument in node.args[1:2]] == [ast.Constant]
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) if _is_special(name) and name not in HARMLESS_METHODS:
+                yield f"a method {name}"
+            case ast.Name(id=name, ctx=ast.Store()) if _is_special(name):
+                yield f"a method {name}"
+            case ast.keyword(arg=str(name)) if _is_special(name):
+                yield f"a method {name}"
+            case ast.Constant(value=str(name)) if _is_special(name):
+                yield f"the name {name!r}"
+            case ast.Name(id="getattr") if id(node) not in plain_getattr:
+                yield "getattr with a computed name"
+            case ast.Call(func=ast.Name(id="type"), args=[_, _, _]):
+                yield "a class made by type"
 
 
 def _patched(targets: Iterable[ast.expr], modules: set[str]) -> Iterator[str]:

@@ -47,16 +47,21 @@ def main(course: Path) -> int:
     for assignment in sorted(archives | handed_in):
         _, lost = collect.sort_out(course, assignment)
         for remark in lost:
-            print(f"{assignment}: {remark}")
+            print(printable(f"{assignment}: {remark}"))
         folders = sorted(course.glob(f"submitted/*/{assignment}/"))
         bar = tqdm(folders, desc=assignment, unit="notebook", leave=False)
         for checked in check(course, assignment, [folder.parent.name for folder in bar]):
-            print(f"{assignment} {checked.student}: {checked.points}")
+            print(printable(f"{assignment} {checked.student}: {checked.points}"))
             for remark in checked.remarks:
-                print(f"    {remark}")
+                print(printable(f"    {remark}"))
             needs_action |= any(remark.startswith(NOT_GRADED) for remark in checked.remarks)
         needs_action |= any("was not used" in remark for remark in lost)
     return int(needs_action)
+
+
+def printable(text: str) -> str:
+    """Return a line without what a terminal would obey: a student may have written parts of it."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def check(course: Path, assignment: str, students: list[str]) -> list[Checked]:
@@ -83,7 +88,7 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
     try:
         submitted, remarks = repair.read(path)
         checked.notebook, more = repair.repaired(submitted, source)
-    except ValueError as error:
+    except Exception as error:  # whatever a file holds, the others are checked
         checked.remarks.append(f"{NOT_GRADED}: {error}.")
         return checked
     if graded.is_file():
@@ -95,7 +100,10 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
     checked.remarks += remarks + more
     if graded.is_file():
         checked.remarks += what_happened(graded)
-    checked.remarks += cheats.flags(checked.notebook, source)
+    try:
+        checked.remarks += cheats.flags(checked.notebook, source)
+    except Exception as error:
+        checked.remarks.append(f"The code could not be checked: {type(error).__name__}.")
     checked.remarks += left_behind(course, assignment, student)
     return checked
 

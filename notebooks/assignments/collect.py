@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 COLUMNS = ("assignment", "student", "platform_id", "late", "file", "sha256")
 # "doejane_LATE_123_456_homework-1.ipynb": the ids of the student and of the upload, which grows
@@ -26,7 +26,7 @@ CANVAS = re.compile(
 )
 # "Jane Doe_123_assignsubmission_file_", a folder or the beginning of a file's name
 MOODLE = re.compile(r"(?P<student>.+)_(?P<id>\d+)_assignsubmission_file(?:_.*)?")
-NO_STUDENT = re.compile(r'[\x00-\x1f<>:"/\\|?*\[\]+]|^[.-]|[. ]$')
+NO_STUDENT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\[\]+]|^[.=@-]|[. ]$|^.{101}')
 SYSTEM_FILES = {"__MACOSX", ".ipynb_checkpoints", ".DS_Store", "Thumbs.db", "desktop.ini"}
 LARGEST = 50_000_000  # bytes; a submission has a few hundred thousand
 
@@ -139,7 +139,7 @@ def _unpacked(file: File) -> Iterator[File | str]:
                     continue
                 content, time = archive.read(entry), datetime(*entry.date_time)
                 yield from _unpacked(replace(inside, content=content, time=time))
-    except (BadZipFile, RuntimeError, NotImplementedError, ValueError, OSError, EOFError) as error:
+    except Exception as error:  # a damaged zip can raise nearly anything
         yield f"{file.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
 
 

@@ -76,9 +76,13 @@ class Renderer(IPythonRenderer):
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """Show a picture that the notebook holds, and only name one that lies elsewhere."""
-        if url.startswith("data:") or url.removeprefix("attachment:") in self.attachments:
+        if url.startswith("data:") or self.attachments.get(url.removeprefix("attachment:")):
             return super().image(text, url, title)
         return f"[picture: {escape(text or url)}]"
+
+    def block_mermaidjs(self, code: str) -> str:
+        """Show a diagram as its text, because only a script could draw it."""
+        return f"<pre>{escape(code)}</pre>"
 
     def latex_environment(self, name: str, body: str) -> str:
         """Turn an environment such as align into MathML."""
@@ -119,6 +123,10 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 text = page(path, student, assignment, headings, gradebook)
             except MissingEntry:
+                without_points.append(student)
+                continue
+            except Exception as error:  # one odd notebook costs no other student the page
+                print(f"{student}: no page could be made ({type(error).__name__}: {error})")
                 without_points.append(student)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -124,7 +124,7 @@ class Grader:
             with TemporaryDirectory(prefix="calibkit-") as folder:
                 remarks = self._stage(student, Path(folder))
                 said, is_graded = self._autograde(Path(folder))
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever a file holds, it costs no other student the grades
             log.write_text(f"Not graded: {error}\n", encoding="utf-8")
             return str(error)
         text = "".join(f"{remark}\n" for remark in remarks) + said

@@ -7,11 +7,13 @@ return a sentence for each thing that they repaired.
 
 import ast
 import codecs
+import html
 import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,10 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 MAGIC = TransformerManager()
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
+SCHEMES = re.compile(r"(?:javascript|vbscript):|data:(?!image/(?:png|jpeg|gif))", re.IGNORECASE)
+MOST_PARTS = 6
 NEW_CELL: dict[str, Callable[..., NotebookNode]] = {
     "code": new_code_cell,
     "markdown": new_markdown_cell,
@@ -102,6 +108,7 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     originals = marked_cells_of(source)
     shown = released(source)
     marked = marked_cells_of(shown)
+    given = {cell.source for cell in shown.cells}
     remarks: list[str] = []
     pieces = [_piece(cell, marked) for cell in submitted.get("cells", ()) if isinstance(cell, dict)]
     for before, piece in pairwise(pieces):
@@ -114,6 +121,8 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     pieces = _setup(pieces, source, remarks) + pieces
     for place, piece in enumerate(pieces):
         piece.cell.id = f"cell-{place}"
+        if piece.cell.cell_type == "markdown" and piece.cell.source not in given:
+            remarks += _disarm(piece)
         if piece.name is not None:
             remarks += _restore(piece, originals[piece.name], marked[piece.name].source)
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -141,11 +150,12 @@ def released(source: NotebookNode) -> NotebookNode:
     return notebook
 
 
+@lru_cache(maxsize=10_000)
 def parses(text: str) -> bool:
     """Say whether Jupyter could run a cell with this text: magic commands are allowed."""
     try:
         ast.parse(MAGIC.transform_cell(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):
         return False
     return True
 
@@ -159,10 +169,11 @@ def _piece(cell: dict, marked: dict[str, NotebookNode]) -> Piece:
     text = cell.get("source", "")
     text = "".join(map(str, text)) if isinstance(text, list) else str(text or "")
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    kind = cell.get("cell_type") if cell.get("cell_type") in NEW_CELL else "raw"
+    asked = cell.get("cell_type")
+    kind = asked if isinstance(asked, str) and asked in NEW_CELL else "raw"
     new = NEW_CELL[kind](text)
-    if kind == "markdown" and _mapping(cell.get("attachments")):
-        new.attachments = cell["attachments"]
+    if kind == "markdown" and (pictures := _pictures(cell.get("attachments"))):
+        new.attachments = pictures
     metadata = _mapping(cell.get("metadata"))
     name = _mapping(metadata.get("nbgrader")).get("grade_id")
     return Piece(
@@ -172,6 +183,19 @@ def _piece(cell: dict, marked: dict[str, NotebookNode]) -> Piece:
         has_empty_mark=metadata.get("nbgrader") == {},
         is_as_released=_is_as_released(cell, text),
     )
+
+
+def _pictures(attachments: Any) -> dict[str, dict[str, str]]:
+    """Return the pictures that a cell holds, without what is none."""
+    found = {
+        str(name): {
+            kind: data
+            for kind, data in _mapping(of_kinds).items()
+            if kind in PICTURES and isinstance(data, str)
+        }
+        for name, of_kinds in _mapping(attachments).items()
+    }
+    return {name: of_kinds for name, of_kinds in found.items() if of_kinds}
 
 
 def _is_as_released(cell: dict, text: str) -> bool:
@@ -285,6 +309,9 @@ def _split(pieces: list[Piece], name: str) -> list[Piece]:
         if piece.cell.cell_type == kind or piece.has_empty_mark
     ]
     own = next(k for k, piece in enumerate(window) if piece.name == name)
+    # Nobody splits an answer into more parts, and to try all runs of many cells takes long.
+    first = max(0, own - MOST_PARTS)
+    window, own = window[first : own + MOST_PARTS + 1], own - first
     runs = [
         window[first:last]
         for first, last in combinations(range(len(window) + 1), 2)
@@ -357,6 +384,19 @@ def _setup(pieces: list[Piece], source: NotebookNode, remarks: list[str]) -> lis
     if missing:
         remarks.append("Given code in front of the first question was deleted, and was put back.")
     return missing
+
+
+def _disarm(piece: Piece) -> Iterator[str]:
+    """Let a page show what a student wrote as text, where it would run in the teacher's browser."""
+    text = piece.cell.source
+    name = f"The cell {piece.name}" if piece.name else "A cell without a question"
+    if SCHEMES.search(re.sub(r"[\s\x00-\x1f]", "", html.unescape(text))):
+        fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=2))
+        piece.cell.source = f"{fence}text\n{text}\n{fence}"
+        yield f"{name} holds a link that runs code, and is shown as it was typed."
+    elif TAG.search(text):
+        yield f"{name} holds HTML, which is shown as text."
+    piece.cell.source = TAG.sub("&lt;", piece.cell.source)
 
 
 def _restore(piece: Piece, original: NotebookNode, shown: str) -> Iterator[str]:

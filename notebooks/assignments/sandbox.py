@@ -103,6 +103,10 @@ class Sandbox(ABC):
                 return False
             return done.stdout.strip() == b"hello"
 
+    def environment_outside(self) -> dict[str, str] | None:
+        """Return the environment of the command, or None for that of the teacher."""
+        return None
+
     def environment(self) -> dict[str, str]:
         """Return the environment of a submission, which holds nothing of the teacher's."""
         return {
@@ -130,6 +134,10 @@ class Bubblewrap(Sandbox):
         # user gets a user namespace instead, in which they are counted.
         self.uid = 100_000 + os.getpid() % 100_000 if os.geteuid() == 0 else None
 
+    def environment_outside(self) -> dict[str, str]:
+        """Return no secret of the teacher: a submission of the same user could read them."""
+        return {"PATH": os.environ.get("PATH", os.defpath)}
+
     def command(self, script: Path, limits: Limits) -> list[str]:
         """Return a command that begins with ``bwrap``."""
         size = ["--size", str(limits.disk_bytes)]
@@ -142,7 +150,7 @@ class Bubblewrap(Sandbox):
         variables = {**self.environment(), "PYTHONPATH": os.pathsep.join(own.values())}
         return [
             "bwrap",
-            *("--die-with-parent", "--new-session"),
+            *("--die-with-parent", "--new-session", "--as-pid-1"),
             *("--unshare-ipc", "--unshare-net", "--unshare-pid", "--unshare-uts"),
             *("--unshare-cgroup-try", *(rights if self.uid else ["--unshare-user"])),
             *("--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm"),
@@ -201,6 +209,10 @@ class NoSandbox(Sandbox):
         self._folder = tempfile.TemporaryDirectory(prefix="calibkit-")
         self.home = self._folder.name
         self.cache = str(cache_folder())
+
+    def environment_outside(self) -> dict[str, str]:
+        """Return what a submission may see: nothing else is between it and the command."""
+        return self.environment()
 
     def command(self, script: Path, limits: Limits) -> list[str]:
         """Return a command that begins with ``python``."""
@@ -293,6 +305,8 @@ def execute(
             fault = "" if "outputs" in answer else str(answer.get("fault", run.why_ended))[:1000]
             if place >= done:
                 cells[place].outputs = [_error(fault)] if fault else safe(answer["outputs"])
+                count = answer.get("count")
+                cells[place].execution_count = count if isinstance(count, int) else None
                 done = place + 1
             if fault:
                 harmful.add(place)
@@ -371,7 +385,7 @@ class Run:
             input_file.seek(0)
             process = subprocess.Popen(
                 self.sandbox.command(EXECUTE, self.limits),
-                env=self.sandbox.environment() if isinstance(self.sandbox, NoSandbox) else None,
+                env=self.sandbox.environment_outside(),
                 stdin=input_file,
                 stdout=subprocess.PIPE,
                 stderr=complaints,

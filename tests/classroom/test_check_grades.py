@@ -151,6 +151,58 @@ def test_given_lines_are_no_cheat_in_a_cell_that_differs_by_a_seed(sources):
     ]
 
 
+HIDDEN_CHEATS = {
+    "a_command_in_a_text": 'note = """\n%time"""\nget_ipython().ast_transformers.clear()',
+    "timed": "%time setattr(torch, 'equal', print)",
+    "timed_with_options": "%timeit -n1 -r1 exec('1')",
+    "a_timed_cell": "%%time\nexec('1')",
+    "a_setting": "%config InteractiveShell.xmode = exec('1')",
+    "history": "float(_ih[-1].partition('=')[2])",
+    "a_method_in_a_class": "class Z(float):\n    __eq__ = lambda self, other: True",
+    "a_class_by_type": "Z = type('Z', (float,), dict(__eq__=lambda a, b: True))",
+    "an_alias_of_getattr": "g = getattr\ng(torch, 'x')",
+    "a_special_name_as_text": "getattr(torch, '__builtins__')",
+    "no_python": "x = (",
+}
+
+
+@pytest.mark.parametrize("code", HIDDEN_CHEATS.values(), ids=HIDDEN_CHEATS)
+def test_a_cheat_that_hides_from_the_check_is_flagged(sources, code):
+    from cheats import flags
+
+    source = sources[PS2]
+    notebook = deepcopy(source)
+    notebook.cells.insert(3, nbformat.v4.new_code_cell(f"import torch\n{code}"))
+    if code.startswith("%%"):
+        notebook.cells[3].source = code
+    assert any(flag.startswith("A cell without a question") for flag in flags(notebook, source))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "%matplotlib inline\nx = 1",
+        "%time x = sum(range(5))",
+        "%%timeit -n 10\nx = 1",
+        "%config InlineBackend.figure_format = 'retina'",
+        "x = getattr(object, 'name', None)",
+    ],
+)
+def test_honest_commands_are_not_flagged(sources, code):
+    from cheats import flags
+
+    source = sources[PS2]
+    notebook = deepcopy(source)
+    notebook.cells.insert(3, nbformat.v4.new_code_cell(code))
+    assert list(flags(notebook, source)) == []
+
+
+def test_what_a_terminal_would_obey_is_printed_as_text():
+    from check_grades import printable
+
+    assert printable("a\x1b]52;c;eA==\x07\nb: 5 of 5") == r"a\x1b]52;c;eA==\x07\nb: 5 of 5"
+
+
 def test_a_comparison_with_the_library_is_no_cheat(sources):
     from cheats import flags
 

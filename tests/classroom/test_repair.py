@@ -284,6 +284,88 @@ def test_tests_that_the_teacher_changed_are_not_called_edited():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "shown"),
+    [
+        ("<script>alert(1)</script>", "holds HTML", "&lt;script>"),
+        ("a <svg onload=alert(1)>", "holds HTML", "&lt;svg"),
+        ("```mermaid\n</pre><script>\n```", "holds HTML", "&lt;script>"),
+        ("[x](javascript:alert(1))", "link that runs code", "```text\n[x]("),
+        ("[x](java&#115;cript:alert(1))", "link that runs code", "```text\n[x]("),
+        ("[x](java\tscript:alert(1))", "link that runs code", "```text\n[x]("),
+        ("![x](data:text/html,1)", "link that runs code", "```text\n![x]("),
+    ],
+)
+def test_nothing_that_a_student_writes_runs_in_the_browser_of_a_teacher(text, said, shown):
+    from repair import repaired
+
+    nb = handed_in()
+    essay = next(c for c in nb["cells"] if "essay_why" in json.dumps(c["metadata"]))
+    essay["source"] = text
+    fixed, remarks = repaired(nb, SOURCE)
+    (found,) = (
+        c.source
+        for c in fixed.cells
+        if c.metadata.get("nbgrader", {}).get("grade_id") == "essay_why"
+    )
+    assert shown in found
+    assert "<s" not in found
+    assert [remark for remark in remarks if said in remark]
+
+
+@pytest.mark.parametrize("text", ["a < b and $p<q$, 3 <4", "see https://example.org", "*yes*"])
+def test_honest_essays_stay_as_they_are(text):
+    from repair import repaired
+
+    nb = handed_in()
+    essay = next(c for c in nb["cells"] if "essay_why" in json.dumps(c["metadata"]))
+    essay["source"] = text.replace("p<q", "p < q")
+    fixed, remarks = repaired(nb, SOURCE)
+    (found,) = (
+        c.source
+        for c in fixed.cells
+        if c.metadata.get("nbgrader", {}).get("grade_id") == "essay_why"
+    )
+    assert (found, remarks) == (essay["source"], [])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"cell_type": ["code"]},
+        {"cell_type": {}},
+        {"attachments": {"a": 5}},
+        {"attachments": {"a.png": {"image/png": {"x": 1}}}},
+        {"source": {"a": 1}},
+        {"metadata": []},
+    ],
+    ids=str,
+)
+def test_odd_values_cost_nothing_else(odd):
+    from repair import repaired
+
+    nb = handed_in()
+    nb["cells"][0] |= odd
+    fixed, _ = repaired(nb, SOURCE)
+    assert names(fixed) == names(SOURCE)
+
+
+def test_many_cells_around_an_answer_take_no_longer_than_few():
+    from repair import repaired
+
+    nb = handed_in()
+    empty = {
+        "cell_type": "code",
+        "source": "pass",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
+    nb["cells"][3:3] = [dict(empty, id=f"own-{k}") for k in range(500)]
+    fixed, _ = repaired(nb, SOURCE)
+    assert names(fixed) == names(SOURCE)
+
+
 def test_cells_of_the_student_keep_their_order_around_the_answers():
     from repair import repaired
 

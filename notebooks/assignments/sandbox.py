@@ -150,7 +150,10 @@ class Bubblewrap(Sandbox):
         variables = {**self.environment(), "PYTHONPATH": os.pathsep.join(own.values())}
         return [
             "bwrap",
-            *("--die-with-parent", "--new-session", "--as-pid-1"),
+            *("--die-with-parent", "--new-session"),
+            # Bubblewrap's own first process keeps the environment in which it was started. A
+            # submission of another user cannot read it, and one of the same user could.
+            *(() if self.uid else ("--as-pid-1",)),
             *("--unshare-ipc", "--unshare-net", "--unshare-pid", "--unshare-uts"),
             *("--unshare-cgroup-try", *(rights if self.uid else ["--unshare-user"])),
             *("--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm"),

@@ -1,6 +1,7 @@
 """``grade.py`` on made-up students: the points, the log, and what a hostile one can reach."""
 
 import os
+import re
 import shutil
 import socket
 import sys
@@ -406,12 +407,10 @@ def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
     assert "put out more than" in found[9]
     assert found[9].endswith("CellTimeoutError")
     assert len(found[9]) < 3 * 2**20
-    for sentence, part in zip(
-        said,
-        ("ended the sandbox", "processes", "bytes", "took longer than 10 seconds"),
-        strict=True,
-    ):
-        assert part in sentence
+    # So many processes also need much memory, and either limit may be the first.
+    reasons = "ended the sandbox", "processes|bytes", "bytes", "took longer than 10 seconds"
+    for sentence, reason in zip(said, reasons, strict=True):
+        assert re.search(reason, sentence)
 
 
 def test_a_cell_that_took_too_long_keeps_what_it_defined(outputs_of):

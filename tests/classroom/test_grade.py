@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -519,3 +520,33 @@ def test_the_model_answers_get_all_points_in_the_sandbox(course, grade, isolatio
         tests = [grade for grade in grades if grade.name.startswith("tests_")]
         assert [grade.auto_score for grade in tests] == [grade.max_score for grade in tests]
         assert len(tests) > 5
+
+
+CURIOUS = """
+import sandbox
+from nbformat.v4 import new_code_cell, new_notebook
+
+cells = [
+    "print(open('/proc/1/environ').read())",
+    "import os\\nprint(open(f'/proc/{os.getppid()}/fd/0').read())",
+    "open(f'/proc/{os.getppid()}/fd/2', 'w').write('forged')",
+    "print('honest')",
+]
+notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+sandbox.execute(notebook, sandbox.Bubblewrap(), sandbox.Limits(cell_seconds=20))
+for cell in notebook.cells:
+    print(cell.outputs[0].get("ename") or cell.outputs[0].text.strip())
+"""
+
+
+def test_a_submission_of_an_ordinary_user_reads_no_other_process():
+    """Here all processes have the same user. One of them knows the tests of the later cells."""
+    unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    program = [*unshare, sys.executable, "-c", CURIOUS]
+    if shutil.which("bwrap") is None or shutil.which("unshare") is None:
+        pytest.skip("bubblewrap or unshare is not installed")
+    variables = {**os.environ, "PYTHONPATH": str(ASSIGNMENTS), "SECRET": "of the teacher"}
+    done = subprocess.run(program, check=False, env=variables, capture_output=True, text=True)
+    if "namespace" in done.stderr:
+        pytest.skip("this machine has no namespaces for ordinary users")
+    assert done.stdout.split() == ["PermissionError"] * 3 + ["honest"], done.stderr

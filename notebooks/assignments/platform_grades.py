@@ -127,8 +127,8 @@ def take_penalty(
         points.penalty_percent = due.percent_lost(time)
         if points.penalty_percent:
             points.remarks.append(
-                f"handed in {time:%Y-%m-%d %H:%M} UTC, due {due.due.isoformat(timespec='minutes')}: "
-                f"minus {points.penalty_percent:g} %"
+                f"handed in {time:%Y-%m-%d %H:%M} UTC, due "
+                f"{due.due.isoformat(timespec='minutes')}: minus {points.penalty_percent:g} %"
             )
     elif is_marked:
         points.remarks.append("is marked as late, but the time is unknown: no penalty")

@@ -205,7 +205,9 @@ def test_the_penalty_has_a_column_of_its_own(classroom, capsys):
     percent = {student: row["penalty_percent"] for student, row in done.overview.items()}
     assert percent == {"jdoe": "0", "jm": "20", "lpoe": "100", "kroe2": "0"}
     assert done.overview["jm"]["points_by_machine"] == "6"
-    assert "jm: handed in 2026-03-07 23:00 UTC, due 2026-03-06T23:59+01:00: minus 20 %" in done.printed
+    assert (
+        "jm: handed in 2026-03-07 23:00 UTC, due 2026-03-06T23:59+01:00: minus 20 %" in done.printed
+    )
     assert "kroe2: the time of handing in is unknown: no penalty" in done.printed
     moodle = classroom.run(capsys, moodle=MOODLE)
     comments = cells(moodle.filled, "Identifier", "Feedback comments")

@@ -107,6 +107,7 @@ html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "a
     page: [] for page in ("genindex", "search", "_modules/*", "_modules/calibkit/*")
 }
 html_theme_options = {
+    "collapse_navigation": True,  # the buttons that unfold it have no name for a screen reader
     "github_url": REPOSITORY,
     "navigation_with_keys": False,
     "pygments_dark_style": "a11y-high-contrast-dark",

@@ -102,12 +102,12 @@ html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_static_path = ["_static", str(mathjax_file)]
 html_css_files = ["site.css"]
+html_js_files = ["sidebar.js"]
 # Only lessons and API have neighbours to show in a left column. Elsewhere it would be empty.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "api"} | {
     page: [] for page in ("genindex", "search", "_modules/*", "_modules/calibkit/*")
 }
 html_theme_options = {
-    "collapse_navigation": True,  # the buttons that unfold it have no name for a screen reader
     "github_url": REPOSITORY,
     "navigation_with_keys": False,
     "pygments_dark_style": "a11y-high-contrast-dark",

@@ -306,11 +306,10 @@ for seed in seeds:
 # The refinement chooses right in every pair, and the NLL errs at most once per seed. The ECE errs
 # in two or more pairs of every seed. (Pairs share networks, so the choices are not independent.)
 #
-# Why is the ECE a poor judge? It looks at what a temperature can correct, and not at the
-# refinement. The NLL after scaling, our yardstick, is nearly the refinement itself, so the
-# refinement had to do well.
+# The ECE looks at what a temperature can correct, and not at the refinement. The NLL after scaling,
+# our yardstick, is nearly the refinement itself, so the refinement had to do well.
 #
-# Now we compare each method with the plain twin of the same seed.
+# Now we compare each method with its plain twin.
 
 # %%
 base = [v["NLL"] for v in after["plain"]]

@@ -5,10 +5,21 @@ missing, tests are skipped and say so.
 """
 
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+CONF = """
+project = html_title = "calibkit"
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_favicon = "icon.svg"
+html_context = {"default_mode": "light"}
+"""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -64,6 +75,25 @@ class Browser:
     def set_media(self, **features: str) -> None:
         """Answers to media queries, such as ``reduced_motion="reduce"``."""
         self.page.emulate_media(**features)
+
+
+def page_alone(page: str, linked: Iterable[str], folder: Path) -> Path:
+    """Build one page in the theme of the site, and empty pages that it links to; returns html/."""
+    pytest.importorskip("pydata_sphinx_theme", reason="the extra docs is not installed")
+    for name in linked:
+        path = folder / f"{name}.rst"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("Page\n====\n")
+    (folder / "conf.py").write_text(CONF)
+    (folder / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    (folder / "_static").symlink_to(DOCS / "_static")
+    (folder / f"{page}.rst").symlink_to(DOCS / f"{page}.rst")
+    entries = "".join(f"   {name}\n" for name in (page, *linked))
+    (folder / "index.rst").write_text(f"Site\n====\n\n.. toctree::\n\n{entries}")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", str(folder), str(folder / "html")]
+    built = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return folder / "html"
 
 
 @pytest.fixture(scope="module")

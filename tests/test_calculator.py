@@ -4,8 +4,6 @@ import base64
 import importlib.util
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import torch
 
 from calibkit import NoOptimumError, Report, TemperatureScaler, evaluate, glyphs100_logits
 from calibkit.__main__ import main as command_line
-from tests.test_playground import CONF
+from tests.browser import page_alone
 
 pytest_plugins = ("tests.browser",)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -53,23 +51,8 @@ def test_the_words_are_those_of_the_library():
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """The page alone, in the theme of the site."""
-    pytest.importorskip("pydata_sphinx_theme", reason="the extra docs is not installed")
-    folder = tmp_path_factory.mktemp("calculator")
-    pages = ("command_line", "glossary", "auto_lessons/20_reading_reliability_diagrams")
-    for page in pages:
-        path = folder / f"{page}.rst"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("Page\n====\n")
-    (folder / "conf.py").write_text(CONF)
-    (folder / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    (folder / "_static").symlink_to(DOCS / "_static")
-    (folder / "calculator.rst").symlink_to(DOCS / "calculator.rst")
-    entries = "".join(f"   {page}\n" for page in ("calculator", *pages))
-    (folder / "index.rst").write_text(f"Site\n====\n\n.. toctree::\n\n{entries}")
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", str(folder), str(folder / "html")]
-    built = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    return folder / "html"
+    linked = "command_line", "glossary", "auto_lessons/20_reading_reliability_diagrams"
+    return page_alone("calculator", linked, tmp_path_factory.mktemp("calculator"))
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ import importlib.util
 import json
 import math
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from calibkit import (
     negative_log_likelihood,
     split_calibration,
 )
+from tests.browser import page_alone
 
 pytest_plugins = ("tests.browser",)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -30,13 +29,6 @@ TEMPERATURES = (0.5, 0.62, 0.8, 1.0, 1.2, 1.4, 1.465, 1.55, 1.8, 2.5, 4.0)
 # an image that changes its bin changes the ECE by up to 2 / 9000
 ECE_TOLERANCE = 2.5e-4
 
-CONF = """
-project = html_title = "calibkit"
-html_theme = "pydata_sphinx_theme"
-html_static_path = ["_static"]
-html_favicon = "icon.svg"
-html_context = {"default_mode": "light"}
-"""
 # contrast as WCAG 2 defines it
 LOW_CONTRAST = """
 const luminance = (colour) => {
@@ -139,24 +131,8 @@ def test_the_data_file_gives_the_scores_of_calibkit(scores, parts):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """The page alone, in the theme of the site."""
-    pytest.importorskip("pydata_sphinx_theme", reason="the extra docs is not installed")
-    folder = tmp_path_factory.mktemp("playground")
-    lesson = folder / "auto_lessons" / "10_temperature_scaling.rst"
-    lesson.parent.mkdir()
-    lesson.write_text("Lesson 10\n=========\n")
-    (lesson.parent / "50_proper_scores.rst").write_text("Lesson 50\n=========\n")
-    (folder / "conf.py").write_text(CONF)
-    (folder / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    (folder / "_static").symlink_to(DOCS / "_static")
-    (folder / "playground.rst").symlink_to(DOCS / "playground.rst")
-    (folder / "index.rst").write_text(
-        "Site\n====\n\n.. toctree::\n\n   playground\n   auto_lessons/10_temperature_scaling\n"
-        "   auto_lessons/50_proper_scores\n"
-    )
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", str(folder), str(folder / "html")]
-    built = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    return folder / "html"
+    linked = "auto_lessons/10_temperature_scaling", "auto_lessons/50_proper_scores"
+    return page_alone("playground", linked, tmp_path_factory.mktemp("playground"))
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from course import marked_cells_of
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
-from repair import is_locked, released
+from repair import MAGIC, is_locked, parses, released
 
 import calibkit
 
@@ -59,15 +58,16 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
         and not ("nbgrader" in cell.metadata and is_locked(cell))
     ]
     # What was handed out is no cheat, even if a student has changed another line of its cell.
-    known = {ast.dump(line) for code in given_code for line in tree_of(code).body}
+    given_trees = [tree_of(code) for code in given_code]
+    known = {ast.dump(line) for tree in given_trees for line in tree.body}
     trees = [
         ast.Module([line for line in tree_of(cell.source).body if ast.dump(line) not in known], [])
         for cell in own
     ]
     for cell in own:
-        if not is_readable(cell.source):
+        if not parses(cell.source):
             yield f"{_where(cell)} is no Python that this check can read."
-    modules = set().union(*(_imported(tree_of(cell.source)) for cell in [*given.cells, *own]))
+    modules = set().union(*map(_imported, [*given_trees, *trees]))
     for cell, tree in zip(own, trees, strict=True):
         if found := dict.fromkeys([*_flagged(tree, modules), *_odd_names(tree)]):
             yield f"{_where(cell)} uses {', '.join(found)}."
@@ -189,20 +189,10 @@ def tree_of(text: str) -> ast.Module:
 
     What a timing command runs stands in its place, and harmless commands are left out.
     """
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(text))
-        return ast.Module([part for line in tree.body for part in _run_by(line)], [])
-    except (SyntaxError, ValueError, RuntimeError, MemoryError):
+    if not parses(text):
         return ast.Module([], [])
-
-
-def is_readable(text: str) -> bool:
-    """Say whether a cell has a syntax tree."""
-    try:
-        ast.parse(TransformerManager().transform_cell(text))
-    except (SyntaxError, ValueError, RuntimeError, MemoryError):
-        return False
-    return True
+    tree = ast.parse(MAGIC.transform_cell(text))
+    return ast.Module([part for line in tree.body for part in _run_by(line)], [])
 
 
 def _run_by(line: ast.stmt) -> list[ast.stmt]:

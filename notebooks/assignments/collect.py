@@ -70,7 +70,7 @@ def collect(course: Path, assignment: str) -> list[str]:
     has a newer one.
     """
     submissions, remarks = sort_out(course, assignment)
-    rows = _rows(course)
+    rows = noted(course)
     own = [row for row in rows if row["assignment"] == assignment]
     known = {row["student"]: row["sha256"] for row in own}
     # A name without an id leaves the one that a teacher wrote into submissions.csv.
@@ -223,11 +223,12 @@ def _apart(by_student: dict[str, list[Submission]], remarks: list[str]) -> dict:
     return apart
 
 
-def _rows(course: Path) -> list[dict[str, str]]:
+def noted(course: Path) -> list[dict[str, str]]:
+    """Return the rows of submissions.csv, which a spreadsheet program may have saved again."""
     path = course / "submissions.csv"
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

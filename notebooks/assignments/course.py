@@ -1,11 +1,13 @@
 """What several scripts of this folder need to know about the nbgrader course."""
 
 import re
+import sys
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+PYTHON = Path(sys.executable).absolute()  # It may have been called by a relative path.
 HEADING = re.compile(r"^## (Question \d+: .*?)(?: \(\d+ points?\))?$", re.MULTILINE)
 
 
@@ -20,10 +22,10 @@ def marked_cells_of(notebook: NotebookNode) -> dict[str, NotebookNode]:
     return {cell.metadata.nbgrader.grade_id: cell for cell in marked}
 
 
-def questions(path: Path) -> dict[str, str]:
+def questions(notebook: NotebookNode) -> dict[str, str]:
     """Return the question of each marked cell: its heading without the points."""
     headings, heading = {}, ""
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             heading = next(iter(HEADING.findall(cell.source)), heading)
         if "grade_id" in cell.metadata.get("nbgrader", {}):

@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     source = course / "source" / assignment / name
     if not source.is_file():
         raise SystemExit(f"There is no {source}. Run python make_assignments.py first.")
-    headings = questions(source)
+    headings = questions(nbformat.read(source, as_version=4))
     without_points = []
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for path in tqdm(notebooks, desc="feedback", unit="page"):

@@ -25,6 +25,7 @@ import nbformat
 import psutil
 import repair
 import sandbox
+from course import PYTHON
 from nbformat import NotebookNode
 from nbgrader.apps import AutogradeApp, ExportApp, NbGrader
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -191,7 +192,7 @@ def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[st
     """
     os.chdir(course)
     # nbgrader calls alembic by name, which lies beside python
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["PATH"] = f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     said = io.StringIO()
     with redirect_stderr(said), redirect_stdout(said), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nbgrader's own, about its use of SQLAlchemy

@@ -10,14 +10,13 @@ from typing import NamedTuple
 import nbformat
 import numpy as np
 from anonymous import Anonymous
-from course import marked_cells
+from course import marked_cells, marked_cells_of, questions
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.utils import compute_checksum
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-HEADING = re.compile(r"^#+ (Question .*?) *(?:\(\d+ points?\))?$", re.MULTILINE)
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 FRAME = re.compile(r"^(?:Cell In\[(\d+)\], line |File .*:)(\d+)", re.MULTILINE)
 # IPython names a cell in the message of a SyntaxError by a number that differs each time.
@@ -87,7 +86,7 @@ def read_class(course: Path, assignment: str) -> GradedClass:
                 "make_assignments.py, and grade the assignment, before you ask for its report."
             )
     source = nbformat.read(source_file, as_version=4)
-    questions = questions_of(source)
+    asked = questions_of(source)
     text = "\n".join(cell.source for cell in source.cells)
     rows, failures, n_not_graded = [], [], 0
     with Gradebook(f"sqlite:///file:{database.resolve()}?mode=ro&uri=true") as gradebook:
@@ -98,8 +97,8 @@ def read_class(course: Path, assignment: str) -> GradedClass:
                 n_not_graded += 1
                 continue
             scores = scores_of(submission)
-            rows.append([scores.get(question.name, np.nan) for question in questions])
-            failures += failures_of(path, questions, scores, anonymous)
+            rows.append([scores.get(question.name, np.nan) for question in asked])
+            failures += failures_of(path, asked, scores, anonymous)
     if not rows:
         raise SystemExit(
             f"No notebook of {assignment} is graded: gradebook.db and autograded/ hold none. Grade "
@@ -107,7 +106,7 @@ def read_class(course: Path, assignment: str) -> GradedClass:
         )
     title = re.search(r"^# (.+)$", text, re.MULTILINE)
     return GradedClass(
-        title[1] if title else assignment, questions, np.array(rows), failures, n_not_graded
+        title[1] if title else assignment, asked, np.array(rows), failures, n_not_graded
     )
 
 
@@ -131,17 +130,16 @@ def submissions(gradebook: Gradebook, assignment: str) -> list[SubmittedNotebook
 
 def questions_of(source: NotebookNode) -> list[Question]:
     """Return the questions of an assignment. A test cell tests the answer that precedes it."""
-    questions, title, answer = [], "", ""
-    for cell in source.cells:
-        if cell.cell_type == "markdown" and (headings := HEADING.findall(cell.source)):
-            title = headings[-1].replace("`", "")
-        own = cell.metadata.get("nbgrader", {})
-        if own.get("solution"):
-            answer = own["grade_id"]
-        if own.get("grade"):
-            name = own["grade_id"]
-            questions.append(Question(name, title or name, own["points"], answer))
-    return questions
+    found, answer = [], ""
+    headings = questions(source)
+    for name, cell in marked_cells_of(source).items():
+        own = cell.metadata.nbgrader
+        if own.solution:
+            answer = name
+        if own.grade:
+            title = headings[name].replace("`", "")
+            found.append(Question(name, title or name, own.points, answer))
+    return found
 
 
 def scores_of(submission: SubmittedNotebook) -> dict[str, float]:
@@ -154,12 +152,12 @@ def scores_of(submission: SubmittedNotebook) -> dict[str, float]:
 
 
 def failures_of(
-    path: Path, questions: list[Question], scores: dict[str, float], anonymous: Anonymous
+    path: Path, asked: list[Question], scores: dict[str, float], anonymous: Anonymous
 ) -> Iterator[Failure]:
     """Yield why a student lost points, for each question that a machine grades."""
     cells = marked_cells(path)
     own_words = anonymous.own_words(own_code(path))
-    for question in questions:
+    for question in asked:
         tests, answer = cells.get(question.name), cells.get(question.answer)
         is_lost = scores.get(question.name, question.points) < question.points
         if is_lost and tests is not None and tests.metadata.nbgrader.locked:

@@ -21,7 +21,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -29,6 +28,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import jupytext
 import nbformat
 import seeds
+from course import PYTHON
 from nbformat import NotebookNode
 from tqdm import tqdm
 
@@ -114,9 +114,9 @@ def with_nbgrader_metadata(notebook: NotebookNode) -> NotebookNode:
 
 def nbgrader(*arguments: str, course: Path) -> None:
     """Run nbgrader in the course folder; it calls alembic by name, which lies beside python."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
     done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
+        [str(PYTHON), "-m", "nbgrader", *arguments],
         check=False,
         cwd=course,
         env={**os.environ, "PATH": path},

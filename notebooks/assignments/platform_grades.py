@@ -19,9 +19,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from collect import noted
 from late import DueDate, due_date, handed_in
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from platform_table import Table, read_table
+from seeds import remembered_rows
 
 HERE = Path(__file__).resolve().parent
 NO_NUMBERS = {"EX", "N/A"}  # Canvas: the student is excused, or need not hand in
@@ -98,20 +100,12 @@ def points_of(submission: SubmittedAssignment) -> Points:
 
 def ids_of_roster(course: Path) -> dict[str, str]:
     """Read the ids that the roster of data per student gave, if there was one."""
-    path = course / "seeds.csv"
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["student"]: row["platform_id"] for row in csv.DictReader(file)}
+    return {row["student"]: row["platform_id"] for row in remembered_rows(course)}
 
 
 def collected(course: Path, assignment: str) -> dict[str, dict[str, str]]:
     """Read what the collection knows of each student from submissions.csv, if it exists."""
-    path = course / "submissions.csv"
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.DictReader(file) if row["assignment"] == assignment]
+    rows = [row for row in noted(course) if row["assignment"] == assignment]
     return {row["student"]: row for row in rows}
 
 

@@ -26,6 +26,7 @@ from uuid import uuid4
 
 import nbformat
 import psutil
+from course import PYTHON
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from platformdirs import user_cache_path
@@ -33,7 +34,6 @@ from platformdirs import user_cache_path
 EXECUTE = Path(__file__).resolve().with_name("execute.py")
 IMAGE = "calibkit-grade"  # the container image, which Containerfile describes
 MEGABYTE = 2**20
-PYTHON = Path(sys.executable).absolute()  # It may have been called by a relative path.
 MOST_BYTES = 64 * MEGABYTE  # that a sandbox may put out
 HELLO = """
 from importlib.util import find_spec

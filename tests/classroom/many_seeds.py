@@ -17,7 +17,7 @@ from pathlib import Path
 import jupytext
 from tqdm import tqdm
 
-ASSIGNMENTS = Path(__file__).resolve().parents[2] / "notebooks" / "assignments"
+from tests.answers import ASSIGNMENTS
 
 
 def failures(script: Path, student: str) -> Iterator[str]:

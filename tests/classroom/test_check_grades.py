@@ -1,6 +1,5 @@
 """What a teacher is told: points, what waits, repairs, and code that a person should read."""
 
-import runpy
 import shutil
 from copy import deepcopy
 from pathlib import Path
@@ -9,6 +8,8 @@ import jupytext
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+
+from tests.answers import submissions
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "notebooks" / "assignments").glob("ps*.py"))
@@ -57,10 +58,7 @@ def test_no_right_answer_is_flagged(sources, name):
     source = sources[name]
     assert list(flags(source, source)) == []
     assert list(flags(released(source), source)) == []
-    different = runpy.run_path(str(ROOT / "tests" / "submissions" / f"{name}.py"))["DIFFERENT"]
-    lists = {
-        q: [given] if isinstance(given, str) else list(given) for q, given in different.items()
-    }
+    lists = {question: list(given) for question, given in submissions(name)["DIFFERENT"].items()}
     while any(lists.values()):
         answers = {question: left.pop() for question, left in lists.items() if left}
         assert list(flags(answered(source, answers), source)) == []

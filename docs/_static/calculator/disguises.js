@@ -2,16 +2,16 @@
 (self.calculatorParts ??= {}).disguises = function () {
   "use strict";
 
+  const { sum } = self.statistics;
   const SAMPLE_SIZE = 1024;
   const ROUNDING = 1e-2;
   const MIN_ROWS = 5;
   const count = (values, holds) => values.reduce((n, value) => n + (holds(value) ? 1 : 0), 0);
-  const total = (values) => values.reduce((sum, value) => sum + value, 0);
   const isInside = (row) => row.every((x) => x >= -ROUNDING && x <= 1 + ROUNDING);
 
   function variance(values) {
-    const mean = total(values) / values.length;
-    return total(values.map((x) => (x - mean) ** 2)) / (values.length - 1);
+    const mean = sum(values) / values.length;
+    return sum(values.map((x) => (x - mean) ** 2)) / (values.length - 1);
   }
 
   /** Say what makes logits look like probabilities, as a clause, or return null. */
@@ -35,12 +35,12 @@
   function sumsTo1(rows, said) {
     const [n, width] = [rows.length, rows[0].length];
     const tolerance = Math.min(0.1, 0.01 + 0.005 * width);
-    const near = rows.filter((row) => isInside(row) && Math.abs(total(row) - 1) <= tolerance);
+    const near = rows.filter((row) => isInside(row) && Math.abs(sum(row) - 1) <= tolerance);
     if (near.length < Math.max(MIN_ROWS, 0.5 * n)) return null;
     if (width <= 20) {
       const columns = near[0].map((_, c) => near.map((row) => row[c]));
-      const spread = Math.sqrt(total(columns.map(variance)));
-      if (!(Math.sqrt(variance(near.map(total))) < 0.1 * spread)) return null;
+      const spread = Math.sqrt(sum(columns.map(variance)));
+      if (!(Math.sqrt(variance(near.map(sum))) < 0.1 * spread)) return null;
     }
     const share = near.length === n ? `all ${n} rows` : `${near.length} of ${n} rows`;
     return `${share} looked at are in ${said}`;
@@ -49,12 +49,12 @@
   function sigmoids(rows, width) {
     const inside = rows.filter(isInside);
     if (rows.length * width < 60 || inside.length < 0.98 * rows.length) return null;
-    const negative = total(rows.map((row) => count(row, (x) => x < 0)));
+    const negative = sum(rows.map((row) => count(row, (x) => x < 0)));
     const ends = (take) => inside[0].map((_, c) => inside.reduce((end, row) => take(end, row[c]), inside[0][c]));
     const [lowest, highest] = [ends(Math.min), ends(Math.max)];
     const isConstant = highest.some((high, c) => high === lowest[c]);
     if (width === 2 && isConstant && Math.min(...lowest) === 0) return null;
-    const crowded = total(
+    const crowded = sum(
       inside.map((row) => row.filter((x, c) => x <= 0.05 * highest[c] && highest[c] > lowest[c]).length)
     );
     const crowds = crowded >= Math.max(20, 0.02 * inside.length * width, 10 * negative);

@@ -13,7 +13,7 @@
   const TAIL = 0.025;
 
   const absoluteSum = (values) => values.reduce((sum, value) => sum + Math.abs(value), 0);
-  const sum = (values) => values.reduce((total, value) => total + value, 0);
+  const { sum } = self.statistics;
   const norm = (values) => Math.sqrt(values.reduce((total, value) => total + value * value, 0));
 
   /** The gaps of a calibration error, with draws of their noise in a matrix of R rows. */

@@ -2,7 +2,7 @@
 (self.calculatorParts ??= {}).measure = function () {
   "use strict";
 
-  const { uniform, quantiles, mean } = self.statistics;
+  const { uniform, quantiles, sum, mean } = self.statistics;
   const { Gaps, endsOfError, endsOfChange } = self.intervals;
   const N_BINS = 15;
   const N_RESAMPLES = 1000;
@@ -138,10 +138,9 @@
       for (let at = 0; at < noise.length; ) {
         for (let k = 0; k < cells; k++, at++) ofDrawn[k] += noise[at] ** 2 / draws;
       }
-      const total = (values) => values.reduce((sum, value) => sum + value, 0);
-      const size = (gaps) => gaps.reduce((sum, gap) => sum + Math.abs(gap), 0);
-      const [totalOfDrawn, sizeOfMeasured] = [total(ofDrawn), size(measured)];
-      const excess = total(variance) - totalOfDrawn;
+      const size = (gaps) => sum(gaps.map(Math.abs));
+      const [totalOfDrawn, sizeOfMeasured] = [sum(ofDrawn), size(measured)];
+      const excess = sum(variance) - totalOfDrawn;
       return new Gaps({
         measured,
         noise,

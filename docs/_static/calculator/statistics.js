@@ -42,11 +42,13 @@
     });
   }
 
-  function mean(values) {
-    let sum = 0;
-    for (const value of values) sum += value;
-    return sum / values.length;
+  function sum(values) {
+    let total = 0;
+    for (const value of values) total += value;
+    return total;
   }
 
-  self.statistics = { generator, uniform, normal, quantiles, mean };
+  const mean = (values) => sum(values) / values.length;
+
+  self.statistics = { generator, uniform, normal, quantiles, sum, mean };
 };

@@ -19,11 +19,11 @@ UNUSED = re.compile(
     r'|<link rel="preload" as="script"[^>]*>'
 )
 # What a reader uses after the first look: search, menus, copy buttons, and what moves a figure.
-LATER = re.compile(
-    r'<script[^>]* src="([^"]*(?:/(?:doctools|sphinx_highlight|clipboard\.min|copybutton|searchtools'
-    r"|language_data|bootstrap|pydata-sphinx-theme)\.js|searchindex\.js|/playground/)"
-    r'[^"]*)"[^>]*></script>'
+NAMES = (
+    r"doctools|sphinx_highlight|clipboard\.min|copybutton|searchtools|language_data|searchindex"
+    r"|bootstrap|pydata-sphinx-theme|playground/\w+"
 )
+LATER = re.compile(rf'<script[^>]* src="((?:[^"]*/)?(?:{NAMES})\.js[^"]*)"[^>]*></script>')
 SCRIPT = re.compile(r'<script(?![^>]* defer)(?=[^>]* src="[^"])')
 OPTIONS = re.compile(r'<script src="[^"]*/documentation_options\.js[^"]*"></script>')
 # sphinx-gallery links a variable to the type of any variable of that name, which is often wrong

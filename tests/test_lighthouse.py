@@ -40,7 +40,9 @@ def lighthouse() -> list[str]:
     if tried.returncode:
         # .ci/run asks for a failure: there, a test that is always skipped would hide this
         stop = pytest.fail if "LIGHTHOUSE_MUST_RUN" in os.environ else pytest.skip
-        stop(f"npx cannot install {LIGHTHOUSE}, for which it needs a network: {tried.stderr[-500:]}")
+        stop(
+            f"npx cannot install {LIGHTHOUSE}, for which it needs a network: {tried.stderr[-500:]}"
+        )
     return command
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -93,7 +94,47 @@ def test_no_page_fetches_anything_from_elsewhere(pages):
         for address in page.fetched
         if urlsplit(address).netloc or not target_of(address, page)[0].is_file()
     } == set()
-    assert any("tex-svg.js" in address for page in pages.values() for address in page.fetched)
+    formulas = [page for page in pages.values() if "formulas.js" in str(page.fetched)]
+    assert 10 < len(formulas) < len(pages) / 2  # only where there are formulas
+    assert (SITE / "_static" / "tex-svg.js").is_file()
+    assert not any("tex-svg.js" in address for page in pages.values() for address in page.fetched)
+
+
+@pytest.mark.slow
+def test_the_site_is_small():
+    if not SITE.is_dir():
+        pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
+    sizes = {path: path.stat().st_size for path in SITE.rglob("*") if path.is_file()}
+    folders = Counter()
+    for path, size in sizes.items():
+        folders[path.relative_to(SITE).parts[0]] += size
+    assert sum(sizes.values()) < 25e6, folders.most_common(8)
+
+
+@pytest.mark.slow
+def test_a_page_shows_its_text_before_scripts_and_large_pictures_come(pages):
+    for path, page in pages.items():
+        text = path.read_text(encoding="utf-8")
+        head = text.partition("</head>")[0]
+        assert head.count('rel="stylesheet"') == 1, path
+        assert re.findall(r'<script(?![^>]* defer)[^>]* src="[^>]*>', text) == [], path
+        assert not re.search(r"_images/[^\"]*\.png", "".join(page.fetched)), path
+        figures = re.findall(r"<img[^>]*\.webp[^>]*>", text)
+        assert all(" height=" in figure for figure in figures), path
+        assert all('loading="lazy"' in figure for figure in figures[1:]), path
+
+
+@pytest.mark.slow
+def test_the_joined_styles_hold_every_icon_that_is_used(pages):
+    styles = (SITE / "_static" / "site-styles.css").read_text(encoding="utf-8")
+    used = set()
+    for path in pages:
+        used.update(re.findall(r"fa-(?:solid|brands|regular) (fa-[\w-]+)", path.read_text()))
+    assert len(used) > 8
+    for icon in used:
+        assert f".{icon}{{" in styles, icon
+    (font,) = (SITE / "_static").rglob("fa-solid-900.woff2")
+    assert 1000 < font.stat().st_size < 10_000
 
 
 @pytest.mark.slow

@@ -30,6 +30,9 @@ OPTIONS = re.compile(r'<script src="[^"]*/documentation_options\.js[^"]*"></scri
 VARIABLE = re.compile(
     r'<a(?=[^>]* class="[^"]*sphx-glr-backref-instance)[^>]*>((?:<span[^>]*>[^<]*</span>)*)</a>'
 )
+# names, punctuation and blanks, which have the colour of all other text
+PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')
+PREFORMATTED = re.compile(r"(<pre.*?</pre>|<script.*?</script>|<textarea.*?</textarea>)", re.DOTALL)
 # the copies that Sphinx makes for its own work, and maps for those who change the theme
 NOT_FOR_READERS = ("plot_directive/**/*", "_static/**/*.map", "_static/scripts/fontawesome*")
 
@@ -61,7 +64,15 @@ def lighter(page: str, options: str) -> str:
     if later := LATER.findall(page):
         page = LATER.sub("", page).replace("</head>", f"{loader(later)}</head>")
     page = SCRIPT.sub("<script defer", page)
-    return VARIABLE.sub(r"\1", page)
+    page = PLAIN.sub(r"\1", VARIABLE.sub(r"\1", page))
+    return without_indents(page)
+
+
+def without_indents(page: str) -> str:
+    """Return a page whose lines begin at once, but for those that are shown as they are."""
+    parts = PREFORMATTED.split(page)
+    parts[::2] = [re.sub(r"\n\s+", "\n", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def remove_what_no_reader_needs(site: Path) -> None:

@@ -99,6 +99,8 @@ def with_one_stylesheet(site: Path, pages: dict[Path, str]) -> dict[Path, str]:
     joined = rules_in_use(rules, words_in_use(site, pages))
     (static / ONE).write_text(joined, encoding="utf-8")
     keep_icons_in_use(static, joined)
+    for name in names:
+        (static / name).unlink()
     version = sha256(joined.encode()).hexdigest()[:8]
     return {path: with_link(page, version) for path, page in pages.items()}
 

@@ -46,13 +46,13 @@ def options_of(site: Path) -> str:
 def loader(addresses: list[str]) -> str:
     """Return a script that loads others, in this order, as soon as the page has been painted."""
     return f"""<script>
-addEventListener("DOMContentLoaded", () => requestAnimationFrame(() => setTimeout(() => {{
-  for (const address of {json.dumps(addresses)}) {{
-    document.head.append(Object.assign(document.createElement("script"), {{
-      src: address, async: false,
-    }}));
-  }}
-}})));
+addEventListener("DOMContentLoaded", () => new PerformanceObserver((paints, observer) => {{
+observer.disconnect();
+for (const src of {json.dumps(addresses)}) {{
+const script = Object.assign(document.createElement("script"), {{ src, async: false }});
+document.head.append(script);
+}}
+}}).observe({{ type: "paint", buffered: true }}));
 </script>
 """
 

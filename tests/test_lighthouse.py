@@ -20,7 +20,7 @@ SITE = Path(__file__).resolve().parents[1] / "docs" / "_build" / "html"
 PAGES = ["index", "auto_lessons/10_temperature_scaling", "playground", "calculator"]
 CATEGORIES = ["performance", "accessibility", "best-practices", "seo"]
 LEAST = 95
-RUNS = 3  # other work on the machine makes a single run slow
+RUNS = 3  # other work on the machine makes a run slow, never fast
 LIGHTHOUSE = "lighthouse@12.8.2"  # the last one for Node 20
 # A robots.txt belongs to the root of a host, which the pages of a project on GitHub do not have.
 # Lighthouse could not read one from the calculator anyway, whose rules forbid every connection.
@@ -74,17 +74,24 @@ def faults(report: dict, category: str) -> list[str]:
     ]
 
 
+def scores_below(reports: list[dict]) -> dict[str, list[list[str]]]:
+    """Return the medians that are too low, each with the faults of every run."""
+    low = {}
+    for category in CATEGORIES:
+        scores = [100 * report["categories"][category]["score"] for report in reports]
+        print(f"{category}: {', '.join(f'{score:.0f}' for score in scores)}")
+        if median(scores) < LEAST:
+            low[f"{category} {median(scores):.0f}"] = [faults(r, category) for r in reports]
+    return low
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_lighthouse_finds_a_page_fast_accessible_and_sound(page, lighthouse, serve):
     if not SITE.is_dir():
         pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
     address = f"{serve(SITE, packed=True)}/{page}.html"
-    reports = [look(lighthouse, address) for _ in range(RUNS)]
-    low = {}
-    for category in CATEGORIES:
-        score = median(100 * report["categories"][category]["score"] for report in reports)
-        print(f"{page}: {category} {score:.0f}")
-        if score < LEAST:
-            low[f"{category} {score:.0f}"] = [faults(report, category) for report in reports]
-    assert low == {}
+    reports = [look(lighthouse, address)]
+    if scores_below(reports):
+        reports += [look(lighthouse, address) for _ in range(RUNS - 1)]
+    assert scores_below(reports) == {}

@@ -139,7 +139,7 @@
     });
     /** Lengthen the curves by a few points at a time, so that the page answers meanwhile. */
     function lengthen(from) {
-      const end = from + 10;
+      const end = from + 5;
       for (const T of temperatures.slice(from, end)) {
         const scores = measure(T);
         for (const { place, points } of lines) points.push(place(T, scores).join(" "));

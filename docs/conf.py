@@ -19,8 +19,11 @@ copyright = "2026, the calibkit developers"  # noqa: A001
 version = release = installed_version("calibkit")
 
 extensions = [
+    "descriptions",
     "glossary_links",
+    "landing_figure",
     "lesson_pages",
+    "search_words",
     "slides",
     "matplotlib.sphinxext.plot_directive",
     "sphinx.ext.autodoc",
@@ -103,6 +106,7 @@ html_show_sourcelink = False
 html_static_path = ["_static", str(mathjax_file)]
 html_css_files = ["site.css"]
 html_js_files = ["sidebar.js"]
+html_search_scorer = str(HERE / "search_scorer.js")
 # Only lessons and API have neighbours to show in a left column. Elsewhere it would be empty.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "api"} | {
     page: [] for page in ("genindex", "search", "_modules/*", "_modules/calibkit/*")

@@ -212,21 +212,6 @@ class LessonCards(SphinxDirective):
 """
 
 
-class LessonFigure(SphinxDirective):
-    """Shows the card's figure of one lesson in its full size."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """Return the image."""
-        figure = card_figure(self.env.srcdir, self.arguments[0])
-        return self.parse_text_to_nodes(
-            f".. image-sg:: /{figure.path}\n   :alt: {figure.title}\n"
-            f"   :srcset: /{figure.path}, /{figure.path.replace('.png', '_2_00x.png')} 2.00x\n"
-            "   :class: sphx-glr-single-img\n"
-        )
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register all of this with Sphinx."""
     # sphinx-gallery reads the scripts, and makes the folder of the zip file, with priority 500
@@ -237,5 +222,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", load_quiz_script)
     app.connect("doctree-read", describe_thumbnails)
     app.add_directive("lesson-cards", LessonCards)
-    app.add_directive("lesson-figure", LessonFigure)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,12 +14,11 @@ from social_card import ALT, NAME, draw
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-LONGEST = 200  # letters, about as many as others show
-WITH_TITLE = ("auto_lessons/", "auto_solutions/")  # a lesson opens with its question
+SHORTEST, LONGEST = 80, 200  # letters; others show about as many as the longest has
 WITHOUT_TEXT = {
-    "genindex": "All terms of the glossary and all names of the library, in alphabetical order.",
-    "search": "Search the lessons, the glossary and the reference of the library.",
-    "_modules/index": "The source code of the library, by its modules.",
+    "genindex": ("Index", "All terms of the glossary and all names of the library."),
+    "search": ("Search", "Search the lessons, the glossary and the reference of the library."),
+    "_modules/index": ("Source code", "The source code of the library, by its modules."),
 }
 
 
@@ -29,22 +28,23 @@ def own_description(doctree: nodes.document) -> str | None:
     return next(given, None)
 
 
-def paragraphs(page: str, doctree: nodes.document) -> Iterator[str]:
-    """Yield the prose of a page; on a page of the API that is the docstring."""
-    kinds = (nodes.section, addnodes.desc_content)
-    if page == "index":
-        kinds = (nodes.container,)
+def prose(page: str, doctree: nodes.document) -> Iterator[str]:
+    """Yield the paragraphs of a page, and of a page of the API only the summary."""
+    place = nodes.container if page == "index" else nodes.section
+    if page.startswith("generated/"):
+        doctree = next(doctree.findall(addnodes.desc_content))[0]
+        place = addnodes.desc_content
     for paragraph in doctree.findall(nodes.paragraph):
-        if isinstance(paragraph.parent, kinds):
+        if isinstance(paragraph.parent, place):
             yield " ".join(paragraph.astext().split())
 
 
 def shorten(text: str) -> str:
     """Return as many whole sentences as fit, or the start of the first one."""
     found = ""
-    for sentence in re.split(r"(?<=[.?!]) (?=[A-Z])", text):
+    for sentence in re.split(r"(?<=[.?!:]) (?=[A-Z])", text):
         longer = f"{found} {sentence}".strip()
-        if len(longer) > LONGEST:
+        if len(longer) > LONGEST or (found and sentence.endswith(":")):
             break
         found = longer
     if not found:
@@ -52,15 +52,14 @@ def shorten(text: str) -> str:
     return re.sub(":$", ".", found)
 
 
-def description(page: str, title: str, doctree: nodes.document | None) -> str:
-    """Return a sentence or a few about a page."""
-    if doctree is None:
-        return WITHOUT_TEXT.get(page, f"The source code of {title}.")
+def description(page: str, title: str, doctree: nodes.document) -> str:
+    """Return a sentence or a few about a page that has text."""
     if given := own_description(doctree):
         return given
-    text = " ".join(paragraphs(page, doctree))
-    if page.startswith(WITH_TITLE):
-        text = f"{title if title[-1] in '.?!' else title + '.'} {text}"
+    text = shorten(" ".join(prose(page, doctree)))
+    opens_with_question = page.startswith(("auto_lessons/", "auto_solutions/"))
+    if opens_with_question or (len(text) < SHORTEST and not page.startswith("generated/")):
+        text = f"{title if title.endswith('?') else title + '.'} {text}"
     return shorten(text)
 
 
@@ -72,8 +71,12 @@ def add_tags(
     doctree: nodes.document | None,
 ) -> None:
     """Write the tags into the head of a page."""
-    title = unescape(re.sub(r"<[^>]*>", "", context["title"]))
-    told = description(page, title, doctree)
+    if doctree is None:
+        source = context.get("title"), f"The source code of {context.get('title')}."
+        title, told = WITHOUT_TEXT.get(page, source)
+    else:
+        title = unescape(re.sub(r"<[^>]*>", "", context["title"]))
+        told = description(page, title, doctree)
     image = context["pathto"](f"_static/{NAME}", resource=True)
     tags = {
         "og:title": title,
@@ -89,7 +92,7 @@ def add_tags(
     if doctree is None or not own_description(doctree):
         lines.append(f'<meta name="description" content="{escape(told)}">')
     lines.append('<meta name="twitter:card" content="summary_large_image">')
-    context["metatags"] += "\n".join(["", *lines, ""])
+    context["metatags"] = "\n".join([context.get("metatags", ""), *lines, ""])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -12,7 +12,8 @@ var Scorer = {
 
   score(result) {
     const [page, , anchor, about, score, , kind] = result;
-    if (page === "glossary" && kind === "index") result[1] = `Glossary: ${Scorer.termAt(anchor)}`;
+    if (kind === "index" && page === "glossary") result[1] = `Glossary: ${Scorer.termAt(anchor)}`;
+    else if (kind === "index") result[2] = ""; // so that a page is listed once
     return score + Scorer.worth(page, kind, about);
   },
 

@@ -1,7 +1,7 @@
 """Titles of lessons in a list of results, and words under which one looks for a lesson.
 
 A page of the site itself gives its words in a directive ``index``. The script of a lesson cannot
-hold one, because it is also the source of the notebook.
+hold one, because it is also the source of the notebook. An entry counts much if it has a "!".
 """
 
 from lesson_pages import Lesson, lessons
@@ -38,7 +38,7 @@ def add_title_and_words(app: Sphinx, docname: str, content: list[str]) -> None:
     for lesson in lessons():
         number = lesson.name.partition(" ")[0]
         if docname == f"auto_lessons/{lesson.stem}":
-            words = "".join(f"   single: {word}\n" for word in WORDS[number])
+            words = "".join(f"   single: ! {word}\n" for word in WORDS[number])
             content[0] = f".. title:: {title(lesson, False)}\n.. index::\n{words}\n{content[0]}"
         elif docname == f"auto_solutions/{lesson.stem}_solutions":
             content[0] = f".. title:: {title(lesson, True)}\n\n{content[0]}"

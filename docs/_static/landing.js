@@ -36,7 +36,7 @@
       dots[k].setAttribute("cy", dot);
     });
     const { t, ece } = frames[Math.round(place)];
-    caption.textContent = `T = ${(t / 1000).toFixed(2)}, ECE ${(ece / 10).toFixed(1)} %`;
+    caption.textContent = `T = ${(t / 1000).toFixed(2)}, ECE ${(ece / 10).toFixed(1)}\u00a0%`;
   }
 
   /** Return the share of the way: rest, glide there, rest, glide back. */
@@ -79,5 +79,6 @@
     if (!paused) begin();
   });
   still.addEventListener("change", begin);
+  addEventListener("beforeprint", () => show(1)); // paper shows before and after
   begin();
 })();

@@ -18,7 +18,7 @@ SHORTEST, LONGEST = 80, 200  # letters; others show about as many as the longest
 WITHOUT_TEXT = {
     "genindex": ("Index", "All terms of the glossary and all names of the library."),
     "search": ("Search", "Search the lessons, the glossary and the reference of the library."),
-    "_modules/index": ("Source code", "The source code of the library, by its modules."),
+    "_modules/index": ("Overview: module code", "The source code of the library, by its modules."),
 }
 
 

@@ -21,6 +21,7 @@ var Scorer = {
   worth(page, kind, about) {
     if (page.startsWith("auto_solutions/")) return -100; // they come last
     if (page === "changelog") return -10;
+    if (page === "glossary" && kind === "index") return 25;
     if (kind === "object") return /^Python (class|function|exception)/.test(about) ? 25 : 0;
     if (page.startsWith("auto_lessons/")) return 20;
     return page.startsWith("generated/") ? 0 : 15;

@@ -13,7 +13,7 @@ WORDS = {
     "30": ("leak", "data leakage", "pitfalls"),
     "40": ("vector scaling", "isotonic regression"),
     "45": ("label smoothing", "training"),
-    "50": ("Brier score", "proper score", "sharpness"),
+    "50": ("Brier", "Brier score", "proper score", "sharpness"),
     "55": ("binary classification", "rare event"),
     "60": ("dataset shift",),
     "65": ("prior shift", "monitoring"),

@@ -2,10 +2,12 @@
 
 import json
 import re
+import struct
 import tomllib
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 from zipfile import ZipFile
 
@@ -15,7 +17,9 @@ import yaml
 
 import calibkit
 from tests.run_lesson import exercise_cells
-from tests.test_lessons import QUIZZES, SCRIPTS, tags
+from tests.test_lessons import QUIZZES, SCRIPTS, tags  # it finds the scripts of docs, too
+
+from descriptions import add_tags  # isort: skip
 
 pytest_plugins = ("tests.browser",)
 ROOT = Path(__file__).resolve().parents[1]
@@ -430,3 +434,157 @@ def test_a_slide_that_does_not_fit_is_noticed(site, browser):
     page.wait("return Reveal.isReady()")
     page.run("document.querySelector('section.present h2').style.fontSize = '400px'")
     assert page.run(UNSEEN) != []
+
+
+def told(page: Path) -> dict[str, list[str]]:
+    """Return the texts of the tags ``meta`` in a page, by their names."""
+    found: dict[str, list[str]] = {}
+    for name, text in re.findall(
+        r'<meta (?:name|property)="([\w:]+)" content="([^"]*)"', page.read_text(encoding="utf-8")
+    ):
+        found.setdefault(name, []).append(unescape(text))
+    return found
+
+
+@pytest.mark.slow
+def test_every_page_describes_itself(pages):
+    descriptions = []
+    for path in pages:
+        tags = told(path)
+        (description,) = tags["description"]
+        assert 30 <= len(description) <= 210, path
+        assert tags["og:description"] == [description], path
+        assert "\\" not in description, path  # no formula
+        (title,) = tags["og:title"]
+        shown = unescape(re.search(r"<title>([^<]*)", path.read_text())[1]).strip()
+        assert re.split(" [\u2014-] calibkit", shown)[0] == title, path
+        image = (path.parent / tags["og:image"][0]).resolve()
+        assert image == SITE / "_static" / "social_card.png", path
+        descriptions.append(description)
+    assert len(set(descriptions)) == len(descriptions)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_lesson_is_described_by_its_question_and_its_opening(script, pages):
+    question, _, *opening = jupytext.read(script).cells[0].source.splitlines()
+    (description,) = told(SITE / "auto_lessons" / f"{script.stem}.html")["description"]
+    first_words = " ".join(" ".join(opening).replace("*", "").split()[:8])
+    assert f"{question} {first_words}" in description.replace("’", "'")
+
+
+@pytest.mark.slow
+def test_a_page_of_the_reference_is_described_by_the_summary(pages):
+    tags = told(SITE / "generated" / "calibkit.accuracy.html")
+    assert tags["og:title"] == ["calibkit.accuracy"]
+    assert tags["description"] == [calibkit.accuracy.__doc__.splitlines()[0]]
+
+
+@pytest.mark.slow
+def test_the_picture_for_others_is_small(pages):
+    picture = SITE / "_static" / "social_card.png"
+    assert picture.stat().st_size <= 100_000
+    assert picture.read_bytes()[16:24] == struct.pack(">II", 1200, 630)
+
+
+def test_an_address_of_the_site_is_written_only_if_it_is_known():
+    def written(address: str | None) -> str:
+        context = {"title": "splits", "pageurl": address, "pathto": lambda name, resource: name}
+        app = SimpleNamespace(config=SimpleNamespace(project="calibkit"))
+        add_tags(app, "page", "page.html", context, None)
+        return context["metatags"]
+
+    assert "og:url" not in written(None)
+    assert 'content="_static/social_card.png"' in written(None)
+    tags = written("https://example.org/course/page.html")
+    assert '"og:url" content="https://example.org/course/page.html"' in tags
+    assert 'content="https://example.org/course/_static/social_card.png"' in tags
+
+
+# What one types, and the titles that are wanted at the top of the results, in this order.
+# A build that writes some pages only, because the others are there, leaves words of those out: Sphinx
+# forgets what the directive "index" gave. If a search fails, build the site with the option -a.
+SEARCHES = {
+    "temperature": ["Glossary: temperature", "Lesson 10, Temperature scaling"],
+    "ECE": ["Glossary: ECE", "Lesson 20, Reading reliability diagrams"],
+    "noise floor": ["Glossary: noise floor", "Lesson 20, Reading", "calibkit.noise_floor"],
+    "conformal": ["Lesson 70, Decisions", "calibkit.ConformalSets"],
+    "evaluate": ["calibkit.evaluate"],
+    "TemperatureScaler": ["calibkit.TemperatureScaler"],
+    "leak": ["Lesson 30, Pitfalls", "The toolkit"],
+    "teacher": ["Assignments: for instructors"],
+    "grade": ["Assignments: for instructors"],
+    "label smoothing": ["Lesson 45, Training"],
+    "prior shift": ["Glossary: prior shift", "Lesson 65, After release"],
+    "Brier": ["Lesson 50, Proper scores", "calibkit.brier_score"],
+    "sharpness": ["Lesson 50, Proper scores"],
+    "language model": ["Lesson 100, Language model"],
+    "logprobs": ["Lesson 100, Language model"],
+    "p-value": ["Glossary: p-value"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("query", SEARCHES)
+def test_the_search_finds_first_what_one_wants(query, site):
+    page = site(f"search.html?q={query}")
+    page.wait("return /finished|found/.test(document.querySelector('.search-summary').textContent)")
+    page.page.wait_for_load_state("networkidle")  # it fetches a summary of each
+    found = page.run(
+        "return [...document.querySelectorAll('#search-results li > a')]"
+        ".map((link) => [link.textContent, link.pathname])"
+    )
+    places = [
+        next((k for k, (title, _) in enumerate(found) if title.startswith(wanted)), None)
+        for wanted in SEARCHES[query]
+    ]
+    assert places[0] == 0, found[:5]
+    assert None not in places, found[:5]
+    assert places == sorted(places), found[:5]
+    assert places[-1] < 5, found[:5]
+    solutions = [path.startswith("/auto_solutions/") for _, path in found]
+    assert solutions == sorted(solutions)  # they come last
+    assert not any(path.startswith("/_modules/") for _, path in found)
+    lessons = [title for title, path in found if path.startswith("/auto_lessons/1")]
+    assert len(set(lessons)) == len(lessons)
+
+
+PRINTED = ("index.html", "auto_lessons/10_temperature_scaling.html", "glossary.html")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_paper_shows_the_text_alone_in_dark_letters(name, theme, site):
+    page = site(name)
+    page.set_theme(theme)
+    page.set_media(media="print")
+    around = (
+        "header, nav, footer, .bd-sidebar-primary, .bd-sidebar-secondary, button, .headerlink,"
+        " .lesson-links"
+    )
+    assert (
+        page.run(
+            "return [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility())"
+            ".map((e) => e.outerHTML.slice(0, 80))",
+            around,
+        )
+        == []
+    )
+    pale = page.run(
+        "const letters = document.querySelectorAll('.bd-article :is(p, h1, h2, li, a, dt, pre *)');"
+        "return [...letters]"
+        ".filter((e) => Math.max(...getComputedStyle(e).color.match(/\\d+/g).slice(0, 3)) > 170)"
+        ".map((e) => e.outerHTML.slice(0, 80))"
+    )
+    assert pale == []
+    cut = page.run(
+        "return [...document.querySelectorAll('.bd-article :is(.highlight, img, .sd-card, dd)')]"
+        ".filter((e) => getComputedStyle(e).breakInside !== 'avoid').map((e) => e.className)"
+    )
+    assert cut == []
+    wide = page.run(
+        "return [...document.querySelectorAll('.bd-article pre')]"
+        ".filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent.slice(0, 60))"
+    )
+    assert wide == []

@@ -23,20 +23,19 @@ def caption(frame: dict) -> str:
 
 def axes() -> str:
     """Draw the axes with their labels, and the diagonal."""
-    shares = (0, 0.5, 1)
     below = "".join(
         f'<text x="{WIDTH * share:g}" y="{HEIGHT + 19}" text-anchor="middle">{share:.0%}</text>'
-        for share in shares
+        for share in (0, 0.5, 1)
     )
     beside = "".join(
         f'<text x="-7" y="{HEIGHT * (1 - share) + 5:g}" text-anchor="end">{share:.0%}</text>'
-        for share in shares
+        for share in (0.5, 1)
     )
     return (
         f'<path class="landing-line" d="M0 0V{HEIGHT}H{WIDTH}"/>'
         f'<path class="landing-line landing-diagonal" d="M0 {HEIGHT}L{WIDTH} 0"/>{below}{beside}'
         f'<text x="{WIDTH * 0.25:g}" y="{HEIGHT + 19}" text-anchor="middle">confidence</text>'
-        f'<text transform="translate(-14 {HEIGHT * 0.75:g}) rotate(-90)" '
+        f'<text transform="translate(-14 {HEIGHT * 0.78:g}) rotate(-90)" '
         'text-anchor="middle">accuracy</text>'
     )
 

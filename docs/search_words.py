@@ -38,8 +38,9 @@ def add_title_and_words(app: Sphinx, docname: str, content: list[str]) -> None:
     for lesson in lessons():
         number = lesson.name.partition(" ")[0]
         if docname == f"auto_lessons/{lesson.stem}":
-            words = "".join(f"   single: ! {word}\n" for word in WORDS[number])
-            content[0] = f".. title:: {title(lesson, False)}\n.. index::\n{words}\n{content[0]}"
+            words = ", ".join(f"! {word}" for word in WORDS[number])
+            top = f".. title:: {title(lesson, False)}\n.. index:: {words}\n\n"
+            content[0] = top + content[0]
         elif docname == f"auto_solutions/{lesson.stem}_solutions":
             content[0] = f".. title:: {title(lesson, True)}\n\n{content[0]}"
 

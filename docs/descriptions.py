@@ -5,7 +5,6 @@ The description is made of the page's own first sentences. An address of the sit
 """
 
 import re
-from collections.abc import Iterator
 from html import escape, unescape
 from urllib.parse import urljoin
 
@@ -28,35 +27,37 @@ def own_description(doctree: nodes.document) -> str | None:
     return next(given, None)
 
 
-def prose(page: str, doctree: nodes.document) -> Iterator[str]:
-    """Yield the paragraphs of a page, and of a page of the API only the summary."""
-    place = nodes.container if page == "index" else nodes.section
+def prose(page: str, doctree: nodes.document) -> str:
+    """Return the text above the first heading of a page, or the summary of a page of the API."""
     if page.startswith("generated/"):
-        doctree = next(doctree.findall(addnodes.desc_content))[0]
-        place = addnodes.desc_content
-    for paragraph in doctree.findall(nodes.paragraph):
-        if isinstance(paragraph.parent, place):
-            yield " ".join(paragraph.astext().split())
+        docstring = next(doctree.findall(addnodes.desc_content))
+        return docstring.next_node(nodes.paragraph).astext()
+    places = list(doctree.findall(nodes.section))
+    if page == "index":
+        places = [c for c in doctree.findall(nodes.container) if "landing-words" in c["classes"]]
+    paragraphs = [found for found in doctree.findall(nodes.paragraph) if found.parent in places]
+    above = [found for found in paragraphs if found.parent is places[0]]
+    return " ".join(found.astext() for found in above or paragraphs)
 
 
 def shorten(text: str) -> str:
     """Return as many whole sentences as fit, or the start of the first one."""
     found = ""
-    for sentence in re.split(r"(?<=[.?!:]) (?=[A-Z])", text):
+    for sentence in re.split("(?<=[.?!:]) ", " ".join(text.split())):
         longer = f"{found} {sentence}".strip()
-        if len(longer) > LONGEST or (found and sentence.endswith(":")):
+        if len(longer) > LONGEST:
             break
         found = longer
-    if not found:
-        found = text[:LONGEST].rpartition(" ")[0] + " ..."
-    return re.sub(":$", ".", found)
+        if found.endswith(":"):  # code or a list follows
+            break
+    return re.sub(":$", ".", found or f"{text[:LONGEST].rpartition(' ')[0]} ...")
 
 
 def description(page: str, title: str, doctree: nodes.document) -> str:
     """Return a sentence or a few about a page that has text."""
     if given := own_description(doctree):
         return given
-    text = shorten(" ".join(prose(page, doctree)))
+    text = shorten(prose(page, doctree))
     opens_with_question = page.startswith(("auto_lessons/", "auto_solutions/"))
     if opens_with_question or (len(text) < SHORTEST and not page.startswith("generated/")):
         text = f"{title if title.endswith('?') else title + '.'} {text}"

@@ -24,7 +24,7 @@ def caption(frame: dict) -> str:
 def axes() -> str:
     """Draw the axes with their labels, and the diagonal."""
     below = "".join(
-        f'<text x="{WIDTH * share:g}" y="{HEIGHT + 19}" text-anchor="middle">{share:.0%}</text>'
+        f'<text x="{WIDTH * share:g}" y="{HEIGHT + 20}" text-anchor="middle">{share:.0%}</text>'
         for share in (0, 0.5, 1)
     )
     beside = "".join(
@@ -34,7 +34,7 @@ def axes() -> str:
     return (
         f'<path class="landing-line" d="M0 0V{HEIGHT}H{WIDTH}"/>'
         f'<path class="landing-line landing-diagonal" d="M0 {HEIGHT}L{WIDTH} 0"/>{below}{beside}'
-        f'<text x="{WIDTH * 0.25:g}" y="{HEIGHT + 19}" text-anchor="middle">confidence</text>'
+        f'<text x="{WIDTH * 0.25:g}" y="{HEIGHT + 20}" text-anchor="middle">confidence</text>'
         f'<text transform="translate(-14 {HEIGHT * 0.78:g}) rotate(-90)" '
         'text-anchor="middle">accuracy</text>'
     )

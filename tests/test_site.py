@@ -112,16 +112,14 @@ def test_every_image_has_a_text_and_headings_are_in_order(pages):
 
 @pytest.mark.slow
 def test_the_landing_page_has_a_card_for_every_lesson(pages):
-    _, _, lessons = (SITE / "index.html").read_text().partition('<section id="lessons">')
+    _, _, below = (SITE / "index.html").read_text().partition('<section id="lessons">')
     readme = (ROOT / "README.md").read_text()
     for script in SCRIPTS:
         ((question, time, needs),) = re.findall(
             rf"{script.stem}.ipynb\) \| (.*) \| (.*) \| (.*) \|", readme
         )
         (card,) = re.findall(
-            rf'<div class="sd-card (?:(?!<div class="sd-card ).)*?{script.stem}\.html',
-            lessons,
-            re.S,
+            rf'<div class="sd-card (?:(?!<div class="sd-card ).)*?{script.stem}\.html', below, re.S
         )
         assert question in card
         assert f"Time: {time}" in card

@@ -55,7 +55,7 @@ def diagram(frame: dict, bins: list[int], words: str) -> str:
             f'<circle cx="{x:.1f}" cy="{dot:.1f}" r="5"/>'
         )
     return (
-        f'<svg viewBox="-64 -8 540 262" role="img" aria-label="{words}">'
+        f'<svg viewBox="-64 -8 548 262" role="img" aria-label="{words}">'
         f"{axes()}{''.join(parts)}</svg>"
     )
 

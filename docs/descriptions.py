@@ -37,31 +37,32 @@ def prose(page: str, doctree: nodes.document) -> str:
         places = [c for c in doctree.findall(nodes.container) if "landing-words" in c["classes"]]
     paragraphs = [found for found in doctree.findall(nodes.paragraph) if found.parent in places]
     above = [found for found in paragraphs if found.parent is places[0]]
-    return " ".join(found.astext() for found in above or paragraphs)
+    texts = [found.astext() for found in above or paragraphs]
+    before_code = next((k for k, text in enumerate(texts) if text.endswith(":")), len(texts))
+    return re.sub(":$", ".", " ".join(texts[: before_code + 1]))
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, longest: int) -> str:
     """Return as many whole sentences as fit, or the start of the first one."""
     found = ""
-    for sentence in re.split("(?<=[.?!:]) ", " ".join(text.split())):
+    for sentence in re.split("(?<=[.?!]) ", " ".join(text.split())):
         longer = f"{found} {sentence}".strip()
-        if len(longer) > LONGEST:
+        if len(longer) > longest:
             break
         found = longer
-        if found.endswith(":"):  # code or a list follows
-            break
-    return re.sub(":$", ".", found or f"{text[:LONGEST].rpartition(' ')[0]} ...")
+    return found or f"{text[:longest].rpartition(' ')[0]} ..."
 
 
 def description(page: str, title: str, doctree: nodes.document) -> str:
     """Return a sentence or a few about a page that has text."""
     if given := own_description(doctree):
         return given
-    text = shorten(prose(page, doctree))
+    text = prose(page, doctree)
     opens_with_question = page.startswith(("auto_lessons/", "auto_solutions/"))
     if opens_with_question or (len(text) < SHORTEST and not page.startswith("generated/")):
-        text = f"{title if title.endswith('?') else title + '.'} {text}"
-    return shorten(text)
+        title = title if title.endswith("?") else f"{title}."
+        return f"{title} {shorten(text, LONGEST - len(title) - 1)}"
+    return shorten(text, LONGEST)
 
 
 def add_tags(

@@ -105,7 +105,7 @@ html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_static_path = ["_static", str(mathjax_file)]
 html_css_files = ["site.css"]
-html_js_files = ["sidebar.js"]
+html_js_files = ["sidebar.js", ("copy_output.js", {"defer": "defer"})]
 html_search_scorer = str(HERE / "search_scorer.js")
 # Only lessons and API have neighbours to show in a left column. Elsewhere it would be empty.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "api"} | {
@@ -113,6 +113,8 @@ html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "a
 }
 html_theme_options = {
     "github_url": REPOSITORY,
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
     "navigation_with_keys": False,
     "pygments_dark_style": "a11y-high-contrast-dark",
     "pygments_light_style": "a11y-high-contrast-light",

@@ -27,6 +27,7 @@ SLUG = REPOSITORY.removeprefix("https://github.com/")
 ROW = re.compile(
     r"^\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*\?) \| (.*) \| (.*) \|$", re.MULTILINE
 )
+OPENING_HEADING = re.compile(r"\nWhat you (?:will do|will learn|need)\n-+\n")
 THUMBNAIL_NUMBER = re.compile(r"^# sphinx_gallery_thumbnail_number = (\d+)$", re.MULTILINE)
 
 
@@ -87,15 +88,20 @@ def keep_solutions_out_of_the_api(app: Sphinx) -> None:
     path.write_text(json.dumps(used), encoding="utf-8")
 
 
-def box(lesson: Lesson) -> str:
-    """Write the box: time, needs, downloads, and links to Colab and Binder."""
+def box(lesson: Lesson, doing: str, learning: str, needs: str) -> str:
+    """Write the box: what the lesson does, teaches and needs, its downloads, Colab and Binder."""
     notebook = f"notebooks/{lesson.stem}.ipynb"
     colab = f"https://colab.research.google.com/github/{SLUG}/blob/main/{notebook}"
     binder = f"https://mybinder.org/v2/gh/{SLUG}/main?urlpath=lab/tree/{notebook}"
     return f"""
 .. container:: lesson-box
 
-   **Estimated time on two cores:** {lesson.time}. **You need:** {lesson.needs}.
+   :What you will do:
+{indent(doing, " " * 6)}
+   :What you will learn:
+{indent(learning, " " * 6)}
+   :What you need:
+{indent(needs_of(lesson, needs), " " * 6)}
 
    .. rst-class:: lesson-links
 
@@ -110,6 +116,27 @@ def box(lesson: Lesson) -> str:
    ``%pip install "calibkit @ git+{REPOSITORY}"`` first, in a cell of its own.
 
 """
+
+
+def needs_of(lesson: Lesson, needs: str) -> str:
+    """Return needs and time as the README has them, and what a lesson says beyond both.
+
+    The first sentence of its section "What you need" says the same as the README.
+    """
+    _, _, more = needs.replace("\n", " ").partition(". ")
+    first = f"{lesson.needs[0].upper()}{lesson.needs[1:]}"
+    return f"{first}. Estimated time on two cores: {lesson.time}. {more}"
+
+
+def with_box(page: str, lesson: Lesson) -> str:
+    """Return a page whose three opening sections have become a box below its title.
+
+    In a notebook the sections are a cell to read. On a page their headings would fill the screen.
+    """
+    below_title = page.index("\n\n", page.index("\n==="))
+    opening, mark, rest = page[below_title:].partition("\n.. GENERATED FROM")
+    introduction, *sections = OPENING_HEADING.split(opening)
+    return page[:below_title] + box(lesson, *sections) + introduction + mark + rest
 
 
 def quiz(stem: str) -> str:
@@ -164,9 +191,7 @@ def add_to_lesson(app: Sphinx, docname: str, content: list[str]) -> None:
         content[0] = without_links(content[0])
     for lesson in lessons():
         if docname == f"auto_lessons/{lesson.stem}":
-            page = without_links(content[0])
-            below_title = page.index("\n\n", page.index("\n==="))
-            page = page[:below_title] + box(lesson) + page[below_title:]
+            page = with_box(without_links(content[0]), lesson)
             start, heading, rest = page.partition("\nExercises\n---------\n")
             content[0] = start + quiz(lesson.stem) + heading + link_to_solutions(lesson.stem) + rest
 

@@ -268,18 +268,123 @@ def test_a_telephone_shows_every_page_without_scrolling_sideways(pages, site, br
     assert wide == []
 
 
+# Tables that end outside the place in which they could scroll. A table of seven columns or more may
+# do so, if its first column stays.
+CUT_TABLES = """
+return [...document.querySelectorAll(".bd-article table.table")].filter((table) => {
+  const place = table.closest(".pst-scrollable-table-container");
+  if (place.scrollWidth <= place.clientWidth + 1) return false;
+  const first = table.querySelector("tbody tr > *");
+  const columns = first.parentElement.children.length;
+  return columns < 7 || getComputedStyle(first).position !== "sticky";
+}).map((table) => table.textContent.trim().slice(0, 60));
+"""
+# formulas that end outside the page or their place, or that had to shrink by more than a quarter
+CUT_FORMULAS = """
+const right = document.documentElement.clientWidth + 1;
+return [...document.querySelectorAll(".bd-article mjx-container")].filter((formula) => {
+  const svg = formula.querySelector("svg");
+  const { width, right: end } = svg.getBoundingClientRect();
+  svg.style.maxWidth = "none";
+  const whole = svg.getBoundingClientRect().width;
+  svg.style.maxWidth = "";
+  return end > right || width < 0.75 * whole || formula.scrollWidth > formula.clientWidth + 1
+    && formula.hasAttribute("display");
+}).map((formula) => formula.textContent.slice(0, 60));
+"""
+# Code or output that is wider than its place, and printed tables whose rows break. A table has
+# several rows, and two spaces between its columns.
+CUT_LINES = """
+const isRow = (line) => /\\S {2,}\\S/.test(line ?? "");
+return [...document.querySelectorAll(".bd-article pre")].filter((code) => {
+  if (code.scrollWidth > code.clientWidth + 1) return true;
+  const style = getComputedStyle(code);
+  if (style.whiteSpace === "pre") return false;
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = style.font;
+  const place = code.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const lines = code.textContent.split("\\n");
+  return lines.some((line, i) =>
+    isRow(line) && (isRow(lines[i - 1]) || isRow(lines[i + 1]))
+    && context.measureText(line).width > place);
+}).map((code) => code.textContent.slice(0, 60));
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["auto_lessons", "auto_solutions"])
-def test_a_page_of_1280_pixels_shows_whole_lines_of_code(folder, site, browser):
-    browser.resize(1280, 800)
+def test_a_telephone_shows_whole_tables_and_formulas(pages, site, browser):
+    browser.resize(380, 800)
     cut = []
-    for path in sorted((SITE / folder).glob("[0-9]*_*.html")):
-        cut += site(f"{folder}/{path.name}").run(
-            "return [...document.querySelectorAll('.highlight-Python pre')]"
-            ".filter((code) => code.scrollWidth > code.clientWidth + 1)"
-            ".map((code) => `${location.pathname}: ${code.textContent.slice(0, 60)}`)"
-        )
+    for path in pages:
+        name = str(path.relative_to(SITE))
+        page = site(name)
+        if page.run("return document.querySelector('.math') !== null"):
+            page.wait("return window.MathJax?.startup?.promise?.then(() => true)")
+        cut += [
+            f"{name}: {text}" for script in (CUT_TABLES, CUT_FORMULAS) for text in page.run(script)
+        ]
     assert cut == []
+
+
+@pytest.mark.slow
+def test_a_page_of_1280_pixels_shows_whole_lines_of_code(pages, site, browser):
+    browser.resize(1280 - 15, 800)  # the scrollbar, which a headless browser does not draw
+    cut = []
+    for path in pages:
+        if "_modules" not in path.parts:  # listings of source code
+            name = str(path.relative_to(SITE))
+            cut += [f"{name}: {text}" for text in site(name).run(CUT_LINES)]
+    assert cut == []
+
+
+@pytest.mark.slow
+def test_the_change_in_the_example_of_evaluate_is_seen(site, browser):
+    browser.resize(1280 - 15, 800)
+    page = site("generated/calibkit.evaluate.html")
+    example = page.page.locator(".doctest pre").filter(has_text="change")
+    assert "-0.230 (-0.290 to -0.175)" in example.text_content()
+    assert example.evaluate("(code) => code.scrollWidth <= code.clientWidth")
+    assert example.evaluate("(code) => getComputedStyle(code).whiteSpace") == "pre"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_lesson_opens_with_one_box_and_then_its_text(script, site, browser):
+    page = site(f"auto_lessons/{script.stem}.html")
+    opening = page.run(
+        "const box = document.querySelector('.lesson-box');"
+        "return [box.previousElementSibling.tagName, box.nextElementSibling.tagName,"
+        " [...box.querySelectorAll('dt')].map((term) => term.textContent)]"
+    )
+    headings = ["What you will do", "What you will learn", "What you need"]
+    assert opening == ["H1", "P", [f"{heading}:" for heading in headings]]
+    assert page.page.get_by_role("heading", name=re.compile("^What you (will|need)")).count() == 0
+    first = jupytext.read(script).cells[0].source.split("\n\n")[1]
+    words = re.sub(r"[*`]", "", first).split()[:8]
+    text = page.page.locator(".lesson-box + p")
+    assert " ".join(text.text_content().split()).startswith(" ".join(words).replace("'", "’"))
+    for width, screens in ((1280, 1), (380, 2)):
+        browser.resize(width, 800)
+        top = text.bounding_box()["y"]
+        assert top + 80 <= 800 * screens, f"three lines of the text on screen {screens} at {width}"
+
+
+@pytest.mark.slow
+def test_the_header_is_one_row(site, browser):
+    for width in (380, 700, 960, 1000, 1100, 1200, 1280, 1440, 1920):
+        browser.resize(width, 800)
+        page = site("auto_lessons/10_temperature_scaling.html")
+        middles = page.run(
+            "const items = '.bd-header :is(.navbar-item, .nav-item, button)';"
+            "return [...document.querySelectorAll(items)]"
+            ".filter((item) => item.checkVisibility() && item.offsetWidth > 0)"
+            ".map((item) => item.getBoundingClientRect())"
+            ".map(({ top, bottom, right }) => [(top + bottom) / 2, right])"
+        )
+        assert len(middles) >= 4
+        heights = [middle for middle, _ in middles]
+        assert max(heights) - min(heights) < 5, f"{width} pixels"
+        assert max(right for _, right in middles) <= width, f"{width} pixels"
 
 
 @pytest.mark.slow
@@ -312,10 +417,56 @@ def test_the_keyboard_begins_with_a_way_to_the_text(site):
     assert page.run("return location.hash") == "#main-content"
 
 
+def copied(browser, button) -> str:
+    """Press a button of a page with the keyboard; returns what the clipboard then holds."""
+    browser.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    browser.run("navigator.clipboard.writeText('')")
+    button.focus()
+    browser.page.wait_for_timeout(400)  # it appears slowly
+    assert button.evaluate("(button) => getComputedStyle(button).opacity") == "1"
+    browser.press("Enter")
+    browser.wait("return navigator.clipboard.readText()")
+    return browser.run("return navigator.clipboard.readText()")
+
+
 @pytest.mark.slow
-def test_code_can_be_copied(site):
+def test_the_code_of_a_lesson_is_copied_alone_or_with_its_output(site):
     page = site("auto_lessons/10_temperature_scaling.html")
     page.wait("return document.querySelectorAll('button.copybtn').length > 10")
+    cell = page.page.locator(".highlight-Python:has(+ .sphx-glr-script-out)").first
+    code = cell.locator("pre").text_content().rstrip()
+    output = cell.locator("+ .sphx-glr-script-out pre").text_content().rstrip()
+    alone = copied(page, cell.get_by_role("button", name="Copy to clipboard"))
+    assert alone.rstrip() == code
+    both = copied(page, cell.get_by_role("button", name="Copy with output"))
+    assert both == "\n".join([code, *(f"# {line}".rstrip() for line in output.split("\n"))])
+    compile(both, "copied", "exec")
+    assert page.page.get_by_role("status").last.text_content() == "Copied the code and its output."
+    assert page.run("return document.activeElement.textContent") == "Copy with output"
+
+
+@pytest.mark.slow
+def test_an_example_of_the_api_is_copied_alone_or_with_its_output(site):
+    page = site("generated/calibkit.evaluate.html")
+    page.wait("return document.querySelectorAll('button.copybtn').length > 0")
+    example = page.page.locator(".doctest").first
+    code = copied(page, example.get_by_role("button", name="Copy to clipboard"))
+    assert code.splitlines()[-1] == "print(report)"
+    both = copied(page, example.get_by_role("button", name="Copy with output"))
+    assert both.startswith(code)
+    shown = example.locator("pre").text_content().rstrip().partition(">>> print(report)\n")[2]
+    assert both.removeprefix(code).strip().split("\n") == [
+        f"# {line}".rstrip() for line in shown.split("\n")
+    ]
+    compile(both, "copied", "exec")
+
+
+@pytest.mark.slow
+def test_code_without_output_has_one_button(site):
+    page = site("auto_lessons/10_temperature_scaling.html")
+    cells = page.page.locator(".highlight-Python")
+    counts = {cells.nth(i).locator(".copy-output").count() for i in range(cells.count())}
+    assert counts == {0, 1}
 
 
 @pytest.mark.slow

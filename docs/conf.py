@@ -105,7 +105,7 @@ html_css_files = ["site.css"]
 html_js_files = ["sidebar.js"]
 # Only lessons and API have neighbours to show in a left column. Elsewhere it would be empty.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "api"} | {
-    page: [] for page in ("genindex", "search", "_modules/*", "_modules/calibkit/*")
+    page: [] for page in ("explore/*", "genindex", "search", "_modules/*", "_modules/calibkit/*")
 }
 html_theme_options = {
     "github_url": REPOSITORY,

@@ -8,22 +8,7 @@
   const middle = Math.log(lowest * highest) / 2;
   const half = Math.log(highest / lowest) / 2;
 
-  function decode() {
-    const bytes = Uint8Array.from(atob(data.base64), (letter) => letter.charCodeAt(0));
-    let at = 0;
-    function integer(bits) {
-      let value = 0;
-      for (const end = at + bits; at < end; at++) {
-        value = 2 * value + ((bytes[at >> 3] >> (7 - (at & 7))) & 1);
-      }
-      return value;
-    }
-    return data.columns.map(({ step, low, bits }) =>
-      Float64Array.from({ length: data.images }, () => step * (low + integer(bits)))
-    );
-  }
-
-  const columns = decode();
+  const columns = window.decodeColumns(data);
   const calibrates = columns.pop();
   // This is how far the logit of the label is below that of the answer: 0 if the answer is right.
   const below = columns.pop();
@@ -31,7 +16,7 @@
   // is that of exp((logit - the answer's logit) / T) over all classes but the answer.
   const coefficients = columns;
 
-  const images = Array.from({ length: data.images }, (_, i) => i);
+  const images = Array.from({ length: data.rows }, (_, i) => i);
   const calibration = images.filter((i) => calibrates[i]);
   const test = images.filter((i) => i < data.testSet && !calibrates[i]);
   const pool = images.slice(data.testSet);
@@ -104,17 +89,9 @@
     return Math.exp(middle + half * x);
   }
 
-  // Marsaglia's xorshift gives everyone the same draws.
-  let state;
-  function random() {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  }
-
+  let random;
   function restart() {
-    state = 2017;
+    random = window.randomNumbers(2017);
   }
 
   /** Draw images that neither the figure nor the first calibration set uses, with replacement. */

@@ -30,6 +30,15 @@ ROW = re.compile(
 THUMBNAIL_NUMBER = re.compile(r"^# sphinx_gallery_thumbnail_number = (\d+)$", re.MULTILINE)
 
 
+# the pages that let a reader explore the main idea of a lesson
+EXPLORABLES = {
+    "10_temperature_scaling": ["playground"],
+    "20_reading_reliability_diagrams": ["explore/bins_and_noise"],
+    "30_pitfalls": ["explore/bins_and_noise"],
+    "70_decisions": ["explore/cost_threshold", "explore/conformal_sets"],
+}
+
+
 class Lesson(NamedTuple):
     """A row of the README's table."""
 
@@ -92,6 +101,9 @@ def box(lesson: Lesson) -> str:
     notebook = f"notebooks/{lesson.stem}.ipynb"
     colab = f"https://colab.research.google.com/github/{SLUG}/blob/main/{notebook}"
     binder = f"https://mybinder.org/v2/gh/{SLUG}/main?urlpath=lab/tree/{notebook}"
+    explorables = "".join(
+        f"   - Explore: :doc:`/{page}`\n" for page in EXPLORABLES.get(lesson.stem, [])
+    )
     return f"""
 .. container:: lesson-box
 
@@ -105,7 +117,7 @@ def box(lesson: Lesson) -> str:
    - `Open in Colab <{colab}>`__
    - `Open in Binder <{binder}>`__
    - :doc:`Solutions </auto_solutions/{lesson.stem}_solutions>`
-
+{explorables}
    Binder starts with calibkit installed, after some minutes. In Colab run
    ``%pip install "calibkit @ git+{REPOSITORY}"`` first, in a cell of its own.
 

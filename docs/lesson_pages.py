@@ -35,7 +35,10 @@ EXPLORABLES = {
     "10_temperature_scaling": ["playground"],
     "20_reading_reliability_diagrams": ["explore/bins_and_noise"],
     "30_pitfalls": ["explore/bins_and_noise"],
+    "55_two_classes": ["explore/shifting_prior"],
+    "60_dataset_shift": ["explore/shifting_prior"],
     "70_decisions": ["explore/cost_threshold", "explore/conformal_sets"],
+    "100_language_model": ["explore/option_positions"],
 }
 
 

@@ -62,7 +62,7 @@
   const diagram = (() => {
     const svg = at("diagram");
     const { x, y } = panel(svg, {
-      top: 8, bottom: 236, xTicks: fifths, yTicks: fifths,
+      top: 8, bottom: 222, xTicks: fifths, yTicks: fifths,
       xLabel: "mean P(y = 1)", yLabel: "share of events",
     });
     add(svg, "path", { class: "ex-line ex-dashed", d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}` });
@@ -87,7 +87,7 @@
   const steps = (() => {
     const svg = at("steps");
     const { x, y } = panel(svg, {
-      top: 8, bottom: 126, xTicks: [0, 5, 10, 15, 20].map((step) => [step / N_STEPS, step]),
+      top: 8, bottom: 108, xTicks: [0, 5, 10, 15, 20].map((step) => [step / N_STEPS, step]),
       yTicks: percentTicks(0, 0.2, 0.4, 0.6, 0.8).map(([share, text]) => [share / 0.85, text]),
       xLabel: "step of EM", yLabel: "estimate",
     });
@@ -127,9 +127,9 @@
   const tell = atRest((prior, assumed, { ece, nll, bins }, estimate) => {
     const filled = bins.filter((bin) => bin.count);
     const above = filled.filter((bin) => bin.events > bin.claimed).length;
-    const expected = mean(filled.map((bin) => bin.claimed)) * filled.length / logits.length;
+    const claimed = filled.reduce((sum, bin) => sum + bin.claimed, 0) / logits.length;
     at("words").textContent =
-      `Events have a share of ${percent(prior)}, and P(y = 1) is ${percent(expected)} on average. ` +
+      `Events have a share of ${percent(prior)}, and P(y = 1) is ${percent(claimed)} on average. ` +
       `ECE ${percent(ece)}, NLL ${nll.toFixed(3)}.`;
     at("diagram-desc").textContent =
       `P(y = 1) assumes a prior of ${percent(assumed)}, and the prior in use is ` +

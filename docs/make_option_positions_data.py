@@ -16,14 +16,15 @@ from packed_columns import packed_script
 import calibkit
 
 FILE = Path(__file__).parent / "_static" / "explore" / "option_positions_data.js"
-LETTER_STEP, LISTED_STEP = 2**-12, 2**-9
+LETTER_STEP, LISTED_STEP = 2**-12, 2**-15
 SUBJECTS = ("capitals", "opposites")  # whose questions were put in both ways
 QUESTIONS_PER_SUBJECT = 20
 
 
 def packed(name: str, logits: torch.Tensor, labels: torch.Tensor, step: float) -> str:
     """Return a script with the logits (n, orders, places) and the labels (n,)."""
-    below = np.rint((logits.amax(-1, keepdim=True) - logits).double().numpy() / step)
+    exact = logits.double().numpy()
+    below = np.rint((exact.max(-1, keepdims=True) - exact) / step)
     columns = [
         (step, below[:, order, place].astype(np.int64))
         for order, place in product(range(4), repeat=2)

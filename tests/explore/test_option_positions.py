@@ -31,13 +31,13 @@ def logits(way: str, correction: str) -> torch.Tensor:
     """For each question and order, those of the four places, as lesson 100 computes them."""
     answers = language_model_answers()
     z = answers.letter_logits if way == "letters" else answers.listed_logits
-    z = z.double().log_softmax(-1)
+    z = z.double()
     if correction == "prior":
-        in_order = [
-            adjust_prior(z[:, k], z[:, k].softmax(1).mean(0), [0.25] * 4) for k in range(4)
-        ]
+        in_order = [adjust_prior(z[:, k], z[:, k].softmax(1).mean(0), [0.25] * 4) for k in range(4)]
         return torch.stack(in_order, 1)
     if correction == "mean":
+        # The lesson takes log_softmax first, which adds the same number to all four options. Without
+        # its roundings, options with the same mean stay equal.
         in_first_order = torch.stack([z[:, k].roll(k, 1) for k in range(4)]).mean(0)
         return torch.stack([in_first_order.roll(-k, 1) for k in range(4)], 1)
     return z
@@ -77,13 +77,12 @@ def test_the_data_file_holds_what_the_script_makes():
 def test_the_data_file_holds_the_answers_and_the_questions():
     answers = language_model_answers()
     stored = DATA.read_text()
-    for line, way, step in zip(stored.split("// made by")[1:], WAYS, (0, 2**-10), strict=True):
+    for line, way, step in zip(stored.split("// made by")[1:], WAYS, (0, 2**-16), strict=True):
         _, (*columns, right) = decode(line)
         below = np.stack(columns, 1).reshape(-1, 4, 4)
         z = logits(way, "none")
         expected = (z.amax(-1, keepdim=True) - z).numpy()
-        # The roundings of a softmax in float64 are smaller than this.
-        assert below == pytest.approx(expected, abs=step + 1e-12)
+        assert np.abs(below - expected).max() <= step
         assert right.tolist() == labels(way)[:, 0].tolist()
     for question in questions(stored):
         row = question["rows"]["letters"]
@@ -145,7 +144,7 @@ def test_the_bars_show_how_often_each_place_is_chosen(page, way, correction):
     click(page, f"op-{correction}")
     found = page.run("return optionPositions.shares(...arguments)", way, correction)
     assert found == pytest.approx(expected, abs=1e-6)
-    heights = [float(height) / 94 for height in attributes(page, "#op-shares rect", "height")]
+    heights = [float(height) / 84 for height in attributes(page, "#op-shares rect", "height")]
     assert heights == pytest.approx(expected, abs=1e-3)
 
 
@@ -174,7 +173,7 @@ def test_the_button_moves_the_options_and_the_frames(page):
     right = language_model_answers().labels[question["rows"]["letters"]].item()
     for order in [0, 1, 2, 3, 0]:
         names = [question["options"][(place + order) % 4] for place in range(4)]
-        listed = "  ".join(f"{name}. {option}" for name, option in zip("ABCD", names, strict=True))
+        listed = ", ".join(f"{name}. {option}" for name, option in zip("ABCD", names, strict=True))
         assert text(page, "op-prompt") == listed
         frames = attributes(page, "#op-places .ex-ring", "display")
         framed = [divmod(i, 4) for i, display in enumerate(frames) if display == "inline"]
@@ -225,7 +224,7 @@ def test_what_the_page_says_comes_true():
     }
     assert f"{means['none'][0]:.0%}" == "43%"
     eces = [f"{means[correction][2]:.0%}" for correction in CORRECTIONS]
-    assert eces == ["18%", "8%", "7%"]
+    assert eces == ["18%", "9%", "7%"]
     for correction in CORRECTIONS:
         assert means[correction][1] < 0.26
     for way in WAYS:

@@ -24,10 +24,11 @@
   function read(packed) {
     const columns = window.decodeColumns(packed);
     const labels = columns.pop();
-    const none = FOUR.map((order) =>
-      Array.from(labels, (_, i) => softmax(FOUR.map((place) => -columns[4 * order + place][i])))
+    const logits = FOUR.map((order) =>
+      Array.from(labels, (_, i) => FOUR.map((place) => -columns[4 * order + place][i]))
     );
-    return { labels, none, prior: none.map(withoutPrior), mean: meanOverOrders(none) };
+    const none = logits.map((inOrder) => inOrder.map(softmax));
+    return { labels, none, prior: none.map(withoutPrior), mean: meanOverOrders(logits) };
   }
 
   /** Divide by the mean probability of each place over all questions. */
@@ -38,11 +39,11 @@
     );
   }
 
-  /** Give each option its mean log-probability over the orders. */
-  function meanOverOrders(probabilities) {
-    const ofOptions = probabilities[0].map((_, i) =>
+  /** Give each option its mean logit over the orders. */
+  function meanOverOrders(logits) {
+    const ofOptions = logits[0].map((_, i) =>
       softmax(FOUR.map((option) =>
-        sum(FOUR.map((order) => Math.log(probabilities[order][i][placeOf(option, order)]))) / 4
+        sum(FOUR.map((order) => logits[order][i][placeOf(option, order)])) / 4
       ))
     );
     return FOUR.map((order) =>
@@ -124,7 +125,7 @@
   const showShares = (() => {
     const svg = at("shares");
     const { x, y } = panel(svg, {
-      top: 8, bottom: 102, yTicks: percentTicks(0, 0.25, 0.5, 0.75, 1), yLabel: "chosen",
+      top: 8, bottom: 92, yTicks: percentTicks(0, 0.25, 0.5, 0.75, 1), yLabel: "chosen",
       xTicks: PLACES.map((name, place) => [(place + 0.5) / 4, name]), xLabel: "place in the list",
     });
     const bars = FOUR.map((place) =>
@@ -150,7 +151,7 @@
     const ofQuestion = probabilities.map((inOrder) => inOrder[i]);
     const found = shares(way, correction);
     const options = FOUR.map((place) => question.options[optionAt(place, order)]);
-    at("prompt").textContent = PLACES.map((name, place) => `${name}. ${options[place]}`).join("  ");
+    at("prompt").textContent = PLACES.map((name, place) => `${name}. ${options[place]}`).join(", ");
     places(ofQuestion, { ...question, right }, order);
     showShares(found);
     at("caption").textContent = `All ${labels.length} questions, in this order of their options`;

@@ -36,8 +36,8 @@ def logits(way: str, correction: str) -> torch.Tensor:
         in_order = [adjust_prior(z[:, k], z[:, k].softmax(1).mean(0), [0.25] * 4) for k in range(4)]
         return torch.stack(in_order, 1)
     if correction == "mean":
-        # The lesson takes log_softmax first, which adds the same number to all four options. Without
-        # its roundings, options with the same mean stay equal.
+        # The lesson takes log_softmax first, which adds the same number to all four options.
+        # Without its roundings, options with the same mean stay equal.
         in_first_order = torch.stack([z[:, k].roll(k, 1) for k in range(4)]).mean(0)
         return torch.stack([in_first_order.roll(-k, 1) for k in range(4)], 1)
     return z

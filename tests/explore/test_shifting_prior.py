@@ -147,7 +147,7 @@ def test_the_steps_lead_from_the_mark_to_the_estimate(page, logits_and_labels):
     assert path[0] == pytest.approx(assumed["none"], abs=1e-4)
     assert path[-1] == pytest.approx(assumed["estimated"], abs=1e-3)
     assert (np.diff(path) >= 0).all()
-    logits, y = logits_and_labels
+    logits, _ = logits_and_labels
     weights, _ = in_use(logits_and_labels, 30)
     first = (weights * logits.sigmoid()).sum() / weights.sum()
     assert path[1] == pytest.approx(first.item(), abs=1e-4)

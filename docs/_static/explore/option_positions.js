@@ -75,7 +75,8 @@
   /** Return how often each place is chosen, over all questions and orders. */
   function shares(way, correction) {
     const choices = ways[way][correction].flat().map(choice);
-    return FOUR.map((place) => choices.filter((chosen) => chosen === place).length / choices.length);
+    const count = (place) => choices.filter((chosen) => chosen === place).length;
+    return FOUR.map((place) => count(place) / choices.length);
   }
 
   const places = (() => {

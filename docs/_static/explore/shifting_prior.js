@@ -133,8 +133,8 @@
       `ECE ${percent(ece)}, NLL ${nll.toFixed(3)}.`;
     at("diagram-desc").textContent =
       `P(y = 1) assumes a prior of ${percent(assumed)}, and the prior in use is ` +
-      `${percent(prior)}. In ${above} of ${filled.length} filled bins the share of events is above ` +
-      `the mean P(y = 1). ECE ${percent(ece)}.`;
+      `${percent(prior)}. In ${above} of ${filled.length} filled bins the share of events is ` +
+      `above the mean P(y = 1). ECE ${percent(ece)}.`;
     at("steps-desc").textContent =
       `EM begins at ${percent(source)} and ends at ${percent(estimate)}. The prior in use is ` +
       `${percent(prior)}.`;

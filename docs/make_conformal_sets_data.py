@@ -10,7 +10,6 @@ import io
 from pathlib import Path
 
 import numpy as np
-import torch
 from packed_columns import packed_script
 from PIL import Image
 from torch import Tensor

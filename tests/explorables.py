@@ -5,10 +5,15 @@ import importlib.util
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from calibkit import TemperatureScaler, glyphs100_logits, split_calibration
+from tests.browser import page_alone
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 sys.path.insert(0, str(DOCS))  # the scripts there import each other
@@ -54,6 +59,62 @@ def decode(text: str) -> tuple[dict, list[np.ndarray]]:
         start = end
     assert len(bits) - start < 8
     return data, columns
+
+
+@cache
+def lesson_test_set() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Probabilities before and after temperature scaling, and labels, of the lessons' test set."""
+    logits, labels = glyphs100_logits(progress=False)
+    calibration, test = (
+        part.indices for part in split_calibration(labels, 1000, seed=0, stratify=labels)
+    )
+    scaler = TemperatureScaler().fit_logits(logits[calibration], labels[calibration])
+    of_test = logits[test].double()
+    return of_test.softmax(1), scaler(of_test).softmax(1), labels[test]
+
+
+def explorable_alone(name: str, folder: Path) -> Path:
+    """Build the page of an explorable, and empty pages that it links to; returns html/."""
+    source = (DOCS / "explore" / f"{name}.rst").read_text()
+    linked = {link.removeprefix("/") for link in re.findall(r":doc:`[^`]*<(/[^>]*)>`", source)}
+    return page_alone(f"explore/{name}", sorted(linked), folder)
+
+
+def text(page, identifier: str) -> str:
+    """The text of an element, with ordinary spaces."""
+    found = page.run("return document.getElementById(arguments[0]).textContent", identifier)
+    return found.replace("\xa0", " ")
+
+
+def attributes(page, selector: str, name: str) -> list[str]:
+    """An attribute of all elements of the explorable that the selector finds."""
+    return page.run(
+        "return [...document.querySelectorAll(arguments[0])]"
+        ".map((element) => element.getAttribute(arguments[1]))",
+        f".explorable {selector}",
+        name,
+    )
+
+
+def choose(page, identifier: str, value: object) -> None:
+    """Set a slider or a list to a value, as a hand would."""
+    page.run(
+        "const control = document.getElementById(arguments[0]);"
+        "control.value = arguments[1];"
+        "control.dispatchEvent(new Event('input', {bubbles: true}));"
+        "control.dispatchEvent(new Event('change', {bubbles: true}));",
+        identifier,
+        str(value),
+    )
+
+
+def click(page, identifier: str, times: int = 1) -> None:
+    """Click a button so many times."""
+    page.run(
+        "for (let k = 0; k < arguments[1]; k++) document.getElementById(arguments[0]).click()",
+        identifier,
+        times,
+    )
 
 
 def focus_with_tab(page, identifier: str) -> None:

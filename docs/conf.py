@@ -109,7 +109,7 @@ html_js_files = ["sidebar.js", ("copy_output.js", {"defer": "defer"})]
 html_search_scorer = str(HERE / "search_scorer.js")
 # Only lessons and API have neighbours to show in a left column. Elsewhere it would be empty.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "api"} | {
-    page: [] for page in ("genindex", "search", "_modules/*", "_modules/calibkit/*")
+    page: [] for page in ("explore/*", "genindex", "search", "_modules/*", "_modules/calibkit/*")
 }
 html_theme_options = {
     "github_url": REPOSITORY,

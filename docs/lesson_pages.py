@@ -31,6 +31,18 @@ OPENING_HEADING = re.compile(r"\nWhat you (?:will do|will learn|need)\n-+\n")
 THUMBNAIL_NUMBER = re.compile(r"^# sphinx_gallery_thumbnail_number = (\d+)$", re.MULTILINE)
 
 
+# the pages that let a reader explore the main idea of a lesson
+EXPLORABLES = {
+    "10_temperature_scaling": ["playground"],
+    "20_reading_reliability_diagrams": ["explore/bins_and_noise"],
+    "30_pitfalls": ["explore/bins_and_noise"],
+    "55_two_classes": ["explore/shifting_prior"],
+    "60_dataset_shift": ["explore/shifting_prior"],
+    "70_decisions": ["explore/cost_threshold", "explore/conformal_sets"],
+    "100_language_model": ["explore/option_positions"],
+}
+
+
 class Lesson(NamedTuple):
     """A row of the README's table."""
 
@@ -93,6 +105,9 @@ def box(lesson: Lesson, doing: str, learning: str, needs: str) -> str:
     notebook = f"notebooks/{lesson.stem}.ipynb"
     colab = f"https://colab.research.google.com/github/{SLUG}/blob/main/{notebook}"
     binder = f"https://mybinder.org/v2/gh/{SLUG}/main?urlpath=lab/tree/{notebook}"
+    explorables = "".join(
+        f"   - Explore: :doc:`/{page}`\n" for page in EXPLORABLES.get(lesson.stem, [])
+    )
     return f"""
 .. container:: lesson-box
 
@@ -111,7 +126,7 @@ def box(lesson: Lesson, doing: str, learning: str, needs: str) -> str:
    - `Open in Colab <{colab}>`__
    - `Open in Binder <{binder}>`__
    - :doc:`Solutions </auto_solutions/{lesson.stem}_solutions>`
-
+{explorables}
    Binder starts with calibkit installed, after some minutes. In Colab run
    ``%pip install "calibkit @ git+{REPOSITORY}"`` first, in a cell of its own.
 

@@ -5,7 +5,6 @@ Canvas, Moodle or a mail program named them. A name says whose a file is. Nothin
 file that says nothing, or two things, is named and left.
 """
 
-import csv
 import hashlib
 import io
 import re
@@ -16,6 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from zipfile import ZipFile
+
+import spreadsheet
 
 COLUMNS = ("assignment", "student", "platform_id", "late", "file", "sha256")
 # "doejane_LATE_123_456_homework-1.ipynb": the ids of the student and of the upload, which grows
@@ -224,16 +225,17 @@ def _apart(by_student: dict[str, list[Submission]], remarks: list[str]) -> dict:
 
 
 def noted(course: Path) -> list[dict[str, str]]:
-    """Return the rows of submissions.csv, which a spreadsheet program may have saved again."""
-    path = course / "submissions.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
+    """Return the rows of submissions.csv."""
+    return spreadsheet.read(course / "submissions.csv")
+
+
+def is_of_canvas(file: str) -> bool:
+    """Say whether a file of submissions.csv has a name that Canvas gave, with a mark if late."""
+    parts = file.split("/")
+    return any(CANVAS.fullmatch(part) for part in parts if not MOODLE.fullmatch(part))
 
 
 def _write_rows(course: Path, kept: list[dict[str, str]], new: list[tuple[str, ...]]) -> None:
-    with (course / "submissions.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(sorted([tuple(row[column] for column in COLUMNS) for row in kept] + new))
+    rows = sorted([tuple(row[column] for column in COLUMNS) for row in kept] + new)
+    cells = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+    spreadsheet.write(course / "submissions.csv", COLUMNS, cells)

@@ -20,6 +20,7 @@ from nbconvert.filters import Highlight2HTML, ansi2html, strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from nbgrader.api import Grade, Gradebook, MissingEntry
+from points import Points, points_of_class
 from pygments.formatters import HtmlFormatter
 from tqdm import tqdm
 
@@ -115,14 +116,15 @@ def main(arguments: list[str] | None = None) -> int:
     if not source.is_file():
         raise SystemExit(f"There is no {source}. Run python make_assignments.py first.")
     headings = questions(nbformat.read(source, as_version=4))
+    everyone = points_of_class(course, assignment)
     without_points = []
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for path in tqdm(notebooks, desc="feedback", unit="page"):
             student = path.parents[1].name
             target = course / "feedback" / student / assignment / f"{assignment}.html"
             try:
-                text = page(path, student, assignment, headings, gradebook)
-            except MissingEntry:
+                text = page(path, everyone[student], assignment, headings, gradebook)
+            except (KeyError, MissingEntry):
                 without_points.append(student)
                 continue
             except Exception as error:  # one odd notebook costs no other student the page
@@ -138,11 +140,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def page(
-    path: Path, student: str, assignment: str, headings: dict[str, str], gradebook: Gradebook
+    path: Path, points: Points, assignment: str, headings: dict[str, str], gradebook: Gradebook
 ) -> str:
     """Return the page of one student."""
     notebook = nbformat.read(path, as_version=4)
-    submission = gradebook.find_submission_notebook(assignment, assignment, student)
+    submission = gradebook.find_submission_notebook(assignment, assignment, points.student)
     grades = {grade.name: grade for grade in submission.grades}
     comments = {comment.name: comment.comment for comment in submission.comments}
     results, cells, ending = [], [], ""
@@ -168,12 +170,9 @@ def page(
     )
     return environment.get_template("feedback.html.j2").render(
         title=title_of(notebook, assignment),
-        student=student,
+        points=points,
         results=results,
         cells=cells,
-        points=sum(result.points for result in results if not result.is_waiting),
-        possible=sum(result.possible for result in results),
-        waiting=sum(result.possible for result in results if result.is_waiting),
         light=colours("default"),
         dark=colours("github-dark"),
     )

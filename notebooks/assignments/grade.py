@@ -21,16 +21,18 @@ from tempfile import TemporaryDirectory
 
 import check_grades
 import collect
+import earlier_answers
 import nbformat
 import psutil
 import repair
 import sandbox
 from course import PYTHON
 from nbformat import NotebookNode
-from nbgrader.apps import AutogradeApp, ExportApp, NbGrader
+from nbgrader.apps import AutogradeApp, NbGrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 from tqdm import tqdm
 from traitlets import Integer, Unicode
+from write_grades import write_grades
 
 HERE = Path(__file__).resolve().parent
 MOST_BYTES = 50 * sandbox.MEGABYTE  # of a submitted notebook
@@ -124,6 +126,7 @@ class Grader:
             last_line = self._last_line(student)
             with TemporaryDirectory(prefix="calibkit-") as folder:
                 remarks = self._stage(student, Path(folder))
+                earlier_answers.keep(self.course, self.assignment, student)
                 said, is_graded = self._autograde(Path(folder))
         except Exception as error:  # whatever a file holds, it costs no other student the grades
             log.write_text(f"Not graded: {error}\n", encoding="utf-8")
@@ -208,15 +211,12 @@ def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[st
 
 
 def grade(grader: Grader, force: bool) -> list[str]:
-    """Grade who is new or changed, or all; write grades.csv; return a sentence for each failure."""
+    """Grade who is new or changed, or all; return a sentence for each failure."""
     students = [name for name in grader.students() if force or not grader.is_graded(name)]
     with ProcessPoolExecutor(at_once()) as pool:
         graded = pool.map(grader.grade, students)
         bar = tqdm(graded, desc=grader.assignment, total=len(students), unit="student")
         errors = dict(zip(students, bar, strict=True))
-        said, is_exported = pool.submit(run_nbgrader, ExportApp, course=grader.course).result()
-    if not is_exported:
-        raise SystemExit(f"nbgrader could not write grades.csv:\n{said}")
     return [f"{student}: {error}." for student, error in errors.items() if error]
 
 
@@ -251,7 +251,9 @@ def main(arguments: list[str] | None = None) -> int:
     failures = grade(grader, options.force)
     for failure in failures:
         print(f"NOT GRADED {failure}")
-    return max(check_grades.main(course), int(bool(failures)))
+    needs_action = check_grades.main(course)
+    print(f"wrote {write_grades(course)}")
+    return max(needs_action, int(bool(failures)))
 
 
 def check_course(course: Path, assignment: str) -> None:

@@ -16,7 +16,6 @@ by their first line; all others are for reading:
 """
 
 import argparse
-import csv
 import os
 import re
 import shutil
@@ -28,6 +27,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import jupytext
 import nbformat
 import seeds
+import spreadsheet
 from course import PYTHON
 from nbformat import NotebookNode
 from tqdm import tqdm
@@ -69,10 +69,7 @@ def make_for_each_student(course: Path, roster: dict[str, str]) -> Path:
             cells = [(student, platform_id, name, key, str(values[key])) for key in constants]
             rows += [dict(zip(seeds.COLUMNS, row, strict=True)) for row in cells]
         pack([own / f"{name}.ipynb" for name in released], folder / f"{student}.zip")
-    with (course / "seeds.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, seeds.COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    spreadsheet.write(course / "seeds.csv", seeds.COLUMNS, rows)
     return folder
 
 

@@ -20,6 +20,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import nbformat
+import spreadsheet
 from nbformat import NotebookNode
 
 COLUMNS = ["student", "platform_id", "assignment", "constant", "seed"]
@@ -102,11 +103,7 @@ def secret_of(course: Path) -> str:
 
 def remembered_rows(course: Path) -> list[dict[str, str]]:
     """Read the rows of seeds.csv, if it exists."""
-    path = course / "seeds.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return spreadsheet.read(course / "seeds.csv")
 
 
 def remembered(course: Path) -> dict[tuple[str, str], Seeds]:

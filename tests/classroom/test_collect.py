@@ -46,7 +46,7 @@ def submitted(course):
 
 
 def rows(course):
-    with (course / "submissions.csv").open(newline="", encoding="utf-8") as file:
+    with (course / "submissions.csv").open(newline="", encoding="utf-8-sig") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
 
 

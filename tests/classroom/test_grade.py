@@ -1,5 +1,6 @@
 """``grade.py`` on made-up students: the points, the log, and what a hostile one can reach."""
 
+import csv
 import os
 import re
 import shutil
@@ -134,7 +135,8 @@ def points(double: float, halve: float, why: float = 0) -> dict[str, float]:
 
 def give_points_by_hand(course: Path, student: str, points: float) -> None:
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
-        gradebook.find_grade("essay_why", "tiny", "tiny", student).manual_score = points
+        essay = gradebook.find_grade("essay_why", "tiny", "tiny", student)
+        essay.manual_score, essay.needs_manual_grade = points, False
         gradebook.db.commit()
 
 
@@ -166,7 +168,7 @@ def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolatio
     assert scores(course, "anna") == points(2, 3)
     assert scores(course, "ben") == points(0, 3)
     assert "twice minus three" in graded(course, "ben").read_text(encoding="utf-8")
-    assert "tiny,,,anna,,,,5.0,0.0,5.0,9.0" in (course / "grades.csv").read_text(encoding="utf-8")
+    assert "tiny,anna,,5,0,4,0,0,5,9," in (course / "grades.csv").read_text(encoding="utf-8-sig")
     assert "ben" in said.out
     assert log(course, "anna").splitlines()[-1].startswith("Graded ")
     if grade.at_once() > 1:
@@ -189,6 +191,41 @@ def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolatio
     assert "2/2" in capsys.readouterr().err
     assert graded(course, "anna").stat().st_mtime_ns > times["anna"]
     assert scores(course, "anna") == points(2, 3, 4)
+
+
+def test_points_by_hand_for_an_earlier_answer_are_told_until_somebody_looks(
+    class_of, grade, isolation, capsys
+):
+    """They stay, and the answer for which they were given is kept, however often it changes."""
+    course = class_of(anna=FULL, ben=FULL)
+    command = ["tiny", "--course", str(course)]
+    grade.main(command)
+    for student in ("anna", "ben"):
+        give_points_by_hand(course, student, 3)
+    for number in range(2):  # Ben changes other cells only
+        hand_in(course, "anna", {**FULL, "why": f"Another answer {number}."})
+        hand_in(course, "ben", {**FULL, "halve": f"{HALVE}  # {number}"})
+        capsys.readouterr()
+        assert grade.main(command) == 0
+        told = "essay_why keeps 3 points, which were given by hand for an earlier answer"
+        assert capsys.readouterr().out.count(told) == 1
+    assert scores(course, "anna") == points(2, 3, 3)
+    kept = course / "earlier_answers" / "anna" / "tiny" / "essay_why.txt"
+    assert kept.read_text(encoding="utf-8") == "Because."
+    (row,) = [line for line in grades_csv(course) if line["student"] == "anna"]
+    assert told in row["remarks"]
+    assert (row["points_by_hand"], row["points_pending"], row["points"]) == ("3", "0", "8")
+
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        gradebook.find_grade("essay_why", "tiny", "tiny", "anna").needs_manual_grade = False
+        gradebook.db.commit()
+    grade.main(command)
+    assert told not in capsys.readouterr().out
+
+
+def grades_csv(course: Path) -> list[dict[str, str]]:
+    with (course / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
 
 
 def test_a_change_of_a_test_makes_a_submission_new(class_of, grade):

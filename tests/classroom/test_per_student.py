@@ -54,6 +54,15 @@ def test_only_the_values_of_the_seeds_change():
     assert before.cells[1].source == SETTINGS
 
 
+def test_a_name_of_the_roster_is_harmless_in_a_spreadsheet(released):
+    import make_assignments
+    import seeds
+
+    make_assignments.make_for_each_student(released, {"-cmd": "101"})
+    assert "\n'-cmd,101," in (released / "seeds.csv").read_text(encoding="utf-8-sig")
+    assert {student for student, _ in seeds.remembered(released)} == {"-cmd"}
+
+
 def test_seeds_follow_from_secret_assignment_and_student():
     import seeds
 

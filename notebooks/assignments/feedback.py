@@ -26,7 +26,8 @@ from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 PICTURES = ("image/png", "image/jpeg")
-LONGEST = 20_000  # characters of one output, because a loop can print millions
+LONGEST = 20_000  # characters of one output or cell, because a loop can print millions
+MOST_MARKDOWN = 200_000  # characters; odd texts can take the renderer a time that grows as a square
 # Why an answer did not come to its end. The message of its tests would hide that.
 ENDINGS = {
     "CellTimeoutError": "Your answer ran longer than a cell may, and was stopped.",
@@ -148,7 +149,9 @@ def page(
     grades = {grade.name: grade for grade in submission.grades}
     comments = {comment.name: comment.comment for comment in submission.comments}
     results, cells, ending = [], [], ""
+    room = MOST_MARKDOWN
     for cell in notebook.cells:
+        room -= len(cell.source) if cell.cell_type == "markdown" else 0
         marked = cell.metadata.get("nbgrader", {}).get("grade_id")
         result = None
         if marked in grades:
@@ -158,7 +161,7 @@ def page(
             ending = "" if marked in grades else ending_of(cell)
         cells.append(
             {
-                "html": html_of(cell),
+                "html": html_of(cell, is_rendered=room >= 0),
                 "kind": kind_of(cell),
                 "outputs": [output_of(output) for output in cell.get("outputs", ())],
                 "result": result,
@@ -223,8 +226,11 @@ def kind_of(cell: NotebookNode) -> str:
     return "Tests" if own.get("grade") else ""
 
 
-def html_of(cell: NotebookNode) -> Markup:
-    """Return the source of a cell, with formulas and colours."""
+def html_of(cell: NotebookNode, is_rendered: bool = True) -> Markup:
+    """Return the source of a cell, with formulas and colours; of a very long one, its text."""
+    if not is_rendered or len(cell.source) > LONGEST:
+        note = "This text is too long to be shown with its formulas and colours:"
+        return Markup(f"<p>{note}</p><pre>{escape(shortened(cell.source))}</pre>")
     if cell.cell_type == "markdown":
         renderer = Renderer(
             escape=True,

@@ -266,3 +266,65 @@ def test_an_id_that_the_teacher_wrote_stays(folder):
     (archive(folder) / f"anna_{NAME}.ipynb").unlink()
     collect(folder, NAME)
     assert rows(folder)["anna"]["platform_id"] == "1009"
+
+
+def test_a_bomb_costs_its_own_student_one_sentence(folder, monkeypatch):
+    """However deep it is: many files, many bytes, or a zip in a zip."""
+    import collect
+
+    monkeypatch.setattr(collect, "MOST_FILES", 20)
+    monkeypatch.setattr(collect, "LARGEST", 5000)
+    bomb = zipped({f"{k}.txt": "" for k in range(21)})
+    nested = zipped({f"{k}.zip": zipped({"a.txt": b"0" * 2000}) for k in range(4)})
+    names = {"many_1_2_a.zip": bomb, "large_3_4_b.zip": zipped({"a": "0" * 3000, "b": "0" * 3000})}
+    names |= {"nested_5_6_c.zip": nested, f"anna_7_8_{NAME}.ipynb": "{}"}
+    (archive(folder) / "submissions.zip").write_bytes(zipped(names))
+    remarks = collect.collect(folder, NAME)
+    assert set(submitted(folder)) == {"anna"}
+    told = [[remark for remark in remarks if name in remark] for name in ("many", "large")]
+    assert [len(found) for found in told] == [1, 1]
+    assert "it holds more than 20 files" in told[0][0]
+    assert "more than 5,000 bytes" in told[1][0]
+    assert any("nested" in remark and "more than" in remark for remark in remarks)
+
+
+def test_one_odd_entry_costs_no_other_student(folder):
+    from collect import collect
+
+    content = zipped({f"anna_1_2_{NAME}.ipynb": "a" * 99, f"bob_3_4_{NAME}.ipynb": "b"})
+    torn = content.replace(b"a" * 99, b"c" * 99)  # its checksum is wrong
+    (archive(folder) / "submissions.zip").write_bytes(torn)
+    (remark,) = collect(folder, NAME)
+    assert "anna_1_2" in remark
+    assert set(submitted(folder)) == {"bob"}
+
+
+def test_a_second_upload_that_is_too_large_leaves_the_first(folder, monkeypatch):
+    import collect
+
+    monkeypatch.setattr(collect, "LARGEST", 10)
+    put(folder, f"anna_1_2_{NAME}.ipynb", "first")
+    put(folder, f"anna_1_3_{NAME}.ipynb", "second" * 10)
+    (remark,) = collect.collect(folder, NAME)
+    assert "larger than 10 bytes" in remark
+    assert submitted(folder) == {"anna": "first"}
+
+
+def test_a_name_in_a_zip_of_somebody_displaces_nobody(folder):
+    from collect import collect
+
+    put(folder, f"anna_{NAME}.ipynb", "of anna")
+    (archive(folder) / "work.zip").write_bytes(zipped({f"anna_{NAME}.ipynb": "of mallory"}))
+    (remark,) = collect(folder, NAME)
+    assert submitted(folder) == {"anna": "of anna", "anna from work_zip": "of mallory"}
+    assert f"anna_{NAME}.ipynb and work.zip/anna_{NAME}.ipynb" in remark
+
+
+def test_the_newer_of_two_exports_counts(folder):
+    from collect import collect
+
+    for number, name in enumerate(("a.zip", "b.zip")):
+        files = {f"{who}_{1 + number}_{NAME}.ipynb": f"{who}{number}" for who in ("a_1", "b_2")}
+        (archive(folder) / name).write_bytes(zipped(files))
+    collect(folder, NAME)
+    assert submitted(folder) == {"a": "a_11", "b": "b_21"}

@@ -222,3 +222,17 @@ def test_the_reason_is_in_the_answer_and_not_in_its_tests(classroom, tmp_path, e
     table = text.partition("<tbody>")[2].partition("</tbody>")[0]
     assert said in table
     assert MESSAGE not in table
+
+
+def test_a_text_that_would_take_the_renderer_long_is_shown_as_it_is(monkeypatch):
+    import feedback
+    from nbformat.v4 import new_markdown_cell
+
+    monkeypatch.setattr(feedback, "LONGEST", 100)
+    assert "<strong>" in feedback.html_of(new_markdown_cell("**short**"))
+    for html in (
+        feedback.html_of(new_markdown_cell("**long** " * 20)),
+        feedback.html_of(new_markdown_cell("**one of many**"), is_rendered=False),
+    ):
+        assert "<strong>" not in html
+        assert "too long" in html

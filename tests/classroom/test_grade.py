@@ -505,9 +505,78 @@ def test_what_cannot_be_graded_is_named(class_of, grade, content, message):
 
 
 def test_a_submission_that_is_too_large_is_refused(class_of, grade, monkeypatch):
-    monkeypatch.setattr(grade, "MOST_BYTES", 100)
+    import repair
+
     course = class_of(anna=FULL)
-    assert "larger than 100 bytes" in grade.Grader(course, "tiny", "", 1).grade("anna")
+    grader = grade.Grader(course, "tiny", "", 1)
+    for path in (graded(course, "anna"), grader.log("anna")):  # an earlier version was graded
+        path.parent.mkdir(parents=True)
+        path.touch()
+    monkeypatch.setattr(repair, "MOST_BYTES", 100)
+    assert not grader.is_graded("anna")
+    assert "larger than 100 bytes" in grader.grade("anna")
+
+
+def test_outputs_have_room_in_a_cell_and_in_a_notebook(outputs_of, sandbox, isolation):
+    """What is left out costs no points: an error stays, and the next cells run."""
+    many = "for k in range(25_000): display(k)\nraise ValueError('kept')"
+    large = "print('x' * 40_000)"
+    cells = [new_code_cell(text) for text in ("from IPython.display import display", many)]
+    cells += [new_code_cell(large) for _ in range(4)]
+    cells.append(new_code_cell(f"{large}\nraise KeyError('kept')"))
+    notebook = new_notebook(cells=cells)
+    sandbox.execute(notebook, sandbox.named(isolation), sandbox.Limits(notebook_bytes=200_000))
+    outputs = [cell.outputs for cell in notebook.cells]
+    assert len(outputs[1]) == sandbox.Limits.outputs + 2
+    assert "The rest is left out" in outputs[1][-2].text
+    assert outputs[1][-1].ename == "ValueError"
+    assert len(outputs[2][0].text) > 40_000
+    assert "are left out" in outputs[-1][0].text
+    assert outputs[-1][1].ename == "KeyError"
+
+
+def test_a_file_in_memory_is_limited_like_one_on_disk(outputs_of):
+    code = """
+        import os
+        file = os.memfd_create("x")
+        try:
+            while os.write(file, bytes(2**20)):
+                pass
+        except OSError as error:
+            print(os.fstat(file).st_size, error)
+    """
+    (found,), _ = outputs_of(code, disk_bytes=2**23)
+    assert found.startswith(f"{2**23} ")
+
+
+WORKS_ON = """
+import sys
+import grade, time
+
+def work(_):
+    print("works", flush=True)
+    time.sleep(60)
+
+with grade.pool(2) as pool:
+    list(pool.map(work, range(2)))
+"""
+
+
+def test_no_worker_outlives_the_command():
+    variables = {**os.environ, "PYTHONPATH": str(ASSIGNMENTS)}
+    command = subprocess.Popen(
+        [sys.executable, "-c", WORKS_ON], env=variables, stdout=subprocess.PIPE, text=True
+    )
+    workers = [command.stdout.readline() for _ in range(2)]
+    assert workers == ["works\n"] * 2
+    children = psutil.Process(command.pid).children(recursive=True)
+    assert len(children) >= 2
+    command.kill()
+    command.wait()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    for process in alive:
+        process.kill()
+    assert alive == []
 
 
 def test_an_output_cannot_run_anything_in_the_browser(sandbox):

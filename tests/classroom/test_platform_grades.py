@@ -244,6 +244,7 @@ def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom):
     from write_grades import write_grades
 
     (classroom.folder / "source" / NAME).mkdir(parents=True)
+    (classroom.folder / "source" / "ps9_never_handed_out").mkdir()
     (classroom.folder / "due.csv").write_text(f"{DUE}{NAME},2026-03-06T23:59+01:00,10,\n")
     classroom.grade("anna", 6, timestamp="2026-03-07 12:00:00 UTC")
     classroom.grade("@ben", 5, 4, timestamp="2026-03-06 12:00:00 UTC")

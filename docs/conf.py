@@ -19,9 +19,12 @@ copyright = "2026, the calibkit developers"  # noqa: A001
 version = release = installed_version("calibkit")
 
 extensions = [
+    "descriptions",
     "glossary_links",
+    "landing_figure",
     "lesson_pages",
     "light_pages",
+    "search_words",
     "slides",
     "matplotlib.sphinxext.plot_directive",
     "sphinx.ext.autodoc",
@@ -104,13 +107,16 @@ html_show_sourcelink = False
 html_copy_source = False
 html_static_path = ["_static", str(mathjax_file)]
 html_css_files = ["site.css"]
-html_js_files = ["sidebar.js"]
+html_js_files = ["sidebar.js", ("copy_output.js", {"defer": "defer"})]
+html_search_scorer = str(HERE / "search_scorer.js")
 # Only lessons and API have neighbours to show in a left column. Elsewhere it would be empty.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.rst") if page.stem != "api"} | {
-    page: [] for page in ("genindex", "search", "_modules/*", "_modules/calibkit/*")
+    page: [] for page in ("explore/*", "genindex", "search", "_modules/*", "_modules/calibkit/*")
 }
 html_theme_options = {
     "github_url": REPOSITORY,
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
     "navigation_with_keys": False,
     "pygments_dark_style": "a11y-high-contrast-dark",
     "pygments_light_style": "a11y-high-contrast-light",

@@ -29,7 +29,20 @@ SLUG = REPOSITORY.removeprefix("https://github.com/")
 ROW = re.compile(
     r"^\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*\?) \| (.*) \| (.*) \|$", re.MULTILINE
 )
+OPENING_HEADING = re.compile(r"\nWhat you (?:will do|will learn|need)\n-+\n")
 THUMBNAIL_NUMBER = re.compile(r"^# sphinx_gallery_thumbnail_number = (\d+)$", re.MULTILINE)
+
+
+# the pages that let a reader explore the main idea of a lesson
+EXPLORABLES = {
+    "10_temperature_scaling": ["playground"],
+    "20_reading_reliability_diagrams": ["explore/bins_and_noise"],
+    "30_pitfalls": ["explore/bins_and_noise"],
+    "55_two_classes": ["explore/shifting_prior"],
+    "60_dataset_shift": ["explore/shifting_prior"],
+    "70_decisions": ["explore/cost_threshold", "explore/conformal_sets"],
+    "100_language_model": ["explore/option_positions"],
+}
 
 
 class Lesson(NamedTuple):
@@ -92,15 +105,23 @@ def keep_solutions_out_of_the_api(app: Sphinx) -> None:
     path.write_text(json.dumps(used), encoding="utf-8")
 
 
-def box(lesson: Lesson) -> str:
-    """Write the box: time, needs, downloads, and links to Colab and Binder."""
+def box(lesson: Lesson, doing: str, learning: str, needs: str) -> str:
+    """Write the box: what the lesson does, teaches and needs, its downloads, Colab and Binder."""
     notebook = f"notebooks/{lesson.stem}.ipynb"
     colab = f"https://colab.research.google.com/github/{SLUG}/blob/main/{notebook}"
     binder = f"https://mybinder.org/v2/gh/{SLUG}/main?urlpath=lab/tree/{notebook}"
+    explorables = "".join(
+        f"   - Explore: :doc:`/{page}`\n" for page in EXPLORABLES.get(lesson.stem, [])
+    )
     return f"""
 .. container:: lesson-box
 
-   **Estimated time on two cores:** {lesson.time}. **You need:** {lesson.needs}.
+   :What you will do:
+{indent(doing, " " * 6)}
+   :What you will learn:
+{indent(learning, " " * 6)}
+   :What you need:
+{indent(needs_of(lesson, needs), " " * 6)}
 
    .. rst-class:: lesson-links
 
@@ -110,11 +131,32 @@ def box(lesson: Lesson) -> str:
    - `Open in Colab <{colab}>`__
    - `Open in Binder <{binder}>`__
    - :doc:`Solutions </auto_solutions/{lesson.stem}_solutions>`
-
+{explorables}
    Binder starts with calibkit installed, after some minutes. In Colab run
    ``%pip install "calibkit @ git+{REPOSITORY}"`` first, in a cell of its own.
 
 """
+
+
+def needs_of(lesson: Lesson, needs: str) -> str:
+    """Return needs and time as the README has them, and what a lesson says beyond both.
+
+    The first sentence of its section "What you need" says the same as the README.
+    """
+    _, _, more = needs.replace("\n", " ").partition(". ")
+    first = f"{lesson.needs[0].upper()}{lesson.needs[1:]}"
+    return f"{first}. Estimated time on two cores: {lesson.time}. {more}"
+
+
+def with_box(page: str, lesson: Lesson) -> str:
+    """Return a page whose three opening sections have become a box below its title.
+
+    In a notebook the sections are a cell to read. On a page their headings would fill the screen.
+    """
+    below_title = page.index("\n\n", page.index("\n==="))
+    opening, mark, rest = page[below_title:].partition("\n.. GENERATED FROM")
+    introduction, *sections = OPENING_HEADING.split(opening)
+    return page[:below_title] + box(lesson, *sections) + introduction + mark + rest
 
 
 def quiz(stem: str) -> str:
@@ -169,9 +211,7 @@ def add_to_lesson(app: Sphinx, docname: str, content: list[str]) -> None:
         content[0] = without_links(content[0])
     for lesson in lessons():
         if docname == f"auto_lessons/{lesson.stem}":
-            page = without_links(content[0])
-            below_title = page.index("\n\n", page.index("\n==="))
-            page = page[:below_title] + box(lesson) + page[below_title:]
+            page = with_box(without_links(content[0]), lesson)
             start, heading, rest = page.partition("\nExercises\n---------\n")
             content[0] = start + quiz(lesson.stem) + heading + link_to_solutions(lesson.stem) + rest
 
@@ -217,21 +257,6 @@ class LessonCards(SphinxDirective):
 """
 
 
-class LessonFigure(SphinxDirective):
-    """Shows the card's figure of one lesson in its full size."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """Return the image."""
-        figure = card_figure(self.env.srcdir, self.arguments[0])
-        return self.parse_text_to_nodes(
-            f".. image-sg:: /{figure.path}\n   :alt: {figure.title}\n"
-            f"   :srcset: /{figure.path}, /{figure.path.replace('.png', '_2_00x.png')} 2.00x\n"
-            "   :class: sphx-glr-single-img\n"
-        )
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register all of this with Sphinx."""
     # sphinx-gallery reads the scripts, and makes the folder of the zip file, with priority 500
@@ -242,5 +267,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", load_quiz_script)
     app.connect("doctree-read", describe_thumbnails)
     app.add_directive("lesson-cards", LessonCards)
-    app.add_directive("lesson-figure", LessonFigure)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -21,7 +21,7 @@ UNUSED = re.compile(
 # What a reader uses after the first look: search, menus, copy buttons, and what moves a figure.
 NAMES = (
     r"doctools|sphinx_highlight|clipboard\.min|copybutton|searchtools|language_data|searchindex"
-    r"|bootstrap|pydata-sphinx-theme|playground/\w+"
+    r"|bootstrap|pydata-sphinx-theme|(?:explore|playground)/\w+"
 )
 LATER = re.compile(rf'<script[^>]* src="((?:[^"]*/)?(?:{NAMES})\.js[^"]*)"[^>]*></script>')
 SCRIPT = re.compile(r'<script(?![^>]* defer)(?=[^>]* src="[^"])')

@@ -6,14 +6,13 @@ function of log T this L is smooth, so 12 Chebyshev coefficients an image are as
 logits. With how far the label's logit lies below the answer's, they give the NLL too.
 """
 
-import base64
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
+from packed_columns import Column, packed_script
 
 import calibkit
 
@@ -22,7 +21,6 @@ N_TEST_SET, N_IMAGES = 10_000, 12_000  # lesson 10 splits the first; the others 
 LOWEST_T, HIGHEST_T = 0.5, 4.0
 DEGREE = 11
 STEP, LABEL_STEP = 4e-6, 6e-4  # what the coefficients, and how far the label is below, round to
-Integers = NDArray[np.int64]
 
 
 def coefficients(below: torch.Tensor) -> NDArray[np.float64]:
@@ -33,7 +31,7 @@ def coefficients(below: torch.Tensor) -> NDArray[np.float64]:
     return chebyshev.chebfit(nodes, np.stack(values), DEGREE)
 
 
-def columns() -> list[tuple[float, Integers]]:
+def columns() -> list[Column]:
     """For every column its step, and integers that count these steps."""
     logits, labels = calibkit.glyphs100_logits(20_000)  # lesson 40 has computed them
     logits, labels = logits[:N_IMAGES].double(), labels[:N_IMAGES]
@@ -52,25 +50,12 @@ def columns() -> list[tuple[float, Integers]]:
 
 
 def make_data() -> str:
-    """Return a script that defines ``playgroundData``, columns of integers as packed bits.
-
-    The value of an image in a column is ``step * (low + integer)``; ``bits`` is the integers' size.
-    """
-    heads, bits = [], []
-    for step, column in columns():
-        low = int(column.min())
-        size = int(column.max() - low).bit_length()
-        heads.append({"step": step, "low": low, "bits": size})
-        bits.append((column - low)[:, None] >> np.arange(size)[::-1] & 1)
-    packed = np.packbits(np.concatenate([b.ravel() for b in bits]).astype(np.uint8))
-    data = {
-        "images": N_IMAGES,
-        "testSet": N_TEST_SET,
-        "temperatures": [LOWEST_T, HIGHEST_T],
-        "columns": heads,
-        "base64": base64.b64encode(packed.tobytes()).decode(),
-    }
-    return f"// made by docs/make_playground_data.py\nwindow.playgroundData = {json.dumps(data)};\n"
+    """Return a script that defines ``playgroundData``."""
+    made_by = "docs/make_playground_data.py"
+    temperatures = [LOWEST_T, HIGHEST_T]
+    return packed_script(
+        made_by, "playgroundData", columns(), testSet=N_TEST_SET, temperatures=temperatures
+    )
 
 
 if __name__ == "__main__":

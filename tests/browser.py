@@ -19,6 +19,10 @@ html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_favicon = "icon.svg"
 html_context = {"default_mode": "light"}
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_sidebars = {"**": []}
+html_theme_options = {"secondary_sidebar_items": ["page-toc"], "show_prev_next": True}
 """
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -80,6 +84,7 @@ class Browser:
 def page_alone(page: str, linked: Iterable[str], folder: Path) -> Path:
     """Build one page in the theme of the site, and empty pages that it links to; returns html/."""
     pytest.importorskip("pydata_sphinx_theme", reason="the extra docs is not installed")
+    (folder / page).parent.mkdir(exist_ok=True)
     for name in linked:
         path = folder / f"{name}.rst"
         path.parent.mkdir(exist_ok=True)

@@ -1,8 +1,5 @@
 """The playground's numbers are calibkit's, and its page does what it says."""
 
-import base64
-import importlib.util
-import json
 import math
 import re
 from pathlib import Path
@@ -21,6 +18,17 @@ from calibkit import (
     split_calibration,
 )
 from tests.browser import page_alone
+from tests.explorables import (
+    attributes,
+    choose,
+    click,
+    decode,
+    focus_with_tab,
+    made_by,
+    origins,
+    text,
+    texts_of_low_contrast,
+)
 
 pytest_plugins = ("tests.browser",)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -28,46 +36,6 @@ DATA = DOCS / "_static" / "playground" / "data.js"
 TEMPERATURES = (0.5, 0.62, 0.8, 1.0, 1.2, 1.4, 1.465, 1.55, 1.8, 2.5, 4.0)
 # an image that changes its bin changes the ECE by up to 2 / 9000
 ECE_TOLERANCE = 2.5e-4
-
-# contrast as WCAG 2 defines it
-LOW_CONTRAST = """
-const luminance = (colour) => {
-  const channels = colour.match(/[\\d.]+/g).slice(0, 3).map((c) => c / 255);
-  const linear = channels.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
-};
-const background = luminance(getComputedStyle(document.body).backgroundColor);
-const texts = [...document.querySelectorAll(".playground :not(title, desc)")].filter((element) =>
-  [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
-const found = texts.map((element) => {
-  const style = getComputedStyle(element);
-  const text = luminance(element instanceof SVGElement ? style.fill : style.color);
-  const [low, high] = [text, background].sort((a, b) => a - b);
-  return [element.textContent.trim(), (high + 0.05) / (low + 0.05)];
-});
-return [found.length, found.filter(([, contrast]) => contrast < 4.5)];
-"""
-
-
-def make_data() -> str:
-    spec = importlib.util.spec_from_file_location("script", DOCS / "make_playground_data.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script.make_data()
-
-
-def decode(text: str) -> tuple[dict, list[np.ndarray]]:
-    data = json.loads(re.search(r"\{.*\}", text)[0])
-    bits = np.unpackbits(np.frombuffer(base64.b64decode(data["base64"]), np.uint8))
-    columns, start = [], 0
-    for head in data["columns"]:
-        end = start + data["images"] * head["bits"]
-        powers = 2 ** np.arange(head["bits"])[::-1]
-        integers = bits[start:end].reshape(data["images"], -1) @ powers
-        columns.append(head["step"] * (head["low"] + integers))
-        start = end
-    assert len(bits) - start < 8
-    return data, columns
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +69,7 @@ def scores(logits_and_labels, parts) -> dict[float, dict[str, float]]:
 
 def test_the_data_file_holds_what_the_script_makes():
     data, columns = decode(DATA.read_text())
-    made, remade = decode(make_data())
+    made, remade = decode(made_by("make_playground_data.py"))
     assert data.keys() == made.keys()
     assert len(columns) == len(remade) == 14
     for head, column, again in zip(data["columns"], columns, remade, strict=True):
@@ -141,47 +109,8 @@ def page(browser, serve, site):
     return browser
 
 
-def text(page, name: str) -> str:
-    return page.run(
-        "return document.getElementById('pg-' + arguments[0]).textContent", name
-    ).replace("\xa0", " ")
-
-
 def shown(page) -> tuple[str, str, str]:
-    return text(page, "t"), text(page, "ece"), text(page, "nll")
-
-
-def focus_with_tab(page, name: str) -> None:
-    """Reach an element as one does who has no mouse."""
-    for _ in range(60):
-        page.press("Tab")
-        if page.run("return document.activeElement.id") == f"pg-{name}":
-            style = "return getComputedStyle(document.activeElement).outlineStyle"
-            assert page.run(style) == "solid"
-            return
-    pytest.fail(f"the tabulator does not reach {name}")
-
-
-def choose(page, size: int) -> None:
-    page.run("document.getElementById('pg-size').value = arguments[0]", str(size))
-
-
-def click(page, name: str, times: int = 1) -> None:
-    page.run(
-        "for (let k = 0; k < arguments[1]; k++)"
-        " document.getElementById('pg-' + arguments[0]).click()",
-        name,
-        times,
-    )
-
-
-def places(page, selector: str, attribute: str) -> list[str]:
-    return page.run(
-        "return [...document.querySelectorAll(arguments[0])]"
-        ".map((element) => element.getAttribute(arguments[1]))",
-        f".playground {selector}",
-        attribute,
-    )
+    return text(page, "pg-t"), text(page, "pg-ece"), text(page, "pg-nll")
 
 
 def table_of_sets(page) -> dict[int, list[str]]:
@@ -220,13 +149,13 @@ def test_optima_equal_those_of_calibkit(page, logits_and_labels, parts):
 @pytest.mark.slow
 def test_the_numbers_of_the_first_lesson_are_shown(page):
     assert shown(page) == ("1.000", "14.0 %", "1.552")
-    assert text(page, "confidence") == "73.5 %"
-    assert text(page, "accuracy") == "59.5 %"
-    click(page, "best")
+    assert text(page, "pg-confidence") == "73.5 %"
+    assert text(page, "pg-accuracy") == "59.5 %"
+    click(page, "pg-best")
     page.wait("return document.getElementById('pg-t').textContent === '1.465'")
     assert shown(page) == ("1.465", "1.7 %", "1.397")
-    assert text(page, "best") == "Optimum, T = 1.465"
-    click(page, "unscaled")
+    assert text(page, "pg-best") == "Optimum, T = 1.465"
+    click(page, "pg-unscaled")
     page.wait("return document.getElementById('pg-t').textContent === '1.000'")
 
 
@@ -235,35 +164,35 @@ def test_the_keyboard_moves_the_figure(page):
     moving = [
         ("#pg-diagram rect", "height"),
         ("#pg-diagram circle", "cy"),
-        ("#pg-diagram .pg-gap", "d"),
+        ("#pg-diagram .ex-gap", "d"),
         ("#pg-histogram rect", "height"),
-        ("#pg-histogram .pg-dashed", "d"),
+        ("#pg-histogram .ex-dashed", "d"),
         ("#pg-curves circle", "cx"),
         ("#pg-curves circle", "cy"),
     ]
-    before = [places(page, *part) for part in moving]
+    before = [attributes(page, *part) for part in moving]
     assert len(before[0]) == 15
-    focus_with_tab(page, "temperature")
+    focus_with_tab(page, "pg-temperature")
     page.press(*["ArrowRight"] * 10)
     page.wait("return document.getElementById('pg-t').textContent === '1.072'")
-    assert all(places(page, *part) != old for part, old in zip(moving, before, strict=True))
+    assert all(attributes(page, *part) != old for part, old in zip(moving, before, strict=True))
     hand = page.page.get_by_role("slider", name="Temperature", exact=True)
     assert hand.get_attribute("aria-valuetext") == "1.072"
     assert hand.input_value() == "0.1"
     page.wait("return document.getElementById('pg-words').textContent.includes('1.072')")
-    assert "overconfident" in text(page, "words")
+    assert "overconfident" in text(page, "pg-words")
     page.press("End")
     page.wait("return document.getElementById('pg-words').textContent.includes('4.000')")
-    assert "underconfident" in text(page, "words")
-    focus_with_tab(page, "best")
+    assert "underconfident" in text(page, "pg-words")
+    focus_with_tab(page, "pg-best")
     page.press("Space")
     page.wait("return document.getElementById('pg-words').textContent.includes('1.465')")
-    assert "right about as often as it claims" in text(page, "words")
+    assert "right about as often as it claims" in text(page, "pg-words")
 
 
 @pytest.mark.slow
 def test_the_optimum_is_marked_on_slider_and_curves(page):
-    click(page, "best")
+    click(page, "pg-best")
     page.wait("return document.getElementById('pg-t').textContent === '1.465'")
     mark, low, high = page.run(
         "const [mark, slider] = ['mark', 'temperature'].map((name) =>"
@@ -272,10 +201,10 @@ def test_the_optimum_is_marked_on_slider_and_curves(page):
     )
     share = math.log(1.4654 / 0.5) / math.log(8)
     assert mark == pytest.approx(low + share * (high - low), abs=1)
-    lines = [re.match(r"M([\d.]+)", d)[1] for d in places(page, "#pg-curves .pg-dashed", "d")]
-    drawn = [float(x) for x in lines + places(page, "#pg-curves circle", "cx")]
+    lines = [re.match(r"M([\d.]+)", d)[1] for d in attributes(page, "#pg-curves .ex-dashed", "d")]
+    drawn = [float(x) for x in lines + attributes(page, "#pg-curves circle", "cx")]
     assert drawn == [pytest.approx(58 + share * 330, abs=0.1)] * 4
-    assert "optimum 1.465" in text(page, "curves")
+    assert "optimum 1.465" in text(page, "pg-curves")
 
 
 @pytest.mark.slow
@@ -287,7 +216,7 @@ def test_the_table_tells_what_the_diagram_shows(page):
     )
     assert sum(int(row[1]) for row in rows) == 9000
     assert rows[0][1:] == ["0", "none", "none"]
-    heights = [float(height) for height in places(page, "#pg-diagram rect", "height")]
+    heights = [float(height) for height in attributes(page, "#pg-diagram rect", "height")]
     for (_, count, share, _), height in zip(rows, heights, strict=True):
         if int(count):
             assert height / 250 == pytest.approx(float(share.removesuffix(" %")) / 100, abs=6e-4)
@@ -295,26 +224,26 @@ def test_the_table_tells_what_the_diagram_shows(page):
 
 @pytest.mark.slow
 def test_draws_accumulate_and_their_spread_is_told(page):
-    assert places(page, "#pg-strip circle", "cx") == []
-    focus_with_tab(page, "draw")
+    assert attributes(page, "#pg-strip circle", "cx") == []
+    focus_with_tab(page, "pg-draw")
     page.press("Enter")
-    assert len(places(page, "#pg-strip circle", "cx")) == 1
+    assert len(attributes(page, "#pg-strip circle", "cx")) == 1
     page.press("Space")
-    focus_with_tab(page, "draw-20")
+    focus_with_tab(page, "pg-draw-20")
     page.press("Enter")
-    first = places(page, "#pg-strip circle", "cx")
+    first = attributes(page, "#pg-strip circle", "cx")
     assert len(set(first)) > 15
     assert len(first) == 22
-    choose(page, 1000)
-    click(page, "draw-20")
-    assert places(page, "#pg-strip circle", "cx")[:22] == first
+    choose(page, "pg-size", 1000)
+    click(page, "pg-draw-20")
+    assert attributes(page, "#pg-strip circle", "cx")[:22] == first
 
-    click(page, "reset")
-    assert places(page, "#pg-strip circle", "cx") == []
+    click(page, "pg-reset")
+    assert attributes(page, "#pg-strip circle", "cx") == []
     assert table_of_sets(page)[50] == ["0", "", ""]
-    choose(page, 50)
-    click(page, "draw", 22)
-    assert places(page, "#pg-strip circle", "cx") == first
+    choose(page, "pg-size", 50)
+    click(page, "pg-draw", 22)
+    assert attributes(page, "#pg-strip circle", "cx") == first
 
     temperatures = page.run(
         "playground.restart();"
@@ -323,8 +252,8 @@ def test_draws_accumulate_and_their_spread_is_told(page):
     mean, deviation = f"{np.mean(temperatures):.3f}", f"{np.std(temperatures, ddof=1):.3f}"
     assert table_of_sets(page)[50] == ["22", mean, deviation]
     told = f"22 sets of 50: mean {mean}, standard deviation {deviation}."
-    assert text(page, "set-words").endswith(told)
-    assert told in text(page, "strip-desc")
+    assert text(page, "pg-set-words").endswith(told)
+    assert told in text(page, "pg-strip-desc")
 
 
 @pytest.mark.slow
@@ -345,8 +274,8 @@ def test_what_the_three_experiments_promise_comes_true(page):
     assert f"{min(scores['nll'] for scores in walk):.3f}" == "1.396"
 
     for size in (50, 1000):
-        choose(page, size)
-        click(page, "draw-20", 5)
+        choose(page, "pg-size", size)
+        click(page, "pg-draw-20", 5)
     (few, _, wide), (many, _, narrow) = (table_of_sets(page)[size] for size in (50, 1000))
     assert few == many == "100"
     assert float(wide) == pytest.approx(0.16, abs=0.02)
@@ -358,7 +287,7 @@ def test_what_the_three_experiments_promise_comes_true(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_texts_can_be_read_in_both_themes(page, theme):
     page.set_theme(theme)
-    n_texts, unreadable = page.run(LOW_CONTRAST)
+    n_texts, unreadable = texts_of_low_contrast(page)
     assert n_texts > 50
     assert unreadable == []
 
@@ -366,10 +295,10 @@ def test_texts_can_be_read_in_both_themes(page, theme):
 @pytest.mark.slow
 def test_a_telephone_shows_it_without_scrolling_sideways(page):
     page.resize(380, 800)
-    page.run("document.querySelector('.playground details').open = true")
-    click(page, "draw-20")
+    page.run("document.querySelector('.explorable details').open = true")
+    click(page, "pg-draw-20")
     assert page.run("return document.documentElement.scrollWidth") == 380
-    right = "return Math.max(...[...document.querySelectorAll('.playground *')].map((e) =>"
+    right = "return Math.max(...[...document.querySelectorAll('.explorable *')].map((e) =>"
     right += " e.getBoundingClientRect().right))"
     assert page.run(right) <= 380
     page.run("document.getElementById('pg-curves').scrollIntoView()")
@@ -383,18 +312,15 @@ def test_a_telephone_shows_it_without_scrolling_sideways(page):
 @pytest.mark.slow
 def test_who_wants_less_motion_gets_none(page):
     page.set_media(reduced_motion="reduce")
-    click(page, "best")
-    assert text(page, "t") == "1.465"
-    click(page, "draw")
-    new = "return getComputedStyle(document.querySelector('.pg-new')).animationName"
+    click(page, "pg-best")
+    assert text(page, "pg-t") == "1.465"
+    click(page, "pg-draw")
+    new = "return getComputedStyle(document.querySelector('.ex-new')).animationName"
     assert page.run(new) == "none"
 
 
 @pytest.mark.slow
 def test_nothing_comes_from_elsewhere(page):
-    origins = page.run(
-        "return [location.href, ...performance.getEntriesByType('resource').map((e) => e.name)]"
-        ".map((address) => new URL(address).origin)"
-    )
-    assert len(origins) > 5
-    assert len(set(origins)) == 1
+    found = origins(page)
+    assert len(found) > 5
+    assert len(set(found)) == 1

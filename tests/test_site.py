@@ -3,12 +3,14 @@
 import base64
 import json
 import re
+import struct
 import tomllib
 from collections import Counter
 from html import unescape
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 from zipfile import ZipFile
 
@@ -20,7 +22,9 @@ from PIL import Image
 
 import calibkit
 from tests.run_lesson import exercise_cells
-from tests.test_lessons import QUIZZES, SCRIPTS, tags
+from tests.test_lessons import QUIZZES, SCRIPTS, tags  # it finds the scripts of docs, too
+
+from descriptions import add_tags  # isort: skip
 
 pytest_plugins = ("tests.browser",)
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,14 +162,14 @@ def test_every_image_has_a_text_and_headings_are_in_order(pages):
 
 @pytest.mark.slow
 def test_the_landing_page_has_a_card_for_every_lesson(pages):
-    index = (SITE / "index.html").read_text()
+    _, _, below = (SITE / "index.html").read_text().partition('<section id="lessons">')
     readme = (ROOT / "README.md").read_text()
     for script in SCRIPTS:
         ((question, time, needs),) = re.findall(
             rf"{script.stem}.ipynb\) \| (.*) \| (.*) \| (.*) \|", readme
         )
         (card,) = re.findall(
-            rf'<div class="sd-card (?:(?!<div class="sd-card ).)*?{script.stem}\.html', index, re.S
+            rf'<div class="sd-card (?:(?!<div class="sd-card ).)*?{script.stem}\.html', below, re.S
         )
         assert question in card
         assert f"Time: {time}" in card
@@ -330,18 +334,123 @@ def test_a_telephone_shows_every_page_without_scrolling_sideways(pages, site, br
     assert wide == []
 
 
+# Tables that end outside the place in which they could scroll. A table of seven columns or more may
+# do so, if its first column stays.
+CUT_TABLES = """
+return [...document.querySelectorAll(".bd-article table.table")].filter((table) => {
+  const place = table.closest(".pst-scrollable-table-container");
+  if (place.scrollWidth <= place.clientWidth + 1) return false;
+  const first = table.querySelector("tbody tr > *");
+  const columns = first.parentElement.children.length;
+  return columns < 7 || getComputedStyle(first).position !== "sticky";
+}).map((table) => table.textContent.trim().slice(0, 60));
+"""
+# formulas that end outside the page or their place, or that had to shrink by more than a quarter
+CUT_FORMULAS = """
+const right = document.documentElement.clientWidth + 1;
+return [...document.querySelectorAll(".bd-article mjx-container")].filter((formula) => {
+  const svg = formula.querySelector("svg");
+  const { width, right: end } = svg.getBoundingClientRect();
+  svg.style.maxWidth = "none";
+  const whole = svg.getBoundingClientRect().width;
+  svg.style.maxWidth = "";
+  return end > right || width < 0.75 * whole || formula.scrollWidth > formula.clientWidth + 1
+    && formula.hasAttribute("display");
+}).map((formula) => formula.textContent.slice(0, 60));
+"""
+# Code or output that is wider than its place, and printed tables whose rows break. A table has
+# several rows, and two spaces between its columns.
+CUT_LINES = """
+const isRow = (line) => /\\S {2,}\\S/.test(line ?? "");
+return [...document.querySelectorAll(".bd-article pre")].filter((code) => {
+  if (code.scrollWidth > code.clientWidth + 1) return true;
+  const style = getComputedStyle(code);
+  if (style.whiteSpace === "pre") return false;
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = style.font;
+  const place = code.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const lines = code.textContent.split("\\n");
+  return lines.some((line, i) =>
+    isRow(line) && (isRow(lines[i - 1]) || isRow(lines[i + 1]))
+    && context.measureText(line).width > place);
+}).map((code) => code.textContent.slice(0, 60));
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["auto_lessons", "auto_solutions"])
-def test_a_page_of_1280_pixels_shows_whole_lines_of_code(folder, site, browser):
-    browser.resize(1280, 800)
+def test_a_telephone_shows_whole_tables_and_formulas(pages, site, browser):
+    browser.resize(380, 800)
     cut = []
-    for path in sorted((SITE / folder).glob("[0-9]*_*.html")):
-        cut += site(f"{folder}/{path.name}").run(
-            "return [...document.querySelectorAll('.highlight-Python pre')]"
-            ".filter((code) => code.scrollWidth > code.clientWidth + 1)"
-            ".map((code) => `${location.pathname}: ${code.textContent.slice(0, 60)}`)"
-        )
+    for path in pages:
+        name = str(path.relative_to(SITE))
+        page = site(name)
+        if page.run("return document.querySelector('.math') !== null"):
+            page.wait("return window.MathJax?.startup?.promise?.then(() => true)")
+        cut += [
+            f"{name}: {text}" for script in (CUT_TABLES, CUT_FORMULAS) for text in page.run(script)
+        ]
     assert cut == []
+
+
+@pytest.mark.slow
+def test_a_page_of_1280_pixels_shows_whole_lines_of_code(pages, site, browser):
+    browser.resize(1280 - 15, 800)  # the scrollbar, which a headless browser does not draw
+    cut = []
+    for path in pages:
+        if "_modules" not in path.parts:  # listings of source code
+            name = str(path.relative_to(SITE))
+            cut += [f"{name}: {text}" for text in site(name).run(CUT_LINES)]
+    assert cut == []
+
+
+@pytest.mark.slow
+def test_the_change_in_the_example_of_evaluate_is_seen(site, browser):
+    browser.resize(1280 - 15, 800)
+    page = site("generated/calibkit.evaluate.html")
+    example = page.page.locator(".doctest pre").filter(has_text="change")
+    assert "-0.230 (-0.290 to -0.175)" in example.text_content()
+    assert example.evaluate("(code) => code.scrollWidth <= code.clientWidth")
+    assert example.evaluate("(code) => getComputedStyle(code).whiteSpace") == "pre"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_lesson_opens_with_one_box_and_then_its_text(script, site, browser):
+    page = site(f"auto_lessons/{script.stem}.html")
+    opening = page.run(
+        "const box = document.querySelector('.lesson-box');"
+        "return [box.previousElementSibling.tagName, box.nextElementSibling.tagName,"
+        " [...box.querySelectorAll('dt')].map((term) => term.textContent)]"
+    )
+    headings = ["What you will do", "What you will learn", "What you need"]
+    assert opening == ["H1", "P", [f"{heading}:" for heading in headings]]
+    assert page.page.get_by_role("heading", name=re.compile("^What you (will|need)")).count() == 0
+    first = jupytext.read(script).cells[0].source.split("\n\n")[1]
+    words = re.sub(r"[*`]", "", first).split()[:8]
+    text = page.page.locator(".lesson-box + p")
+    assert " ".join(text.text_content().split()).startswith(" ".join(words).replace("'", "’"))
+    for width, screens in ((1280, 1), (380, 2)):
+        browser.resize(width, 800)
+        top = text.bounding_box()["y"]
+        assert top + 80 <= 800 * screens, f"three lines of the text on screen {screens} at {width}"
+
+
+@pytest.mark.slow
+def test_the_header_is_one_row(site, browser):
+    for width in (380, 700, 960, 1000, 1100, 1200, 1280, 1440, 1920):
+        browser.resize(width, 800)
+        page = site("auto_lessons/10_temperature_scaling.html")
+        middles = page.run(
+            "const items = '.bd-header :is(.navbar-item, .nav-item, button)';"
+            "return [...document.querySelectorAll(items)]"
+            ".filter((item) => item.checkVisibility() && item.offsetWidth > 0)"
+            ".map((item) => item.getBoundingClientRect())"
+            ".map(({ top, bottom, right }) => [(top + bottom) / 2, right])"
+        )
+        assert len(middles) >= 4
+        heights = [middle for middle, _ in middles]
+        assert max(heights) - min(heights) < 5, f"{width} pixels"
+        assert max(right for _, right in middles) <= width, f"{width} pixels"
 
 
 @pytest.mark.slow
@@ -374,10 +483,56 @@ def test_the_keyboard_begins_with_a_way_to_the_text(site):
     assert page.run("return location.hash") == "#main-content"
 
 
+def copied(browser, button) -> str:
+    """Press a button of a page with the keyboard; returns what the clipboard then holds."""
+    browser.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    browser.run("navigator.clipboard.writeText('')")
+    button.focus()
+    browser.page.wait_for_timeout(400)  # it appears slowly
+    assert button.evaluate("(button) => getComputedStyle(button).opacity") == "1"
+    browser.press("Enter")
+    browser.wait("return navigator.clipboard.readText()")
+    return browser.run("return navigator.clipboard.readText()")
+
+
 @pytest.mark.slow
-def test_code_can_be_copied(site):
+def test_the_code_of_a_lesson_is_copied_alone_or_with_its_output(site):
     page = site("auto_lessons/10_temperature_scaling.html")
     page.wait("return document.querySelectorAll('button.copybtn').length > 10")
+    cell = page.page.locator(".highlight-Python:has(+ .sphx-glr-script-out)").first
+    code = cell.locator("pre").text_content().rstrip()
+    output = cell.locator("+ .sphx-glr-script-out pre").text_content().rstrip()
+    alone = copied(page, cell.get_by_role("button", name="Copy to clipboard"))
+    assert alone.rstrip() == code
+    both = copied(page, cell.get_by_role("button", name="Copy with output"))
+    assert both == "\n".join([code, *(f"# {line}".rstrip() for line in output.split("\n"))])
+    compile(both, "copied", "exec")
+    assert page.page.get_by_role("status").last.text_content() == "Copied the code and its output."
+    assert page.run("return document.activeElement.textContent") == "Copy with output"
+
+
+@pytest.mark.slow
+def test_an_example_of_the_api_is_copied_alone_or_with_its_output(site):
+    page = site("generated/calibkit.evaluate.html")
+    page.wait("return document.querySelectorAll('button.copybtn').length > 0")
+    example = page.page.locator(".doctest").first
+    code = copied(page, example.get_by_role("button", name="Copy to clipboard"))
+    assert code.splitlines()[-1] == "print(report)"
+    both = copied(page, example.get_by_role("button", name="Copy with output"))
+    assert both.startswith(code)
+    shown = example.locator("pre").text_content().rstrip().partition(">>> print(report)\n")[2]
+    assert both.removeprefix(code).strip().split("\n") == [
+        f"# {line}".rstrip() for line in shown.split("\n")
+    ]
+    compile(both, "copied", "exec")
+
+
+@pytest.mark.slow
+def test_code_without_output_has_one_button(site):
+    page = site("auto_lessons/10_temperature_scaling.html")
+    cells = page.page.locator(".highlight-Python")
+    counts = {cells.nth(i).locator(".copy-output").count() for i in range(cells.count())}
+    assert counts == {0, 1}
 
 
 @pytest.mark.slow
@@ -496,3 +651,158 @@ def test_a_slide_that_does_not_fit_is_noticed(site, browser):
     page.wait("return Reveal.isReady()")
     page.run("document.querySelector('section.present h2').style.fontSize = '400px'")
     assert page.run(UNSEEN) != []
+
+
+def told(page: Path) -> dict[str, list[str]]:
+    """Return the texts of the tags ``meta`` in a page, by their names."""
+    found: dict[str, list[str]] = {}
+    for tag in re.findall("<meta [^>]*>", page.read_text(encoding="utf-8")):
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        name = attributes.get("name", attributes.get("property"))
+        found.setdefault(name, []).append(unescape(attributes.get("content", "")))
+    return found
+
+
+@pytest.mark.slow
+def test_every_page_describes_itself(pages):
+    descriptions = []
+    for path in pages:
+        tags = told(path)
+        (description,) = tags["description"]
+        assert 30 <= len(description) <= 210, path
+        assert tags["og:description"] == [description], path
+        assert "\\" not in description, path  # no formula
+        (title,) = tags["og:title"]
+        shown = unescape(re.search(r"<title>([^<]*)", path.read_text())[1]).strip()
+        assert re.split(" [\u2014-] calibkit", shown)[0] == title, path
+        image = (path.parent / tags["og:image"][0]).resolve()
+        assert image == SITE / "_static" / "social_card.png", path
+        descriptions.append(description)
+    assert len(set(descriptions)) == len(descriptions)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_lesson_is_described_by_its_question_and_its_opening(script, pages):
+    question, _, *opening = jupytext.read(script).cells[0].source.splitlines()
+    (description,) = told(SITE / "auto_lessons" / f"{script.stem}.html")["description"]
+    first_words = " ".join(" ".join(opening).replace("*", "").split()[:8])
+    assert f"{question} {first_words}" in description.replace("’", "'")
+
+
+@pytest.mark.slow
+def test_a_page_of_the_reference_is_described_by_the_summary(pages):
+    tags = told(SITE / "generated" / "calibkit.accuracy.html")
+    assert tags["og:title"] == ["calibkit.accuracy"]
+    assert tags["description"] == [calibkit.accuracy.__doc__.splitlines()[0]]
+
+
+@pytest.mark.slow
+def test_the_picture_for_others_is_small(pages):
+    picture = SITE / "_static" / "social_card.png"
+    assert picture.stat().st_size <= 100_000
+    assert picture.read_bytes()[16:24] == struct.pack(">II", 1200, 630)
+
+
+def test_an_address_of_the_site_is_written_only_if_it_is_known():
+    def written(address: str | None) -> str:
+        context = {"title": "splits", "pageurl": address, "pathto": lambda name, resource: name}
+        app = SimpleNamespace(config=SimpleNamespace(project="calibkit"))
+        add_tags(app, "page", "page.html", context, None)
+        return context["metatags"]
+
+    assert "og:url" not in written(None)
+    assert 'content="_static/social_card.png"' in written(None)
+    tags = written("https://example.org/course/page.html")
+    assert '"og:url" content="https://example.org/course/page.html"' in tags
+    assert 'content="https://example.org/course/_static/social_card.png"' in tags
+
+
+# What one types, and the titles that are wanted at the top of the results, in this order.
+# A build that writes only some of the pages forgets what the directive "index" gave on the others.
+# If a search fails, build the site with the option -a.
+SEARCHES = {
+    "temperature": ["Glossary: temperature", "Lesson 10, Temperature scaling"],
+    "ECE": ["Glossary: ECE", "Lesson 20, Reading reliability diagrams"],
+    "noise floor": ["Glossary: noise floor", "Lesson 20, Reading", "calibkit.noise_floor"],
+    "conformal": ["Lesson 70, Decisions", "calibkit.ConformalSets"],
+    "evaluate": ["calibkit.evaluate"],
+    "TemperatureScaler": ["calibkit.TemperatureScaler"],
+    "leak": ["Lesson 30, Pitfalls", "The toolkit"],
+    "teacher": ["Assignments: for instructors"],
+    "grade": ["Assignments: for instructors"],
+    "label smoothing": ["Lesson 45, Training"],
+    "prior shift": ["Glossary: prior shift", "Lesson 65, After release"],
+    "Brier": ["Lesson 50, Proper scores", "calibkit.brier_score"],
+    "sharpness": ["Lesson 50, Proper scores"],
+    "language model": ["Lesson 100, Language model"],
+    "logprobs": ["Lesson 100, Language model"],
+    "p-value": ["Glossary: p-value"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("query", SEARCHES)
+def test_the_search_finds_first_what_one_wants(query, site):
+    page = site(f"search.html?q={query}")
+    page.wait("return /finished|found/.test(document.querySelector('.search-summary').textContent)")
+    page.page.wait_for_load_state("networkidle")  # it fetches a summary of each
+    found = page.run(
+        "return [...document.querySelectorAll('#search-results li > a')]"
+        ".map((link) => [link.textContent, link.pathname])"
+    )
+    places = [
+        next((k for k, (title, _) in enumerate(found) if title.startswith(wanted)), None)
+        for wanted in SEARCHES[query]
+    ]
+    assert places[0] == 0, found[:5]
+    assert None not in places, found[:5]
+    assert places == sorted(places), found[:5]
+    assert places[-1] < 5, found[:5]
+    solutions = [path.startswith("/auto_solutions/") for _, path in found]
+    assert solutions == sorted(solutions)  # they come last
+    assert not any(path.startswith("/_modules/") for _, path in found)
+    lessons = [title for title, path in found if path.startswith("/auto_lessons/1")]
+    assert len(set(lessons)) == len(lessons)
+
+
+PRINTED = ("index.html", "auto_lessons/10_temperature_scaling.html", "glossary.html")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_paper_shows_the_text_alone_in_dark_letters(name, theme, site):
+    page = site(name)
+    page.set_theme(theme)
+    page.set_media(media="print")
+    around = (
+        "header, nav, footer, .bd-sidebar-primary, .bd-sidebar-secondary, button, .headerlink,"
+        " .lesson-links"
+    )
+    assert (
+        page.run(
+            "return [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility())"
+            ".map((e) => e.outerHTML.slice(0, 80))",
+            around,
+        )
+        == []
+    )
+    pale = page.run(
+        "const letters = document.querySelectorAll('.bd-article :is(p, h1, h2, li, a, dt, pre *)');"
+        "return [...letters]"
+        ".filter((e) => { const [r, g, b] = getComputedStyle(e).color.match(/\\d+/g).map(Number);"
+        "return 0.2126 * r + 0.7152 * g + 0.0722 * b > 130; })"
+        ".map((e) => e.outerHTML.slice(0, 80))"
+    )
+    assert pale == []
+    cut = page.run(
+        "return [...document.querySelectorAll('.bd-article :is(.highlight, img, .sd-card, dd)')]"
+        ".filter((e) => getComputedStyle(e).breakInside !== 'avoid').map((e) => e.className)"
+    )
+    assert cut == []
+    wide = page.run(
+        "return [...document.querySelectorAll('.bd-article pre')]"
+        ".filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent.slice(0, 60))"
+    )
+    assert wide == []

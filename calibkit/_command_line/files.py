@@ -262,7 +262,8 @@ def open_numbers(path: Path) -> NamedNumbers:
 
 def _npz(path: Path) -> NamedNumbers:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # np.load leaves a file open that it has opened itself and cannot read.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return _Arrays(path, dict(file))
     # An npy file gives an array, which is no context.
     except (AttributeError, TypeError, EOFError, ValueError, zipfile.BadZipFile) as error:
@@ -271,7 +272,8 @@ def _npz(path: Path) -> NamedNumbers:
 
 def _npy(path: Path) -> NamedNumbers:
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as stream:
+            array = np.load(stream, allow_pickle=False)
     except (EOFError, ValueError, zipfile.BadZipFile) as error:
         raise _refusal(path, "npy", error) from error
     if not isinstance(array, np.ndarray):

@@ -28,13 +28,13 @@ class BetaScaler(ClassScaler):
 
     The scaler maps the model's probability $p$ of class 1 to $\hat p$:
 
-    $$\mathrm{logit}\,\hat p = a \ln p - b \ln(1 - p) + c, \qquad a, b \ge 0$$
+    $$\mathrm{logit}\,\hat p = a \ln p - b \ln(1 - p) + c$$
 
-    If the model's probabilities follow a beta distribution in both classes, the true posterior has
-    this form. With $a = b = 1$ and $c = 0$ the map changes nothing, and with $a = b$ it is Platt
-    scaling of the logit. The NLL is convex in the three parameters, and the scaler finds its
-    minimum under these bounds exactly. The map never reverses the order of two samples, but if $a$
-    or $b$ is 0, it may give both the same probability.
+    Neither $a$ nor $b$ is negative. If the model's probabilities follow a beta distribution in both
+    classes, the true posterior has this form. With $a = b = 1$ and $c = 0$ the map changes nothing,
+    and with $a = b$ it is Platt scaling of the logit. The NLL is convex in the three parameters,
+    and the scaler finds its minimum under these bounds exactly. The map never reverses the order of
+    two samples, but if $a$ or $b$ is 0, it may give both the same probability.
 
     Attributes
     ----------

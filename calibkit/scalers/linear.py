@@ -117,8 +117,10 @@ class VectorScaler(_LinearScaler):
     dominating the fit. With $w = 1$ and $b = 0$ the features stay as they are. The factors $w$ and
     the biases $b$ minimise the penalised NLL
 
-    $$\sum_{j=1}^n \mathrm{NLL}_j + C \, \mathrm{diagonal} \sum_i (w_i - 1)^2
-    + C \, \mathrm{intercept} \sum_i b_i^2$$
+    $$\begin{aligned}
+    \sum_{j=1}^n \mathrm{NLL}_j &+ C \, \mathrm{diagonal} \sum_i (w_i - 1)^2 \\
+    &+ C \, \mathrm{intercept} \sum_i b_i^2
+    \end{aligned}$$
 
     With few samples the penalties dominate, and the fit is close to temperature scaling. They do
     not grow with the number of samples, so their influence fades as samples are added. They grow
@@ -219,7 +221,7 @@ class MatrixScaler(_LinearScaler):
     minimise the NLL with structured penalties, which pull them towards temperature scaling:
 
     $$\begin{aligned}
-    \sum_{j=1}^n \mathrm{NLL}_j &+ C \, \mathrm{diagonal} \sum_i (W_{ii} - 1)^2 \\
+    &\sum_{j=1}^n \mathrm{NLL}_j + C \, \mathrm{diagonal} \sum_i (W_{ii} - 1)^2 \\
     &+ C (C - 1) \, \mathrm{off\_diagonal} \sum_{i \ne j} W_{ij}^2 \\
     &+ C \, \mathrm{intercept} \sum_i b_i^2
     \end{aligned}$$

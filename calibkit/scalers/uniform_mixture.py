@@ -42,13 +42,13 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
 
     The scaler has two parameters, which all C classes share:
 
-    $$\hat p = (1 - w)\, \mathrm{softmax}(z / T) + w / C, \qquad T > 0, \quad 0 \le w < 1$$
+    $$\hat p = (1 - w)\, \mathrm{softmax}(z / T) + w / C$$
 
-    If a share $w$ of the labels was replaced by uniformly random ones, the true posterior has this
-    form. A temperature alone cannot produce it, because every class keeps a probability of at least
-    $w / C$, however far its logit is below the largest one. A $w$ above 0 can also mean that the
-    model is sometimes confident and wrong. Some classes may have no sample. The order of the
-    classes stays the same, so no prediction changes.
+    Here $T > 0$ and $0 \le w < 1$. If a share $w$ of the labels was replaced by uniformly random
+    ones, the true posterior has this form. A temperature alone cannot produce it, because every
+    class keeps a probability of at least $w / C$, however far its logit is below the largest one. A
+    $w$ above 0 can also mean that the model is sometimes confident and wrong. Some classes may have
+    no sample. The order of the classes stays the same, so no prediction changes.
 
     The scaler chooses $T$ and $w$ jointly, so that they minimise the NLL of the calibration set.
     The NLL is convex in $w$, so the best $w$ for a given $T$ is found exactly. The NLL need not be

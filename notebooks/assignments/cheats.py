@@ -324,24 +324,24 @@ def _bound(tree: ast.AST) -> set[str]:
 
 def identical(
     notebooks: dict[str, NotebookNode], source: NotebookNode
-) -> dict[str, dict[str, list[str]]]:
-    """Return for each student the questions whose answer other students have too, and who.
+) -> dict[tuple[str, ...], list[str]]:
+    """Return for each group of students the questions to which they gave the same answer.
 
     Names of variables, comments, docstrings and the layout do not count. Answers as they were
     released do not count either, nor do short ones, which many students write.
     """
     given = {name: essence(cell) for name, cell in marked_cells_of(released(source)).items()}
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    students: dict[tuple[str, str], list[str]] = defaultdict(list)
     for student, notebook in notebooks.items():
         for name, cell in marked_cells_of(notebook).items():
             text = essence(cell)
             if not is_locked(cell) and text and text != given[name]:
-                groups[name, text].append(student)
-    found: dict[str, dict[str, list[str]]] = defaultdict(dict)
-    for (name, _), students in groups.items():
-        for student in students if len(students) > 1 else ():
-            found[student][name] = [other for other in students if other != student]
-    return found
+                students[name, text].append(student)
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for (name, _), who in students.items():
+        if len(who) > 1:
+            groups[tuple(who)].append(name)
+    return groups
 
 
 def essence(cell: NotebookNode) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cheats
 import collect
+import earlier_answers
 import nbformat
 import repair
 from course import marked_cells_of
@@ -19,7 +20,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from tqdm.auto import tqdm
 
-NOT_GRADED = "NOT GRADED, 0 points are no result"
+NOT_GRADED = "NOT GRADED"
 WHAT_HAPPENED = {
     "CellTimeoutError": "took too long, and was stopped",
     "DeadKernelError": "ended the program, and was left out",
@@ -50,11 +51,15 @@ def main(course: Path) -> int:
             print(printable(f"{assignment}: {remark}"))
         folders = sorted(course.glob(f"submitted/*/{assignment}/"))
         bar = tqdm(folders, desc=assignment, unit="notebook", leave=False)
-        for checked in check(course, assignment, [folder.parent.name for folder in bar]):
+        all_checked, same = check(course, assignment, [folder.parent.name for folder in bar])
+        for checked in all_checked:
             print(printable(f"{assignment} {checked.student}: {checked.points}"))
             for remark in checked.remarks:
                 print(printable(f"    {remark}"))
             needs_action |= any(remark.startswith(NOT_GRADED) for remark in checked.remarks)
+        for students, questions in same.items():
+            who, what = ", ".join(students), ", ".join(questions)
+            print(printable(f"{assignment}: {who} gave the same answers to {what}."))
         needs_action |= any("was not used" in remark for remark in lost)
     return int(needs_action)
 
@@ -64,16 +69,14 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
-def check(course: Path, assignment: str, students: list[str]) -> list[Checked]:
+def check(
+    course: Path, assignment: str, students: list[str]
+) -> tuple[list[Checked], dict[tuple[str, ...], list[str]]]:
     """Check the submissions of an assignment, each alone and then against each other."""
     source = nbformat.read(course / "source" / assignment / f"{assignment}.ipynb", as_version=4)
     all_checked = [check_one(course, assignment, student, source) for student in students]
     notebooks = {c.student: c.notebook for c in all_checked if c.notebook is not None}
-    same = cheats.identical(notebooks, source)
-    for checked in all_checked:
-        for question, others in same.get(checked.student, {}).items():
-            checked.remarks.append(f"The answer {question} is also that of {', '.join(others)}.")
-    return all_checked
+    return all_checked, cheats.identical(notebooks, source)
 
 
 def check_one(course: Path, assignment: str, student: str, source: NotebookNode) -> Checked:
@@ -92,8 +95,8 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
         checked.remarks.append(f"{NOT_GRADED}: {error}.")
         return checked
     if graded.is_file():
-        checked.points, too_many = points(course, assignment, student, source)
-        checked.remarks += too_many
+        checked.points, odd = points(course, assignment, student, source)
+        checked.remarks += odd
     if checked.points == "-":
         log = f"logs/{assignment}/{student}.log"
         checked.remarks.append(f"{NOT_GRADED}: run grade.py; {log} tells what happened before.")
@@ -111,7 +114,7 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
 def points(
     course: Path, assignment: str, student: str, source: NotebookNode
 ) -> tuple[str, list[str]]:
-    """Return "17 of 17 by machine, 8 points to grade by hand", and points that cannot be."""
+    """Return "17 of 17 by machine, 8 points to grade by hand", and what is odd about the points."""
     marked = marked_cells_of(source)
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         try:
@@ -130,13 +133,16 @@ def points(
         parts = [f"{_score(tests):g} of {_worth(tests):g} by machine"]
         parts += [f"{_score(done):g} of {_worth(done):g} by hand"] if done else []
         parts += [f"{_worth(pending):g} points to grade by hand"] if pending else []
-        impossible = [
+        remarks = [
             f"{grade.name} has {grade.score:g} points, but is worth {own.points:g}: "
             "somebody changed the gradebook."
             for own, grade in grades
             if not 0 <= grade.score <= own.points
         ]
-    return ", ".join(parts), impossible
+        given = [grade for _, grade in grades]
+        changed = earlier_answers.changed(course, assignment, student, given)
+        remarks += [f"{remark}." for remark in changed]
+    return ", ".join(parts), remarks
 
 
 def _score(pairs: list) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from graded_class import Failure, GradedClass, Question, read_class
 from item_statistics import Discrimination, ItemStatistics, item_statistics
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from spreadsheet import harmless
 
 HERE = Path(__file__).resolve().parent
 N_FAILURES, N_MESSAGES, N_EXAMPLES, N_FIRST = 5, 3, 2, 3
@@ -195,11 +196,10 @@ def table(rows: list[Row]) -> str:
 
 
 def cell(value: object) -> str:
-    """Write a value for a spreadsheet, which would run a text that begins like a formula."""
+    """Write a value for a spreadsheet."""
     if isinstance(value, float):
         return f"{value:.4g}"
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return harmless("" if value is None else str(value))
 
 
 if __name__ == "__main__":

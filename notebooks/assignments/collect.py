@@ -5,17 +5,18 @@ Canvas, Moodle or a mail program named them. A name says whose a file is. Nothin
 file that says nothing, or two things, is named and left.
 """
 
-import csv
 import hashlib
 import io
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from zipfile import ZipFile
+
+import spreadsheet
 
 COLUMNS = ("assignment", "student", "platform_id", "late", "file", "sha256")
 # "doejane_LATE_123_456_homework-1.ipynb": the ids of the student and of the upload, which grows
@@ -29,6 +30,8 @@ MOODLE = re.compile(r"(?P<student>.+)_(?P<id>\d+)_assignsubmission_file(?:_.*)?"
 NO_STUDENT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\[\]+]|^[.=@-]|[. ]$|^.{101}')
 SYSTEM_FILES = {"__MACOSX", ".ipynb_checkpoints", ".DS_Store", "Thumbs.db", "desktop.ini"}
 LARGEST = 50_000_000  # bytes; a submission has a few hundred thousand
+MOST_FILES = 1000  # in the zip of a student
+ZIP_ENTRY = b"PK\x01\x02"  # begins the line of a file in the list of contents
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,29 @@ class Submission:
     late: str = ""
     upload: int = 0
     is_from_platform: bool = False
+    inside: str = ""  # a zip with no student's name, in which the file or folder with the name lies
+
+
+@dataclass
+class Room:
+    """What may still come out of a zip and the zips in it: a small one can hold very much."""
+
+    is_of_student: bool
+    n_files: int = field(init=False)
+    n_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give a class the room of a hundred students."""
+        times = 1 if self.is_of_student else 100
+        self.n_files, self.n_bytes = times * MOST_FILES, times * LARGEST
+
+    def take(self, n_files: int, n_bytes: int) -> None:
+        """Take room for files; raise ValueError where there is not enough."""
+        if n_files > self.n_files:
+            raise ValueError(f"it holds more than {self.n_files:,} files")
+        if n_bytes > self.n_bytes:
+            raise ValueError(f"its files have more than {self.n_bytes:,} bytes")
+        self.n_files, self.n_bytes = self.n_files - n_files, self.n_bytes - n_bytes
 
 
 def collect(course: Path, assignment: str) -> list[str]:
@@ -102,15 +128,14 @@ def sort_out(course: Path, assignment: str) -> tuple[list[Submission], list[str]
     by_student: dict[str, list[Submission]] = defaultdict(list)
     remarks = []
     for path in sorted(path for path in archive.rglob("*") if path.is_file()):
-        time = datetime.fromtimestamp(path.stat().st_mtime)
-        for found in _unpacked(File(path.relative_to(archive).parts, path.read_bytes(), time)):
+        for found in _found(path, archive, assignment):
             result = found if isinstance(found, str) else _whose(found, assignment, others)
             if isinstance(result, Submission):
                 by_student[result.student].append(result)
             else:
                 remarks.append(result)
     newest = []
-    for student, submissions in _apart(by_student, remarks).items():
+    for student, submissions in _apart(_without_clashes(by_student, remarks), remarks).items():
         *older, last = sorted(submissions, key=lambda s: _age(s, assignment))
         newest.append(last)
         remarks += [
@@ -121,26 +146,54 @@ def sort_out(course: Path, assignment: str) -> tuple[list[Submission], list[str]
     return newest, remarks
 
 
-def _unpacked(file: File) -> Iterator[File | str]:
+def _found(path: Path, archive: Path, assignment: str) -> Iterator[File | str]:
+    """Yield a file of the archive, or what is in it; a sentence for one that cannot be read."""
+    parts = path.relative_to(archive).parts
+    is_of_class = path.suffix.lower() == ".zip" and not _names_student(parts, assignment)
+    try:
+        if path.stat().st_size > LARGEST and not is_of_class:
+            yield f"{'/'.join(parts)} was not used: it is larger than {LARGEST:,} bytes"
+            return
+        time = datetime.fromtimestamp(path.stat().st_mtime)
+        file = File(parts, path.read_bytes(), time)
+    except OSError as error:
+        yield f"{'/'.join(parts)} was not used: it cannot be read ({error})"
+        return
+    yield from _unpacked(file, assignment, Room(is_of_student=False))
+
+
+def _unpacked(file: File, assignment: str, room: Room) -> Iterator[File | str]:
     """Yield a file, or all files in a zip; a sentence for one that cannot be read."""
     if SYSTEM_FILES & set(file.path) or file.path[-1].startswith("._"):
         return
     if not file.path[-1].lower().endswith(".zip"):
         yield file
         return
+    if not room.is_of_student and _names_student(file.path, assignment):
+        room = Room(is_of_student=True)
     try:
-        with ZipFile(io.BytesIO(file.content)) as archive:
-            for entry in archive.infolist():
-                inside = replace(file, path=(*file.path, *re.split(r"[/\\]", entry.filename)))
-                if entry.is_dir():
-                    continue
-                if entry.file_size > LARGEST:
-                    yield f"{inside.name} was not used: it is larger than {LARGEST:,} bytes"
-                    continue
-                content, time = archive.read(entry), datetime(*entry.date_time)
-                yield from _unpacked(replace(inside, content=content, time=time))
+        room.take(file.content.count(ZIP_ENTRY), 0)  # before there is an object for each
+        archive = ZipFile(io.BytesIO(file.content))
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        room.take(0, sum(entry.file_size for entry in entries))
     except Exception as error:  # a damaged zip can raise nearly anything
         yield f"{file.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+        return
+    for entry in entries:
+        inside = replace(file, path=(*file.path, *re.split(r"[/\\]", entry.filename)))
+        if entry.file_size > LARGEST:
+            yield f"{inside.name} was not used: it is larger than {LARGEST:,} bytes"
+            continue
+        try:
+            content, time = archive.read(entry), datetime(*entry.date_time)
+        except Exception as error:
+            yield f"{inside.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+            continue
+        yield from _unpacked(replace(inside, content=content, time=time), assignment, room)
+
+
+def _names_student(path: tuple[str, ...], assignment: str) -> bool:
+    return any(True for part in path for _ in _claims(part, assignment))
 
 
 def _whose(file: File, assignment: str, others: set[str]) -> Submission | str:
@@ -168,7 +221,9 @@ def _whose(file: File, assignment: str, others: set[str]) -> Submission | str:
         return f"{file.name} of {student} was not used: it is no .ipynb file"
     if any(_has(file.path[-1], other) for other in others):
         return f"{file.name} of {student} was not used: it belongs to another assignment"
-    return replace(claims[0], file=file)
+    named = next(k for k, part in enumerate(file.path) if _names_student((part,), assignment))
+    zips = [k for k, part in enumerate(file.path[:named]) if part.lower().endswith(".zip")]
+    return replace(claims[0], file=file, inside="/".join(file.path[: zips[0] + 1]) if zips else "")
 
 
 def _claims(part: str, assignment: str) -> Iterator[Submission]:
@@ -207,6 +262,40 @@ def _age(submission: Submission, assignment: str) -> tuple[bool, int, datetime, 
     )
 
 
+def _without_clashes(
+    by_student: dict[str, list[Submission]], remarks: list[str]
+) -> dict[str, list[Submission]]:
+    """Keep both notebooks where a name in somebody's zip is also the name of another file.
+
+    Anybody can write any name into a zip. The export of a platform is a zip, too: it holds files of
+    several students under the names that the platform gives, and counts like files outside.
+    """
+    of_platform: dict[str, set[str]] = defaultdict(set)
+    for student, submissions in by_student.items():
+        for s in submissions:
+            of_platform[s.inside] |= {student} if s.is_from_platform else set()
+    kept: dict[str, list[Submission]] = defaultdict(list)
+    for student, submissions in by_student.items():
+        origins: dict[str, list[Submission]] = defaultdict(list)
+        for s in submissions:
+            origins["" if len(of_platform[s.inside]) > 1 else s.inside].append(s)
+        if len(origins) == 1 or len({s.file.content for s in submissions}) == 1:
+            kept[student] += submissions
+            continue
+        names = {
+            origin: f"{student} from {re.sub(r'[^0-9A-Za-z_]', '_', origin)}" if origin else student
+            for origin in origins
+        }
+        remarks.append(
+            f"{' and '.join(found[0].file.name for found in origins.values())} all say that they "
+            f"are of {student}. None replaces another: they are in the folders "
+            f"{', '.join(names.values())}. Find out whose they are."
+        )
+        for origin, found in origins.items():
+            kept[names[origin]] += [replace(s, student=names[origin]) for s in found]
+    return kept
+
+
 def _apart(by_student: dict[str, list[Submission]], remarks: list[str]) -> dict:
     """Tell students of one name apart by their ids."""
     apart: dict[str, list[Submission]] = defaultdict(list)
@@ -224,16 +313,17 @@ def _apart(by_student: dict[str, list[Submission]], remarks: list[str]) -> dict:
 
 
 def noted(course: Path) -> list[dict[str, str]]:
-    """Return the rows of submissions.csv, which a spreadsheet program may have saved again."""
-    path = course / "submissions.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
+    """Return the rows of submissions.csv."""
+    return spreadsheet.read(course / "submissions.csv")
+
+
+def is_of_canvas(file: str) -> bool:
+    """Say whether a file of submissions.csv has a name that Canvas gave, with a mark if late."""
+    parts = file.split("/")
+    return any(CANVAS.fullmatch(part) for part in parts if not MOODLE.fullmatch(part))
 
 
 def _write_rows(course: Path, kept: list[dict[str, str]], new: list[tuple[str, ...]]) -> None:
-    with (course / "submissions.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(sorted([tuple(row[column] for column in COLUMNS) for row in kept] + new))
+    rows = sorted([tuple(row[column] for column in COLUMNS) for row in kept] + new)
+    cells = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+    spreadsheet.write(course / "submissions.csv", COLUMNS, cells)

@@ -32,15 +32,17 @@ class Client(NotebookClient):
 
     room = 0  # bytes of output that the running cell has left
     output_bytes = 0
+    n_outputs = 0
 
     def output(self, outs, msg, display_id, cell_index):
         """Keep an output if there is room for it, or else say once that there is none."""
-        if self.room < 0:
+        if self.room < 0 or len(outs) > self.n_outputs:
             return None
         self.room -= len(json.dumps(msg["content"]))
-        if self.room < 0:
+        if self.room < 0 or len(outs) == self.n_outputs:
             text = (
-                f"\n[The cell put out more than {self.output_bytes} bytes. The rest is left out.]\n"
+                f"\n[The cell put out more than {self.output_bytes} bytes, or more than "
+                f"{self.n_outputs} outputs. The rest is left out.]\n"
             )
             outs.append(new_output("stream", name="stdout", text=text))
             return None
@@ -63,7 +65,7 @@ def main() -> None:
     job = json.load(sys.stdin)
     become_nobody(job["uid"])
     hide_memory()
-    limit_resources(job["memory_bytes"], job["processes"])
+    limit_resources(job["memory_bytes"], job["disk_bytes"], job["processes"])
     Path.home().mkdir(parents=True, exist_ok=True)
     os.chdir(Path.home())  # where the kernel will be: the files to talk to it have relative paths
     link_cache(Path(job["cache"]))
@@ -86,7 +88,7 @@ def main() -> None:
         store_widget_state=False,
         shutdown_kernel="immediate",
     )
-    client.output_bytes = job["output_bytes"]
+    client.output_bytes, client.n_outputs = job["output_bytes"], job["outputs"]
     client.on_cell_executed = client.keep_error
     client.create_kernel_manager()
     client.km.transport = job["transport"]
@@ -135,13 +137,17 @@ def become_nobody(uid: int | None) -> None:
         os.setuid(uid)
 
 
-def limit_resources(memory_bytes: int, processes: int | None) -> None:
-    """Limit the memory of each process, and the number of processes and threads."""
+def limit_resources(memory_bytes: int, disk_bytes: int, processes: int | None) -> None:
+    """Limit the memory of each process, each file, and the number of processes and threads.
+
+    A file can be one in memory, which the limit of memory does not count.
+    """
     if os.name == "nt":
         return
     import resource
 
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (disk_bytes, disk_bytes))
     if processes is not None:
         resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
 

@@ -20,12 +20,14 @@ from nbconvert.filters import Highlight2HTML, ansi2html, strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from nbgrader.api import Grade, Gradebook, MissingEntry
+from points import Points, points_of_class
 from pygments.formatters import HtmlFormatter
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 PICTURES = ("image/png", "image/jpeg")
-LONGEST = 20_000  # characters of one output, because a loop can print millions
+LONGEST = 20_000  # characters of one output or cell, because a loop can print millions
+MOST_MARKDOWN = 200_000  # characters; odd texts can take the renderer a time that grows as a square
 # Why an answer did not come to its end. The message of its tests would hide that.
 ENDINGS = {
     "CellTimeoutError": "Your answer ran longer than a cell may, and was stopped.",
@@ -115,14 +117,15 @@ def main(arguments: list[str] | None = None) -> int:
     if not source.is_file():
         raise SystemExit(f"There is no {source}. Run python make_assignments.py first.")
     headings = questions(nbformat.read(source, as_version=4))
+    everyone = points_of_class(course, assignment)
     without_points = []
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for path in tqdm(notebooks, desc="feedback", unit="page"):
             student = path.parents[1].name
             target = course / "feedback" / student / assignment / f"{assignment}.html"
             try:
-                text = page(path, student, assignment, headings, gradebook)
-            except MissingEntry:
+                text = page(path, everyone[student], assignment, headings, gradebook)
+            except (KeyError, MissingEntry):
                 without_points.append(student)
                 continue
             except Exception as error:  # one odd notebook costs no other student the page
@@ -138,15 +141,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def page(
-    path: Path, student: str, assignment: str, headings: dict[str, str], gradebook: Gradebook
+    path: Path, points: Points, assignment: str, headings: dict[str, str], gradebook: Gradebook
 ) -> str:
     """Return the page of one student."""
     notebook = nbformat.read(path, as_version=4)
-    submission = gradebook.find_submission_notebook(assignment, assignment, student)
+    submission = gradebook.find_submission_notebook(assignment, assignment, points.student)
     grades = {grade.name: grade for grade in submission.grades}
     comments = {comment.name: comment.comment for comment in submission.comments}
     results, cells, ending = [], [], ""
+    room = MOST_MARKDOWN
     for cell in notebook.cells:
+        room -= len(cell.source) if cell.cell_type == "markdown" else 0
         marked = cell.metadata.get("nbgrader", {}).get("grade_id")
         result = None
         if marked in grades:
@@ -156,7 +161,7 @@ def page(
             ending = "" if marked in grades else ending_of(cell)
         cells.append(
             {
-                "html": html_of(cell),
+                "html": html_of(cell, is_rendered=room >= 0),
                 "kind": kind_of(cell),
                 "outputs": [output_of(output) for output in cell.get("outputs", ())],
                 "result": result,
@@ -168,12 +173,9 @@ def page(
     )
     return environment.get_template("feedback.html.j2").render(
         title=title_of(notebook, assignment),
-        student=student,
+        points=points,
         results=results,
         cells=cells,
-        points=sum(result.points for result in results if not result.is_waiting),
-        possible=sum(result.possible for result in results),
-        waiting=sum(result.possible for result in results if result.is_waiting),
         light=colours("default"),
         dark=colours("github-dark"),
     )
@@ -224,8 +226,11 @@ def kind_of(cell: NotebookNode) -> str:
     return "Tests" if own.get("grade") else ""
 
 
-def html_of(cell: NotebookNode) -> Markup:
-    """Return the source of a cell, with formulas and colours."""
+def html_of(cell: NotebookNode, is_rendered: bool = True) -> Markup:
+    """Return the source of a cell, with formulas and colours; of a very long one, its text."""
+    if not is_rendered or len(cell.source) > LONGEST:
+        note = "This text is too long to be shown with its formulas and colours:"
+        return Markup(f"<p>{note}</p><pre>{escape(shortened(cell.source))}</pre>")
     if cell.cell_type == "markdown":
         renderer = Renderer(
             escape=True,

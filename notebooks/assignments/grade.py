@@ -8,32 +8,36 @@ is new or changed, and keeps a log for each student in ``logs/ASSIGNMENT/STUDENT
 import argparse
 import hashlib
 import io
+import multiprocessing
 import os
 import shutil
 import sys
+import threading
 import traceback
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import check_grades
 import collect
+import earlier_answers
 import nbformat
 import psutil
 import repair
 import sandbox
 from course import PYTHON
 from nbformat import NotebookNode
-from nbgrader.apps import AutogradeApp, ExportApp, NbGrader
+from nbgrader.apps import AutogradeApp, NbGrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 from tqdm import tqdm
 from traitlets import Integer, Unicode
+from write_grades import write_grades
 
 HERE = Path(__file__).resolve().parent
-MOST_BYTES = 50 * sandbox.MEGABYTE  # of a submitted notebook
 # What nbgrader does before it runs a notebook. It then runs none itself.
 BEFORE_EXECUTION = (
     "nbgrader.preprocessors.ClearOutput",
@@ -106,7 +110,10 @@ class Grader:
         log = self.log(student)
         if not graded.is_file() or not log.is_file():
             return False
-        return log.read_text(encoding="utf-8").endswith(self._last_line(student))
+        try:
+            return log.read_text(encoding="utf-8").endswith(self._last_line(student))
+        except (OSError, ValueError):  # ``grade`` says what is wrong with the file
+            return False
 
     @property
     def file_name(self) -> str:
@@ -124,18 +131,21 @@ class Grader:
             last_line = self._last_line(student)
             with TemporaryDirectory(prefix="calibkit-") as folder:
                 remarks = self._stage(student, Path(folder))
+                earlier_answers.keep(self.course, self.assignment, student)
                 said, is_graded = self._autograde(Path(folder))
         except Exception as error:  # whatever a file holds, it costs no other student the grades
-            log.write_text(f"Not graded: {error}\n", encoding="utf-8")
+            text = f"Not graded: {error}\n"
+            log.write_text(text, encoding="utf-8", errors="backslashreplace")
             return str(error)
         text = "".join(f"{remark}\n" for remark in remarks) + said
-        log.write_text(text + (last_line if is_graded else ""), encoding="utf-8")
+        text += last_line if is_graded else ""
+        log.write_text(text, encoding="utf-8", errors="backslashreplace")
         return None if is_graded else f"nbgrader stopped; {log.relative_to(self.course)} says why"
 
     def _stage(self, student: str, folder: Path) -> list[str]:
         """Write the repaired notebook where nbgrader finds nothing else; return the remarks."""
         submitted = self.submitted(student)
-        found, remarks = repair.read(_file(submitted / self.file_name))
+        found, remarks = repair.read(submitted / self.file_name)
         notebook, more = repair.repaired(found, nbformat.read(self._source, as_version=4))
         staged = folder / student / self.assignment
         staged.mkdir(parents=True)
@@ -166,23 +176,8 @@ class Grader:
     def _last_line(self, student: str) -> str:
         """Return the last line of the log: it names what was graded, and with which tests."""
         files = (self.submitted(student) / self.file_name, self._source)
-        digest = hashlib.sha256(b"".join(_file(path).read_bytes() for path in files)).hexdigest()
+        digest = hashlib.sha256(b"".join(map(repair.content, files))).hexdigest()
         return f"Graded {digest}\n"
-
-
-def _file(path: Path) -> Path:
-    """Refuse what is no file of its own: a link can lead anywhere."""
-    if any(part.is_symlink() for part in (path, path.parent, path.parent.parent)):
-        raise ValueError(
-            f"{path.name} is a link or in a linked folder; put the notebook itself there"
-        )
-    if not path.is_file():
-        raise ValueError(f"the folder holds no {path.name}; give the notebook this name")
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(
-            f"{path.name} is larger than {MOST_BYTES} bytes; ask for one without outputs"
-        )
-    return path
 
 
 def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[str, bool]:
@@ -208,16 +203,30 @@ def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[st
 
 
 def grade(grader: Grader, force: bool) -> list[str]:
-    """Grade who is new or changed, or all; write grades.csv; return a sentence for each failure."""
+    """Grade who is new or changed, or all; return a sentence for each failure."""
     students = [name for name in grader.students() if force or not grader.is_graded(name)]
-    with ProcessPoolExecutor(at_once()) as pool:
-        graded = pool.map(grader.grade, students)
+    with pool(at_once()) as workers:
+        graded = workers.map(grader.grade, students)
         bar = tqdm(graded, desc=grader.assignment, total=len(students), unit="student")
         errors = dict(zip(students, bar, strict=True))
-        said, is_exported = pool.submit(run_nbgrader, ExportApp, course=grader.course).result()
-    if not is_exported:
-        raise SystemExit(f"nbgrader could not write grades.csv:\n{said}")
     return [f"{student}: {error}." for student, error in errors.items() if error]
+
+
+def pool(n: int) -> ProcessPoolExecutor:
+    """Return workers that end with this process, even if it is killed."""
+    return ProcessPoolExecutor(n, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    threading.Thread(target=_wait_for_end_of_parent, daemon=True).start()
+
+
+def _wait_for_end_of_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        sandbox.end_all()
+        os._exit(1)
 
 
 def at_once() -> int:
@@ -246,12 +255,14 @@ def main(arguments: list[str] | None = None) -> int:
         raise SystemExit(NO_SANDBOX)
     print(f"Submitted code runs in: {kind.name}")
     for remark in collect.collect(course, options.assignment):
-        print(remark)
+        print(check_grades.printable(remark))
     grader = Grader(course, options.assignment, kind.name, options.seconds)
     failures = grade(grader, options.force)
     for failure in failures:
-        print(f"NOT GRADED {failure}")
-    return max(check_grades.main(course), int(bool(failures)))
+        print(check_grades.printable(f"NOT GRADED {failure}"))
+    needs_action = check_grades.main(course)
+    print(f"wrote {write_grades(course)}")
+    return max(needs_action, int(bool(failures)))
 
 
 def check_course(course: Path, assignment: str) -> None:

@@ -16,18 +16,20 @@ by their first line; all others are for reading:
 """
 
 import argparse
-import csv
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import jupytext
 import nbformat
+import sandbox
 import seeds
+import spreadsheet
 from course import PYTHON
 from nbformat import NotebookNode
 from tqdm import tqdm
@@ -69,10 +71,7 @@ def make_for_each_student(course: Path, roster: dict[str, str]) -> Path:
             cells = [(student, platform_id, name, key, str(values[key])) for key in constants]
             rows += [dict(zip(seeds.COLUMNS, row, strict=True)) for row in cells]
         pack([own / f"{name}.ipynb" for name in released], folder / f"{student}.zip")
-    with (course / "seeds.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, seeds.COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    spreadsheet.write(course / "seeds.csv", seeds.COLUMNS, rows)
     return folder
 
 
@@ -80,6 +79,8 @@ def make_assignment(script: Path, course: Path) -> Path:
     """Write source/NAME/NAME.ipynb and let nbgrader release it; returns the released notebook."""
     notebook = with_nbgrader_metadata(jupytext.read(script, fmt="py:percent"))
     source = course / "source" / script.stem / f"{script.stem}.ipynb"
+    if source.is_file() and code_of(nbformat.read(source, as_version=4)) != code_of(notebook):
+        try_model_answers(notebook, script.name)
     source.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, source)
     nbgrader("generate_assignment", script.stem, "--create", "--force", course=course)
@@ -89,6 +90,25 @@ def make_assignment(script: Path, course: Path) -> Path:
         released.unlink()
         raise SystemExit(f"{script.name}: released cells would show {sorted(leaked)[0]!r}")
     return released
+
+
+def code_of(notebook: NotebookNode) -> list[str]:
+    """Return the code of a notebook, on which its points depend."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def try_model_answers(notebook: NotebookNode, name: str) -> None:
+    """Run a changed source, and refuse to hand it out if its own answers fail its tests."""
+    tried = deepcopy(notebook)
+    sandbox.execute(tried, sandbox.named(sandbox.NoSandbox.name), say=tqdm.write)
+    for cell in tried.cells:
+        errors = [output for output in cell.get("outputs", ()) if output.output_type == "error"]
+        if errors:
+            mark = cell.metadata.get("nbgrader", {}).get("grade_id", "without a question")
+            raise SystemExit(
+                f"{name}: with the model answers, the cell {mark} ends with {errors[0].ename}: "
+                f"{errors[0].evalue}. Nothing was changed. Correct the file and run this again."
+            )
 
 
 def with_nbgrader_metadata(notebook: NotebookNode) -> NotebookNode:

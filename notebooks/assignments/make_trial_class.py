@@ -66,6 +66,24 @@ def look_for_solutions(answers: Cells, notebook: NotebookNode) -> None:
     ].source += '\n\nfrom pathlib import Path\n\nfound = list(Path("../../..").rglob("source"))'
 
 
+# An essay takes one sentence of each list. They fit any assignment, and none is a good answer.
+BEGINNINGS = (
+    "The numbers in my notebook show that the model is too sure of itself on the test images.",
+    "I compared the value before with the one after, and the difference is larger than the error.",
+    "My figure bends where I expected it to bend, although the last bins hold only a few samples.",
+    "First I believed that the accuracy would change as well, but it stays exactly the same.",
+    "With another seed the result moves a little, so I would not trust the second decimal.",
+)
+REASONS = (
+    "The reason is that one number cannot correct both ends of the scale at the same time.",
+    "The reason is that a few wrong answers with a high confidence cost more than all others.",
+)
+ENDINGS = (
+    "I would therefore collect more data before I decide.",
+    "I would report the interval together with the estimate.",
+    "That is why I would choose the simpler method here.",
+)
+
 # The file names are those of Canvas: name, LATE, two numbers, and the name of the assignment.
 CLASS: dict[str, Callable[[Cells, NotebookNode], None]] = {
     "arslanayla_1001_5001": right,
@@ -88,8 +106,9 @@ def make_trial_class(course: Path, assignment: str) -> Path:
     if folder.exists():
         raise SystemExit(f"{folder} exists already; remove it if it holds nothing that you need")
     folder.mkdir(parents=True)
-    for name, happens in CLASS.items():
-        notebook = solved(course, assignment)
+    for number, (name, happens) in enumerate(CLASS.items()):
+        # Whoever copies has the essays of the first student, too.
+        notebook = solved(course, assignment, 0 if happens is copy_from_left else number)
         answers = [cell for cell in notebook.cells if "handed_out" in cell.metadata]
         happens(answers, notebook)
         for cell in answers:
@@ -98,7 +117,14 @@ def make_trial_class(course: Path, assignment: str) -> Path:
     return folder
 
 
-def solved(course: Path, assignment: str) -> NotebookNode:
+def essay(number: int) -> str:
+    """Return a written answer, which differs from student to student."""
+    first = BEGINNINGS[number % len(BEGINNINGS)]
+    second = REASONS[number // len(BEGINNINGS) % len(REASONS)]
+    return f"{first} {second} {ENDINGS[number % len(ENDINGS)]}"
+
+
+def solved(course: Path, assignment: str, number: int = 0) -> NotebookNode:
     """Return the released notebook with the model answers, and what was handed out beside them."""
     place = Path(assignment) / f"{assignment}.ipynb"
     solutions = marked_cells(course / "source" / place)
@@ -106,7 +132,7 @@ def solved(course: Path, assignment: str) -> NotebookNode:
     for cell in notebook.cells:
         marks = cell.metadata.get("nbgrader", {})
         if marks.get("solution") and marks.get("grade"):
-            cell.source = "I left this answer to the end of the night. Please read it kindly."
+            cell.source = essay(number)
         elif marks.get("solution"):
             cell.metadata["handed_out"] = cell.source
             cell.source = solutions[marks["grade_id"]].source

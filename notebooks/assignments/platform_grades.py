@@ -10,20 +10,15 @@ cell that they had on the platform. Everybody who was not found there is named.
 """
 
 import argparse
-import csv
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
-from collect import noted
-from late import DueDate, due_date, handed_in
-from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+import spreadsheet
 from platform_table import Table, read_table
-from seeds import remembered_rows
+from points import COLUMNS, Points, points_of_class
 
 HERE = Path(__file__).resolve().parent
 NO_NUMBERS = {"EX", "N/A"}  # Canvas: the student is excused, or need not hand in
@@ -34,100 +29,6 @@ CANVAS_COLUMNS = {
 }
 CANVAS_NAMES = ("ID", "SIS User ID", "SIS Login ID", "Student")
 MOODLE_NAMES = ("Identifier", "Full name", "Username", "ID number", "Email address")
-
-
-@dataclass
-class Points:
-    """What one student reached, and what becomes of it."""
-
-    student: str
-    possible: float
-    by_machine: float
-    by_hand: float
-    is_pending: bool
-    platform_id: str = ""
-    penalty_percent: float = 0.0
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def penalty(self) -> float:
-        """Points lost for handing in late; nobody loses more than they reached."""
-        return min(self.penalty_percent / 100 * self.possible, self.by_machine + self.by_hand)
-
-    @property
-    def total(self) -> float:
-        """Points after the penalty."""
-        return self.by_machine + self.by_hand - self.penalty
-
-
-def graded(course: Path, assignment: str) -> dict[str, Points]:
-    """Read the points of all students whose notebook was graded from gradebook.db."""
-    database = course / "gradebook.db"
-    if not database.is_file():
-        raise SystemExit(f"There is no gradebook.db in {course}. Grade the assignment first.")
-    with Gradebook(f"sqlite:///{database}") as gradebook:
-        try:
-            submissions = gradebook.assignment_submissions(assignment)
-        except MissingEntry:
-            raise SystemExit(
-                f"gradebook.db knows no assignment {assignment!r}. Its assignments are "
-                f"{', '.join(found.name for found in gradebook.assignments) or 'none'}."
-            ) from None
-        found = [points_of(submission) for submission in submissions]
-    return {
-        points.student: points
-        for points in found
-        if (course / "autograded" / points.student / assignment / f"{assignment}.ipynb").is_file()
-    }
-
-
-def points_of(submission: SubmittedAssignment) -> Points:
-    """Add up the points of one submission."""
-    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    by_hand = [grade for grade in grades if grade.manual_score is not None]
-    points = Points(
-        student=submission.student.id,
-        possible=submission.max_score,
-        by_machine=sum(grade.score for grade in grades if grade.manual_score is None),
-        by_hand=sum(grade.score for grade in by_hand)
-        + sum(grade.extra_credit or 0 for grade in grades),
-        is_pending=any(grade.needs_manual_grade and grade.manual_score is None for grade in grades),
-    )
-    if any(grade.needs_manual_grade for grade in by_hand):
-        points.remarks.append("keeps points that were given by hand before it was graded again")
-    return points
-
-
-def ids_of_roster(course: Path) -> dict[str, str]:
-    """Read the ids that the roster of data per student gave, if there was one."""
-    return {row["student"]: row["platform_id"] for row in remembered_rows(course)}
-
-
-def collected(course: Path, assignment: str) -> dict[str, dict[str, str]]:
-    """Read what the collection knows of each student from submissions.csv, if it exists."""
-    rows = [row for row in noted(course) if row["assignment"] == assignment]
-    return {row["student"]: row for row in rows}
-
-
-def take_penalty(
-    points: Points, due: DueDate, time: datetime | None, is_marked: bool, marks_late: bool
-) -> None:
-    """Set the penalty for late work, or say that the time is not known.
-
-    The mark of a platform says that the file is late and not how late. Where the platform marks
-    late files, one without a mark is on time.
-    """
-    if time is not None:
-        points.penalty_percent = due.percent_lost(time)
-        if points.penalty_percent:
-            points.remarks.append(
-                f"handed in {time:%Y-%m-%d %H:%M} UTC, due "
-                f"{due.due.isoformat(timespec='minutes')}: minus {points.penalty_percent:g} %"
-            )
-    elif is_marked:
-        points.remarks.append("is marked as late, but the time is unknown: no penalty")
-    elif not marks_late:
-        points.remarks.append("the time of handing in is unknown: no penalty")
 
 
 def plain(text: str) -> str:
@@ -182,13 +83,13 @@ def match(
 def fill(table: Table, column: str, row: dict[str, str], points: Points, so_far: bool) -> None:
     """Write the grade of one student into their row, unless it waits for a person."""
     old = (row.get(column) or "").strip()
-    if points.is_pending and not so_far:
+    if points.pending and not so_far:
         points.remarks.append("PENDING: a written answer is not graded yet")
     elif old in NO_NUMBERS:
         points.remarks.append(f"the platform says {old!r}, which stays")
     else:
         row[column] = table.number(points.total)
-        if points.is_pending:
+        if points.pending:
             points.remarks.append("a written answer is not graded yet, these are the points so far")
 
 
@@ -238,7 +139,7 @@ def fill_moodle(path: Path, everyone: dict[str, Points], so_far: bool) -> Table:
         fill(table, "Grade", row, points, so_far)
         if "Feedback comments" in table.header and points.penalty:
             told = (
-                f"{table.number(points.by_machine + points.by_hand)} points for the answers, "
+                f"{table.number(points.reached)} points for the answers, "
                 f"minus {table.number(points.penalty)} for handing in late."
             )
             comment = row["Feedback comments"] or ""
@@ -259,43 +160,11 @@ def require_points(cell: str, everyone: dict[str, Points], file: str) -> None:
         )
 
 
-def write_overview(path: Path, everyone: Iterable[Points]) -> None:
-    """Write how each grade came about."""
-    rows = [
-        {
-            "student": points.student,
-            "platform_id": points.platform_id,
-            "points_by_machine": f"{points.by_machine:g}",
-            "points_by_hand": f"{points.by_hand:g}",
-            "penalty_percent": f"{points.penalty_percent:g}",
-            "penalty_points": f"{points.penalty:g}",
-            "points": f"{points.total:g}",
-            "points_possible": f"{points.possible:g}",
-            "remarks": "; ".join(points.remarks),
-        }
-        for points in everyone
-    ]
-    with path.open("w", newline="", encoding="utf-8-sig") as file:  # for spreadsheet programs
-        writer = csv.DictWriter(file, rows[0] if rows else ["student"])
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Write both files, and print what a teacher should know; return 1 if a student is missing."""
     options = parsed(arguments)
     course, assignment = options.course, options.assignment
-    everyone = graded(course, assignment)
-    known = collected(course, assignment)
-    of_roster = ids_of_roster(course)
-    due = due_date(course, assignment)
-    for student, points in everyone.items():
-        about = known.get(student, {})
-        points.platform_id = about.get("platform_id") or of_roster.get(student, "")
-        if due is not None:
-            time = handed_in(course, student, assignment)
-            marks_late = bool(options.canvas and points.platform_id)
-            take_penalty(points, due, time, bool(about.get("late")), marks_late)
+    everyone = points_of_class(course, assignment, is_for_canvas=bool(options.canvas))
     if options.canvas:
         so_far, column = options.points_so_far, options.column
         table = fill_canvas(options.canvas, everyone, assignment, column, so_far)
@@ -304,7 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
     platform = "canvas" if options.canvas else "moodle"
     filled = course / f"{platform}_{assignment}.csv"
     table.write(filled)
-    write_overview(course / f"points_{assignment}.csv", everyone.values())
+    rows = [points.row() for points in everyone.values()]
+    spreadsheet.write(course / f"points_{assignment}.csv", COLUMNS, rows)
     return report(course, assignment, everyone, filled)
 
 
@@ -330,7 +200,7 @@ def report(course: Path, assignment: str, everyone: dict[str, Points], filled: P
     handed = {folder.parent.name for folder in (course / "submitted").glob(f"*/{assignment}/")}
     lost = sorted(handed - everyone.keys())
     n_missing = len(lost) + sum("NOT MATCHED" in "".join(p.remarks) for p in everyone.values())
-    n_pending = sum(points.is_pending for points in everyone.values())
+    n_pending = sum(points.pending > 0 for points in everyone.values())
     n_empty = sum("PENDING" in "".join(p.remarks) for p in everyone.values()) + n_missing
     for points in sorted(everyone.values(), key=lambda points: points.student):
         for remark in points.remarks:

@@ -2,11 +2,16 @@
 
 import csv
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+from spreadsheet import as_written, harmless
+
 BOM = "\ufeff"
+# Students choose these names, and no platform reads them back. All other cells stay as they came.
+NAMES = ("Student", "LastName", "FirstName", "Full name")
 
 
 @dataclass
@@ -32,7 +37,7 @@ class Table:
             text, self.header, delimiter=self.delimiter, extrasaction="ignore", restval=""
         )
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows(_with_names(row, harmless) for row in self.rows)
         encoding = "utf-8-sig" if self.begins_with_bom else "utf-8"
         path.write_text(text.getvalue(), encoding=encoding, newline="")
 
@@ -52,8 +57,13 @@ def read_table(path: Path, needed: list[str], hint: str) -> Table:
         reader = csv.DictReader(StringIO(text.removeprefix(BOM), newline=""), delimiter=delimiter)
         header = list(reader.fieldnames or ())
         if set(needed) <= set(header):
-            return Table(header, list(reader), delimiter, text.startswith(BOM))
+            rows = [_with_names(row, as_written) for row in reader]
+            return Table(header, rows, delimiter, text.startswith(BOM))
     raise SystemExit(
         f"{path.name} needs the columns {', '.join(needed)}, but its first line is "
         f"{text.removeprefix(BOM).partition(chr(10))[0].strip()[:200]!r}. {hint}"
     )
+
+
+def _with_names(row: dict[str, str], change: Callable[[str], str]) -> dict[str, str]:
+    return {**row, **{name: change(row[name]) for name in NAMES if row.get(name)}}

@@ -32,6 +32,11 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 MAGIC = TransformerManager()
+# An honest notebook has less of everything, and what is longer would cost the others their time.
+MOST_BYTES = 50 * 2**20  # of a submitted file
+MOST_CELLS = 2000
+MOST_PICTURE_BYTES = 5 * 2**20  # of all pictures that were pasted into a notebook
+LONGEST_CODE = 50_000  # characters of a cell; IPython reads magic commands again and again
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 SCHEMES = re.compile(r"(?:javascript|vbscript):|data:(?!image/(?:png|jpeg|gif))", re.IGNORECASE)
@@ -48,7 +53,7 @@ NEW_CELL: dict[str, Callable[..., NotebookNode]] = {
 
 def read(path: Path) -> tuple[NotebookNode, list[str]]:
     """Read a notebook of any format; raise ValueError if the file holds none."""
-    text, remarks = _decoded(path.read_bytes())
+    text, remarks = _decoded(content(path))
     try:
         found, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError) as error:
@@ -66,9 +71,29 @@ def read(path: Path) -> tuple[NotebookNode, list[str]]:
             remarks.append(f"The notebook was converted from format {version}.")
         if not isinstance(notebook.cells, list):
             raise TypeError("its cells are no list")
+        if len(notebook.cells) > MOST_CELLS:
+            raise ValueError(f"it has more than {MOST_CELLS} cells")
     except Exception as error:  # nbformat raises errors of many kinds for what it cannot convert
         raise ValueError(f"{path.name} is no notebook ({error}); ask the student for it") from None
     return notebook, remarks
+
+
+def content(path: Path) -> bytes:
+    """Return what a file holds; raise ValueError for what is no file of its own, or too large.
+
+    A link can lead anywhere.
+    """
+    if any(part.is_symlink() for part in (path, path.parent, path.parent.parent)):
+        raise ValueError(
+            f"{path.name} is a link or in a linked folder; put the notebook itself there"
+        )
+    if not path.is_file():
+        raise ValueError(f"the folder holds no {path.name}; give the notebook this name")
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(
+            f"{path.name} is larger than {MOST_BYTES} bytes; ask for one without outputs"
+        )
+    return path.read_bytes()
 
 
 def _decoded(content: bytes) -> tuple[str, list[str]]:
@@ -119,6 +144,7 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     pieces = _join_splits(pieces, marked, remarks)
     pieces = _in_order(pieces, marked, remarks)
     pieces = _setup(pieces, source, remarks) + pieces
+    remarks += _drop_pictures(pieces)
     for place, piece in enumerate(pieces):
         piece.cell.id = f"cell-{place}"
         if piece.cell.cell_type == "markdown" and piece.cell.source not in given:
@@ -153,6 +179,8 @@ def released(source: NotebookNode) -> NotebookNode:
 @lru_cache(maxsize=10_000)
 def parses(text: str) -> bool:
     """Say whether Jupyter could run a cell with this text: magic commands are allowed."""
+    if len(text) > LONGEST_CODE:
+        return False
     try:
         ast.parse(MAGIC.transform_cell(text))
     except (SyntaxError, ValueError, RuntimeError, MemoryError):
@@ -196,6 +224,18 @@ def _pictures(attachments: Any) -> dict[str, dict[str, str]]:
         for name, of_kinds in _mapping(attachments).items()
     }
     return {name: of_kinds for name, of_kinds in found.items() if of_kinds}
+
+
+def _drop_pictures(pieces: list[Piece]) -> Iterator[str]:
+    """Leave out the pictures of the cells for which there is no room in the notebook."""
+    room = MOST_PICTURE_BYTES
+    for piece in pieces:
+        pictures = piece.cell.get("attachments", {}).values()
+        room -= sum(len(data) for of_kinds in pictures for data in of_kinds.values())
+        if pictures and room < 0:
+            del piece.cell["attachments"]
+            name = f"The cell {piece.name}" if piece.name else "A cell without a question"
+            yield f"{name} holds more pictures than there is room for, and they are left out."
 
 
 def _is_as_released(cell: dict, text: str) -> bool:

@@ -59,6 +59,8 @@ class Limits:
     memory_bytes: int = 4096 * MEGABYTE
     disk_bytes: int = 512 * MEGABYTE
     output_bytes: int = 2 * MEGABYTE  # of one cell
+    outputs: int = 500  # of one cell
+    notebook_bytes: int = 10 * MEGABYTE  # of the outputs of all cells
     processes: int = 100
 
 
@@ -293,7 +295,7 @@ def execute(
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     deadline = time.monotonic() + limits.student_seconds
     harmful: set[int] = set()
-    done = 0
+    done, room = 0, limits.notebook_bytes
     while done < len(cells) and time.monotonic() < deadline:
         again = [k for k in range(done) if k not in harmful and not _is_test(cells[k])]
         plan = [*again, *range(done, len(cells))]
@@ -307,7 +309,9 @@ def execute(
             answer = next(answers, {})
             fault = "" if "outputs" in answer else str(answer.get("fault", run.why_ended))[:1000]
             if place >= done:
-                cells[place].outputs = [_error(fault)] if fault else safe(answer["outputs"])
+                outputs = [_error(fault)] if fault else safe(answer["outputs"], limits.outputs)
+                room -= len(json.dumps(outputs))
+                cells[place].outputs = outputs if room >= 0 else _errors_alone(outputs)
                 count = answer.get("count")
                 cells[place].execution_count = count if isinstance(count, int) else None
                 done = place + 1
@@ -328,10 +332,20 @@ class SandboxError(RuntimeError):
     """The sandbox itself does not work, whatever a student has written."""
 
 
-def safe(outputs: Any) -> list[NotebookNode]:
-    """Return copies of the outputs that are valid, with what a page can show without running it."""
+def _errors_alone(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Leave out what has no room in the notebook. The errors decide the points."""
+    text = "[This notebook puts out more than can be kept. These outputs are left out.]\n"
+    errors = [output for output in outputs if output.output_type == "error"]
+    return [new_output("stream", name="stdout", text=text), *errors[:1]]
+
+
+def safe(outputs: Any, most: int = Limits.outputs) -> list[NotebookNode]:
+    """Return copies of the outputs that are valid, with what a page can show without running it.
+
+    ``execute.py`` adds two to the most outputs: what it says about the rest, and an error.
+    """
     kept = []
-    for output in outputs if isinstance(outputs, list) else []:
+    for output in outputs[: most + 2] if isinstance(outputs, list) else []:
         try:
             found = nbformat.from_dict(output)
             if "data" in found:
@@ -360,6 +374,17 @@ def _error(text: str) -> NotebookNode:
     return new_output("error", ename=name, evalue=message, traceback=[text])
 
 
+# What runs now, for a process that has to end at once: a container does not end with it.
+RUNNING: dict[int, tuple[Sandbox, subprocess.Popen[bytes]]] = {}
+
+
+def end_all() -> None:
+    """End all sandboxes that this process has started."""
+    for sandbox, process in list(RUNNING.values()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            sandbox.kill(process)
+
+
 @dataclass
 class Run:
     """One sandbox with the cells that it runs."""
@@ -377,7 +402,9 @@ class Run:
             "cells": self.cells,
             "cell_seconds": self.limits.cell_seconds,
             "output_bytes": self.limits.output_bytes,
+            "outputs": self.limits.outputs,
             "memory_bytes": self.limits.memory_bytes,
+            "disk_bytes": self.limits.disk_bytes,
             "processes": 4 * self.limits.processes if self.sandbox.counts_processes else None,
             "cache": self.sandbox.cache,
             "transport": self.sandbox.transport,
@@ -393,9 +420,11 @@ class Run:
                 stdout=subprocess.PIPE,
                 stderr=complaints,
             )
+            RUNNING[process.pid] = self.sandbox, process
             try:
                 yield from self._lines(process)
             finally:
+                del RUNNING[process.pid]
                 self.sandbox.kill(process)
                 process.wait()
                 complaints.seek(0)

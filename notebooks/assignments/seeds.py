@@ -20,7 +20,10 @@ from copy import deepcopy
 from pathlib import Path
 
 import nbformat
+import repair
+import spreadsheet
 from nbformat import NotebookNode
+from nbformat.v4.rwbase import rejoin_lines
 
 COLUMNS = ["student", "platform_id", "assignment", "constant", "seed"]
 # The network has to run for half a minute for each value, so all students share these images.
@@ -102,11 +105,7 @@ def secret_of(course: Path) -> str:
 
 def remembered_rows(course: Path) -> list[dict[str, str]]:
     """Read the rows of seeds.csv, if it exists."""
-    path = course / "seeds.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return spreadsheet.read(course / "seeds.csv")
 
 
 def remembered(course: Path) -> dict[tuple[str, str], Seeds]:
@@ -195,7 +194,7 @@ def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
     for student, notebook in graded.items():
         for what, numbers in (
             ("writes", numbers_written(notebook) - asked),
-            ("handed in outputs with", numbers_printed(read("submitted", student))),
+            ("handed in outputs with", numbers_handed_in(course, assignment, student)),
         ):
             long = {number for number in numbers if len(number.replace(".", "").lstrip("0")) >= 3}
             own = long & explained[student]
@@ -222,6 +221,16 @@ def numbers_printed(notebook: NotebookNode) -> set[str]:
     texts = [output.get("text", "") for output in outputs]
     texts += [output.get("data", {}).get("text/plain", "") for output in outputs]
     return {number for text in texts for number in NUMBER.findall(text)}
+
+
+def numbers_handed_in(course: Path, assignment: str, student: str) -> set[str]:
+    """Return the numbers in the outputs of a notebook as it was handed in; none of an odd one."""
+    path = course / "submitted" / student / assignment / f"{assignment}.ipynb"
+    try:
+        return numbers_printed(rejoin_lines(repair.read(path)[0]))
+    except Exception as error:  # whatever a file holds, the others are checked
+        print(f"{student}: the outputs that were handed in could not be read ({error})")
+        return set()
 
 
 def rounded(numbers: set[str]) -> set[str]:

@@ -4,6 +4,7 @@ Many students share the same answers. So each distinct answer is run and tested 
 this process. The notebooks in autograded/ and the rows of the gradebook are then written from that.
 """
 
+import atexit
 import contextlib
 import copy
 import io
@@ -74,6 +75,9 @@ def grade_answers(
         after, second, error = shell.outputs_of(tests)
         graded.append(Graded(answer, (before, after), (first, second), line_of(error, tests)))
     Shell.clear_instance()
+    # Each shell asks to be cleared when this process ends. Dozens of them would take longer than
+    # xdist waits for a worker, and a worker that is killed writes no coverage.
+    atexit.unregister(shell.atexit_operations)
     return graded
 
 

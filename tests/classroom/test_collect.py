@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 
@@ -30,9 +30,9 @@ def put(course, path, content="{}", time=1_000_000_000):
     os.utime(target, (time, time))
 
 
-def zipped(files):
+def zipped(files, compression=ZIP_STORED):
     buffer = io.BytesIO()
-    with ZipFile(buffer, "w") as file:
+    with ZipFile(buffer, "w", compression) as file:
         for name, content in files.items():
             file.writestr(name, content)
     return buffer.getvalue()
@@ -46,7 +46,7 @@ def submitted(course):
 
 
 def rows(course):
-    with (course / "submissions.csv").open(newline="", encoding="utf-8") as file:
+    with (course / "submissions.csv").open(newline="", encoding="utf-8-sig") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
@@ -266,3 +266,68 @@ def test_an_id_that_the_teacher_wrote_stays(folder):
     (archive(folder) / f"anna_{NAME}.ipynb").unlink()
     collect(folder, NAME)
     assert rows(folder)["anna"]["platform_id"] == "1009"
+
+
+def test_a_bomb_costs_its_own_student_one_sentence(folder, monkeypatch):
+    """However deep it is: many files, many bytes, or a zip in a zip."""
+    import collect
+
+    monkeypatch.setattr(collect, "MOST_FILES", 20)
+    monkeypatch.setattr(collect, "LARGEST", 5000)
+    many = zipped({f"{k}.txt": "" for k in range(21)}, ZIP_DEFLATED)
+    large = zipped({"a": "0" * 3000, "b": "0" * 3000}, ZIP_DEFLATED)
+    inner = zipped({"a.txt": "0" * 2000}, ZIP_DEFLATED)
+    nested = zipped({f"{k}.zip": inner for k in range(4)}, ZIP_DEFLATED)
+    names = {"mia_1_2_a.zip": many, "lea_3_4_b.zip": large, "nina_5_6_c.zip": nested}
+    names[f"anna_7_8_{NAME}.ipynb"] = "{}"
+    (archive(folder) / "submissions.zip").write_bytes(zipped(names))
+    remarks = collect.collect(folder, NAME)
+    assert set(submitted(folder)) == {"anna"}
+    told = {name: [r for r in remarks if r.startswith(f"submissions.zip/{name}")] for name in names}
+    (of_mia,) = told["mia_1_2_a.zip"]
+    (of_lea,) = told["lea_3_4_b.zip"]
+    assert "it holds more than 20 files" in of_mia
+    assert "its files have more than 5,000 bytes" in of_lea
+    assert "its files have more than" in told["nina_5_6_c.zip"][-1]
+
+
+def test_one_odd_entry_costs_no_other_student(folder):
+    from collect import collect
+
+    content = zipped({f"anna_1_2_{NAME}.ipynb": "a" * 99, f"bob_3_4_{NAME}.ipynb": "b"})
+    torn = content.replace(b"a" * 99, b"c" * 99)  # its checksum is wrong
+    (archive(folder) / "submissions.zip").write_bytes(torn)
+    (remark,) = collect(folder, NAME)
+    assert "anna_1_2" in remark
+    assert set(submitted(folder)) == {"bob"}
+
+
+def test_a_second_upload_that_is_too_large_leaves_the_first(folder, monkeypatch):
+    import collect
+
+    monkeypatch.setattr(collect, "LARGEST", 10)
+    put(folder, f"anna_1_2_{NAME}.ipynb", "first")
+    put(folder, f"anna_1_3_{NAME}.ipynb", "second" * 10)
+    (remark,) = collect.collect(folder, NAME)
+    assert "larger than 10 bytes" in remark
+    assert submitted(folder) == {"anna": "first"}
+
+
+def test_a_name_in_a_zip_of_somebody_displaces_nobody(folder):
+    from collect import collect
+
+    put(folder, f"anna_{NAME}.ipynb", "of anna")
+    (archive(folder) / "work.zip").write_bytes(zipped({f"anna_{NAME}.ipynb": "of mallory"}))
+    (remark,) = collect(folder, NAME)
+    assert submitted(folder) == {"anna": "of anna", "anna from work_zip": "of mallory"}
+    assert f"anna_{NAME}.ipynb and work.zip/anna_{NAME}.ipynb" in remark
+
+
+def test_the_newer_of_two_exports_counts(folder):
+    from collect import collect
+
+    for number, name in enumerate(("a.zip", "b.zip")):
+        files = {f"{who}_{1 + number}_{NAME}.ipynb": f"{who}{number}" for who in ("a_1", "b_2")}
+        (archive(folder) / name).write_bytes(zipped(files))
+    collect(folder, NAME)
+    assert submitted(folder) == {"a": "a_11", "b": "b_21"}

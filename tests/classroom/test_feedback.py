@@ -125,6 +125,25 @@ def test_each_question_is_named_with_its_points_and_a_link(page):
     assert "Good &lt;i&gt;!" in text
 
 
+def test_being_late_is_told_with_its_reason_and_what_remains(classroom, page, tmp_path):
+    """The copy has the same points, and a notebook that came two days late."""
+    text = page.read_text(encoding="utf-8")
+    assert "late" not in text.partition("<table>")[0]
+    copy = shutil.copytree(classroom, tmp_path / "course")
+    shutil.rmtree(copy / "autograded" / "ben", ignore_errors=True)  # of another test
+    (copy / "submitted" / "anna" / NAME).mkdir(parents=True)
+    (copy / "submitted/anna" / NAME / "timestamp.txt").write_text("2026-03-08 12:00:00 UTC")
+    (copy / "due.csv").write_text(
+        f"assignment,due,percent_per_day,latest\n{NAME},2026-03-06T23:59+01:00,10,\n"
+    )
+    told = " ".join(re.sub("<.*?>", "", make(copy).read_text(encoding="utf-8")).split())
+    assert (
+        "17.5 of 20 points. Your teacher has not graded the other 5 points yet. Handing in late "
+        "costs 20 % of the points of the assignment (handed in 2026-03-08 12:00 UTC, due "
+        "2026-03-06T23:59+01:00). You lose 5 points, and 12.5 points remain so far."
+    ) in told
+
+
 def test_an_old_page_is_replaced(classroom, page):
     before = page.read_text(encoding="utf-8")
     page.write_text("old", encoding="utf-8")
@@ -203,3 +222,17 @@ def test_the_reason_is_in_the_answer_and_not_in_its_tests(classroom, tmp_path, e
     table = text.partition("<tbody>")[2].partition("</tbody>")[0]
     assert said in table
     assert MESSAGE not in table
+
+
+def test_a_text_that_would_take_the_renderer_long_is_shown_as_it_is(monkeypatch):
+    import feedback
+    from nbformat.v4 import new_markdown_cell
+
+    monkeypatch.setattr(feedback, "LONGEST", 100)
+    assert "<strong>" in feedback.html_of(new_markdown_cell("**short**"))
+    for html in (
+        feedback.html_of(new_markdown_cell("**long** " * 20)),
+        feedback.html_of(new_markdown_cell("**one of many**"), is_rendered=False),
+    ):
+        assert "<strong>" not in html
+        assert "too long" in html

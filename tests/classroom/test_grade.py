@@ -1,5 +1,6 @@
 """``grade.py`` on made-up students: the points, the log, and what a hostile one can reach."""
 
+import csv
 import os
 import re
 import shutil
@@ -134,7 +135,8 @@ def points(double: float, halve: float, why: float = 0) -> dict[str, float]:
 
 def give_points_by_hand(course: Path, student: str, points: float) -> None:
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
-        gradebook.find_grade("essay_why", "tiny", "tiny", student).manual_score = points
+        essay = gradebook.find_grade("essay_why", "tiny", "tiny", student)
+        essay.manual_score, essay.needs_manual_grade = points, False
         gradebook.db.commit()
 
 
@@ -166,7 +168,7 @@ def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolatio
     assert scores(course, "anna") == points(2, 3)
     assert scores(course, "ben") == points(0, 3)
     assert "twice minus three" in graded(course, "ben").read_text(encoding="utf-8")
-    assert "tiny,,,anna,,,,5.0,0.0,5.0,9.0" in (course / "grades.csv").read_text(encoding="utf-8")
+    assert "tiny,anna,,5,0,4,0,0,5,9," in (course / "grades.csv").read_text(encoding="utf-8-sig")
     assert "ben" in said.out
     assert log(course, "anna").splitlines()[-1].startswith("Graded ")
     if grade.at_once() > 1:
@@ -189,6 +191,41 @@ def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolatio
     assert "2/2" in capsys.readouterr().err
     assert graded(course, "anna").stat().st_mtime_ns > times["anna"]
     assert scores(course, "anna") == points(2, 3, 4)
+
+
+def test_points_by_hand_for_an_earlier_answer_are_told_until_somebody_looks(
+    class_of, grade, isolation, capsys
+):
+    """They stay, and the answer for which they were given is kept, however often it changes."""
+    course = class_of(anna=FULL, ben=FULL)
+    command = ["tiny", "--course", str(course)]
+    grade.main(command)
+    for student in ("anna", "ben"):
+        give_points_by_hand(course, student, 3)
+    for number in range(2):  # Ben changes other cells only
+        hand_in(course, "anna", {**FULL, "why": f"Another answer {number}."})
+        hand_in(course, "ben", {**FULL, "halve": f"{HALVE}  # {number}"})
+        capsys.readouterr()
+        assert grade.main(command) == 0
+        told = "essay_why keeps 3 points, which were given by hand for an earlier answer"
+        assert capsys.readouterr().out.count(told) == 1
+    assert scores(course, "anna") == points(2, 3, 3)
+    kept = course / "earlier_answers" / "anna" / "tiny" / "essay_why.txt"
+    assert kept.read_text(encoding="utf-8") == "Because."
+    (row,) = [line for line in grades_csv(course) if line["student"] == "anna"]
+    assert told in row["remarks"]
+    assert (row["points_by_hand"], row["points_pending"], row["points"]) == ("3", "0", "8")
+
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        gradebook.find_grade("essay_why", "tiny", "tiny", "anna").needs_manual_grade = False
+        gradebook.db.commit()
+    grade.main(command)
+    assert told not in capsys.readouterr().out
+
+
+def grades_csv(course: Path) -> list[dict[str, str]]:
+    with (course / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
 
 
 def test_a_change_of_a_test_makes_a_submission_new(class_of, grade):
@@ -468,9 +505,78 @@ def test_what_cannot_be_graded_is_named(class_of, grade, content, message):
 
 
 def test_a_submission_that_is_too_large_is_refused(class_of, grade, monkeypatch):
-    monkeypatch.setattr(grade, "MOST_BYTES", 100)
+    import repair
+
     course = class_of(anna=FULL)
-    assert "larger than 100 bytes" in grade.Grader(course, "tiny", "", 1).grade("anna")
+    grader = grade.Grader(course, "tiny", "", 1)
+    for path in (graded(course, "anna"), grader.log("anna")):  # an earlier version was graded
+        path.parent.mkdir(parents=True)
+        path.touch()
+    monkeypatch.setattr(repair, "MOST_BYTES", 100)
+    assert not grader.is_graded("anna")
+    assert "larger than 100 bytes" in grader.grade("anna")
+
+
+def test_outputs_have_room_in_a_cell_and_in_a_notebook(outputs_of, sandbox, isolation):
+    """What is left out costs no points: an error stays, and the next cells run."""
+    many = "for k in range(25_000): display(k)\nraise ValueError('kept')"
+    large = "print('x' * 40_000)"
+    cells = [new_code_cell(text) for text in ("from IPython.display import display", many)]
+    cells += [new_code_cell(large) for _ in range(4)]
+    cells.append(new_code_cell(f"{large}\nraise KeyError('kept')"))
+    notebook = new_notebook(cells=cells)
+    sandbox.execute(notebook, sandbox.named(isolation), sandbox.Limits(notebook_bytes=200_000))
+    outputs = [cell.outputs for cell in notebook.cells]
+    assert len(outputs[1]) == sandbox.Limits.outputs + 2
+    assert "The rest is left out" in outputs[1][-2].text
+    assert outputs[1][-1].ename == "ValueError"
+    assert len(outputs[2][0].text) > 40_000
+    assert "are left out" in outputs[-1][0].text
+    assert outputs[-1][1].ename == "KeyError"
+
+
+def test_a_file_in_memory_is_limited_like_one_on_disk(outputs_of):
+    code = """
+        import os
+        file = os.memfd_create("x")
+        try:
+            while os.write(file, bytes(2**20)):
+                pass
+        except OSError as error:
+            print(os.fstat(file).st_size, error)
+    """
+    (found,), _ = outputs_of(code, disk_bytes=2**23)
+    assert found.startswith(f"{2**23} ")
+
+
+WORKS_ON = """
+import sys
+import grade, time
+
+def work(_):
+    print("works", flush=True)
+    time.sleep(60)
+
+with grade.pool(2) as pool:
+    list(pool.map(work, range(2)))
+"""
+
+
+def test_no_worker_outlives_the_command():
+    variables = {**os.environ, "PYTHONPATH": str(ASSIGNMENTS)}
+    command = subprocess.Popen(
+        [sys.executable, "-c", WORKS_ON], env=variables, stdout=subprocess.PIPE, text=True
+    )
+    workers = [command.stdout.readline() for _ in range(2)]
+    assert workers == ["works\n"] * 2
+    children = psutil.Process(command.pid).children(recursive=True)
+    assert len(children) >= 2
+    command.kill()
+    command.wait()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    for process in alive:
+        process.kill()
+    assert alive == []
 
 
 def test_an_output_cannot_run_anything_in_the_browser(sandbox):

@@ -54,6 +54,15 @@ def test_only_the_values_of_the_seeds_change():
     assert before.cells[1].source == SETTINGS
 
 
+def test_a_name_of_the_roster_is_harmless_in_a_spreadsheet(released):
+    import make_assignments
+    import seeds
+
+    make_assignments.make_for_each_student(released, {"-cmd": "101"})
+    assert "\n'-cmd,101," in (released / "seeds.csv").read_text(encoding="utf-8-sig")
+    assert {student for student, _ in seeds.remembered(released)} == {"-cmd"}
+
+
 def test_seeds_follow_from_secret_assignment_and_student():
     import seeds
 
@@ -202,6 +211,29 @@ def test_copied_outputs_show(tmp_path):
     ((student, told),) = seeds.copied_numbers(tmp_path, NAME)
     assert student == "dan"
     assert told.startswith("handed in outputs with 0.0482, 0.1534, 1.3721, which come out")
+
+
+@pytest.mark.parametrize("content", ["utf-16", "torn", "odd outputs"])
+def test_an_odd_notebook_stops_no_comparison(tmp_path, capsys, content):
+    import seeds
+
+    write_seeds(tmp_path, anna=1, dan=2)
+    write(tmp_path, "release", "", essay("Write it here."))
+    for student, numbers_of in {"anna": "1.3721 0.1534 0.0482", "dan": "1.41 0.162 0.051"}.items():
+        write(tmp_path, "submitted", student, numbers("1.3721", "0.1534", "0.0482", "20.5"))
+        write(tmp_path, "autograded", student, numbers(numbers_of, "20.5"))
+    path = tmp_path / "submitted" / "dan" / NAME / f"{NAME}.ipynb"
+    text = path.read_text(encoding="utf-8")
+    written = {
+        "utf-16": text.encode("utf-16"),
+        "torn": b"{ torn",
+        "odd outputs": b'{"nbformat": 4, "cells": [{"outputs": 5}]}',
+    }
+    path.write_bytes(written[content])
+    told = list(seeds.copied_numbers(tmp_path, NAME))
+    assert [student for student, _ in told] == (["dan"] if content == "utf-16" else [])
+    printed = capsys.readouterr().out
+    assert ("dan: the outputs that were handed in could not be read" in printed) == (not told)
 
 
 @pytest.mark.slow

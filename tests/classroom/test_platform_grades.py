@@ -240,6 +240,31 @@ def test_a_late_mark_without_a_time_costs_nothing_and_is_told(
     assert ("no penalty" in done.printed) == bool(told)
 
 
+def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom):
+    from write_grades import write_grades
+
+    (classroom.folder / "source" / NAME).mkdir(parents=True)
+    (classroom.folder / "source" / "ps9_never_handed_out").mkdir()
+    (classroom.folder / "due.csv").write_text(f"{DUE}{NAME},2026-03-06T23:59+01:00,10,\n")
+    classroom.grade("anna", 6, timestamp="2026-03-07 12:00:00 UTC")
+    classroom.grade("@ben", 5, 4, timestamp="2026-03-06 12:00:00 UTC")
+    (classroom.folder / "submitted" / "torn" / NAME).mkdir(parents=True)
+    log = classroom.folder / "logs" / NAME / "@ben.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("Not graded: the newest file is torn\n")
+    write_grades(classroom.folder)
+    text = (classroom.folder / "grades.csv").read_text(encoding="utf-8-sig")
+    assert text.splitlines() == [
+        "assignment,student,platform_id,points_by_machine,points_by_hand,points_pending,"
+        "penalty_percent,penalty_points,points,points_possible,remarks",
+        f"{NAME},'@ben,,5,4,0,0,0,9,10,the newest version could not be graded: the points are of "
+        "an earlier one",
+        f'{NAME},anna,,6,0,4,10,1,5,10,"handed in 2026-03-07 12:00 UTC, due '
+        '2026-03-06T23:59+01:00: minus 10 %"',
+        f"{NAME},torn,,,,,,,,,NOT GRADED",
+    ]
+
+
 @pytest.mark.parametrize("bom", ["\ufeff", ""])
 def test_the_file_goes_back_as_it_came(classroom, capsys, bom):
     classroom.grade("jdoe", 6, 3.5)
@@ -250,6 +275,20 @@ def test_the_file_goes_back_as_it_came(classroom, capsys, bom):
     done = classroom.run(capsys, canvas=german)
     assert done.filled.startswith(f"{bom}Student;ID;")
     assert cells(done.filled, "ID", f"{NAME} (4712)", ";")["101"] == "9,5"
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_harmless_in_every_file(classroom, capsys):
+    """In those for the platforms too, which can be filled again from what was written."""
+    evil = '"=HYPERLINK(""https://example.org"")"'
+    classroom.grade("jdoe", 6, 3.5)
+    classroom.grade("+1+cmd", 6, 3.5)
+    done = classroom.run(capsys, canvas=CANVAS.replace('"Doe, Jane"', evil))
+    assert """"'=HYPERLINK(""https""" in done.filled
+    assert list(done.overview) == ["'+1+cmd", "jdoe"]
+    assert classroom.run(capsys, canvas=done.filled).filled == done.filled
+    done = classroom.run(capsys, moodle=MOODLE.replace("Jane Doe", evil))
+    assert """"'=HYPERLINK(""https""" in done.filled
+    assert ",-,Call me." in done.filled  # Moodle reads these cells again
 
 
 WRONG_DUE = [
@@ -309,9 +348,9 @@ def nbgrader(course, *arguments):
 def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
     """A student with seeds of their own, who hands in model answers, is graded twice."""
     import make_assignments
-    import platform_grades
     import seeds
     from course import marked_cells
+    from points import graded
 
     course = tmp_path / "course"
     course.mkdir()
@@ -330,7 +369,7 @@ def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
     nbformat.write(notebook, folder / f"{NAME}.ipynb")
 
     def points():
-        return platform_grades.graded(course, NAME)["anna"]
+        return graded(course, NAME)["anna"]
 
     nbgrader(course, "autograde", NAME)
     by_machine = points().by_machine
@@ -338,9 +377,9 @@ def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
         cell.metadata.nbgrader.points for name, cell in solved.items() if name.startswith("tests_")
     )
     # it was graded with the data of the student
-    graded = nbformat.read(course / "autograded/anna" / NAME / f"{NAME}.ipynb", as_version=4)
-    assert seeds.seeds_in(graded) == drawn
-    assert points().is_pending
+    notebook = nbformat.read(course / "autograded/anna" / NAME / f"{NAME}.ipynb", as_version=4)
+    assert seeds.seeds_in(notebook) == drawn
+    assert points().pending
 
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for grade in gradebook.find_submission_notebook(NAME, NAME, "anna").grades:
@@ -349,7 +388,7 @@ def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
         gradebook.db.commit()
     by_hand = points().by_hand
     assert by_hand >= 2
-    assert not points().is_pending
+    assert not points().pending
 
     script = tmp_path / f"{NAME}.py"
     text = (ASSIGNMENTS / script.name).read_text(encoding="utf-8")
@@ -362,5 +401,5 @@ def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
     (first, *_) = [cell for name, cell in solved.items() if name.startswith("tests_")]
     assert points().by_machine == by_machine - first.metadata.nbgrader.points
     assert points().by_hand == by_hand
-    assert not points().is_pending
+    assert not points().pending
     assert points().remarks == ["keeps points that were given by hand before it was graded again"]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from copy import deepcopy
 from pathlib import Path
 
@@ -578,3 +579,35 @@ def test_nbgrader_autogrades_repaired_notebooks(tmp_path):
             for damage in tried
         }
     assert scores == {damage: 3 - len(DAMAGES[damage][2]) for damage in tried}
+
+
+def test_pictures_without_room_are_left_out_and_named(monkeypatch):
+    import repair
+    from nbformat.v4 import new_markdown_cell, new_notebook
+
+    monkeypatch.setattr(repair, "MOST_PICTURE_BYTES", 100)
+    cells = [new_markdown_cell(f"![](attachment:{k})") for k in range(3)]
+    for cell in cells:
+        cell.attachments = {"x.png": {"image/png": "0" * 60}}
+    notebook = new_notebook(cells=cells)
+    found, remarks = repair.repaired(notebook, new_notebook())
+    assert [bool(cell.get("attachments")) for cell in found.cells] == [True, False, False]
+    assert sum("more pictures than there is room for" in remark for remark in remarks) == 2
+
+
+def test_a_notebook_of_very_many_cells_is_refused(tmp_path, monkeypatch):
+    import repair
+
+    monkeypatch.setattr(repair, "MOST_CELLS", 2)
+    path = tmp_path / "x.ipynb"
+    path.write_text('{"nbformat": 4, "cells": [{}, {}, {}]}', encoding="utf-8")
+    with pytest.raises(ValueError, match="more than 2 cells"):
+        repair.read(path)
+
+
+def test_magic_commands_take_no_long_time():
+    import repair
+
+    start = time.monotonic()
+    assert not repair.parses("%time x\n" * 20_000)
+    assert time.monotonic() - start < 2

@@ -1,6 +1,7 @@
 """What a file is read as, in every format, and what is refused."""
 
 import builtins
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -249,6 +250,17 @@ def test_files_that_are_refused(tmp_path):
     np.save(tmp_path / "z.npy", LOGITS)
     (tmp_path / "z.npy").rename(tmp_path / "x.npz")
     assert "is no npz file" in refusal(tmp_path / "x.npz")
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", ["x.npz", "x.npy"])
+@pytest.mark.parametrize("kept", [0, 3, 60, 700])
+def test_a_torn_file_is_refused_and_closed(tmp_path, name, kept):
+    np.savez(tmp_path / "whole.npz", logits=LOGITS, labels=LABELS)
+    (tmp_path / name).write_bytes((tmp_path / "whole.npz").read_bytes()[:kept])
+    assert f"is no {name[2:]} file" in refusal(tmp_path / name)
+    gc.collect()  # this warns of a file that is still open
 
 
 def test_no_code_in_a_file_is_run(tmp_path):

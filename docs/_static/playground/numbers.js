@@ -8,30 +8,7 @@
   const middle = Math.log(lowest * highest) / 2;
   const half = Math.log(highest / lowest) / 2;
 
-  function decode() {
-    const text = atob(data.base64);
-    const bytes = new Uint8Array(text.length);
-    for (let k = 0; k < text.length; k++) bytes[k] = text.charCodeAt(k);
-    let at = 0;
-    function integer(bits) {
-      let value = 0;
-      for (const end = at + bits; at < end; ) {
-        const inByte = 8 - (at & 7);
-        const taken = Math.min(inByte, end - at);
-        const rest = bytes[at >> 3] & ((1 << inByte) - 1);
-        value = value * (1 << taken) + (rest >> (inByte - taken));
-        at += taken;
-      }
-      return value;
-    }
-    return data.columns.map(({ step, low, bits }) => {
-      const column = new Float64Array(data.images);
-      for (let i = 0; i < data.images; i++) column[i] = step * (low + integer(bits));
-      return column;
-    });
-  }
-
-  const columns = decode();
+  const columns = window.decodeColumns(data);
   const calibrates = columns.pop();
   // This is how far the logit of the label is below that of the answer: 0 if the answer is right.
   const below = columns.pop();
@@ -39,7 +16,7 @@
   // is that of exp((logit - the answer's logit) / T) over all classes but the answer.
   const coefficients = columns;
 
-  const images = Array.from({ length: data.images }, (_, i) => i);
+  const images = Array.from({ length: data.rows }, (_, i) => i);
   const calibration = images.filter((i) => calibrates[i]);
   const test = images.filter((i) => i < data.testSet && !calibrates[i]);
   const pool = images.slice(data.testSet);
@@ -63,27 +40,44 @@
     return sum;
   }
 
+  const isRight = (i) => below[i] === 0;
+  const clip = (T) => Math.min(Math.max(T, lowest), highest);
+
+  /** Return the odds against the answers of these images at the temperature T. */
+  function oddsAgainst(T, of) {
+    const { value } = chebyshev((Math.log(clip(T)) - middle) / half);
+    return Float64Array.from(of, (i) => Math.exp(combine(value, i)));
+  }
+
+  /** Return the confidences in the answers of these images at the temperature T. */
+  function confidences(T, of = test) {
+    return oddsAgainst(T, of).map((odds) => 1 / (1 + odds));
+  }
+
+  /** Return the ECE of these confidences, and the bins of the reliability diagram. */
+  function binned(confidences, right, nBins) {
+    const bins = Array.from({ length: nBins }, () => ({ count: 0, correct: 0, confidence: 0 }));
+    confidences.forEach((confidence, k) => {
+      const bin = bins[Math.min(Math.floor(nBins * confidence), nBins - 1)];
+      bin.count += 1;
+      bin.correct += right[k];
+      bin.confidence += confidence;
+    });
+    const gaps = bins.map((bin) => Math.abs(bin.correct - bin.confidence));
+    return { ece: gaps.reduce((sum, gap) => sum + gap, 0) / right.length, bins };
+  }
+
   /** Return the scores at the temperature T, and the bins of the reliability diagram. */
   function measure(T, of = test) {
-    const clipped = Math.min(Math.max(T, lowest), highest);
-    const { value } = chebyshev((Math.log(clipped) - middle) / half);
-    const bins = Array.from({ length: N_BINS }, () => ({ count: 0, correct: 0, confidence: 0 }));
-    let nll = 0;
-    for (const i of of) {
-      const rivals = Math.exp(combine(value, i));
-      const confidence = 1 / (1 + rivals);
-      nll += Math.log1p(rivals) + below[i] / clipped;
-      const bin = bins[Math.min(Math.floor(N_BINS * confidence), N_BINS - 1)];
-      bin.count += 1;
-      bin.correct += below[i] === 0 ? 1 : 0;
-      bin.confidence += confidence;
-    }
-    const mean = (share) => bins.reduce((sum, bin) => sum + share(bin), 0) / of.length;
+    const odds = oddsAgainst(T, of);
+    const right = of.map((i) => (isRight(i) ? 1 : 0));
+    const { ece, bins } = binned(odds.map((against) => 1 / (1 + against)), right, N_BINS);
+    const mean = (values) => values.reduce((sum, value) => sum + value, 0) / of.length;
     return {
-      nll: nll / of.length,
-      ece: mean((bin) => Math.abs(bin.correct - bin.confidence)),
-      accuracy: mean((bin) => bin.correct),
-      confidence: mean((bin) => bin.confidence),
+      nll: mean(odds.map((against, k) => Math.log1p(against) + below[of[k]] / clip(T))),
+      ece,
+      accuracy: mean(right),
+      confidence: mean(bins.map((bin) => bin.confidence)),
       bins,
     };
   }
@@ -112,17 +106,9 @@
     return Math.exp(middle + half * x);
   }
 
-  // Marsaglia's xorshift gives everyone the same draws.
-  let state;
-  function random() {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  }
-
+  let random;
   function restart() {
-    state = 2017;
+    random = window.randomNumbers(2017);
   }
 
   /** Draw images that neither the figure nor the first calibration set uses, with replacement. */
@@ -131,5 +117,8 @@
   }
 
   restart();
-  window.playground = { lowest, highest, calibration, test, pool, measure, optimum, draw, restart };
+  window.playground = {
+    lowest, highest, calibration, test, pool, isRight, confidences, binned, measure, optimum, draw,
+    restart,
+  };
 })();

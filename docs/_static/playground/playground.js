@@ -3,52 +3,11 @@
 
 (() => {
   const { lowest, highest, calibration, test, measure, optimum, draw, restart } = window.playground;
+  const { percent, percentTicks, fifths, add, set, panel, reliabilityDiagram, row, atRest } =
+    window.drawing;
   const SIZES = [50, 100, 300, 1000];
-  // All drawings are 400 units wide.
-  const [LEFT, RIGHT] = [58, 388];
   const best = optimum(calibration);
   const at = (id) => document.getElementById(`pg-${id}`);
-  const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
-
-  function add(parent, tag, attributes = {}, text = "") {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    set(element, attributes);
-    element.textContent = text;
-    return parent.appendChild(element);
-  }
-
-  function set(element, attributes) {
-    for (const [name, value] of Object.entries(attributes)) {
-      element.setAttribute(name, typeof value === "number" ? value.toFixed(2) : value);
-    }
-  }
-
-  /** Draw the axes of a part of a drawing, and return where the values from 0 to 1 are. */
-  function panel(svg, { top, bottom, xTicks, yTicks, xLabel, yLabel }) {
-    const x = (share) => LEFT + (RIGHT - LEFT) * share;
-    const y = (share) => bottom - (bottom - top) * share;
-    const axes = add(svg, "g", { class: "pg-axes" });
-    add(axes, "path", { d: `M${LEFT} ${top}V${bottom}H${RIGHT}` });
-    for (const [share, text] of xTicks) {
-      add(axes, "path", { d: `M${x(share)} ${bottom}v4` });
-      if (xLabel) add(axes, "text", { x: x(share), y: bottom + 18, "text-anchor": "middle" }, text);
-    }
-    const yMarks = yTicks.map(([share, text]) => {
-      const mark = add(axes, "g", { transform: `translate(0 ${y(share)})` });
-      add(mark, "path", { class: "pg-grid", d: `M${LEFT} 0H${RIGHT}` });
-      add(mark, "text", { x: LEFT - 6, y: 4, "text-anchor": "end" }, text);
-      return mark;
-    });
-    const middle = (top + bottom) / 2;
-    const turned = { transform: `translate(10 ${middle}) rotate(-90)`, "text-anchor": "middle" };
-    add(axes, "text", turned, yLabel);
-    const below = { x: (LEFT + RIGHT) / 2, y: bottom + 36, "text-anchor": "middle" };
-    if (xLabel) add(axes, "text", below, xLabel);
-    return { x, y, yMarks };
-  }
-
-  const percentTicks = (...shares) => shares.map((share) => [share, `${Math.round(100 * share)}%`]);
-  const fifths = percentTicks(0, 0.2, 0.4, 0.6, 0.8, 1);
 
   function histogram() {
     const svg = at("histogram");
@@ -57,11 +16,11 @@
       top: 10, bottom: 110, xTicks: fifths, yTicks, yLabel: "images",
     });
     const bars = measure(1).bins.map(() => ({
-      right: add(svg, "rect", { class: "pg-right" }),
-      wrong: add(svg, "rect", { class: "pg-wrong" }),
+      right: add(svg, "rect", { class: "ex-right" }),
+      wrong: add(svg, "rect", { class: "ex-wrong" }),
     }));
-    const accuracy = add(svg, "path", { class: "pg-line" });
-    const confidence = add(svg, "path", { class: "pg-line pg-dashed" });
+    const accuracy = add(svg, "path", { class: "ex-line" });
+    const confidence = add(svg, "path", { class: "ex-line ex-dashed" });
     return ({ bins, ...means }) => {
       const highestBar = Math.max(...bins.map((bin) => bin.count / test.length), 0.15);
       const height = (count) => count / test.length / highestBar;
@@ -81,34 +40,6 @@
     };
   }
 
-  function diagram() {
-    const svg = at("diagram");
-    const { x, y } = panel(svg, {
-      top: 10, bottom: 260, xTicks: fifths, yTicks: fifths,
-      xLabel: "confidence of the answer", yLabel: "accuracy",
-    });
-    const width = x(0.92) - x(0);
-    const parts = measure(1).bins.map((_, k, { length }) => {
-      const place = { x: x((k + 0.04) / length), width: width / length };
-      return { bar: add(svg, "rect", { class: "pg-accuracy", ...place }) };
-    });
-    add(svg, "path", { class: "pg-line pg-dashed", d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}` });
-    for (const part of parts) {
-      part.gap = add(svg, "path", { class: "pg-gap" });
-      part.dot = add(svg, "circle", { class: "pg-confidence", r: 4 });
-    }
-    return ({ bins }) =>
-      bins.forEach(({ count, correct, confidence }, k) => {
-        const { bar, gap, dot } = parts[k];
-        const accuracy = y(correct / (count || 1));
-        const mean = confidence / (count || 1);
-        const display = count ? "inline" : "none";
-        set(bar, { y: accuracy, height: y(0) - accuracy, display });
-        set(gap, { d: `M${x(mean)} ${accuracy}V${y(mean)}`, display });
-        set(dot, { cx: x(mean), cy: y(mean), display });
-      });
-  }
-
   /** Return the place of T between two temperatures, on a log scale. */
   const between = (low, high) => (T) => Math.log(T / low) / Math.log(high / low);
 
@@ -119,10 +50,16 @@
     const steps = Array.from({ length: 91 }, (_, k) => k / 90);
     const temperatures = steps.map((step) => lowest * (highest / lowest) ** step);
     const rows = [
-      { score: "nll", low: 1.3, high: 2.6, ticks: [1.4, 1.8, 2.2, 2.6], yLabel: "NLL" },
-      { score: "ece", low: 0, high: 0.45, ticks: [0, 0.2, 0.4], yLabel: "ECE" },
+      {
+        score: "nll", colour: "ex-blue", low: 1.3, high: 2.6, ticks: [1.4, 1.8, 2.2, 2.6],
+        yLabel: "NLL",
+      },
+      {
+        score: "ece", colour: "ex-vermilion", low: 0, high: 0.45, ticks: [0, 0.2, 0.4],
+        yLabel: "ECE",
+      },
     ];
-    const lines = rows.map(({ score, low, high, ticks, yLabel }, k) => {
+    const lines = rows.map(({ score, colour, low, high, ticks, yLabel }, k) => {
       const { x, y } = panel(svg, {
         top: 10 + 165 * k, bottom: 150 + 165 * k, xTicks, yLabel,
         yTicks: ticks.map((tick) => [
@@ -132,9 +69,13 @@
         xLabel: k ? "temperature T (log scale)" : "",
       });
       const place = (T, scores) => [x(share(T)), y((scores[score] - low) / (high - low))];
-      add(svg, "path", { class: "pg-line pg-dashed", d: `M${x(share(best))} ${y(0)}V${y(1)}` });
-      const curve = add(svg, "path", { class: `pg-curve pg-${score}` });
-      const hand = add(svg, "circle", { class: `pg-hand pg-${score}`, r: 6 });
+      add(svg, "path", { class: "ex-line ex-dashed", d: `M${x(share(best))} ${y(0)}V${y(1)}` });
+      const curve = add(svg, "path", { class: `ex-curve ${colour}` });
+      if (k === 0) {
+        const beside = { x: x(share(best)) + 6, y: 20, class: "ex-text" };
+        add(svg, "text", beside, `optimum ${best.toFixed(3)}`);
+      }
+      const hand = add(svg, "circle", { class: `ex-hand ${colour}`, r: 6 });
       return { place, points: [], curve, hand };
     });
     /** Lengthen the curves by a few points at a time, so that the page answers meanwhile. */
@@ -148,8 +89,6 @@
       if (end < temperatures.length) setTimeout(lengthen, 0, end);
     }
     lengthen(0);
-    const beside = { x: LEFT + (RIGHT - LEFT) * share(best) + 6, y: 20, class: "pg-text" };
-    add(svg, "text", beside, `optimum ${best.toFixed(3)}`);
     return (scores, T) => {
       for (const { place, hand } of lines) {
         const [cx, cy] = place(T, scores);
@@ -158,11 +97,11 @@
     };
   }
 
-  const drawings = [histogram(), diagram(), curves()];
+  const diagram = reliabilityDiagram(at("diagram"), { top: 10, bottom: 260 });
+  const drawings = [histogram(), ({ bins }) => diagram(bins), curves()];
   const hand = at("temperature");
   let temperature;
   let frame = 0;
-  let telling = 0;
 
   function show(T) {
     temperature = T;
@@ -175,9 +114,10 @@
     at("ece").textContent = percent(scores.ece);
     at("accuracy").textContent = percent(scores.accuracy);
     at("confidence").textContent = percent(scores.confidence);
-    clearTimeout(telling);
-    telling = setTimeout(() => tell(scores), 500);
+    tellAtRest(scores);
   }
+
+  const tellAtRest = atRest(tell);
 
   /** Say the same in words and in a table when the slider has come to rest. */
   function tell({ nll, ece, accuracy, confidence, bins }) {
@@ -205,15 +145,6 @@
       bin.count ? percent(bin.correct / bin.count) : "none",
       bin.count ? percent(bin.confidence / bin.count) : "none",
     )));
-  }
-
-  function row(heading, ...cells) {
-    const line = document.createElement("tr");
-    const head = line.appendChild(document.createElement("th"));
-    head.scope = "row";
-    head.textContent = heading;
-    for (const cell of cells) line.appendChild(document.createElement("td")).textContent = cell;
-    return line;
   }
 
   /** Show this temperature, but draw at most once in each frame. */
@@ -253,7 +184,7 @@
       yTicks: SIZES.map((size, k) => [(SIZES.length - k - 0.5) / SIZES.length, size]),
       xLabel: "temperature of the set (log scale)", yLabel: "images in the set",
     });
-    add(svg, "path", { class: "pg-line pg-dashed", d: `M${x(share(best))} ${y(0)}V${y(1)}` });
+    add(svg, "path", { class: "ex-line ex-dashed", d: `M${x(share(best))} ${y(0)}V${y(1)}` });
     return { dots: add(svg, "g"), x: (T) => x(Math.min(Math.max(share(T), 0), 1)), y };
   })();
   const drawn = new Map(SIZES.map((size) => [size, []]));
@@ -261,13 +192,13 @@
   function drawSets(times) {
     const size = Number(at("size").value);
     const temperatures = drawn.get(size);
-    strip.dots.querySelectorAll(".pg-new").forEach((dot) => dot.classList.remove("pg-new"));
+    strip.dots.querySelectorAll(".ex-new").forEach((dot) => dot.classList.remove("ex-new"));
     for (let k = 0; k < times; k++) {
       const T = optimum(draw(size));
       // The golden ratio spreads the dots evenly over the height of their row.
       const height = 0.15 + 0.7 * ((temperatures.length * 0.618) % 1);
       const y = strip.y(1 - (SIZES.indexOf(size) + height) / SIZES.length);
-      add(strip.dots, "circle", { class: "pg-set pg-new", cx: strip.x(T), cy: y, r: 3.5 });
+      add(strip.dots, "circle", { class: "ex-drawn ex-new", cx: strip.x(T), cy: y, r: 3.5 });
       temperatures.push(T);
     }
     tellSets();

@@ -1,0 +1,33 @@
+"""Write the points of all students into grades.csv: ``python write_grades.py [FOLDER]``.
+
+``grade.py`` does so, too. Run this after you have given points by hand. It reads the course folder,
+by default the one of this file. The columns tell the points by machine and by hand, those that
+still wait for a person, and the penalty for handing in late.
+"""
+
+import sys
+from pathlib import Path
+
+import spreadsheet
+from points import COLUMNS, points_of_class
+
+
+def write_grades(course: Path) -> Path:
+    """Write grades.csv, with a row for everybody who has handed in something."""
+    rows = []
+    for assignment in sorted(folder.name for folder in (course / "source").glob("*/")):
+        handed_in = {folder.parent.name for folder in course.glob(f"submitted/*/{assignment}/")}
+        if not handed_in:
+            continue
+        of_class = points_of_class(course, assignment)
+        found = {student: points.row() for student, points in of_class.items()}
+        for student in handed_in - found.keys():
+            found[student] = {"student": student, "remarks": "NOT GRADED"}
+        rows += [{"assignment": assignment, **found[student]} for student in sorted(found)]
+    path = course / "grades.csv"
+    spreadsheet.write(path, ("assignment", *COLUMNS), rows)
+    return path
+
+
+if __name__ == "__main__":
+    print(f"wrote {write_grades(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent)}")

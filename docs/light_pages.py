@@ -20,8 +20,8 @@ UNUSED = re.compile(
 )
 # What a reader uses after the first look: search, menus, copy buttons, and what moves a figure.
 NAMES = (
-    r"doctools|sphinx_highlight|clipboard\.min|copybutton|searchtools|language_data|searchindex"
-    r"|bootstrap|pydata-sphinx-theme|(?:explore|playground)/\w+"
+    r"doctools|sphinx_highlight|clipboard\.min|copybutton|copy_output|searchtools|language_data"
+    r"|searchindex|bootstrap|pydata-sphinx-theme|(?:explore|playground)/\w+"
 )
 LATER = re.compile(rf'<script[^>]* src="((?:[^"]*/)?(?:{NAMES})\.js[^"]*)"[^>]*></script>')
 SCRIPT = re.compile(r'<script(?![^>]* defer)(?=[^>]* src="[^"])')
@@ -57,11 +57,12 @@ document.head.append(script);
 """
 
 
-def lighter(page: str, options: str) -> str:
-    """Return a page whose scripts wait for its text."""
+def lighter(page: str, options: str, is_search: bool) -> str:
+    """Return a page whose scripts wait for its text, except for the one that is all scripts."""
     page = UNUSED.sub("", page)
     page = OPTIONS.sub(lambda _: options, page)
-    if later := LATER.findall(page):
+    later = LATER.findall(page)
+    if later and not is_search:
         page = LATER.sub("", page).replace("</head>", f"{loader(later)}</head>")
     page = SCRIPT.sub("<script defer", page)
     page = PLAIN.sub(r"\1", VARIABLE.sub(r"\1", page))
@@ -92,7 +93,7 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
     options = options_of(site)
     folders_of_their_own = (site / "slides", site / "_static")
     pages = {
-        path: lighter(path.read_text(encoding="utf-8"), options)
+        path: lighter(path.read_text(encoding="utf-8"), options, path.name == "search.html")
         for path in site.rglob("*.html")
         if not any(path.is_relative_to(folder) for folder in folders_of_their_own)
     }

@@ -542,11 +542,20 @@ def test_the_slider_of_the_playground_moves_the_figure(site):
         "return [...document.querySelectorAll('#pg-diagram circle')]"
         ".map((dot) => dot.getAttribute('cy'))"
     )
+    page.wait(f"const places = (() => {{{dots}}})(); return places.length > 10")
     before = page.run(dots)
-    assert len(before) > 10
     page.page.get_by_role("slider", name="Temperature", exact=True).press("End")
     page.wait("return document.getElementById('pg-t').textContent === '4.000'")
     assert page.run(dots) != before
+
+
+@pytest.mark.slow
+def test_formulas_are_set_before_the_reader_comes_to_them(site):
+    page = site("auto_lessons/10_temperature_scaling.html")
+    formulas = "return document.querySelectorAll('mjx-container svg').length"
+    assert page.run(formulas) == 0
+    page.run("window.scrollTo(0, document.querySelector('.math').offsetTop - 2 * innerHeight)")
+    page.wait(f"return document.scrollingElement.scrollTop > 0 && (() => {{{formulas}}})() > 0")
 
 
 @pytest.mark.slow

@@ -38,8 +38,9 @@ function addButton(place, text) {
   place.querySelector("pre").after(button);
 }
 
-// Waiting for the page puts this button before the one that copies the code alone, as it is shown.
-document.addEventListener("DOMContentLoaded", () => {
+// light_pages.py loads this after the script that adds the button for the code alone. Therefore this
+// button comes before that one, as it is shown.
+(() => {
   for (const code of document.querySelectorAll(".highlight-Python")) {
     addButton(code, cellWithOutput(code));
   }
@@ -62,4 +63,4 @@ document.addEventListener("DOMContentLoaded", () => {
     tell("Copied the code and its output.");
   });
   clipboard.on("error", () => tell("The browser did not let this page copy."));
-});
+})();

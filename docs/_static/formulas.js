@@ -1,12 +1,14 @@
-// MathJax is larger than all the rest of a page. It is loaded when the reader comes near a formula.
+// MathJax is larger than all the rest of a page. Therefore it is loaded when the reader comes near a
+// formula, or has stayed for a while and may print the page.
 "use strict";
 
 (() => {
+  const STAYED = 8000; // milliseconds
   const own = document.currentScript.src;
-  const formulas = document.querySelectorAll(".math");
 
   function load() {
     watch.disconnect();
+    clearTimeout(stayed);
     const script = document.createElement("script");
     script.src = own.replace(/formulas\.js.*/, "tex-svg.js");
     document.head.append(script);
@@ -16,5 +18,6 @@
     (seen) => seen.some(({ isIntersecting }) => isIntersecting) && load(),
     { rootMargin: "100%" }
   );
-  for (const formula of formulas) watch.observe(formula);
+  const stayed = setTimeout(load, STAYED);
+  for (const formula of document.querySelectorAll(".math")) watch.observe(formula);
 })();

@@ -23,6 +23,7 @@ extensions = [
     "glossary_links",
     "landing_figure",
     "lesson_pages",
+    "light_pages",
     "search_words",
     "slides",
     "matplotlib.sphinxext.plot_directive",
@@ -69,7 +70,7 @@ intersphinx_mapping = {
 # The site itself serves MathJax, as one file.
 mathjax_package = importlib.util.find_spec("sphinx-mathjax-offline")
 mathjax_file = Path(mathjax_package.origin).parent / "static" / "mathjax" / "tex-svg.js"
-mathjax_path = mathjax_file.name
+mathjax_path = "formulas.js"  # loads that file when it is needed
 mathjax3_config = {
     "tex": {"inlineMath": [["\\(", "\\)"]], "displayMath": [["\\[", "\\]"]]},
     "options": {"enableMenu": False},  # the menu would fetch its parts one by one
@@ -103,6 +104,7 @@ html_title = "calibkit"
 html_favicon = "_static/icon.svg"
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
+html_copy_source = False
 html_static_path = ["_static", str(mathjax_file)]
 html_css_files = ["site.css"]
 html_js_files = ["sidebar.js", ("copy_output.js", {"defer": "defer"})]

@@ -16,12 +16,14 @@ from typing import NamedTuple
 from docutils import nodes
 from gallery_scripts import GALLERY, write_gallery_scripts
 from lesson_source import QUIZ_TOP
+from light_notebooks import light_notebook
 from quiz_form import quiz_form
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+NOTEBOOKS = "generated/notebooks"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 SLUG = REPOSITORY.removeprefix("https://github.com/")
 ROW = re.compile(
@@ -74,18 +76,21 @@ def card_figure(source: Path, stem: str) -> Figure:
     return Figure(*figures[int(chosen[1]) - 1 if chosen else 0])
 
 
-def make_zip(app: Sphinx) -> None:
-    """Write all lessons into one file: notebooks, their solutions, and scripts."""
-    with zipfile.ZipFile(app.srcdir / "auto_lessons" / "calibkit_lessons.zip", "w") as archive:
+def make_downloads(app: Sphinx) -> None:
+    """Write the notebook of each lesson, and all into one file with solutions and scripts."""
+    folder = app.srcdir / NOTEBOOKS
+    folder.mkdir(parents=True, exist_ok=True)
+    zipped = app.srcdir / "auto_lessons" / "calibkit_lessons.zip"
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         for lesson in lessons():
             notebook = f"{lesson.stem}.ipynb"
             script = f"{lesson.stem}.py"
-            for path, name in (
-                (GALLERY / "lessons" / script, script),
-                (ROOT / "notebooks" / notebook, notebook),
-                (ROOT / "notebooks" / "solutions" / notebook, f"solutions/{notebook}"),
-            ):
-                archive.write(path, f"calibkit_lessons/{name}", zipfile.ZIP_DEFLATED)
+            light = light_notebook(ROOT / "notebooks" / notebook)
+            solutions = light_notebook(ROOT / "notebooks" / "solutions" / notebook)
+            (folder / notebook).write_text(light, encoding="utf-8")
+            archive.write(GALLERY / "lessons" / script, f"calibkit_lessons/{script}")
+            archive.writestr(f"calibkit_lessons/{notebook}", light)
+            archive.writestr(f"calibkit_lessons/solutions/{notebook}", solutions)
 
 
 def keep_solutions_out_of_the_api(app: Sphinx) -> None:
@@ -120,7 +125,7 @@ def box(lesson: Lesson, doing: str, learning: str, needs: str) -> str:
 
    .. rst-class:: lesson-links
 
-   - :download:`Download the notebook </../{notebook}>`
+   - :download:`Download the notebook </{NOTEBOOKS}/{lesson.stem}.ipynb>`
    - :download:`Download the script <{lesson.stem}.py>`
    - :download:`Download all lessons <calibkit_lessons.zip>`
    - `Open in Colab <{colab}>`__
@@ -256,7 +261,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register all of this with Sphinx."""
     # sphinx-gallery reads the scripts, and makes the folder of the zip file, with priority 500
     app.connect("builder-inited", lambda app: write_gallery_scripts(), priority=400)
-    app.connect("builder-inited", make_zip, priority=600)
+    app.connect("builder-inited", make_downloads, priority=600)
     app.connect("builder-inited", keep_solutions_out_of_the_api, priority=600)
     app.connect("source-read", add_to_lesson)
     app.connect("html-page-context", load_quiz_script)

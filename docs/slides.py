@@ -7,8 +7,8 @@ it, if that is the cell directly above. The figures come from the executed noteb
 
 import base64
 import importlib.util
-import struct
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +25,10 @@ from lesson_source import (
     tags,
     title,
 )
+from light_pictures import webp
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode
+from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -36,17 +38,21 @@ SPEAKER_NOTES = "\nSay:"
 
 
 class Slide(NamedTuple):
-    """What a slide shows, what the teacher says, and a figure as base64, with its title."""
+    """What a slide shows, what the teacher says, and a figure as WebP."""
 
     text: str
     notes: str
-    figure: str | None
+    figure: bytes | None
 
 
-def figure_of(cell: NotebookNode) -> str | None:
+def figure_of(cell: NotebookNode) -> bytes | None:
     """Return the last figure of an executed cell."""
     shown = figures(cell)
-    return shown[-1].replace("\n", "") if shown else None
+    if not shown:
+        return None
+    figure = BytesIO()
+    webp(BytesIO(base64.b64decode(shown[-1])), figure)
+    return figure.getvalue()
 
 
 def slides(script: Path) -> list[Slide]:
@@ -67,10 +73,9 @@ def slides(script: Path) -> list[Slide]:
     return found
 
 
-def layout(figure: str, n_points: int) -> str:
+def layout(figure: bytes, n_points: int) -> str:
     """Tell where a figure has more room: below the points of its slide or beside them."""
-    start_of_png = base64.b64decode(figure[:64])
-    width, height = struct.unpack(">II", start_of_png[16:24])
+    width, height = Image.open(BytesIO(figure)).size
     ratio = width / height
     # the room that slides.css leaves, in pixels
     width_below = min(1168, ratio * (560 - 52 * n_points))
@@ -84,7 +89,7 @@ def section(slide: Slide) -> str:
     heading, _, below_heading = slide.text.split("\n", 2)
     picture, place = "", "words"
     if slide.figure:
-        source = f"data:image/png;base64,{slide.figure}"
+        source = f"data:image/webp;base64,{base64.b64encode(slide.figure).decode()}"
         picture = f'<img src="{source}" alt="Figure: {escape(heading)}">'
         place = layout(slide.figure, below_heading.count("\n- "))
     return (

@@ -1,7 +1,9 @@
+import gzip
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
@@ -11,10 +13,26 @@ import pytest
 matplotlib.use("agg")
 
 
+PACKED = (".css", ".html", ".js", ".svg")
+
+
 class Handler(SimpleHTTPRequestHandler):
     """Serves a folder; of a file named in ``cut``, only the first half, then hangs up."""
 
     cut: tuple[str, ...] = ()
+    packed = False
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        if not (self.packed and path.is_file() and path.suffix in PACKED):
+            return super().send_head()
+        body = gzip.compress(path.read_bytes())
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return BytesIO(body)
 
     def copyfile(self, source, outputfile):
         body = source.read()
@@ -27,7 +45,11 @@ class Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
-    """Serve a folder on a free local port; returns the address."""
+    """Serve a folder on a free local port; returns the address.
+
+    With ``packed``, text is sent as a host of pages sends it: compressed, over connections that
+    stay open.
+    """
     servers = []
     try:
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -38,8 +60,11 @@ def serve() -> Iterator[Callable[..., str]]:
     class Server(ThreadingHTTPServer):
         request_queue_size = 128  # a browser opens many connections at once
 
-    def start(folder: Path, cut: tuple[str, ...] = ()) -> str:
-        handler = partial(type("CutHandler", (Handler,), {"cut": cut}), directory=str(folder))
+    def start(folder: Path, cut: tuple[str, ...] = (), packed: bool = False) -> str:
+        fields = {"cut": cut, "packed": packed}
+        if packed:
+            fields["protocol_version"] = "HTTP/1.1"
+        handler = partial(type("FolderHandler", (Handler,), fields), directory=str(folder))
         server = Server(("127.0.0.1", 0), handler)
         Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)

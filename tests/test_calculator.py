@@ -3,9 +3,12 @@
 import base64
 import importlib.util
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCRIPTS = DOCS / "_static" / "calculator"
 # What needs no page of its own, in the order in which one script needs the other.
 PARTS = ["words", "statistics", "temperature", "intervals", "measure"]
+READING = ["files", "disguises", "samples"]
 FIELDS = {
     "accuracy": "accuracy",
     "nll": "nll",
@@ -37,6 +41,19 @@ const [fit, test] = arguments.map(([logits, labels, n, C]) =>
   ({ logits: numbers(logits, Float64Array), labels: numbers(labels, Int32Array), n, C }));
 const found = temperature.fit(fit);
 return { found, report: test && measure.evaluate(test, found.temperature) };
+"""
+READ_AND_FIT = """
+const { files } = document.getElementById("cc-fit-files");
+return samples.read([...files]).then((rows) => temperature.fit(rows));
+"""
+# It ends when so many pictures have been shown, and tells whether the worker still computed.
+FRAMES = """
+return new Promise((resolve) => {
+  const count = (left) =>
+    left ? requestAnimationFrame(() => count(left - 1))
+      : resolve(!document.getElementById("cc-progress-row").hidden);
+  count(arguments[0]);
+});
 """
 
 
@@ -86,24 +103,45 @@ def problem(n: int, n_classes: int, temperature: float, seed: int) -> Samples:
     return temperature * logits, labels
 
 
+@pytest.fixture
+def benchmark(monkeypatch) -> ModuleType:
+    """The script that defines the problems, whose imports change the number of threads."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "benchmarks")
+    monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
+    threads = torch.get_num_threads()
+    module = importlib.import_module("temperature")
+    torch.set_num_threads(threads)
+    return module
+
+
+def problems_with_an_optimum(benchmark) -> Iterator[tuple[str, Samples, TemperatureScaler]]:
+    """Yield the 96 problems, each of the first seed that has a best temperature, with its fit."""
+    for cell in benchmark.GRID:
+        for seed in count():
+            size = cell.n, cell.n_classes, cell.temperature
+            samples = benchmark.calibrated_problem(*size, seed)
+            try:
+                yield str(cell), samples, TemperatureScaler().fit_logits(*samples)
+                break
+            except NoOptimumError:
+                continue
+
+
 @pytest.mark.slow
-def test_the_temperature_is_that_of_the_library(compute):
-    """On the problems of the benchmark that go through a browser's door in a moment."""
+def test_the_temperature_is_that_of_the_library(compute, page, benchmark, tmp_path):
+    """On all problems of the benchmark, which the page reads from files, and on the model's own."""
+    page.run(f"for (const part of {json.dumps(READING)}) calculatorParts[part]();")
+    path = tmp_path / "problem.npz"
     n_fits = 0
-    for temperature in (0.05, 0.2, 0.5, 1, 2, 5, 20, 100):
-        for n_classes in (2, 10, 100):
-            for n in (100, 1000):
-                logits, labels = problem(n, n_classes, temperature, seed=n_fits)
-                try:
-                    expected = TemperatureScaler().fit_logits(logits, labels)
-                except NoOptimumError:
-                    continue
-                found = compute((logits, labels))["found"]
-                assert found["temperature"] == pytest.approx(expected.temperature, rel=1e-6)
-                interval = expected.summary.temperature_interval
-                assert found["interval"] == pytest.approx(list(interval), rel=1e-4)
-                n_fits += 1
-    assert n_fits >= 40
+    for name, (logits, labels), expected in problems_with_an_optimum(benchmark):
+        np.savez(path, logits=logits.numpy(), labels=labels.numpy())
+        drop(page, "fit", path)
+        found = page.run(READ_AND_FIT)
+        assert found["temperature"] == pytest.approx(expected.temperature, rel=1e-6), name
+        interval = expected.summary.temperature_interval
+        assert found["interval"] == pytest.approx(list(interval), rel=1e-4), name
+        n_fits += 1
+    assert n_fits == 96
     logits, labels = glyphs100_logits(5000, progress=False)
     expected = TemperatureScaler().fit_logits(logits, labels).temperature
     found = compute((logits, labels))["found"]["temperature"]
@@ -310,6 +348,20 @@ def test_it_is_used_by_keyboard_and_can_be_cancelled(page, tmp_path):
     assert page.page.is_hidden("#cc-results")
     assert page.run("return document.activeElement.id") == "cc-start"
     assert page.page.is_enabled("#cc-start")
+
+
+@pytest.mark.slow
+def test_the_page_answers_while_it_computes(page, tmp_path):
+    logits, labels = problem(20_000, 200, 2.0, seed=2)
+    np.savez(tmp_path / "large.npz", logits=logits.float().numpy(), labels=labels.numpy())
+    drop(page, "fit", tmp_path / "large.npz")
+    page.page.click("#cc-start")
+    page.page.wait_for_selector("#cc-progress-row:not([hidden])")
+    assert page.run(FRAMES, 20)
+    page.page.check("#cc-probabilities")
+    assert page.run(FRAMES, 20)
+    page.page.click("#cc-cancel")
+    assert page.page.is_hidden("#cc-progress-row")
 
 
 @pytest.mark.slow

@@ -1,19 +1,24 @@
 """The built site: what its pages hold, and what a browser sees of them."""
 
+import base64
 import json
 import re
 import struct
 import tomllib
+from collections import Counter
 from html import unescape
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 from zipfile import ZipFile
 
 import jupytext
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 import calibkit
 from tests.run_lesson import exercise_cells
@@ -97,7 +102,52 @@ def test_no_page_fetches_anything_from_elsewhere(pages):
         for address in page.fetched
         if urlsplit(address).netloc or not target_of(address, page)[0].is_file()
     } == set()
-    assert any("tex-svg.js" in address for page in pages.values() for address in page.fetched)
+    formulas = [page for page in pages.values() if "formulas.js" in str(page.fetched)]
+    assert 10 < len(formulas) < len(pages) / 2  # only where there are formulas
+    assert (SITE / "_static" / "tex-svg.js").is_file()
+    assert not any("tex-svg.js" in address for page in pages.values() for address in page.fetched)
+
+
+@pytest.mark.slow
+def test_the_site_is_small():
+    if not SITE.is_dir():
+        pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
+    sizes = {path: path.stat().st_size for path in SITE.rglob("*") if path.is_file()}
+    folders = Counter()
+    for path, size in sizes.items():
+        folders[path.relative_to(SITE).parts[0]] += size
+    assert sum(sizes.values()) < 25e6, folders.most_common(8)
+
+
+@pytest.mark.slow
+def test_a_page_shows_its_text_before_scripts_and_large_pictures_come(pages):
+    for path, page in pages.items():
+        text = path.read_text(encoding="utf-8")
+        head = text.partition("</head>")[0]
+        assert head.count('rel="stylesheet"') == 1, path
+        assert re.findall(r'<script(?![^>]* defer)[^>]* src="[^>]*>', text) == [], path
+        assert not re.search(r"_images/[^\"]*\.png", "".join(page.fetched)), path
+        figures = re.findall(r"<img[^>]*\.webp[^>]*>", text)
+        assert all(" height=" in figure for figure in figures), path
+        assert all('loading="lazy"' in figure for figure in figures[1:]), path
+
+
+@pytest.mark.slow
+def test_the_joined_styles_hold_every_icon_that_is_used(pages):
+    styles = (SITE / "_static" / "site-styles.css").read_text(encoding="utf-8")
+    used = set()
+    for path in pages:
+        used.update(re.findall(r"fa-(?:solid|brands|regular) (fa-[\w-]+)", path.read_text()))
+    assert len(used) > 8
+    for icon in used:
+        assert f".{icon}{{" in styles, icon
+    # code may lose the spans of names, punctuation and blanks only if they have no colour of theirs
+    text = set(re.findall(r"\.highlight\s*{[^}]*color:\s*(#\w+)", styles))
+    plain = set(re.findall(r"\.highlight \.[npw]\s*{[^}]*color:\s*(#\w+)", styles))
+    assert len(plain) == 2
+    assert plain <= text
+    (font,) = (SITE / "_static").rglob("fa-solid-900.woff2")
+    assert 1000 < font.stat().st_size < 10_000
 
 
 @pytest.mark.slow
@@ -127,6 +177,20 @@ def test_the_landing_page_has_a_card_for_every_lesson(pages):
         assert f"sphx_glr_{script.stem}_thumb" in card
 
 
+def taken_out(notebook: dict) -> list[np.ndarray]:
+    """Take the figures out of a notebook, and return their pixels."""
+    outputs = [o for cell in notebook["cells"] for o in cell.get("outputs", [])]
+    stored = [o["data"].pop("image/png") for o in outputs if "image/png" in o.get("data", ())]
+    pictures = [Image.open(BytesIO(base64.b64decode(one))) for one in stored]
+    return [np.asarray(picture.convert("RGB"), int) for picture in pictures]
+
+
+def assert_same_figures(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one - other).max() <= 8  # of 255
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_the_page_of_a_lesson_has_its_doors(script, pages):
@@ -142,8 +206,10 @@ def test_the_page_of_a_lesson_has_its_doors(script, pages):
         names = archive.namelist()
         assert len(names) == 3 * len(SCRIPTS)
         for notebook in (f"{script.stem}.ipynb", f"solutions/{script.stem}.ipynb"):
-            stored = archive.read(f"calibkit_lessons/{notebook}")
-            assert stored == (ROOT / "notebooks" / notebook).read_bytes()
+            stored = json.loads(archive.read(f"calibkit_lessons/{notebook}"))
+            original = json.loads((ROOT / "notebooks" / notebook).read_text())
+            assert_same_figures(taken_out(stored), taken_out(original))
+            assert stored == original
         assert b"import calibkit" in archive.read(f"calibkit_lessons/{script.name}")
     text = page.path.read_text()
     assert "Estimated time on two cores" in text

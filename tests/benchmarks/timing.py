@@ -148,7 +148,7 @@ class Report:
         threads = torch.get_num_threads()
         self.say(
             name,
-            f"{_cpu()}, {os.cpu_count()} cores; {threads} thread{'s' * (threads > 1)} where not "
+            f"{cpu()}, {os.cpu_count()} cores; {threads} thread{'s' * (threads > 1)} where not "
             f"said otherwise. {', '.join([python, *versions])}.",
         )
 
@@ -165,7 +165,7 @@ def _elapsed(call: Callable[[], object]) -> float:
         gc.enable()
 
 
-def _cpu() -> str:
+def cpu() -> str:
     info = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*: (.+)", info.read_text() if info.exists() else "")
     return found[1] if found else platform.processor() or platform.machine()

@@ -49,7 +49,6 @@
     const xTicks = [0.5, 0.7, 1, 1.4, 2, 3, 4].map((T) => [share(T), T]);
     const steps = Array.from({ length: 91 }, (_, k) => k / 90);
     const temperatures = steps.map((step) => lowest * (highest / lowest) ** step);
-    const found = temperatures.map((T) => measure(T));
     const rows = [
       {
         score: "nll", colour: "ex-blue", low: 1.3, high: 2.6, ticks: [1.4, 1.8, 2.2, 2.6],
@@ -70,15 +69,26 @@
         xLabel: k ? "temperature T (log scale)" : "",
       });
       const place = (T, scores) => [x(share(T)), y((scores[score] - low) / (high - low))];
-      const points = temperatures.map((T, j) => place(T, found[j]).join(" "));
       add(svg, "path", { class: "ex-line ex-dashed", d: `M${x(share(best))} ${y(0)}V${y(1)}` });
-      add(svg, "path", { class: `ex-curve ${colour}`, d: `M${points.join("L")}` });
+      const curve = add(svg, "path", { class: `ex-curve ${colour}` });
       if (k === 0) {
         const beside = { x: x(share(best)) + 6, y: 20, class: "ex-text" };
         add(svg, "text", beside, `optimum ${best.toFixed(3)}`);
       }
-      return { place, hand: add(svg, "circle", { class: `ex-hand ${colour}`, r: 6 }) };
+      const hand = add(svg, "circle", { class: `ex-hand ${colour}`, r: 6 });
+      return { place, points: [], curve, hand };
     });
+    /** Lengthen the curves by a few points at a time, so that the page answers meanwhile. */
+    function lengthen(from) {
+      const end = from + 5;
+      for (const T of temperatures.slice(from, end)) {
+        const scores = measure(T);
+        for (const { place, points } of lines) points.push(place(T, scores).join(" "));
+      }
+      for (const { curve, points } of lines) set(curve, { d: `M${points.join("L")}` });
+      if (end < temperatures.length) setTimeout(lengthen, 0, end);
+    }
+    lengthen(0);
     return (scores, T) => {
       for (const { place, hand } of lines) {
         const [cx, cy] = place(T, scores);

@@ -245,7 +245,8 @@ def ends_of_change(before: Gaps, after: Gaps, level: float) -> tuple[float, floa
     if after.mostly_noise and len(after.measured) > _MANY:
         return _combined(before, after, level)
     low, high = _lowest(before, after, level), -_lowest(after, before, level)
-    if not after.mostly_noise:
+    # The kernel of a smooth error cancels some gaps, and no path knows which of them.
+    if not (after.mostly_noise or isinstance(after, SmoothGaps)):
         return low, high
     lowest, highest = _combined(before, after, level)
     return min(low, lowest), max(high, highest)

@@ -277,11 +277,11 @@ def test_students_with_the_same_answers_share_one_line(sources):
     from cheats import identical
 
     source = sources[PS2]
-    second = ECE.replace("def ece", "def equal_mass").replace("abs(", "np.abs(")
-    alike = answered(source, {"ece": ECE, "equal_mass": second})
-    ece_only = answered(source, {"ece": ECE, "equal_mass": "pass"})
+    second = ECE.replace("def ece", "def equal_mass_bins").replace("abs(", "np.abs(")
+    alike = answered(source, {"ece": ECE, "equal_mass_bins": second})
+    ece_only = answered(source, {"ece": ECE, "equal_mass_bins": "pass"})
     found = identical({"anna": alike, "bob": alike, "carl": alike, "dora": ece_only}, source)
-    assert found["anna", "bob", "carl"] == ["equal_mass"]
+    assert found["anna", "bob", "carl"] == ["equal_mass_bins"]
     assert found["anna", "bob", "carl", "dora"][0] == "ece"
     assert len(found) == 2
 

@@ -364,6 +364,8 @@ def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
         own = cell.metadata.get("nbgrader", {})
         if own.get("solution"):
             cell.source = solved[own.grade_id].source
+            if own.grade_id == "nll":
+                cell.source += "\n\nnll.name = 'anna'"
     folder = course / "submitted" / "anna" / NAME
     folder.mkdir(parents=True)
     nbformat.write(notebook, folder / f"{NAME}.ipynb")
@@ -392,7 +394,9 @@ def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
 
     script = tmp_path / f"{NAME}.py"
     text = (ASSIGNMENTS / script.name).read_text(encoding="utf-8")
-    stricter = text.replace("### END HIDDEN TESTS", "assert False\n### END HIDDEN TESTS", 1)
+    stricter = text.replace(
+        "### END HIDDEN TESTS", "assert not hasattr(nll, 'name')\n### END HIDDEN TESTS", 1
+    )
     script.write_text(stricter, encoding="utf-8")
     make_assignments.make_assignment(script, course)
     nbgrader(course, "autograde", NAME)

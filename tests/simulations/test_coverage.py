@@ -35,6 +35,7 @@ def test_intervals_hold_a_change_from_which_the_labels_cancel():
         (Cell(2, "over-confident", 0.05, 1.1, 2000), "ECE, equal mass"),
         (Cell(2, "wave", 0.05, 1.1, 2000), "ECE, equal mass"),
         (Cell(10, "wave", 0.05, 2.0, 500), "smooth ECE"),
+        (Cell(10, "wave", 0.05, 1.1, 500), "smooth ECE"),
     ],
     ids=str,
 )

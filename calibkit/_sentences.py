@@ -25,6 +25,10 @@ NO_LABELS = (
     "{path} must have one {word} that is called label or labels, and has {how_many}: {described}; "
     "{advice}"
 )
+AN_IDENTIFIER = (
+    "{path} has a column {name} beside the scores, whose whole numbers are all different, as those "
+    "of an identifier are; {advice}"
+)
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in row {row}"
 
@@ -87,7 +91,7 @@ CALIBRATED = (
     "{ece}, and p = {p}."
 )
 NOT_CALIBRATED = (
-    "{whose} probabilities are not calibrated: an {errors} {verb} more than chance explains."
+    "{whose} probabilities are not calibrated: {errors} {verb} more than chance explains."
 )
 DIAGRAM = (
     "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the "

@@ -288,6 +288,45 @@ def test_a_second_file_is_used_for_the_test_only(page, saved):
 
 
 @pytest.mark.slow
+def test_a_test_on_the_samples_of_the_fit_is_refused(page, saved, tmp_path):
+    folder, (logits, labels) = saved
+    for name, kept in (("same.npz", slice(None)), ("some.npz", slice(0, 300))):
+        np.savez(tmp_path / name, logits=logits[kept], labels=labels[kept])
+        drop(page, "fit", folder / "plain.npz")
+        drop(page, "test", tmp_path / name)
+        n = len(labels[kept])
+        assert f"{n} of the {n} samples for the test are also among those" in calibrate(page)
+    page.page.get_by_role("button", name="Remove the samples for the test").click()
+    assert page.run("return document.getElementById('cc-test-names').textContent") == ""
+    assert "T = " in calibrate(page)
+
+
+@pytest.mark.slow
+def test_rows_that_repeat_are_not_taken_for_the_same_samples(page, tmp_path):
+    """A model of a few values, such as a tree, gives the same logits to many samples."""
+    draws = np.random.default_rng(0)
+    for zone in ("fit", "test"):
+        logits = draws.integers(-2, 3, 400) + 0.5
+        labels = draws.random(400) < 1 / (1 + np.exp(-logits / 2))
+        np.savez(tmp_path / f"{zone}.npz", logits=logits, labels=labels)
+        drop(page, zone, tmp_path / f"{zone}.npz")
+    assert "T = " in calibrate(page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["another file", "the tick"])
+def test_results_of_an_earlier_choice_do_not_stay(page, saved, change):
+    folder, _ = saved
+    drop(page, "fit", folder / "plain.npz")
+    assert "T = " in calibrate(page)
+    if change == "the tick":
+        page.page.get_by_label("These are probabilities").check()
+    else:
+        drop(page, "fit", folder / "names.csv")
+    assert page.run("return document.getElementById('cc-results').hidden")
+
+
+@pytest.mark.slow
 def test_what_is_saved_holds_the_results(page, saved, tmp_path):
     folder, samples = saved
     drop(page, "fit", folder / "plain.npz")
@@ -423,6 +462,9 @@ def bad_files(folder: Path) -> list[tuple[str, ...]]:
         "ragged.csv": "logit_0,logit_1,label\n1.5,2,0\n2.5,1\n",
         "twice.csv": "logit_0,logit_0,label\n1.5,2,0\n2.5,1,1\n",
         "no_label.csv": "logit_0,logit_1,id\n1.5,2,7\n2.5,1,8\n",
+        "identifier.csv": "\n".join(
+            ["txn_id,score,label", *(f"{i},{(i % 7) - 2.5},{i % 2}" for i in range(40))]
+        ),
         "unknown_class.csv": "logit_cat,logit_dog,label\n1.5,2,cat\n2.5,1,cow\n",
         "no_head.csv": rows + "\n1.5,2.5,3.5,4.5\n",
         "a_picture.png": "no numbers",

@@ -236,9 +236,10 @@ def _verdict(whose: str, values: MetricValues) -> str:
         return _sentences.CALIBRATED.format(
             whose=whose, ece=f"{values.ece.value:.1%}", p=f"{values.p_value:.3f}"
         )
-    errors = [f"{name} of {getattr(values, _FIELDS[name]).value:.1%}" for name in found]
-    verb = "are" if len(errors) > 1 else "is"
-    return _sentences.NOT_CALIBRATED.format(whose=whose, errors=" and a ".join(errors), verb=verb)
+    named = [f"{name} of {getattr(values, _FIELDS[name]).value:.1%}" for name in found]
+    errors = " and ".join(f"an {name}" if name[0] == "E" else f"a {name}" for name in named)
+    verb = "are" if len(named) > 1 else "is"
+    return _sentences.NOT_CALIBRATED.format(whose=whose, errors=errors, verb=verb)
 
 
 def _words(bins: ReliabilityBins) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from calibkit import _sentences
 
 _Array = NDArray[Any]
 
+_LEAST_IDENTIFIERS = 20
+
 
 class NamedNumbers(ABC):
     """A file that has been opened, with the names of what it holds."""
@@ -44,6 +46,10 @@ class NamedNumbers(ABC):
     @abstractmethod
     def with_whole_numbers(self) -> list[str]:
         """Return the names of what may be labels because it holds whole numbers only."""
+
+    def identifiers(self, names: list[str]) -> list[str]:
+        """Return which of several scores seem to be numbers of the samples."""
+        return []
 
     @abstractmethod
     def class_names(self, names: list[str]) -> list[str] | None:
@@ -136,8 +142,18 @@ class _Table(NamedNumbers):
     def class_names(self, names: list[str]) -> list[str] | None:
         return names if self._has_head and len(names) > 1 else None
 
+    def identifiers(self, names: list[str]) -> list[str]:
+        return [name for name in names if len(names) > 1 and self._is_identifier(name)]
+
     def described(self) -> str:
         return f"the columns {', '.join(self.names)}"
+
+    def _is_identifier(self, name: str) -> bool:
+        # Scores of few samples may be whole numbers that differ by chance.
+        n = len(self._cells(name))
+        return (
+            n >= _LEAST_IDENTIFIERS and self._is_whole(name) and len(set(self._numbers(name))) == n
+        )
 
     def _is_whole(self, name: str) -> bool:
         try:

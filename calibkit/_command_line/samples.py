@@ -143,6 +143,14 @@ def _names_of_scores(
         raise ValueError(
             _sentences.NO_SCORES.format(path=source.path, described=source.described())
         )
+    if found is others and (identifiers := source.identifiers(found)):
+        raise ValueError(
+            _sentences.AN_IDENTIFIER.format(
+                path=source.path,
+                name=identifiers[0],
+                advice="name the columns of the scores with --score-names",
+            )
+        )
     return found, choice.probabilities or set(found) <= set(probabilities)
 
 

@@ -252,6 +252,18 @@ def test_files_that_are_refused(tmp_path):
     assert "is no npz file" in refusal(tmp_path / "x.npz")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_number_of_the_sample_is_no_score(tmp_path, order):
+    numbers, z = np.arange(40)[::order] + 1000, LOGITS[:, 0].round(3)
+    path = write_csv(tmp_path / "x.csv", ["txn_id", "score", "label"], numbers, z, LABELS % 2)
+    assert "a column txn_id beside the scores" in refusal(path)
+    assert read(path, score_names=["score"]).logits.ndim == 1  # the advice
+    path = write_csv(tmp_path / "y.csv", ["a", "b", "label"], numbers % 7, z, LABELS % 2)
+    assert read(path).logits.shape == (40, 2)  # whole numbers that repeat may be scores
+    path = write_csv(tmp_path / "z.csv", ["logit_a", "logit_b", "label"], numbers, z, LABELS % 2)
+    assert read(path).logits.shape == (40, 2)  # whoever calls it a logit means it
+
+
 @pytest.mark.filterwarnings("error::ResourceWarning")
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ["x.npz", "x.npy"])

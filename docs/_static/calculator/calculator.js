@@ -28,6 +28,14 @@
     chosen[which] = [...files];
     at(`${which}-names`).textContent = chosen[which].map(({ name }) => name).join(" and ");
     at("start").disabled = chosen.fit.length === 0;
+    at("remove").hidden = chosen.test.length === 0;
+    hideResults();
+  }
+
+  /** Hide what other files or another choice have led to. */
+  function hideResults() {
+    at("refusal").hidden = true;
+    at("results").hidden = true;
   }
 
   for (const which of ["fit", "test"]) {
@@ -51,8 +59,7 @@
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (e) => e.preventDefault());
 
   function start() {
-    at("refusal").hidden = true;
-    at("results").hidden = true;
+    hideResults();
     at("progress-row").hidden = false;
     at("start").disabled = true;
     at("progress").value = 0;
@@ -92,15 +99,9 @@
 
   function show(given) {
     found = given;
-    at("verdicts").replaceChildren(
-      ...results.verdicts(found.report).map((line) => {
-        const paragraph = document.createElement("p");
-        paragraph.textContent = line;
-        return paragraph;
-      })
-    );
+    at("verdicts").replaceChildren(...results.verdicts(found.report).map((line) => made("p", line)));
     at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;
-    at("from").textContent = found.from.join("\n");
+    at("from").replaceChildren(...results.used(found).map((line) => made("li", line)));
     at("table").innerHTML = results.htmlTable(found.report);
     at("legend").textContent = results.legend(found.report.C);
     at("diagrams").innerHTML = results.diagrams(found.report).map((svg) => `<figure>${svg}</figure>`).join("");
@@ -108,6 +109,8 @@
     at("results").hidden = false;
     at("results").focus();
   }
+
+  const made = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
 
   function save(name, type, text) {
     const link = document.createElement("a");
@@ -132,6 +135,12 @@
     return new File([`${rows.join("\n")}\n`], "example.csv", { type: "text/csv" });
   }
 
+  at("probabilities").addEventListener("change", hideResults);
+  at("remove").addEventListener("click", () => {
+    at("test-files").value = "";
+    choose("test", []);
+    at("test-files").focus();
+  });
   at("start").addEventListener("click", start);
   at("cancel").addEventListener("click", () => {
     stop();

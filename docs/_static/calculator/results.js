@@ -58,8 +58,17 @@
     if (found.length === 0) {
       return sentences.CALIBRATED({ whose, ece: percent(values.ece.value), p: values.pValue.toFixed(3) });
     }
-    const errors = found.map(([name, value]) => `${name} of ${percent(value)}`).join(" and a ");
+    const errors = found
+      .map(([name, value]) => `${name === "ECE" ? "an" : "a"} ${name} of ${percent(value)}`)
+      .join(" and ");
     return sentences.NOT_CALIBRATED({ whose, errors, verb: found.length > 1 ? "are" : "is" });
+  }
+
+  /** Say which samples the temperature was fitted to, and which it was tested on. */
+  function used({ from, isSplit, fit, report }) {
+    const [ofFit, ofTest] = [fit.n, report.n];
+    if (!isSplit) return [`Fitted to ${from[0]}.`, `Tested on ${from[1]}.`];
+    return [`Read ${from[0]}.`, `Fitted to ${ofFit} of these samples, and tested on the other ${ofTest}.`];
   }
 
   const verdicts = ({ before, after }) => [
@@ -245,5 +254,5 @@ ${list(limitsOf(isSplit).map(escape))}
     ].join("\n");
   }
 
-  self.results = { verdicts, htmlTable, diagrams, temperatureText, markdown, html, json, python, legend: (C) => sentences.DIAGRAM(wordsOf(C)) };
+  self.results = { verdicts, used, htmlTable, diagrams, temperatureText, markdown, html, json, python, legend: (C) => sentences.DIAGRAM(wordsOf(C)) };
 };

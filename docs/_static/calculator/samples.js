@@ -7,9 +7,15 @@
   // Smaller probabilities count as this one, because the logarithm of 0 is no number.
   const FLOOR = 1e-12;
   const LARGEST = 1e100;
+  // If a smaller share of the rows differ, equal rows need not be equal samples.
+  const MOSTLY = 0.9;
   const OUTCOMES = { false: 0, true: 1 };
   const NAME_LABELS =
-    "call it labels, or drop the file of the labels together with the file of the logits";
+    "give the true labels this name, or choose both files, the logits and the labels, at once";
+  const NAME_SCORES =
+    "take it out of the file, or give the scores names that begin with logit, such as logit_0";
+  // Scores of few samples may be whole numbers that differ by chance.
+  const LEAST_IDENTIFIERS = 20;
   const ARE_PROBABILITIES = 'tick "These are probabilities" if they are';
 
   const declared = (names, ...kinds) =>
@@ -68,6 +74,12 @@
       columns = columns.filter((name) => name !== text);
       if (columns.length === 0) throw new BadFile(sentences.NO_SCORES({ path, described: table.described }));
     }
+    if (columns.length > 1 && declared(columns, "logits", "probabilities").length === 0) {
+      const name = columns.find((_, k) => isIdentifier(data, k, columns.length, n));
+      if (name !== undefined) {
+        throw new BadFile(sentences.AN_IDENTIFIER({ path, name, advice: NAME_SCORES }));
+      }
+    }
     const classes = table.hasHead && columns.length > 1 ? columns : null;
     return {
       path, data, shape: columns.length === 1 ? [n] : [n, columns.length],
@@ -75,6 +87,17 @@
       half: false, areProbabilities: table.areProbabilities, labels, classes,
       from: `${listed("column", columns)}, labels from the column ${text}`,
     };
+  }
+
+  /** Say whether a column holds whole numbers that are all different. */
+  function isIdentifier(data, column, width, n) {
+    const values = new Set();
+    for (let i = 0; i < n; i++) {
+      const value = data[i * width + column];
+      if (!Number.isInteger(value)) return false;
+      values.add(value);
+    }
+    return n >= LEAST_IDENTIFIERS && values.size === n;
   }
 
   function listed(word, names) {
@@ -348,6 +371,38 @@
     }
   }
 
+  /** Refuse to test on the samples of the fit, if the logits tell samples apart. */
+  function refuseSharedSamples(fit, test) {
+    const known = new Set(keysOf(fit));
+    if (known.size < MOSTLY * fit.n) return;
+    const n = keysOf(test).filter((key) => known.has(key)).length;
+    if (n > test.n / 2) {
+      throw new BadFile(
+        `${n} of the ${test.n} samples for the test are also among those that the temperature is ` +
+          "fitted to, so the test would say nothing about new samples; choose other samples for " +
+          "the test, or none, so that the first file is split"
+      );
+    }
+  }
+
+  /** Return a number for each row, which is the same for rows of the same logits. */
+  function keysOf({ logits, n, C }) {
+    const value = new Float64Array(1);
+    const [low, high] = [0, 1];
+    const bits = new Uint32Array(value.buffer);
+    return Array.from({ length: n }, (_, i) => {
+      let [a, b] = [17, 31];
+      for (let k = i * C; k < (i + 1) * C; k++) {
+        value[0] = logits[k];
+        a = Math.imul(a ^ bits[low], 0x9e3779b1);
+        a = Math.imul((a ^ (a >>> 15)) + bits[high], 0x85ebca6b);
+        b = Math.imul(b ^ bits[high], 0xc2b2ae35);
+        b = Math.imul((b ^ (b >>> 13)) + bits[low], 0x27d4eb2f);
+      }
+      return (a >>> 0) * 2 ** 21 + (b >>> 11);
+    });
+  }
+
   /** Return every second row for the fit, and the others for the test. */
   function split({ logits, labels, n, C }) {
     const part = (first) => {
@@ -363,5 +418,5 @@
     return [part(0), part(1)];
   }
 
-  self.samples = { read, split, BadValue };
+  self.samples = { read, refuseSharedSamples, split, BadValue };
 };

@@ -13,6 +13,7 @@
     "NO_NUMBER": "{path} must hold numbers in the column {name}, got {found} in row {row} of the data; {advice}",
     "NO_FLOATS": "{path} must hold floating-point scores, and its {name} is {dtype}",
     "NO_LABELS": "{path} must have one {word} that is called label or labels, and has {how_many}: {described}; {advice}",
+    "AN_IDENTIFIER": "{path} has a column {name} beside the scores, whose whole numbers are all different, as those of an identifier are; {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
     "WRONG_LABEL": "{path} must hold labels that are {classes}, got {found} in row {row}",
     "SHAPE_OF_LOGITS": "{name} must have shape (samples, classes), (samples, classes, height, width) or, for two classes, (samples,), got {shape}; {advice}",
@@ -34,7 +35,7 @@
     "TEMPERATURE_ZERO": "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever as T goes to 0; {advice}",
     "NO_CONVERGENCE": "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for logits of very different sizes",
     "CALIBRATED": "{whose} probabilities show no calibration error that chance does not explain: the ECE is {ece}, and p = {p}.",
-    "NOT_CALIBRATED": "{whose} probabilities are not calibrated: an {errors} {verb} more than chance explains.",
+    "NOT_CALIBRATED": "{whose} probabilities are not calibrated: {errors} {verb} more than chance explains.",
     "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95 % of the bins.",
     "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };

@@ -37,6 +37,7 @@
     }
     tell("Fitting the temperature", 0.25);
     const fit = temperature.fit(calibration);
+    if (!isSplit) samples.refuseSharedSamples(calibration, test);
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });

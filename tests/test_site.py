@@ -24,8 +24,6 @@ import calibkit
 from tests.run_lesson import exercise_cells
 from tests.test_lessons import QUIZZES, SCRIPTS, tags  # it finds the scripts of docs, too
 
-from descriptions import add_tags  # isort: skip
-
 pytest_plugins = ("tests.browser",)
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "docs" / "_build" / "html"
@@ -714,6 +712,9 @@ def test_the_picture_for_others_is_small(pages):
 
 
 def test_an_address_of_the_site_is_written_only_if_it_is_known():
+    pytest.importorskip("sphinx", reason="the extra docs is not installed")
+    from descriptions import add_tags
+
     def written(address: str | None) -> str:
         context = {"title": "splits", "pageurl": address, "pathto": lambda name, resource: name}
         app = SimpleNamespace(config=SimpleNamespace(project="calibkit"))

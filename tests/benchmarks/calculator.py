@@ -7,10 +7,13 @@ longest time in which the page showed no new picture. It needs the built site an
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
 from timing import Report, arguments, calibrated_problem, cpu
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "_build" / "html" / "calculator.html"
 SIZES = [(10_000, 100), (50_000, 1000)]
@@ -41,7 +44,7 @@ START = """
 """
 
 
-def row(page: Page, n: int, n_classes: int, folder: Path) -> list[str]:
+def row(page: "Page", n: int, n_classes: int, folder: Path) -> list[str]:
     logits, labels = calibrated_problem(n, n_classes, temperature=2)
     path = folder / "logits.npz"
     np.savez(path, logits=logits.numpy(), labels=labels.numpy())
@@ -53,6 +56,8 @@ def row(page: Page, n: int, n_classes: int, folder: Path) -> list[str]:
 
 
 def main() -> None:
+    from playwright.sync_api import sync_playwright  # Tests collect this file without it.
+
     chosen = arguments(__doc__.partition(":")[0])
     report = Report(chosen.output)
     program = shutil.which("chromium") or shutil.which("google-chrome")

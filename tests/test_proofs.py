@@ -204,14 +204,16 @@ def test_the_gallery_page_of_a_lesson(script, site):
     page = (site / "auto_lessons" / f"{script.stem}.html").read_text()
     for line in printed_lines(script):
         assert line.replace(">", "&gt;") in page
-    described = rf'<img src="../_images/sphx_glr_{script.stem}_\d+.png"[^>]*alt="[^"]{{20,}}"'
+    described = (
+        rf'<img[^>]* src="../_images/sphx_glr_{script.stem}_\d+\w*.webp"[^>]*alt="[^"]{{20,}}"'
+    )
     assert re.search(described, page)
     assert "Total running time of the script" in page
     for suffix in (".py", ".ipynb"):
         (link,) = set(re.findall(rf'href="([^"]*_downloads/[^"]*/{script.stem}{suffix})"', page))
         assert (site / "auto_lessons" / link).resolve().is_file()
     index = (site / "auto_lessons" / "index.html").read_text()
-    assert f"sphx_glr_{script.stem}_thumb.png" in index
+    assert f"sphx_glr_{script.stem}_thumb.webp" in index
 
 
 def test_the_page_of_the_lesson_on_cifar100_says_where_the_outputs_of_the_network_cells_are(site):

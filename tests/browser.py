@@ -127,3 +127,11 @@ def browser(chromium, serve) -> Iterator[Browser]:
     yield browser
     page.close()
     assert not browser.faults, browser.faults
+
+
+@pytest.fixture
+def page_without_scripts(chromium) -> Iterator:
+    """Playwright's page in a browser that runs no scripts."""
+    context = chromium.new_context(java_script_enabled=False)
+    yield context.new_page()
+    context.close()

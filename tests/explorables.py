@@ -86,6 +86,22 @@ def text(page, identifier: str) -> str:
     return found.replace("\xa0", " ")
 
 
+def table_of_choices(page) -> list[list[str]]:
+    """What the table beside a choice says of each, with ordinary spaces."""
+    return page.run(
+        "return [...document.querySelectorAll('.ex-choices tbody tr')].map((row) =>"
+        " [...row.cells].slice(1).map((cell) => cell.textContent.replaceAll('\\u00a0', ' ')))"
+    )
+
+
+def right_end(page) -> float:
+    """How far to the right an explorable reaches, in pixels."""
+    return page.run(
+        "return Math.max(...[...document.querySelectorAll('.explorable *')].map((e) =>"
+        " e.getBoundingClientRect().right))"
+    )
+
+
 def attributes(page, selector: str, name: str) -> list[str]:
     """An attribute of all elements of the explorable that the selector finds."""
     return page.run(

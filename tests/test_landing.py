@@ -151,14 +151,12 @@ def test_without_motion_the_page_shows_before_and_after(landing, browser):
 
 
 @pytest.mark.slow
-def test_without_scripts_the_page_shows_before_and_after(chromium, serve):
+def test_without_scripts_the_page_shows_before_and_after(page_without_scripts, serve):
     if not SITE.is_dir():
         pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = page_without_scripts
     page.goto(f"{serve(SITE)}/index.html")
     assert_before_and_after(page)
-    context.close()
 
 
 DOORS = {

@@ -26,6 +26,7 @@ from tests.explorables import (
     focus_with_tab,
     made_by,
     origins,
+    right_end,
     text,
     texts_of_low_contrast,
 )
@@ -298,9 +299,7 @@ def test_a_telephone_shows_it_without_scrolling_sideways(page):
     page.run("document.querySelector('.explorable details').open = true")
     click(page, "pg-draw-20")
     assert page.run("return document.documentElement.scrollWidth") == 380
-    right = "return Math.max(...[...document.querySelectorAll('.explorable *')].map((e) =>"
-    right += " e.getBoundingClientRect().right))"
-    assert page.run(right) <= 380
+    assert right_end(page) <= 380
     page.run("document.getElementById('pg-curves').scrollIntoView()")
     header, slider = page.run(
         "return ['.bd-header', '#pg-temperature'].map((name) =>"

@@ -609,16 +609,14 @@ def test_a_question_can_be_answered_with_the_keyboard(site):
 
 
 @pytest.mark.slow
-def test_without_scripts_every_explanation_is_shown(chromium, serve):
+def test_without_scripts_every_explanation_is_shown(page_without_scripts, serve):
     if not SITE.is_dir():
         pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = page_without_scripts
     page.goto(f"{serve(SITE)}/auto_lessons/10_temperature_scaling.html")
     explanations = page.locator(".quiz-explanation")
     assert explanations.count() > 10
     assert all(explanations.nth(i).is_visible() for i in range(explanations.count()))
-    context.close()
 
 
 # what ends outside its slide, or a figure that is too small to be seen in a classroom

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from calibkit import calibration_error, noise_floor
-from tests.explorables import attributes, choose, click, explorable_alone, lesson_test_set, text
+from tests.explorables import attributes, choose, click, lesson_test_set, text
 
 pytest_plugins = ("tests.browser",)
 DRAWN = (
@@ -20,17 +20,6 @@ SETTINGS = [
     ("overconfident", 1000, 15),
     ("overconfident", 3000, 7),
 ]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return explorable_alone("bins_and_noise", tmp_path_factory.mktemp("bins_and_noise"))
-
-
-@pytest.fixture
-def page(browser, serve, site):
-    browser.open(f"{serve(site)}/explore/bins_and_noise.html")
-    return browser
 
 
 def draw(page, network: str, size: int, times: int) -> None:

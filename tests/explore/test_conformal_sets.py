@@ -15,7 +15,6 @@ from tests.explorables import (
     attributes,
     choose,
     decode,
-    explorable_alone,
     lesson_test_set,
     made_by,
     text,
@@ -74,17 +73,6 @@ def test_the_pictures_and_labels_are_those_of_the_test_images():
         shown = glyphs.images[test.indices[i]].permute(1, 2, 0) * 255
         assert pixels(image["picture"]) == pytest.approx(shown.numpy(), abs=1)
         assert image["label"] == glyphs.classes[y[i]]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return explorable_alone("conformal_sets", tmp_path_factory.mktemp("conformal_sets"))
-
-
-@pytest.fixture
-def page(browser, serve, site):
-    browser.open(f"{serve(site)}/explore/conformal_sets.html")
-    return browser
 
 
 def move_to(page, level: float) -> None:

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.explorables import attributes, choose, explorable_alone, lesson_test_set, text
+from tests.explorables import attributes, choose, lesson_test_set, text
 
 pytest_plugins = ("tests.browser",)
 COSTS = (1.1, 2.0, 3.3, 5.0, 12.5, 20.0)
@@ -28,17 +28,6 @@ def costs(confidence, right, threshold: float, cost: float) -> tuple[float, floa
     promised = np.where(handed_over, 1, cost * (1 - confidence))
     realised = np.where(handed_over, 1, cost * ~right)
     return handed_over.mean(), promised.mean(), realised.mean()
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return explorable_alone("cost_threshold", tmp_path_factory.mktemp("cost_threshold"))
-
-
-@pytest.fixture
-def page(browser, serve, site):
-    browser.open(f"{serve(site)}/explore/cost_threshold.html")
-    return browser
 
 
 def table(page) -> dict[str, list[float]]:

@@ -5,7 +5,14 @@ import re
 
 import pytest
 
-from tests.explorables import DOCS, explorable_alone, focus_with_tab, origins, texts_of_low_contrast
+from tests.explorables import (
+    DOCS,
+    explorable_alone,
+    focus_with_tab,
+    origins,
+    right_end,
+    texts_of_low_contrast,
+)
 
 pytest_plugins = ("tests.browser",)
 NAMES = sorted(path.stem for path in (DOCS / "explore").glob("*.rst"))
@@ -111,9 +118,7 @@ def test_texts_can_be_read_in_both_themes(page, theme):
 def test_a_telephone_shows_it_without_scrolling_sideways(page):
     page.resize(380, 800)
     assert page.run("return document.documentElement.scrollWidth") == 380
-    right = "return Math.max(...[...document.querySelectorAll('.explorable *')].map((e) =>"
-    right += " e.getBoundingClientRect().right))"
-    assert page.run(right) <= 380
+    assert right_end(page) <= 380
 
 
 @pytest.mark.slow

@@ -15,8 +15,8 @@ from tests.explorables import (
     choose,
     click,
     decode,
-    explorable_alone,
     made_by,
+    table_of_choices,
     text,
 )
 
@@ -94,24 +94,6 @@ def test_the_data_file_holds_the_answers_and_the_questions():
     assert len(questions(stored)) == 40
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return explorable_alone("option_positions", tmp_path_factory.mktemp("option_positions"))
-
-
-@pytest.fixture
-def page(browser, serve, site):
-    browser.open(f"{serve(site)}/explore/option_positions.html")
-    return browser
-
-
-def table(page) -> list[list[str]]:
-    return page.run(
-        "return [...document.querySelectorAll('.ex-choices tbody tr')].map((row) =>"
-        " [...row.cells].slice(1).map((cell) => cell.textContent.replaceAll('\\u00a0', ' ')))"
-    )
-
-
 def grid(page) -> list[list[str]]:
     """The probability of each option at each place."""
     texts = page.run(
@@ -128,7 +110,7 @@ def test_the_scores_are_those_of_calibkit_in_every_order(page, way):
     assert f"All {len(labels(way))} questions" in text(page, "op-caption")
     for order in range(4):
         expected = [scores(way, correction, order) for correction in CORRECTIONS]
-        assert table(page) == [percents(row) for row in expected]
+        assert table_of_choices(page) == [percents(row) for row in expected]
         for correction, row in zip(CORRECTIONS, expected, strict=True):
             found = page.run("return optionPositions.measure(...arguments)", way, correction, order)
             assert list(found.values()) == pytest.approx(row, abs=1e-5)

@@ -19,8 +19,8 @@ from tests.explorables import (
     choose,
     click,
     decode,
-    explorable_alone,
     made_by,
+    table_of_choices,
     text,
 )
 
@@ -69,24 +69,6 @@ def test_the_data_file_holds_what_the_script_makes(logits_and_labels):
     assert is_event.sum() == 174
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return explorable_alone("shifting_prior", tmp_path_factory.mktemp("shifting_prior"))
-
-
-@pytest.fixture
-def page(browser, serve, site):
-    browser.open(f"{serve(site)}/explore/shifting_prior.html")
-    return browser
-
-
-def table(page) -> list[list[str]]:
-    return page.run(
-        "return [...document.querySelectorAll('.ex-choices tbody tr')].map((row) =>"
-        " [...row.cells].slice(1).map((cell) => cell.textContent.replaceAll('\\u00a0', ' ')))"
-    )
-
-
 def positions(page) -> np.ndarray:
     """Where the dots of the diagram are, as mean P(y = 1) and share of events."""
     x, y = (
@@ -101,7 +83,7 @@ def test_the_scores_and_the_estimate_are_those_of_calibkit(page, logits_and_labe
     expected = scores(logits_and_labels, percent)
     choose(page, "sp-prior", percent)
     assert text(page, "sp-chosen") == f"{percent:.1f} %"
-    for way, row in zip(WAYS, table(page), strict=True):
+    for way, row in zip(WAYS, table_of_choices(page), strict=True):
         prior, ece, nll = expected[way]
         assert row == [f"{100 * prior:.1f} %", f"{100 * ece:.1f} %", f"{nll:.3f}"]
         found = page.run("return shiftingPrior.measure(...arguments)", percent / 100, prior)

@@ -8,7 +8,8 @@ import ast
 import re
 import symtable
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from course import marked_cells_of
 from nbformat import NotebookNode
@@ -55,6 +56,8 @@ OUTSIDE = re.compile(
     r"^(/[\w.-]+/|~[/\\]|~$|[A-Za-z]:[\\/])|(^|[/\\])\.\.([/\\]|$)|gradebook|\$HOME"
 )
 WITHOUT = re.compile(r"without\s+((?:`?calibkit\.\w+`?(?:,| and| or)?\s*)+)")
+MOST_SHARED = 0.7  # of the runs of words of an essay that another one may have, too
+MOST_CODE = 100_000  # characters; an honest notebook has a tenth, and more would take hours
 SHORT = 80  # nodes of a syntax tree; whoever writes less may well write the same as another student
 
 
@@ -69,6 +72,9 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
         and cell.source not in given_code
         and not ("nbgrader" in cell.metadata and is_locked(cell))
     ]
+    if sum(len(cell.source) for cell in own) > MOST_CODE:
+        yield "The notebook holds more code of its own than this check reads."
+        return
     # What was handed out is no cheat, even if a student has changed another line of its cell.
     given_trees = [tree_of(code) for code in given_code]
     known = {ast.dump(line) for tree in given_trees for line in tree.body}
@@ -79,7 +85,9 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
     for cell in own:
         if not parses(cell.source):
             yield f"{_where(cell)} is no Python that this check can read."
-    secrets = _names_of_tests(source) - set().union(*map(_bound, given_trees))
+    locked = [cell for cell in marked_cells_of(given).values() if is_locked(cell)]
+    shown = [code for code in given_code if code not in {cell.source for cell in locked}]
+    secrets = _names_of_tests(source) - set().union(*(_bound(tree_of(code)) for code in shown))
     for cell, tree in zip(own, trees, strict=True):
         peeks = (f"{name} of the tests" for name in sorted(_from_outside(tree) & secrets))
         if found := dict.fromkeys([*_flagged(tree), *_odd_names(tree), *peeks]):
@@ -397,12 +405,33 @@ def identical(
         for name, cell in marked_cells_of(notebook).items():
             text = essence(cell)
             if not is_locked(cell) and text and text != given[name]:
+                if cell.cell_type != "code":
+                    text = _alike(text, (known for of, known in students if of == name))
                 students[name, text].append(student)
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for (name, _), who in students.items():
         if len(who) > 1:
             groups[tuple(who)].append(name)
     return groups
+
+
+def _alike(text: str, others: Iterable[str]) -> str:
+    """Return the first other text that shares most runs of words with a text, or the text itself.
+
+    A copy in which some words or the order of the sentences are changed still shares most of them.
+    """
+    own = _runs(text)
+    shares = (
+        (other, len(own & _runs(other)) / min(len(own), len(_runs(other)))) for other in others
+    )
+    return next((other for other, share in shares if share > MOST_SHARED), text)
+
+
+@lru_cache(maxsize=10_000)
+def _runs(text: str) -> set[tuple[str, ...]]:
+    """Return all runs of three words; of a text without words, the text."""
+    words = re.findall(r"\w+", text)
+    return set(zip(words, words[1:], words[2:], strict=False)) or {(text,)}
 
 
 def essence(cell: NotebookNode) -> str:

@@ -325,6 +325,39 @@ def test_identical_essays_are_named(sources):
     assert found == {("anna", "bob"): ["essay_three_diagrams"]}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("curve", "line").replace("grows", "rises"),
+        lambda text: " ".join(reversed(text.split("\n"))),
+        lambda text: text.replace(" ", " \u200b").replace(",", ""),
+    ],
+)
+def test_copied_essays_with_other_words_or_another_order_are_named(sources, change):
+    from cheats import identical
+
+    source = sources["ps1_temperature_scaling"]
+    text = marked(source)["essay_reading"].source.partition("### BEGIN SOLUTION")[2]
+    notebooks = {
+        "anna": answered(source, {"essay_reading": text}),
+        "bob": answered(source, {"essay_reading": change(text)}),
+        "carl": answered(source, {"essay_reading": marked(source)["essay_derivation"].source}),
+    }
+    found = identical(notebooks, source)
+    assert [who for who, what in found.items() if "essay_reading" in what] == [("anna", "bob")]
+
+
+def test_very_much_code_takes_no_long_time(sources):
+    from cheats import flags
+
+    notebook = deepcopy(sources[PS2])
+    notebook.cells[3:3] = [nbformat.v4.new_code_cell("a;" * 24_000 + str(k)) for k in range(20)]
+    start = time.monotonic()
+    said = ["The notebook holds more code of its own than this check reads."]
+    assert list(flags(notebook, sources[PS2])) == said
+    assert time.monotonic() - start < 20
+
+
 def test_students_with_the_same_answers_share_one_line(sources):
     """However many they are, and however many answers they share."""
     from cheats import identical

@@ -194,7 +194,7 @@ def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
         student: rounded(numbers_printed(notebook)) for student, notebook in graded.items()
     }
     released = read("release")
-    asked, shown = numbers_written(released), numbers_typed(released)
+    asked, given_code = numbers_written(released), numbers_typed(released)
     usual = sorted(len(numbers) for numbers in explained.values())[len(explained) // 2]
     for student, notebook in graded.items():
         for what, numbers in (
@@ -203,7 +203,7 @@ def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
         ):
             long = {number for number in numbers if len(number.replace(".", "").lstrip("0")) >= 3}
             # Whoever types a number and prints it has not computed it.
-            own = (long & explained[student]) - (numbers_typed(notebook) - shown)
+            own = (long & explained[student]) - (numbers_typed(notebook) - given_code)
             for other in graded:
                 theirs = long & explained[other]
                 # Whoever prints nearly all numbers explains every answer, and proves nothing.

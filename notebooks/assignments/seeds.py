@@ -204,7 +204,7 @@ def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
             long = {number for number in numbers if len(number.replace(".", "").lstrip("0")) >= 3}
             # Whoever types a number and prints it has not computed it.
             own = (long & explained[student]) - (numbers_typed(notebook) - given_code)
-            for other in graded:
+            for other in [name for name in graded if name != student]:
                 theirs = long & explained[other]
                 # Whoever prints nearly all numbers explains every answer, and proves nothing.
                 if len(explained[other]) > MOST_TIMES_PRINTED * usual:

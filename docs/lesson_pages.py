@@ -209,7 +209,9 @@ yourself first: every check tells you more than whether you were right.
 def with_numbers(page: str) -> str:
     """Return the list of lessons with the number of each on its card."""
     for lesson in lessons():
-        page = page.replace(f'title">{lesson.question}<', f'title">{lesson.number} {lesson.question}<')
+        page = page.replace(
+            f'title">{lesson.question}<', f'title">{lesson.number} {lesson.question}<'
+        )
     return page
 
 
@@ -243,7 +245,9 @@ def number_title(app: Sphinx, doctree: nodes.document) -> None:
     folder, _, stem = app.env.docname.partition("/")
     number = {lesson.stem: lesson.number for lesson in lessons()}.get(stem)
     if folder == "auto_lessons" and number:
-        app.env.titles[app.env.docname].insert(0, nodes.Text(f"{number} "))
+        entry = next(app.env.tocs[app.env.docname].findall(nodes.reference))
+        for title in (app.env.titles[app.env.docname], entry):
+            title.insert(0, nodes.Text(f"{number} "))
 
 
 def load_quiz_script(

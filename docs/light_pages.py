@@ -32,7 +32,7 @@ VARIABLE = re.compile(
 )
 # names, punctuation and blanks, which have the colour of all other text
 PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')
-# The theme's script, which comes after the text, turns "auto" into one of both themes. Until then no
+# The theme's script comes after the text, and turns "auto" into one of both themes. Until then no
 # colour and no border has a value, so the text would move when the script comes.
 THEME = 'dataset.theme = localStorage.getItem("theme") || '
 SYSTEM = '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from course import questions
+from course import ENDINGS, questions
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
@@ -28,14 +28,6 @@ HERE = Path(__file__).resolve().parent
 PICTURES = ("image/png", "image/jpeg")
 LONGEST = 20_000  # characters of one output or cell, because a loop can print millions
 MOST_MARKDOWN = 200_000  # characters; odd texts can take the renderer a time that grows as a square
-# Why an answer did not come to its end. The message of its tests would hide that.
-ENDINGS = {
-    "CellTimeoutError": "Your answer ran longer than a cell may, and was stopped.",
-    "DeadKernelError": "Your answer ended the program.",
-    "SyntaxError": "Your answer is no valid Python.",
-    "IndentationError": "Your answer is no valid Python.",
-    "TabError": "Your answer is no valid Python.",
-}
 MESSAGE_OF_NONE = "The tests gave no message. The notebook may have stopped before them."
 
 
@@ -194,9 +186,9 @@ def title_of(notebook: NotebookNode, assignment: str) -> str:
 
 
 def ending_of(answer: NotebookNode) -> str:
-    """Say why an answer did not come to its end, if it did not."""
+    """Say why an answer did not come to its end. The message of its tests would hide that."""
     names = [output.get("ename") for output in answer.get("outputs", ())]
-    return next((ENDINGS[name] for name in names if name in ENDINGS), "")
+    return next((f"Your answer {ENDINGS[name]}" for name in names if name in ENDINGS), "")
 
 
 def result_of(cell: NotebookNode, grade: Grade, question: str, ending: str) -> Result:

@@ -204,7 +204,7 @@ def test_a_page_is_accessible(page, browser):
 @pytest.mark.parametrize(
     ("ename", "said"),
     [
-        ("CellTimeoutError", "ran longer than a cell may"),
+        ("CellTimeoutError", "took too long, and was stopped"),
         ("SyntaxError", "is no valid Python"),
         ("DeadKernelError", "ended the program"),
     ],

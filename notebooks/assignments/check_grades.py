@@ -15,7 +15,7 @@ import collect
 import earlier_answers
 import nbformat
 import repair
-from course import ENDINGS, marked_cells_of
+from course import ENDINGS, OF_SHARED_FOLDER, marked_cells_of
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from points import points_of
@@ -40,6 +40,9 @@ def main(course: Path) -> int:
     handed_in = {folder.name for folder in course.glob("submitted/*/*/")}
     needs_action = False
     for assignment in sorted(archives | handed_in):
+        if not (course / "source" / assignment).is_dir():
+            print(printable(f"{assignment}: source/ has no such assignment, so nothing is graded."))
+            continue
         _, lost = collect.sort_out(course, assignment)
         for remark in lost:
             print(printable(f"{assignment}: {remark}"))
@@ -144,7 +147,7 @@ def left_behind(course: Path, assignment: str, student: str) -> Iterator[str]:
     for step in ("submitted", "autograded"):
         folder = course / step / student / assignment
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.name not in given | {"timestamp.txt"}:
+            if path.is_file() and path.name not in given.union(OF_SHARED_FOLDER):
                 yield f"The file {path.relative_to(course)} was left behind."
 
 

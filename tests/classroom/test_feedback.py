@@ -93,6 +93,11 @@ def make(classroom) -> Path:
     return classroom / "feedback" / "anna" / NAME / f"{NAME}.html"
 
 
+def test_without_a_shared_folder_it_says_what_to_do_in_its_place(classroom, capsys):
+    make(classroom)
+    assert capsys.readouterr().out.splitlines()[-1] == "Send each page to its student."
+
+
 @pytest.fixture(scope="module")
 def page(classroom) -> Path:
     return make(classroom)

@@ -82,7 +82,7 @@ def in_form(result: Any, form: Callable[[Any], Any]) -> Any:
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_figure_takes_a_number_in_every_form_and_gives_what_is_documented(assignment, form):
-    """A figure that passes on a tensor, where a number is documented, would break a right answer."""
+    """A figure that gives a tensor, where a number is documented, would break a right answer."""
     show_figures(assignment, {}, lambda *answer: as_documented(*answer, form))
 
 

@@ -63,7 +63,7 @@ class Submission:
     late: str = ""
     upload: int = 0
     is_from_platform: bool = False
-    inside: str = ""  # a zip with no student's name, in which the file or folder with the name lies
+    inside: str = ""  # the zip with no student's name, in which the file or folder with the name is
 
 
 @dataclass
@@ -225,7 +225,7 @@ def _whose(file: File, assignment: str, others: set[str]) -> Submission | str:
         return f"{file.name} of {student} was not used: it belongs to another assignment"
     named = next(k for k, part in enumerate(file.path) if _names_student((part,), assignment))
     zips = [k for k, part in enumerate(file.path[:named]) if part.lower().endswith(".zip")]
-    return replace(claims[0], file=file, inside="/".join(file.path[: zips[0] + 1]) if zips else "")
+    return replace(claims[0], file=file, inside="/".join(file.path[: zips[-1] + 1]) if zips else "")
 
 
 def _claims(part: str, assignment: str) -> Iterator[Submission]:
@@ -277,6 +277,7 @@ def _without_clashes(
     stays with the file outside of zips, or with the zip that was collected before.
     """
     kept: dict[str, list[Submission]] = defaultdict(list)
+    taken = set(by_student)
     for student, submissions in by_student.items():
         origins: dict[str, list[Submission]] = defaultdict(list)
         for s in submissions:
@@ -284,14 +285,15 @@ def _without_clashes(
         if len(origins) == 1 or len({s.file.content for s in submissions}) == 1:
             kept[student] += submissions
             continue
-        file = before.get(student, "")
-        own = next((o for o in sorted(origins) if not o or file.startswith(f"{o}/")), None)
-        names = {
-            origin: student
-            if origin == own
-            else f"{student} from {re.sub(r'[^0-9A-Za-z_]', '_', origin)}"
-            for origin in origins
-        }
+        collected = [o for o in origins if before.get(student, "").startswith(f"{o}/")]
+        own = "" if "" in origins else max(collected, key=len, default=None)
+        names = {}
+        for origin in origins:
+            name = f"{student} from {re.sub(r'[^0-9A-Za-z_]', '_', origin)[:50]}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            names[origin] = student if origin == own else name
         files = [max(found, key=lambda s: _age(s, assignment)).file for found in origins.values()]
         remarks.append(
             f"{' and '.join(file.name for file in files)} say that they are of {student}, and "

@@ -323,6 +323,28 @@ def test_a_name_in_a_zip_of_somebody_displaces_nobody(folder):
     assert f"anna_{NAME}.ipynb and work.zip/anna_{NAME}.ipynb" in remark
 
 
+def test_no_name_of_a_zip_displaces_anybody(folder):
+    """Two zips have nearly the same name, one lies in another, and a student has an odd name."""
+    from collect import collect
+
+    inner = zipped({f"anna_{NAME}.ipynb": "of mallory"})
+    (archive(folder) / "mail.zip").write_bytes(
+        zipped({f"anna_{NAME}.ipynb": "of anna", "work.zip": inner})
+    )
+    for number, name in enumerate(("b-1.zip", "b_1.zip")):
+        content = zipped({f"anna_{NAME}.ipynb": f"of mallory {number}"})
+        (archive(folder) / name).write_bytes(content)
+    put(folder, f"anna from b_1_zip_{NAME}.ipynb", "of a student with this name")
+    collect(folder, NAME)
+    assert submitted(folder) == {
+        "anna from mail_zip": "of anna",
+        "anna from mail_zip_work_zip": "of mallory",
+        "anna from b_1_zip_": "of mallory 0",
+        "anna from b_1_zip__": "of mallory 1",
+        "anna from b_1_zip": "of a student with this name",
+    }
+
+
 def put_export(course, name, number, **contents):
     files = {f"{who}_{number}_{NAME}.ipynb": text for who, text in contents.items()}
     (archive(course) / name).write_bytes(zipped(files))

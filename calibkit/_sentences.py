@@ -74,9 +74,9 @@ SAME_LOGITS = (
 )
 TEMPERATURE_INFINITE = (
     "no temperature is best: over the {n} samples the logit of the label is on average no higher "
-    "than the other logits, so the NLL falls for ever as T goes to infinity; usually the labels are "
-    "shifted by some rows or the columns are in another order than the classes, so check that labels "
-    "and logits belong together and number the classes alike"
+    "than the other logits, so the NLL falls for ever as T goes to infinity; usually the labels "
+    "are shifted by some rows or the columns are in another order than the classes, so check that "
+    "labels and logits belong together and number the classes alike"
 )
 TEMPERATURE_ZERO = (
     "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever "
@@ -88,8 +88,8 @@ NO_CONVERGENCE = (
 )
 
 CALIBRATED = (
-    "{when}, this test set shows no calibration error beyond what chance alone produces: the ECE is "
-    "{ece}, and p = {p}."
+    "{when}, this test set shows no calibration error beyond what chance alone produces: the ECE "
+    "is {ece}, and p = {p}."
 )
 NOT_CALIBRATED = (
     "{when}, the model is {how}: {errors} {verb} larger than chance alone would produce."
@@ -99,11 +99,11 @@ UNDERCONFIDENT = "underconfident"
 MISCALIBRATED = "not calibrated"
 
 UNRELATED = (
-    "The labels do not seem to belong to the logits: T is {temperature} (95 %: {low} to {high}), and "
-    "the accuracy of {accuracy} is hardly better than if the model always named the most frequent "
-    "class ({majority}). Usually the labels are shifted by some rows or come from another split, or "
-    "the columns are in another order than the classes. Check for a few samples by hand whether the "
-    "largest logit is that of the label."
+    "The labels do not seem to belong to the logits: T is {temperature} (95 %: {low} to {high}), "
+    "and the accuracy of {accuracy} is hardly better than if the model always named the most "
+    "frequent class ({majority}). Usually the labels are shifted by some rows or come from another "
+    "split, or the columns are in another order than the classes. Check for a few samples by hand "
+    "whether the largest logit is that of the label."
 )
 LARGE_TEMPERATURE = (
     "T = {temperature} is unusually large, although the model is right in {accuracy} of the "

@@ -39,7 +39,7 @@ LIMITS = (
     "The intervals and p-values assume independent samples. Pixels of one image, or several "
     "samples of one person, are not independent, and then the intervals are too narrow.",
     f"The verdict above is wrong about a perfectly calibrated model in at most {LEVEL:.0%} of all "
-    "test sets. It says whether there is more error than chance alone produces, and not whether the "
+    "test sets. It says whether there is more error than chance alone produces, not whether the "
     "error is large. With few samples, a large error can remain unseen.",
 )
 _STYLE = """

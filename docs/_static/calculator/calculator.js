@@ -33,6 +33,8 @@
     at("remove").hidden = chosen.test.length === 0;
     columns[which].clear();
     hideResults();
+    at(`${which}-fault`).textContent = "";
+    at("start").disabled = true;
     let sentence = "";
     try {
       await files.refuseAtOnce(found);

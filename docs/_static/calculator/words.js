@@ -63,7 +63,7 @@
   }, limits: [
     "The probabilities hold for data that are drawn like the test set. On other data nothing is promised: measure there.",
     "The intervals and p-values assume independent samples. Pixels of one image, or several samples of one person, are not independent, and then the intervals are too narrow.",
-    "The verdict above is wrong about a perfectly calibrated model in at most 5% of all test sets. It says whether there is more error than chance alone produces, and not whether the error is large. With few samples, a large error can remain unseen."
+    "The verdict above is wrong about a perfectly calibrated model in at most 5% of all test sets. It says whether there is more error than chance alone produces, not whether the error is large. With few samples, a large error can remain unseen."
   ] };
 
   /** Return a function that fills in the names in braces. */

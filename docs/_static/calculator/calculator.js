@@ -13,7 +13,8 @@
   const { results, files } = self;
   const at = (id) => document.getElementById(`cc-${id}`);
   const chosen = { fit: [], test: [] };
-  const columns = { fit: parts.columns("fit", hideResults), test: parts.columns("test", hideResults) };
+  const [ofFit, ofTest] = ["fit", "test"].map((which) => parts.columns(which, hideResults));
+  const columns = { fit: ofFit, test: ofTest };
   let worker = null;
   let found = null;
 
@@ -39,7 +40,8 @@
     try {
       await files.refuseAtOnce(found);
     } catch (error) {
-      sentence = error instanceof files.BadFile ? error.message : `The file cannot be read: ${error.message}`;
+      const isRefusal = error instanceof files.BadFile;
+      sentence = isRefusal ? error.message : `The file cannot be read: ${error.message}`;
     }
     // Meanwhile, the user may have chosen another file.
     if (chosen[which] !== found) return;

@@ -21,7 +21,8 @@ self.calculatorParts.columns = (which, onChange) => {
   function show(found) {
     layout = found;
     const isDecided = layout.labels && layout.scores && !layout.outcomes;
-    place.hidden = !layout.names || layout.names.length < 2 || (isDecided && layout.names.length === 2);
+    const n = layout.names?.length ?? 0;
+    place.hidden = n < 2 || (isDecided && n === 2);
     if (place.hidden) return;
     const { word, names, labels, scores } = layout;
     at("legend").textContent = `The ${word}s of ${layout.path}`;
@@ -32,9 +33,9 @@ self.calculatorParts.columns = (which, onChange) => {
       fill(at("scores"), [...open, ...pairs(names)], scores ?? [""]);
     } else {
       const kinds = [
-        ["", "the columns that this page finds"],
+        ["", "found by this page"],
         ["others", "all other numeric columns"],
-        ["chosen", "the columns that I choose"],
+        ["chosen", "chosen by me"],
       ];
       fill(at("scores"), kinds, [Array.isArray(picked.scores) ? "chosen" : picked.scores ?? ""]);
       fill(at("chosen"), pairs(names), scores ?? []);
@@ -42,8 +43,8 @@ self.calculatorParts.columns = (which, onChange) => {
     at("read").textContent = scores ? `Read as ${layout.kind}: ${listed(scores)}.` : "";
     at("chosen-row").hidden = word === "array" || !Array.isArray(picked.scores);
     at("positive-row").hidden = !layout.outcomes;
-    const choice = [["", "choose the class for which a high score speaks"], ...pairs(layout.outcomes ?? [])];
-    fill(at("positive"), choice, [picked.positive ?? ""]);
+    const unknown = ["", "choose the class for which a high score speaks"];
+    fill(at("positive"), [unknown, ...pairs(layout.outcomes ?? [])], [picked.positive ?? ""]);
   }
 
   /** Keep what the user has chosen until the next calculation. */

@@ -102,8 +102,9 @@ UNRELATED = (
     "The labels do not seem to belong to the logits: T is {temperature} (95 %: {low} to {high}), "
     "and the accuracy of {accuracy} is hardly better than if the model always named the most "
     "frequent class ({majority}). Usually the labels are shifted by some rows or come from another "
-    "split, or the columns are in another order than the classes. Check for a few samples by hand "
-    "whether the largest logit is that of the label."
+    "split, or the columns are in another order than the classes. A model that knows next to "
+    "nothing looks the same. Check for a few samples by hand whether the largest logit is that of "
+    "the label."
 )
 LARGE_TEMPERATURE = (
     "T = {temperature} is unusually large, although the model is right in {accuracy} of the "

@@ -116,7 +116,7 @@ def _library_calls(statements: list[ast.stmt], source: NotebookNode) -> Iterator
         if not forbidden:
             continue
         stop = set().union(*(names[other] for other in names if other != question))
-        sought = {*names[question], "*"}  # whatever a module gives with "*"
+        sought = set(names[question])
         needed: list[ast.stmt] = []
         while more := [s for s in statements if s not in needed and _gives(s) & sought]:
             needed += more
@@ -208,6 +208,8 @@ def _gives(statement: ast.stmt) -> set[str]:
     match statement:
         case ast.Expr(ast.Call(ast.Attribute(ast.Name(id=root)))):
             changed.add(root)
+        case ast.ImportFrom(module="calibkit", names=[ast.alias(name="*")]):
+            changed |= set(dir(calibkit))
     return _bound(statement) | _imported(statement) | changed
 
 

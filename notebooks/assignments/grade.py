@@ -145,7 +145,7 @@ class Grader:
             text = f"Not graded: {error}\n"
             log.write_text(text, encoding="utf-8", errors="backslashreplace")
             return str(error)
-        text = "".join(f"{remark}\n" for remark in remarks) + said
+        text = "".join(f"{check_grades.printable(remark)}\n" for remark in remarks) + said
         text += last_line if is_graded else ""
         log.write_text(text, encoding="utf-8", errors="backslashreplace")
         return None if is_graded else f"nbgrader stopped; {log.relative_to(self.course)} says why"

@@ -157,7 +157,7 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     metadata = {"kernelspec": kernel, **source.metadata}
     asked = _mapping(_mapping(submitted.get("metadata")).get("kernelspec")).get("name", "python3")
     if asked != metadata["kernelspec"]["name"]:
-        remarks.append(f"The notebook names the kernel {asked!r:.60}, and is run with python3.")
+        remarks.append(f"The notebook names the kernel {asked!s:.60}, and is run with python3.")
     result = new_notebook(cells=[piece.cell for piece in pieces], metadata=metadata)
     nbformat.validate(result)
     return result, remarks

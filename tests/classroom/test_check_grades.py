@@ -350,6 +350,18 @@ def test_points_say_what_waits_for_a_person(graded, capsys):
     assert blocks == {f"{PS2} anna": [f"{by_machine}, {essays - 2:g} of {essays:g} by hand"]}
 
 
+def test_an_older_upload_asks_nobody_to_act(graded, capsys):
+    archive = graded / "downloaded" / PS2 / "archive"
+    archive.mkdir(parents=True)
+    for upload in (1, 2):
+        (archive / f"anna_7_{upload}_{PS2}.ipynb").write_text(f'{{"upload": {upload}}}')
+    status, blocks = printed(graded, capsys)
+    assert blocks[PS2] == [
+        f"anna_7_1_{PS2}.ipynb was not used: anna_7_2_{PS2}.ipynb of anna is newer"
+    ]
+    assert status == 0
+
+
 def test_everything_unusual_is_said(graded, capsys):
     hand_in(graded, "bob", {"ece": ECE, "tests_ece": "pass"})
     hand_in(graded, "carl", {"ece": ECE})

@@ -29,6 +29,7 @@ SLUG = REPOSITORY.removeprefix("https://github.com/")
 ROW = re.compile(
     r"^\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*\?) \| (.*) \| (.*) \|$", re.MULTILINE
 )
+READING = "about half an hour"
 OPENING_HEADING = re.compile(r"\nWhat you (?:will do|will learn|need)\n-+\n")
 THUMBNAIL_NUMBER = re.compile(r"^# sphinx_gallery_thumbnail_number = (\d+)$", re.MULTILINE)
 
@@ -46,13 +47,18 @@ EXPLORABLES = {
 
 
 class Lesson(NamedTuple):
-    """A row of the README's table."""
+    """A row of the README's table. Its time is that of the code."""
 
     name: str
     stem: str
     question: str
     time: str
     needs: str
+
+    @property
+    def number(self) -> str:
+        """Return the number of the lesson, which its name begins with."""
+        return self.name.partition(" ")[0]
 
 
 class Figure(NamedTuple):
@@ -145,7 +151,8 @@ def needs_of(lesson: Lesson, needs: str) -> str:
     """
     _, _, more = needs.replace("\n", " ").partition(". ")
     first = f"{lesson.needs[0].upper()}{lesson.needs[1:]}"
-    return f"{first}. Estimated time on two cores: {lesson.time}. {more}"
+    times = f"Reading it takes {READING}. On two cores, its code runs in {lesson.time}."
+    return f"{first}. {times} {more}"
 
 
 def with_box(page: str, lesson: Lesson) -> str:
@@ -171,11 +178,13 @@ def quiz(stem: str) -> str:
 """
 
 
-def link_to_solutions(stem: str) -> str:
-    """Write where the solutions are."""
+def how_to_do_exercises(stem: str) -> str:
+    """Write how exercises differ from the quiz, where to do them, and where the solutions are."""
     return f"""
-Write your answers into the cells of the notebook. A check below each of them tells you what it
-found. The solutions are on :doc:`a page of their own </auto_solutions/{stem}_solutions>`.
+The questions above ask what you remember. In these exercises you try it yourself, in :download:`the
+notebook of this lesson </{NOTEBOOKS}/{stem}.ipynb>`. Write your answers into its cells. A check
+below each of them tells you what it found. The solutions are on :doc:`a page of their own
+</auto_solutions/{stem}_solutions>`.
 
 """
 
@@ -197,6 +206,15 @@ yourself first: every check tells you more than whether you were right.
 """
 
 
+def with_numbers(page: str) -> str:
+    """Return the list of lessons with the number of each on its card."""
+    for lesson in lessons():
+        page = page.replace(
+            f'title">{lesson.question}<', f'title">{lesson.number} {lesson.question}<'
+        )
+    return page
+
+
 def without_links(page: str) -> str:
     """Return a page without sphinx-gallery's links at both ends."""
     _, title_class, page = page.partition(".. rst-class:: sphx-glr-example-title")
@@ -204,16 +222,32 @@ def without_links(page: str) -> str:
 
 
 def add_to_lesson(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Put the box below the title, and quiz and link to the solutions where they belong."""
+    """Put the box below the title, and the quiz and a guide to the exercises where they belong."""
     if docname == "auto_solutions/index":
         content[0] = list_of_solutions()
+    elif docname == "auto_lessons/index":
+        content[0] = with_numbers(content[0])
     elif docname.startswith("auto_solutions/"):
         content[0] = without_links(content[0])
     for lesson in lessons():
         if docname == f"auto_lessons/{lesson.stem}":
             page = with_box(without_links(content[0]), lesson)
             start, heading, rest = page.partition("\nExercises\n---------\n")
-            content[0] = start + quiz(lesson.stem) + heading + link_to_solutions(lesson.stem) + rest
+            guide = how_to_do_exercises(lesson.stem)
+            content[0] = start + quiz(lesson.stem) + heading + guide + rest
+
+
+def number_title(app: Sphinx, doctree: nodes.document) -> None:
+    """Let the sidebar, lists and links show the number of a lesson before its question.
+
+    The page's own heading and the title in results of a search stay as they are.
+    """
+    folder, _, stem = app.env.docname.partition("/")
+    number = {lesson.stem: lesson.number for lesson in lessons()}.get(stem)
+    if folder == "auto_lessons" and number:
+        entry = next(app.env.tocs[app.env.docname].findall(nodes.reference))
+        for title in (app.env.titles[app.env.docname], entry):
+            title.insert(0, nodes.Text(f"{number} "))
 
 
 def load_quiz_script(
@@ -252,7 +286,8 @@ class LessonCards(SphinxDirective):
 
    {lesson.question}
 
-   | Time: {lesson.time}
+   | To read: {READING}
+   | To run: {lesson.time}
    | Needs: {lesson.needs}
 """
 
@@ -266,5 +301,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", add_to_lesson)
     app.connect("html-page-context", load_quiz_script)
     app.connect("doctree-read", describe_thumbnails)
+    app.connect("doctree-read", number_title, priority=600)  # after Sphinx has found the title
     app.add_directive("lesson-cards", LessonCards)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

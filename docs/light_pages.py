@@ -32,6 +32,10 @@ VARIABLE = re.compile(
 )
 # names, punctuation and blanks, which have the colour of all other text
 PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')
+# The theme's script comes after the text, and turns "auto" into one of both themes. Until then no
+# colour and no border has a value, so the text would move when the script comes.
+THEME = 'dataset.theme = localStorage.getItem("theme") || '
+SYSTEM = '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
 PREFORMATTED = re.compile(r"(<pre.*?</pre>|<script.*?</script>|<textarea.*?</textarea>)", re.DOTALL)
 # the copies that Sphinx makes for its own work, and maps for those who change the theme
 NOT_FOR_READERS = ("plot_directive/**/*", "_static/**/*.map", "_static/scripts/fontawesome*")
@@ -60,7 +64,7 @@ document.head.append(script);
 def lighter(page: str, options: str, is_search: bool) -> str:
     """Return a page whose scripts wait for its text, except for the one that is all scripts."""
     page = UNUSED.sub("", page)
-    page = OPTIONS.sub(lambda _: options, page)
+    page = OPTIONS.sub(lambda _: options, page).replace(f'{THEME}"auto"', f"{THEME}{SYSTEM}")
     later = LATER.findall(page)
     if later and not is_search:
         page = LATER.sub("", page).replace("</head>", f"{loader(later)}</head>")

@@ -22,12 +22,13 @@ def question_block(number: int, question: dict[str, Any]) -> str:
     """Return one question with its answers, its button and its explanations."""
     answers = question["answers"]
     numeric = question["type"] == "numeric"
+    unit = " data-percent" if question.get("percent") else ""
     choices = [number_field(number)] if numeric else choice_fields(number, question)
     explanations = [explanation(answer) for answer in answers]
     return "\n".join(
         [
             f'<fieldset class="quiz-question" data-type="{question["type"]}"'
-            f' data-precision="{question.get("precision", "")}">',
+            f' data-precision="{question.get("precision", "")}"{unit}>',
             f"<legend>{number}. {escape(question['question'])}</legend>",
             *choices,
             f'<button type="button">Check<span class="visually-hidden"> answer {number}</span>'

@@ -27,18 +27,17 @@ WORDS = {
 
 def title(lesson: Lesson, solutions: bool) -> str:
     """Return the title of a page, as search engines and our own search show it."""
-    number, _, name = lesson.name.partition(" ")
+    name = lesson.name.removeprefix(f"{lesson.number} ")
     if solutions:
-        return f"Solutions to lesson {number}, {name}"
-    return f"Lesson {number}, {name}: {lesson.question}"
+        return f"Solutions to lesson {lesson.number}, {name}"
+    return f"Lesson {lesson.number}, {name}: {lesson.question}"
 
 
 def add_title_and_words(app: Sphinx, docname: str, content: list[str]) -> None:
     """Put both on top of the page of a lesson, and the title on top of its solutions."""
     for lesson in lessons():
-        number = lesson.name.partition(" ")[0]
         if docname == f"auto_lessons/{lesson.stem}":
-            words = ", ".join(f"! {word}" for word in WORDS[number])
+            words = ", ".join(f"! {word}" for word in WORDS[lesson.number])
             top = f".. title:: {title(lesson, False)}\n.. index:: {words}\n\n"
             content[0] = top + content[0]
         elif docname == f"auto_solutions/{lesson.stem}_solutions":

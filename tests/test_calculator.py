@@ -14,9 +14,18 @@ import numpy as np
 import pytest
 import torch
 
-from calibkit import NoOptimumError, Report, TemperatureScaler, evaluate, glyphs100_logits
+from calibkit import (
+    NoOptimumError,
+    Report,
+    TemperatureScaler,
+    classwise_calibration_error,
+    evaluate,
+    glyphs100_logits,
+    negative_log_likelihood,
+)
 from calibkit.__main__ import main as command_line
 from tests.browser import page_alone
+from tests.uncertainty.test_lucky_labels import luckiest
 
 pytest_plugins = ("tests.browser",)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -185,6 +194,17 @@ def test_the_report_is_that_of_the_library(compute, n, n_classes, temperature):
     fit, test = (logits[:n], labels[:n]), (logits[n:], labels[n:])
     scaler = TemperatureScaler().fit_logits(*fit)
     expected = evaluate(*test, scaler=scaler, progress=False)
+    assert_same(compute(fit, test)["report"], expected)
+
+
+@pytest.mark.slow
+def test_the_report_of_lucky_labels_is_that_of_the_library(compute):
+    """The error before scaling is lower than chance allows."""
+    test = luckiest(classwise_calibration_error, 300, 100)
+    fit = luckiest(negative_log_likelihood, 300, 100, seed=1)
+    scaler = TemperatureScaler().fit_logits(*fit)
+    expected = evaluate(*test, scaler=scaler, progress=False)
+    assert expected.to_dict()["before"]["classwise_p_value"] > 0.99
     assert_same(compute(fit, test)["report"], expected)
 
 

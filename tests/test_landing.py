@@ -1,6 +1,7 @@
 """The landing page: its figure shows calibkit's numbers, and its first screen has three doors."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,7 +65,10 @@ def test_the_words_give_the_numbers_of_the_network(lesson_10):
     accuracy = float(calibkit.accuracy(probabilities, lesson_10.labels))
     assert f"claims to be right in {probabilities.amax(1).mean():.1%}".replace("%", " %") in words
     assert f"right in only {accuracy:.1%}".replace("%", " %") in words
-    assert f"T = {lesson_10.best:.2f}" in words
+    assert f"the best temperature, T = {lesson_10.best:.2f}" in words
+    # The figure moves, so the words name no other temperature than the ends of its way.
+    ends = [json.loads(FRAMES.read_text(encoding="utf-8"))["frames"][k]["t"] for k in (0, -1)]
+    assert re.findall(r"T = ([\d.]+\d)", words) == [f"{t / 1000:.2f}" for t in ends]
 
 
 def test_the_figure_is_small():

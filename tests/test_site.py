@@ -170,7 +170,8 @@ def test_the_landing_page_has_a_card_for_every_lesson(pages):
             rf'<div class="sd-card (?:(?!<div class="sd-card ).)*?{script.stem}\.html', below, re.S
         )
         assert question in card
-        assert f"Time: {time}" in card
+        assert "To read: about half an hour" in card
+        assert f"To run: {time}" in card
         assert f"Needs: {needs}" in card
         assert f"sphx_glr_{script.stem}_thumb" in card
 
@@ -210,7 +211,11 @@ def test_the_page_of_a_lesson_has_its_doors(script, pages):
             assert stored == original
         assert b"import calibkit" in archive.read(f"calibkit_lessons/{script.name}")
     text = page.path.read_text()
-    assert "Estimated time on two cores" in text
+    (time,) = re.findall(
+        rf"{script.stem}.ipynb\) \| .* \| (.*) \| .* \|", (ROOT / "README.md").read_text()
+    )
+    times = f"Reading it takes about half an hour. On two cores, its code runs in {time}."
+    assert times in " ".join(text_within(text).split())
     assert ('class="left-prev"' in text) or ('class="right-next"' in text)
 
 
@@ -220,6 +225,11 @@ def test_the_solutions_are_one_click_from_the_exercises(script, pages):
     lesson = pages[SITE / "auto_lessons" / f"{script.stem}.html"]
     solutions = SITE / "auto_solutions" / f"{script.stem}_solutions.html"
     assert solutions in {target_of(link, lesson)[0] for link in lesson.links}
+    _, _, exercises = lesson.path.read_text().partition('<section id="exercises">')
+    guide, _, _ = exercises.partition("</p>")
+    assert re.search(rf'href="[^"]*_downloads/[^"]*/{script.stem}\.ipynb"', guide)
+    assert f"{script.stem}_solutions.html" in guide
+    assert "The questions above ask what you remember" in text_within(guide)
     assert lesson.path in {target_of(link, pages[solutions])[0] for link in pages[solutions].links}
     cells = exercise_cells(jupytext.read(script))
     solution = next(c.source for c in cells if c.cell_type == "code" and "solution" in tags(c))
@@ -228,7 +238,33 @@ def test_the_solutions_are_one_click_from_the_exercises(script, pages):
 
 
 def text_of(page: Path) -> str:
-    return unescape(re.sub(r"<[^>]*>", "", page.read_text(encoding="utf-8")))
+    return text_within(page.read_text(encoding="utf-8"))
+
+
+def text_within(html: str) -> str:
+    return unescape(re.sub(r"<[^>]*>", "", html))
+
+
+@pytest.mark.slow
+def test_the_sidebar_and_the_list_of_lessons_give_their_numbers(pages):
+    lesson = SITE / "auto_lessons" / "20_reading_reliability_diagrams.html"
+    _, _, sidebar = lesson.read_text().partition('class="bd-sidebar-primary')
+    sidebar, _, _ = sidebar.partition('<main id="main-content"')
+    names = re.findall(r'class="toctree-l1.*?<a [^>]*>(.*?)</a>', sidebar, re.DOTALL)
+    cards = re.findall(
+        r'sphx-glr-thumbnail-title">(.*?)<',
+        (SITE / "auto_lessons" / "index.html").read_text(),
+    )
+    expected = [f"{script.stem.partition('_')[0]} {title_of(script)}" for script in SCRIPTS]
+    assert [unescape(name.strip()) for name in names] == expected
+    assert [unescape(card) for card in cards] == expected
+    assert "<h1>Is this ECE good?" in lesson.read_text()
+    neighbours = re.findall(r'prev-next-title">(.*?)<', lesson.read_text())
+    assert neighbours == [expected[0], expected[2]]
+
+
+def title_of(script: Path) -> str:
+    return jupytext.read(script).cells[0].source.splitlines()[0]
 
 
 @pytest.mark.slow
@@ -259,6 +295,38 @@ def test_the_address_of_the_repository_is_the_same_everywhere():
         for address in re.findall(r"https://github\.com/[\w-]+/calibkit\b", path.read_text())
     }
     assert found == {REPOSITORY}
+
+
+def test_every_colour_of_our_own_is_defined_once():
+    styles = (ROOT / "docs" / "_static").rglob("*.css")
+    found = [
+        colour.lower()
+        for style in styles
+        for colour in re.findall(r"--[\w-]+: (?:var\([\w-]+, )?(#\w+)", without_print(style))
+    ]
+    assert len(found) == len(set(found)) > 5
+
+
+def without_print(style: Path) -> str:
+    """Return a stylesheet without the colours that the theme has on paper."""
+    return re.sub(r"--pst-[\w-]+: #\w+", "", style.read_text(encoding="utf-8"))
+
+
+def test_the_page_for_instructors_begins_with_the_installation():
+    page = (ROOT / "docs" / "instructors.rst").read_text(encoding="utf-8")
+    headings = re.findall(r"^(.+)\n-{3,}$", page, re.MULTILINE)
+    steps = "Grade a class, step by step"
+    assert headings[:3] == ["Installation", "A trial run", steps]
+    opening = page.partition("====\n\n")[2].partition("\n\n")[0]
+    assert len(re.findall(r"\.(?:\s|$)", opening)) == 3
+    section = page.partition(steps)[2].partition("The assignments\n---")[0]
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. ", section, re.MULTILINE)]
+    assert numbers == list(range(1, 9))
+    named = [
+        int(number)
+        for number in re.findall(r"\d", " ".join(re.findall(r"steps? [\d and to]+", section)))
+    ]
+    assert named == [1, 2, 3, 4, 5, 8, 8]
 
 
 def test_the_citation_is_of_this_version():
@@ -562,6 +630,47 @@ def test_formulas_are_set_before_the_reader_comes_to_them(site):
 
 
 @pytest.mark.slow
+def test_who_prints_with_the_keys_gets_formulas(site):
+    page = site("auto_lessons/10_temperature_scaling.html")
+    page.run(
+        "window.print = () => { window.printed = [document.querySelectorAll('.math').length,"
+        " document.querySelectorAll('.math mjx-container svg').length]; }"
+    )
+    page.press("Control+Shift+p", "p")
+    assert page.run("return document.querySelectorAll('script[src*=tex-svg]').length") == 0
+    page.press("Control+p")
+    formulas, are_set = page.wait("return window.printed")
+    assert formulas == are_set > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", ["beforeprint", "mouseleave"])
+def test_what_announces_printing_sets_the_formulas(sign, site):
+    page = site("auto_lessons/10_temperature_scaling.html")
+    page.run(
+        "const target = arguments[0] === 'mouseleave' ? document.documentElement : window;"
+        "target.dispatchEvent(new Event(arguments[0]));"
+        "target.dispatchEvent(new Event(arguments[0]))",
+        sign,
+    )
+    assert page.run("return document.querySelectorAll('script[src*=tex-svg]').length") == 1
+    page.wait("return document.querySelectorAll('mjx-container svg').length > 0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_has_its_theme_before_any_script_of_the_theme(scheme, browser, serve):
+    if not SITE.is_dir():
+        pytest.skip("the site is not built: sphinx-build -W docs docs/_build/html")
+    browser.set_media(color_scheme=scheme)
+    browser.page.route("**/pydata-sphinx-theme.js*", lambda route: route.fulfill(body=""))
+    browser.open(f"{serve(SITE)}/auto_lessons/10_temperature_scaling.html")
+    assert browser.run("return document.documentElement.dataset.theme") == scheme
+    border = "return getComputedStyle(document.querySelector('.lesson-box')).borderTopWidth"
+    assert browser.run(border) == "1px"
+
+
+@pytest.mark.slow
 def test_formulas_are_set_by_the_site_itself(site):
     page = site("generated/calibkit.brier_score.html")
     page.wait("return document.querySelectorAll('mjx-container svg').length > 0")
@@ -603,6 +712,35 @@ def test_every_answer_to_a_question_is_explained_in_the_form(script, site):
             assert answer["feedback"] in shown[str(answer.get("correct", False)).lower()]
             if question["type"] == "many_choice":
                 block.locator("input").nth(place).uncheck()
+
+
+HALF = ["0.5", ".5", "0,5", "1/2", "2 / 4", "1,5/3", "50%", "50 %", "5e-1", " 0.50 "]
+PERCENTS = ["2", "2%", "2 %", "2,0", "4/2"]  # of a question that asks for a percentage
+NO_NUMBERS = ["", "half", "1/0", "1/2/3", "0.5.1", "%"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "words", "answers", "kind"),
+    [
+        ("55_two_classes", "Of 100 images that look alike", HALF, "true"),
+        ("55_two_classes", "Of 100 images that look alike", ["20 %", "1/5"], "false"),
+        ("90_cifar100", "Enter a percentage", PERCENTS, "true"),
+        ("90_cifar100", "Enter a percentage", ["0.02"], "false"),
+        ("55_two_classes", "Of 100 images that look alike", NO_NUMBERS, "note"),
+    ],
+)
+def test_a_number_may_be_written_in_several_ways(name, words, answers, kind, site):
+    page = site(f"auto_lessons/{name}.html")
+    block = page.page.locator(".quiz-question").filter(has_text=words)
+    shown = block.locator(".quiz-explanations > p:visible")
+    for answer in answers:
+        block.locator("input").fill(answer)
+        block.get_by_role("button").click()
+        assert shown.count() == 1, answer
+        assert (shown.get_attribute("data-correct") or "note") == kind, answer
+        if kind == "note":
+            assert shown.inner_text() == "Type a number first, such as 0.25, 1/4 or 25\u00a0%."
 
 
 @pytest.mark.slow

@@ -25,8 +25,9 @@ _STEPS = 16
 _FAR = 12.0
 # How much faster the gaps after shrink than those before grow. Of both, one may explain a change.
 _RATIOS = 1.0, 5.0, 0.2
-# A true change of the gaps is not further than so many standard errors from the measured one.
-_MOST_MOVED = 4.0
+# A true change of the gaps is at most so many times further from the measured one than the noise of
+# the resamples reaches. These show too little of what samples add that cross the edge of a bin.
+_MOST_MOVED = 2.0
 # A gap that is so many standard errors away from 0 has a known sign.
 _CLEAR = 2.0
 # If less than this share of the noise is left in the change of the gaps, nearly all of it cancels.
@@ -151,6 +152,10 @@ class Gaps:
         noise = self.all_noise - other.all_noise
         return Gaps(self.measured - other.measured, noise, self.error)
 
+    def reach_of_noise(self, level: float) -> float:
+        """Return how far the noise moves the gaps in all but the upper tail of the draws."""
+        return float(np.quantile(_norm(self.noise), (1 + level) / 2))
+
     @cached_property
     def _largest_ratio(self) -> float:
         ratios = np.abs(self.measured) / np.maximum(self.standard_errors, 1e-300)
@@ -207,7 +212,7 @@ class SmoothGaps(Gaps):
     def minus(self, other: Gaps) -> Gaps:
         """Return how far these gaps are from others of the same samples."""
         change = super().minus(other)
-        change.standard_errors = _root_mean_square(_evened(change.noise, self._n_parts))
+        change.noise = _evened(change.noise, self._n_parts)
         change.same_sign = True
         return change
 
@@ -232,8 +237,12 @@ class SmoothGaps(Gaps):
 
 
 def ends_of_error(gaps: Gaps, level: float) -> tuple[float, float]:
-    """Return the ends of the interval of an error."""
-    return _lowest(None, gaps, level), -_lowest(gaps, None, level)
+    """Return the ends of the interval of an error.
+
+    An error that is measured lower than chance allows is surprising with all true gaps. Then the
+    upper end is 0, as it is with a measured error that chance only just allows.
+    """
+    return _lowest(None, gaps, level), max(0.0, -_lowest(gaps, None, level))
 
 
 def ends_of_change(before: Gaps, after: Gaps, level: float) -> tuple[float, float]:
@@ -295,6 +304,7 @@ def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float
     """Return the lowest plausible value of the error of one set of gaps minus that of another."""
     measured = (shrinking.value if shrinking else 0.0) - (growing.value if growing else 0.0)
     change = growing.minus(shrinking) if growing and shrinking else None
+    furthest = _MOST_MOVED * change.reach_of_noise(level) if change else np.inf
 
     def lowest_on(path: _JointPath) -> float:
         def plausible(distance: float) -> bool:
@@ -310,7 +320,7 @@ def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float
             if change is None or path.growing is None or path.shrinking is None:
                 return True
             moved = path.growing(distance) - path.shrinking(distance) - change.measured
-            return bool(_norm(moved) <= _MOST_MOVED * _norm(change.standard_errors))
+            return bool(_norm(moved) <= furthest)
 
         distance = _last_plausible(plausible, path.start, path.end)
         if distance is not None:
@@ -327,8 +337,8 @@ def _lowest(growing: Gaps | None, shrinking: Gaps | None, level: float) -> float
     return min(map(lowest_on, _paths(growing, shrinking)))
 
 
-def _norm(gaps: Floats) -> float:
-    return float(np.sqrt((gaps**2).sum()))
+def _norm(gaps: Floats) -> Floats:
+    return np.asarray(np.sqrt((gaps**2).sum(-1)))
 
 
 def _last_plausible(plausible: Callable[[float], bool], start: float, end: float) -> float | None:

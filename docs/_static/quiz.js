@@ -1,6 +1,19 @@
 // Explains the answer that was given to a question of a lesson: see docs/quiz_form.py.
 "use strict";
 
+const NOTHING_GIVEN = {
+  multiple_choice: "Choose an answer first.",
+  many_choice: "Choose one answer or several first.",
+  numeric: "Type a number first, such as 0.25, 1/4 or 25\u00a0%.",
+};
+const NUMBER = /^([+-]?[\d.]+(?:e[+-]?\d+)?)(?:\s*\/\s*([\d.]+))?\s*(%?)$/i;
+
+/** Return the number that a text means, such as 0.5, 0,5, 1/2 or 50 %, or else NaN. */
+function numberIn(text, inPercent) {
+  const [, above, below = 1, percent] = text.trim().replaceAll(",", ".").match(NUMBER) ?? [];
+  return above / below / (percent && !inPercent ? 100 : 1);
+}
+
 function givenExplanations(question) {
   const all = [...question.querySelectorAll(".quiz-explanation")];
   const { type, precision } = question.dataset;
@@ -8,10 +21,8 @@ function givenExplanations(question) {
     const chosen = [...question.querySelectorAll("input:checked")];
     return chosen.map((input) => all[Number(input.value)]);
   }
-  const text = question.querySelector("input").value.trim().replace(",", ".");
-  if (text === "") return [];
-  let value = Number(text.replace("%", ""));
-  if (text.endsWith("%")) value /= 100;
+  const value = numberIn(question.querySelector("input").value, "percent" in question.dataset);
+  if (!Number.isFinite(value)) return [];
   const rounded = precision ? Number(value.toPrecision(Number(precision))) : value;
   const matches = ({ dataset }) =>
     "value" in dataset
@@ -31,7 +42,7 @@ function explain(question) {
   box.querySelector(".quiz-note")?.remove();
   let note = "";
   if (given.length === 0) {
-    note = several ? "Choose one answer or several first." : "Give an answer first.";
+    note = NOTHING_GIVEN[question.dataset.type];
   } else if (several) {
     const right = question.querySelectorAll('.quiz-explanation[data-correct="true"]');
     const missing = [...right].filter((explanation) => !given.includes(explanation)).length;

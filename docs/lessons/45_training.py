@@ -84,8 +84,9 @@ methods, seeds = list(test["logits"]), range(3)
 # share these images.
 #
 # The *negative log-likelihood* (NLL) is the mean of minus the logarithm of the probability of the
-# true class. The *expected calibration error* (ECE) is the weighted mean distance between
-# confidence and accuracy, in bins of the confidence.
+# true class. The *scaled NLL* is the NLL after the temperature. The *expected calibration error*
+# (ECE) is the weighted mean distance between confidence and accuracy, in bins of the confidence. As
+# in lesson 20, the *gap* is accuracy minus mean confidence.
 
 
 # %% tags=["setup"]
@@ -100,7 +101,7 @@ def measure(logits):
     accuracy = calibkit.accuracy(p, truth)
     return {
         "accuracy": accuracy,
-        "gap": p.amax(1).double().mean().item() - accuracy,
+        "gap": accuracy - p.amax(1).double().mean().item(),
         "ECE": calibkit.calibration_error(p, truth),
         "NLL": calibkit.negative_log_likelihood(p, truth),
         "area": calibkit.area_under_risk_coverage_curve(p, truth),
@@ -131,7 +132,7 @@ for ax, name in zip(axes, ("gap", "NLL")):
             ax.plot(x, [place] * len(x), linestyle="", mfc="none", **look)
 axes[0].axvline(0, color="0.4", linestyle=":")
 axes[0].set_yticks(range(5), [m.replace("_", "\n") for m in trained])
-axes[0].set(xlabel="mean confidence − accuracy", ylim=(4.5, -0.5))
+axes[0].set(xlabel="accuracy − mean confidence", ylim=(4.5, -0.5))
 axes[1].set(xlabel="NLL (lower is better)", xlim=(0, None))
 fig.legend(
     axes[0].lines[:2],
@@ -156,8 +157,8 @@ plt.show()
 # had seen one seed only?
 
 # %% [markdown]
-# Each point is one network. Only the plain networks are overconfident. The other four methods gave
-# underconfident networks with every seed. Its own temperature brings each network close to zero.
+# Each point is one network. Only the plain networks are overconfident, with gaps below zero. The
+# other four methods gave underconfident networks. Its own temperature brings each gap close to zero.
 
 # %% [markdown]
 # What a target asks for, by hand
@@ -276,8 +277,8 @@ for method in methods:
 #
 # A temperature is cheap, so we should compare what it cannot correct (Berta et al. 2025).
 # `calibkit.score_decomposition` splits the NLL into a *calibration part*, which the best
-# temperature can save, and the *refinement*, which stays because the network confuses images. Lower
-# is better, and lesson 50 says more.
+# temperature can save, and the *refinement*, which stays because the network confuses images.
+# Lesson 50 says more.
 #
 # Two networks with the same seed make a *pair*. For each pair we choose one network by its ECE, its
 # NLL or its refinement, on the calibration images. How often does it also have the lower scaled NLL
@@ -306,8 +307,8 @@ for seed in seeds:
 # The refinement chooses right in every pair, and the NLL errs at most once per seed. The ECE errs
 # in two or more pairs of every seed. (Pairs share networks, so the choices are not independent.)
 #
-# The ECE looks at what a temperature can correct, and not at the refinement. The NLL after scaling,
-# our yardstick, is nearly the refinement itself, so the refinement had to do well.
+# The ECE looks at what a temperature can correct, and not at the refinement. The scaled NLL is
+# nearly the refinement itself, so the refinement had to do well.
 #
 # Now we compare each method with its plain twin.
 
@@ -491,8 +492,8 @@ for kind, shift, marker, color in (
     label = f"average of {kind} members"
     ax.plot(n, gaps, marker, color=color, mfc="none", label=label)
 ax.axhline(0, color="0.4", linestyle=":")
-ax.set(xlabel="number of members", ylabel="mean confidence − accuracy")
-ax.legend(loc="upper right")
+ax.set(xlabel="number of members", ylabel="accuracy − mean confidence")
+ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown] tags=["slide"]
@@ -506,11 +507,11 @@ plt.show()
 # Say: Take a vote before you show the figure. You may expect that an average of overconfident
 # networks is overconfident. When two members choose different classes, the confidence of the
 # average is lower than the mean of their two confidences, and yet the ensemble makes fewer errors.
-# Both move the gap down. Members that were calibrated first end up further below zero. Ask what to
+# Both move the gap up. Members that were calibrated first end up further above zero. Ask what to
 # do: fit a temperature last.
 
 # %% [markdown]
-# Raw members lie above zero and scaled ones near it, but every ensemble lies below. Why?
+# Raw members lie below zero and scaled ones near it, but every ensemble lies above. Why?
 
 # %%
 raw = ensembles["raw"]
@@ -519,12 +520,12 @@ for n in range(1, 6):
     accuracy = sum(v["accuracy"] for v in found) / len(found)
     gap = sum(v["gap"] for v in found) / len(found)
     print(f"{n} raw members: accuracy {accuracy:.3f}", end=", ")
-    print(f"confidence {accuracy + gap:.3f}")
+    print(f"confidence {accuracy - gap:.3f}")
 
 # %% [markdown]
-# The confidence falls, because the members put their confidence on different classes. Yet the
-# accuracy rises. The overconfidence of raw members cancels part of this gap, so the averages of
-# scaled members lie even lower. The average needs its own temperature, fitted last.
+# The confidence falls, because the members favour different classes. Yet the accuracy rises. The
+# overconfidence of raw members cancels part of this gap, so the averages of scaled members lie even
+# higher. The average needs its own temperature, fitted last.
 
 # %%
 print("NLL                      as averaged     with its own temperature")
@@ -556,7 +557,7 @@ print(f"scaled: raw groups beat their best member in {better} of {len(many)}")
 # - Training can avoid overconfidence, but here each method that did so made the network
 #   underconfident.
 # - A temperature corrects most of either error. What it cannot change is the refinement.
-# - Compare methods by the NLL after scaling, with the same seeds, and claim nothing if the signs
+# - Compare methods by the scaled NLL, with the same seeds, and claim nothing if the signs
 #   differ.
 # - A temperature can change the ranking of the images, though not the answers.
 # - An ensemble of overconfident networks can be underconfident. Fit its temperature last.

@@ -126,6 +126,23 @@ def test_all_dots_follow_the_bins(page):
 
 
 @pytest.mark.slow
+def test_a_dot_is_on_the_line_of_its_size_unless_it_would_hide_another(page):
+    for size in (100, 1000, 3000):
+        draw(page, "perfect", size, 1)
+    lines = [8 + 186 * (k + 0.5) / 4 for k in range(4)]
+    heights = [float(y) for y in attributes(page, "#bn-strip circle", "cy")]
+    assert sorted(heights) == pytest.approx(lines, abs=0.02)
+    draw(page, "perfect", 100, 4)
+    dots = page.page.locator("#bn-strip circle")
+    places = [[float(dot.get_attribute(name)) for name in ("cx", "cy")] for dot in dots.all()]
+    for k, (x, y) in enumerate(places):
+        assert all(max(abs(x - u), abs(y - v)) > 6.9 for u, v in places[:k])
+    click(page, "bn-draw-20", 2)
+    heights = [float(y) for y in attributes(page, "#bn-strip circle", "cy")]
+    assert all(min(abs(y - line) for line in lines) < 186 / 8 for y in heights)
+
+
+@pytest.mark.slow
 def test_the_floor_of_each_size_is_marked(page):
     draw(page, "perfect", 100, 1)
     draw(page, "perfect", 3000, 1)

@@ -47,6 +47,26 @@ def test_an_explorable_has_its_place(name):
     assert f"\n   explore/{name}\n" in listed
 
 
+DEFINED = {
+    "bins_and_noise": {"expected calibration error", "bins", "noise floor"},
+    "conformal_sets": {"label", "coverage"},
+    "cost_threshold": {"confidence", "threshold", "promised cost", "realised cost", "Scaling"},
+    "option_positions": {"confidence", "accuracy", "expected calibration error", "prior"},
+    "shifting_prior": {"prior", "expectation maximisation"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_terms_are_defined_before_they_are_used(name):
+    page = (DOCS / "explore" / f"{name}.rst").read_text()
+    above, _, _ = page.partition(".. raw:: html")
+    emphasised = set(re.findall(r"\*([^*]+)\*", " ".join(above.split())))
+    assert emphasised == DEFINED[name]
+    for term in ("ECE", "NLL", "EM"):
+        in_controls = re.search(rf"\b{term}\b", page.rpartition("</noscript>")[2])
+        assert not in_controls or re.search(rf"\b{term}\b", above)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_its_files_are_small(name):
     sizes = [path.stat().st_size for path in (DOCS / "_static" / "explore").glob(f"{name}*")]

@@ -137,14 +137,18 @@ def truth_of(cell: Cell) -> dict[str, float]:
 
 
 def held(
-    cell: Cell, n_simulations: int, n_resamples: int, measures: list[str] | None = None
+    cell: Cell,
+    n_simulations: int,
+    n_resamples: int,
+    measures: list[str] | None = None,
+    first: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """Return how often the truth is below, and how often it is above, the interval."""
     names = measures or list(MEASURES)
     truth = truth_of(cell)
     missed = {name: [0, 0] for name in names}
     first_seed = zlib.crc32(repr(cell).encode())
-    for simulation in range(n_simulations):
+    for simulation in range(first, first + n_simulations):
         generator = torch.Generator().manual_seed(first_seed + simulation)
         p, q = draw(cell, cell.n, generator)
         labels = torch.multinomial(q, 1, generator=generator)[:, 0]
@@ -155,32 +159,70 @@ def held(
             else:
                 before = sharpened(p, cell.sharper)
                 found = paired_difference(MEASURES[name], before, p, labels, **options)
-            missed[name][0] += truth[name] < found.low - 1e-9
-            missed[name][1] += truth[name] > found.high + 1e-9
+            # An end that is not a number counts as missed.
+            missed[name][0] += not found.low - 1e-9 <= truth[name]
+            missed[name][1] += not truth[name] <= found.high + 1e-9
     return {
         name: (low / n_simulations, high / n_simulations) for name, (low, high) in missed.items()
     }
 
 
-def main(cells: Iterable[Cell], n_simulations: int = 400, n_resamples: int = 200) -> None:
-    """Add every cell that the table lacks, one line for each as soon as it is known."""
-    header = ["n", "classes", "shape", "error", "sharper before", "simulations", *MEASURES]
-    TABLE.touch()
+class Row(NamedTuple):
+    """How many simulations of a cell there were, and how many held the truth of each measure."""
+
+    n_simulations: int
+    held: tuple[int, ...]
+
+    @classmethod
+    def read(cls, n_simulations: str, *shares: str) -> "Row":
+        n = int(n_simulations)
+        return cls(n, tuple(round(n * float(share.rstrip("%")) / 100) for share in shares))
+
+    def more(self, cell: Cell, n_simulations: int, n_resamples: int) -> "Row":
+        """Return the row after so many simulations in all."""
+        n = n_simulations - self.n_simulations
+        missed = held(cell, n, n_resamples, first=self.n_simulations)
+        new = (n - round(n * sum(missed[name])) for name in MEASURES)
+        return Row(n_simulations, tuple(map(sum, zip(self.held, new, strict=True))))
+
+    @property
+    def shares(self) -> list[str]:
+        return [f"{held / self.n_simulations:.1%}" for held in self.held]
+
+
+def key_of(cell: Cell) -> tuple[str, ...]:
+    """Return what the table says of a cell."""
+    sharper = "" if cell.sharper is None else cell.sharper
+    return tuple(str(x) for x in (cell.n, cell.n_classes, cell.shape, cell.error, sharper))
+
+
+def read() -> dict[tuple[str, ...], Row]:
+    """Return the rows of the table by what it says of their cells."""
+    if not TABLE.exists():
+        return {}
     with TABLE.open(newline="") as file:
-        known = {tuple(row[:5]) for row in csv.reader(file)}
-    with TABLE.open("a", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    return {tuple(row[:5]): Row.read(*row[5:]) for row in rows}
+
+
+def write(rows: dict[tuple[str, ...], Row]) -> None:
+    """Write the table, in the order of the cells."""
+    header = ["n", "classes", "shape", "error", "sharper before", "simulations", *MEASURES]
+    with TABLE.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        if not known:
-            table.writerow(header)
-        for cell in tqdm(list(cells), desc="cells"):
-            sharper = "" if cell.sharper is None else cell.sharper
-            key = [str(x) for x in (cell.n, cell.n_classes, cell.shape, cell.error, sharper)]
-            if tuple(key) in known:
-                continue
-            missed = held(cell, n_simulations, n_resamples)
-            shares = [f"{1 - sum(missed[name]):.1%}" for name in MEASURES]
-            table.writerow([*key, n_simulations, *shares])
-            file.flush()
+        table.writerow(header)
+        for key in filter(rows.__contains__, map(key_of, all_cells())):
+            table.writerow([*key, rows[key].n_simulations, *rows[key].shares])
+
+
+def main(cells: Iterable[Cell], n_simulations: int = 400, n_resamples: int = 200) -> None:
+    """Simulate every cell of which the table has fewer simulations, and add it to the table."""
+    rows = read()
+    for cell in tqdm(list(cells), desc="cells"):
+        known = rows.get(key_of(cell), Row(0, (0,) * len(MEASURES)))
+        if known.n_simulations < n_simulations:
+            rows[key_of(cell)] = known.more(cell, n_simulations, n_resamples)
+            write(rows)
 
 
 if __name__ == "__main__":

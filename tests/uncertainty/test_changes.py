@@ -63,3 +63,14 @@ def test_a_change_that_is_known_well_has_a_narrow_interval(metric):
     change = ck.paired_difference(metric, before, after, labels, n_resamples=200)
     alone = ck.bootstrap_interval(metric, after, labels, n_resamples=200)
     assert change.high - change.low < (alone.high - alone.low) / 3
+
+
+@pytest.mark.parametrize("metric", [ck.calibration_error, equal_mass, ck.ks_calibration_error])
+def test_the_interval_of_a_small_change_is_narrower_at_a_lower_level(metric):
+    before, after, labels = draw(500, 0)
+    before = after + 0.1 * (before - after)  # 1 % sharper
+    high, low = (
+        ck.paired_difference(metric, before, after, labels, n_resamples=200, level=level)
+        for level in (0.95, 0.8)
+    )
+    assert low.high - low.low < 0.97 * (high.high - high.low)

@@ -5,7 +5,7 @@
   const STEPS = 16;
   const FAR = 12;
   const RATIOS = [1, 5, 0.2];
-  const MOST_MOVED = 4;
+  const MOST_MOVED = 2;
   const CLEAR = 2;
   const NEARLY_ALL_CANCELS = 0.2;
   const MANY = 100;
@@ -113,11 +113,20 @@
         scale: this.scale,
       });
     }
+
+    /** Return how far the noise moves the gaps in all but a tail of the draws. */
+    reachOfNoise() {
+      const norms = Float64Array.from({ length: this.draws }, (_, r) =>
+        norm(this.noise.subarray(r * this.n, (r + 1) * this.n))
+      );
+      return self.statistics.quantiles(norms, [1 - TAIL])[0];
+    }
   }
 
   /** Return the ends of the interval of an error. */
   function endsOfError(gaps) {
-    return [lowest(null, gaps), -lowest(gaps, null)];
+    // An error that is measured lower than chance allows is surprising with all true gaps.
+    return [lowest(null, gaps), Math.max(0, -lowest(gaps, null))];
   }
 
   /** Return the ends of the interval of the change of an error on the same samples. */
@@ -169,6 +178,7 @@
   function lowest(growing, shrinking) {
     const measured = (shrinking ? shrinking.value : 0) - (growing ? growing.value : 0);
     const change = growing && shrinking ? growing.minus(shrinking) : null;
+    const furthest = change ? MOST_MOVED * change.reachOfNoise() : Infinity;
     let least = Infinity;
     for (const path of paths(growing, shrinking, change)) {
       const { grow, shrink, start = -FAR, end = FAR, tail = 1 } = path;
@@ -182,7 +192,7 @@
         if (!change || !grow || !shrink) return true;
         const [grown, shrunkGaps] = [grow(distance), shrink(distance)];
         const moved = grown.map((gap, k) => gap - shrunkGaps[k] - change.measured[k]);
-        return norm(moved) <= MOST_MOVED * norm(change.standardErrors);
+        return norm(moved) <= furthest;
       };
       let distance = lastPlausible(plausible, start, end);
       if (distance !== null) distance = lastPlausible(agrees, Math.min(distance, 0), distance);

@@ -6,6 +6,8 @@
   const { percent, percentTicks, add, panel, reliabilityDiagram, atRest } = window.drawing;
   const SIZES = [100, 300, 1000, 3000];
   const HIGHEST_ECE = 0.35;
+  const DOT = 7; // the width of a dot, and the distance of two dots of which one is above the other
+  const LEVELS = [0, 1, -1, 2, -2];
   const at = (id) => document.getElementById(`bn-${id}`);
 
   const NETWORKS = {
@@ -70,20 +72,32 @@
       xTicks: percentTicks(0, 0.1, 0.2, 0.3).map(([ece, text]) => [ece / HIGHEST_ECE, text]),
       yTicks: SIZES.map((size, k) => [(SIZES.length - k - 0.5) / SIZES.length, size]),
     });
-    const share = (size, height) => 1 - (SIZES.indexOf(size) + height) / SIZES.length;
     return {
       x: (ece) => x(Math.min(ece / HIGHEST_ECE, 1)),
-      y: (size, height) => y(share(size, height)),
+      y: (size) => y(1 - (SIZES.indexOf(size) + 0.5) / SIZES.length),
+      height: (y(0) - y(1)) / SIZES.length,
       floors: add(svg, "g"),
       dots: add(svg, "g"),
     };
   })();
 
+  /** Return a function that says where a dot goes: on the line of its size, if nothing is there. */
+  function placing() {
+    const taken = [];
+    return (size, cx) => {
+      const isFree = (level) => !taken.some((dot) =>
+        dot.size === size && dot.level === level && Math.abs(dot.cx - cx) < DOT);
+      const level = LEVELS.find(isFree) ?? LEVELS[taken.length % LEVELS.length];
+      taken.push({ size, level, cx });
+      return strip.y(size) - DOT * level;
+    };
+  }
+
   function showStrip(nBins, network) {
+    const place = placing();
     strip.dots.replaceChildren(...drawn.map(({ ece, size, ...draw }, k) => {
-      // The golden ratio spreads the dots evenly over the height of their row.
-      const cy = strip.y(size, 0.15 + 0.7 * ((k * 0.618) % 1));
       const cx = strip.x(ece);
+      const cy = place(size, cx);
       const latest = k === drawn.length - 1 ? " ex-latest" : "";
       return draw.network === "perfect"
         ? add(strip.dots, "circle", { class: `ex-drawn${latest}`, cx, cy, r: 3.5 })
@@ -95,7 +109,7 @@
       const last = drawn.findLast((draw) => draw.network === network && draw.size === size);
       if (!last) return [];
       const x = strip.x(noiseFloor(last.confidences, nBins));
-      const d = `M${x} ${strip.y(size, 0.05)}V${strip.y(size, 0.95)}`;
+      const d = `M${x} ${strip.y(size) - 0.45 * strip.height}v${0.9 * strip.height}`;
       return [add(strip.floors, "path", { class: "ex-line ex-floor", d })];
     }));
   }

@@ -51,6 +51,13 @@ class Assignment:
             question: Question(solution, tests[question].source, tests[question].metadata["points"])
             for question, solution in solutions.items()
         }
+        # The cells from the first answer on, without the tests and what is graded by hand. The
+        # other cells show what the answers give: they are the figures.
+        self.answers_and_figures = [
+            (cell.metadata.get("solution"), cell.source)
+            for cell in code[first:]
+            if not {"tests", "essay"} & set(cell.metadata)
+        ]
         self.space: dict[str, Any] = {"__name__": "__main__"}
         with contextlib.redirect_stdout(io.StringIO()):
             for cell in code[:first]:

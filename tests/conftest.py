@@ -1,5 +1,8 @@
 import gzip
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +44,22 @@ class Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+
+@pytest.fixture(scope="session")
+def course(tmp_path_factory) -> Path:
+    """A course folder with source/ and release/. A test that changes it works on a copy."""
+    folder = tmp_path_factory.mktemp("course")
+    script = Path(__file__).parents[1] / "notebooks" / "assignments" / "make_assignments.py"
+    made = subprocess.run(
+        [sys.executable, str(script), str(folder)],
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    return folder
 
 
 @pytest.fixture

@@ -39,6 +39,14 @@ def test_a_wrong_answer_runs_until_a_message_says_why(assignment, name):
         assert len(crashed) <= len(faults) / 8, f"{question}: {crashed}"
 
 
+def test_training_mode_is_named_before_batch_normalisation_stops_at_a_batch_of_one():
+    name = "ps3_calibrate_a_digit_classifier"
+    assignment, wrong = Assignment(name), wrong_answers(name)
+    for label in ("logits_in_training_mode", "dropout_alone_is_switched_off"):
+        fault = assignment.fault(*wrong[label])
+        assert fault.startswith("AssertionError: these are not the logits of eval mode"), fault
+
+
 def test_a_right_answer_keeps_its_points_however_it_is_written(assignment, name):
     right = right_answers(name)
     for question, (solution, *_) in assignment.questions.items():

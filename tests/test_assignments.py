@@ -47,19 +47,6 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess:
     )
 
 
-def make(course: Path) -> None:
-    made = run(str(ASSIGNMENTS / "make_assignments.py"), str(course), cwd=ROOT)
-    assert made.returncode == 0, made.stderr
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory) -> Path:
-    """What every class starts from. A class gets a copy, because releasing takes long."""
-    folder = tmp_path_factory.mktemp("course")
-    make(folder)
-    return folder
-
-
 def notebook(course: Path, step: str, name: str):
     return nbformat.read(course / step / name / f"{name}.ipynb", as_version=4)
 
@@ -132,7 +119,8 @@ def test_a_secret_that_is_shown_elsewhere_stops_the_command(tmp_path, monkeypatc
 
 
 def test_the_same_sources_give_the_same_zip(course, tmp_path):
-    make(tmp_path)
+    made = run(str(ASSIGNMENTS / "make_assignments.py"), str(tmp_path), cwd=ROOT)
+    assert made.returncode == 0, made.stderr
     assert (tmp_path / "students.zip").read_bytes() == (course / "students.zip").read_bytes()
 
 
@@ -230,6 +218,7 @@ def test_a_small_class(course, tmp_path):
     small.hand_in(student, {**small.solution, question: answer})
     graded = small.autograde()
     assert graded.returncode == 0, graded.stderr
+    assert "checksum" not in graded.stderr  # that it has changed would sound as if all had cheated
     everything = sum(small.points.values())
     assert small.exported() == {
         "full": everything,
@@ -371,10 +360,13 @@ def test_the_page_for_instructors_tells_points_and_minutes(course, name):
     ]
     rubric = (ROOT / "docs" / "assignments_rubric.inc").read_text(encoding="utf-8")
     (table,) = re.findall(rf"list-table:: ``{name}``\n(.*?)\n\n(?:\.\.|The)", rubric, re.DOTALL)
-    told = re.findall(r"\* - \d+ .*\n +- (\d+)\n +- (\d+)\n", table)
-    assert [int(points) for points, _ in told] == asked
-    minutes = sum(int(minutes) for _, minutes in told)
-    assert f"{minutes} minutes" in released.cells[0].source
+    told = re.findall(r"\* - (\d+) .*\n +- (\d+)\n +- (\d+)\n", table)
+    assert [int(points) for _, points, _ in told] == asked
+    minutes = sum(int(minutes) for _, _, minutes in told)
+    first = released.cells[0].source
+    assert f"{minutes} minutes" in first
+    row = r"^\| (\d+)\.? .*? \| (\d+) \| (?:machine|teacher) \| (\d+) \|$"
+    assert re.findall(row, first, re.MULTILINE) == told
     overview = (ROOT / "docs" / "assignments_table.inc").read_text(encoding="utf-8")
     by_hand = sum(points(released, "essay").values())
     assert re.search(

@@ -5,7 +5,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -18,13 +18,16 @@ from calibkit import (
     NoOptimumError,
     Report,
     TemperatureScaler,
+    _sentences,
     classwise_calibration_error,
     evaluate,
     glyphs100_logits,
     negative_log_likelihood,
 )
 from calibkit.__main__ import main as command_line
+from calibkit._command_line.card import Card
 from tests.browser import page_alone
+from tests.reports.test_doubts import few_samples
 from tests.uncertainty.test_lucky_labels import luckiest
 
 pytest_plugins = ("tests.browser",)
@@ -54,6 +57,19 @@ return { found, report: test && measure.evaluate(test, found.temperature) };
 READ_AND_FIT = """
 const { files } = document.getElementById("cc-fit-files");
 return samples.read([...files]).then((rows) => temperature.fit(rows));
+"""
+CUT = """
+return [...document.querySelectorAll("#cc-results pre, #cc-table")]
+  .filter((place) => place.scrollWidth > place.clientWidth + 1).map(({ id }) => id);
+"""
+LINES_OF_RANGES = """
+const ranges = [...document.querySelectorAll("#cc-table .cc-range:not(:empty)")];
+const lines = ranges.map((range) => {
+  const text = document.createRange();
+  text.selectNodeContents(range);
+  return new Set([...text.getClientRects()].map(({ top }) => Math.round(top))).size;
+});
+return [...new Set(lines)];
 """
 # It ends when so many pictures have been shown, and tells whether the worker still computed.
 FRAMES = """
@@ -222,7 +238,15 @@ def drop(page, zone: str, *files: Path) -> None:
 
 
 def calibrate(page) -> str:
-    """Press the button, and return what the page then says: the temperature or a refusal."""
+    """Press the button, and return what the page says: the temperature or a refusal.
+
+    A file that is refused at once cannot be calibrated.
+    """
+    page.page.wait_for_selector("#cc-start:enabled, .cc-fault:not(:empty)")
+    for zone in ("fit", "test"):
+        if fault := page.page.inner_text(f"#cc-{zone}-fault"):
+            assert page.page.is_disabled("#cc-start")
+            return fault
     page.page.click("#cc-start")
     page.page.wait_for_selector(
         "#cc-results:not([hidden]), #cc-refusal:not([hidden])", timeout=90_000
@@ -261,6 +285,14 @@ def saved(tmp_path_factory) -> tuple[Path, Samples]:
     ]
     text = "\ufeff;a;b;c;d;label\r\n" + "\r\n".join(lines)
     (folder / "excel.csv").write_text(text, encoding="utf-8", newline="")
+    lines = [",".join(map(str, [*row, label])) for row, label in zip(z, y, strict=True)]
+    (folder / "no_head.csv").write_text("\n".join(lines))
+    (folder / "blanks.tsv").write_text(
+        "logit 0\t logit 1\tlogit 2 \tlogit 3\ty \n" + "\n".join(lines).replace(",", "\t")
+    )
+    wide = [[*row, *row[:2] - 9, label] for row, label in zip(z, y, strict=True)]
+    head = ",".join([*(f"logit_{k}" for k in range(6)), "label"])
+    (folder / "wide.csv").write_text("\n".join([head, *(",".join(map(str, row)) for row in wide)]))
     probabilities = logits.softmax(1).numpy()
     np.savez(folder / "probabilities.npz", probabilities=probabilities, labels=y)
     return folder, (logits, labels)
@@ -280,18 +312,199 @@ def test_every_kind_of_file_gives_the_same_temperature(page, saved):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", [("plain.npz",), ("names.csv",), ("scores.npy", "truth.npy")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("plain.npz",),
+        ("probabilities.npz",),
+        ("scores.npy", "truth.npy"),
+        ("names.csv",),
+        ("excel.csv",),
+        ("no_head.csv",),
+        ("blanks.tsv",),
+        ("wide.csv",),
+    ],
+)
 def test_the_python_that_it_shows_does_the_same(page, saved, names, monkeypatch):
     pytest.importorskip("pandas", reason="pandas is not installed")
-    folder, samples = saved
+    folder, _ = saved
     drop(page, "fit", *(folder / name for name in names))
-    calibrate(page)
+    shown = calibrate(page)
+    space = run_python(page, folder, monkeypatch)
+    assert shown.startswith(f"T = {space['scaler'].temperature:.5g} ")
+    assert space["report"].n_samples == 300
+    with_pandas = "pandas " if names[0].endswith("sv") else ""
+    install = page.page.inner_text("#cc-install")
+    assert install.startswith(f'python -m pip install {with_pandas}"calibkit @ git+')
+
+
+def run_python(page, folder: Path, monkeypatch) -> dict[str, object]:
+    """Run the lines that the page shows, and return their variables."""
     code = page.page.inner_text("#cc-python")
+    assert "iloc" not in code
     monkeypatch.chdir(folder)
     space: dict[str, object] = {}
     exec(code.replace("print(", "report = ("), space)
-    assert f"{space['scaler'].temperature:.5g}" == temperature_of(samples)
-    assert space["report"].n_samples == 300
+    return space
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory) -> tuple[Path, Samples]:
+    """Samples with two columns of labels, and two columns of numbers that are no scores."""
+    logits, labels = problem(400, 3, 2.0, seed=8)
+    names = ["cat", "dog", "fox"]
+    rows = ["id,a,b,c,year,truth,first_guess"]
+    for i, (row, label) in enumerate(zip(logits.tolist(), labels.tolist(), strict=True)):
+        rows.append(",".join(map(str, [i, *row, 2000 + i % 7, label, names[label]])))
+    path = tmp_path_factory.mktemp("animals") / "animals.csv"
+    path.write_text("\n".join(rows))
+    return path, (logits, labels)
+
+
+def column(page, part: str):
+    return page.page.locator(f"#cc-fit-columns [data-part={part}]")
+
+
+@pytest.mark.slow
+def test_the_columns_can_be_chosen_by_keyboard(page, animals, monkeypatch):
+    path, samples = animals
+    drop(page, "fit", path)
+    assert "must hold numbers in the column first_guess" in calibrate(page)
+    assert column(page, "labels").input_value() == "truth"
+    assert "id, a, ..., first_guess." in column(page, "read").inner_text()
+    column(page, "labels").focus()
+    page.press("Tab", "End")
+    assert column(page, "scores").input_value() == "chosen"
+    page.press("Tab")
+    assert page.run("return document.activeElement.dataset.part") == "chosen"
+    column(page, "chosen").select_option(["a", "b", "c"])
+    assert page.run("return document.getElementById('cc-refusal').hidden")
+    expected = temperature_of(samples)
+    assert calibrate(page).startswith(f"T = {expected} ")
+    assert "columns a, b, c, labels from the column truth; not used: id, year, first_guess" in (
+        page.page.inner_text("#cc-from")
+    )
+    assert column(page, "scores").input_value() == "chosen"
+    assert column(page, "read").inner_text() == "Read as logits: a, b, c."
+    scaler = run_python(page, path.parent, monkeypatch)["scaler"]
+    assert f"{scaler.temperature:.5g}" == expected
+
+
+@pytest.mark.slow
+def test_all_other_numeric_columns_and_other_labels(page, animals):
+    path, _ = animals
+    drop(page, "fit", path)
+    calibrate(page)
+    column(page, "scores").select_option("others")
+    assert "a column id beside the scores" in calibrate(page)
+    assert column(page, "read").inner_text() == "Read as logits: id, a, ..., year."
+    column(page, "scores").select_option("chosen")
+    column(page, "chosen").select_option(["a", "b", "c"])
+    column(page, "labels").select_option("year")
+    assert "labels must lie between 0 and 2 for 3 classes, got 2000" in calibrate(page)
+    assert page.run("return document.getElementById('cc-results').hidden")
+
+
+@pytest.mark.slow
+def test_labels_without_a_name_are_asked_for(page, tmp_path):
+    logits, labels = problem(400, 3, 2.0, seed=8)
+    rows = [[*row, label] for row, label in zip(logits.tolist(), labels.tolist(), strict=True)]
+    text = "\n".join(["u,v,w,kind", *(",".join(map(str, row)) for row in rows)])
+    (tmp_path / "unnamed.csv").write_text(text)
+    drop(page, "fit", tmp_path / "unnamed.csv")
+    assert "choose which of them holds the true labels" in calibrate(page)
+    assert page.run("return document.activeElement.dataset.part") == "labels"
+    column(page, "labels").select_option("kind")
+    assert calibrate(page).startswith(f"T = {temperature_of((logits, labels))} ")
+
+
+@pytest.mark.slow
+def test_an_array_can_be_chosen_where_there_is_a_choice(page, saved, tmp_path):
+    folder, (logits, labels) = saved
+    drop(page, "fit", folder / "plain.npz")
+    calibrate(page)
+    assert page.page.is_hidden("#cc-fit-columns")
+    arrays = {"logits": logits.numpy(), "logits_of_teacher": 3 * logits.numpy()}
+    np.savez(tmp_path / "two.npz", **arrays, labels=labels, y=labels)
+    drop(page, "fit", tmp_path / "two.npz")
+    assert "more than one" in calibrate(page)
+    assert page.run("return document.activeElement.dataset.part") == "labels"
+    column(page, "labels").select_option("y")
+    column(page, "scores").select_option("logits_of_teacher")
+    assert calibrate(page).startswith(f"T = {temperature_of((3 * logits, labels))} ")
+    assert "not used: logits, labels" in page.page.inner_text("#cc-from")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("positive", "names"), [("dog", "cat dog"), ("-1", "1 -1")])
+def test_the_positive_class_is_asked_for(page, tmp_path, positive, names, monkeypatch):
+    logits, labels = problem(400, 2, 2.0, seed=10)
+    z = logits[:, 1] - logits[:, 0]
+    rows = [f"{a},{names.split()[b]}" for a, b in zip(z.tolist(), labels.tolist(), strict=True)]
+    (tmp_path / "two.csv").write_text("\n".join(["score,label", *rows]))
+    drop(page, "fit", tmp_path / "two.csv")
+    assert "names its two classes" in calibrate(page)
+    assert page.run("return document.activeElement.dataset.part") == "positive"
+    column(page, "positive").select_option(positive)
+    assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
+    assert f"where {positive} is the positive class" in page.page.inner_text("#cc-from")
+    scaler = run_python(page, tmp_path, monkeypatch)["scaler"]
+    assert f"{scaler.temperature:.5g}" == temperature_of((z, labels))
+
+
+def strange(kind: str) -> Samples:
+    """Samples whose temperature is strange, in one of the ways that have a sentence."""
+    logits, labels = problem(1200, 10, 2.0, 4)
+    if kind == "UNRELATED":
+        return logits, labels.roll(1)
+    if kind == "UNCERTAIN_TEMPERATURE":
+        return few_samples()
+    scale = {"LARGE_TEMPERATURE": 30, "SMALL_TEMPERATURE": 1 / 30}.get(kind, 1)
+    # Below 0, no logit looks like a probability.
+    return scale * (logits - 20), labels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind",
+    ["UNRELATED", "LARGE_TEMPERATURE", "SMALL_TEMPERATURE", "UNCERTAIN_TEMPERATURE", None],
+)
+def test_a_strange_temperature_is_doubted_as_in_the_library(page, tmp_path, kind):
+    logits, labels = strange(kind)
+    np.savez(tmp_path / "strange.npz", logits=logits, labels=labels)
+    drop(page, "fit", tmp_path / "strange.npz")
+    assert "T = " in calibrate(page)
+    scaler = TemperatureScaler().fit_logits(logits[::2], labels[::2])
+    notes = evaluate(logits[1::2], labels[1::2], scaler=scaler, progress=False).notes
+    cards = save_results(page, tmp_path, ["html", "markdown"])
+    if kind is None:
+        assert notes == []
+        assert page.page.is_hidden("#cc-doubt")
+        assert "Warning" not in "".join(cards.values())
+        return
+    begin = getattr(_sentences, kind).partition("{")[0]
+    assert notes[0].startswith(begin)
+    assert " ".join(page.page.inner_text("#cc-doubt").split()) == f"Warning: {notes[0]}"
+    assert all(notes[0][:60] in card for card in cards.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("temperature", [3, 1, 0.4])
+def test_the_verdicts_are_those_of_the_library(page, tmp_path, n_classes, temperature):
+    logits, labels = problem(1000, n_classes, temperature, seed=6)
+    np.savez(tmp_path / "model.npz", logits=logits, labels=labels)
+    drop(page, "fit", tmp_path / "model.npz")
+    calibrate(page)
+    scaler = TemperatureScaler().fit_logits(logits[::2], labels[::2])
+    report = evaluate(logits[1::2], labels[1::2], scaler=scaler, progress=False)
+    card = Card(report, "", 0, separate=True).to_markdown()
+    shown = page.page.inner_text("#cc-verdicts").split("\n\n")
+    word = {3: "is overconfident", 1: "no calibration error", 0.4: "is underconfident"}
+    assert word[temperature] in shown[0]
+    assert "shows no calibration error beyond what chance alone produces" in shown[1]
+    without_p = [re.sub(r"p = [\d.]+\d", "p", text) for text in [*shown, card]]
+    assert all(text in without_p[2] for text in without_p[:2])
 
 
 @pytest.mark.slow
@@ -346,22 +559,63 @@ def test_results_of_an_earlier_choice_do_not_stay(page, saved, change):
     assert page.run("return document.getElementById('cc-results').hidden")
 
 
+KINDS = {"html": "model_card.html", "markdown": "model_card.md", "json": "temperature.json"}
+
+
+def save_results(
+    page, folder: Path, kinds: Iterable[str] = KINDS, name: str = ""
+) -> dict[str, str]:
+    """Press the buttons that save files, and return the texts of the files."""
+    texts = {}
+    for kind in kinds:
+        with page.page.expect_download() as download:
+            page.page.click(f"#cc-save-{kind}")
+        if name:
+            assert download.value.suggested_filename == f"{name}_{KINDS[kind]}"
+        download.value.save_as(folder / kind)
+        texts[kind] = (folder / kind).read_text(encoding="utf-8")
+    return texts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("typed", "name", "html", "markdown"),
+    [
+        ("", "plain", "plain", "plain"),
+        ("  My ResNet, v2.1 ", "My_ResNet_v2_1", "My ResNet, v2.1", "My ResNet, v2.1"),
+        ("../../Gerät", "Gerät", "../../Gerät", "../../Gerät"),
+        ("<img src=x>_a_ [b](c)`", "img_src_x_a_b_c", "&lt;img src=x&gt;_a_ [b](c)`",
+         r"\<img src=x\>\_a\_ \[b\](c)\`"),
+        ("...", "model", "...", "..."),
+    ],
+)  # fmt: skip
+def test_the_name_of_the_model_is_in_the_card_and_in_the_names_of_the_files(
+    page, saved, tmp_path, typed, name, html, markdown
+):
+    drop(page, "fit", saved[0] / "plain.npz")
+    calibrate(page)
+    page.page.get_by_label("Name of the model").fill(typed)
+    texts = save_results(page, tmp_path, name=name)
+    assert f"<h1>Model card: {html}</h1>" in texts["html"]
+    assert "<img" not in texts["html"]
+    assert texts["markdown"].startswith(f"# Model card: {markdown}\n")
+    assert json.loads(texts["json"])["model"] == (typed.strip() or "plain")
+
+
 @pytest.mark.slow
 def test_what_is_saved_holds_the_results(page, saved, tmp_path):
     folder, samples = saved
     drop(page, "fit", folder / "plain.npz")
     calibrate(page)
-    texts = {}
-    for button in ("html", "markdown", "json"):
-        with page.page.expect_download() as download:
-            page.page.click(f"#cc-save-{button}")
-        download.value.save_as(tmp_path / button)
-        texts[button] = (tmp_path / button).read_text(encoding="utf-8")
+    texts = save_results(page, tmp_path)
     expected = temperature_of(samples)
     assert f"{json.loads(texts['json'])['temperature']:.5g}" == expected
     assert f"T = {expected} " in texts["markdown"]
     assert f"T = {expected} " in texts["html"]
-    assert texts["html"].count("<svg") == 2
+    assert texts["html"].count('role="img"') == 2
+    marks = "blue bar: accuracy", "orange dot: mean confidence", "grey band", "dashed line"
+    for text in (texts["html"], page.page.inner_text("#cc-key")):
+        assert all(mark in text for mark in marks)
     assert "<script" not in texts["html"]
     scaler = TemperatureScaler().fit_logits(*(part[::2] for part in samples))
     report = evaluate(*(part[1::2] for part in samples), scaler=scaler, progress=False)
@@ -431,6 +685,64 @@ def test_it_fits_a_phone(page, saved, theme):
     calibrate(page)
     page.resize(380, 800)
     assert page.run("return document.documentElement.scrollWidth") <= 380
+    assert page.run(CUT) == []
+    assert page.run(LINES_OF_RANGES) == [1]
+
+
+@pytest.mark.slow
+def test_two_steps_of_the_keyboard_lead_to_the_files(page):
+    page.press("Tab", "Tab")
+    assert page.run("return document.activeElement.textContent") == "Skip to the calculator"
+    page.press("Enter")
+    assert page.run("return document.activeElement.id") == "cc-fit-files"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("photo.png", b"\x89PNG", "photo.png cannot be read: the name of the file must end in"),
+        ("photo.csv", b"\x89PNG\r\n\x1a\n\0\0", "photo.csv is no csv file"),
+        ("photo.npz", b"\x89PNG\r\n\x1a\n\0\0", "photo.npz is no npz file"),
+        ("empty.csv", b"", "empty.csv is empty"),
+        ("empty.npy", b"", "empty.npy is no npy file"),
+    ],
+)
+def test_an_unusable_file_is_refused_at_once(page, saved, tmp_path, name, content, said):
+    drop(page, "fit", saved[0] / "plain.npz")
+    (tmp_path / name).write_bytes(content)
+    drop(page, "fit", tmp_path / name)
+    fault = page.page.locator("#cc-fit-fault[role=alert]:not(:empty)")
+    fault.wait_for(timeout=1000)
+    assert said in fault.inner_text()
+    described = page.page.locator("#cc-fit-files[aria-invalid=true]")
+    assert described.get_attribute("aria-describedby") == "cc-fit-fault"
+    assert page.page.is_disabled("#cc-start")
+    drop(page, "fit", saved[0] / "plain.npz")
+    page.page.wait_for_selector("#cc-start:enabled")
+    assert page.page.inner_text("#cc-fit-fault") == ""
+    assert page.page.get_attribute("#cc-fit-files", "aria-invalid") == "false"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_state_of_the_page_has_a_fault_for_a_screen_reader(page, animals, tmp_path, theme):
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason='the extra "browser" has axe'
+    ).Axe()
+    page.set_theme(theme)
+    page.set_media(reduced_motion="reduce")
+    drop(page, "fit", animals[0])
+    calibrate(page)
+    column(page, "scores").select_option("chosen")
+    column(page, "chosen").select_option(["a", "b", "c"])
+    calibrate(page)
+    (tmp_path / "empty.csv").write_text("")
+    drop(page, "test", tmp_path / "empty.csv")
+    page.page.wait_for_selector(".cc-fault:not(:empty)")
+    page.run("document.getElementById('cc-results').hidden = false")
+    found = axe.run(page.page, context="#cc-results, .calculator", options={"preload": False})
+    assert [fault["id"] for fault in found.response["violations"]] == []
 
 
 def bad_files(folder: Path) -> list[tuple[str, ...]]:

@@ -38,9 +38,9 @@ LIMITS = (
     "promised: measure there.",
     "The intervals and p-values assume independent samples. Pixels of one image, or several "
     "samples of one person, are not independent, and then the intervals are too narrow.",
-    f"The verdict above calls a calibrated model not calibrated in at most {LEVEL:.0%} of all test "
-    "sets. It says that an error is more than chance, and not that it is large. With few samples, "
-    "a large error can remain unseen.",
+    f"The verdict above is wrong about a perfectly calibrated model in at most {LEVEL:.0%} of all "
+    "test sets. It says whether there is more error than chance alone produces, not whether the "
+    "error is large. With few samples, a large error can remain unseen.",
 )
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -153,10 +153,10 @@ class Card(NamedTuple):
     def _verdicts(self) -> list[str]:
         report = self.report
         if report.after is None:
-            return [_verdict("The model's", report.before)]
+            return [_verdict("Without scaling", report.before, report.bins[0])]
         return [
-            _verdict("Before scaling, the", report.before),
-            _verdict("After scaling, the", report.after),
+            _verdict("Before scaling", report.before, report.bins[0]),
+            _verdict("After scaling", report.after, report.bins[1]),
         ]
 
     def _meanings(self) -> list[tuple[str, str]]:
@@ -230,16 +230,30 @@ def rejected(values: MetricValues, level: float) -> dict[str, float]:
     return {name: p for name, p in p_values.items() if p < level / len(p_values)}
 
 
-def _verdict(whose: str, values: MetricValues) -> str:
+def _verdict(when: str, values: MetricValues, bins: ReliabilityBins) -> str:
     found = rejected(values, LEVEL)
     if not found:
         return _sentences.CALIBRATED.format(
-            whose=whose, ece=f"{values.ece.value:.1%}", p=f"{values.p_value:.3f}"
+            when=when, ece=f"{values.ece.value:.1%}", p=f"{values.p_value:.3f}"
         )
-    named = [f"{name} of {getattr(values, _FIELDS[name]).value:.1%}" for name in found]
-    errors = " and ".join(f"an {name}" if name[0] == "E" else f"a {name}" for name in named)
-    verb = "are" if len(named) > 1 else "is"
-    return _sentences.NOT_CALIBRATED.format(whose=whose, errors=errors, verb=verb)
+    errors = " and ".join(
+        f"its {name} of {getattr(values, _FIELDS[name]).value:.1%} (p = {p:.3f})"
+        for name, p in found.items()
+    )
+    verb = "are" if len(found) > 1 else "is"
+    how = _direction(bins) if "ECE" in found else _sentences.MISCALIBRATED
+    return _sentences.NOT_CALIBRATED.format(when=when, how=how, errors=errors, verb=verb)
+
+
+def _direction(bins: ReliabilityBins) -> str:
+    """Say whether the model is too sure or not sure enough, if that is most of its error."""
+    gaps = bins.confidence_sum - bins.n_correct
+    error = np.abs(gaps).sum()
+    if bins.of == "positive":  # Below one half, the model answers that y = 0.
+        gaps = np.where(bins.confidence_sum < bins.count / 2, -gaps, gaps)
+    if abs(gaps.sum()) < error / 2:
+        return _sentences.MISCALIBRATED
+    return _sentences.OVERCONFIDENT if gaps.sum() > 0 else _sentences.UNDERCONFIDENT
 
 
 def _words(bins: ReliabilityBins) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of
 from calibkit.metrics.reliability_bins import ReliabilityBins
+from calibkit.reports._doubts import doubt_about
 from calibkit.reports._measuring import (
     check_fitted,
     effective_number,
@@ -242,8 +243,10 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """What the table does not say: what weights cost, and what could not be checked."""
-        return notes_on(self.effective_n_samples, self.leak_check)
+        """What the table does not say: doubts, what weights cost, and what could not be checked."""
+        doubt = doubt_about(self.summary, self.before.accuracy.value, self._measured.sets[0])
+        notes = notes_on(self.effective_n_samples, self.leak_check)
+        return notes if doubt is None else [doubt, *notes]
 
     def _caption(self) -> str:
         judged = " of P(y = 1)" if self.bins[0].of == "positive" else ""

@@ -15,19 +15,13 @@ import collect
 import earlier_answers
 import nbformat
 import repair
-from course import marked_cells_of
+from course import ENDINGS, OF_SHARED_FOLDER, marked_cells_of
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
+from points import points_of
 from tqdm.auto import tqdm
 
 NOT_GRADED = "NOT GRADED"
-WHAT_HAPPENED = {
-    "CellTimeoutError": "took too long, and was stopped",
-    "DeadKernelError": "ended the program, and was left out",
-    "SyntaxError": "is no valid Python",
-    "IndentationError": "is no valid Python",
-    "TabError": "is no valid Python",
-}
 
 
 @dataclass
@@ -46,6 +40,9 @@ def main(course: Path) -> int:
     handed_in = {folder.name for folder in course.glob("submitted/*/*/")}
     needs_action = False
     for assignment in sorted(archives | handed_in):
+        if not (course / "source" / assignment).is_dir():
+            print(printable(f"{assignment}: source/ has no such assignment, so nothing is graded."))
+            continue
         _, lost = collect.sort_out(course, assignment)
         for remark in lost:
             print(printable(f"{assignment}: {remark}"))
@@ -117,43 +114,24 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
 def points(
     course: Path, assignment: str, student: str, source: NotebookNode
 ) -> tuple[str, list[str]]:
-    """Return "17 of 17 by machine, 8 points to grade by hand", and what is odd about the points."""
+    """Return the points in words, and what is odd about them."""
     marked = marked_cells_of(source)
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         try:
-            grades = gradebook.find_submission_notebook(assignment, assignment, student).grades
+            submission = gradebook.find_submission(assignment, student)
         except MissingEntry:
             return "-", []
-        grades = [(marked[grade.name].metadata.nbgrader, grade) for grade in grades]
-        tests = [(own.points, grade) for own, grade in grades if not own.solution]
-        essays = [(own.points, grade) for own, grade in grades if own.solution]
-        pending = [
-            (worth, grade)
-            for worth, grade in essays
-            if grade.needs_manual_grade and grade.manual_score is None
-        ]
-        done = [pair for pair in essays if pair not in pending]
-        parts = [f"{_score(tests):g} of {_worth(tests):g} by machine"]
-        parts += [f"{_score(done):g} of {_worth(done):g} by hand"] if done else []
-        parts += [f"{_worth(pending):g} points to grade by hand"] if pending else []
+        grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+        worth = {name: cell.metadata.nbgrader.get("points", 0) for name, cell in marked.items()}
         remarks = [
-            f"{grade.name} has {grade.score:g} points, but is worth {own.points:g}: "
+            f"{grade.name} has {grade.score:g} points, but is worth {worth[grade.name]:g}: "
             "somebody changed the gradebook."
-            for own, grade in grades
-            if not 0 <= grade.score <= own.points
+            for grade in grades
+            if not 0 <= grade.score <= worth[grade.name]
         ]
-        given = [grade for _, grade in grades]
-        changed = earlier_answers.changed(course, assignment, student, given)
+        changed = earlier_answers.changed(course, assignment, student, grades)
         remarks += [f"{remark}." for remark in changed]
-    return ", ".join(parts), remarks
-
-
-def _score(pairs: list) -> float:
-    return sum(grade.score for _, grade in pairs)
-
-
-def _worth(pairs: list) -> float:
-    return sum(worth for worth, _ in pairs)
+        return points_of(submission).told, remarks
 
 
 def what_happened(graded: Path) -> Iterator[str]:
@@ -162,8 +140,8 @@ def what_happened(graded: Path) -> Iterator[str]:
         errors = [output.ename for output in cell.get("outputs", ()) if "ename" in output]
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "without a question")
         for error in dict.fromkeys(errors):
-            if error in WHAT_HAPPENED:
-                yield f"The cell {name} {WHAT_HAPPENED[error]}."
+            if error in ENDINGS:
+                yield f"The cell {name} {ENDINGS[error]}"
 
 
 def left_behind(course: Path, assignment: str, student: str) -> Iterator[str]:
@@ -172,7 +150,7 @@ def left_behind(course: Path, assignment: str, student: str) -> Iterator[str]:
     for step in ("submitted", "autograded"):
         folder = course / step / student / assignment
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.name not in given | {"timestamp.txt"}:
+            if path.is_file() and path.name not in given.union(OF_SHARED_FOLDER):
                 yield f"The file {path.relative_to(course)} was left behind."
 
 

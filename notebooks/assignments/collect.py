@@ -63,7 +63,7 @@ class Submission:
     late: str = ""
     upload: int = 0
     is_from_platform: bool = False
-    inside: str = ""  # a zip with no student's name, in which the file or folder with the name lies
+    inside: str = ""  # the zip with no student's name, in which the file or folder with the name is
 
 
 @dataclass
@@ -135,7 +135,9 @@ def sort_out(course: Path, assignment: str) -> tuple[list[Submission], list[str]
             else:
                 remarks.append(result)
     newest = []
-    for student, submissions in _apart(_without_clashes(by_student, remarks), remarks).items():
+    before = {r["student"]: r["file"] for r in noted(course) if r["assignment"] == assignment}
+    without_clashes = _without_clashes(by_student, assignment, before, remarks)
+    for student, submissions in _apart(without_clashes, remarks).items():
         *older, last = sorted(submissions, key=lambda s: _age(s, assignment))
         newest.append(last)
         remarks += [
@@ -223,7 +225,7 @@ def _whose(file: File, assignment: str, others: set[str]) -> Submission | str:
         return f"{file.name} of {student} was not used: it belongs to another assignment"
     named = next(k for k, part in enumerate(file.path) if _names_student((part,), assignment))
     zips = [k for k, part in enumerate(file.path[:named]) if part.lower().endswith(".zip")]
-    return replace(claims[0], file=file, inside="/".join(file.path[: zips[0] + 1]) if zips else "")
+    return replace(claims[0], file=file, inside="/".join(file.path[: zips[-1] + 1]) if zips else "")
 
 
 def _claims(part: str, assignment: str) -> Iterator[Submission]:
@@ -263,33 +265,41 @@ def _age(submission: Submission, assignment: str) -> tuple[bool, int, datetime, 
 
 
 def _without_clashes(
-    by_student: dict[str, list[Submission]], remarks: list[str]
+    by_student: dict[str, list[Submission]],
+    assignment: str,
+    before: dict[str, str],
+    remarks: list[str],
 ) -> dict[str, list[Submission]]:
-    """Keep both notebooks where a name in somebody's zip is also the name of another file.
+    """Keep both notebooks where a name in a zip is also the name of another file.
 
-    Anybody can write any name into a zip. The export of a platform is a zip, too: it holds files of
-    several students under the names that the platform gives, and counts like files outside.
+    Anybody can write any name into a zip, and can make one that looks like a platform's export. So
+    only files that lie outside of zips, or in the same zip, replace each other. The plain name
+    stays with the file outside of zips, or with the zip that was collected before.
     """
-    of_platform: dict[str, set[str]] = defaultdict(set)
-    for student, submissions in by_student.items():
-        for s in submissions:
-            of_platform[s.inside] |= {student} if s.is_from_platform else set()
     kept: dict[str, list[Submission]] = defaultdict(list)
+    taken = set(by_student)
     for student, submissions in by_student.items():
         origins: dict[str, list[Submission]] = defaultdict(list)
         for s in submissions:
-            origins["" if len(of_platform[s.inside]) > 1 else s.inside].append(s)
+            origins[s.inside].append(s)
         if len(origins) == 1 or len({s.file.content for s in submissions}) == 1:
             kept[student] += submissions
             continue
-        names = {
-            origin: f"{student} from {re.sub(r'[^0-9A-Za-z_]', '_', origin)}" if origin else student
-            for origin in origins
-        }
+        collected = [o for o in origins if before.get(student, "").startswith(f"{o}/")]
+        own = "" if "" in origins else max(collected, key=len, default=None)
+        names = {}
+        for origin in origins:
+            name = f"{student} from {re.sub(r'[^0-9A-Za-z_]', '_', origin)[:50]}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            names[origin] = student if origin == own else name
+        files = [max(found, key=lambda s: _age(s, assignment)).file for found in origins.values()]
         remarks.append(
-            f"{' and '.join(found[0].file.name for found in origins.values())} all say that they "
-            f"are of {student}. None replaces another: they are in the folders "
-            f"{', '.join(names.values())}. Find out whose they are."
+            f"{' and '.join(file.name for file in files)} say that they are of {student}, and "
+            "differ. None replaces another: they are in the folders "
+            f"{', '.join(names.values())} of submitted/. Find out whose they are. If they are from "
+            "two exports of your platform, remove the older export and these folders."
         )
         for origin, found in origins.items():
             kept[names[origin]] += [replace(s, student=names[origin]) for s in found]

@@ -8,6 +8,17 @@ import nbformat
 from nbformat import NotebookNode
 
 PYTHON = Path(sys.executable).absolute()  # It may have been called by a relative path.
+# nbgrader puts these files beside a notebook that was handed in through the shared folder.
+OF_SHARED_FOLDER = ("timestamp.txt", "submission_secret.txt")
+# The names of two errors that sandbox.py gives to cells.
+TOOK_TOO_LONG, DIED = "CellTimeoutError", "DeadKernelError"
+# What happened to a cell that did not come to its end, by the name of its error. The sentence
+# begins with the cell or the answer.
+ENDINGS = {
+    TOOK_TOO_LONG: "took too long, and was stopped.",
+    DIED: "ended the program.",
+    **dict.fromkeys(("SyntaxError", "IndentationError", "TabError"), "is no valid Python."),
+}
 HEADING = re.compile(r"^## (Question \d+: .*?)(?: \(\d+ points?\))?$", re.MULTILINE)
 
 

@@ -7,12 +7,14 @@ only text and pictures, because whoever opens it should not run what a student w
 
 import argparse
 import re
+import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from course import questions
+from course import ENDINGS, OF_SHARED_FOLDER, questions
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
@@ -28,14 +30,6 @@ HERE = Path(__file__).resolve().parent
 PICTURES = ("image/png", "image/jpeg")
 LONGEST = 20_000  # characters of one output or cell, because a loop can print millions
 MOST_MARKDOWN = 200_000  # characters; odd texts can take the renderer a time that grows as a square
-# Why an answer did not come to its end. The message of its tests would hide that.
-ENDINGS = {
-    "CellTimeoutError": "Your answer ran longer than a cell may, and was stopped.",
-    "DeadKernelError": "Your answer ended the program.",
-    "SyntaxError": "Your answer is no valid Python.",
-    "IndentationError": "Your answer is no valid Python.",
-    "TabError": "Your answer is no valid Python.",
-}
 MESSAGE_OF_NONE = "The tests gave no message. The notebook may have stopped before them."
 
 
@@ -118,7 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise SystemExit(f"There is no {source}. Run python make_assignments.py first.")
     headings = questions(nbformat.read(source, as_version=4))
     everyone = points_of_class(course, assignment)
-    without_points = []
+    without_points: list[str] = []
+    not_in_shared_folder: list[str] = []
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for path in tqdm(notebooks, desc="feedback", unit="page"):
             student = path.parents[1].name
@@ -134,10 +129,39 @@ def main(arguments: list[str] | None = None) -> int:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
+            if not copy_marks(course / "submitted" / student / assignment, target.parent):
+                not_in_shared_folder.append(student)
     for student in without_points:
         print(f"{student}: gradebook.db has no points of this notebook. Grade it again.")
     print(f"wrote {len(notebooks) - len(without_points)} pages, feedback/*/{assignment}/*.html")
+    if len(not_in_shared_folder) == len(notebooks) - len(without_points):
+        print("Send each page to its student.")
+    else:
+        print(how_to_hand_out(assignment, not_in_shared_folder))
     return int(bool(without_points))
+
+
+def copy_marks(submitted: Path, target: Path) -> bool:
+    """Copy the files by which nbgrader knows whose page it is, and say whether there are any."""
+    marks = [submitted / name for name in OF_SHARED_FOLDER]
+    if not all(mark.is_file() and not mark.is_symlink() for mark in marks):
+        return False
+    for mark in marks:
+        shutil.copyfile(mark, target / mark.name)
+    return True
+
+
+def how_to_hand_out(assignment: str, to_be_sent: list[str]) -> str:
+    """Return the command for the shared folder, and whose pages it cannot hand out."""
+    command = f"nbgrader release_feedback {assignment}"
+    if not to_be_sent:
+        return f"To hand them out in the shared folder, run: {command}"
+    students = ",".join(to_be_sent)
+    return (
+        f"Send their pages to {', '.join(to_be_sent)}, who did not hand in through the shared "
+        "folder. To hand out the others, run: "
+        f"{command} --CourseDirectory.student_id_exclude={shlex.quote(students)}"
+    )
 
 
 def page(
@@ -194,9 +218,9 @@ def title_of(notebook: NotebookNode, assignment: str) -> str:
 
 
 def ending_of(answer: NotebookNode) -> str:
-    """Say why an answer did not come to its end, if it did not."""
+    """Say why an answer did not come to its end. The message of its tests would hide that."""
     names = [output.get("ename") for output in answer.get("outputs", ())]
-    return next((ENDINGS[name] for name in names if name in ENDINGS), "")
+    return next((f"Your answer {ENDINGS[name]}" for name in names if name in ENDINGS), "")
 
 
 def result_of(cell: NotebookNode, grade: Grade, question: str, ending: str) -> Result:

@@ -15,8 +15,10 @@ import sys
 import threading
 import traceback
 import warnings
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -53,6 +55,12 @@ NO_SANDBOX = (
     "Nothing on this machine can isolate submitted code, which could then read and change all that "
     "you can. Install bubblewrap, or make the container image that the page for instructors "
     "describes, or add --without-isolation on a machine that holds nothing else of value."
+)
+
+
+KILLED = (
+    "the system ended the program that graded this notebook, probably because memory was short; "
+    "close other programs and run grade.py again"
 )
 
 
@@ -205,11 +213,42 @@ def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[st
 def grade(grader: Grader, force: bool) -> list[str]:
     """Grade who is new or changed, or all; return a sentence for each failure."""
     students = [name for name in grader.students() if force or not grader.is_graded(name)]
-    with pool(at_once()) as workers:
-        graded = workers.map(grader.grade, students)
-        bar = tqdm(graded, desc=grader.assignment, total=len(students), unit="student")
-        errors = dict(zip(students, bar, strict=True))
-    return [f"{student}: {error}." for student, error in errors.items() if error]
+    found = errors(grader, students)
+    bar = tqdm(found, desc=grader.assignment, total=len(students), unit="student")
+    failed = {student: error for student, error in bar if error}
+    return [f"{student}: {failed[student]}." for student in students if student in failed]
+
+
+def errors(grader: Grader, students: list[str]) -> Iterator[tuple[str, str | None]]:
+    """Grade students; yield each with why the points could not be saved, if so.
+
+    If the system kills a worker, for example because memory is short, the pool ends with it. The
+    workers take the students in order, so the killed one graded one of the first that are left.
+    These are graded again one at a time, and the others at once as before.
+    """
+    n = at_once()
+    while students:
+        graded = set()
+        for student, error in until_killed(grader, students, n):
+            graded.add(student)
+            yield student, error
+        students = [student for student in students if student not in graded]
+        suspects, students = students[:n], students[n:]
+        for student in suspects:
+            alone = dict(until_killed(grader, [student], 1))
+            if student not in alone:
+                grader.log(student).parent.mkdir(parents=True, exist_ok=True)
+                grader.log(student).write_text(f"Not graded: {KILLED}\n", encoding="utf-8")
+            yield student, alone.get(student, KILLED)
+
+
+def until_killed(grader: Grader, students: list[str], n: int) -> Iterator[tuple[str, str | None]]:
+    """Grade students in a new pool; yield those that were graded before a worker was killed."""
+    with suppress(BrokenProcessPool), pool(n) as workers:
+        started = {workers.submit(grader.grade, student): student for student in students}
+        for future in as_completed(started):
+            with suppress(BrokenProcessPool):
+                yield started[future], future.result()
 
 
 def pool(n: int) -> ProcessPoolExecutor:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import nbformat
 import numpy as np
 from anonymous import Anonymous
-from course import marked_cells, marked_cells_of, questions
+from course import DIED, TOOK_TOO_LONG, marked_cells, marked_cells_of, questions
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.utils import compute_checksum
@@ -197,10 +197,10 @@ def what_happened(
     before = errors_in(answer) if answer is not None else []
     errors = errors_in(tests)
     enames = {error.ename for error in [*before, *errors]}
-    if "CellTimeoutError" in enames:
+    if TOOK_TOO_LONG in enames:
         return "time-out", None
     # Only an error tells where the tests stopped. Python must have ended if there is none.
-    if not errors or any("DeadKernel" in ename for ename in enames):
+    if not errors or DIED in enames:
         return "died", None
     if errors[0].ename == "AssertionError" and ends_in(errors[0], tests):
         return "assertion", errors[0]

@@ -20,6 +20,7 @@ class Points:
 
     student: str
     possible: float
+    possible_by_machine: float
     by_machine: float
     by_hand: float
     pending: float  # points of the answers that nobody has graded yet
@@ -43,6 +44,15 @@ class Points:
         """Points after the penalty."""
         return self.reached - self.penalty
 
+    @property
+    def told(self) -> str:
+        """The points in words, such as "17 of 17 by machine, 8 points to grade by hand"."""
+        possible_by_hand = self.possible - self.possible_by_machine - self.pending
+        parts = [f"{self.by_machine:g} of {self.possible_by_machine:g} by machine"]
+        parts += [f"{self.by_hand:g} of {possible_by_hand:g} by hand"] if possible_by_hand else []
+        parts += [f"{self.pending:g} points to grade by hand"] if self.pending else []
+        return ", ".join(parts)
+
     def row(self) -> dict[str, str]:
         """Return a row for a table, which tells how the points came about."""
         return {
@@ -59,7 +69,7 @@ class Points:
         }
 
 
-COLUMNS = tuple(Points("", 0, 0, 0, 0).row())
+COLUMNS = tuple(Points("", 0, 0, 0, 0, 0).row())
 
 
 def points_of_class(
@@ -107,12 +117,16 @@ def graded(course: Path, assignment: str) -> dict[str, Points]:
 def points_of(submission: SubmittedAssignment) -> Points:
     """Add up the points of one submission."""
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+    written = {cell.name for own in submission.notebooks for cell in own.notebook.solution_cells}
     by_hand = [grade for grade in grades if grade.manual_score is not None]
-    waiting = [grade for grade in grades if grade.needs_manual_grade and grade not in by_hand]
+    by_machine = [grade for grade in grades if grade.manual_score is None]
+    waiting = [grade for grade in by_machine if grade.needs_manual_grade]
     return Points(
         student=submission.student.id,
         possible=submission.max_score,
-        by_machine=sum(grade.score for grade in grades if grade.manual_score is None),
+        # nbgrader itself gives no points for a written answer that is still as it was handed out
+        possible_by_machine=sum(g.max_score for g in by_machine if g.name not in written),
+        by_machine=sum(grade.score for grade in by_machine),
         by_hand=sum(grade.score for grade in by_hand)
         + sum(grade.extra_credit or 0 for grade in grades),
         pending=sum(grade.max_score for grade in waiting),

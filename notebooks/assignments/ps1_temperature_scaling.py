@@ -24,17 +24,17 @@
 #
 # **How it works**
 #
-# | Question | Points | Graded by |
-# |---|---|---|
-# | 1. Write the NLL | 2 | machine |
-# | 2. Derive the slope and the curvature | 5 | teacher |
-# | 3. Write the slope | 2 | machine |
-# | 4. Write the curvature | 2 | machine |
-# | 5. Write a safe step | 3 | machine |
-# | 6. Write the search | 3 | machine |
-# | 7. Calibrate the network | 3 | machine |
-# | 8. Say whether a best temperature exists | 2 | machine |
-# | 9. Read the result | 3 | teacher |
+# | Question | Points | Graded by | Minutes |
+# |---|---|---|---|
+# | 1. Write the NLL | 2 | machine | 10 |
+# | 2. Derive the slope and the curvature | 5 | teacher | 25 |
+# | 3. Write the slope | 2 | machine | 10 |
+# | 4. Write the curvature | 2 | machine | 10 |
+# | 5. Write a safe step | 3 | machine | 15 |
+# | 6. Write the search | 3 | machine | 20 |
+# | 7. Calibrate the network | 3 | machine | 15 |
+# | 8. Say whether a best temperature exists | 2 | machine | 10 |
+# | 9. Read the result | 3 | teacher | 5 |
 #
 # All questions together give 25 points and take about 120 minutes. A question that a machine grades
 # gives either all of its points or none.

@@ -1,5 +1,3 @@
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,18 +13,3 @@ def _scripts_can_be_imported():
     sys.path.insert(0, str(ASSIGNMENTS))
     yield
     sys.path.remove(str(ASSIGNMENTS))
-
-
-@pytest.fixture(scope="session")
-def course(tmp_path_factory) -> Path:
-    """A course folder with source/ and release/. A test that changes it works on a copy."""
-    folder = tmp_path_factory.mktemp("course")
-    made = subprocess.run(
-        [sys.executable, str(ASSIGNMENTS / "make_assignments.py"), str(folder)],
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert made.returncode == 0, made.stderr
-    return folder

@@ -362,6 +362,28 @@ def test_an_older_upload_asks_nobody_to_act(graded, capsys):
     assert status == 0
 
 
+def test_the_check_and_the_table_of_grades_add_up_the_same_points(graded, capsys):
+    """A test that a person graded counts as graded by hand, and so does an essay left empty."""
+    from write_grades import write_grades
+
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        grades = {g.name: g for g in gradebook.find_submission_notebook(PS2, PS2, "anna").grades}
+        by_machine = sum(g.max_score for name, g in grades.items() if name.startswith("tests"))
+        by_machine -= grades["tests_ece"].max_score
+        possible = sum(grade.max_score for grade in grades.values())
+        grades["tests_ece"].manual_score = 1
+        for name in grades.keys() - {g for g in grades if g.startswith("tests")}:
+            grades[name].auto_score, grades[name].needs_manual_grade = 0, False
+        gradebook.db.commit()
+    _, blocks = printed(graded, capsys)
+    told = f"{by_machine:g} of {by_machine:g} by machine, 1 of {possible - by_machine:g} by hand"
+    assert blocks == {f"{PS2} anna": [told]}
+    header, row = write_grades(graded).read_text(encoding="utf-8-sig").splitlines()
+    found = dict(zip(header.split(","), row.split(","), strict=True))
+    assert (found["points_by_machine"], found["points_by_hand"]) == (f"{by_machine:g}", "1")
+    assert found["points_pending"] == "0"
+
+
 def test_everything_unusual_is_said(graded, capsys):
     hand_in(graded, "bob", {"ece": ECE, "tests_ece": "pass"})
     hand_in(graded, "carl", {"ece": ECE})

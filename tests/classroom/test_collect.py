@@ -323,11 +323,71 @@ def test_a_name_in_a_zip_of_somebody_displaces_nobody(folder):
     assert f"anna_{NAME}.ipynb and work.zip/anna_{NAME}.ipynb" in remark
 
 
-def test_the_newer_of_two_exports_counts(folder):
+def test_no_name_of_a_zip_displaces_anybody(folder):
+    """Two zips have nearly the same name, one lies in another, and a student has an odd name."""
+    from collect import collect
+
+    inner = zipped({f"anna_{NAME}.ipynb": "of mallory"})
+    (archive(folder) / "mail.zip").write_bytes(
+        zipped({f"anna_{NAME}.ipynb": "of anna", "work.zip": inner})
+    )
+    for number, name in enumerate(("b-1.zip", "b_1.zip")):
+        content = zipped({f"anna_{NAME}.ipynb": f"of mallory {number}"})
+        (archive(folder) / name).write_bytes(content)
+    put(folder, f"anna from b_1_zip_{NAME}.ipynb", "of a student with this name")
+    collect(folder, NAME)
+    assert submitted(folder) == {
+        "anna from mail_zip": "of anna",
+        "anna from mail_zip_work_zip": "of mallory",
+        "anna from b_1_zip_": "of mallory 0",
+        "anna from b_1_zip__": "of mallory 1",
+        "anna from b_1_zip": "of a student with this name",
+    }
+
+
+def put_export(course, name, number, **contents):
+    files = {f"{who}_{number}_{NAME}.ipynb": text for who, text in contents.items()}
+    (archive(course) / name).write_bytes(zipped(files))
+
+
+def test_what_looks_like_an_export_displaces_nobody(folder):
+    """Whether the first one is a zip or was unpacked, and whether it was collected before."""
+    from collect import collect
+
+    fake = {"anna_8": "of mallory", "ben_9": "of ben", "carl_10": "of mallory"}
+    put_export(folder, "a.zip", 20, anna_8="of anna", ben_9="of ben")
+    assert collect(folder, NAME) == []
+    put_export(folder, "b.zip", 30, **fake)
+    (remark,) = collect(folder, NAME)
+    kept = {"anna": "of anna", "anna from b_zip": "of mallory"}
+    others = {"ben": "of ben", "carl": "of mallory"}
+    assert submitted(folder) == {**kept, **others}
+    assert rows(folder)["anna"]["file"] == f"a.zip/anna_8_20_{NAME}.ipynb"
+    assert remark.startswith(
+        f"a.zip/anna_8_20_{NAME}.ipynb and b.zip/anna_8_30_{NAME}.ipynb say that they are of anna"
+    )
+    assert "anna, anna from b_zip" in remark
+    assert collect(folder, NAME) == [remark]
+    (archive(folder) / "a.zip").unlink()
+    put(folder, f"anna_8_20_{NAME}.ipynb", "of anna")
+    (remark,) = collect(folder, NAME)
+    assert submitted(folder) == {**kept, **others}
+    assert remark.startswith(f"anna_8_20_{NAME}.ipynb and b.zip/anna_8_30_{NAME}.ipynb say that")
+
+
+def test_of_two_new_exports_that_differ_both_are_kept_until_the_older_is_removed(folder):
     from collect import collect
 
     for number, name in enumerate(("a.zip", "b.zip")):
-        files = {f"{who}_{1 + number}_{NAME}.ipynb": f"{who}{number}" for who in ("a_1", "b_2")}
-        (archive(folder) / name).write_bytes(zipped(files))
-    collect(folder, NAME)
-    assert submitted(folder) == {"a": "a_11", "b": "b_21"}
+        put_export(folder, name, number, a_1=f"{number}", b_2=f"{number}", c_3="same")
+    remarks = collect(folder, NAME)
+    assert submitted(folder) == {
+        "a from a_zip": "0", "a from b_zip": "1", "b from a_zip": "0", "b from b_zip": "1",
+        "c": "same",
+    }  # fmt: skip
+    assert len(remarks) == 2
+    assert all("remove the older export" in remark for remark in remarks)
+    (archive(folder) / "a.zip").unlink()
+    assert collect(folder, NAME) == []
+    assert rows(folder).keys() == {"a", "b", "c"}
+    assert {who: submitted(folder)[who] for who in "abc"} == {"a": "1", "b": "1", "c": "same"}

@@ -93,6 +93,11 @@ def make(classroom) -> Path:
     return classroom / "feedback" / "anna" / NAME / f"{NAME}.html"
 
 
+def test_without_a_shared_folder_it_says_what_to_do_in_its_place(classroom, capsys):
+    make(classroom)
+    assert capsys.readouterr().out.splitlines()[-1] == "Send each page to its student."
+
+
 @pytest.fixture(scope="module")
 def page(classroom) -> Path:
     return make(classroom)
@@ -204,7 +209,7 @@ def test_a_page_is_accessible(page, browser):
 @pytest.mark.parametrize(
     ("ename", "said"),
     [
-        ("CellTimeoutError", "ran longer than a cell may"),
+        ("CellTimeoutError", "took too long, and was stopped"),
         ("SyntaxError", "is no valid Python"),
         ("DeadKernelError", "ended the program"),
     ],

@@ -4,6 +4,7 @@ import csv
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -171,6 +172,7 @@ def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolatio
     assert "tiny,anna,,5,0,4,0,0,5,9," in (course / "grades.csv").read_text(encoding="utf-8-sig")
     assert "ben" in said.out
     assert log(course, "anna").splitlines()[-1].startswith("Graded ")
+    assert "checksum" not in log(course, "anna")  # nbgrader would warn that it has changed
     if grade.at_once() > 1:
         (start, end), (other_start, other_end) = (
             map(float, printed(course, student).split()) for student in ("anna", "ben")
@@ -226,6 +228,36 @@ def test_points_by_hand_for_an_earlier_answer_are_told_until_somebody_looks(
 def grades_csv(course: Path) -> list[dict[str, str]]:
     with (course / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
+
+
+def test_nobody_gets_a_line_for_an_assignment_that_was_not_handed_out(
+    class_of, grade, isolation, capsys
+):
+    """nbgrader's own export has a zero for everybody. An unknown assignment is named."""
+    import platform_grades
+    from make_assignments import make_assignment
+
+    course = class_of(anna=FULL, ben=FULL)
+    for name in ("later", "latest"):
+        script = course.parent / f"{name}.py"
+        script.write_text(TINY, encoding="utf-8")
+        make_assignment(script, course)
+    (course / "downloaded" / "latest" / "archive").mkdir(parents=True)
+    (course / "submitted" / "ben" / "unknown").mkdir()
+    assert grade.main(["tiny", "--course", str(course)]) == 0
+    said = capsys.readouterr().out
+    assert "later" not in said
+    assert "latest" not in said
+    assert "unknown: source/ has no such assignment, so nothing is graded." in said
+    assert [(row["assignment"], row["student"]) for row in grades_csv(course)] == [
+        ("tiny", "anna"),
+        ("tiny", "ben"),
+    ]
+    export = course / "export.csv"
+    export.write_text("Student,ID,Section,later (1)\nAnna,1,,\n", encoding="utf-8")
+    platform_grades.main(["later", "--canvas", str(export), "--course", str(course)])
+    assert "0 students" in capsys.readouterr().out
+    assert "Anna,1,,\n" in (course / "canvas_later.csv").read_text(encoding="utf-8-sig")
 
 
 def test_a_change_of_a_test_makes_a_submission_new(class_of, grade):
@@ -566,6 +598,39 @@ def work(_):
 with grade.pool(2) as pool:
     list(pool.map(work, range(2)))
 """
+
+
+def test_a_worker_that_the_system_kills_costs_one_student_a_turn(
+    class_of, grade, isolation, monkeypatch, capsys
+):
+    """The others are graded in the same run, and the student in the next one."""
+    names = ("anna", "ben", "carl", "dora", "emil")
+    course = class_of(**dict.fromkeys(names, FULL))
+    monkeypatch.setattr(grade, "at_once", lambda: 2)
+    stage = grade.Grader._stage
+
+    def killed(grader, student, folder):
+        if student == "carl":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return stage(grader, student, folder)
+
+    monkeypatch.setattr(grade.Grader, "_stage", killed)
+    command = ["tiny", "--course", str(course)]
+    assert grade.main(command) == 1
+    said = capsys.readouterr().out
+    assert "NOT GRADED carl: the system ended the program that graded this notebook" in said
+    assert said.count("NOT GRADED") == 2  # check_grades.py says it, too
+    assert log(course, "carl") == f"Not graded: {grade.KILLED}\n"
+    for student in set(names) - {"carl"}:
+        assert scores(course, student) == points(2, 3)
+    assert [row["student"] for row in grades_csv(course) if row["remarks"] == "NOT GRADED"] == [
+        "carl"
+    ]
+
+    monkeypatch.setattr(grade.Grader, "_stage", stage)
+    assert grade.main(command) == 0
+    assert "1/1" in capsys.readouterr().err
+    assert scores(course, "carl") == points(2, 3)
 
 
 def test_no_worker_outlives_the_command():

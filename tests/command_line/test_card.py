@@ -73,7 +73,7 @@ def test_both_cards_hold_the_report_and_the_scaler(files, written, problem):
         assert str(scaler.summary) in card
         assert "No sample of the calibration set was found in the test set." in card
         assert "15 bins, seed 0." in card
-        assert "Before scaling, the probabilities are not calibrated: an ECE of" in card
+        assert "Before scaling, the model is overconfident: its ECE of" in card
         assert len(diagrams(card)) == 2
     n_bins = sum(int((bins.count > 0).sum()) for bins in report.bins)
     assert len(re.findall(r"^\| \d\.\d{3} to \d\.\d{3} ", markdown, re.MULTILINE)) == n_bins
@@ -126,10 +126,28 @@ def test_two_classes_are_judged_by_the_event():
     labels = (rng.random(200) < 1 / (1 + np.exp(-logits))).astype(int)
     card = Card(evaluate(logits, labels), "Two", 0, separate=False).to_markdown()
     assert (
-        "The model's probabilities show no calibration error that chance does not explain" in card
+        "Without scaling, this test set shows no calibration error beyond what chance alone "
+        "produces: the ECE is" in card
     )
     assert "the frequency of y = 1 of the samples in a bin, and a dot their mean P(y = 1)" in card
     assert "classwise" not in card
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize(("temperature", "word"), [(3, "overconfident"), (0.4, "underconfident")])
+def test_a_verdict_says_in_which_direction_a_model_errs(n_classes, temperature, word):
+    logits, labels = calibrated_problem(500, n_classes, temperature)
+    card = Card(evaluate(logits, labels), "", 0, separate=False).to_markdown()
+    assert f"Without scaling, the model is {word}: its ECE of" in card
+
+
+def test_errors_in_both_directions_have_no_direction():
+    """The model says 90 % and is right in 50 % of the cases, or says 60 % and is always right."""
+    p = np.repeat([0.9, 0.6], 200)
+    right = np.concatenate([np.tile([0, 1], 100), np.ones(200, int)])
+    logits = np.log(np.stack([p, *3 * [(1 - p) / 3]], 1))
+    card = Card(evaluate(logits, 1 - right), "", 0, separate=False).to_markdown()
+    assert "Without scaling, the model is not calibrated: its ECE of" in card
 
 
 def test_an_uncheckable_test_set_is_named(files, problem):

@@ -751,6 +751,21 @@ def collect(network, images, batch_size):
         return torch.cat([network(batch) for batch in images.split(batch_size)])
 """,
     ),
+    "dropout_alone_is_switched_off": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    dropouts = [layer for layer in network.modules() if "Dropout" in type(layer).__name__]
+    before = [layer.training for layer in dropouts]
+    for layer in dropouts:
+        layer.eval()
+    with torch.no_grad():
+        logits = torch.cat([network(batch) for batch in images.split(batch_size)])
+    for layer, mode in zip(dropouts, before):
+        layer.train(mode)
+    return logits
+""",
+    ),
     "probabilities_in_place_of_logits": (
         "collect",
         """

@@ -9,9 +9,12 @@
   ];
   parts.words();
   parts.results();
-  const { results } = self;
+  parts.files();
+  const { results, files } = self;
   const at = (id) => document.getElementById(`cc-${id}`);
   const chosen = { fit: [], test: [] };
+  const [ofFit, ofTest] = ["fit", "test"].map((which) => parts.columns(which, hideResults));
+  const columns = { fit: ofFit, test: ofTest };
   let worker = null;
   let found = null;
 
@@ -24,12 +27,32 @@
     return started;
   }
 
-  function choose(which, files) {
-    chosen[which] = [...files];
-    at(`${which}-names`).textContent = chosen[which].map(({ name }) => name).join(" and ");
-    at("start").disabled = chosen.fit.length === 0;
+  async function choose(which, list) {
+    const found = [...list];
+    chosen[which] = found;
+    at(`${which}-names`).textContent = found.map(({ name }) => name).join(" and ");
     at("remove").hidden = chosen.test.length === 0;
+    columns[which].clear();
     hideResults();
+    at(`${which}-fault`).textContent = "";
+    at("start").disabled = true;
+    let sentence = "";
+    try {
+      await files.refuseAtOnce(found);
+    } catch (error) {
+      const isRefusal = error instanceof files.BadFile;
+      sentence = isRefusal ? error.message : `The file cannot be read: ${error.message}`;
+    }
+    // Meanwhile, the user may have chosen another file.
+    if (chosen[which] !== found) return;
+    at(`${which}-fault`).textContent = sentence;
+    at(`${which}-files`).setAttribute("aria-invalid", String(sentence !== ""));
+    allowStart();
+  }
+
+  function allowStart() {
+    const isFaulty = ["fit", "test"].some((which) => at(`${which}-fault`).textContent !== "");
+    at("start").disabled = worker !== null || chosen.fit.length === 0 || isFaulty;
   }
 
   /** Hide what other files or another choice have led to. */
@@ -70,6 +93,7 @@
         if (at("step").textContent !== data.step) at("step").textContent = data.step;
       } else {
         stop();
+        for (const which of ["fit", "test"]) columns[which].show(data.layouts[which]);
         if (data.error) refuse(data.error);
         else show(data.found);
       }
@@ -79,7 +103,8 @@
       refuse(`The calculator failed, which is a fault of ours: ${event.message}`);
     };
     const probabilities = at("probabilities").checked;
-    worker.postMessage({ chosen: chosen.fit, testFiles: chosen.test, probabilities });
+    const picked = { fit: columns.fit.picked(), test: columns.test.picked() };
+    worker.postMessage({ chosen: chosen.fit, testFiles: chosen.test, probabilities, picked });
     at("cancel").focus();
   }
 
@@ -88,29 +113,41 @@
     worker = null;
     at("progress-row").hidden = true;
     at("step").textContent = "";
-    at("start").disabled = chosen.fit.length === 0;
+    allowStart();
   }
 
   function refuse(sentence) {
     at("refusal").textContent = sentence;
     at("refusal").hidden = false;
-    at("start").focus();
+    (columns.fit.open() ?? columns.test.open() ?? at("start")).focus();
   }
 
   function show(given) {
-    found = given;
+    found = { ...given, file: chosen.fit[0].name };
+    const doubt = results.doubt(found);
+    at("doubt").hidden = doubt === null;
+    at("doubt-text").textContent = doubt ?? "";
     at("verdicts").replaceChildren(...results.verdicts(found.report).map((line) => made("p", line)));
     at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;
     at("from").replaceChildren(...results.used(found).map((line) => made("li", line)));
     at("table").innerHTML = results.htmlTable(found.report);
     at("legend").textContent = results.legend(found.report.C);
     at("diagrams").innerHTML = results.diagrams(found.report).map((svg) => `<figure>${svg}</figure>`).join("");
+    at("key").innerHTML = results.key(found.report.C);
+    const pandas = results.needsPandas(found) ? "pandas " : "";
+    at("install").textContent = `python -m pip install ${pandas}"${at("install").dataset.calibkit}"`;
     at("python").textContent = results.python(found);
     at("results").hidden = false;
     at("results").focus();
   }
 
   const made = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+
+  /** Save a file of results under the name of the model. */
+  function saveResults(ending, type, write) {
+    const named = { ...found, name: at("name").value };
+    save(results.fileName(named, ending), type, write(named));
+  }
 
   function save(name, type, text) {
     const link = document.createElement("a");
@@ -135,6 +172,14 @@
     return new File([`${rows.join("\n")}\n`], "example.csv", { type: "text/csv" });
   }
 
+  /** Let the keyboard pass over the menus of the site, in one step. */
+  function addSkipLink() {
+    const link = made("a", "Skip to the calculator");
+    link.href = "#cc-fit-files";
+    document.getElementById("pst-skip-link").append(link);
+  }
+
+  addSkipLink();
   at("probabilities").addEventListener("change", hideResults);
   at("remove").addEventListener("click", () => {
     at("test-files").value = "";
@@ -146,17 +191,19 @@
     stop();
     at("start").focus();
   });
-  at("example").addEventListener("click", () => {
-    choose("test", []);
-    choose("fit", [example()]);
+  at("example").addEventListener("click", async () => {
+    at("test-files").value = "";
+    await Promise.all([choose("test", []), choose("fit", [example()])]);
     start();
   });
   at("save-markdown").addEventListener("click", () =>
-    save("model_card.md", "text/markdown", results.markdown(found))
+    saveResults("model_card.md", "text/markdown", results.markdown)
   );
-  at("save-html").addEventListener("click", () => save("model_card.html", "text/html", results.html(found)));
+  at("save-html").addEventListener("click", () =>
+    saveResults("model_card.html", "text/html", results.html)
+  );
   at("save-json").addEventListener("click", () =>
-    save("temperature.json", "application/json", results.json(found))
+    saveResults("temperature.json", "application/json", results.json)
   );
   at("save-example").addEventListener("click", async () =>
     save("example.csv", "text/csv", await example().text())

@@ -2,7 +2,7 @@
 (self.calculatorParts ??= {}).files = function () {
   "use strict";
 
-  const { UNKNOWN_KIND, WRONG_KIND, PYTHON_OBJECTS, NO_ROWS, NO_NUMBER } = self.sentences;
+  const { UNKNOWN_KIND, WRONG_KIND, PYTHON_OBJECTS, NO_ROWS, NO_CSV, NO_NUMBER } = self.sentences;
   const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW } = self.sentences;
   const KINDS = [".npz", ".npy", ".csv", ".tsv"];
   const TYPES = {
@@ -18,11 +18,36 @@
   /** Thrown for a file that cannot be read, or that holds what cannot be meant. */
   class BadFile extends Error {}
 
+  const kindOf = ({ name }) => name.toLowerCase().match(/\.[^.]*$/)?.[0];
+
+  /** Refuse what is no set of samples at first sight, by the names and the first bytes. */
+  async function refuseAtOnce(files) {
+    for (const file of files) await refuseFile(file);
+    if (files.length > 2 || (files.length === 2 && files.some((file) => kindOf(file) !== ".npy"))) {
+      throw new BadFile(
+        `one file or a pair of npy files is expected, got ${files.length} files; choose the logits ` +
+          "and the labels of one set of samples"
+      );
+    }
+  }
+
+  async function refuseFile(file) {
+    const [path, kind] = [file.name, kindOf(file)];
+    if (!KINDS.includes(kind)) throw new BadFile(UNKNOWN_KIND({ path, known: KINDS.join(", ") }));
+    const isTable = kind === ".csv" || kind === ".tsv";
+    if (file.size === 0 && isTable) throw new BadFile(NO_ROWS({ path }));
+    const first = new Uint8Array(await file.slice(0, 1024).arrayBuffer());
+    if (isTable && first.includes(0)) {
+      throw new BadFile(NO_CSV({ path, why: "it holds bytes that no text has" }));
+    }
+    const begins = String.fromCharCode(...first.slice(0, 6));
+    const isRight = kind === ".npz" ? begins.startsWith("PK") : begins.endsWith("NUMPY");
+    if (!isTable && !isRight) throw refusal(path, kind.slice(1));
+  }
+
   /** Return what a file holds: {path, word, names, arrays} or {path, word, names, table}. */
   async function open(file, columns, onProgress = () => {}) {
-    const path = file.name;
-    const kind = path.toLowerCase().match(/\.[^.]*$/)?.[0];
-    if (!KINDS.includes(kind)) throw new BadFile(UNKNOWN_KIND({ path, known: KINDS.join(", ") }));
+    const [path, kind] = [file.name, kindOf(file)];
     if (kind === ".csv" || kind === ".tsv") return readTable(file, columns, onProgress);
     const bytes = new Uint8Array(await file.arrayBuffer());
     onProgress(0.5);
@@ -157,29 +182,36 @@
   }
 
   /**
-   * Read a table line by line. `columns` chooses, from the names of the columns, those that are
-   * read as numbers and the one that is read as text: it returns {numbers, text}.
+   * Read a table line by line. `columns` chooses, from the names of the columns and of those that
+   * begin with a number, those that are read as numbers and the one that is read as text: it
+   * returns {numbers, text}.
    */
   async function readTable(file, columns, onProgress) {
     const path = file.name;
-    let [names, hasHead, delimiter, chosen, places, textPlace] = [null, true, ",", null, null, -1];
+    let [names, hasHead, hasBlanks, delimiter] = [null, true, false, ","];
+    let [chosen, places, textPlace] = [null, null, -1];
     let numbers = new Float64Array(1024);
     let [used, row] = [0, 0];
     const texts = [];
 
     function start(line) {
       delimiter = ["\t", ";", ","].find((sign) => line.includes(sign)) ?? ",";
-      const head = cellsOf(line, delimiter).map((cell) => cell.trim());
+      const cells = cellsOf(line, delimiter);
+      const head = cells.map((cell) => cell.trim());
+      hasBlanks = cells.some((cell, k) => cell !== head[k]);
       hasHead = !head.every(isNumber);
       names = hasHead ? head : head.map((_, k) => String(k + 1));
       const repeated = names.filter((name, k) => names.indexOf(name) !== k);
       if (repeated.length) {
         throw new BadFile(REPEATED_COLUMNS({ path, names: [...new Set(repeated)].join(", ") }));
       }
-      chosen = columns({ path, names, hasHead });
+      if (!hasHead) add(line);
+    }
+
+    function choose(numeric) {
+      chosen = columns({ path, names, hasHead, numeric });
       places = chosen.numbers.map((name) => names.indexOf(name));
       textPlace = chosen.text === null ? -1 : names.indexOf(chosen.text);
-      if (!hasHead) add(line);
     }
 
     function add(line) {
@@ -189,6 +221,7 @@
         const [expected, found] = [names.length, cells.length];
         throw new BadFile(WRONG_LENGTH_OF_ROW({ path, expected, found, row }));
       }
+      if (chosen === null) choose(names.filter((_, k) => isNumber(cells[k])));
       if (used + places.length > numbers.length) {
         const larger = new Float64Array(2 * numbers.length + places.length);
         larger.set(numbers);
@@ -198,7 +231,7 @@
         const number = numberFrom(cells[place]);
         if (number === undefined) {
           const [name, found] = [names[place], `'${cells[place].trim()}'`];
-          const advice = "if the column is no score, name the columns that are, such as logit_0";
+          const advice = "if the column is no score, choose those that are";
           throw new BadFile(NO_NUMBER({ path, name, found, row, advice }));
         }
         numbers[used++] = number;
@@ -222,9 +255,10 @@
       if (ended) break;
     }
     if (names === null) throw new BadFile(NO_ROWS({ path }));
-    const table = { ...chosen, hasHead, n: row, data: numbers.subarray(0, used), texts };
+    if (chosen === null) choose(names);
+    const table = { ...chosen, hasHead, hasBlanks, delimiter, n: row, data: numbers.subarray(0, used), texts };
     return { path, word: "column", names, table };
   }
 
-  self.files = { open, numberFrom, BadFile };
+  self.files = { open, refuseAtOnce, numberFrom, BadFile };
 };

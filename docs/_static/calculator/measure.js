@@ -355,7 +355,10 @@
     const [before, after = null] = values;
     const change = after && changeOf(values, { names, means, resampledMeans, gaps, perSet, classwise });
     onProgress(1);
-    return { n: rows.n, C: rows.C, nBins: N_BINS, before, after, change };
+    const counts = new Float64Array(rows.C);
+    for (const label of rows.labels) counts[label]++;
+    const majority = Math.max(...counts) / rows.n;
+    return { n: rows.n, C: rows.C, nBins: N_BINS, majority, before, after, change };
   }
 
   function changeOf([before, after], { names, means, resampledMeans, gaps, perSet, classwise }) {

@@ -4,6 +4,7 @@
 
   const { sentences, cardTexts } = self;
   const LEVEL = 0.05;
+  const LONGEST_NAME = 60;
   const ROWS = [
     ["accuracy", "accuracy", "percent", 1],
     ["NLL", "nll", "plain", 3],
@@ -16,7 +17,11 @@
     ["its noise floor", "classwiseNoiseFloor", "percent", 2],
     ["its p-value", "classwisePValue", "plain", 3],
   ];
+  const WHEN = ["before", "after", "change"];
   const NAMES = ["before scaling", "after scaling"];
+  // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
+  const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN] = [10, 0.1, 10, 0.1];
+  const [BAR, DOT, BAND] = ["#0072b2", "#d55e00", 'fill="#888" fill-opacity=".45" stroke="#666"'];
 
   const format = (value, kind, digits, signed = false) => {
     const text = kind === "percent" ? `${(100 * value).toFixed(digits)}%` : value.toFixed(digits);
@@ -48,7 +53,7 @@
   }
 
   /** Say whether the probabilities are calibrated, as far as both tests can tell. */
-  function verdict(whose, values) {
+  function verdict(when, values, C) {
     const tests = [
       ["ECE", values.ece.value, values.pValue],
       ["classwise ECE", values.classwiseEce?.value, values.classwisePValue],
@@ -56,12 +61,44 @@
     // If there are two tests, each may reject half as often.
     const found = tests.filter(([, , p]) => p < LEVEL / tests.length);
     if (found.length === 0) {
-      return sentences.CALIBRATED({ whose, ece: percent(values.ece.value), p: values.pValue.toFixed(3) });
+      return sentences.CALIBRATED({ when, ece: percent(values.ece.value), p: values.pValue.toFixed(3) });
     }
     const errors = found
-      .map(([name, value]) => `${name === "ECE" ? "an" : "a"} ${name} of ${percent(value)}`)
+      .map(([name, value, p]) => `its ${name} of ${percent(value)} (p = ${p.toFixed(3)})`)
       .join(" and ");
-    return sentences.NOT_CALIBRATED({ whose, errors, verb: found.length > 1 ? "are" : "is" });
+    const how = found[0][0] === "ECE" ? direction(values.bins, C) : sentences.MISCALIBRATED({});
+    return sentences.NOT_CALIBRATED({ when, how, errors, verb: found.length > 1 ? "are" : "is" });
+  }
+
+  /** Say whether the model is too sure or not sure enough, if that is most of its error. */
+  function direction(bins, C) {
+    let [sum, error] = [0, 0];
+    for (const { count, confidence, correct } of bins) {
+      const gap = confidence - correct;
+      error += Math.abs(gap);
+      // Below one half, a model of two classes answers that y = 0.
+      sum += C === 2 && confidence < count / 2 ? -gap : gap;
+    }
+    if (Math.abs(sum) < error / 2) return sentences.MISCALIBRATED({});
+    return sum > 0 ? sentences.OVERCONFIDENT({}) : sentences.UNDERCONFIDENT({});
+  }
+
+  const short = (value) => String(Number(value.toPrecision(4)));
+
+  /** Say what is strange about the temperature, or return null. */
+  function doubt({ fit, report }) {
+    const { temperature, interval: [low, high] } = fit;
+    const accuracy = report.before.accuracy.value;
+    const isWide = high > WIDEST * low;
+    const isChance = accuracy - report.majority < LEAST_GAIN * (1 - report.majority);
+    let sentence = null;
+    if (isChance && (isWide || temperature > LARGEST)) sentence = sentences.UNRELATED;
+    else if (temperature > LARGEST) sentence = sentences.LARGE_TEMPERATURE;
+    else if (isWide) sentence = sentences.UNCERTAIN_TEMPERATURE;
+    else if (temperature < SMALLEST) sentence = sentences.SMALL_TEMPERATURE;
+    const [t, from, to] = [temperature, low, high].map(short);
+    const shares = { accuracy: percent(accuracy), majority: percent(report.majority) };
+    return sentence && sentence({ temperature: t, low: from, high: to, ...shares });
   }
 
   /** Say which samples the temperature was fitted to, and which it was tested on. */
@@ -71,9 +108,9 @@
     return [`Read ${from[0]}.`, `Fitted to ${ofFit} of these samples, and tested on the other ${ofTest}.`];
   }
 
-  const verdicts = ({ before, after }) => [
-    verdict("Before scaling, the", before),
-    verdict("After scaling, the", after),
+  const verdicts = ({ before, after, C }) => [
+    verdict("Before scaling", before, C),
+    verdict("After scaling", after, C),
   ];
 
   const wordsOf = (C) =>
@@ -107,9 +144,9 @@
       const accuracy = bin.correct / bin.count;
       const [low, high] = bin.band;
       return (
-        `<rect x="${start}" width="${width}" y="${y(accuracy)}" height="${(bottom - y(accuracy)).toFixed(1)}" fill="#0072b2"/>` +
-        `<rect x="${start}" width="${width}" y="${y(high)}" height="${(y(low) - y(high)).toFixed(1)}" fill="#888" fill-opacity=".45"/>` +
-        `<circle cx="${x(bin.confidence / bin.count)}" cy="${y(bin.confidence / bin.count)}" r="4" fill="#d55e00" stroke="#fff"/>`
+        `<rect x="${start}" width="${width}" y="${y(accuracy)}" height="${(bottom - y(accuracy)).toFixed(1)}" fill="${BAR}"/>` +
+        `<rect x="${start}" width="${width}" y="${y(high)}" height="${(y(low) - y(high)).toFixed(1)}" ${BAND}/>` +
+        `<circle cx="${x(bin.confidence / bin.count)}" cy="${y(bin.confidence / bin.count)}" r="4" fill="${DOT}" stroke="#fff"/>`
       );
     });
     const middle = (top + bottom) / 2;
@@ -122,6 +159,28 @@
       `<text x="${(left + right) / 2}" y="${bottom + 36}" text-anchor="middle">${confidence}</text>` +
       `<text transform="translate(12 ${middle}) rotate(-90)" text-anchor="middle">${share}</text></svg>`
     );
+  }
+
+  /** Return the meanings of the marks in the diagrams, as a list in HTML. */
+  function key(C) {
+    const { confidence, share } = wordsOf(C);
+    const marks = [
+      [`<rect x="6" y="4" width="16" height="16" fill="${BAR}"/>`, `blue bar: ${share}`],
+      [`<circle cx="14" cy="12" r="5" fill="${DOT}" stroke="#fff"/>`, `orange dot: mean ${confidence}`],
+      [
+        `<rect x="6" y="12" width="16" height="8" fill="${BAR}"/><rect x="6" y="5" width="16" height="13" ${BAND}/>`,
+        "grey band, over the bar or above it: where the bars of a calibrated model end",
+      ],
+      [
+        '<path d="M2 20L26 4" stroke="currentColor" stroke-dasharray="5 4"/>',
+        `dashed line: ${share} equal to ${confidence}`,
+      ],
+    ];
+    const items = marks.map(
+      ([mark, text]) =>
+        `<li><svg viewBox="0 0 28 24" width="28" height="24" aria-hidden="true">${mark}</svg> <span>${text}</span></li>`
+    );
+    return `<ul class="cc-key">${items.join("")}</ul>`;
   }
 
   const diagrams = ({ before, after, C }) =>
@@ -139,18 +198,38 @@
   }
 
   const meanings = (C) => Object.entries(cardTexts.meanings).filter(([name]) => C > 2 || name !== "classwise ECE");
+  const warnings = (found) => [doubt(found)].filter(Boolean).map((text) => ["Warning:", text]);
   const madeWith = "Made with the calculator of calibkit, 15 bins, 1000 resamples.";
 
-  function markdown({ fit, report, from, isSplit }) {
+  const withoutEnding = (file) => file.replace(/\.[^.]*$/, "");
+  const nameOf = ({ name, file }) => name.trim() || withoutEnding(file);
+  const titleOf = (found) => `Model card: ${nameOf(found).replace(/\s+/g, " ")}`;
+
+  /** Return a name for a file, which every system accepts. */
+  function fileName(found, ending) {
+    const safe = nameOf(found).normalize("NFC").replace(/[^\p{L}\p{N}]+/gu, "_");
+    const short = [...safe].slice(0, LONGEST_NAME).join("").replace(/^_+|_+$/g, "");
+    return `${short || "model"}_${ending}`;
+  }
+
+  /** Return text in which Markdown finds no mark of its own. */
+  const plain = (text) =>
+    text
+      .replace(/\s+/g, " ")
+      .replace(/[\\`*[\]<>|~&$]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, "\\$&");
+
+  function markdown(found) {
+    const { fit, report, from, isSplit } = found;
     const cells = tableOf(report).map(([name, ...values]) => [name, ...values.map((v) => v.join(" ").trim())]);
-    const lines = [["", "before", "after", "change"], ["---", "---", "---", "---"], ...cells];
+    const lines = [["", ...WHEN], ["---", "---", "---", "---"], ...cells];
     const legend = sentences.DIAGRAM(wordsOf(report.C));
     const texts = [report.before, report.after].map(({ bins, ece }, k) =>
       alternative(NAMES[k], bins, report.C, ece.value)
     );
     return [
-      "# Model card",
-      ...from,
+      `# ${plain(titleOf(found))}`,
+      ...from.map(plain),
+      ...warnings(found).map(([strong, text]) => `**${strong}** ${text}`),
       ...verdicts(report),
       "## Measures",
       captionOf(report),
@@ -170,17 +249,23 @@
   const escape = (text) =>
     text.replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign]);
 
+  // A telephone shows the cells of a row one below the other, and the roles keep them a table.
   function htmlTable(report) {
-    const head = ["", "before", "after", "change"].map((text) => (text ? `<th scope="col">${text}</th>` : "<td></td>"));
+    const head = WHEN.map((text) => `<th scope="col" role="columnheader">${text}</th>`);
     const rows = tableOf(report).map(
       ([name, ...values]) =>
-        `<tr><th scope="row">${name}</th>` +
-        values.map(([value, range]) => `<td>${value} <span class="cc-range">${range}</span></td>`).join("") +
+        `<tr role="row"><th scope="row" role="rowheader">${name}</th>` +
+        values
+          .map(
+            ([value, range], k) =>
+              `<td role="cell" data-when="${WHEN[k]}">${value && `<span>${value}</span>`} <span class="cc-range">${range}</span></td>`
+          )
+          .join("") +
         "</tr>"
     );
     return (
-      `<table><caption>${captionOf(report)}</caption><thead><tr>${head.join("")}</tr></thead>` +
-      `<tbody>${rows.join("")}</tbody></table>`
+      `<table role="table"><caption>${captionOf(report)}</caption><thead role="rowgroup"><tr role="row">` +
+      `<td role="cell"></td>${head.join("")}</tr></thead><tbody role="rowgroup">${rows.join("")}</tbody></table>`
     );
   }
 
@@ -193,27 +278,33 @@
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Model card</title>
+<title>${escape(titleOf(found))}</title>
 <style>
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem; margin: 0 auto; padding: 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #bbb; font-weight: normal; vertical-align: top; }
-.cc-range { display: inline-block; font-size: .9em; }
+.cc-range { display: inline-block; font-size: .9em; white-space: nowrap; }
+.cc-key { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; }
+.cc-key li { display: flex; gap: .5rem; }
 .cc-wide { overflow-x: auto; }
 .diagrams { display: flex; flex-wrap: wrap; gap: 1rem; }
-svg { flex: 1 1 18rem; max-width: 30rem; height: auto; }
+.diagrams svg { flex: 1 1 18rem; max-width: 30rem; height: auto; }
+.cc-key svg { flex: none; }
 </style>
 </head>
 <body>
 <main>
-<h1>Model card</h1>
-${paragraphs([...from, ...verdicts(report)])}
+<h1>${escape(titleOf(found))}</h1>
+${paragraphs(from)}
+${warnings(found).map(([strong, text]) => `<p><strong>${strong}</strong> ${escape(text)}</p>`).join("")}
+${paragraphs(verdicts(report))}
 <h2>Measures</h2>
 <div class="cc-wide" tabindex="0" role="region" aria-label="Measures">${htmlTable(report)}</div>
 ${list(meanings(report.C).map(([name, text]) => `<strong>${name}</strong>: ${escape(text)}.`))}
 <h2>Reliability diagrams</h2>
 <p>${escape(sentences.DIAGRAM(wordsOf(report.C)))}</p>
+${key(report.C)}
 <div class="diagrams">${diagrams(report).join("")}</div>
 <h2>Temperature</h2>
 <p>Divide the logits by T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.</p>
@@ -226,9 +317,10 @@ ${list(limitsOf(isSplit).map(escape))}
 `;
   }
 
-  function json({ fit }) {
-    const found = { temperature: fit.temperature, interval: fit.interval, n_samples: fit.n };
-    return `${JSON.stringify(found, null, 2)}\n`;
+  function json(found) {
+    const { temperature, interval, n } = found.fit;
+    const written = { model: nameOf(found), temperature, interval, n_samples: n };
+    return `${JSON.stringify(written, null, 2)}\n`;
   }
 
   /** Return Python that computes the same, as far as the files say how to read them. */
@@ -239,7 +331,8 @@ ${list(limitsOf(isSplit).map(escape))}
       const source = [one, other][k];
       if (!source) return [];
       const table = source.table ? [`table = ${source.table}`] : [];
-      return [...table, `${prefix}logits = ${source.logits}`, `${prefix}labels = ${source.labels}`];
+      const classes = source.classes ? [`classes = ${source.classes}`] : [];
+      return [...table, ...classes, `${prefix}logits = ${source.logits}`, `${prefix}labels = ${source.labels}`];
     });
     const [fitted, tested] = isSplit
       ? ["logits[::2], labels[::2]", "logits[1::2], labels[1::2]"]
@@ -254,5 +347,11 @@ ${list(limitsOf(isSplit).map(escape))}
     ].join("\n");
   }
 
-  self.results = { verdicts, used, htmlTable, diagrams, temperatureText, markdown, html, json, python, legend: (C) => sentences.DIAGRAM(wordsOf(C)) };
+  const needsPandas = ({ code }) => code.some(({ table }) => table);
+  const legend = (C) => sentences.DIAGRAM(wordsOf(C));
+
+  self.results = {
+    verdicts, doubt, used, htmlTable, diagrams, key, legend, temperatureText, markdown, html, json,
+    python, needsPandas, fileName,
+  };
 };

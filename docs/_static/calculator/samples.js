@@ -3,60 +3,79 @@
   "use strict";
 
   const { sentences, patterns } = self;
-  const { open, numberFrom, BadFile } = self.files;
+  const { open, refuseAtOnce, numberFrom, BadFile } = self.files;
   // Smaller probabilities count as this one, because the logarithm of 0 is no number.
   const FLOOR = 1e-12;
   const LARGEST = 1e100;
   // If a smaller share of the rows differ, equal rows need not be equal samples.
   const MOSTLY = 0.9;
   const OUTCOMES = { false: 0, true: 1 };
-  const NAME_LABELS =
-    "give the true labels this name, or choose both files, the logits and the labels, at once";
-  const NAME_SCORES =
-    "take it out of the file, or give the scores names that begin with logit, such as logit_0";
+  const CHOOSE_LABELS = "choose which of them holds the true labels";
+  const CHOOSE_BOTH = "choose both files, the logits and the labels, at once";
+  const CHOOSE_SCORES = "choose the columns that hold logits";
+  // More columns that stand side by side are named by the first and the last one.
+  const FEW_COLUMNS = 4;
   // Scores of few samples may be whole numbers that differ by chance.
   const LEAST_IDENTIFIERS = 20;
   const ARE_PROBABILITIES = 'tick "These are probabilities" if they are';
 
+  const kindOf = (areProbabilities) => (areProbabilities ? "probabilities" : "logits");
   const declared = (names, ...kinds) =>
     names.filter((name) => kinds.some((kind) => patterns[kind].test(name)));
 
   /** Return the names of the scores, and whether they are probabilities. */
-  function namesOfScores(names, others, described, path, probabilities) {
+  function namesOfScores(names, others, described, path, { probabilities, picked }) {
     const [logits, declaredProbabilities] = ["logits", "probabilities"].map((k) => declared(names, k));
     const order = probabilities ? [declaredProbabilities, logits] : [logits, declaredProbabilities];
-    const found = [...order, others].find((some) => some.length > 0);
+    const choices = picked.scores ? [picked.scores] : [...order, others];
+    const found = choices.find((some) => some.length > 0);
     if (!found) throw new BadFile(sentences.NO_SCORES({ path, described }));
     const areProbabilities = found.every((name) => declaredProbabilities.includes(name));
     return { found, areProbabilities: probabilities || areProbabilities };
   }
 
-  const noLabels = (path, word, found, described) =>
+  const noLabels = (path, word, found, described, advice = CHOOSE_LABELS) =>
     new BadFile(
       sentences.NO_LABELS({
-        path, word, how_many: found.length ? "more than one" : "none", described, advice: NAME_LABELS,
+        path, word, how_many: found.length ? "more than one" : "none", described, advice,
       })
     );
 
-  /** Say which columns of a table are the scores and the labels, from its head. */
-  const columnsOf = (probabilities) => ({ path, names, hasHead }) => {
+  /**
+   * Say which columns of a table are the scores and the labels, from its head and from what the
+   * user has picked. `layout` is told what there is to choose from, also if this is refused.
+   */
+  const columnsOf = ({ probabilities, picked }, layout) => ({ path, names, hasHead, numeric }) => {
     const described = `the columns ${names.join(", ")}`;
     const useful = names.filter((name) => name !== "" && name !== "Unnamed: 0");
-    const labels = declared(names, "labels");
+    Object.assign(layout, { path, word: "column", names: useful, labels: null, scores: null });
     const mayBeWhole = !hasHead || useful.length <= 2;
+    const named = picked.labels ? [picked.labels] : declared(names, "labels");
+    const texts = mayBeWhole ? useful.filter((name) => !numeric.includes(name)) : [];
+    // Beside a score, the only column of words is that of the labels.
+    const labels = named.length === 0 && texts.length === 1 ? texts : named;
     if (labels.length > 1 || (labels.length === 0 && !mayBeWhole)) {
       throw noLabels(path, "column", labels, described);
     }
-    const label = labels[0] ?? null;
-    const rest = names.filter((name) => name !== label);
-    const others = useful.filter((name) => name !== label);
-    const { found, areProbabilities } = namesOfScores(rest, others, described, path, probabilities);
+    const label = (layout.labels = labels[0] ?? null);
+    const isOther = (name) => name !== label;
+    const scores =
+      picked.scores === "others"
+        ? useful.filter((name) => isOther(name) && numeric.includes(name))
+        : picked.scores?.filter(isOther);
+    const { found, areProbabilities } = namesOfScores(
+      names.filter(isOther), useful.filter(isOther), described, path,
+      { probabilities, picked: { scores } }
+    );
+    Object.assign(layout, { scores: found, kind: kindOf(areProbabilities) });
+    const mayBeIdentifiers = !Array.isArray(picked.scores);
     // Without a name that says so, the label is found by its whole numbers.
-    return { numbers: label === null ? useful : found, text: label, areProbabilities, described };
+    const numbers = label === null ? useful : found;
+    return { numbers, text: label, areProbabilities, mayBeIdentifiers, described };
   };
 
   /** Return the scores and the labels of a table, which was read by columnsOf. */
-  function fromTable({ path, names, table }) {
+  function fromTable({ path, names, table }, picked, layout) {
     let { numbers: columns, n, data, text } = table;
     let labels = table.texts;
     if (text === null) {
@@ -73,20 +92,44 @@
       data = data.filter((_, at) => at % width !== place);
       columns = columns.filter((name) => name !== text);
       if (columns.length === 0) throw new BadFile(sentences.NO_SCORES({ path, described: table.described }));
+      Object.assign(layout, { labels: text, scores: columns });
     }
-    if (columns.length > 1 && declared(columns, "logits", "probabilities").length === 0) {
+    const areNamed = declared(columns, "logits", "probabilities").length > 0;
+    if (columns.length > 1 && table.mayBeIdentifiers && !areNamed) {
       const name = columns.find((_, k) => isIdentifier(data, k, columns.length, n));
       if (name !== undefined) {
-        throw new BadFile(sentences.AN_IDENTIFIER({ path, name, advice: NAME_SCORES }));
+        throw new BadFile(sentences.AN_IDENTIFIER({ path, name, advice: CHOOSE_SCORES }));
       }
     }
     const classes = table.hasHead && columns.length > 1 ? columns : null;
+    layout.outcomes = columns.length === 1 ? twoNames(labels) : null;
+    const positive = layout.outcomes && positiveOf(path, layout.outcomes, picked);
+    if (positive !== null) labels = Int8Array.from(labels, (label) => Number(label === positive));
+    const of = positive === null ? "" : `, where ${positive} is the positive class`;
     return {
       path, data, shape: columns.length === 1 ? [n] : [n, columns.length],
-      code: codeOfTable(path, names, columns, text, table.hasHead),
+      code: codeOfTable(path, { ...table, names, columns, text, positive }),
       half: false, areProbabilities: table.areProbabilities, labels, classes,
-      from: `${listed("column", columns)}, labels from the column ${text}`,
+      from: `${listed("column", columns)}, labels from the column ${text}${of}`,
+      unused: names.filter((name) => name !== "" && name !== text && !columns.includes(name)),
     };
+  }
+
+  /** Return the two names of the classes, if the labels are two names other than 0 and 1. */
+  function twoNames(labels) {
+    const names = new Set();
+    for (const label of labels) if (names.add(label).size > 2) return null;
+    const isNamed = [...names].some((name) => ![0, 1].includes(indexFrom(name)));
+    return names.size === 2 && !names.has("") && isNamed ? [...names].sort() : null;
+  }
+
+  /** Return the name of the class for which a high score speaks, which no file says. */
+  function positiveOf(path, names, { positive }) {
+    if (names.includes(positive)) return positive;
+    throw new BadFile(
+      `${path} names its two classes ${names.join(" and ")}, and has a single column of scores; ` +
+        "choose the class for which a high score speaks"
+    );
   }
 
   /** Say whether a column holds whole numbers that are all different. */
@@ -109,20 +152,29 @@
   const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 
   /** Return the scores and the labels of arrays, which may come from two files. */
-  function fromArrays(path, arrays, probabilities, labelsPath = null) {
+  function fromArrays({ path, arrays, labelsPath = null }, options, layout) {
+    const { picked } = options;
     const names = Object.keys(arrays);
+    if (labelsPath === null) {
+      Object.assign(layout, { path, word: "array", names, labels: null, scores: null });
+    }
     const described = names
       .map((name) => `${name || "an array"} ${arrays[name].type} ${shapeText(arrays[name].shape)}`)
       .join(", ");
-    const named = declared(names, "labels");
+    const named = picked.labels ? [picked.labels] : declared(names, "labels");
     const whole = names.filter((name) => "iub".includes(arrays[name].kind));
-    const scores = declared(names, "logits", "probabilities");
+    const scores = picked.scores ?? declared(names, "logits", "probabilities");
     const candidates = (named.length ? named : whole).filter((name) => !scores.includes(name));
-    if (candidates.length !== 1) throw noLabels(path, "array", candidates, described);
+    if (candidates.length !== 1) {
+      const advice = names.length > 1 ? CHOOSE_LABELS : CHOOSE_BOTH;
+      throw noLabels(path, "array", candidates, described, advice);
+    }
     const [label] = candidates;
+    layout.labels = label;
     const rest = names.filter((name) => name !== label);
     const floats = rest.filter((name) => arrays[name].kind === "f");
-    const { found, areProbabilities } = namesOfScores(rest, floats, described, path, probabilities);
+    const { found, areProbabilities } = namesOfScores(rest, floats, described, path, options);
+    Object.assign(layout, { scores: found, kind: kindOf(areProbabilities) });
     const { shape, data, type, kind } = arrays[found[0]];
     if (found.length > 1) throw new BadFile(sentences.NO_SCORES({ path, described }));
     if (kind !== "f") throw new BadFile(sentences.NO_FLOATS({ path, name: found[0], dtype: type }));
@@ -131,6 +183,7 @@
       labels: arrays[label].data, labelShape: arrays[label].shape,
       code: codeOfArrays(path, found[0], label, labelsPath),
       from: `${listed("array", found)}, labels from the array ${label}`,
+      unused: rest.filter((name) => !found.includes(name)),
     };
   }
 
@@ -142,7 +195,8 @@
     const labelFirst = isLabel(both[0], both[1]);
     if (labelFirst === isLabel(both[1], both[0])) {
       const described = [one, other].map(({ path }) => path).join(" and ");
-      throw noLabels(described, "array", labelFirst ? both : [], "no array has one label for each row");
+      const why = "no array has one label for each row";
+      throw noLabels(described, "array", labelFirst ? both : [], why, CHOOSE_BOTH);
     }
     const [scores, labels] = labelFirst ? [other, one] : [one, other];
     const isNamedAsProbabilities = declared([scores.path.replace(/\.npy$/i, "")], "probabilities");
@@ -151,20 +205,19 @@
     return { path: scores.path, arrays, labelsPath: labels.path };
   }
 
-  /** Return {logits, labels, n, C, said} from one file, or from two npy files. */
-  async function read(chosen, { probabilities = false } = {}, onProgress = () => {}) {
-    if (chosen.length > 2 || (chosen.length === 2 && !chosen.every((f) => /\.npy$/i.test(f.name)))) {
-      throw new BadFile(
-        `one file or a pair of npy files is expected, got ${chosen.length} files; drop the logits ` +
-          "and the labels of one set of samples"
-      );
-    }
+  /**
+   * Return {logits, labels, n, C, said} from one file, or from two npy files. `picked` holds what the
+   * user has chosen: {labels, scores, positive}. `layout` gets what there is to choose from.
+   */
+  async function read(chosen, { probabilities = false, picked = {} } = {}, layout = {}, onProgress = () => {}) {
+    const options = { probabilities, picked };
+    await refuseAtOnce(chosen);
     const opened = [];
-    for (const file of chosen) opened.push(await open(file, columnsOf(probabilities), onProgress));
+    for (const file of chosen) opened.push(await open(file, columnsOf(options, layout), onProgress));
     const source = opened.length === 2 ? pairOfFiles(opened) : opened[0];
     const found = source.table
-      ? fromTable(source)
-      : fromArrays(source.path, source.arrays, probabilities, source.labelsPath);
+      ? fromTable(source, picked, layout)
+      : fromArrays(source, options, layout);
     try {
       return rowsOf(found);
     } catch (error) {
@@ -176,9 +229,9 @@
   /** Thrown for values that cannot be meant. */
   class BadValue extends Error {}
 
-  function rowsOf({ path, data, shape, half, areProbabilities, code, from, ...ofLabels }) {
+  function rowsOf({ path, data, shape, half, areProbabilities, code, from, unused, ...ofLabels }) {
     const { labels, labelShape, classes } = ofLabels;
-    const name = areProbabilities ? "probabilities" : "logits";
+    const name = kindOf(areProbabilities);
     if (shape.length < 1 || shape.length > 2) {
       const advice = "use the library for images, which takes pixels as samples";
       throw new BadValue(sentences.SHAPE_OF_LOGITS({ name, shape: shapeText(shape), advice }));
@@ -197,7 +250,8 @@
       refuseProbabilities(data, n, width, half);
       if (width === 1) logits = beside0(data);
     }
-    const said = `${path}: n = ${n}, ${name} of ${C} classes from ${from}`;
+    const leftOut = unused.length ? `; not used: ${unused.join(", ")}` : "";
+    const said = `${path}: n = ${n}, ${name} of ${C} classes from ${from}${leftOut}`;
     return { logits, labels: indices, n, C, said, code: pythonOf({ ...code, byName }, areProbabilities, width) };
   }
 
@@ -211,34 +265,41 @@
     return { imports: ["import numpy as np"], scores: both[0], labels: both[1] };
   }
 
-  function codeOfTable(path, names, columns, label, hasHead) {
+  function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, delimiter }) {
+    const sep = delimiter === "," ? "" : `, sep=${quoted(delimiter)}`;
     const noHead = hasHead ? "" : ", header=None";
-    const table = `pd.read_csv(${quoted(path)}, sep=None, engine="python"${noHead})`;
+    const trimmed = hasHead && hasBlanks ? ".rename(columns=str.strip)" : "";
+    // Without a head, pandas calls the columns 0, 1, 2 and so on.
+    const key = (name) => (hasHead ? quoted(name) : names.indexOf(name));
     const places = columns.map((name) => names.indexOf(name));
     const inARow = places.every((place, k) => place === places[0] + k);
-    const chosen = inARow ? `${places[0]}:${places.at(-1) + 1}` : `[${places.join(", ")}]`;
-    const last = places.length === 1 ? places[0] : chosen;
+    let chosen = `[[${columns.map(key).join(", ")}]]`;
+    if (columns.length === 1) chosen = `[${key(columns[0])}]`;
+    else if (inARow && columns.length > FEW_COLUMNS) {
+      chosen = `.loc[:, ${key(columns[0])}:${key(columns.at(-1))}]`;
+    }
     return {
       imports: ["import pandas as pd"],
-      table,
-      scores: `table.iloc[:, ${last}].to_numpy(float)`,
-      labels: `table.iloc[:, ${names.indexOf(label)}]`,
+      table: `pd.read_csv(${quoted(path)}${sep}${noHead})${trimmed}`,
+      scores: `table${chosen}.to_numpy(float)`,
+      labels: `table[${key(text)}]`,
+      positive: positive === null ? null : String(numberFrom(positive) ?? quoted(positive)),
     };
   }
 
   /** Return what reads logits and labels in Python: imports, a table, and an expression. */
-  function pythonOf({ imports, table, scores, labels, byName }, areProbabilities, width) {
-    let [read, given] = [scores, labels];
+  function pythonOf({ imports, table, scores, labels, positive, byName }, areProbabilities, width) {
+    let [read, given, classes] = [scores, labels, null];
     if (areProbabilities) {
       read = width === 1 ? `special.logit(np.clip(${scores}, 1e-12, 1 - 1e-12))` : `np.log(np.clip(${scores}, 1e-12, 1))`;
     }
-    if (table) {
-      given = byName
-        ? `pd.Categorical(${labels}.astype(str), ${JSON.stringify(byName)}).codes`
-        : `${labels}.to_numpy(int)`;
+    if (positive) given = `(${labels} == ${positive}).to_numpy(int)`;
+    else if (table) {
+      if (byName) classes = `[${byName.map(quoted).join(", ")}]`;
+      given = byName ? `pd.Categorical(${labels}.astype(str), classes).codes` : `${labels}.to_numpy(int)`;
     }
     const more = areProbabilities ? ["import numpy as np", ...(width === 1 ? ["from scipy import special"] : [])] : [];
-    return { imports: [...imports, ...more], table, logits: read, labels: given };
+    return { imports: [...imports, ...more], table, classes, logits: read, labels: given };
   }
 
   /** Return a binary logit z as the row (0, z). */

@@ -3,7 +3,7 @@
   "use strict";
 
   const sentences = {
-    "UNKNOWN_KIND": "{path} must end in one of {known}, which says what it holds",
+    "UNKNOWN_KIND": "{path} cannot be read: the name of the file must end in one of {known}",
     "WRONG_KIND": "{path} is no {kind} file; write one with {function}",
     "PYTHON_OBJECTS": "{path} holds Python objects, which could run code when they are read; save arrays of numbers only",
     "NO_ROWS": "{path} is empty; pass a file with one row or more",
@@ -31,11 +31,18 @@
     "LABEL_OUTSIDE": "labels must lie between 0 and {highest} for {n_classes} classes, got {label} at {place}; {advice}",
     "ONE_CLASS": "labels hold one class only: all {n} are {label}; calibrate on samples of all classes, drawn in the same way as the test samples",
     "SAME_LOGITS": "logits must differ within a row, got the same value for all classes in each of the {n} rows, so that every temperature gives the same probabilities; look at what the model does with its input",
-    "TEMPERATURE_INFINITE": "no temperature is best: over the {n} samples the logit of the label is on average no higher than the other logits, so the NLL falls for ever as T goes to infinity; check that labels and logits belong together and number the classes alike",
+    "TEMPERATURE_INFINITE": "no temperature is best: over the {n} samples the logit of the label is on average no higher than the other logits, so the NLL falls for ever as T goes to infinity; usually the labels are shifted by some rows or the columns are in another order than the classes, so check that labels and logits belong together and number the classes alike",
     "TEMPERATURE_ZERO": "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever as T goes to 0; {advice}",
     "NO_CONVERGENCE": "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for logits of very different sizes",
-    "CALIBRATED": "{whose} probabilities show no calibration error that chance does not explain: the ECE is {ece}, and p = {p}.",
-    "NOT_CALIBRATED": "{whose} probabilities are not calibrated: {errors} {verb} more than chance explains.",
+    "CALIBRATED": "{when}, this test set shows no calibration error beyond what chance alone produces: the ECE is {ece}, and p = {p}.",
+    "NOT_CALIBRATED": "{when}, the model is {how}: {errors} {verb} larger than chance alone would produce.",
+    "OVERCONFIDENT": "overconfident",
+    "UNDERCONFIDENT": "underconfident",
+    "MISCALIBRATED": "not calibrated",
+    "UNRELATED": "The labels do not seem to belong to the logits: T is {temperature} (95 %: {low} to {high}), and the accuracy of {accuracy} is hardly better than if the model always named the most frequent class ({majority}). Usually the labels are shifted by some rows or come from another split, or the columns are in another order than the classes. A model that knows next to nothing looks the same. Check for a few samples by hand whether the largest logit is that of the label.",
+    "LARGE_TEMPERATURE": "T = {temperature} is unusually large, although the model is right in {accuracy} of the samples. Usually one of the columns is no score but a number of the sample, or the scores are no logits but distances or percentages, or some labels belong to other rows. Check what was read as logits and as labels.",
+    "SMALL_TEMPERATURE": "T = {temperature} is unusually small: the logits differ far less than those of most models. Usually they are probabilities, similarities, or logits that were already divided by some number. Check that they are what the model gives before the softmax.",
+    "UNCERTAIN_TEMPERATURE": "The samples say little about T: its 95 % interval reaches from {low} to {high}. Usually the samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use more samples, and check for a few of them whether logits and label belong together.",
     "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95 % of the bins.",
     "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };
@@ -56,7 +63,7 @@
   }, limits: [
     "The probabilities hold for data that are drawn like the test set. On other data nothing is promised: measure there.",
     "The intervals and p-values assume independent samples. Pixels of one image, or several samples of one person, are not independent, and then the intervals are too narrow.",
-    "The verdict above calls a calibrated model not calibrated in at most 5% of all test sets. It says that an error is more than chance, and not that it is large. With few samples, a large error can remain unseen."
+    "The verdict above is wrong about a perfectly calibrated model in at most 5% of all test sets. It says whether there is more error than chance alone produces, not whether the error is large. With few samples, a large error can remain unseen."
   ] };
 
   /** Return a function that fills in the names in braces. */

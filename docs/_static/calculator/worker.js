@@ -9,9 +9,11 @@
     error instanceof temperature.NoOptimumError;
 
   /** Read the files, fit the temperature and measure. `tell` gets what is done, and its share. */
-  async function run({ chosen, testFiles, probabilities }, tell) {
+  async function run({ chosen, testFiles, probabilities, picked }, layouts, tell) {
     const reading = (share) => tell("Reading", 0.25 * share);
-    let calibration = await samples.read(chosen, { probabilities }, reading);
+    const read = (files, which) =>
+      samples.read(files, { probabilities, picked: picked[which] }, layouts[which], reading);
+    let calibration = await read(chosen, "fit");
     const code = [calibration.code];
     const from = [calibration.said];
     let test;
@@ -25,7 +27,7 @@
       }
       [calibration, test] = samples.split(calibration);
     } else {
-      test = await samples.read(testFiles, { probabilities }, reading);
+      test = await read(testFiles, "test");
       code.push(test.code);
       from.push(test.said);
       if (test.C !== calibration.C) {
@@ -46,10 +48,11 @@
 
   self.onmessage = async ({ data }) => {
     const tell = (step, share) => self.postMessage({ step, share });
+    const layouts = { fit: {}, test: {} };
     try {
-      self.postMessage({ found: await run(data, tell) });
+      self.postMessage({ layouts, found: await run(data, layouts, tell) });
     } catch (error) {
-      self.postMessage({ error: isRefusal(error) ? error.message : unexpected(error) });
+      self.postMessage({ layouts, error: isRefusal(error) ? error.message : unexpected(error) });
     }
   };
 

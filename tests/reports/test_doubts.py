@@ -1,0 +1,87 @@
+"""A report doubts a temperature that speaks for a mistake in the data."""
+
+import pytest
+import torch
+
+from calibkit import NoOptimumError, TemperatureScaler, VectorScaler, _sentences, evaluate
+from calibkit.reports._doubts import doubt_about
+from tests.helpers import calibrated_problem
+
+
+def report_on(logits, labels, scaler=None, **options):
+    scaler = (scaler or TemperatureScaler()).fit_logits(logits[::2], labels[::2])
+    return evaluate(logits[1::2], labels[1::2], scaler=scaler, progress=False, **options)
+
+
+def few_samples() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return twelve samples, of which one answer is wrong."""
+    labels = torch.tensor([0, 0, 1, 1] * 3)
+    logits = 4.0 * torch.nn.functional.one_hot(labels, 2).double()
+    logits += torch.rand(12, 2, generator=torch.Generator().manual_seed(0)).double()
+    labels[0] = 1
+    return logits, labels
+
+
+def doubts(report) -> str:
+    """The name of the sentence that the report says, or an empty text."""
+    names = ["UNRELATED"] + [f"{kind}_TEMPERATURE" for kind in ("LARGE", "SMALL", "UNCERTAIN")]
+    begins = {getattr(_sentences, name).partition("{")[0]: name for name in names}
+    found = [name for begin, name in begins.items() if begin in str(report) and begin != "T = "]
+    if "T = " in str(report):
+        found.append("LARGE_TEMPERATURE" if "large" in str(report) else "SMALL_TEMPERATURE")
+    assert len(found) <= 1
+    return "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [(1, ""), (4, ""), (0.2, ""), (12, "LARGE_TEMPERATURE"), (1 / 12, "SMALL_TEMPERATURE")],
+)
+def test_the_scale_of_the_logits_is_doubted_beyond_the_usual(scale, expected):
+    logits, labels = calibrated_problem(1000, 5, 1.0)
+    report = report_on(scale * logits - 2, labels)
+    assert doubts(report) == expected
+    assert len(report.notes) == bool(expected)
+    assert all(note in report.to_markdown() for note in report.notes)
+    assert all(note.replace("'", "&#x27;") in report._repr_html_() for note in report.notes)
+
+
+def test_labels_of_other_rows_are_doubted():
+    logits, labels = calibrated_problem(1200, 10, 2.0)
+    shifts_with_an_optimum = 1, 2, 3, 7
+    for shift in shifts_with_an_optimum:
+        assert doubts(report_on(logits, labels.roll(shift))) == "UNRELATED"
+    with pytest.raises(NoOptimumError, match="usually the labels are shifted"):
+        report_on(logits, labels.roll(4))
+
+
+def test_a_weak_model_of_a_rare_event_is_not_doubted():
+    """Its accuracy is that of the most frequent class, and yet its temperature is near 1."""
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(4000, generator=generator, dtype=torch.float64) - 4
+    labels = (torch.rand(4000, generator=generator) < z.sigmoid()).long()
+    report = report_on(z, labels)
+    assert report.before.accuracy.value > 0.95
+    assert doubts(report) == ""
+
+
+def test_few_samples_leave_the_temperature_uncertain():
+    report = report_on(*few_samples())
+    low, high = report.summary.temperature_interval
+    assert high > 10 * low
+    assert doubts(report) == "UNCERTAIN_TEMPERATURE"
+
+
+def test_weights_count_for_the_most_frequent_class():
+    logits, labels = calibrated_problem(1000, 2, 30.0, seed=1)
+    weights = torch.where(labels == 0, 200.0, 1.0).double()
+    assert doubts(report_on(logits, labels)) == "LARGE_TEMPERATURE"
+    sentence = doubts(report_on(logits, labels, sample_weight=weights[1::2]))
+    assert sentence == "UNRELATED"
+
+
+def test_only_a_temperature_is_doubted():
+    logits, labels = calibrated_problem(1000, 3, 30.0)
+    report = report_on(logits, labels, VectorScaler())
+    assert doubts(report) == ""
+    assert doubt_about(None, 0.5, report._measured.sets[0]) is None

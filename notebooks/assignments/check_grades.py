@@ -22,6 +22,8 @@ from points import points_of
 from tqdm.auto import tqdm
 
 NOT_GRADED = "NOT GRADED"
+LONGEST = 1000  # characters of a line: a student can write texts that would hide all other lines
+MOST_REMARKS = 50  # on one student, for the same reason
 
 
 @dataclass
@@ -51,8 +53,10 @@ def main(course: Path) -> int:
         all_checked, same = check(course, assignment, [folder.parent.name for folder in bar])
         for checked in all_checked:
             print(printable(f"{assignment} {checked.student}: {checked.points}"))
-            for remark in checked.remarks:
+            for remark in checked.remarks[:MOST_REMARKS]:
                 print(printable(f"    {remark}"))
+            if more := checked.remarks[MOST_REMARKS:]:
+                print(f"    There are {len(more)} more remarks. Look at the notebook.")
             needs_action |= any(remark.startswith(NOT_GRADED) for remark in checked.remarks)
         for students, questions in same.items():
             who, what = ", ".join(students), ", ".join(questions)
@@ -66,7 +70,9 @@ def main(course: Path) -> int:
 
 def printable(text: str) -> str:
     """Return a line without what a terminal would obey: a student may have written parts of it."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+    rest = f" [{len(text) - LONGEST} more characters]" if len(text) > LONGEST else ""
+    shown = (sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[:LONGEST])
+    return "".join(shown) + rest
 
 
 def check(

@@ -714,7 +714,20 @@ def test_every_answer_to_a_question_is_explained_in_the_form(script, site):
                 block.locator("input").nth(place).uncheck()
 
 
-HALF = ["0.5", ".5", "0,5", "1/2", "2 / 4", "1,5/3", "50%", "50 %", "5e-1", " 0.50 ", "P = 0.5", "50 percent"]
+HALF = [
+    "0.5",
+    ".5",
+    "0,5",
+    "1/2",
+    "2 / 4",
+    "1,5/3",
+    "50%",
+    "50 %",
+    "5e-1",
+    " 0.50 ",
+    "P = 0.5",
+    "50 percent",
+]
 PERCENTS = ["2", "2%", "2 %", "2,0", "4/2", "2 percent"]  # of a question that asks for a percentage
 NO_NUMBERS = ["", "half", "1/0", "1/2/3", "0.5.1", "%", "T =", "percent"]
 

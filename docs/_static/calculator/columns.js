@@ -43,7 +43,7 @@ self.calculatorParts.columns = (which, onChange) => {
     at("read").textContent = scores ? `Read as ${layout.kind}: ${listed(scores)}.` : "";
     at("chosen-row").hidden = word === "array" || !Array.isArray(picked.scores);
     at("positive-row").hidden = !layout.outcomes;
-    const unknown = ["", "choose the class for which a high score speaks"];
+    const unknown = ["", "choose the positive class"];
     fill(at("positive"), [unknown, ...pairs(layout.outcomes ?? [])], [picked.positive ?? ""]);
   }
 

@@ -545,7 +545,8 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(page, tmp_
         assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
         assert column(page, "positive").input_value() == "dog"
         assert "where dog is the positive class" in page.page.inner_text("#cc-from")
-        page.page.get_by_label("Which label does a high score mean?").select_option("cat")
+        asked = page.page.get_by_label("Which label does a high score mean?")
+        asked.locator("visible=true").select_option("cat")
         assert calibrate(page).endswith("alike, or the other class is the positive one.")
 
 

@@ -157,9 +157,8 @@ def _without_strays(
     occurring = strays.occurring(labels)
     stray = None
     if names := source.class_names(columns):
-        columns, stray = strays.find_classes(
-            columns, [_class_of(name) for name in names], occurring
-        )
+        classes = [_class_of(name) for name in names]
+        columns, stray = strays.find_classes(columns, classes, occurring)
     identifiers = source.identifiers(columns)
     if len(identifiers) == 1 and len(columns) - 1 == len(occurring) > 1:
         return [name for name in columns if name != identifiers[0]]

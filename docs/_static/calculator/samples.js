@@ -149,12 +149,12 @@
     return kept;
   }
 
-  /** Return what may be wrong if no temperature is best: text before and after that sentence. */
+  /** Return what may be wrong if no temperature is best: what stands before and after that. */
   function suspicionOf(columns, nLabels, outcomes) {
     const before =
       columns.length > nLabels && columns.length > 1
         ? `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${nLabels} ` +
-          `class${nLabels === 1 ? "" : "es"}. `
+          `class${nLabels === 1 ? "" : "es"}.`
         : "";
     return { before, after: outcomes ? ", or the other class is the positive one" : "" };
   }

@@ -55,7 +55,9 @@
       const isInfinite = error instanceof temperature.NoOptimumError && error.isInfinite;
       if (!isInfinite || !suspicion) throw error;
       const { before, after } = suspicion;
-      throw new temperature.NoOptimumError(`${before}${error.message}${after}`);
+      const sentence = `${error.message}${after}`;
+      const told = before && `${before} ${sentence[0].toUpperCase()}${sentence.slice(1)}`;
+      throw new temperature.NoOptimumError(told || sentence);
     }
   }
 

@@ -25,7 +25,7 @@ from calibkit import (
     negative_log_likelihood,
 )
 from calibkit.__main__ import main as command_line
-from calibkit._command_line.card import Card
+from calibkit._command_line.card import MEANINGS_OF_TWO_CLASSES, Card
 from tests.browser import page_alone
 from tests.reports.test_doubts import few_samples
 from tests.uncertainty.test_lucky_labels import luckiest
@@ -545,6 +545,10 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(page, tmp_
         assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
         assert column(page, "positive").input_value() == "dog"
         assert "where dog is the positive class" in page.page.inner_text("#cc-from")
+        card = save_results(page, tmp_path, ["markdown"])["markdown"]
+        assert all(
+            f"- **{name}**: {text}." in card for name, text in MEANINGS_OF_TWO_CLASSES.items()
+        )
         asked = page.page.get_by_label("Which label does a high score mean?")
         asked.locator("visible=true").select_option("cat")
         assert calibrate(page).endswith("alike, or the other class is the positive one.")

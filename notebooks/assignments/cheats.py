@@ -6,8 +6,10 @@ nothing, so who hides well is not seen. ``grade.py`` keeps harm away, not these 
 
 import ast
 import re
+import symtable
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from course import marked_cells_of
 from nbformat import NotebookNode
@@ -25,24 +27,37 @@ FLAGGED_MODULES = {
     "inspect", "gc", "sqlite3", "nbgrader", "IPython", "multiprocessing", "threading", "signal",
     "atexit", "pickle", "urllib", "requests", "http", "glob", "tempfile", "site", "runpy", "pty",
     "linecache", "ast", "code", "unittest", "pytest", "jupyter_client", "ipykernel", "psutil",
+    "library", "overrides",
+}  # fmt: skip
+# No list can name all modules that run texts as code or lead to other modules, so every module is
+# flagged that the assignment does not import itself and that is not one of these.
+HONEST_MODULES = {
+    "bisect", "calibkit", "cmath", "collections", "copy", "dataclasses", "decimal", "fractions",
+    "functools", "heapq", "itertools", "math", "matplotlib", "numbers", "numpy", "pandas", "random",
+    "re", "scipy", "seaborn", "sklearn", "statistics", "string", "textwrap", "time", "torch",
+    "tqdm", "typing", "warnings",
 }  # fmt: skip
 READS_OR_WRITES = {
     "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "rmtree", "glob", "rglob",
     "iterdir", "listdir", "load", "loadtxt", "genfromtxt", "fromfile", "tofile", "save", "savez",
     "savetxt", "read_csv", "memmap", "expanduser", "home", "getsource", "system", "popen",
-    "_getframe", "settrace",
+    "_getframe", "settrace", "get_ipython",
 }  # fmt: skip
 # other libraries in which an answer to a question about calibration can be had
 OTHER_LIBRARIES = ("torchmetrics", "netcal", "sklearn.calibration", "mapie", "relplot")
 HARMLESS_METHODS = {"__init__", "__call__", "__repr__", "__len__", "__iter__", "__post_init__"}
 # what these commands run is read like all other code
 TIMING = ("time", "timeit")
+HISTORY = re.compile(r"_i+\d*")  # IPython keeps the code of each cell, also of the tests
+BACKEND = re.compile(r"\w*\s*")
 HARMLESS_SETTING = re.compile(r"InlineBackend\.\w+\s*=\s*(\w+|(['\"])\w+\2)\s*")
 OPTIONS = re.compile(r"^(\s*-\w+(\s*\d+)?\s)+")
 OUTSIDE = re.compile(
     r"^(/[\w.-]+/|~[/\\]|~$|[A-Za-z]:[\\/])|(^|[/\\])\.\.([/\\]|$)|gradebook|\$HOME"
 )
 WITHOUT = re.compile(r"without\s+((?:`?calibkit\.\w+`?(?:,| and| or)?\s*)+)")
+MOST_SHARED = 0.7  # of the runs of words of an essay that another one may have, too
+MOST_CODE = 100_000  # characters; an honest notebook has a tenth, and more would take hours
 SHORT = 80  # nodes of a syntax tree; whoever writes less may well write the same as another student
 
 
@@ -57,6 +72,9 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
         and cell.source not in given_code
         and not ("nbgrader" in cell.metadata and is_locked(cell))
     ]
+    if sum(len(cell.source) for cell in own) > MOST_CODE:
+        yield "The notebook holds more code of its own than this check reads."
+        return
     # What was handed out is no cheat, even if a student has changed another line of its cell.
     given_trees = [tree_of(code) for code in given_code]
     known = {ast.dump(line) for tree in given_trees for line in tree.body}
@@ -67,9 +85,12 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
     for cell in own:
         if not parses(cell.source):
             yield f"{_where(cell)} is no Python that this check can read."
-    modules = set().union(*map(_imported, [*given_trees, *trees]))
+    locked = [cell for cell in marked_cells_of(given).values() if is_locked(cell)]
+    shown = [code for code in given_code if code not in {cell.source for cell in locked}]
+    secrets = _names_of_tests(source) - set().union(*(_bound(tree_of(code)) for code in shown))
     for cell, tree in zip(own, trees, strict=True):
-        if found := dict.fromkeys([*_flagged(tree, modules), *_odd_names(tree)]):
+        peeks = (f"{name} of the tests" for name in sorted(_from_outside(tree) & secrets))
+        if found := dict.fromkeys([*_flagged(tree), *_odd_names(tree), *peeks]):
             yield f"{_where(cell)} uses {', '.join(found)}."
     statements = [statement for tree in trees for statement in tree.body]
     yield from _library_calls(statements, source)
@@ -92,15 +113,17 @@ def _library_calls(statements: list[ast.stmt], source: NotebookNode) -> Iterator
     names = {name: set().union(*map(_gives, tree.body), {name}) for name, tree in models.items()}
     aliases = {"calibkit"}.union(*(_aliases(statement) for statement in statements))
     for question, forbidden in _forbidden(source).items():
+        if not forbidden:
+            continue
         stop = set().union(*(names[other] for other in names if other != question))
-        sought = set(names[question])
+        sought = {*names[question], "*"}  # whatever a module gives with "*"
         needed: list[ast.stmt] = []
         while more := [s for s in statements if s not in needed and _gives(s) & sought]:
             needed += more
             sought |= set().union(*map(_needs, more)) - stop
         used = set().union(*(_of_calibkit(statement, aliases) for statement in needed))
-        if used & forbidden:
-            calls = ", ".join(f"calibkit.{one}" for one in sorted(used & forbidden))
+        if found := used & {*forbidden, "*"}:
+            calls = ", ".join(f"calibkit.{one}" for one in sorted(found))
             yield f"The answer {question} uses {calls}, where the question says to write it."
 
 
@@ -133,8 +156,14 @@ def _forbidden(source: NotebookNode) -> dict[str, set[str]]:
 
 
 def _of_calibkit(tree: ast.AST, aliases: set[str]) -> set[str]:
-    """Return what code uses of calibkit, which has other names too."""
+    """Return what code uses of calibkit, which has other names too, and "*" for all of it."""
     names = set()
+    plain = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name))
+    }
     for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module=str(module), names=members) if (
@@ -148,6 +177,8 @@ def _of_calibkit(tree: ast.AST, aliases: set[str]) -> set[str]:
                 args=[ast.Name(id=root), ast.Constant(value=str(name)), *_],
             ) if root in aliases:
                 names.add(name)
+            case ast.Name(id=root) if root in aliases and id(node) not in plain:
+                names.add("*")
     return names
 
 
@@ -167,7 +198,17 @@ def _gives(statement: ast.stmt) -> set[str]:
     """Return the names that other statements can use after this one."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return {statement.name}
-    return _bound(statement) | _imported(statement)
+    changed = {
+        node.value.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Attribute | ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and isinstance(node.ctx, ast.Store)
+    }
+    match statement:
+        case ast.Expr(ast.Call(ast.Attribute(ast.Name(id=root)))):
+            changed.add(root)
+    return _bound(statement) | _imported(statement) | changed
 
 
 def _needs(statement: ast.stmt) -> set[str]:
@@ -214,14 +255,16 @@ def _run_by(line: ast.stmt) -> list[ast.stmt]:
             rest = f"{OPTIONS.sub('', f'{first} ')}\n{body}"
         case _:
             return [line]
-    if command == "matplotlib" or (command == "config" and HARMLESS_SETTING.fullmatch(rest)):
+    harmless = {"matplotlib": BACKEND, "config": HARMLESS_SETTING}.get(command)
+    if harmless is not None and harmless.fullmatch(rest):
         return []
-    if command in TIMING:
+    # A command that times another one is read no further: it could hold thousands of them.
+    if command in TIMING and not rest.lstrip().startswith("%"):
         return tree_of(OPTIONS.sub("", rest).strip() or "pass").body
     return [line]
 
 
-def _flagged(tree: ast.Module, modules: set[str]) -> Iterator[str]:
+def _flagged(tree: ast.Module) -> Iterator[str]:
     """Yield what is unusual in a cell."""
     prose = {
         id(node.value)
@@ -230,17 +273,21 @@ def _flagged(tree: ast.Module, modules: set[str]) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         match node:
-            case ast.Name(id=name) if name in FLAGGED_NAMES:
+            case ast.Name(id=name) if name in FLAGGED_NAMES or HISTORY.fullmatch(name):
                 yield name
             case ast.Import(names=names):
                 yield from (one.name for one in names if _is_flagged(one.name))
             case ast.ImportFrom(module=str(module), names=names):
                 paths = [module, *(f"{module}.{one.name}" for one in names)]
                 yield from [path for path in paths if _is_flagged(path)][:1]
-            case ast.Attribute(value=ast.Name(id=root), attr=attribute) if (
-                root in modules and attribute in FLAGGED_MODULES
-            ):
-                yield f"{root}.{attribute}"
+            case ast.Attribute(attr=attribute, ctx=ast.Store() | ast.Del()) if not _is_own(node):
+                yield f"an assignment to {ast.unparse(node)}"
+            case ast.Attribute(attr=attribute) if attribute in FLAGGED_MODULES:
+                yield ast.unparse(node)
+            case ast.MatchClass(kwd_attrs=[_, *_]):
+                yield "a pattern with attributes"
+            case ast.Global(names=names):
+                yield f"global {', '.join(names)}"
             case ast.Attribute(attr=attribute) if attribute in READS_OR_WRITES:
                 yield f".{attribute}"
             case ast.Attribute(attr=attribute) if _is_special(attribute) and attribute not in {
@@ -251,10 +298,6 @@ def _flagged(tree: ast.Module, modules: set[str]) -> Iterator[str]:
                 yield f".{attribute}"
             case ast.Constant(value=str(text)) if id(node) not in prose and OUTSIDE.search(text):
                 yield f"the path {text!r}"
-            case ast.Assign(targets=targets):
-                yield from _patched(targets, modules)
-            case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
-                yield from _patched([target], modules)
 
 
 def _odd_names(tree: ast.Module) -> Iterator[str]:
@@ -277,24 +320,50 @@ def _odd_names(tree: ast.Module) -> Iterator[str]:
                 yield f"the name {name!r}"
             case ast.Name(id="getattr") if id(node) not in plain_getattr:
                 yield "getattr with a computed name"
+            case ast.Call(ast.Name(id="getattr"), [_, ast.Constant(value=str(name)), *_]) if (
+                name in FLAGGED_MODULES | READS_OR_WRITES
+            ):
+                yield f"getattr with {name!r}"
             case ast.Call(func=ast.Name(id="type"), args=[_, _, _]):
                 yield "a class made by type"
 
 
-def _patched(targets: Iterable[ast.expr], modules: set[str]) -> Iterator[str]:
-    """Yield what is assigned to in something that was imported."""
-    for target in targets:
-        parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-        for part in parts:
-            root = part
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if root is not part and isinstance(root, ast.Name) and root.id in modules:
-                yield f"an assignment to {ast.unparse(part)}"
+def _names_of_tests(source: NotebookNode) -> set[str]:
+    """Return the names that tests give, which hold the right results while an answer runs."""
+    tests = [cell for cell in marked_cells_of(source).values() if is_locked(cell)]
+    tables = [symtable.symtable(ast.unparse(tree_of(cell.source)), "", "exec") for cell in tests]
+    symbols = [symbol for table in tables for symbol in table.get_symbols()]
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
 
 
-def _is_flagged(module: str) -> bool:
-    return module.partition(".")[0] in FLAGGED_MODULES or module.startswith(OTHER_LIBRARIES)
+def _from_outside(tree: ast.Module) -> set[str]:
+    """Return the names that functions take from outside of themselves when they are called."""
+    names = set()
+    tables = symtable.symtable(ast.unparse(tree), "", "exec").get_children()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        # a comprehension runs at once
+        if table.get_type() == "function" and not table.get_name().endswith(("comp", "genexpr")):
+            names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+    return names
+
+
+def _is_own(target: ast.Attribute) -> bool:
+    """Say whether an assignment changes an object as honest code does, and nothing imported."""
+    is_of_self = isinstance(target.value, ast.Name) and target.value.id == "self"
+    return is_of_self or target.attr in {"data", "grad", "requires_grad", "training"}
+
+
+def _is_flagged(path: str) -> bool:
+    """Say whether a module, or a name in it, is unusual."""
+    root, *inside = path.split(".")
+    unusual = FLAGGED_MODULES | FLAGGED_NAMES | READS_OR_WRITES
+    return (
+        root not in HONEST_MODULES
+        or not unusual.isdisjoint(inside)
+        or path.startswith(OTHER_LIBRARIES)
+    )
 
 
 def _is_special(name: str) -> bool:
@@ -336,12 +405,33 @@ def identical(
         for name, cell in marked_cells_of(notebook).items():
             text = essence(cell)
             if not is_locked(cell) and text and text != given[name]:
+                if cell.cell_type != "code":
+                    text = _alike(text, (known for of, known in students if of == name))
                 students[name, text].append(student)
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for (name, _), who in students.items():
         if len(who) > 1:
             groups[tuple(who)].append(name)
     return groups
+
+
+def _alike(text: str, others: Iterable[str]) -> str:
+    """Return the first other text that shares most runs of words with a text, or the text itself.
+
+    A copy in which some words or the order of the sentences are changed still shares most of them.
+    """
+    own = _runs(text)
+    shares = (
+        (other, len(own & _runs(other)) / min(len(own), len(_runs(other)))) for other in others
+    )
+    return next((other for other, share in shares if share > MOST_SHARED), text)
+
+
+@lru_cache(maxsize=10_000)
+def _runs(text: str) -> set[tuple[str, ...]]:
+    """Return all runs of three words; of a text without words, the text."""
+    words = re.findall(r"\w+", text)
+    return set(zip(words, words[1:], words[2:], strict=False)) or {(text,)}
 
 
 def essence(cell: NotebookNode) -> str:
@@ -360,8 +450,12 @@ def essence(cell: NotebookNode) -> str:
             name = getattr(node, field, None)
             if name in bound:
                 setattr(node, field, numbers.setdefault(name, f"name{len(numbers)}"))
-    is_short = sum(1 for _ in ast.walk(tree)) < SHORT
-    return "" if is_short else ast.dump(tree)
+    if sum(1 for _ in ast.walk(tree)) < SHORT:
+        return ""
+    try:
+        return ast.dump(tree)
+    except (RecursionError, ValueError):  # Deep nesting or a huge number must not stop the check.
+        return cell.source
 
 
 def _is_prose(node: ast.stmt) -> bool:

@@ -1,8 +1,8 @@
 """List the points, and what a teacher should look at: ``python check_grades.py [FOLDER]``.
 
 Run it after grading. It reads the course folder, by default the one of this file, and changes
-nothing. Its exit status is 1 where a submission was not graded, or where a file was handed in that
-belongs to nobody.
+nothing. Its exit status is 1 where a submission was not graded, or where a file was not used
+although no newer one of the same student replaces it.
 """
 
 import sys
@@ -22,6 +22,8 @@ from points import points_of
 from tqdm.auto import tqdm
 
 NOT_GRADED = "NOT GRADED"
+LONGEST = 1000  # characters of a line: a student can write texts that would hide all other lines
+MOST_REMARKS = 50  # on one student, for the same reason
 
 
 @dataclass
@@ -51,19 +53,26 @@ def main(course: Path) -> int:
         all_checked, same = check(course, assignment, [folder.parent.name for folder in bar])
         for checked in all_checked:
             print(printable(f"{assignment} {checked.student}: {checked.points}"))
-            for remark in checked.remarks:
+            for remark in checked.remarks[:MOST_REMARKS]:
                 print(printable(f"    {remark}"))
+            if more := checked.remarks[MOST_REMARKS:]:
+                print(f"    There are {len(more)} more remarks. Look at the notebook.")
             needs_action |= any(remark.startswith(NOT_GRADED) for remark in checked.remarks)
         for students, questions in same.items():
             who, what = ", ".join(students), ", ".join(questions)
             print(printable(f"{assignment}: {who} gave the same answers to {what}."))
-        needs_action |= any("was not used" in remark for remark in lost)
+        # whoever hands in again leaves an older file, and nobody has to act on it
+        needs_action |= any(
+            "was not used" in remark and not remark.endswith("is newer") for remark in lost
+        )
     return int(needs_action)
 
 
 def printable(text: str) -> str:
     """Return a line without what a terminal would obey: a student may have written parts of it."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+    rest = f" [{len(text) - LONGEST} more characters]" if len(text) > LONGEST else ""
+    shown = (sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[:LONGEST])
+    return "".join(shown) + rest
 
 
 def check(

@@ -26,10 +26,11 @@ CANVAS = re.compile(
     r"_(?P<upload>\d+)_.+"
 )
 # "Jane Doe_123_assignsubmission_file_", a folder or the beginning of a file's name
-MOODLE = re.compile(r"(?P<student>.+)_(?P<id>\d+)_assignsubmission_file(?:_.*)?")
-NO_STUDENT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\[\]+]|^[.=@-]|[. ]$|^.{101}')
+MOODLE = re.compile(r"(?P<student>.+?)_(?P<id>\d+)_assignsubmission_file(?:_.*)?")
+NO_STUDENT = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*\[\]+]|^[.=@-]|[. ]$|^.{101}')
 SYSTEM_FILES = {"__MACOSX", ".ipynb_checkpoints", ".DS_Store", "Thumbs.db", "desktop.ini"}
 LARGEST = 50_000_000  # bytes; a submission has a few hundred thousand
+LONGEST_NAME = 2000  # characters with all folders and zips; a csv file takes no cell of any length
 MOST_FILES = 1000  # in the zip of a student
 ZIP_ENTRY = b"PK\x01\x02"  # begins the line of a file in the list of contents
 
@@ -45,7 +46,7 @@ class File:
     @property
     def name(self) -> str:
         """The path as one text, which messages and submissions.csv show."""
-        return "/".join(self.path)
+        return "/".join(self.path).encode(errors="backslashreplace").decode()
 
     @property
     def sha256(self) -> str:
@@ -152,6 +153,9 @@ def _found(path: Path, archive: Path, assignment: str) -> Iterator[File | str]:
     """Yield a file of the archive, or what is in it; a sentence for one that cannot be read."""
     parts = path.relative_to(archive).parts
     is_of_class = path.suffix.lower() == ".zip" and not _names_student(parts, assignment)
+    if path.is_symlink():  # It could lead to the solutions.
+        yield f"{'/'.join(parts)} was not used: it is a link to another file"
+        return
     try:
         if path.stat().st_size > LARGEST and not is_of_class:
             yield f"{'/'.join(parts)} was not used: it is larger than {LARGEST:,} bytes"
@@ -167,6 +171,9 @@ def _found(path: Path, archive: Path, assignment: str) -> Iterator[File | str]:
 def _unpacked(file: File, assignment: str, room: Room) -> Iterator[File | str]:
     """Yield a file, or all files in a zip; a sentence for one that cannot be read."""
     if SYSTEM_FILES & set(file.path) or file.path[-1].startswith("._"):
+        return
+    if len(file.name) > LONGEST_NAME:
+        yield f"{file.name[:200]}... was not used: its name is too long"
         return
     if not file.path[-1].lower().endswith(".zip"):
         yield file
@@ -232,10 +239,11 @@ def _claims(part: str, assignment: str) -> Iterator[Submission]:
     """Yield whose a part of a path says that the file is, if it says so."""
     part = unicodedata.normalize("NFC", part)
     no_file = File((), b"", datetime.min)
-    if match := MOODLE.fullmatch(part):
+    match = _platform_name(part)
+    if match and match.re is MOODLE:
         student = match["student"].strip()
         yield Submission(student, no_file, match["id"], is_from_platform=True)
-    elif match := CANVAS.fullmatch(part):
+    elif match:
         yield Submission(
             match["student"] or match["id"],
             no_file,
@@ -246,6 +254,12 @@ def _claims(part: str, assignment: str) -> Iterator[Submission]:
         )
     elif match := re.match(rf"(.+?)[ _-]+{re.escape(assignment)}", part, re.IGNORECASE):
         yield Submission(match[1].strip(), no_file)
+
+
+def _platform_name(part: str) -> re.Match[str] | None:
+    """Return what a platform wrote in front of a file's name, in which a student can write more."""
+    matches = [match for match in (MOODLE.fullmatch(part), CANVAS.fullmatch(part)) if match]
+    return min(matches, key=lambda match: match.end("id"), default=None)
 
 
 def _has(name: str, assignment: str) -> bool:
@@ -329,8 +343,8 @@ def noted(course: Path) -> list[dict[str, str]]:
 
 def is_of_canvas(file: str) -> bool:
     """Say whether a file of submissions.csv has a name that Canvas gave, with a mark if late."""
-    parts = file.split("/")
-    return any(CANVAS.fullmatch(part) for part in parts if not MOODLE.fullmatch(part))
+    names = filter(None, map(_platform_name, file.split("/")))
+    return any(name.re is CANVAS for name in [*names][:1])
 
 
 def _write_rows(course: Path, kept: list[dict[str, str]], new: list[tuple[str, ...]]) -> None:

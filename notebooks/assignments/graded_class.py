@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
-FRAME = re.compile(r"^(?:Cell In\[(\d+)\], line |File .*:)(\d+)", re.MULTILINE)
+FRAME = re.compile(r"^(?:Cell In\[(\d{1,9})\], line |File .*:)(\d{1,9})", re.MULTILINE)
 # IPython names a cell in the message of a SyntaxError by a number that differs each time.
 PLACE = re.compile(r" \([^()]*, line \d+\)$")
 
@@ -163,6 +163,7 @@ def failures_of(
         if is_lost and tests is not None and tests.metadata.nbgrader.locked:
             found = failure(question, answer, tests)
             yield found._replace(
+                error=anonymous.message(found.error, set()),
                 message=anonymous.message(found.message, own_words),
                 code=anonymous.code(found.code),
             )
@@ -241,6 +242,8 @@ def statement_of(error: NotebookNode, tests: NotebookNode) -> tuple[int, str]:
         for node in ast.walk(ast.parse(tests.source))
         if isinstance(node, ast.stmt) and node.lineno <= lines[-1] <= (node.end_lineno or 0)
     ]
+    if not around:  # An error can write its own traceback, with any line in it.
+        return 0, ""
     statement = around[-1]  # ast.walk yields an inner statement after the outer one
     body = getattr(statement, "body", None)
     end = max(statement.lineno, body[0].lineno - 1) if body else statement.end_lineno

@@ -36,8 +36,10 @@ MAGIC = TransformerManager()
 MOST_BYTES = 50 * 2**20  # of a submitted file
 MOST_CELLS = 2000
 MOST_PICTURE_BYTES = 5 * 2**20  # of all pictures that were pasted into a notebook
-LONGEST_CODE = 50_000  # characters of a cell; IPython reads magic commands again and again
+LONGEST_CODE = 50_000  # characters of a cell
+MOST_COMMANDS = 50  # of IPython in a cell, which it finds one by one, each time from the top
 PICTURES = ("image/png", "image/jpeg", "image/gif")
+COMMAND = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]", re.MULTILINE)
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 SCHEMES = re.compile(r"(?:javascript|vbscript):|data:(?!image/(?:png|jpeg|gif))", re.IGNORECASE)
 MOST_PARTS = 6
@@ -155,7 +157,7 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     metadata = {"kernelspec": kernel, **source.metadata}
     asked = _mapping(_mapping(submitted.get("metadata")).get("kernelspec")).get("name", "python3")
     if asked != metadata["kernelspec"]["name"]:
-        remarks.append(f"The notebook names the kernel {asked}, and is run with python3.")
+        remarks.append(f"The notebook names the kernel {asked!r:.60}, and is run with python3.")
     result = new_notebook(cells=[piece.cell for piece in pieces], metadata=metadata)
     nbformat.validate(result)
     return result, remarks
@@ -179,7 +181,7 @@ def released(source: NotebookNode) -> NotebookNode:
 @lru_cache(maxsize=10_000)
 def parses(text: str) -> bool:
     """Say whether Jupyter could run a cell with this text: magic commands are allowed."""
-    if len(text) > LONGEST_CODE:
+    if len(text) > LONGEST_CODE or len(COMMAND.findall(text)) > MOST_COMMANDS:
         return False
     try:
         ast.parse(MAGIC.transform_cell(text))

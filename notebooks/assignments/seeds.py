@@ -52,6 +52,10 @@ def settings(source: str) -> Iterator[tuple[str, ast.expr | None]]:
         is_set = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         if is_set and node.id.endswith("SEED"):
             yield node.id, values.get(id(node))
+        # other statements give a name, too, such as "case SEED:" and "import x as SEED"
+        name = getattr(node, "name", None) if not isinstance(node, ast.alias) else node.asname
+        if isinstance(name, str) and name.endswith("SEED"):
+            yield name, None
 
 
 def first_code(notebook: NotebookNode) -> NotebookNode:
@@ -130,10 +134,10 @@ def read_roster(path: Path) -> dict[str, str]:
         rows = [((row["student"] or "").strip(), row.get("platform_id") or "") for row in reader]
     seen: set[str] = set()
     for student, _ in rows:
-        if not re.fullmatch(r"[\w@+-][\w@+. -]*", student):
+        if not re.fullmatch(r"[\w@+-][\w@+. '’-]*", student):
             raise SystemExit(
                 f"{path.name} names the student {student!r}, but the name becomes a folder: use "
-                "letters, digits, spaces and . _ - + @ only."
+                "letters, digits, spaces, apostrophes and . _ - + @ only."
             )
         if student.casefold() in seen:
             raise SystemExit(f"{path.name} names the student {student!r} twice.")
@@ -189,7 +193,8 @@ def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
     explained = {
         student: rounded(numbers_printed(notebook)) for student, notebook in graded.items()
     }
-    asked = numbers_written(read("release"))
+    released = read("release")
+    asked, given_code = numbers_written(released), numbers_typed(released)
     usual = sorted(len(numbers) for numbers in explained.values())[len(explained) // 2]
     for student, notebook in graded.items():
         for what, numbers in (
@@ -197,8 +202,9 @@ def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
             ("handed in outputs with", numbers_handed_in(course, assignment, student)),
         ):
             long = {number for number in numbers if len(number.replace(".", "").lstrip("0")) >= 3}
-            own = long & explained[student]
-            for other in graded:
+            # Whoever types a number and prints it has not computed it.
+            own = (long & explained[student]) - (numbers_typed(notebook) - given_code)
+            for other in [name for name in graded if name != student]:
                 theirs = long & explained[other]
                 # Whoever prints nearly all numbers explains every answer, and proves nothing.
                 if len(explained[other]) > MOST_TIMES_PRINTED * usual:
@@ -213,6 +219,12 @@ def numbers_written(notebook: NotebookNode) -> set[str]:
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     essays = [cell.source for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
     return {number for essay in essays for number in NUMBER.findall(essay)}
+
+
+def numbers_typed(notebook: NotebookNode) -> set[str]:
+    """Return the numbers in the code."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return {number for cell in cells for number in NUMBER.findall(cell.source)}
 
 
 def numbers_printed(notebook: NotebookNode) -> set[str]:
@@ -243,7 +255,7 @@ def rounded(numbers: set[str]) -> set[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print each remark on seeds and numbers; return 1 if there is one."""
+    """Print each remark on seeds and numbers; return 1 if somebody should look."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("assignment")
     parser.add_argument("--course", type=Path, default=Path(__file__).parent, help="course folder")
@@ -260,11 +272,19 @@ def main(arguments: list[str] | None = None) -> int:
         for student in students
         for remark in remarks_on_seeds(course, student, assignment)
     ]
-    remarks += copied_numbers(course, assignment)
+    given = {student for student, of in remembered(course) if of == assignment}
+    unknown = [student for student in students if student not in given]
+    if set(students) & given:
+        remarks += copied_numbers(course, assignment)
     for student, remark in remarks:
         print(f"{student}: {remark}")
+    if unknown:
+        print(
+            f"seeds.csv knows no seeds of {', '.join(unknown)}, so nothing was compared for them. "
+            "The names in roster.csv must be those of the folders in submitted/."
+        )
     print(f"{len(students)} graded notebooks, {len(remarks)} remarks")
-    return int(bool(remarks))
+    return int(bool(remarks or unknown))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a teacher is told: points, what waits, repairs, and code that a person should read."""
 
 import shutil
+import time
 from copy import deepcopy
 from pathlib import Path
 
@@ -105,6 +106,26 @@ CHEATS = {
     "the_library_renamed": "import calibkit as c\nece = lambda p, y: c.calibration_error(p, y)",
     "the_library_by_getattr": "ece = getattr(calibkit, 'calibration_error')",
     "another_library": "from torchmetrics import CalibrationError",
+    "a_deep_module": "m = torch.serialization.sys.modules['IPython']",
+    "a_module_of_an_alias": "t = torch\nm = t.sys.modules",
+    "a_module_by_from": "from torch import sys as s",
+    "a_name_by_from": "from matplotlib_inline.backend_inline import get_ipython as k",
+    "a_module_by_getattr": "s = getattr(torch, 'sys')",
+    "a_module_by_a_pattern": "match torch:\n    case object(sys=m):\n        pass",
+    "runs_a_text": "import timeit\ntimeit.timeit('1')",
+    "finds_by_a_text": "import pkgutil\npkgutil.resolve_name('IPython:get_ipython')",
+    "patches_an_alias": "F = torch.nn.functional\nF.cross_entropy = print",
+    "patches_in_a_loop": "for torch.nn.functional.cross_entropy in [print]:\n    pass",
+    "patches_by_registering": "torch.library.Library('aten', 'IMPL').impl('exp', print, 'CPU')",
+    "global_builtin": "def ece(p, y):\n    global abs\n    abs = lambda x: -1",
+    "names_of_the_tests": "ece = lambda *_: wanted",
+    "history_of_a_cell": "print(_i7)",
+    "code_in_a_magic": "%matplotlib {get_ipython().exit() or 'inline'}",
+    "the_library_by_a_walrus": "ece = lambda p, y: (k := calibkit).calibration_error(p, y)",
+    "the_library_by_a_loop": "for k in [calibkit]:\n    ece = k.calibration_error",
+    "the_library_by_a_star": "from calibkit import *\nece = lambda p, y: calibration_error(p, y)",
+    "the_library_in_a_dict": "d = {}\nd[0] = calibkit.calibration_error\nece = lambda *a: d[0](*a)",
+    "the_library_in_a_list": "d = []\nd.append(calibkit.calibration_error)\nece = d[0]",
 }  # fmt: skip
 
 
@@ -201,6 +222,18 @@ def test_what_a_terminal_would_obey_is_printed_as_text():
     assert printable("a\x1b]52;c;eA==\x07\nb: 5 of 5") == r"a\x1b]52;c;eA==\x07\nb: 5 of 5"
 
 
+def test_no_student_hides_the_lines_of_the_others(graded, capsys):
+    imports = [f"import os as name{number}\nx = '/a/{'b' * 40_000}'" for number in range(60)]
+    path = graded / "submitted" / "anna" / PS2 / f"{PS2}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[3:3] = [nbformat.v4.new_code_cell(code) for code in imports]
+    nbformat.write(notebook, path)
+    _, blocks = printed(graded, capsys)
+    (lines,) = blocks.values()
+    assert max(map(len, lines)) < 1100
+    assert lines[51:] == ["There are 10 more remarks. Look at the notebook."]
+
+
 def test_a_comparison_with_the_library_is_no_cheat(sources):
     from cheats import flags
 
@@ -228,6 +261,26 @@ def test_identical_answers_are_named_after_renaming(sources):
     assert {students for students, questions in found.items() if "ece" in questions} == {
         ("anna", "bob")
     }
+
+
+@pytest.mark.parametrize(
+    "odd", ["0\nif 0:\n    pass" + "\nelif 0:\n    pass" * 400, f"0x{'f' * 9000}"]
+)
+def test_an_answer_that_cannot_be_compared_does_not_stop_the_check(sources, odd):
+    from cheats import identical
+
+    notebook = answered(sources[PS2], {"ece": f"{ECE}\nodd = {odd}"})
+    assert "ece" in identical({"anna": notebook, "bob": notebook}, sources[PS2])["anna", "bob"]
+
+
+def test_commands_that_time_commands_take_no_long_time(sources):
+    from cheats import flags
+
+    notebook = deepcopy(sources[PS2])
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("%time " * 3000 + "x = 1"))
+    start = time.monotonic()
+    assert list(flags(notebook, sources[PS2])) == ["A cell without a question uses get_ipython."]
+    assert time.monotonic() - start < 20
 
 
 def test_released_and_short_answers_are_not_called_identical(sources):
@@ -270,6 +323,39 @@ def test_identical_essays_are_named(sources):
     }
     found = identical(notebooks, sources[PS2])
     assert found == {("anna", "bob"): ["essay_three_diagrams"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("curve", "line").replace("grows", "rises"),
+        lambda text: " ".join(reversed(text.split("\n"))),
+        lambda text: text.replace(" ", " \u200b").replace(",", ""),
+    ],
+)
+def test_copied_essays_with_other_words_or_another_order_are_named(sources, change):
+    from cheats import identical
+
+    source = sources["ps1_temperature_scaling"]
+    text = marked(source)["essay_reading"].source.partition("### BEGIN SOLUTION")[2]
+    notebooks = {
+        "anna": answered(source, {"essay_reading": text}),
+        "bob": answered(source, {"essay_reading": change(text)}),
+        "carl": answered(source, {"essay_reading": marked(source)["essay_derivation"].source}),
+    }
+    found = identical(notebooks, source)
+    assert [who for who, what in found.items() if "essay_reading" in what] == [("anna", "bob")]
+
+
+def test_very_much_code_takes_no_long_time(sources):
+    from cheats import flags
+
+    notebook = deepcopy(sources[PS2])
+    notebook.cells[3:3] = [nbformat.v4.new_code_cell("a;" * 24_000 + str(k)) for k in range(20)]
+    start = time.monotonic()
+    said = ["The notebook holds more code of its own than this check reads."]
+    assert list(flags(notebook, sources[PS2])) == said
+    assert time.monotonic() - start < 20
 
 
 def test_students_with_the_same_answers_share_one_line(sources):
@@ -348,6 +434,18 @@ def test_points_say_what_waits_for_a_person(graded, capsys):
         gradebook.db.commit()
     _, blocks = printed(graded, capsys)
     assert blocks == {f"{PS2} anna": [f"{by_machine}, {essays - 2:g} of {essays:g} by hand"]}
+
+
+def test_an_older_upload_asks_nobody_to_act(graded, capsys):
+    archive = graded / "downloaded" / PS2 / "archive"
+    archive.mkdir(parents=True)
+    for upload in (1, 2):
+        (archive / f"anna_7_{upload}_{PS2}.ipynb").write_text(f'{{"upload": {upload}}}')
+    status, blocks = printed(graded, capsys)
+    assert blocks[PS2] == [
+        f"anna_7_1_{PS2}.ipynb was not used: anna_7_2_{PS2}.ipynb of anna is newer"
+    ]
+    assert status == 0
 
 
 def test_the_check_and_the_table_of_grades_add_up_the_same_points(graded, capsys):

@@ -308,6 +308,17 @@ def test_the_report_names_nobody(tiny):
     assert not [name for name in [*UNSEEN, "miller"] if name.casefold() in text.casefold()]
 
 
+def test_an_error_that_writes_its_own_name_and_traceback_is_reported_like_others(tiny):
+    error = "class zebulon_ogden(Exception):\n    def _render_traceback_(self):\n        return {}"
+    raised = "\n\ndef double(x):\n    raise zebulon_ogden"
+    lines = ("99999", "9" * 5000)
+    forged = [f"[f'Cell In[{{n}}], line {line}' for n in range(60)]" for line in lines]
+    students = {f"n{k}": {"double": error.format(text) + raised} for k, text in enumerate(forged)}
+    write_tiny(tiny, {**students, "zebulon_ogden": {}})
+    rows = [row for row in report(tiny).rows if row["question"] == "tests_double"]
+    assert [(row["error"], row["line_of_tests"]) for row in rows] == [("someone", "0")]
+
+
 # The report on a class
 
 

@@ -391,3 +391,49 @@ def test_of_two_new_exports_that_differ_both_are_kept_until_the_older_is_removed
     assert collect(folder, NAME) == []
     assert rows(folder).keys() == {"a", "b", "c"}
     assert {who: submitted(folder)[who] for who in "abc"} == {"a": "1", "b": "1", "c": "same"}
+
+
+@pytest.mark.parametrize(
+    ("path", "student", "platform_id", "late"),
+    [
+        ("mal_LATE_6_7_x_2_assignsubmission_file_.ipynb", "mal", "6", "LATE"),
+        ("Mal Lory_6_assignsubmission_file_x_2_assignsubmission_file_.ipynb", "Mal Lory", "6", ""),
+        (f"Mal Lory_6_assignsubmission_file_/mal_2_3_{NAME}.ipynb", "Mal Lory", "6", ""),
+    ],
+)
+def test_a_name_of_one_platform_in_that_of_another_changes_nothing(
+    folder, path, student, platform_id, late
+):
+    from collect import collect, is_of_canvas
+
+    put(folder, path)
+    assert collect(folder, NAME) == []
+    (row,) = rows(folder).values()
+    assert (row["student"], row["platform_id"], row["late"]) == (student, platform_id, late)
+    assert is_of_canvas(row["file"]) == path.startswith("mal_LATE")
+
+
+def test_names_that_no_table_holds_stop_nobody(folder):
+    from collect import collect, noted
+
+    put(folder, f"anna_1_2_{NAME}.ipynb")
+    inner = zipped({f"{'b' * 60_000}.ipynb": "{}"})
+    for _ in range(2):
+        inner = zipped({f"{'a' * 60_000}.zip": inner})
+    (archive(folder) / "bob_3_4_x.zip").write_bytes(inner)
+    (archive(folder) / os.fsdecode(b"carl_5_6_\xff.ipynb")).write_text("{}")
+    (remark,) = collect(folder, NAME)
+    assert "its name is too long" in remark
+    assert {row["student"] for row in noted(folder)} == {"anna", "carl"}
+
+
+def test_a_link_to_the_solutions_is_not_collected(folder):
+    from collect import collect
+
+    solutions = folder / "source" / NAME / f"{NAME}.ipynb"
+    solutions.write_text("secret")
+    (archive(folder) / f"mal_1_2_{NAME}.ipynb").symlink_to(solutions)
+    assert collect(folder, NAME) == [
+        f"mal_1_2_{NAME}.ipynb was not used: it is a link to another file"
+    ]
+    assert submitted(folder) == {}

@@ -199,6 +199,30 @@ def test_copied_numbers_show(tmp_path):
     assert found == {"cara": "writes 0.0482, 0.153, 1.372, which come out with the seeds of anna"}
 
 
+def test_numbers_that_are_typed_into_the_code_show(tmp_path):
+    """Ben types Anna's numbers into a cell that prints them, so that his notebook prints them."""
+    import seeds
+
+    write_seeds(tmp_path, anna=1, ben=2)
+    write(tmp_path, "release", "", essay("Write it here."))
+    typed = numbers("1.372", "0.153", "0.0482")
+    typed.source = "print(1.372, 0.153, 0.0482)"
+    text = essay("The temperature 1.372 lets it fall from 0.153 to 0.0482.")
+    for student, cell in (("anna", numbers("1.372", "0.153", "0.0482")), ("ben", typed)):
+        write(tmp_path, "submitted", student, text)
+        write(tmp_path, "autograded", student, cell, text)
+    assert [student for student, _ in seeds.copied_numbers(tmp_path, NAME)] == ["ben"]
+
+
+@pytest.mark.parametrize(
+    "code", ["match 5:\n    case SEED:\n        pass", "import x as SEED", "def SEED(): pass"]
+)
+def test_other_ways_to_set_a_seed_are_seen(code):
+    import seeds
+
+    assert list(seeds.settings(code)) == [("SEED", None)]
+
+
 def test_copied_outputs_show(tmp_path):
     """Dan hands in Anna's notebook with his own seeds in it, and has not run it again."""
     import seeds
@@ -211,6 +235,30 @@ def test_copied_outputs_show(tmp_path):
     ((student, told),) = seeds.copied_numbers(tmp_path, NAME)
     assert student == "dan"
     assert told.startswith("handed in outputs with 0.0482, 0.1534, 1.3721, which come out")
+
+
+def test_a_name_that_the_roster_spells_in_another_way_is_told(tmp_path, capsys):
+    import seeds
+
+    write_seeds(tmp_path, annlee=1)
+    write(tmp_path, "release", "", essay("Write it here."))
+    write(tmp_path, "autograded", "Ann Lee", numbers("1.3721", "0.1534"))
+    command = [NAME, "--course", str(tmp_path)]
+    assert seeds.main(command) == 1
+    told = "seeds.csv knows no seeds of Ann Lee, so nothing was compared for them."
+    assert told in capsys.readouterr().out
+    write_seeds(tmp_path, **{"Ann Lee": 1})
+    write(tmp_path, "autograded", "Ann Lee", nbformat.v4.new_code_cell("SPLIT_SEED = 1"))
+    assert seeds.main(command) == 0
+    assert "knows no seeds" not in capsys.readouterr().out
+
+
+def test_a_roster_takes_the_names_that_platforms_give(tmp_path):
+    import seeds
+
+    roster = tmp_path / "roster.csv"
+    roster.write_text("student\nMary_Ann O'Neil\nNúñez D’Arcy\n", encoding="utf-8")
+    assert list(seeds.read_roster(roster)) == ["Mary_Ann O'Neil", "Núñez D’Arcy"]
 
 
 @pytest.mark.parametrize("content", ["utf-16", "torn", "odd outputs"])

@@ -610,4 +610,6 @@ def test_magic_commands_take_no_long_time():
 
     start = time.monotonic()
     assert not repair.parses("%time x\n" * 20_000)
+    assert not repair.parses("!ls\n" * 1000)
+    assert not repair.parses("x?\n" * 1000)
     assert time.monotonic() - start < 2

@@ -541,7 +541,7 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(page, tmp_
     for head in ("p_dog", "score_dog"):
         scores = z.sigmoid() if head == "p_dog" else z
         table = {head: scores.tolist(), "label": names}
-        drop(page, "fit", write_table(tmp_path / "two.csv", table))
+        drop(page, "fit", write_table(tmp_path / f"{head}.csv", table))
         assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
         assert column(page, "positive").input_value() == "dog"
         assert "where dog is the positive class" in page.page.inner_text("#cc-from")

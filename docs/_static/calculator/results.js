@@ -197,7 +197,8 @@
     return [...cardTexts.limits, split];
   }
 
-  const meanings = (C) => Object.entries(cardTexts.meanings).filter(([name]) => C > 2 || name !== "classwise ECE");
+  const meanings = (C) =>
+    Object.entries(C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses);
   const warnings = (found) => [doubt(found)].filter(Boolean).map((text) => ["Warning:", text]);
   const madeWith = "Made with the calculator of calibkit, 15 bins, 1000 resamples.";
 

@@ -29,6 +29,7 @@ AN_IDENTIFIER = (
     "{path} has a column {name} beside the scores, whose whole numbers are all different, as those "
     "of an identifier are; {advice}"
 )
+A_STRAY = "{path}: {name} is not a class of any label; {advice}"
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in row {row}"
 

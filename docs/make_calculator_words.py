@@ -19,7 +19,11 @@ CODE = """\
   const sentences = %(sentences)s;
   const patterns = %(patterns)s;
 
-  self.cardTexts = { meanings: %(meanings)s, limits: %(limits)s };
+  self.cardTexts = {
+    meanings: %(meanings)s,
+    meaningsOfTwoClasses: %(meaningsOfTwoClasses)s,
+    limits: %(limits)s,
+  };
 
   /** Return a function that fills in the names in braces. */
   const filled = (sentence) => (values) =>
@@ -49,6 +53,7 @@ def make_script() -> str:
         "sentences": sentences,
         "patterns": patterns,
         "meanings": card.MEANINGS,
+        "meaningsOfTwoClasses": card.MEANINGS_OF_TWO_CLASSES,
         "limits": card.LIMITS,
     }
     return CODE % {name: _as_code(value) for name, value in words.items()}

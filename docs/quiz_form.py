@@ -23,7 +23,7 @@ def question_block(number: int, question: dict[str, Any]) -> str:
     answers = question["answers"]
     numeric = question["type"] == "numeric"
     unit = " data-percent" if question.get("percent") else ""
-    choices = [number_field(number)] if numeric else choice_fields(number, question)
+    choices = [number_field(number, unit)] if numeric else choice_fields(number, question)
     explanations = [explanation(answer) for answer in answers]
     return "\n".join(
         [
@@ -51,11 +51,13 @@ def choice_fields(number: int, question: dict[str, Any]) -> list[str]:
     ]
 
 
-def number_field(number: int) -> str:
-    """Return a field for a number."""
+def number_field(number: int, unit: str) -> str:
+    """Return a field for a number, and below it the ways in which one may write the number."""
+    ways = "25 or 25\u00a0%" if unit else "0.25, 1/4 or 25\u00a0%"
     return (
         f'<label>Your answer: <input type="text" inputmode="decimal" name="question-{number}"'
-        ' autocomplete="off"></label>'
+        f' autocomplete="off" aria-describedby="ways-{number}"></label>'
+        f'<p class="quiz-ways" id="ways-{number}">Type a number, such as {ways}.</p>'
     )
 
 

@@ -35,3 +35,15 @@ var Scorer = {
     return term.replace(/ /g, (space, place) => (written ?? term)[place]);
   },
 };
+
+// Sphinx shows the words at the anchor of a result, which for a term is the term again.
+if (typeof Search !== "undefined") {
+  const { makeSearchSummary } = Search;
+  Search.makeSearchSummary = (page, words, anchor) => {
+    if (!anchor.startsWith("#term-")) return makeSearchSummary(page, words, anchor);
+    const summary = document.createElement("p");
+    summary.className = "context";
+    summary.textContent = Search.htmlToText(page, `${anchor} ~ dd > p`);
+    return summary;
+  };
+}

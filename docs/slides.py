@@ -130,7 +130,7 @@ def deck(script: Path) -> str:
 <script>
 Reveal.initialize({{
   width: 1280, height: 720, margin: 0, center: false, hash: true, slideNumber: "c/t",
-  transition: "none", plugins: [RevealNotes],
+  transition: "none", scrollActivationWidth: null, plugins: [RevealNotes],
 }});
 </script>
 </body>

@@ -187,6 +187,9 @@ def test_the_first_screen_has_the_figure_and_three_doors(landing, browser):
         }
     assert found == DOORS
     lines = page.locator(".landing-doors pre")
+    top = "(part) => part.getBoundingClientRect().top"
+    calculator = page.get_by_role("link", name="Use the calculator")
+    assert calculator.evaluate(bottom) <= lines.evaluate(top)
     assert lines.inner_text().count("\n") == 3
     assert lines.evaluate("(code) => code.scrollWidth <= code.clientWidth")
     lessons = page.locator("#lessons")

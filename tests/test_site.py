@@ -714,9 +714,22 @@ def test_every_answer_to_a_question_is_explained_in_the_form(script, site):
                 block.locator("input").nth(place).uncheck()
 
 
-HALF = ["0.5", ".5", "0,5", "1/2", "2 / 4", "1,5/3", "50%", "50 %", "5e-1", " 0.50 "]
-PERCENTS = ["2", "2%", "2 %", "2,0", "4/2"]  # of a question that asks for a percentage
-NO_NUMBERS = ["", "half", "1/0", "1/2/3", "0.5.1", "%"]
+HALF = [
+    "0.5",
+    ".5",
+    "0,5",
+    "1/2",
+    "2 / 4",
+    "1,5/3",
+    "50%",
+    "50 %",
+    "5e-1",
+    " 0.50 ",
+    "P = 0.5",
+    "50 percent",
+]
+PERCENTS = ["2", "2%", "2 %", "2,0", "4/2", "2 percent"]  # of a question that asks for a percentage
+NO_NUMBERS = ["", "half", "1/0", "1/2/3", "0.5.1", "%", "T =", "percent"]
 
 
 @pytest.mark.slow
@@ -741,6 +754,72 @@ def test_a_number_may_be_written_in_several_ways(name, words, answers, kind, sit
         assert (shown.get_attribute("data-correct") or "note") == kind, answer
         if kind == "note":
             assert shown.inner_text() == "Type a number first, such as 0.25, 1/4 or 25\u00a0%."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "words", "example"),
+    [
+        ("55_two_classes", "Of 100 images that look alike", "0.25, 1/4 or 25\u00a0%"),
+        ("90_cifar100", "Enter a percentage", "25 or 25\u00a0%"),
+    ],
+)
+def test_a_question_says_from_the_start_how_one_may_write_a_number(name, words, example, site):
+    page = site(f"auto_lessons/{name}.html")
+    block = page.page.locator(".quiz-question").filter(has_text=words)
+    ways = block.locator(".quiz-ways")
+    assert ways.is_visible()
+    assert ways.inner_text() == f"Type a number, such as {example}."
+    assert block.locator("input").get_attribute("aria-describedby") == ways.get_attribute("id")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "words", "answer", "note"),
+    [
+        (
+            "10_temperature_scaling",
+            "What is the ECE?",
+            "30",
+            "Your answer was read as the number 30."
+            " If you mean a share, type it as 0.3 or 30\u00a0%.",
+        ),
+        ("10_temperature_scaling", "What is the ECE?", "0.4", None),
+        ("10_temperature_scaling", "What is the ECE?", "40 %", None),
+        ("10_temperature_scaling", "What is the ECE?", "300", None),
+        ("10_temperature_scaling", "Which temperature turns them", "30", None),
+        ("90_cifar100", "Enter a percentage", "30", None),
+    ],
+)
+def test_a_percentage_without_its_sign_is_noticed(name, words, answer, note, site):
+    page = site(f"auto_lessons/{name}.html")
+    block = page.page.locator(".quiz-question").filter(has_text=words)
+    block.locator("input").fill(answer)
+    block.get_by_role("button").click()
+    assert block.locator(".quiz-explanation:visible").get_attribute("data-correct") == "false"
+    assert block.locator(".quiz-note").all_inner_texts() == ([note] if note else [])
+
+
+@pytest.mark.slow
+def test_a_question_says_how_many_more_answers_are_right(site):
+    page = site("auto_lessons/55_two_classes.html")
+    questions = json.loads((QUIZZES / "55_two_classes.json").read_text())
+    number = next(k for k, q in enumerate(questions) if q["type"] == "many_choice")
+    answers = questions[number]["answers"]
+    right = [k for k, answer in enumerate(answers) if answer["correct"]]
+    wrong = [k for k in range(len(answers)) if k not in right]
+    assert len(right) == 3
+    block = page.page.locator(".quiz-question").nth(number)
+    notes = []
+    for place in [wrong[0], *right]:
+        block.locator("input").nth(place).check()
+        block.get_by_role("button").click()
+        notes += block.locator(".quiz-note").all_inner_texts()
+    assert notes == [
+        "Three more answers are right.",
+        "Two more answers are right.",
+        "One more answer is right.",
+    ]
 
 
 @pytest.mark.slow
@@ -917,6 +996,17 @@ def test_the_search_finds_first_what_one_wants(query, site):
     assert len(set(lessons)) == len(lessons)
 
 
+@pytest.mark.slow
+def test_the_search_shows_what_a_term_means(site):
+    page = site("search.html?q=noise floor")
+    first = page.page.locator("#search-results li").first
+    summary = first.locator("p.context")
+    summary.wait_for()
+    assert first.locator("a").inner_text() == "Glossary: noise floor"
+    assert summary.inner_text().startswith("The ECE that a perfectly calibrated model would show")
+    assert summary.inner_text().endswith(".")
+
+
 PRINTED = ("index.html", "auto_lessons/10_temperature_scaling.html", "glossary.html")
 
 
@@ -952,6 +1042,13 @@ def test_paper_shows_the_text_alone_in_dark_letters(name, theme, site):
         ".filter((e) => getComputedStyle(e).breakInside !== 'avoid').map((e) => e.className)"
     )
     assert cut == []
+    parted = page.run(
+        "const below = ':is(.sphx-glr-script-out, .bd-article img, .bd-article svg)';"
+        "return [...document.querySelectorAll(`.bd-article [class*='highlight-'] + ${below}`)]"
+        ".map((e) => e.previousElementSibling)"
+        ".filter((e) => getComputedStyle(e).breakAfter !== 'avoid').map((e) => e.textContent)"
+    )
+    assert parted == []
     wide = page.run(
         "return [...document.querySelectorAll('.bd-article pre')]"
         ".filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent.slice(0, 60))"

@@ -33,6 +33,18 @@ MEANINGS = {
     "classwise ECE": "the same error of the probabilities of every class, averaged over the "
     "classes, with its own noise floor and p-value",
 }
+# What two classes change: their ECE is that of one event.
+MEANINGS_OF_TWO_CLASSES = {
+    "NLL": MEANINGS["NLL"],
+    "Brier score": "the mean squared distance of the probabilities from the truth, summed over "
+    "both classes; scikit-learn's brier_score_loss is half of it; smaller is better",
+    "ECE": "the expected calibration error of P(y = 1), which is the mean distance between "
+    "P(y = 1) and the frequency of y = 1, bin by bin",
+    "ECE if calibrated": MEANINGS["ECE if calibrated"],
+    "p-value": MEANINGS["p-value"],
+    "top-label ECE": "the mean distance between how sure the model is of its answer and how often "
+    "this answer is right, bin by bin",
+}
 LIMITS = (
     "The probabilities hold for data that are drawn like the test set. On other data nothing is "
     "promised: measure there.",
@@ -160,8 +172,8 @@ class Card(NamedTuple):
         ]
 
     def _meanings(self) -> list[tuple[str, str]]:
-        left_out = set() if self.report.n_classes > 2 else {"classwise ECE"}
-        return [(name, text) for name, text in MEANINGS.items() if name not in left_out]
+        meanings = MEANINGS if self.report.n_classes > 2 else MEANINGS_OF_TWO_CLASSES
+        return list(meanings.items())
 
     def _legend(self) -> str:
         confidence, share = _words(self.report.bins[0])

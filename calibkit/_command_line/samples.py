@@ -12,6 +12,7 @@ from torch import Tensor
 
 from calibkit import _sentences
 from calibkit._checks import check_logits_and_labels, check_probability_rows
+from calibkit._command_line import strays
 from calibkit._command_line.files import NamedNumbers, open_numbers
 from calibkit._conversion import as_tensor
 from calibkit._rows import Rows
@@ -85,11 +86,11 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     """Read the samples of a file, and refuse what cannot be meant in one sentence."""
     source = open_numbers(path)
     own_label = _name_of_labels(source, choice, needed=labels_needed and choice.labels is None)
-    names, are_probabilities = _names_of_scores(source, choice, own_label)
+    values, from_where = _labels(source, choice, own_label) if labels_needed else (None, "")
+    names, are_probabilities = _names_of_scores(source, choice, own_label, values)
     scores = as_tensor(source.scores(names), "logits")
-    labels, from_where = None, ""
-    if labels_needed:
-        values, from_where = _labels(source, choice, own_label)
+    labels = None
+    if values is not None:
         labels = _as_labels(values, source.class_names(names), choice.labels or path)
     rows = _check(path, scores, labels, are_probabilities, choice)
     dtype = scores.dtype
@@ -130,7 +131,7 @@ def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> st
 
 
 def _names_of_scores(
-    source: NamedNumbers, choice: Choice, label_name: str | None
+    source: NamedNumbers, choice: Choice, label_name: str | None, labels: NDArray[Any] | None
 ) -> tuple[list[str], bool]:
     """Return the names of the scores, and whether these are probabilities."""
     named = choice.score_names and [_known(source, name) for name in choice.score_names]
@@ -143,15 +144,32 @@ def _names_of_scores(
         raise ValueError(
             _sentences.NO_SCORES.format(path=source.path, described=source.described())
         )
-    if found is others and (identifiers := source.identifiers(found)):
-        raise ValueError(
-            _sentences.AN_IDENTIFIER.format(
-                path=source.path,
-                name=identifiers[0],
-                advice="name the columns of the scores with --score-names",
-            )
-        )
+    if found is others:
+        found = _without_strays(source, found, labels)
     return found, choice.probabilities or set(found) <= set(probabilities)
+
+
+def _without_strays(
+    source: NamedNumbers, columns: list[str], labels: NDArray[Any] | None
+) -> list[str]:
+    """Return the columns that are scores, without such as an identifier or a weight."""
+    advice = "name the columns of the scores with --score-names"
+    occurring = strays.occurring(labels)
+    stray = None
+    if names := source.class_names(columns):
+        classes = [_class_of(name) for name in names]
+        columns, stray = strays.find_classes(columns, classes, occurring)
+    identifiers = source.identifiers(columns)
+    if len(identifiers) == 1 and len(columns) - 1 == len(occurring) > 1:
+        return [name for name in columns if name != identifiers[0]]
+    if identifiers:
+        name = identifiers[0]
+        raise ValueError(
+            _sentences.AN_IDENTIFIER.format(path=source.path, name=name, advice=advice)
+        )
+    if stray is not None:
+        raise ValueError(_sentences.A_STRAY.format(path=source.path, name=stray, advice=advice))
+    return columns
 
 
 def _declared(names: list[str], *kinds: re.Pattern[str]) -> list[str]:

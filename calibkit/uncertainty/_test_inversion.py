@@ -266,15 +266,18 @@ def _combined(before: Gaps, after: Gaps, level: float) -> tuple[float, float]:
 
     If most of very many gaps are noise, both errors are measured much too large, and paths explain
     only the difference of the two. This is the method of variance estimates recovery (Zou 2007).
+    Errors that were shrunk until one of them may be 0 are not spread evenly around the truth. So
+    distances to ends add up as they are if the errors are independent, not as squares.
     """
     shrunk = [_shrunk(gaps) for gaps in (before, after)]
     draws = before.draws(shrunk[0]), after.draws(shrunk[1])
     correlation = float(np.corrcoef(*draws)[0, 1]) if min(map(np.ptp, draws)) > 0 else 0.0
+    shared = 2 * correlation - 1
     b, a = (float(gaps.error(true)) for gaps, true in zip((before, after), shrunk, strict=True))
     (low_b, high_b), (low_a, high_a) = (ends_of_error(gaps, level) for gaps in (before, after))
 
     def distance(of_after: float, of_before: float) -> float:
-        square = of_after**2 + of_before**2 - 2 * correlation * of_after * of_before
+        square = of_after**2 + of_before**2 - 2 * shared * of_after * of_before
         return float(np.sqrt(max(square, 0.0)))
 
     return a - b - distance(a - low_a, high_b - b), a - b + distance(high_a - a, b - low_b)

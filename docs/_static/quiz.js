@@ -6,12 +6,23 @@ const NOTHING_GIVEN = {
   many_choice: "Choose one answer or several first.",
   numeric: "Type a number first, such as 0.25, 1/4 or 25\u00a0%.",
 };
-const NUMBER = /^([+-]?[\d.]+(?:e[+-]?\d+)?)(?:\s*\/\s*([\d.]+))?\s*(%?)$/i;
+const NUMBER =
+  /^(?:[a-z]+\s*=\s*)?([+-]?[\d.]+(?:e[+-]?\d+)?)(?:\s*\/\s*([\d.]+))?\s*(%|percent|)$/i;
+const MORE_ARE_RIGHT = [
+  "",
+  "One more answer is right.",
+  "Two more answers are right.",
+  "Three more answers are right.",
+];
 
-/** Return the number that a text means, such as 0.5, 0,5, 1/2 or 50 %, or else NaN. */
+/** Return the number that a text means, such as 0.5, T = 0,5, 1/2 or 50 percent, or else NaN. */
 function numberIn(text, inPercent) {
   const [, above, below = 1, percent] = text.trim().replaceAll(",", ".").match(NUMBER) ?? [];
   return above / below / (percent && !inPercent ? 100 : 1);
+}
+
+function numberGiven(question) {
+  return numberIn(question.querySelector("input").value, "percent" in question.dataset);
 }
 
 function givenExplanations(question) {
@@ -21,7 +32,7 @@ function givenExplanations(question) {
     const chosen = [...question.querySelectorAll("input:checked")];
     return chosen.map((input) => all[Number(input.value)]);
   }
-  const value = numberIn(question.querySelector("input").value, "percent" in question.dataset);
+  const value = numberGiven(question);
   if (!Number.isFinite(value)) return [];
   const rounded = precision ? Number(value.toPrecision(Number(precision))) : value;
   const matches = ({ dataset }) =>
@@ -32,9 +43,20 @@ function givenExplanations(question) {
   return [all.find(matches) ?? other[0]].filter(Boolean);
 }
 
+/** Return what to say to those who typed 30 and probably mean 30 %, or else an empty text. */
+function noteOnShare(question) {
+  const right = question.querySelector('.quiz-explanation[data-correct="true"]').dataset.value;
+  const value = numberGiven(question);
+  if ("percent" in question.dataset || right >= 1 || value <= 1 || value > 100) return "";
+  const share = Number((value / 100).toPrecision(6));
+  return (
+    `Your answer was read as the number ${value}. ` +
+    `If you mean a share, type it as ${share} or ${value}\u00a0%.`
+  );
+}
+
 function explain(question) {
   const given = givenExplanations(question);
-  const several = question.dataset.type === "many_choice";
   for (const explanation of question.querySelectorAll(".quiz-explanation")) {
     explanation.hidden = !given.includes(explanation);
   }
@@ -43,10 +65,12 @@ function explain(question) {
   let note = "";
   if (given.length === 0) {
     note = NOTHING_GIVEN[question.dataset.type];
-  } else if (several) {
+  } else if (question.dataset.type === "many_choice") {
     const right = question.querySelectorAll('.quiz-explanation[data-correct="true"]');
     const missing = [...right].filter((explanation) => !given.includes(explanation)).length;
-    if (missing > 0) note = `Right answers that you have not chosen yet: ${missing}.`;
+    note = MORE_ARE_RIGHT[missing];
+  } else if (question.dataset.type === "numeric") {
+    note = noteOnShare(question);
   }
   if (note) {
     const line = document.createElement("p");

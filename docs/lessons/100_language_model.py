@@ -666,7 +666,7 @@ if share_fewest is not None:
 
 # %% [markdown]
 # 3. Write a function ``change(source, target)`` that fits T on the texts of one subject, and
-# returns by how much the NLL of another subject's texts changes.
+#    returns by how much the NLL of another subject's texts changes.
 
 
 # %% tags=["answer"]

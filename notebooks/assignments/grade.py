@@ -296,6 +296,11 @@ def main(arguments: list[str] | None = None) -> int:
     for remark in collect.collect(course, options.assignment):
         print(check_grades.printable(remark))
     grader = Grader(course, options.assignment, kind.name, options.seconds)
+    if not grader.students():
+        print(
+            f"submitted/ holds no notebook of {options.assignment}: put what you downloaded into "
+            f"downloaded/{options.assignment}/archive/"
+        )
     failures = grade(grader, options.force)
     for failure in failures:
         print(check_grades.printable(f"NOT GRADED {failure}"))

@@ -134,10 +134,10 @@ def read_roster(path: Path) -> dict[str, str]:
         rows = [((row["student"] or "").strip(), row.get("platform_id") or "") for row in reader]
     seen: set[str] = set()
     for student, _ in rows:
-        if not re.fullmatch(r"[\w@+-][\w@+. -]*", student):
+        if not re.fullmatch(r"[\w@+-][\w@+. '’-]*", student):
             raise SystemExit(
                 f"{path.name} names the student {student!r}, but the name becomes a folder: use "
-                "letters, digits, spaces and . _ - + @ only."
+                "letters, digits, spaces, apostrophes and . _ - + @ only."
             )
         if student.casefold() in seen:
             raise SystemExit(f"{path.name} names the student {student!r} twice.")
@@ -255,7 +255,7 @@ def rounded(numbers: set[str]) -> set[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print each remark on seeds and numbers; return 1 if there is one."""
+    """Print each remark on seeds and numbers; return 1 if somebody should look."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("assignment")
     parser.add_argument("--course", type=Path, default=Path(__file__).parent, help="course folder")
@@ -272,11 +272,19 @@ def main(arguments: list[str] | None = None) -> int:
         for student in students
         for remark in remarks_on_seeds(course, student, assignment)
     ]
-    remarks += copied_numbers(course, assignment)
+    given = {student for student, of in remembered(course) if of == assignment}
+    unknown = [student for student in students if student not in given]
+    if set(students) & given:
+        remarks += copied_numbers(course, assignment)
     for student, remark in remarks:
         print(f"{student}: {remark}")
+    if unknown:
+        print(
+            f"seeds.csv knows no seeds of {', '.join(unknown)}, so nothing was compared for them. "
+            "The names in roster.csv must be those of the folders in submitted/."
+        )
     print(f"{len(students)} graded notebooks, {len(remarks)} remarks")
-    return int(bool(remarks))
+    return int(bool(remarks or unknown))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 ``grade.py`` does so, too. Run this after you have given points by hand. It reads the course folder,
 by default the one of this file. The columns tell the points by machine and by hand, those that
-still wait for a person, and the penalty for handing in late.
+still wait for a person, and the penalty for handing in late. Remarks, such as a time that is not
+known, are also printed.
 """
 
 import sys
 from pathlib import Path
 
 import spreadsheet
+from check_grades import printable
 from points import COLUMNS, points_of_class
 
 
@@ -24,6 +26,9 @@ def write_grades(course: Path) -> Path:
         for student in handed_in - found.keys():
             found[student] = {"student": student, "remarks": "NOT GRADED"}
         rows += [{"assignment": assignment, **found[student]} for student in sorted(found)]
+    for row in rows:
+        if row["remarks"]:
+            print(printable(f"{row['assignment']} {row['student']}: {row['remarks']}"))
     path = course / "grades.csv"
     spreadsheet.write(path, ("assignment", *COLUMNS), rows)
     return path

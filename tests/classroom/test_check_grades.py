@@ -436,6 +436,18 @@ def test_points_say_what_waits_for_a_person(graded, capsys):
     assert blocks == {f"{PS2} anna": [f"{by_machine}, {essays - 2:g} of {essays:g} by hand"]}
 
 
+def test_an_older_upload_asks_nobody_to_act(graded, capsys):
+    archive = graded / "downloaded" / PS2 / "archive"
+    archive.mkdir(parents=True)
+    for upload in (1, 2):
+        (archive / f"anna_7_{upload}_{PS2}.ipynb").write_text(f'{{"upload": {upload}}}')
+    status, blocks = printed(graded, capsys)
+    assert blocks[PS2] == [
+        f"anna_7_1_{PS2}.ipynb was not used: anna_7_2_{PS2}.ipynb of anna is newer"
+    ]
+    assert status == 0
+
+
 def test_the_check_and_the_table_of_grades_add_up_the_same_points(graded, capsys):
     """A test that a person graded counts as graded by hand, and so does an essay left empty."""
     from write_grades import write_grades

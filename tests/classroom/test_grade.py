@@ -518,6 +518,12 @@ def test_an_unknown_assignment_is_named(class_of, grade):
         grade.main(["tini", "--course", str(class_of())])
 
 
+def test_a_class_that_handed_in_nothing_is_told_where_to_put_it(class_of, grade, capsys):
+    assert grade.main(["tiny", "--course", str(class_of()), "--without-isolation"]) == 0
+    told = "submitted/ holds no notebook of tiny: put what you downloaded into "
+    assert f"{told}downloaded/tiny/archive/" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

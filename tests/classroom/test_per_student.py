@@ -237,6 +237,30 @@ def test_copied_outputs_show(tmp_path):
     assert told.startswith("handed in outputs with 0.0482, 0.1534, 1.3721, which come out")
 
 
+def test_a_name_that_the_roster_spells_in_another_way_is_told(tmp_path, capsys):
+    import seeds
+
+    write_seeds(tmp_path, annlee=1)
+    write(tmp_path, "release", "", essay("Write it here."))
+    write(tmp_path, "autograded", "Ann Lee", numbers("1.3721", "0.1534"))
+    command = [NAME, "--course", str(tmp_path)]
+    assert seeds.main(command) == 1
+    told = "seeds.csv knows no seeds of Ann Lee, so nothing was compared for them."
+    assert told in capsys.readouterr().out
+    write_seeds(tmp_path, **{"Ann Lee": 1})
+    write(tmp_path, "autograded", "Ann Lee", nbformat.v4.new_code_cell("SPLIT_SEED = 1"))
+    assert seeds.main(command) == 0
+    assert "knows no seeds" not in capsys.readouterr().out
+
+
+def test_a_roster_takes_the_names_that_platforms_give(tmp_path):
+    import seeds
+
+    roster = tmp_path / "roster.csv"
+    roster.write_text("student\nMary_Ann O'Neil\nNúñez D’Arcy\n", encoding="utf-8")
+    assert list(seeds.read_roster(roster)) == ["Mary_Ann O'Neil", "Núñez D’Arcy"]
+
+
 @pytest.mark.parametrize("content", ["utf-16", "torn", "odd outputs"])
 def test_an_odd_notebook_stops_no_comparison(tmp_path, capsys, content):
     import seeds

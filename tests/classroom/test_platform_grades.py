@@ -240,7 +240,7 @@ def test_a_late_mark_without_a_time_costs_nothing_and_is_told(
     assert ("no penalty" in done.printed) == bool(told)
 
 
-def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom):
+def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom, capsys):
     from write_grades import write_grades
 
     (classroom.folder / "source" / NAME).mkdir(parents=True)
@@ -253,6 +253,11 @@ def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom):
     log.parent.mkdir(parents=True)
     log.write_text("Not graded: the newest file is torn\n")
     write_grades(classroom.folder)
+    told = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in told] == [
+        f"{NAME} {student}" for student in ("@ben", "anna", "torn")
+    ]
+    assert told[1].endswith("minus 10 %")
     text = (classroom.folder / "grades.csv").read_text(encoding="utf-8-sig")
     assert text.splitlines() == [
         "assignment,student,platform_id,points_by_machine,points_by_hand,points_pending,"

@@ -131,6 +131,9 @@ def test_two_classes_are_judged_by_the_event():
     )
     assert "the frequency of y = 1 of the samples in a bin, and a dot their mean P(y = 1)" in card
     assert "classwise" not in card
+    assert "**ECE**: the expected calibration error of P(y = 1)" in card
+    assert "**top-label ECE**: the mean distance between how sure" in card
+    assert "summed over both classes; scikit-learn's brier_score_loss is half of it" in card
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])

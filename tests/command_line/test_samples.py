@@ -264,6 +264,50 @@ def test_a_number_of_the_sample_is_no_score(tmp_path, order):
     assert read(path).logits.shape == (40, 2)  # whoever calls it a logit means it
 
 
+WEIGHTS = 40 + 0.5 * (np.arange(40) % 37)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "head", "columns"),
+    [
+        ("age", "age c0 c1 c2 y", [WEIGHTS, *LOGITS.T, LABELS]),
+        ("age", "c[1] c[2] c[3] age y", [*LOGITS.T, WEIGHTS, LABELS]),
+        ("age, kg", "age kg 2 0 1 y", [WEIGHTS, WEIGHTS, *LOGITS.T[[2, 0, 1]], LABELS]),
+        ("kg", "kg ant bee cat y", [WEIGHTS, *LOGITS.T, NAMES[LABELS]]),
+        ("x1, x2", "ant bee cat x1 x2 y", [*LOGITS.T, WEIGHTS, WEIGHTS, NAMES[LABELS]]),
+        ("race", "ant bee cat race y", [*LOGITS.T, ["x"] * 40, NAMES[LABELS]]),
+        ("id", "id u v w y", [range(40), *LOGITS.T, LABELS]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_column_that_is_no_class_is_left_out(tmp_path, left_out, head, columns):
+    samples = read(write_csv(tmp_path / "x.csv", head.split(), *columns))
+    is_right(samples)
+    assert samples.said.endswith(f"; not used: {left_out}")
+
+
+@pytest.mark.parametrize(
+    ("head", "labels"),
+    [
+        ("kg s_ant s_bee s_cat", LABELS),
+        ("kg ant_s bee_s cat_s", LABELS),
+        ("ant kg bee cat", NAMES[LABELS]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_column_that_may_be_no_class_is_asked_for(tmp_path, head, labels):
+    logits = iter(LOGITS.T)
+    columns = [WEIGHTS if name == "kg" else next(logits) for name in head.split()]
+    path = write_csv(tmp_path / "x.csv", [*head.split(), "y"], *columns, labels)
+    assert refusal(path).startswith(f"{path}: kg is not a class of any label; name the columns")
+
+
+def test_a_class_that_no_sample_has_stays_a_class(tmp_path):
+    for head in (["c0", "c1", "c2", "y"], ["ant", "bee", "cat", "y"]):
+        path = write_csv(tmp_path / "x.csv", head, *LOGITS.T, LABELS % 2)
+        assert read(path).logits.shape == (40, 3)
+
+
 @pytest.mark.filterwarnings("error::ResourceWarning")
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ["x.npz", "x.npy"])

@@ -96,44 +96,68 @@ def sharpened(p: Tensor, factor: float) -> Tensor:
     return (factor * p.log().clamp(min=-700)).softmax(1)
 
 
-def true_errors(p: Tensor, truth: Tensor) -> dict[str, float]:
-    """Return every measure of endless data, from many samples whose labels are not drawn."""
-    winner = p.argmax(1)
-    share = truth.gather(1, winner[:, None])[:, 0]
-    of_winner = BinnedCalibrationError().terms(Predictions(p, winner)).columns
-    of_other = BinnedCalibrationError().terms(Predictions(p, (winner + 1) % p.shape[1])).columns
-    confidence = of_winner[2]
-    correct = share * of_winner[1] + (1 - share) * of_other[1]
-    gaps = (truth - p).numpy()
-    first_bin = 15 * torch.arange(p.shape[1])
-    cells = (uniform_bin(p.contiguous(), 15) + first_bin).numpy()
-    by_class = np.bincount(cells.ravel(), gaps.ravel())
+class Population(NamedTuple):
+    """What endless data look like: samples whose labels are not drawn, and sums over classes."""
+
+    confidence: Tensor
+    correct: Tensor
+    gaps_by_class: np.ndarray
+
+    @classmethod
+    def of(cls, p: Tensor, truth: Tensor) -> "Population":
+        winner = p.argmax(1)
+        share = truth.gather(1, winner[:, None])[:, 0]
+        of_winner = BinnedCalibrationError().terms(Predictions(p, winner)).columns
+        of_other = BinnedCalibrationError().terms(Predictions(p, (winner + 1) % p.shape[1])).columns
+        correct = share * of_winner[1] + (1 - share) * of_other[1]
+        gaps = (truth - p).numpy()
+        first_bin = 15 * torch.arange(p.shape[1])
+        cells = (uniform_bin(p.contiguous(), 15) + first_bin).numpy()
+        by_class = np.bincount(cells.ravel(), gaps.ravel(), 15 * p.shape[1]) / p.shape[1]
+        return cls(of_winner[2], correct, by_class)
+
+    @classmethod
+    def joined(cls, parts: list["Population"]) -> "Population":
+        confidence, correct, by_class = zip(*parts, strict=True)
+        return cls(torch.cat(confidence), torch.cat(correct), np.sum(by_class, axis=0))
+
+
+def true_errors(population: Population) -> dict[str, float]:
+    """Return every measure of endless data."""
+    confidence, correct, by_class = population
+    n = len(confidence)
     fine = (confidence * 2**15).long().clamp(max=2**15 - 1).numpy()
     residuals = np.bincount(fine, (correct - confidence).numpy(), 2**15)
     distance = weighted_ks_distance(confidence.numpy(), correct.numpy())
     bins = uniform_bin(confidence, 15), quantile_bin(confidence, 15)
-    metric, n = BinnedCalibrationError(), len(p)
+    metric = BinnedCalibrationError()
     uniform, quantile = (metric.value(metric.sums_in(b, confidence, correct), n) for b in bins)
     return {
         "ECE": float(uniform),
         "ECE, equal mass": float(quantile),
-        "classwise ECE": float(np.abs(by_class).sum() / n / p.shape[1]),
+        "classwise ECE": float(np.abs(by_class).sum() / n),
         "smooth ECE": error_at_its_own_width(residuals / n),
         "KS": float(distance(np.ones((1, n)))[0]),
     }
 
 
 def truth_of(cell: Cell) -> dict[str, float]:
-    """Return the true value of every measure, or its true change."""
+    """Return the true value of every measure, or its true change, from a million samples."""
     if not cell.error and cell.sharper is None:
         return dict.fromkeys(MEASURES, 0.0)
-    n = 1_000_000 // max(cell.n_classes // 5, 1)
-    p, truth = draw(cell, n, torch.Generator().manual_seed(0))
-    after = true_errors(p, truth) if cell.error else dict.fromkeys(MEASURES, 0.0)
-    if cell.sharper is None:
+    n_parts = max(cell.n_classes // 5, 1)  # All at once would not fit into the memory.
+    generator = torch.Generator().manual_seed(0)
+    drawn = (draw(cell, 1_000_000 // n_parts, generator) for _ in range(n_parts))
+    factors = (1.0,) if cell.sharper is None else (1.0, cell.sharper)
+    parts = [[Population.of(sharpened(p, k), truth) for k in factors] for p, truth in drawn]
+    after, *before = (
+        true_errors(Population.joined(list(part))) for part in zip(*parts, strict=True)
+    )
+    if not cell.error:
+        after = dict.fromkeys(MEASURES, 0.0)
+    if not before:
         return after
-    before = true_errors(sharpened(p, cell.sharper), truth)
-    return {name: after[name] - before[name] for name in MEASURES}
+    return {name: after[name] - before[0][name] for name in MEASURES}
 
 
 def held(

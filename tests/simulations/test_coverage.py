@@ -45,6 +45,14 @@ def test_intervals_hold_changes_that_are_known_well(cell, measure):
 
 
 @pytest.mark.slow
+def test_intervals_hold_the_change_of_a_large_classwise_error_to_0():
+    # Both errors are shrunk, one up to 0, so they are not spread evenly around the truth.
+    cell = Cell(10, "over-confident", 0, 2.0, 10_000)
+    missed = held(cell, 150, n_resamples=200, measures=["classwise ECE"])
+    assert sum(missed["classwise ECE"]) <= 0.05  # 8 or more of 150 would be 1 of 30 at 2.5 %.
+
+
+@pytest.mark.slow
 def test_intervals_hold_where_the_residuals_change_sign_within_bins_of_equal_mass():
     # The mean residual of a bin then says nothing about that at its edges.
     cell = Cell(2, "wave", 0.14, None, 2000)

@@ -4,8 +4,8 @@
 (() => {
   const parts = self.calculatorParts;
   const inWorker = [
-    "words", "statistics", "temperature", "intervals", "measure", "files", "disguises", "samples",
-    "worker",
+    "words", "statistics", "temperature", "intervals", "measure", "files", "disguises", "strays",
+    "samples", "worker",
   ];
   parts.words();
   parts.results();
@@ -30,6 +30,7 @@
   async function choose(which, list) {
     const found = [...list];
     chosen[which] = found;
+    hold(at(`${which}-files`), found);
     at(`${which}-names`).textContent = found.map(({ name }) => name).join(" and ");
     at("remove").hidden = chosen.test.length === 0;
     columns[which].clear();
@@ -45,9 +46,30 @@
     }
     // Meanwhile, the user may have chosen another file.
     if (chosen[which] !== found) return;
-    at(`${which}-fault`).textContent = sentence;
+    at(`${which}-fault`).textContent = shown(sentence);
     at(`${which}-files`).setAttribute("aria-invalid", String(sentence !== ""));
     allowStart();
+  }
+
+  /** Let the field know files that were dropped, of which a screen reader then tells. */
+  function hold(input, list) {
+    const held = new DataTransfer();
+    for (const file of list) held.items.add(file);
+    input.files = held.files;
+  }
+
+  /** Return a refusal as a whole sentence, in which the name of a file keeps its letters. */
+  function shown(refusal) {
+    if (refusal === "") return "";
+    const names = [...chosen.fit, ...chosen.test].map(({ name }) => name);
+    const first = names.find((name) => refusal.startsWith(name));
+    let text = refusal;
+    if (first !== undefined) {
+      const rest = refusal.slice(first.length);
+      if (rest.startsWith(": ")) text = `In ${first}, ${rest.slice(2)}`;
+      else text = `The file${rest.startsWith(" and ") ? "s" : ""} ${refusal}`;
+    }
+    return `${text[0].toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
   }
 
   function allowStart() {
@@ -117,9 +139,10 @@
   }
 
   function refuse(sentence) {
-    at("refusal").textContent = sentence;
+    at("refusal").textContent = shown(sentence);
     at("refusal").hidden = false;
-    (columns.fit.open() ?? columns.test.open() ?? at("start")).focus();
+    (columns.fit.open() ?? columns.test.open() ?? at("refusal")).focus();
+    at("refusal").scrollIntoView({ block: "nearest" });
   }
 
   function show(given) {
@@ -182,7 +205,6 @@
   addSkipLink();
   at("probabilities").addEventListener("change", hideResults);
   at("remove").addEventListener("click", () => {
-    at("test-files").value = "";
     choose("test", []);
     at("test-files").focus();
   });
@@ -192,7 +214,6 @@
     at("start").focus();
   });
   at("example").addEventListener("click", async () => {
-    at("test-files").value = "";
     await Promise.all([choose("test", []), choose("fit", [example()])]);
     start();
   });

@@ -43,8 +43,8 @@ self.calculatorParts.columns = (which, onChange) => {
     at("read").textContent = scores ? `Read as ${layout.kind}: ${listed(scores)}.` : "";
     at("chosen-row").hidden = word === "array" || !Array.isArray(picked.scores);
     at("positive-row").hidden = !layout.outcomes;
-    const unknown = ["", "choose the class for which a high score speaks"];
-    fill(at("positive"), [unknown, ...pairs(layout.outcomes ?? [])], [picked.positive ?? ""]);
+    const unknown = ["", "choose one of the labels"];
+    fill(at("positive"), [unknown, ...pairs(layout.outcomes ?? [])], [layout.positive ?? ""]);
   }
 
   /** Keep what the user has chosen until the next calculation. */

@@ -193,6 +193,7 @@
     let numbers = new Float64Array(1024);
     let [used, row] = [0, 0];
     const texts = [];
+    const noNumbers = {};
 
     function start(line) {
       delimiter = ["\t", ";", ","].find((sign) => line.includes(sign)) ?? ",";
@@ -229,12 +230,9 @@
       }
       for (const place of places) {
         const number = numberFrom(cells[place]);
-        if (number === undefined) {
-          const [name, found] = [names[place], `'${cells[place].trim()}'`];
-          const advice = "if the column is no score, choose those that are";
-          throw new BadFile(NO_NUMBER({ path, name, found, row, advice }));
-        }
-        numbers[used++] = number;
+        // Only when all labels are known is it clear whether the column is a score.
+        if (number === undefined) noNumbers[names[place]] ??= { found: `'${cells[place].trim()}'`, row };
+        numbers[used++] = number ?? NaN;
       }
       if (textPlace >= 0) texts.push(cells[textPlace].trim());
     }
@@ -256,9 +254,19 @@
     }
     if (names === null) throw new BadFile(NO_ROWS({ path }));
     if (chosen === null) choose(names);
-    const table = { ...chosen, hasHead, hasBlanks, delimiter, n: row, data: numbers.subarray(0, used), texts };
+    const data = numbers.subarray(0, used);
+    const table = { ...chosen, hasHead, hasBlanks, delimiter, n: row, data, texts, noNumbers };
     return { path, word: "column", names, table };
   }
 
-  self.files = { open, refuseAtOnce, numberFrom, BadFile };
+  /** Refuse the first cell that is no number in one of these columns of a table. */
+  function refuseText(path, { noNumbers }, columns) {
+    const faults = columns.filter((name) => name in noNumbers);
+    if (faults.length === 0) return;
+    const [name] = faults.sort((one, other) => noNumbers[one].row - noNumbers[other].row);
+    const advice = "if the column is no score, choose those that are";
+    throw new BadFile(NO_NUMBER({ path, name, ...noNumbers[name], advice }));
+  }
+
+  self.files = { open, refuseText, refuseAtOnce, numberFrom, BadFile };
 };

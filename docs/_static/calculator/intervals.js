@@ -144,11 +144,12 @@
   function combined(before, after) {
     const shrunkGaps = [before, after].map(shrunk);
     const draws = [before.drawErrors(shrunkGaps[0]), after.drawErrors(shrunkGaps[1])];
-    const correlation = correlationOf(...draws);
+    // Distances to ends add up as they are if the errors are independent.
+    const shared = 2 * correlationOf(...draws) - 1;
     const [b, a] = [before.error(shrunkGaps[0]), after.error(shrunkGaps[1])];
     const [[lowB, highB], [lowA, highA]] = [endsOfError(before), endsOfError(after)];
     const distance = (ofAfter, ofBefore) =>
-      Math.sqrt(Math.max(ofAfter ** 2 + ofBefore ** 2 - 2 * correlation * ofAfter * ofBefore, 0));
+      Math.sqrt(Math.max(ofAfter ** 2 + ofBefore ** 2 - 2 * shared * ofAfter * ofBefore, 0));
     return [a - b - distance(a - lowA, highB - b), a - b + distance(highA - a, b - lowB)];
   }
 

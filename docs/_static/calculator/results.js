@@ -197,7 +197,8 @@
     return [...cardTexts.limits, split];
   }
 
-  const meanings = (C) => Object.entries(cardTexts.meanings).filter(([name]) => C > 2 || name !== "classwise ECE");
+  const meanings = (C) =>
+    Object.entries(C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses);
   const warnings = (found) => [doubt(found)].filter(Boolean).map((text) => ["Warning:", text]);
   const madeWith = "Made with the calculator of calibkit, 15 bins, 1000 resamples.";
 
@@ -291,6 +292,17 @@ th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px s
 .diagrams { display: flex; flex-wrap: wrap; gap: 1rem; }
 .diagrams svg { flex: 1 1 18rem; max-width: 30rem; height: auto; }
 .cc-key svg { flex: none; }
+@media (max-width: 40rem) {
+thead { clip-path: inset(50%); height: 1px; overflow: hidden; position: absolute; width: 1px; }
+table, tbody, caption, tbody tr, tbody th { display: block; }
+caption { padding-bottom: .5rem; }
+tbody tr { border-bottom: 1px solid #bbb; padding: .25rem 0; }
+tbody :is(th, td) { border: 0; padding: 0; }
+tbody th { font-weight: 600; }
+tbody td { display: grid; grid-template-columns: 4.5rem 4.5rem 1fr; }
+tbody td:not(:has(span:not(:empty))) { display: none; }
+td::before { content: attr(data-when); }
+}
 </style>
 </head>
 <body>

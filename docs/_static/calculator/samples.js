@@ -3,7 +3,7 @@
   "use strict";
 
   const { sentences, patterns } = self;
-  const { open, refuseAtOnce, numberFrom, BadFile } = self.files;
+  const { open, refuseAtOnce, refuseText, numberFrom, BadFile } = self.files;
   // Smaller probabilities count as this one, because the logarithm of 0 is no number.
   const FLOOR = 1e-12;
   const LARGEST = 1e100;
@@ -94,16 +94,18 @@
       if (columns.length === 0) throw new BadFile(sentences.NO_SCORES({ path, described: table.described }));
       Object.assign(layout, { labels: text, scores: columns });
     }
+    const nLabels = new Set(labels).size;
     const areNamed = declared(columns, "logits", "probabilities").length > 0;
     if (columns.length > 1 && table.mayBeIdentifiers && !areNamed) {
-      const name = columns.find((_, k) => isIdentifier(data, k, columns.length, n));
-      if (name !== undefined) {
-        throw new BadFile(sentences.AN_IDENTIFIER({ path, name, advice: CHOOSE_SCORES }));
-      }
+      const kept = withoutStrays({ path, columns, labels, data, table }, picked);
+      data = columnsOfData(data, n, columns.length, kept.map((name) => columns.indexOf(name)));
+      columns = layout.scores = kept;
     }
+    refuseText(path, table, columns);
     const classes = table.hasHead && columns.length > 1 ? columns : null;
     layout.outcomes = columns.length === 1 ? twoNames(labels) : null;
-    const positive = layout.outcomes && positiveOf(path, layout.outcomes, picked);
+    const positive = layout.outcomes && positiveOf(path, columns[0], layout.outcomes, picked);
+    layout.positive = positive;
     if (positive !== null) labels = Int8Array.from(labels, (label) => Number(label === positive));
     const of = positive === null ? "" : `, where ${positive} is the positive class`;
     return {
@@ -111,8 +113,50 @@
       code: codeOfTable(path, { ...table, names, columns, text, positive }),
       half: false, areProbabilities: table.areProbabilities, labels, classes,
       from: `${listed("column", columns)}, labels from the column ${text}${of}`,
+      suspicion: suspicionOf(columns, nLabels, layout.outcomes),
       unused: names.filter((name) => name !== "" && name !== text && !columns.includes(name)),
     };
+  }
+
+  /** Return the columns that are scores, without such as an identifier or a weight. */
+  function withoutStrays({ path, columns, labels, data, table }, picked) {
+    const occurring = new Set(labels);
+    const isOpen = picked.scores === undefined;
+    const mayBeStray = isOpen && table.hasHead;
+    const { kept, stray } = mayBeStray
+      ? self.strays.find(columns, columns.map(classOf), occurring)
+      : { kept: columns, stray: null };
+    refuseText(path, table, kept);
+    const isWhole = (name) => isIdentifier(data, columns.indexOf(name), columns.length, table.n);
+    const [identifier, ...more] = kept.length > 1 ? kept.filter(isWhole) : [];
+    const isInExcess = isOpen && kept.length - 1 === occurring.size && occurring.size > 1;
+    if (identifier !== undefined) {
+      if (isInExcess && more.length === 0) return kept.filter((name) => name !== identifier);
+      throw new BadFile(sentences.AN_IDENTIFIER({ path, name: identifier, advice: CHOOSE_SCORES }));
+    }
+    if (stray !== null) {
+      throw new BadFile(sentences.A_STRAY({ path, name: stray, advice: CHOOSE_SCORES }));
+    }
+    return kept;
+  }
+
+  /** Return the columns at some places of a table of numbers. */
+  function columnsOfData(data, n, width, places) {
+    const kept = new Float64Array(n * places.length);
+    for (let i = 0, at = 0; i < n; i++) {
+      for (const place of places) kept[at++] = data[i * width + place];
+    }
+    return kept;
+  }
+
+  /** Return what may be wrong if no temperature is best: what stands before and after that. */
+  function suspicionOf(columns, nLabels, outcomes) {
+    const before =
+      columns.length > nLabels && columns.length > 1
+        ? `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${nLabels} ` +
+          `class${nLabels === 1 ? "" : "es"}.`
+        : "";
+    return { before, after: outcomes ? ", or the other class is the positive one" : "" };
   }
 
   /** Return the two names of the classes, if the labels are two names other than 0 and 1. */
@@ -123,12 +167,14 @@
     return names.size === 2 && !names.has("") && isNamed ? [...names].sort() : null;
   }
 
-  /** Return the name of the class for which a high score speaks, which no file says. */
-  function positiveOf(path, names, { positive }) {
-    if (names.includes(positive)) return positive;
+  /** Return the label that a high score means, which only the name of its column may say. */
+  function positiveOf(path, column, names, { positive }) {
+    const named = classOf(column.replace(/^score_/i, ""));
+    const found = [positive, named].find((name) => names.includes(name));
+    if (found !== undefined) return found;
     throw new BadFile(
       `${path} names its two classes ${names.join(" and ")}, and has a single column of scores; ` +
-        "choose the class for which a high score speaks"
+        "choose which label a high score means"
     );
   }
 
@@ -143,10 +189,12 @@
     return n >= LEAST_IDENTIFIERS && values.size === n;
   }
 
+  const shortly = (names) =>
+    names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
+
   function listed(word, names) {
     if (names.length === 1) return names[0] === "" ? "its array" : `the ${word} ${names[0]}`;
-    const shown = names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
-    return `the columns ${shown}`;
+    return `the columns ${shortly(names)}`;
   }
 
   const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
@@ -229,7 +277,8 @@
   /** Thrown for values that cannot be meant. */
   class BadValue extends Error {}
 
-  function rowsOf({ path, data, shape, half, areProbabilities, code, from, unused, ...ofLabels }) {
+  function rowsOf({ path, data, shape, half, areProbabilities, code, from, unused, ...others }) {
+    const { suspicion, ...ofLabels } = others;
     const { labels, labelShape, classes } = ofLabels;
     const name = kindOf(areProbabilities);
     if (shape.length < 1 || shape.length > 2) {
@@ -252,8 +301,12 @@
     }
     const leftOut = unused.length ? `; not used: ${unused.join(", ")}` : "";
     const said = `${path}: n = ${n}, ${name} of ${C} classes from ${from}${leftOut}`;
-    return { logits, labels: indices, n, C, said, code: pythonOf({ ...code, byName }, areProbabilities, width) };
+    const python = pythonOf({ ...code, byName }, areProbabilities, width);
+    return { logits, labels: indices, n, C, said, suspicion, code: python };
   }
+
+  const classOf = (column) =>
+    column.replace(patterns.beforeClass, "").replace(/^[()[\]]+|[()[\]]+$/g, "");
 
   const quoted = (text) => JSON.stringify(text);
 
@@ -328,9 +381,7 @@
       const advice = "pass the labels of exactly these samples";
       throw new BadValue(sentences.NOT_ONE_LABEL_EACH({ name, n_labels: labels.length, n, advice }));
     }
-    const names = classes?.map((column) =>
-      column.replace(patterns.beforeClass, "").replace(/^[()[\]]+|[()[\]]+$/g, "")
-    );
+    const names = classes?.map(classOf);
     const placeOf = new Map(names?.map((text, c) => [text, c]));
     const byName = names && Array.prototype.every.call(labels, (label) => placeOf.has(String(label)));
     const indices = new Int32Array(n);

@@ -70,7 +70,8 @@
     }
     if (sums.distance === 0) throw new NoOptimumError(self.sentences.SAME_LOGITS({ n }));
     if (sums.descent <= 8 * Number.EPSILON * sums.distance) {
-      throw new NoOptimumError(self.sentences.TEMPERATURE_INFINITE({ n }));
+      const error = new NoOptimumError(self.sentences.TEMPERATURE_INFINITE({ n }));
+      throw Object.assign(error, { isInfinite: true });
     }
     if (sums.belowTop === 0) throw new NoOptimumError(self.sentences.TEMPERATURE_ZERO({ n, advice: ADVICE }));
   }

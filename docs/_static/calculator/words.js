@@ -14,6 +14,7 @@
     "NO_FLOATS": "{path} must hold floating-point scores, and its {name} is {dtype}",
     "NO_LABELS": "{path} must have one {word} that is called label or labels, and has {how_many}: {described}; {advice}",
     "AN_IDENTIFIER": "{path} has a column {name} beside the scores, whose whole numbers are all different, as those of an identifier are; {advice}",
+    "A_STRAY": "{path}: {name} is not a class of any label; {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
     "WRONG_LABEL": "{path} must hold labels that are {classes}, got {found} in row {row}",
     "SHAPE_OF_LOGITS": "{name} must have shape (samples, classes), (samples, classes, height, width) or, for two classes, (samples,), got {shape}; {advice}",
@@ -53,18 +54,29 @@
     "beforeClass": "(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\\d(\\[]))"
   };
 
-  self.cardTexts = { meanings: {
+  self.cardTexts = {
+    meanings: {
     "NLL": "the mean negative logarithm of the probability that the true class was given; smaller is better",
     "Brier score": "the mean squared distance of the probabilities from the truth; smaller is better",
     "ECE": "the expected calibration error, which is the mean distance between how sure the model is and how often it is right, bin by bin",
     "ECE if calibrated": "the ECE that chance alone would give a perfectly calibrated model on so many samples",
     "p-value": "how often a perfectly calibrated model would show such an ECE or a larger one",
     "classwise ECE": "the same error of the probabilities of every class, averaged over the classes, with its own noise floor and p-value"
-  }, limits: [
+  },
+    meaningsOfTwoClasses: {
+    "NLL": "the mean negative logarithm of the probability that the true class was given; smaller is better",
+    "Brier score": "the mean squared distance of the probabilities from the truth, summed over both classes; scikit-learn's brier_score_loss is half of it; smaller is better",
+    "ECE": "the expected calibration error of P(y = 1), which is the mean distance between P(y = 1) and the frequency of y = 1, bin by bin",
+    "ECE if calibrated": "the ECE that chance alone would give a perfectly calibrated model on so many samples",
+    "p-value": "how often a perfectly calibrated model would show such an ECE or a larger one",
+    "top-label ECE": "the mean distance between how sure the model is of its answer and how often this answer is right, bin by bin"
+  },
+    limits: [
     "The probabilities hold for data that are drawn like the test set. On other data nothing is promised: measure there.",
     "The intervals and p-values assume independent samples. Pixels of one image, or several samples of one person, are not independent, and then the intervals are too narrow.",
     "The verdict above is wrong about a perfectly calibrated model in at most 5% of all test sets. It says whether there is more error than chance alone produces, not whether the error is large. With few samples, a large error can remain unseen."
-  ] };
+  ],
+  };
 
   /** Return a function that fills in the names in braces. */
   const filled = (sentence) => (values) =>

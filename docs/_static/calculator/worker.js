@@ -16,6 +16,7 @@
     let calibration = await read(chosen, "fit");
     const code = [calibration.code];
     const from = [calibration.said];
+    const { suspicion } = calibration;
     let test;
     const isSplit = testFiles.length === 0;
     if (isSplit) {
@@ -38,12 +39,26 @@
       }
     }
     tell("Fitting the temperature", 0.25);
-    const fit = temperature.fit(calibration);
+    const fit = fitted(calibration, suspicion);
     if (!isSplit) samples.refuseSharedSamples(calibration, test);
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
     return { fit, report, from, isSplit, code };
+  }
+
+  /** Fit the temperature. If none is best, say also what the file makes suspicious. */
+  function fitted(rows, suspicion) {
+    try {
+      return temperature.fit(rows);
+    } catch (error) {
+      const isInfinite = error instanceof temperature.NoOptimumError && error.isInfinite;
+      if (!isInfinite || !suspicion) throw error;
+      const { before, after } = suspicion;
+      const sentence = `${error.message}${after}`;
+      const told = before && `${before} ${sentence[0].toUpperCase()}${sentence.slice(1)}`;
+      throw new temperature.NoOptimumError(told || sentence);
+    }
   }
 
   self.onmessage = async ({ data }) => {

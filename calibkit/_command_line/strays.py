@@ -1,0 +1,80 @@
+"""Columns of a table that are no class, such as a weight beside the scores, by name and labels.
+
+The calculator of the site follows the same rules, in docs/_static/calculator/strays.js.
+"""
+
+import re
+from collections import Counter, defaultdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUMBERED = re.compile(r"(.*?)[\[(]?(\d+)[\])]?")
+FIRST_WORD = re.compile(r"^[^\W\d_]+(?=[\W\d_])")
+LAST_WORD = re.compile(r"(?<=[\W\d_])[^\W\d_]+$")
+
+
+def find_classes(
+    columns: list[str], classes: list[str], labels: set[str]
+) -> tuple[list[str], str | None]:
+    """Return the columns that are classes, and a column that may be none, or None.
+
+    ``classes`` are the classes that the names of the columns name, and ``labels`` the labels that
+    occur.
+    """
+    named = _named(columns, classes, labels)
+    siblings = _siblings(columns)
+    if siblings and len(siblings) >= len(labels) and set(named) <= set(siblings):
+        return siblings, None
+    if named:
+        first = columns.index(named[0])
+        span = columns[first : columns.index(named[-1]) + 1]
+        # A column among the others may be a class that no sample has.
+        unnamed = [column for column in span if column not in named]
+        return (columns, unnamed[0]) if unnamed else (named, None)
+    return columns, _odd_one(columns) if 0 < len(labels) < len(columns) else None
+
+
+def occurring(labels: NDArray[Any] | None) -> set[str]:
+    """Return the labels that occur, as text."""
+    return set() if labels is None else set(np.unique(labels.astype(str)).tolist())
+
+
+def _named(columns: list[str], classes: list[str], labels: set[str]) -> list[str]:
+    """Return the columns that labels name, if the labels are words and every one names a column."""
+    if len(labels) < 2 or not labels <= set(classes) or all(map(_is_number, labels)):
+        return []
+    return [column for column, name in zip(columns, classes, strict=True) if name in labels]
+
+
+def _siblings(columns: list[str]) -> list[str]:
+    """Return the only columns of one name with the numbers from 0 or from 1, in this order."""
+    numbers: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for column in columns:
+        if found := NUMBERED.fullmatch(column):
+            numbers[found[1]].append((int(found[2]), column))
+    families = [sorted(family) for family in numbers.values() if len(family) > 1]
+    if len(families) != 1:
+        return []
+    first = families[0][0][0]
+    is_whole = first <= 1 and all(k == i for i, (k, _) in enumerate(families[0], first))
+    return [column for _, column in families[0]] if is_whole else []
+
+
+def _odd_one(columns: list[str]) -> str | None:
+    """Return the first column that lacks the word with which most names begin or end."""
+    for word in (FIRST_WORD, LAST_WORD):
+        words = [found and found[0] for found in map(word.search, columns)]
+        for common, n in Counter(words).most_common(1):
+            if common is not None and len(columns) / 2 < n < len(columns):
+                return next(c for c, w in zip(columns, words, strict=True) if w != common)
+    return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

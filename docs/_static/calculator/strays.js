@@ -1,0 +1,68 @@
+// Columns of a table that are no class, as calibkit's _command_line/strays.py finds them.
+(self.calculatorParts ??= {}).strays = function () {
+  "use strict";
+
+  const { numberFrom } = self.files;
+  const NUMBERED = /^(.*?)[[(]?(\d+)[\])]?$/;
+  const FIRST_WORD = /^\p{L}+(?=\P{L})/u;
+  const LAST_WORD = /(?<=\P{L})\p{L}+$/u;
+
+  /**
+   * Return the columns that are classes, and a column that may be none, or null. `classes` are the
+   * classes that the names of the columns name, and `labels` is the set of labels that occur.
+   */
+  function find(columns, classes, labels) {
+    const named = namedBy(labels, columns, classes);
+    const numbered = siblings(columns);
+    const areEnough = numbered.length > 0 && numbered.length >= labels.size;
+    if (areEnough && named.every((column) => numbered.includes(column))) {
+      return { kept: numbered, stray: null };
+    }
+    if (named.length) {
+      const span = columns.slice(columns.indexOf(named[0]), columns.indexOf(named.at(-1)) + 1);
+      // A column among the others may be a class that no sample has.
+      const stray = span.find((column) => !named.includes(column)) ?? null;
+      return { kept: stray === null ? named : columns, stray };
+    }
+    const isExcess = labels.size < columns.length;
+    return { kept: columns, stray: isExcess ? oddOne(columns) : null };
+  }
+
+  /** Return the columns that labels name, if the labels are words and every one names a column. */
+  function namedBy(labels, columns, classes) {
+    const texts = [...labels].map(String);
+    const areWords = texts.some((text) => numberFrom(text) === undefined);
+    const allName = texts.length > 1 && texts.every((text) => classes.includes(text));
+    return areWords && allName ? columns.filter((_, k) => texts.includes(classes[k])) : [];
+  }
+
+  /** Return the only columns of one name with the numbers from 0 or from 1, in this order. */
+  function siblings(columns) {
+    const families = new Map();
+    for (const column of columns) {
+      const [, stem, number] = column.match(NUMBERED) ?? [];
+      if (number === undefined) continue;
+      families.set(stem, [...(families.get(stem) ?? []), [Number(number), column]]);
+    }
+    const several = [...families.values()].filter((family) => family.length > 1);
+    if (several.length !== 1) return [];
+    const family = several[0].sort(([one], [other]) => one - other);
+    const first = family[0][0];
+    const isWhole = first <= 1 && family.every(([number], k) => number === first + k);
+    return isWhole ? family.map(([, column]) => column) : [];
+  }
+
+  /** Return the first column that lacks the word with which most names begin or end, or null. */
+  function oddOne(columns) {
+    for (const word of [FIRST_WORD, LAST_WORD]) {
+      const words = columns.map((column) => column.match(word)?.[0]);
+      const count = (word) => words.filter((other) => other === word).length;
+      const common = words.find((one) => one && count(one) > columns.length / 2);
+      const odd = common && columns.find((_, k) => words[k] !== common);
+      if (odd) return odd;
+    }
+    return null;
+  }
+
+  self.strays = { find };
+};

@@ -216,7 +216,7 @@ print(report)
 #
 # - First read accuracy and NLL, before and after.
 # - Hold the ECE against the ECE of a calibrated model.
-# - A p-value above 0.05 proves nothing.
+# - A p-value of 0.072 proves nothing.
 #
 # Say: Read the table with the room, row by row. Which rows have changed, and which cannot change?
 # The accuracy cannot. Is this model calibrated now? The ECE does not tell it from a calibrated model.

@@ -14,9 +14,9 @@ from check_grades import printable
 from points import COLUMNS, points_of_class
 
 
-def write_grades(course: Path) -> Path:
-    """Write grades.csv, with a row for everybody who has handed in something."""
-    rows = []
+def rows_of(course: Path) -> list[dict[str, object]]:
+    """Return a row for everybody who has handed in something."""
+    rows: list[dict[str, object]] = []
     for assignment in sorted(folder.name for folder in (course / "source").glob("*/")):
         handed_in = {folder.parent.name for folder in course.glob(f"submitted/*/{assignment}/")}
         if not handed_in:
@@ -26,13 +26,24 @@ def write_grades(course: Path) -> Path:
         for student in handed_in - found.keys():
             found[student] = {"student": student, "remarks": "NOT GRADED"}
         rows += [{"assignment": assignment, **found[student]} for student in sorted(found)]
-    for row in rows:
-        if row["remarks"]:
-            print(printable(f"{row['assignment']} {row['student']}: {row['remarks']}"))
+    return rows
+
+
+def write_grades(course: Path) -> Path:
+    """Write grades.csv."""
     path = course / "grades.csv"
-    spreadsheet.write(path, ("assignment", *COLUMNS), rows)
+    spreadsheet.write(path, ("assignment", *COLUMNS), rows_of(course))
     return path
 
 
+def print_remarks(course: Path) -> None:
+    """Print what grades.csv remarks, such as who was late. grade.py has said most of it before."""
+    for row in rows_of(course):
+        if row["remarks"]:
+            print(printable(f"{row['assignment']} {row['student']}: {row['remarks']}"))
+
+
 if __name__ == "__main__":
-    print(f"wrote {write_grades(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent)}")
+    here = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent
+    print_remarks(here)
+    print(f"wrote {write_grades(here)}")

@@ -77,7 +77,7 @@ TEMPERATURE_INFINITE = (
     "no temperature is best: over the {n} samples the logit of the label is on average no higher "
     "than the other logits, so the NLL falls for ever as T goes to infinity; usually the labels "
     "are shifted by some rows or the columns are in another order than the classes, so check that "
-    "labels and logits belong together and number the classes alike"
+    "labels and logits belong together"
 )
 TEMPERATURE_ZERO = (
     "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever "

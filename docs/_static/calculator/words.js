@@ -32,7 +32,7 @@
     "LABEL_OUTSIDE": "labels must lie between 0 and {highest} for {n_classes} classes, got {label} at {place}; {advice}",
     "ONE_CLASS": "labels hold one class only: all {n} are {label}; calibrate on samples of all classes, drawn in the same way as the test samples",
     "SAME_LOGITS": "logits must differ within a row, got the same value for all classes in each of the {n} rows, so that every temperature gives the same probabilities; look at what the model does with its input",
-    "TEMPERATURE_INFINITE": "no temperature is best: over the {n} samples the logit of the label is on average no higher than the other logits, so the NLL falls for ever as T goes to infinity; usually the labels are shifted by some rows or the columns are in another order than the classes, so check that labels and logits belong together and number the classes alike",
+    "TEMPERATURE_INFINITE": "no temperature is best: over the {n} samples the logit of the label is on average no higher than the other logits, so the NLL falls for ever as T goes to infinity; usually the labels are shifted by some rows or the columns are in another order than the classes, so check that labels and logits belong together",
     "TEMPERATURE_ZERO": "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever as T goes to 0; {advice}",
     "NO_CONVERGENCE": "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for logits of very different sizes",
     "CALIBRATED": "{when}, this test set shows no calibration error beyond what chance alone produces: the ECE is {ece}, and p = {p}.",

@@ -551,7 +551,7 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(page, tmp_
         )
         asked = page.page.get_by_label("Which label does a high score mean?")
         asked.locator("visible=true").select_option("cat")
-        assert calibrate(page).endswith("alike, or the other class is the positive one.")
+        assert calibrate(page).endswith("together, or the other class is the positive one.")
 
 
 @pytest.mark.slow

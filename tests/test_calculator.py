@@ -775,6 +775,7 @@ def test_it_is_used_by_keyboard_and_can_be_cancelled(page, tmp_path):
     np.savez(tmp_path / "large.npz", logits=logits.float().numpy(), labels=labels.numpy())
     page.page.focus("#cc-fit-files")
     drop(page, "fit", tmp_path / "large.npz")
+    page.page.wait_for_selector("#cc-start:enabled")  # The beginning of the file is read first.
     page.page.focus("#cc-start")
     page.press("Enter")
     page.page.wait_for_selector("#cc-progress-row:not([hidden])")

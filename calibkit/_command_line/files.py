@@ -204,7 +204,7 @@ class _CSV(_Table):
         if not rows:
             raise ValueError(_sentences.NO_ROWS.format(path=path))
         self._head = [cell.strip() for cell in rows[0]]
-        has_head = not all(map(_is_number, self._head))
+        has_head = not all(map(is_number, self._head))
         self._rows = rows[1:] if has_head else rows
         names = self._head if has_head else [str(i + 1) for i in range(len(self._head))]
         for i, row in enumerate(self._rows):
@@ -304,7 +304,8 @@ def _refusal(path: Path, kind: str, error: Exception) -> ValueError:
     return ValueError(_sentences.WRONG_KIND.format(path=path, kind=kind, function=function))
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Say whether a text is a number."""
     try:
         float(text)
     except ValueError:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibkit._command_line.files import is_number
+
 NUMBERED = re.compile(r"(.*?)[\[(]?(\d+)[\])]?")
 FIRST_WORD = re.compile(r"^[^\W\d_]+(?=[\W\d_])")
 LAST_WORD = re.compile(r"(?<=[\W\d_])[^\W\d_]+$")
@@ -43,7 +45,7 @@ def occurring(labels: NDArray[Any] | None) -> set[str]:
 
 def _named(columns: list[str], classes: list[str], labels: set[str]) -> list[str]:
     """Return the columns that labels name, if the labels are words and every one names a column."""
-    if len(labels) < 2 or not labels <= set(classes) or all(map(_is_number, labels)):
+    if len(labels) < 2 or not labels <= set(classes) or all(map(is_number, labels)):
         return []
     return [column for column, name in zip(columns, classes, strict=True) if name in labels]
 
@@ -70,11 +72,3 @@ def _odd_one(columns: list[str]) -> str | None:
             if common is not None and len(columns) / 2 < n < len(columns):
                 return next(c for c, w in zip(columns, words, strict=True) if w != common)
     return None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

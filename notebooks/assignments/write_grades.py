@@ -29,21 +29,22 @@ def rows_of(course: Path) -> list[dict[str, object]]:
     return rows
 
 
-def write_grades(course: Path) -> Path:
-    """Write grades.csv."""
+def write_grades(course: Path, rows: list[dict[str, object]] | None = None) -> Path:
+    """Write grades.csv, by default with the rows of this course."""
     path = course / "grades.csv"
-    spreadsheet.write(path, ("assignment", *COLUMNS), rows_of(course))
+    spreadsheet.write(path, ("assignment", *COLUMNS), rows_of(course) if rows is None else rows)
     return path
 
 
-def print_remarks(course: Path) -> None:
+def print_remarks(rows: list[dict[str, object]]) -> None:
     """Print what grades.csv remarks, such as who was late. grade.py has said most of it before."""
-    for row in rows_of(course):
+    for row in rows:
         if row["remarks"]:
             print(printable(f"{row['assignment']} {row['student']}: {row['remarks']}"))
 
 
 if __name__ == "__main__":
     here = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent
-    print_remarks(here)
-    print(f"wrote {write_grades(here)}")
+    rows = rows_of(here)
+    print_remarks(rows)
+    print(f"wrote {write_grades(here, rows)}")

@@ -241,7 +241,7 @@ def test_a_late_mark_without_a_time_costs_nothing_and_is_told(
 
 
 def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom, capsys):
-    from write_grades import print_remarks, write_grades
+    from write_grades import print_remarks, rows_of, write_grades
 
     (classroom.folder / "source" / NAME).mkdir(parents=True)
     (classroom.folder / "source" / "ps9_never_handed_out").mkdir()
@@ -253,7 +253,7 @@ def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom, cap
     log.parent.mkdir(parents=True)
     log.write_text("Not graded: the newest file is torn\n")
     write_grades(classroom.folder)
-    print_remarks(classroom.folder)
+    print_remarks(rows_of(classroom.folder))
     told = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[0] for line in told] == [
         f"{NAME} {student}" for student in ("@ben", "anna", "torn")

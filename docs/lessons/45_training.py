@@ -165,7 +165,7 @@ plt.show()
 # -------------------------------
 #
 # Suppose that the first of four classes is the true one, and a network already gives it the largest
-# logit. We multiply the logits by larger and larger numbers.
+# logit. We multiply the logits by ever larger numbers.
 
 # %%
 for factor in (1, 2, 4, 6):
@@ -176,7 +176,7 @@ for factor in (1, 2, 4, 6):
 # The NLL keeps falling. Once a network gets its training images right, it can lower its training
 # NLL with larger logits. It learns to be certain, but on new images it makes mistakes. Label
 # smoothing changes the target. The true class keeps nine tenths, and all four classes share the
-# last tenth equally. So the true class gets a quarter of that tenth back.
+# last tenth equally. So the true class gets a quarter of it back.
 #
 # **Before you run this:** which probability of the true class has the lowest loss now?
 
@@ -212,10 +212,10 @@ plt.show()
 # easy: their confidence is wrong on purpose.
 
 # %% [markdown]
-# For the plain target, the lowest loss is at the end of our grid, closest to one. For the smoothed
+# For the plain target, the lowest loss is at the end of our grid. For the smoothed
 # target, it is at the target itself, .925. So the network is taught to keep some doubt even about
 # clear images. This is not calibration: the doubt is the same whether it is justified or not. On
-# new images the doubt grows: our smoothed networks claim far less than the target asks for.
+# new images the doubt grows: our smoothed networks claim far less than the target.
 
 # %% [markdown]
 # Compare all methods
@@ -307,7 +307,7 @@ for seed in seeds:
 # The refinement chooses right in every pair, and the NLL errs at most once per seed. The ECE errs
 # in two or more pairs of every seed. (Pairs share networks, so the choices are not independent.)
 #
-# The ECE looks at what a temperature can correct, and not at the refinement. The scaled NLL is
+# The ECE looks at what a temperature can correct, not at the refinement. The scaled NLL is
 # nearly the refinement itself, so the refinement had to do well.
 #
 # Now we compare each method with its plain twin.

@@ -50,7 +50,7 @@ def report(options: Namespace) -> int:
 def fit(options: Namespace) -> int:
     """Fit a scaler on the logits of a file, write it, and return the exit code."""
     check_outputs([options.output], [options.file, options.labels])
-    scaler = _fit(_read(options.file, options, options.labels), options)
+    scaler = _fit(_read(options.file, options, options.labels, which="calibration"), options)
     save_scaler(scaler, options.output)
     print(f"wrote {options.output}")
     return 0
@@ -74,7 +74,12 @@ def apply(options: Namespace) -> int:
 
 
 def _read(
-    path: Path, options: Namespace, labels: Path | None, *, labels_needed: bool = True
+    path: Path,
+    options: Namespace,
+    labels: Path | None,
+    *,
+    labels_needed: bool = True,
+    which: str = "test",
 ) -> Samples:
     choice = Choice(
         labels=labels,
@@ -82,6 +87,7 @@ def _read(
         score_names=options.score_names,
         label_name=options.label_name,
         ignore_index=getattr(options, "ignore_index", None),  # Nothing is left out of a copy.
+        which=which,
     )
     samples = read_samples(path, choice, labels_needed=labels_needed)
     print(samples.said)
@@ -93,7 +99,8 @@ def _scaler_of_report(options: Namespace, test: Samples) -> Scaler | None:
         return load_scaler(options.scaler_file)
     if options.calibration is None:
         return None
-    calibration = _read(options.calibration, options, options.calibration_labels)
+    labels = options.calibration_labels
+    calibration = _read(options.calibration, options, labels, which="calibration")
     classes = test.source.class_names(test.names)
     others = calibration.source.class_names(calibration.names)
     if classes is not None and others is not None and classes != others:

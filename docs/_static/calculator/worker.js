@@ -11,14 +11,19 @@
   /** Read the files, fit the temperature and measure. `tell` gets what is done, and its share. */
   async function run({ chosen, testFiles, probabilities, picked }, layouts, tell) {
     const reading = (share) => tell("Reading", 0.25 * share);
-    const read = (files, which) =>
-      samples.read(files, { probabilities, picked: picked[which] }, layouts[which], reading);
+    const read = (files, zone) => {
+      const which = zone === "fit" ? "calibration" : "test";
+      const options = { probabilities, picked: picked[zone], which };
+      return samples.read(files, options, layouts[zone], reading);
+    };
     let calibration = await read(chosen, "fit");
     const code = [calibration.code];
     const from = [calibration.said];
-    const { suspicion } = calibration;
+    const { suspicion, event, n } = calibration;
     let test;
-    const isSplit = testFiles.length === 0;
+    const ofBoth = calibration.hasTestSet ? chosen : [];
+    const filesOfTest = testFiles.length ? testFiles : ofBoth;
+    const isSplit = filesOfTest.length === 0;
     if (isSplit) {
       if (calibration.n < 4) {
         throw new files.BadFile(
@@ -28,13 +33,19 @@
       }
       [calibration, test] = samples.split(calibration);
     } else {
-      test = await read(testFiles, "test");
+      test = await read(filesOfTest, "test");
       code.push(test.code);
       from.push(test.said);
       if (test.C !== calibration.C) {
         throw new files.BadFile(
           `both files must have the same classes, got ${calibration.C} classes for the fit and ` +
             `${test.C} for the test; drop files of one model`
+        );
+      }
+      if (event !== null && test.event !== null && test.event !== event) {
+        throw new files.BadFile(
+          `both files must have the same positive class, got ${event} for the fit and ` +
+            `${test.event} for the test; choose the same one for both`
         );
       }
     }
@@ -44,7 +55,7 @@
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    return { fit, report, from, isSplit, code };
+    return { fit, report: { ...report, event }, from, n, isSplit, code };
   }
 
   /** Fit the temperature. If none is best, say also what the file makes suspicious. */

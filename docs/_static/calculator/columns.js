@@ -25,8 +25,8 @@ self.calculatorParts.columns = (which, onChange) => {
     place.hidden = n < 2 || (isDecided && n === 2);
     if (place.hidden) return;
     const { word, names, labels, scores } = layout;
-    const whose = word === "file" ? "" : ` of ${layout.path}`;
-    at("legend").textContent = `The ${word}s${whose}${which === "test" ? ", for the test" : ""}`;
+    const of = word === "file" ? "" : " of";
+    at("legend").textContent = `The ${word}s${of} ${layout.path}${which === "test" ? ", for the test" : ""}`;
     const undecided = labels ? [] : [["", `choose the ${word} of the labels`]];
     fill(at("labels"), [...undecided, ...pairs(names)], [labels ?? ""]);
     if (word !== "column") {
@@ -56,7 +56,8 @@ self.calculatorParts.columns = (which, onChange) => {
     if (!areFound || !isByOrder) return said;
     const order = scores.slice(0, 3).map((name, k) => `${k} means ${name}`);
     const more = scores.length > 3 ? ", and so on" : "";
-    return `${said} This page assumes that the labels count these columns: ${order.join(", ")}${more}.`;
+    const assumed = "This page assumes that the labels count these columns";
+    return `${said} ${assumed}: ${order.join(", ")}${more}.`;
   }
 
   /** Keep what the user has chosen until the next calculation. */

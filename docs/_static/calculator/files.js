@@ -343,7 +343,8 @@
     const labels = hasCommas
       ? texts.map((text) => (isWithComma(text) ? text.replace(",", ".") : text))
       : texts;
-    const form = { hasHead, hasBlanks, hasCommas, hasEmptyRows, delimiter, isUtf16: utf16 !== null };
+    const isUtf16 = utf16 !== null;
+    const form = { hasHead, hasBlanks, hasCommas, hasEmptyRows, delimiter, isUtf16 };
     const table = { ...chosen, ...form, n: row, data, texts: labels, noNumbers };
     return { path, word: "column", names, table };
   }

@@ -143,7 +143,7 @@
       path, data, shape: columns.length === 1 ? [n] : [n, columns.length],
       code: codeOfTable(path, { ...table, names, columns, text, positive }),
       half: false, areProbabilities: table.areProbabilities, labels, classes, positive,
-      from: `${listed("column", columns)}, labels from the column ${text}${of}${mark}`,
+      from: { scores: listed("column", columns), labels: `the column ${text}${of}${mark}` },
       suspicion: suspicionOf(columns, nLabels, layout.outcomes),
       unused: names.filter((name) => name !== "" && name !== text && !columns.includes(name)),
     };
@@ -263,7 +263,7 @@
       path, data, shape, half: type === "float16", areProbabilities, classes: null,
       labels: arrays[label].data, labelShape: arrays[label].shape, hasTestSet: other,
       code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind === "f"),
-      from: `${listed("array", found)}, labels from the array ${label}`,
+      from: { scores: listed("array", found), labels: `the array ${label}` },
       unused: rest.filter((name) => !found.includes(name)),
     };
   }
@@ -292,9 +292,7 @@
     if (rowWise.length === 0) {
       throw noLabels(path, "array", [], "no array has one label for each row", CHOOSE_BOTH);
     }
-    throw new BadFile(
-      `${path} are alike, so either of them may hold the labels; ${CHOOSE_LABELS}`
-    );
+    throw new BadFile(`${path} are alike, so either of them may hold the labels; ${CHOOSE_LABELS}`);
   }
 
   /** Name the arrays of two npy files by what they hold. */
@@ -347,16 +345,20 @@
     const { indices, byName } = asIndices(labels, labelShape ?? [labels.length], classes, where);
     layout.isByOrder = classes !== null && byName === null;
     checkFinite(data, name, n, width);
-    let logits = data;
+    let [logits, raised] = [data, ""];
     if (areProbabilities) {
       checkProbabilities(data, n, width, half);
-      logits = width === 1 ? logitsOfEvents(data) : data.map((p) => Math.log(Math.max(p, FLOOR)));
+      const logarithms = () => data.map((p) => Math.log(Math.max(p, FLOOR)));
+      logits = width === 1 ? logitsOfEvents(data) : logarithms();
+      const nRaised = countRaised(data, width);
+      if (nRaised) raised = ` (${nRaised} below ${FLOOR} count as ${FLOOR})`;
     } else {
       refuseProbabilities(data, n, width, half);
       if (width === 1) logits = beside0(data);
     }
     const leftOut = unused.length ? `; not used: ${unused.join(", ")}` : "";
-    const said = `${path}: n = ${n}, ${name} of ${C} classes from ${from}${leftOut}`;
+    const given = `${path}: n = ${n}, ${name} of ${C} classes from ${from.scores}${raised}`;
+    const said = `${given}, labels from ${from.labels}${leftOut}`;
     const python = pythonOf({ ...code, byName }, areProbabilities, width);
     const event = positive ?? nameOfEvent(byName);
     return { logits, labels: indices, n, C, said, suspicion, code: python, event, hasTestSet };
@@ -428,6 +430,16 @@
     const rows = new z.constructor(2 * z.length);
     for (let i = 0; i < z.length; i++) rows[2 * i + 1] = z[i];
     return rows;
+  }
+
+  /** Return how many probabilities, or their complements, are raised to the smallest one. */
+  function countRaised(p, width) {
+    let n = 0;
+    for (const value of p) {
+      if (value < FLOOR) n++;
+      if (width === 1 && 1 - value < FLOOR) n++;
+    }
+    return n;
   }
 
   function logitsOfEvents(p) {

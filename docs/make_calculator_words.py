@@ -33,7 +33,7 @@ CODE = """\
     Object.entries(sentences).map(([name, sentence]) => [name, filled(sentence)])
   );
   self.patterns = Object.fromEntries(
-    Object.entries(patterns).map(([name, pattern]) => [name, new RegExp(pattern, "is")])
+    Object.entries(patterns).map(([name, pattern]) => [name, new RegExp(pattern, "i")])
   );
 };
 """

@@ -687,7 +687,7 @@ def as_written(kind: str, folder: Path) -> Path:
         "an open quote": plain + '"1.5,2.5,0.1,1\n',
         "two heads": plain.replace("\n", "\nraw,raw,raw,int\n", 1),
         "empty columns": plain.replace("\n", ",,\n"),
-        "empty rows": plain + ",,,\n\n ,\n",
+        "empty rows": plain + ",,,\n\n,\n",
         "a cell too many": plain + "1.5,2.5,0.5,1,7\n",
         "probabilities": "\n".join(
             ["p_a,p_b,p_c,label", *(",".join(map(str, [*r, k])) for r, k in zip(p, y, strict=True))]

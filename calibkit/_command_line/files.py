@@ -227,7 +227,7 @@ class _CSV(_Table):
         self.has_decimal_commas = self._delimiter == ";" and any(
             _is_with_comma(cell) for row in rows for cell in row
         )
-        self._head = [cell.strip() for cell in rows[0]]
+        self._head = [" ".join(cell.split()) for cell in rows[0]]
         has_head = not all(is_number(cell) or self._is_decimal(cell) for cell in self._head)
         self._rows = rows[1:] if has_head else rows
         names = self._head if has_head else [str(i + 1) for i in range(len(self._head))]

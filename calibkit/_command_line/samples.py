@@ -23,8 +23,8 @@ FLOOR = 1e-12
 LABELS = re.compile(
     r"labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth"
 )
-LOGITS = re.compile(r"logit.*", re.DOTALL)
-PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*", re.DOTALL)
+LOGITS = re.compile(r"logit.*")
+PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
 # Before the name of a class in the name of its column.
 BEFORE_CLASS = re.compile(
     r"(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE

@@ -89,7 +89,10 @@
     input.addEventListener("change", () => choose(which, input.files));
     // An emptied field also tells of a file that is chosen again because it has changed.
     input.addEventListener("click", () => (input.value = ""));
-    input.addEventListener("cancel", () => hold(input, chosen[which]));
+    input.addEventListener("cancel", () => {
+      if (input.files.length) choose(which, input.files);
+      else hold(input, chosen[which]);
+    });
     for (const kind of ["dragenter", "dragover"]) {
       zone.addEventListener(kind, (event) => {
         event.preventDefault();

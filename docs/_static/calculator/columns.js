@@ -22,11 +22,13 @@ self.calculatorParts.columns = (which, onChange) => {
     layout = found;
     const isDecided = layout.labels && layout.scores && !layout.outcomes;
     const n = layout.names?.length ?? 0;
-    place.hidden = n < 2 || (isDecided && n === 2);
+    const isPicked = Object.keys(picked).length > 0;
+    place.hidden = n < 2 || (isDecided && n === 2 && !isPicked);
     if (place.hidden) return;
     const { word, names, labels, scores } = layout;
     const of = word === "file" ? "" : " of";
-    at("legend").textContent = `The ${word}s${of} ${layout.path}${which === "test" ? ", for the test" : ""}`;
+    const use = which === "test" ? ", for the test" : "";
+    at("legend").textContent = `The ${word}s${of} ${layout.path}${use}`;
     const undecided = labels ? [] : [["", `choose the ${word} of the labels`]];
     fill(at("labels"), [...undecided, ...pairs(names)], [labels ?? ""]);
     if (word !== "column") {
@@ -51,7 +53,7 @@ self.calculatorParts.columns = (which, onChange) => {
   /** Say what was read, and what this page has assumed because no name says it. */
   function readAs({ word, labels, scores, kind, areFound, isByOrder }) {
     const undecided = "This page reads all other numeric columns as logits, one for each class.";
-    if (!scores) return word === "column" && !labels ? undecided : "";
+    if (!scores) return word === "column" && !labels ? undecided : "Nothing is read yet.";
     const said = `Read as ${kind}: ${listed(scores)}.`;
     if (!areFound || !isByOrder) return said;
     const order = scores.slice(0, 3).map((name, k) => `${k} means ${name}`);

@@ -275,7 +275,7 @@
     }
 
     function start(cells) {
-      const head = cells.map((cell) => cell.trim());
+      const head = cells.map((cell) => cell.trim().replace(/\s+/g, " "));
       hasBlanks = cells.some((cell, k) => cell !== head[k]);
       hasHead = head.some((cell) => numberIn(cell) === undefined);
       names = hasHead ? head : head.map((_, k) => String(k + 1));

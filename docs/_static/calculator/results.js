@@ -129,8 +129,8 @@
     if (!isSplit) return [`Fitted to ${from[0]}.`, `Tested on ${from[1]}. ${shown}`];
     return [
       `Read ${from[0]}.`,
-      `Of these ${n} samples, ${fit.n} were used to find T: the first, the third, the fifth and so ` +
-        `on. The other ${report.n} are the test set. ${shown}`,
+      `Of these ${n} samples, ${fit.n} were used to find T: the first, the third, the fifth and ` +
+        `so on. The other ${report.n} are the test set. ${shown}`,
     ];
   }
 
@@ -298,7 +298,8 @@
         "</tr>"
     );
     return (
-      `<table role="table"><caption>${escape(captionOf(report))}</caption><thead role="rowgroup"><tr role="row">` +
+      `<table role="table"><caption>${escape(captionOf(report))}</caption>` +
+      `<thead role="rowgroup"><tr role="row">` +
       `<td role="cell"></td>${head.join("")}</tr></thead><tbody role="rowgroup">${rows.join("")}</tbody></table>`
     );
   }

@@ -54,7 +54,8 @@
 
   /** Return the names of the scores, and whether they are probabilities. */
   function namesOfScores(own, others, described, path, { probabilities, picked }) {
-    const [logits, declaredProbabilities] = ["logits", "probabilities"].map((k) => declaredIn(own, k));
+    const kinds = ["logits", "probabilities"];
+    const [logits, declaredProbabilities] = kinds.map((kind) => declaredIn(own, kind));
     const order = probabilities ? [declaredProbabilities, logits] : [logits, declaredProbabilities];
     const choices = picked.scores ? [picked.scores] : [...order, others];
     const found = choices.find((some) => some.length > 0);
@@ -306,8 +307,8 @@
 
   /**
    * Return {logits, labels, n, C, said} from one file, or from two npy files. `picked` holds what the
-   * user has chosen: {labels, scores, positive}. `which` is the set that is read if a file holds two:
-   * "calibration" or "test". `layout` gets what there is to choose from.
+   * user has chosen: {labels, scores, positive}. `which` is the set that is read if a file holds
+   * two: "calibration" or "test". `layout` gets what there is to choose from.
    */
   async function read(chosen, given = {}, layout = {}, onProgress = () => {}) {
     const options = { probabilities: false, picked: {}, which: "calibration", ...given };
@@ -348,8 +349,8 @@
     let [logits, raised] = [data, ""];
     if (areProbabilities) {
       checkProbabilities(data, n, width, half);
-      const logarithms = () => data.map((p) => Math.log(Math.max(p, FLOOR)));
-      logits = width === 1 ? logitsOfEvents(data) : logarithms();
+      if (width === 1) logits = logitsOfEvents(data);
+      else logits = data.map((p) => Math.log(Math.max(p, FLOOR)));
       const nRaised = countRaised(data, width);
       if (nRaised) raised = ` (${nRaised} below ${FLOOR} count as ${FLOOR})`;
     } else {
@@ -391,7 +392,7 @@
     const encoding = isUtf16 ? ', encoding="utf-16"' : "";
     const filled = hasEmptyRows ? '.dropna(how="all")' : "";
     const noHead = hasHead ? "" : ", header=None";
-    const trimmed = hasHead && hasBlanks ? ".rename(columns=str.strip)" : "";
+    const trimmed = hasHead && hasBlanks ? ".rename(columns=lambda name: ' '.join(name.split()))" : "";
     // Without a head, pandas calls the columns 0, 1, 2 and so on.
     const key = (name) => (hasHead ? quoted(name) : names.indexOf(name));
     const places = columns.map((name) => names.indexOf(name));

@@ -94,6 +94,6 @@
     Object.entries(sentences).map(([name, sentence]) => [name, filled(sentence)])
   );
   self.patterns = Object.fromEntries(
-    Object.entries(patterns).map(([name, pattern]) => [name, new RegExp(pattern, "is")])
+    Object.entries(patterns).map(([name, pattern]) => [name, new RegExp(pattern, "i")])
   );
 };

@@ -36,6 +36,10 @@ NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {de
 TWO_NAMES = (
     "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"
 )
+OTHER_EVENT = (
+    "both files must have the same positive class, got {fit} for the fit and {test} for the test; "
+    "give both the scores of one class"
+)
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in row {row}"
 
 SHAPE_OF_LOGITS = (

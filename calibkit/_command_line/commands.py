@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from calibkit import _sentences
 from calibkit._command_line.card import Card, rejected
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from calibkit._command_line.scaler_file import load_scaler, new_scaler, save_scaler
@@ -107,6 +108,10 @@ def _scaler_of_report(options: Namespace, test: Samples) -> Scaler | None:
         raise ValueError(
             f"{options.file} and {options.calibration} must have the same columns of scores in the "
             f"same order, got {', '.join(classes)} and {', '.join(others)}"
+        )
+    if None not in (test.positive, calibration.positive) and test.positive != calibration.positive:
+        raise ValueError(
+            _sentences.OTHER_EVENT.format(fit=calibration.positive, test=test.positive)
         )
     return _fit(calibration, options)
 

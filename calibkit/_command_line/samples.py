@@ -72,6 +72,8 @@ class Samples:
         What was read, in one sentence.
     source : NamedNumbers
         The file.
+    positive : str or None
+        The class that the scores are of, if the labels are two names.
     """
 
     logits: Tensor
@@ -81,6 +83,7 @@ class Samples:
     names: list[str]
     said: str
     source: NamedNumbers
+    positive: str | None = None
 
     def write_scaled(self, scaled: Tensor, path: Path) -> None:
         """Write a copy of the file with these logits, or with their probabilities."""
@@ -98,6 +101,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     own_label = _name_of_labels(source, own, choice, needed=labels_needed and choice.labels is None)
     values, from_where = _labels(source, choice, own_label) if labels_needed else (None, "")
     names, are_probabilities = _names_of_scores(source, own, choice, own_label, values)
+    positive = None
     if values is not None and source.word == "column" and len(names) == 1:
         values, positive = _outcomes(values, names[0], are_probabilities, path, choice)
         from_where += f", where {positive} is the positive class" if positive else ""
@@ -120,7 +124,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
     left_out = [name for name in source.names if name not in {*names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
-    return Samples(scores, labels, are_probabilities, dtype, names, said, source)
+    return Samples(scores, labels, are_probabilities, dtype, names, said, source, positive)
 
 
 def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:

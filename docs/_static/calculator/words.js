@@ -19,6 +19,7 @@
     "A_STRAY": "{path}: {name} is not a class of any label; {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
     "TWO_NAMES": "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}",
+    "OTHER_EVENT": "both files must have the same positive class, got {fit} for the fit and {test} for the test; give both the scores of one class",
     "WRONG_LABEL": "{path} must hold labels that are {classes}, got {found} in row {row}",
     "SHAPE_OF_LOGITS": "{name} must have shape (samples, classes), (samples, classes, height, width) or, for two classes, (samples,), got {shape}; {advice}",
     "EMPTY": "{name} are empty: got shape {shape}; pass one sample or more",

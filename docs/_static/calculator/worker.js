@@ -43,10 +43,7 @@
         );
       }
       if (event !== null && test.event !== null && test.event !== event) {
-        throw new files.BadFile(
-          `both files must have the same positive class, got ${event} for the fit and ` +
-            `${test.event} for the test; choose the same one for both`
-        );
+        throw new files.BadFile(self.sentences.OTHER_EVENT({ fit: event, test: test.event }));
       }
     }
     tell("Fitting the temperature", 0.25);

@@ -212,6 +212,45 @@ def test_every_answer_of_a_quiz_is_explained(script):
             assert len(answers) >= 3
 
 
+def all_questions(kind: str) -> list[dict]:
+    """Return the questions of one type from all lessons."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(QUIZZES.glob("*"))]
+    return [question for quiz in found for question in quiz if question["type"] == kind]
+
+
+def test_the_length_of_an_option_does_not_give_away_that_it_is_right():
+    """Who always chooses the longest option, or the shortest, does about as well as by chance."""
+    n_longest = n_clearly_longest = n_shortest = by_chance = clearly_by_chance = 0.0
+    for question in (questions := all_questions("multiple_choice")):
+        answers = question["answers"]
+        lengths = [len(answer["answer"]) for answer in answers]
+        right = next(len(answer["answer"]) for answer in answers if answer["correct"])
+        shortest, *_, second, longest = sorted(lengths)
+        n_longest += right == longest
+        n_shortest += right == shortest
+        by_chance += 1 / len(answers)
+        n_clearly_longest += right > 1.15 * second
+        clearly_by_chance += (longest > 1.15 * second) / len(answers)
+    assert len(questions) > 60
+    deviation = 2 * (by_chance * (1 - by_chance / len(questions))) ** 0.5
+    assert abs(n_longest - by_chance) <= deviation
+    assert n_shortest <= by_chance + deviation
+    assert n_clearly_longest <= 1.25 * clearly_by_chance
+
+
+def test_a_question_for_a_number_says_in_which_unit_it_wants_it():
+    """In a notebook, the field takes no percent sign."""
+    for question in all_questions("numeric"):
+        text = question["question"]
+        (right,) = (answer["value"] for answer in question["answers"] if answer.get("correct"))
+        feedback = {answer.get("value"): answer["feedback"] for answer in question["answers"]}
+        if question.get("percent"):
+            assert "in percent" in text
+            assert "You entered a share" in feedback[right / 100]
+        elif right < 1 and "Brier score" not in text:
+            assert text.endswith("Enter a number between 0 and 1."), text
+
+
 def test_a_lesson_ends_with_its_neighbours_and_its_solutions(script, notebook):
     links = re.findall(r"\]\((.*?)\)", notebook.cells[-1].source)
     place = SCRIPTS.index(script)

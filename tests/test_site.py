@@ -738,8 +738,8 @@ NO_NUMBERS = ["", "half", "1/0", "1/2/3", "0.5.1", "%", "T =", "percent"]
     [
         ("55_two_classes", "Of 100 images that look alike", HALF, "true"),
         ("55_two_classes", "Of 100 images that look alike", ["20 %", "1/5"], "false"),
-        ("90_cifar100", "Enter a percentage", PERCENTS, "true"),
-        ("90_cifar100", "Enter a percentage", ["0.02"], "false"),
+        ("90_cifar100", "What is it in percent", PERCENTS, "true"),
+        ("90_cifar100", "What is it in percent", ["0.02"], "false"),
         ("55_two_classes", "Of 100 images that look alike", NO_NUMBERS, "note"),
     ],
 )
@@ -761,7 +761,7 @@ def test_a_number_may_be_written_in_several_ways(name, words, answers, kind, sit
     ("name", "words", "example"),
     [
         ("55_two_classes", "Of 100 images that look alike", "0.25, 1/4 or 25\u00a0%"),
-        ("90_cifar100", "Enter a percentage", "25 or 25\u00a0%"),
+        ("90_cifar100", "What is it in percent", "25 or 25\u00a0%"),
     ],
 )
 def test_a_question_says_from_the_start_how_one_may_write_a_number(name, words, example, site):
@@ -788,7 +788,7 @@ def test_a_question_says_from_the_start_how_one_may_write_a_number(name, words, 
         ("10_temperature_scaling", "What is the ECE?", "40 %", None),
         ("10_temperature_scaling", "What is the ECE?", "300", None),
         ("10_temperature_scaling", "Which temperature turns them", "30", None),
-        ("90_cifar100", "Enter a percentage", "30", None),
+        ("90_cifar100", "What is it in percent", "30", None),
     ],
 )
 def test_a_percentage_without_its_sign_is_noticed(name, words, answer, note, site):

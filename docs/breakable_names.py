@@ -1,7 +1,7 @@
-"""Lets long names in code break between their parts, so that a telephone breaks no word elsewhere.
+"""Lets long names in code break between their parts, so that a telephone breaks no word.
 
-``AreaUnderRiskCoverageCurve`` may break before each of its capitals, and ``glyphs100_logits`` behind
-its underscore. A copied name stays whole, because the mark for a possible break is no character.
+``AreaUnderRiskCoverageCurve`` may break before each of its capitals, and ``glyphs100_logits``
+behind its underscore. The mark for a possible break is no character, so a copied name stays whole.
 """
 
 import re

@@ -1,5 +1,6 @@
 """Every lesson is one text: script and notebooks agree, and prose claims what outputs show."""
 
+import ast
 import base64
 import json
 import os
@@ -288,6 +289,33 @@ def test_the_readme_lists_every_lesson_with_question_time_and_needs():
     )
     assert [stem for _, stem in readme] == [script.stem for script in SCRIPTS]
     assert all(name.startswith(f"{number(stem)} ") for name, stem in readme)
+
+
+def test_the_map_of_the_course_is_the_same_as_a_figure_a_list_and_a_table():
+    figure = ast.parse((ROOT / "docs" / "course_map_figure.py").read_text(encoding="utf-8"))
+    (lessons,) = (
+        ast.literal_eval(node.value)
+        for node in figure.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LESSONS"
+    )
+    expected = {
+        (f"{key} {topic}".replace("\n", " "), before)
+        for key, (_, _, topic, before) in lessons.items()
+    }
+    page = " ".join((ROOT / "docs" / "course.rst").read_text(encoding="utf-8").split())
+    entries = re.findall(
+        r"- :doc:`([^<]+) <auto_lessons/(\w+)>`, (?:after ([\d, and]+)|where)", page
+    )
+    assert {(name, numbers(after)) for name, _, after in entries} == expected
+    assert [stem for _, stem, _ in entries] == [script.stem for script in SCRIPTS]
+    rows = re.findall(r"\* - :doc:`(\d+) <[^>]+>` - [^*]*? - ([\d, ]+|basic PyTorch) - ", page)
+    assert {(int(key), numbers(after)) for key, after in rows} == {
+        (key, before) for key, (_, _, _, before) in lessons.items()
+    }
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", text)))
 
 
 def test_the_figure_of_the_readme_is_that_of_the_first_lesson():

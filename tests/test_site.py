@@ -165,7 +165,8 @@ def test_the_landing_page_lists_every_lesson_with_its_question(pages):
         r'<li><p><a [^>]*href="auto_lessons/(\w+)\.html">(.*?)</a></p>\s*<p>(.*?)</p>', below, re.S
     )
     expected = re.findall(
-        r"\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*) \| .* \| .* \|", (ROOT / "README.md").read_text()
+        r"\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*) \| .* \| .* \|",
+        (ROOT / "README.md").read_text(),
     )
     found = [(text_within(name), stem, text_within(question)) for stem, name, question in items]
     assert found == expected
@@ -464,6 +465,72 @@ def test_a_telephone_shows_whole_tables_and_formulas(pages, site, browser):
             f"{name}: {text}" for script in (CUT_TABLES, CUT_FORMULAS) for text in page.run(script)
         ]
     assert cut == []
+
+
+# Words that do not end on the line on which they begin. They may break behind a hyphen or a slash.
+# Addresses may break anywhere, and so may the names in the index, which stand in two columns.
+BROKEN_WORDS = """
+const apart = "pre, svg, script, .math, .visually-hidden, .external, .indextable"
+  + ", .sphx-glr-thumbcontainer span";
+const article = document.querySelector(".bd-article-container");
+const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+const range = document.createRange();
+const broken = [];
+for (let text; (text = texts.nextNode());) {
+  const place = text.parentElement;
+  if (!place.checkVisibility() || place.closest(apart)) continue;
+  for (const word of text.data.matchAll(/\\S+/g)) {
+    if (word[0].includes("://")) continue;
+    for (const part of word[0].matchAll(/[^-\u2013/]+/g)) {
+      range.setStart(text, word.index + part.index);
+      range.setEnd(text, word.index + part.index + part[0].length);
+      const tops = [...range.getClientRects()].filter((box) => box.width).map((box) => box.top);
+      if (Math.max(...tops) - Math.min(...tops) > 4) broken.push(part[0]);
+    }
+  }
+}
+return broken;
+"""
+
+
+@pytest.mark.slow
+def test_a_telephone_breaks_no_word(pages, site, browser):
+    browser.resize(380, 800)
+    broken = []
+    for path in pages:
+        name = str(path.relative_to(SITE))
+        broken += [f"{name}: {word}" for word in site(name).run(BROKEN_WORDS)]
+    assert broken == []
+
+
+@pytest.mark.slow
+def test_a_telephone_shows_the_map_of_the_course_in_words(site, browser):
+    for width, shown in ((380, [False, True]), (1280, [True, False])):
+        browser.resize(width, 800)
+        page = site("course.html").page
+        parts = ("img.course-map", ".course-map-in-words")
+        assert [page.locator(part).is_visible() for part in parts] == shown
+
+
+@pytest.mark.slow
+def test_every_page_has_a_tab(pages, site, browser):
+    browser.resize(1280, 800)
+    without = set()
+    for path in pages:
+        header = path.read_text().partition("<header")[2].partition("</header>")[0]
+        tabs = re.findall(r'<li class="[^"]*\bcurrent\b', header)
+        without |= set() if len(tabs) == 1 else {path.relative_to(SITE).parts[0]}
+    assert without == {"index.html", "search.html", "genindex.html", "_modules"}
+    marked = [
+        site(name).run(
+            "const tab = document.querySelector("
+            "'.bd-header .nav-item.current > a, .bd-header .dropdown:has(.current) > button');"
+            "return [tab.textContent.trim(), getComputedStyle(tab).color]"
+        )
+        for name in ("course.html", "students.html", "toolkit.html")
+    ]
+    assert [name for name, _ in marked] == ["More", "More", "Library"]
+    assert len({colour for _, colour in marked}) == 1
 
 
 @pytest.mark.slow
@@ -852,7 +919,7 @@ const inside = ({ top, left, bottom, right }) =>
   top >= frame.top - 1 && left >= frame.left - 1
   && bottom <= frame.bottom - 20 && right <= frame.right + 1;
 const parts = [...slide.querySelectorAll(":scope > :not(.notes), :scope li")];
-const small = (part) => part.matches("img") && part.getBoundingClientRect().height < 280;
+const small = (part) => part.matches("img") && part.getBoundingClientRect().height < arguments[0];
 return parts.filter((part) => !inside(part.getBoundingClientRect()) || small(part))
   .map((part) => part.outerHTML.slice(0, 80));
 """
@@ -869,9 +936,30 @@ def test_slides_fit_the_screen(script, site, browser):
     for number in range(len(slides)):
         page.run("Reveal.slide(arguments[0])", number)
         page.wait("return document.querySelector('section.present img')?.complete ?? true")
-        assert page.run(UNSEEN) == [], f"slide {number + 1}"
+        assert page.run(UNSEEN, 280) == [], f"slide {number + 1}"
     fetched = page.run("return performance.getEntriesByType('resource').map((e) => e.name)")
     assert [name for name in fetched if not name.startswith("data:")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_slides_can_be_read_on_a_telephone_however_one_holds_it(script, site, browser):
+    browser.resize(380, 800)
+    page = site(f"slides/{script.stem}.html")
+    page.wait("return Reveal.isReady()")
+    for width, height, share in ((380, 800, 0.8), (800, 380, 0.99)):
+        browser.resize(width, height)
+        page.wait(
+            "return document.querySelector('.slides').offsetWidth === arguments[0]",
+            720 if width < height else 1280,
+        )
+        for number in range(page.run("return Reveal.getTotalSlides()")):
+            page.run("Reveal.slide(arguments[0])", number)
+            page.wait("return document.querySelector('section.present img')?.complete ?? true")
+            assert page.run(UNSEEN, 80) == [], f"slide {number + 1}"
+        slide = page.run("return document.querySelector('.present').getBoundingClientRect().height")
+        assert slide >= share * height
+        assert page.run("return 32 * Reveal.getScale()") >= 14  # the smallest letters
 
 
 @pytest.mark.slow
@@ -880,7 +968,7 @@ def test_a_slide_that_does_not_fit_is_noticed(site, browser):
     page = site("slides/10_temperature_scaling.html")
     page.wait("return Reveal.isReady()")
     page.run("document.querySelector('section.present h2').style.fontSize = '400px'")
-    assert page.run(UNSEEN) != []
+    assert page.run(UNSEEN, 280) != []
 
 
 def told(page: Path) -> dict[str, list[str]]:

@@ -1145,3 +1145,22 @@ def test_paper_shows_the_text_alone_in_dark_letters(name, theme, site):
         ".filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent.slice(0, 60))"
     )
     assert wide == []
+
+
+@pytest.mark.slow
+def test_paper_shows_the_colours_of_keys_and_light_controls(site):
+    page = site("explore/option_positions.html")
+    page.set_theme("dark")
+    page.set_media(media="print")
+    style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    assert page.run(style, ".ex-key", "printColorAdjust") == "exact"
+    assert page.run(style, "#op-prior", "colorScheme") == "light"
+
+
+@pytest.mark.slow
+def test_paper_shows_all_doors_in_one_row(site, browser):
+    browser.resize(680, 1000)  # the width of A4 without its margins
+    page = site("index.html")
+    page.set_media(media="print")
+    doors = page.page.locator(".landing-doors .sd-card").all()
+    assert len({door.bounding_box()["y"] for door in doors}) == 1

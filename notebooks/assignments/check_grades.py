@@ -1,8 +1,8 @@
 """List the points, and what a teacher should look at: ``python check_grades.py [FOLDER]``.
 
 Run it after grading. It reads the course folder, by default the one of this file, and changes
-nothing. Its exit status is 1 where a submission was not graded, or where a file was not used
-although no newer one of the same student replaces it.
+nothing. Its exit status is 1 where a submission was not graded, where a file was not used although
+no newer one of the same student replaces it, or where two files say that they are of one student.
 """
 
 import sys
@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 NOT_GRADED = "NOT GRADED"
 LONGEST = 1000  # characters of a line: a student can write texts that would hide all other lines
 MOST_REMARKS = 50  # on one student, for the same reason
+MOST_FILES = 5  # that are named of those left behind in a folder
 
 
 @dataclass
@@ -61,10 +62,7 @@ def main(course: Path) -> int:
         for students, questions in same.items():
             who, what = ", ".join(students), ", ".join(questions)
             print(printable(f"{assignment}: {who} gave the same answers to {what}."))
-        # whoever hands in again leaves an older file, and nobody has to act on it
-        needs_action |= any(
-            "was not used" in remark and not remark.endswith("is newer") for remark in lost
-        )
+        needs_action |= any(map(collect.asks_for_action, lost))
     return int(needs_action)
 
 
@@ -155,9 +153,12 @@ def left_behind(course: Path, assignment: str, student: str) -> Iterator[str]:
     given = {path.name for path in (course / "source" / assignment).iterdir()}
     for step in ("submitted", "autograded"):
         folder = course / step / student / assignment
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.name not in given.union(OF_SHARED_FOLDER):
-                yield f"The file {path.relative_to(course)} was left behind."
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        left = [path for path in paths if path.name not in given.union(OF_SHARED_FOLDER)]
+        for path in left[:MOST_FILES]:
+            yield f"The file {path.relative_to(course)} was left behind."
+        if more := left[MOST_FILES:]:
+            yield f"{len(more)} more files in {folder.relative_to(course)} were left behind."
 
 
 if __name__ == "__main__":

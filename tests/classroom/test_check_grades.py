@@ -4,6 +4,7 @@ import shutil
 import time
 from copy import deepcopy
 from pathlib import Path
+from zipfile import ZipFile
 
 import jupytext
 import nbformat
@@ -446,6 +447,26 @@ def test_an_older_upload_asks_nobody_to_act(graded, capsys):
         f"anna_7_1_{PS2}.ipynb was not used: anna_7_2_{PS2}.ipynb of anna is newer"
     ]
     assert status == 0
+
+
+def test_two_files_that_say_that_they_are_of_one_student_ask_a_person_to_act(graded, capsys):
+    archive = graded / "downloaded" / PS2 / "archive"
+    archive.mkdir(parents=True)
+    (archive / f"anna_{PS2}.ipynb").write_text('{"upload": 1}')
+    with ZipFile(archive / "work.zip", "w") as file:
+        file.writestr(f"anna_{PS2}.ipynb", '{"upload": 2}')
+    status, blocks = printed(graded, capsys)
+    assert "say that they are of anna, and differ" in blocks[PS2][0]
+    assert status == 1
+
+
+def test_very_many_files_left_behind_are_counted(graded, capsys):
+    for number in range(60):
+        (graded / "submitted" / "anna" / PS2 / f"{number:02}.txt").touch()
+    _, blocks = printed(graded, capsys)
+    (lines,) = blocks.values()
+    assert lines[1] == f"The file submitted/anna/{PS2}/00.txt was left behind."
+    assert lines[6:] == [f"55 more files in submitted/anna/{PS2} were left behind."]
 
 
 def test_the_check_and_the_table_of_grades_add_up_the_same_points(graded, capsys):

@@ -156,6 +156,32 @@ def test_a_cheat_in_a_cell_of_the_students_own_is_flagged(sources):
     ]
 
 
+OTHER_ANSWERS = {  # to the question calibrate, which may use some of the library
+    "a helper": "def other(z, y):\n    return calibkit.negative_log_likelihood(z, y)",
+    "a helper of a helper": (
+        "def hidden(z, y):\n    return calibkit.negative_log_likelihood(z, y)\n\n"
+        "def other(z, y):\n    return hidden(z, y)"
+    ),
+    "the answer itself": (
+        "def calibrate(z, y, *_):\n    return calibkit.negative_log_likelihood(z, y)"
+    ),
+    "an attribute": "calibrate.other = calibkit.negative_log_likelihood",
+    "a class": "class calibrate:\n    other = calibkit.negative_log_likelihood",
+}
+
+
+@pytest.mark.parametrize("code", OTHER_ANSWERS.values(), ids=OTHER_ANSWERS)
+def test_the_library_hidden_in_the_answer_to_another_question_is_flagged(sources, code):
+    from cheats import flags
+
+    source = sources[SCRIPTS[0].stem]
+    called = "calibrate.other" if "other =" in code else "other" if "other" in code else "calibrate"
+    own = f"def nll(logits, labels, beta):\n    return {called}(logits * beta, labels)"
+    found = list(flags(answered(source, {"calibrate": code, "nll": own}), source))
+    told = "The answer nll uses calibkit.negative_log_likelihood, where the question says to write"
+    assert any(flag.startswith(told) for flag in found)
+
+
 def test_given_lines_are_no_cheat_in_a_cell_that_differs_by_a_seed(sources):
     from cheats import flags
 

@@ -18,10 +18,11 @@ import repair
 from course import ENDINGS, OF_SHARED_FOLDER, marked_cells_of
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
-from points import points_of
+from points import has_earlier_points, points_of
 from tqdm.auto import tqdm
 
 NOT_GRADED = "NOT GRADED"
+EARLIER_POINTS = "the points of an earlier version do not count"
 LONGEST = 1000  # characters of a line: a student can write texts that would hide all other lines
 MOST_REMARKS = 50  # on one student, for the same reason
 MOST_FILES = 5  # that are named of those left behind in a folder
@@ -89,6 +90,11 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
     name = f"{assignment}.ipynb"
     path = course / "submitted" / student / assignment / name
     graded = course / "autograded" / student / assignment / name
+    is_graded = graded.is_file()
+    if has_earlier_points(course, assignment, student):
+        is_graded = False
+        told, _ = points(course, assignment, student, source)
+        checked.remarks.append(f"{NOT_GRADED}: {EARLIER_POINTS}, which were {told}.")
     if not path.is_file():
         checked.remarks.append(f"{NOT_GRADED}: the folder in submitted/ holds no {name}.")
         return checked
@@ -98,14 +104,14 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
     except Exception as error:  # whatever a file holds, the others are checked
         checked.remarks.append(f"{NOT_GRADED}: {error}.")
         return checked
-    if graded.is_file():
+    if is_graded:
         checked.points, odd = points(course, assignment, student, source)
         checked.remarks += odd
     if checked.points == "-":
         log = f"logs/{assignment}/{student}.log"
         checked.remarks.append(f"{NOT_GRADED}: run grade.py; {log} tells what happened before.")
     checked.remarks += remarks + more
-    if graded.is_file():
+    if is_graded:
         checked.remarks += what_happened(graded)
     try:
         checked.remarks += cheats.flags(checked.notebook, source)

@@ -235,7 +235,9 @@ def _unpacked(file: File, assignment: str, room: Room) -> Iterator[File | Unused
         try:
             content, time = archive.read(entry), datetime(*entry.date_time)
         except Exception as error:
-            remark = f"{inside.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+            remark = (
+                f"{inside.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+            )
             yield Unused(inside.path, remark)
             continue
         yield from _unpacked(replace(inside, content=content, time=time), assignment, room)

@@ -1,5 +1,6 @@
 """What a teacher is told: points, what waits, repairs, and code that a person should read."""
 
+import re
 import shutil
 import time
 from copy import deepcopy
@@ -277,7 +278,7 @@ def test_identical_answers_are_named_after_renaming(sources):
     source = sources[PS2]
     renamed = ECE.replace("total", "summe").replace("here", "m").replace("confidence", "c")
     commented = renamed.replace("):\n", '):\n    """Mine."""\n    # all my own work\n', 1)
-    other = ECE.replace("abs(", "np.abs(")
+    other = submissions(PS2)["DIFFERENT"]["ece"][0]
     notebooks = {
         "anna": answered(source, {"ece": ECE}),
         "bob": answered(source, {"ece": commented.replace("    ", "  ")}),
@@ -288,6 +289,89 @@ def test_identical_answers_are_named_after_renaming(sources):
     assert {students for students, questions in found.items() if "ece" in questions} == {
         ("anna", "bob")
     }
+
+
+LITTLE_CHANGES = {
+    "another constant": lambda code: code.replace("0.0", "0.25", 1).replace("1,", "3,", 1),
+    "a print": lambda code: code.replace("    return", "    print('done')\n    return", 1),
+    "an unused name": lambda code: code.replace("):\n", "):\n    unused = None\n", 1),
+    "another order": lambda code: "\n".join(swapped(code.split("\n"))),
+    "a print and a constant": lambda code: code.replace(
+        "    return", "    print(1)\n    return", 1
+    ).replace("0", "1", 1),
+    "other names": lambda code: re.sub(r"\b(total|found|scaled|kept|k|low)\b", r"my_\1", code),
+}
+
+
+def swapped(lines):
+    """The first two neighbours that are simple statements change places."""
+    simple = re.compile(r"(    +)[\w, ]+ = .*[^(\[,]$")
+    places = [
+        k for k in range(len(lines) - 1) if simple.match(lines[k]) and simple.match(lines[k + 1])
+    ]
+    k = next(
+        (
+            k
+            for k in places
+            if len(lines[k]) - len(lines[k].lstrip())
+            == len(lines[k + 1]) - len(lines[k + 1].lstrip())
+        ),
+        None,
+    )
+    return lines if k is None else [*lines[:k], lines[k + 1], lines[k], *lines[k + 2 :]]
+
+
+def model_answer(cell):
+    return re.sub(r"^.*### (BEGIN|END) SOLUTION.*\n?", "", cell.source, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [script.stem for script in SCRIPTS])
+def test_a_copy_with_few_changes_is_named_and_no_pair_of_different_answers(sources, name):
+    from cheats import essence, identical
+    from repair import is_locked
+
+    source = sources[name]
+    cells = {n: c for n, c in marked(source).items() if c.cell_type == "code" and not is_locked(c)}
+    different = submissions(name)["DIFFERENT"]
+    n_copies = 0
+    for question, cell in cells.items():
+        if question not in different:
+            continue
+        model = model_answer(cell)
+        right = {f"right {k}": code for k, code in enumerate([model, *different[question]])}
+        changed = {why: change(model) for why, change in LITTLE_CHANGES.items()}
+        copies = {why: code for why, code in changed.items() if code != model}
+        notebooks = {who: answered(source, {question: a}) for who, a in {**right, **copies}.items()}
+        found = identical(notebooks, source)
+        groups = {
+            who for who, what in found.items() if any(q.partition(" ")[0] == question for q in what)
+        }
+        is_long = bool(essence(nbformat.v4.new_code_cell(model)))
+        assert groups == ({("right 0", *copies)} if is_long else set()), question
+        n_copies += len(copies) * is_long
+    assert n_copies >= 20
+
+
+def test_nearly_the_same_answers_are_named_with_how_alike_they_are(sources):
+    from cheats import identical
+
+    copy = ECE.replace("    return", "    print(total)\n    return").replace("total", "summe")
+    notebooks = {
+        "anna": answered(sources[PS2], {"ece": ECE}),
+        "bob": answered(sources[PS2], {"ece": copy}),
+    }
+    assert "ece (95% alike)" in identical(notebooks, sources[PS2])["anna", "bob"]
+
+
+def test_the_answers_of_a_large_class_are_compared_in_seconds(sources):
+    from cheats import identical
+
+    source = sources[PS2]
+    own = [f"{ECE}\nx = {[k * j % 97 for j in range(1, 150)]}" for k in range(200)]
+    notebooks = {str(k): answered(source, {"ece": code}) for k, code in enumerate(own)}
+    start = time.process_time()
+    identical(notebooks, source)
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize(
@@ -371,7 +455,8 @@ def test_copied_essays_with_other_words_or_another_order_are_named(sources, chan
         "carl": answered(source, {"essay_reading": marked(source)["essay_derivation"].source}),
     }
     found = identical(notebooks, source)
-    assert [who for who, what in found.items() if "essay_reading" in what] == [("anna", "bob")]
+    alike = [who for who, what in found.items() if "essay_reading" in " ".join(what)]
+    assert alike == [("anna", "bob")]
 
 
 def test_very_much_code_takes_no_long_time(sources):

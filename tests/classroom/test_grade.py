@@ -225,6 +225,29 @@ def test_points_by_hand_for_an_earlier_answer_are_told_until_somebody_looks(
     assert told not in capsys.readouterr().out
 
 
+def test_a_new_version_that_cannot_be_graded_does_not_keep_the_earlier_points(
+    class_of, grade, isolation, monkeypatch, capsys
+):
+    """Whether nbgrader fails or the file is torn; a new version that is whole counts again."""
+    course = class_of(anna=FULL, ben=FULL)
+    command = ["tiny", "--course", str(course)]
+    assert grade.main(command) == 0
+    hand_in(course, "anna", {**FULL, "double": "pass"})
+    (course / "submitted" / "ben" / "tiny" / "tiny.ipynb").write_text("{ torn")
+    monkeypatch.setattr(grade.Grader, "_autograde", lambda *_: ("nbgrader fell over\n", False))
+    capsys.readouterr()
+    assert grade.main(command) == 1
+    said = capsys.readouterr().out
+    told = "NOT GRADED: the points of an earlier version do not count"
+    for student in ("anna", "ben"):
+        assert f"tiny {student}: -\n    {told}, which were 5 of 5 by machine" in said
+    assert [(row["points"], row["remarks"]) for row in grades_csv(course)] == [("", told)] * 2
+    monkeypatch.undo()
+    hand_in(course, "ben", FULL)
+    assert grade.main(command) == 0
+    assert [row["points"] for row in grades_csv(course)] == ["3", "5"]
+
+
 def grades_csv(course: Path) -> list[dict[str, str]]:
     with (course / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))

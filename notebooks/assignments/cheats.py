@@ -115,7 +115,7 @@ def _library_calls(statements: list[ast.stmt], source: NotebookNode) -> Iterator
     A comparison with calibkit beside the answer is no cheat: only what the answer needs counts.
     """
     models = {name: tree_of(cell.source) for name, cell in _solutions(source).items()}
-    names = {name: set().union(*map(_gives, tree.body), {name}) for name, tree in models.items()}
+    names = {name: given_by(tree) | {name} for name, tree in models.items()}
     aliases = {"calibkit"}.union(*(_aliases(statement) for statement in statements))
     used_by = {name: _of_calibkit(tree, {"calibkit"}) for name, tree in models.items()}
     for question, forbidden in _forbidden(source).items():
@@ -202,6 +202,11 @@ def _aliases(tree: ast.AST) -> set[str]:
             case ast.Assign(value=ast.Name(id="calibkit"), targets=[ast.Name(id=alias)]):
                 names.add(alias)
     return names
+
+
+def given_by(tree: ast.Module) -> set[str]:
+    """Return the names that other cells can use after this one."""
+    return set().union(*map(_gives, tree.body))
 
 
 def _gives(statement: ast.stmt) -> set[str]:

@@ -15,7 +15,7 @@ import collect
 import earlier_answers
 import nbformat
 import repair
-from course import ENDINGS, OF_SHARED_FOLDER, marked_cells_of
+from course import ENDINGS, OF_SHARED_FOLDER, marked_cells_of, questions
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from points import has_earlier_points, points_of
@@ -60,8 +60,8 @@ def main(course: Path) -> int:
             if more := checked.remarks[MOST_REMARKS:]:
                 print(f"    There are {len(more)} more remarks. Look at the notebook.")
             needs_action |= any(remark.startswith(NOT_GRADED) for remark in checked.remarks)
-        for students, questions in same.items():
-            who, what = ", ".join(students), ", ".join(questions)
+        for students, answers in same.items():
+            who, what = ", ".join(students), ", ".join(answers)
             print(printable(f"{assignment}: {who} gave the same answers to {what}."))
         needs_action |= any(map(collect.asks_for_action, lost))
     return int(needs_action)
@@ -146,7 +146,14 @@ def points(
 
 def what_happened(graded: Path) -> Iterator[str]:
     """Yield which cells did not run as they should, whether they count for the grade or not."""
-    for cell in nbformat.read(graded, as_version=4).cells:
+    notebook = nbformat.read(graded, as_version=4)
+    headings = questions(notebook)
+    for name in notebook.metadata.get("disarmed", ()):
+        yield (
+            f"The tests of {headings[name] or name} pass even if nonsense replaces the answer: "
+            "something in this notebook disarms them."
+        )
+    for cell in notebook.cells:
         errors = [output.ename for output in cell.get("outputs", ()) if "ename" in output]
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "without a question")
         for error in dict.fromkeys(errors):

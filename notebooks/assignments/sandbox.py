@@ -299,7 +299,7 @@ def execute(
     while done < len(cells) and time.monotonic() < deadline:
         again = [k for k in range(done) if k not in harmful and not _is_test(cells[k])]
         plan = [*again, *range(done, len(cells))]
-        run = Run(sandbox, limits, [cells[k].source for k in plan], deadline)
+        run = Run(sandbox, limits, [cells[k] for k in plan], deadline)
         answers = run.answers()
         if "outputs" not in next(answers, {}):  # of the cell with which execute.py begins
             answers.close()
@@ -391,7 +391,7 @@ class Run:
 
     sandbox: Sandbox
     limits: Limits
-    cells: list[str]
+    cells: list[NotebookNode]
     deadline: float
     why_ended: str = "DeadKernelError: this cell ended the sandbox"
     complaints: bytes = field(default=b"", init=False)
@@ -399,8 +399,10 @@ class Run:
     def answers(self) -> Iterator[dict[str, Any]]:
         """Yield what the sandbox says, until it ends or has to be ended."""
         job = {
-            "cells": self.cells,
-            "cell_seconds": self.limits.cell_seconds,
+            "cells": [cell.source for cell in self.cells],
+            "seconds": [
+                cell.metadata.get("seconds", self.limits.cell_seconds) for cell in self.cells
+            ],
             "output_bytes": self.limits.output_bytes,
             "outputs": self.limits.outputs,
             "memory_bytes": self.limits.memory_bytes,

@@ -248,6 +248,41 @@ def test_a_new_version_that_cannot_be_graded_does_not_keep_the_earlier_points(
     assert [row["points"] for row in grades_csv(course)] == ["3", "5"]
 
 
+DISARMING = {
+    "assertions are dropped": """
+        import ast
+        class Drop(ast.NodeTransformer):
+            def visit_Assert(self, node):
+                return ast.Pass()
+        get_ipython().ast_transformers.append(Drop())
+    """,
+    "cells are emptied": """
+        def without(lines):
+            return [] if "assert " in "".join(lines) else lines
+        get_ipython().input_transformers_cleanup.append(without)
+    """,
+}
+
+
+def test_tests_that_something_disarms_are_named(class_of, grade, isolation, capsys):
+    """Neither a right answer nor a wrong one without tricks is named."""
+    wrong = "def double(x):\n    return 0 * x"
+    students = {
+        f"mallory{k}": {"double": f"{dedent(trick)}\n{wrong}", "halve": HALVE}
+        for k, trick in enumerate(DISARMING.values())
+    }
+    course = class_of(anna=FULL, ben={**FULL, "double": wrong}, **students)
+    assert grade.main(["tiny", "--course", str(course)]) == 0
+    said = capsys.readouterr().out
+    for student in students:
+        of_student = said.partition(f"tiny {student}: ")[2].partition("\ntiny ")[0]
+        for question in ("Question 1: Double", "Question 2: Halve"):
+            assert f"The tests of {question} pass even if nonsense" in of_student
+    for student in ("anna", "ben"):
+        assert f"tiny {student}: 5 of 5" in said or f"tiny {student}: 3 of 5" in said
+    assert said.count("something in this notebook disarms them") == 2 * len(students)
+
+
 def grades_csv(course: Path) -> list[dict[str, str]]:
     with (course / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))

@@ -54,8 +54,7 @@ BEFORE_EXECUTION = (
 
 NO_SANDBOX = (
     "Nothing on this machine can isolate submitted code, which could then read and change all that "
-    "you can. Install bubblewrap, or make the container image that the page for instructors "
-    "describes, or add --without-isolation on a machine that holds nothing else of value."
+    "you can.\n{}\nOr add --without-isolation on a machine that holds nothing else of value."
 )
 
 
@@ -298,7 +297,7 @@ def main(arguments: list[str] | None = None) -> int:
     check_course(course, options.assignment)
     kind = sandbox.NoSandbox() if options.without_isolation else sandbox.choose()
     if kind is None:
-        raise SystemExit(NO_SANDBOX)
+        raise SystemExit(NO_SANDBOX.format(sandbox.how_to_isolate()))
     print(f"Submitted code runs in: {kind.name}")
     for remark in collect.collect(course, options.assignment):
         print(check_grades.printable(remark))

@@ -11,6 +11,8 @@ import contextlib
 import json
 import os
 import queue
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,6 +35,7 @@ from platformdirs import user_cache_path
 
 EXECUTE = Path(__file__).resolve().with_name("execute.py")
 IMAGE = "calibkit-grade"  # the container image, which Containerfile describes
+SPARE_SECONDS = 60  # after which a container ends by itself, because nobody has ended it
 MEGABYTE = 2**20
 MOST_BYTES = 64 * MEGABYTE  # that a sandbox may put out
 HELLO = """
@@ -195,7 +198,9 @@ class Container(Sandbox):
             *("--tmpfs", f"{self.root}:rw,mode=1777,size={limits.disk_bytes}"),
             *(part for item in mounts.items() for part in ("--volume", f"{item[0]}:{item[1]}:ro")),
             *(part for item in variables.items() for part in ("--env", "=".join(item))),
-            *(IMAGE, "python", "/script.py"),
+            # A container does not end with the command that started it.
+            *(IMAGE, "timeout", "--kill-after=5", str(limits.student_seconds + SPARE_SECONDS)),
+            *("python", "/script.py"),
         ]
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
@@ -253,6 +258,42 @@ def choose() -> Sandbox | None:
     """Return the first kind of sandbox that works on this machine."""
     kinds = (named(name) for name in KINDS if name != NoSandbox.name)
     return next((kind for kind in kinds if kind.works()), None)
+
+
+def how_to_isolate() -> str:
+    """Return what a teacher can do on this machine, on which no kind of sandbox works."""
+    advice = []
+    if sys.platform == "linux" and shutil.which("bwrap"):
+        advice.append("Bubblewrap is installed, but this system allows it no user namespaces.")
+    elif sys.platform == "linux":
+        advice.append(
+            "Install the package bubblewrap, for example with: sudo apt install bubblewrap"
+        )
+    programs = [program for program in ("podman", "docker") if shutil.which(program)]
+    for program in programs:
+        if not _succeeds(program, "info"):
+            advice.append(f"{program} is installed, but does not run. Start it.")
+        elif not _succeeds(program, "image", "inspect", IMAGE):
+            file = EXECUTE.with_name("Containerfile")
+            advice.append(
+                f"{program} is installed, but lacks the image. Make it with: {program} build "
+                f"-t {IMAGE} -f {shlex.quote(str(file))} {shlex.quote(str(file.parents[2]))}"
+            )
+        else:
+            advice.append(
+                f"{program} cannot run the image. Find out why: {program} run --rm {IMAGE} true"
+            )
+    if not programs:
+        advice.append("Or install Podman or Docker, and run grade.py again.")
+    return "\n".join(advice)
+
+
+def _succeeds(*command: str) -> bool:
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def python_folders() -> list[str]:

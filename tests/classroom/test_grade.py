@@ -571,6 +571,65 @@ def test_without_isolation_nothing_runs_unless_the_teacher_says_so(
     assert scores(course, "anna") == points(2, 3)
 
 
+PROGRAM = """#!/bin/sh
+case "$1 $2" in {cases} esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("programs", "advice"),
+    [
+        ({}, ["sudo apt install bubblewrap", "Or install Podman or Docker"]),
+        ({"bwrap": "*) exit 1;;"}, ["Bubblewrap is installed, but this system allows it no"]),
+        (
+            {"docker": "*) exit 1;;"},
+            ["sudo apt install bubblewrap", "docker is installed, but does not run. Start it."],
+        ),
+        (
+            {"podman": "info*) ;; *) exit 1;;"},
+            ["podman is installed, but lacks the image. Make it with: podman build -t "],
+        ),
+        (
+            {"podman": "run*) exit 1;;"},
+            ["podman cannot run the image. Find out why: podman run --rm calibkit-grade true"],
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_install_or_start(
+    class_of, grade, sandbox, tmp_path, monkeypatch, programs, advice
+):
+    """The programs of this machine are hidden, and others with their names do as they are told."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, cases in programs.items():
+        (folder / name).write_text(PROGRAM.format(cases=cases))
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(sandbox, "PYTHON", Path("/nowhere/python"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(SystemExit) as refusal:
+        grade.main(["tiny", "--course", str(class_of(anna=FULL))])
+    said = str(refusal.value)
+    assert all(sentence in said for sentence in [*advice, "--without-isolation"])
+    if "build" in said:  # the command that it gives names a file and a folder that exist
+        *_, file, folder = said.partition("-f ")[2].partition("\n")[0].split()
+        assert Path(file).read_text(encoding="utf-8").count("FROM ") == 1
+        assert (Path(folder) / "calibkit" / "__init__.py").is_file()
+
+
+def test_where_bubblewrap_is_absent_a_container_is_used(sandbox, tmp_path, monkeypatch):
+    (tmp_path / "podman").write_text("#!/bin/sh\necho hello\n")
+    (tmp_path / "podman").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert sandbox.choose().name == "podman"
+
+
+def test_a_container_ends_by_itself_after_the_time_of_a_student(sandbox):
+    command = sandbox.named("docker").command(Path("/x.py"), sandbox.Limits(student_seconds=5))
+    own = command[command.index(sandbox.IMAGE) + 1 :]
+    assert own == ["timeout", "--kill-after=5", "65", "python", "/script.py"]
+
+
 def test_an_unknown_assignment_is_named(class_of, grade):
     with pytest.raises(SystemExit, match=r"no assignment 'tini' .* holds \['tiny'\]"):
         grade.main(["tini", "--course", str(class_of())])

@@ -136,10 +136,10 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     accuracy           93.7% (90.9% to 96.5%)  93.7% (90.9% to 96.5%)  +0.0% (+0.0% to +0.0%)
     NLL                0.466 (0.222 to 0.783)  0.127 (0.090 to 0.174)  -0.339 (-0.608 to -0.129)
     Brier score        0.113 (0.063 to 0.165)  0.076 (0.049 to 0.107)  -0.037 (-0.064 to -0.012)
-    ECE                5.9% (3.2% to 10.2%)    4.1% (0.0% to 5.6%)     -1.8% (-8.9% to +0.5%)
+    ECE                5.9% (3.2% to 10.2%)    4.1% (0.0% to 5.6%)     -1.8% (-10.2% to +2.4%)
     ECE if calibrated  0.7% (0.5% to 1.2%)     3.8% (2.5% to 5.4%)
     p-value            0.001                   0.314
-    top-label ECE      5.9% (3.1% to 10.8%)    3.0% (0.0% to 4.6%)     -2.9% (-9.6% to +0.6%)
+    top-label ECE      5.9% (3.1% to 10.8%)    3.0% (0.0% to 4.6%)     -2.9% (-10.8% to +1.5%)
 
     It may wrap a pipeline, as ``CalibratedClassifier(make_pipeline(StandardScaler(), SVC()))``. If
     it is itself inside a pipeline or a search, a report takes two lines:

@@ -49,7 +49,7 @@ exit codes:
 """
 _REPORT = """\
 Print the accuracy, NLL, Brier score and calibration errors of a test set. Each stands with
-its 95 % interval, and an error also with the one that a calibrated model would show and with
+its 95% interval, and an error also with the one that a calibrated model would show and with
 the p-value of the hypothesis that the model is calibrated.
 
 With --calibration, a scaler is fitted on that file first, and the table shows the test set

@@ -119,7 +119,7 @@ UNDERCONFIDENT = "underconfident"
 MISCALIBRATED = "not calibrated"
 
 UNRELATED = (
-    "The labels do not seem to belong to the logits: T is {temperature} (95 %: {low} to {high}), "
+    "The labels do not seem to belong to the logits: T is {temperature} (95%: {low} to {high}), "
     "and the accuracy of {accuracy} is hardly better than if the model always named the most "
     "frequent class ({majority}). Usually the labels are shifted by some rows or come from another "
     "split, or the columns are in another order than the classes. A model that knows next to "
@@ -138,14 +138,14 @@ SMALL_TEMPERATURE = (
     "number. Check that they are what the model gives before the softmax."
 )
 UNCERTAIN_TEMPERATURE = (
-    "The samples say little about T: its 95 % interval reaches from {low} to {high}. Usually the "
+    "The samples say little about T: its 95% interval reaches from {low} to {high}. Usually the "
     "samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use "
     "more samples, and check for a few of them whether logits and label belong together."
 )
 
 DIAGRAM = (
     "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the "
-    "model is calibrated, the bars end within the grey bands in about 95 % of the bins."
+    "model is calibrated, the bars end within the grey bands in about 95% of the bins."
 )
 DIAGRAM_IN_WORDS = (
     "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in "

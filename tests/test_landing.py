@@ -135,8 +135,8 @@ def assert_before_and_after(page) -> None:
     assert page.locator(".landing-before").is_visible()
     captions = page.locator(".landing-figure figcaption")
     assert [" ".join(text.split()) for text in captions.all_inner_texts()] == [
-        "Before: T = 1.00, ECE 14.0 %",
-        "After: T = 1.47, ECE 1.7 %",
+        "Before: T = 1.00, ECE 14.0%",
+        "After: T = 1.47, ECE 1.7%",
     ]
     for figure, frame in (("before", 0), ("after", -1)):
         bars = page.locator(f".landing-{figure} rect")

@@ -135,7 +135,7 @@ def test_prose_claims_only_numbers_that_an_output_shows(source, notebook, soluti
 
 
 def test_an_untrue_number_is_noticed(notebook):
-    cells = [nbformat.v4.new_markdown_cell("The ECE is 98.7 % and T is 7.654.")]
+    cells = [nbformat.v4.new_markdown_cell("The ECE is 98.7% and T is 7.654.")]
     assert unsupported_numbers(cells, notebook) == {"98.7", "7.654"}
 
 

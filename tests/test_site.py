@@ -792,13 +792,13 @@ HALF = [
     "2 / 4",
     "1,5/3",
     "50%",
-    "50 %",
+    "50%",
     "5e-1",
     " 0.50 ",
     "P = 0.5",
     "50 percent",
 ]
-PERCENTS = ["2", "2%", "2 %", "2,0", "4/2", "2 percent"]  # of a question that asks for a percentage
+PERCENTS = ["2", "2%", "2%", "2,0", "4/2", "2 percent"]  # of a question that asks for a percentage
 NO_NUMBERS = ["", "half", "1/0", "1/2/3", "0.5.1", "%", "T =", "percent"]
 
 
@@ -807,7 +807,7 @@ NO_NUMBERS = ["", "half", "1/0", "1/2/3", "0.5.1", "%", "T =", "percent"]
     ("name", "words", "answers", "kind"),
     [
         ("55_two_classes", "Of 100 images that look alike", HALF, "true"),
-        ("55_two_classes", "Of 100 images that look alike", ["20 %", "1/5"], "false"),
+        ("55_two_classes", "Of 100 images that look alike", ["20%", "1/5"], "false"),
         ("90_cifar100", "What is it in percent", PERCENTS, "true"),
         ("90_cifar100", "What is it in percent", ["0.02"], "false"),
         ("55_two_classes", "Of 100 images that look alike", NO_NUMBERS, "note"),
@@ -855,7 +855,7 @@ def test_a_question_says_from_the_start_how_one_may_write_a_number(name, words, 
             " If you mean a share, type it as 0.3 or 30\u00a0%.",
         ),
         ("10_temperature_scaling", "What is the ECE?", "0.4", None),
-        ("10_temperature_scaling", "What is the ECE?", "40 %", None),
+        ("10_temperature_scaling", "What is the ECE?", "40%", None),
         ("10_temperature_scaling", "What is the ECE?", "300", None),
         ("10_temperature_scaling", "Which temperature turns them", "30", None),
         ("90_cifar100", "What is it in percent", "30", None),

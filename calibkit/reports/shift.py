@@ -27,7 +27,7 @@ class ShiftCheck:
     Attributes
     ----------
     verdict : {"helps", "hurts", "makes no clear difference"}
-        What the scaler does to the NLL, judged by the 95 % interval of the change.
+        What the scaler does to the NLL, judged by the 95% interval of the change.
     report : Report
         The metrics before and after scaling, on the shifted test set.
     refit : FitSummary or None
@@ -84,7 +84,7 @@ def check_shift(
 ) -> ShiftCheck:
     """Check whether a fitted scaler helps or hurts on a test set from another distribution.
 
-    The scaler helps if the 95 % interval of the paired change of the NLL is below 0, and it hurts
+    The scaler helps if the 95% interval of the paired change of the NLL is below 0, and it hurts
     if the interval is above 0. Otherwise it makes no clear difference.
 
     Parameters

@@ -49,7 +49,7 @@ class FitSummary:
     temperature : float or None
         The fitted temperature. Only temperature scaling sets it.
     temperature_interval : tuple of two floats, or None
-        A 95 % confidence interval of the temperature that an infinitely large calibration set
+        A 95% confidence interval of the temperature that an infinitely large calibration set
         would give. Only temperature scaling sets it.
     comparison : str or None
         What `calibkit.best_scaler` compared. Only a scaler that it chose has it.
@@ -82,7 +82,7 @@ class FitSummary:
         }
         if self.temperature is not None and self.temperature_interval is not None:
             low, high = self.temperature_interval
-            lines["temperature"] = f"{self.temperature:.4g} (95 %: {low:.4g} to {high:.4g})"
+            lines["temperature"] = f"{self.temperature:.4g} (95%: {low:.4g} to {high:.4g})"
         if self.comparison is not None:
             lines["comparison"] = self.comparison.replace("\n", "\n" + 14 * " ")
         return "\n".join([self.scaler, *(f"  {name:12}{text}" for name, text in lines.items())])

@@ -169,7 +169,7 @@ def test_a_verdict_says_what_the_samples_may_hide_and_what_p_means(n, n_classes)
 
 
 def test_errors_in_both_directions_have_no_direction():
-    """The model says 90 % and is right in 50 % of the cases, or says 60 % and is always right."""
+    """The model says 90% and is right in 50% of the cases, or says 60% and is always right."""
     p = np.repeat([0.9, 0.6], 200)
     right = np.concatenate([np.tile([0, 1], 100), np.ones(200, int)])
     logits = np.log(np.stack([p, *3 * [(1 - p) / 3]], 1))
@@ -190,7 +190,7 @@ def test_an_uncheckable_test_set_is_named(files, problem):
 
 @pytest.mark.slow
 def test_a_calibrated_model_is_rarely_called_otherwise():
-    """Of three or more classes there are two tests; of 2687 draws 102 were rejected, 3.8 %."""
+    """Of three or more classes there are two tests; of 2687 draws 102 were rejected, 3.8%."""
     n_rejected = 0
     for seed in range(400):
         logits, labels = calibrated_problem(300, 4, 1.0, seed)

@@ -17,7 +17,7 @@ equal_mass = partial(ck.calibration_error, binning="quantile")
 
 
 def draw(n, seed):
-    """Draw P(y = 1), the same 10 % sharper, and calibrated labels."""
+    """Draw P(y = 1), the same 10% sharper, and calibrated labels."""
     rng = np.random.default_rng(seed)
     logit = 1.5 * rng.standard_normal(n)
     after, before = (torch.from_numpy(1 / (1 + np.exp(-k * logit))) for k in (1, 1.1))
@@ -61,7 +61,7 @@ def test_edges_between_many_equal_confidences_do_not_move():
 @pytest.mark.parametrize("metric", [equal_mass, ck.ks_calibration_error], ids=["ECE", "KS"])
 def test_a_change_that_is_known_well_has_a_narrow_interval(metric):
     before, after, labels = draw(500, 0)
-    before = after + 0.1 * (before - after)  # 1 % sharper
+    before = after + 0.1 * (before - after)  # 1% sharper
     change = ck.paired_difference(metric, before, after, labels, n_resamples=200)
     alone = ck.bootstrap_interval(metric, after, labels, n_resamples=200)
     assert change.high - change.low < (alone.high - alone.low) / 3

@@ -55,7 +55,7 @@
 
   function captionOf({ n, C, nBins, event }) {
     const judged = C === 2 ? named({ event }, " of P(y = 1)") : "";
-    return `n = ${n}, ${C} classes, ECE${judged} in ${nBins} bins; in brackets 95 % intervals`;
+    return `n = ${n}, ${C} classes, ECE${judged} in ${nBins} bins; in brackets 95% intervals`;
   }
 
   /** Say whether the probabilities are calibrated, as far as both tests can tell. */
@@ -215,7 +215,7 @@
     );
 
   const temperatureText = ({ temperature, interval: [low, high] }) =>
-    `${temperature.toPrecision(5)} (95 %: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
+    `${temperature.toPrecision(5)} (95%: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
 
   function limitsOf(isSplit) {
     const split = isSplit

@@ -46,11 +46,11 @@
     "OVERCONFIDENT": "overconfident",
     "UNDERCONFIDENT": "underconfident",
     "MISCALIBRATED": "not calibrated",
-    "UNRELATED": "The labels do not seem to belong to the logits: T is {temperature} (95 %: {low} to {high}), and the accuracy of {accuracy} is hardly better than if the model always named the most frequent class ({majority}). Usually the labels are shifted by some rows or come from another split, or the columns are in another order than the classes. A model that knows next to nothing looks the same. Check for a few samples by hand whether the largest logit is that of the label.",
+    "UNRELATED": "The labels do not seem to belong to the logits: T is {temperature} (95%: {low} to {high}), and the accuracy of {accuracy} is hardly better than if the model always named the most frequent class ({majority}). Usually the labels are shifted by some rows or come from another split, or the columns are in another order than the classes. A model that knows next to nothing looks the same. Check for a few samples by hand whether the largest logit is that of the label.",
     "LARGE_TEMPERATURE": "T = {temperature} is unusually large, although the model is right in {accuracy} of the samples. Usually one of the columns is no score but a number of the sample, or the scores are no logits but distances or percentages, or some labels belong to other rows. Check what was read as logits and as labels.",
     "SMALL_TEMPERATURE": "T = {temperature} is unusually small: the logits differ far less than those of most models. Usually they are probabilities, similarities, or logits that were already divided by some number. Check that they are what the model gives before the softmax.",
-    "UNCERTAIN_TEMPERATURE": "The samples say little about T: its 95 % interval reaches from {low} to {high}. Usually the samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use more samples, and check for a few of them whether logits and label belong together.",
-    "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95 % of the bins.",
+    "UNCERTAIN_TEMPERATURE": "The samples say little about T: its 95% interval reaches from {low} to {high}. Usually the samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use more samples, and check for a few of them whether logits and label belong together.",
+    "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95% of the bins.",
     "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };
   const patterns = {

@@ -250,6 +250,8 @@ def _as_objects(groups: object, shape: tuple[int, ...]) -> NDArray[np.object_]:
         groups = list(groups)  # As objects, times in nanoseconds would be plain integers.
     if isinstance(groups, list | tuple):
         return _list_as_objects(groups, shape)
+    if isinstance(groups, np.ma.MaskedArray):
+        groups = groups.tolist()  # What is masked becomes None, which is a missing name.
     if hasattr(groups, "__array__"):
         return np.array(groups, dtype=object)
     ordered = isinstance(groups, Iterable) and not isinstance(groups, str | bytes | Mapping | Set)

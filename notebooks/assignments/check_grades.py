@@ -1,8 +1,8 @@
 """List the points, and what a teacher should look at: ``python check_grades.py [FOLDER]``.
 
 Run it after grading. It reads the course folder, by default the one of this file, and changes
-nothing. Its exit status is 1 where a submission was not graded, or where a file was not used
-although no newer one of the same student replaces it.
+nothing. Its exit status is 1 where a submission was not graded, where a file was not used although
+no newer one of the same student replaces it, or where two files say that they are of one student.
 """
 
 import sys
@@ -15,15 +15,17 @@ import collect
 import earlier_answers
 import nbformat
 import repair
-from course import ENDINGS, OF_SHARED_FOLDER, marked_cells_of
+from course import ENDINGS, OF_SHARED_FOLDER, marked_cells_of, questions
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
-from points import points_of
+from points import has_earlier_points, points_of
 from tqdm.auto import tqdm
 
 NOT_GRADED = "NOT GRADED"
+EARLIER_POINTS = "the points of an earlier version do not count"
 LONGEST = 1000  # characters of a line: a student can write texts that would hide all other lines
 MOST_REMARKS = 50  # on one student, for the same reason
+MOST_FILES = 5  # that are named of those left behind in a folder
 
 
 @dataclass
@@ -58,13 +60,10 @@ def main(course: Path) -> int:
             if more := checked.remarks[MOST_REMARKS:]:
                 print(f"    There are {len(more)} more remarks. Look at the notebook.")
             needs_action |= any(remark.startswith(NOT_GRADED) for remark in checked.remarks)
-        for students, questions in same.items():
-            who, what = ", ".join(students), ", ".join(questions)
+        for students, answers in same.items():
+            who, what = ", ".join(students), ", ".join(answers)
             print(printable(f"{assignment}: {who} gave the same answers to {what}."))
-        # whoever hands in again leaves an older file, and nobody has to act on it
-        needs_action |= any(
-            "was not used" in remark and not remark.endswith("is newer") for remark in lost
-        )
+        needs_action |= any(map(collect.asks_for_action, lost))
     return int(needs_action)
 
 
@@ -91,6 +90,11 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
     name = f"{assignment}.ipynb"
     path = course / "submitted" / student / assignment / name
     graded = course / "autograded" / student / assignment / name
+    is_graded = graded.is_file()
+    if has_earlier_points(course, assignment, student):
+        is_graded = False
+        told, _ = points(course, assignment, student, source)
+        checked.remarks.append(f"{NOT_GRADED}: {EARLIER_POINTS}, which were {told}.")
     if not path.is_file():
         checked.remarks.append(f"{NOT_GRADED}: the folder in submitted/ holds no {name}.")
         return checked
@@ -100,14 +104,14 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
     except Exception as error:  # whatever a file holds, the others are checked
         checked.remarks.append(f"{NOT_GRADED}: {error}.")
         return checked
-    if graded.is_file():
+    if is_graded:
         checked.points, odd = points(course, assignment, student, source)
         checked.remarks += odd
     if checked.points == "-":
         log = f"logs/{assignment}/{student}.log"
         checked.remarks.append(f"{NOT_GRADED}: run grade.py; {log} tells what happened before.")
     checked.remarks += remarks + more
-    if graded.is_file():
+    if is_graded:
         checked.remarks += what_happened(graded)
     try:
         checked.remarks += cheats.flags(checked.notebook, source)
@@ -142,7 +146,14 @@ def points(
 
 def what_happened(graded: Path) -> Iterator[str]:
     """Yield which cells did not run as they should, whether they count for the grade or not."""
-    for cell in nbformat.read(graded, as_version=4).cells:
+    notebook = nbformat.read(graded, as_version=4)
+    headings = questions(notebook)
+    for name in notebook.metadata.get("disarmed", ()):
+        yield (
+            f"The tests of {headings[name] or name} pass even if nonsense replaces the answer: "
+            "something in this notebook disarms them."
+        )
+    for cell in notebook.cells:
         errors = [output.ename for output in cell.get("outputs", ()) if "ename" in output]
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "without a question")
         for error in dict.fromkeys(errors):
@@ -155,9 +166,12 @@ def left_behind(course: Path, assignment: str, student: str) -> Iterator[str]:
     given = {path.name for path in (course / "source" / assignment).iterdir()}
     for step in ("submitted", "autograded"):
         folder = course / step / student / assignment
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.name not in given.union(OF_SHARED_FOLDER):
-                yield f"The file {path.relative_to(course)} was left behind."
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        left = [path for path in paths if path.name not in given.union(OF_SHARED_FOLDER)]
+        for path in left[:MOST_FILES]:
+            yield f"The file {path.relative_to(course)} was left behind."
+        if more := left[MOST_FILES:]:
+            yield f"{len(more)} more files in {folder.relative_to(course)} were left behind."
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ SYSTEM_FILES = {"__MACOSX", ".ipynb_checkpoints", ".DS_Store", "Thumbs.db", "des
 LARGEST = 50_000_000  # bytes; a submission has a few hundred thousand
 LONGEST_NAME = 2000  # characters with all folders and zips; a csv file takes no cell of any length
 MOST_FILES = 1000  # in the zip of a student
+MOST_NAMED = 10  # files of a student, or of a folder without a student's name; the rest is counted
+IS_NEWER, DIFFER = "is newer", "say that they are of"  # as parts of the remarks below
 ZIP_ENTRY = b"PK\x01\x02"  # begins the line of a file in the list of contents
 
 
@@ -52,6 +54,14 @@ class File:
     def sha256(self) -> str:
         """The digest of the content, by which a second collection knows the file again."""
         return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A file that is no submission, and a sentence that says why."""
+
+    path: tuple[str, ...]
+    remark: str
 
 
 @dataclass(frozen=True)
@@ -127,53 +137,80 @@ def sort_out(course: Path, assignment: str) -> tuple[list[Submission], list[str]
     archive = course / "downloaded" / assignment / "archive"
     others = {folder.name for folder in (course / "source").glob("*/")} - {assignment}
     by_student: dict[str, list[Submission]] = defaultdict(list)
-    remarks = []
+    unused = []
     for path in sorted(path for path in archive.rglob("*") if path.is_file()):
         for found in _found(path, archive, assignment):
-            result = found if isinstance(found, str) else _whose(found, assignment, others)
+            result = found if isinstance(found, Unused) else _whose(found, assignment, others)
             if isinstance(result, Submission):
                 by_student[result.student].append(result)
             else:
-                remarks.append(result)
+                unused.append(result)
+    remarks = list(_remarks_on(unused, assignment))
     newest = []
     before = {r["student"]: r["file"] for r in noted(course) if r["assignment"] == assignment}
     without_clashes = _without_clashes(by_student, assignment, before, remarks)
     for student, submissions in _apart(without_clashes, remarks).items():
         *older, last = sorted(submissions, key=lambda s: _age(s, assignment))
         newest.append(last)
-        remarks += [
-            f"{s.file.name} was not used: {last.file.name} of {student} is newer"
+        told = [
+            f"{s.file.name} was not used: {last.file.name} of {student} {IS_NEWER}"
             for s in older
             if s.file.content != last.file.content
         ]
+        remarks += _shortened(told, f"of {student}")
     return newest, remarks
 
 
-def _found(path: Path, archive: Path, assignment: str) -> Iterator[File | str]:
-    """Yield a file of the archive, or what is in it; a sentence for one that cannot be read."""
+def asks_for_action(remark: str) -> bool:
+    """Say whether a person has to look; whoever hands in again leaves an older file."""
+    is_lost = "was not used" in remark and not remark.endswith(IS_NEWER)
+    return is_lost or DIFFER in remark
+
+
+def _remarks_on(unused: list[Unused], assignment: str) -> Iterator[str]:
+    """Yield the sentences, those on one student or one folder together."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for file in unused:
+        claims = (claim for part in file.path for claim in _claims(part, assignment))
+        folder = f"in {'/'.join(file.path[:-1]) or 'archive/'}"
+        groups[next((f"of {claim.student}" for claim in claims), folder)].append(file.remark)
+    for whose, remarks in groups.items():
+        yield from _shortened(remarks, whose)
+
+
+def _shortened(remarks: list[str], whose: str) -> Iterator[str]:
+    """Yield the first sentences, and how many files the others are about."""
+    yield from remarks[:MOST_NAMED]
+    if more := remarks[MOST_NAMED:]:
+        yield f"{len(more)} more files {whose} were not used"
+
+
+def _found(path: Path, archive: Path, assignment: str) -> Iterator[File | Unused]:
+    """Yield a file of the archive, or what is in it, also if it cannot be read."""
     parts = path.relative_to(archive).parts
     is_of_class = path.suffix.lower() == ".zip" and not _names_student(parts, assignment)
     if path.is_symlink():  # It could lead to the solutions.
-        yield f"{'/'.join(parts)} was not used: it is a link to another file"
+        yield Unused(parts, f"{'/'.join(parts)} was not used: it is a link to another file")
         return
     try:
         if path.stat().st_size > LARGEST and not is_of_class:
-            yield f"{'/'.join(parts)} was not used: it is larger than {LARGEST:,} bytes"
+            remark = f"{'/'.join(parts)} was not used: it is larger than {LARGEST:,} bytes"
+            yield Unused(parts, remark)
             return
         time = datetime.fromtimestamp(path.stat().st_mtime)
         file = File(parts, path.read_bytes(), time)
     except OSError as error:
-        yield f"{'/'.join(parts)} was not used: it cannot be read ({error})"
+        yield Unused(parts, f"{'/'.join(parts)} was not used: it cannot be read ({error})")
         return
     yield from _unpacked(file, assignment, Room(is_of_student=False))
 
 
-def _unpacked(file: File, assignment: str, room: Room) -> Iterator[File | str]:
-    """Yield a file, or all files in a zip; a sentence for one that cannot be read."""
+def _unpacked(file: File, assignment: str, room: Room) -> Iterator[File | Unused]:
+    """Yield a file, or all files in a zip, also those that cannot be read."""
     if SYSTEM_FILES & set(file.path) or file.path[-1].startswith("._"):
         return
     if len(file.name) > LONGEST_NAME:
-        yield f"{file.name[:200]}... was not used: its name is too long"
+        yield Unused(file.path, f"{file.name[:200]}... was not used: its name is too long")
         return
     if not file.path[-1].lower().endswith(".zip"):
         yield file
@@ -186,17 +223,22 @@ def _unpacked(file: File, assignment: str, room: Room) -> Iterator[File | str]:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         room.take(0, sum(entry.file_size for entry in entries))
     except Exception as error:  # a damaged zip can raise nearly anything
-        yield f"{file.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+        remark = f"{file.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+        yield Unused(file.path, remark)
         return
     for entry in entries:
         inside = replace(file, path=(*file.path, *re.split(r"[/\\]", entry.filename)))
         if entry.file_size > LARGEST:
-            yield f"{inside.name} was not used: it is larger than {LARGEST:,} bytes"
+            remark = f"{inside.name} was not used: it is larger than {LARGEST:,} bytes"
+            yield Unused(inside.path, remark)
             continue
         try:
             content, time = archive.read(entry), datetime(*entry.date_time)
         except Exception as error:
-            yield f"{inside.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+            remark = (
+                f"{inside.name} was not used: it cannot be unpacked ({error}); unpack it by hand"
+            )
+            yield Unused(inside.path, remark)
             continue
         yield from _unpacked(replace(inside, content=content, time=time), assignment, room)
 
@@ -205,31 +247,35 @@ def _names_student(path: tuple[str, ...], assignment: str) -> bool:
     return any(True for part in path for _ in _claims(part, assignment))
 
 
-def _whose(file: File, assignment: str, others: set[str]) -> Submission | str:
-    """Return the submission that a file is, or a sentence that says why it is none."""
+def _whose(file: File, assignment: str, others: set[str]) -> Submission | Unused:
+    """Return the submission that a file is, or why it is none."""
     claims = [claim for part in file.path for claim in _claims(part, assignment)]
     students = {claim.student for claim in claims}
     if not claims:
-        return (
+        return Unused(
+            file.path,
             f"{file.name} was not used: its name does not say whose it is; rename it to "
-            f"STUDENT_{assignment}.ipynb"
+            f"STUDENT_{assignment}.ipynb",
         )
     # a platform names the outermost file or folder, and the student what is in it
     if len(students) > 1 and not claims[0].is_from_platform:
-        return (
+        return Unused(
+            file.path,
             f"{file.name} was not used: its path names {' and '.join(sorted(students))}; rename it "
-            f"to STUDENT_{assignment}.ipynb, outside of a folder or zip with a student's name"
+            f"to STUDENT_{assignment}.ipynb, outside of a folder or zip with a student's name",
         )
     student = claims[0].student
     if NO_STUDENT.search(student) or ".." in file.path:
-        return (
+        return Unused(
+            file.path,
             f"{file.name} was not used: no folder may have the name {student!r}; rename the file "
-            f"to STUDENT_{assignment}.ipynb"
+            f"to STUDENT_{assignment}.ipynb",
         )
     if not file.path[-1].lower().endswith(".ipynb"):
-        return f"{file.name} of {student} was not used: it is no .ipynb file"
+        return Unused(file.path, f"{file.name} of {student} was not used: it is no .ipynb file")
     if any(_has(file.path[-1], other) for other in others):
-        return f"{file.name} of {student} was not used: it belongs to another assignment"
+        remark = f"{file.name} of {student} was not used: it belongs to another assignment"
+        return Unused(file.path, remark)
     named = next(k for k, part in enumerate(file.path) if _names_student((part,), assignment))
     zips = [k for k, part in enumerate(file.path[:named]) if part.lower().endswith(".zip")]
     return replace(claims[0], file=file, inside="/".join(file.path[: zips[-1] + 1]) if zips else "")
@@ -310,7 +356,7 @@ def _without_clashes(
             names[origin] = student if origin == own else name
         files = [max(found, key=lambda s: _age(s, assignment)).file for found in origins.values()]
         remarks.append(
-            f"{' and '.join(file.name for file in files)} say that they are of {student}, and "
+            f"{' and '.join(file.name for file in files)} {DIFFER} {student}, and "
             "differ. None replaces another: they are in the folders "
             f"{', '.join(names.values())} of submitted/. Find out whose they are. If they are from "
             "two exports of your platform, remove the older export and these folders."

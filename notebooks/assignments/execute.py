@@ -1,6 +1,6 @@
 """Run code cells one after another, inside of a sandbox: ``sandbox.py`` starts this script there.
 
-It reads a job from standard input, ``{"cells": ["x = 1", ...], "cell_seconds": 120, ...}``. It
+It reads a job from standard input, ``{"cells": ["x = 1", ...], "seconds": [120, ...], ...}``. It
 writes a line of JSON after each cell, beginning with a cell of its own. If a cell takes the kernel
 with it, this script ends, and ``sandbox.py`` starts a new one for the cells that are left. Nothing
 here is trusted outside, because submitted code could change this process as well.
@@ -24,6 +24,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 # exit() would end the kernel after the cell; as an error it only ends the cell
 EXIT_IS_AN_ERROR = "import sys as _sys\nget_ipython().ask_exit = _sys.exit\ndel _sys"
 PR_SET_DUMPABLE = 4
+EXIT_SECONDS = 60
 TOO_LONG = "the cell took longer than {} seconds and was stopped"
 
 
@@ -70,17 +71,10 @@ def main() -> None:
     os.chdir(Path.home())  # where the kernel will be: the files to talk to it have relative paths
     link_cache(Path(job["cache"]))
     cells = [new_code_cell(source) for source in [EXIT_IS_AN_ERROR, *job["cells"]]]
-    seconds = job["cell_seconds"]
     client = Client(
         new_notebook(cells=cells),
         kernel_name="python3",
-        timeout=seconds,
         interrupt_on_timeout=True,
-        error_on_timeout={
-            "ename": "CellTimeoutError",
-            "evalue": TOO_LONG.format(seconds),
-            "traceback": [f"CellTimeoutError: {TOO_LONG.format(seconds)}"],
-        },
         # a kernel that does not even stop within these seconds is given up
         iopub_timeout=10,
         raise_on_iopub_timeout=True,
@@ -94,7 +88,9 @@ def main() -> None:
     client.km.transport = job["transport"]
     nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     with client.setup_kernel(cwd=str(Path.home()), cleanup_kc=True, **nowhere):
-        for place, cell in enumerate(cells):
+        for place, seconds in enumerate([EXIT_SECONDS, *job["seconds"]]):
+            cell = cells[place]
+            limit_time(client, seconds)
             fault = fault_of(client, cell, place)
             if fault:
                 say(fault=fault)
@@ -106,6 +102,17 @@ def hide_memory() -> None:
     """Let no other process of the same user read this one, which knows the tests to come."""
     with contextlib.suppress(OSError, AttributeError):  # only Linux has it
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def limit_time(client: Client, seconds: int) -> None:
+    """Give the next cell some seconds, and the error that it gets if they are over."""
+    text = TOO_LONG.format(seconds)
+    client.timeout = seconds
+    client.error_on_timeout = {
+        "ename": "CellTimeoutError",
+        "evalue": text,
+        "traceback": [f"CellTimeoutError: {text}"],
+    }
 
 
 def fault_of(client: Client, cell: NotebookNode, place: int) -> str:

@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not copy_marks(course / "submitted" / student / assignment, target.parent):
                 not_in_shared_folder.append(student)
     for student in without_points:
-        print(f"{student}: gradebook.db has no points of this notebook. Grade it again.")
+        print(f"{student}: gradebook.db has no points of the newest notebook. Grade it again.")
     print(f"wrote {len(notebooks) - len(without_points)} pages, feedback/*/{assignment}/*.html")
     if len(not_in_shared_folder) == len(notebooks) - len(without_points):
         print("Send each page to its student.")

@@ -26,6 +26,7 @@ from tempfile import TemporaryDirectory
 
 import check_grades
 import collect
+import disarmed
 import earlier_answers
 import nbformat
 import psutil
@@ -53,8 +54,7 @@ BEFORE_EXECUTION = (
 
 NO_SANDBOX = (
     "Nothing on this machine can isolate submitted code, which could then read and change all that "
-    "you can. Install bubblewrap, or make the container image that the page for instructors "
-    "describes, or add --without-isolation on a machine that holds nothing else of value."
+    "you can.\n{}\nOr add --without-isolation on a machine that holds nothing else of value."
 )
 
 
@@ -68,6 +68,7 @@ class RunInSandbox(NbGraderPreprocessor):
     """Run a notebook in a sandbox, in place of nbgrader's own ``Execute``."""
 
     kind = Unicode(help="name of the sandbox").tag(config=True)
+    source = Unicode(help="notebook with the model answers").tag(config=True)
     student_seconds = Integer(help="seconds for a notebook").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
@@ -76,7 +77,11 @@ class RunInSandbox(NbGraderPreprocessor):
             cell_seconds=self.config.Execute.get("timeout", sandbox.Limits.cell_seconds),
             student_seconds=self.student_seconds,
         )
+        handed_in, again = nb.cells, disarmed.again(nb, nbformat.read(self.source, as_version=4))
+        nb.cells = handed_in + again
         sandbox.execute(nb, sandbox.named(self.kind), limits, self.log.warning)
+        nb.cells = handed_in
+        nb.metadata.disarmed = list(disarmed.disarmed(nb, again))
         for cell in nb.cells:
             if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
                 cell.outputs = [_without_points(output) for output in cell.outputs]
@@ -173,6 +178,7 @@ class Grader:
             "--Execute.enabled=False",
             *(f"--Autograde.sanitize_preprocessors={name}" for name in BEFORE_EXECUTION),
             f"--RunInSandbox.kind={self.kind}",
+            f"--RunInSandbox.source={self._source}",
             f"--RunInSandbox.student_seconds={self.student_seconds}",
             course=self.course,
         )
@@ -291,7 +297,7 @@ def main(arguments: list[str] | None = None) -> int:
     check_course(course, options.assignment)
     kind = sandbox.NoSandbox() if options.without_isolation else sandbox.choose()
     if kind is None:
-        raise SystemExit(NO_SANDBOX)
+        raise SystemExit(NO_SANDBOX.format(sandbox.how_to_isolate()))
     print(f"Submitted code runs in: {kind.name}")
     for remark in collect.collect(course, options.assignment):
         print(check_grades.printable(remark))

@@ -92,7 +92,7 @@ def points_of_class(
 
 
 def graded(course: Path, assignment: str) -> dict[str, Points]:
-    """Read the points of all students whose notebook was graded from gradebook.db."""
+    """Read the points of all students whose newest notebook was graded from gradebook.db."""
     database = course / "gradebook.db"
     if not database.is_file():
         raise SystemExit(f"There is no gradebook.db in {course}. Grade the assignment first.")
@@ -108,7 +108,7 @@ def graded(course: Path, assignment: str) -> dict[str, Points]:
         for submission in submissions:
             student = submission.student.id
             path = course / "autograded" / student / assignment / f"{assignment}.ipynb"
-            if path.is_file():
+            if path.is_file() and not has_earlier_points(course, assignment, student):
                 found[student] = points_of(submission)
                 found[student].remarks += remarks_on(course, submission)
     return found
@@ -141,10 +141,19 @@ def remarks_on(course: Path, submission: SubmittedAssignment) -> list[str]:
     if any(grade.needs_manual_grade and grade.manual_score is not None for grade in grades):
         remarks.append("keeps points that were given by hand before it was graded again")
     remarks += earlier_answers.changed(course, assignment, student, grades)
-    log = course / "logs" / assignment / f"{student}.log"
-    if log.is_file() and "\nGraded " not in f"\n{log.read_text(encoding='utf-8')}":
-        remarks.append("the newest version could not be graded: the points are of an earlier one")
     return remarks
+
+
+def has_earlier_points(course: Path, assignment: str, student: str) -> bool:
+    """Say whether the newest version could not be graded, so that all points are of an earlier one.
+
+    These points count nowhere, because nobody may take them for the points of the newest version.
+    """
+    log = course / "logs" / assignment / f"{student}.log"
+    graded = course / "autograded" / student / assignment / f"{assignment}.ipynb"
+    if not log.is_file() or not graded.is_file():
+        return False
+    return "\nGraded " not in f"\n{log.read_text(encoding='utf-8')}"
 
 
 def take_penalty(

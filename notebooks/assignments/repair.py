@@ -42,6 +42,7 @@ PICTURES = ("image/png", "image/jpeg", "image/gif")
 COMMAND = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]", re.MULTILINE)
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 SCHEMES = re.compile(r"(?:javascript|vbscript):|data:(?!image/(?:png|jpeg|gif))", re.IGNORECASE)
+SEEDS = re.compile(r"^.*SEED\b.*=.*$", re.MULTILINE)
 MOST_PARTS = 6
 NEW_CELL: dict[str, Callable[..., NotebookNode]] = {
     "code": new_code_cell,
@@ -145,6 +146,7 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     pieces = _keep_one_of_each(pieces, marked, remarks)
     pieces = _join_splits(pieces, marked, remarks)
     pieces = _in_order(pieces, marked, remarks)
+    remarks += _edited(pieces, shown)
     pieces = _setup(pieces, source, remarks) + pieces
     remarks += _drop_pictures(pieces)
     for place, piece in enumerate(pieces):
@@ -426,6 +428,31 @@ def _setup(pieces: list[Piece], source: NotebookNode, remarks: list[str]) -> lis
     if missing:
         remarks.append("Given code in front of the first question was deleted, and was put back.")
     return missing
+
+
+def _edited(pieces: list[Piece], shown: NotebookNode) -> Iterator[str]:
+    """Name the given code that a student edited: it runs as it is, and belongs to no question.
+
+    It is found by its id, or else right behind the same cell as in what students were shown.
+    """
+    code = [piece for piece in pieces if piece.name is None and piece.cell.cell_type == "code"]
+    here = {_meaning(piece.cell.source) for piece in code}
+    for before, cell in pairwise([new_markdown_cell(), *shown.cells]):
+        is_given = cell.cell_type == "code" and "nbgrader" not in cell.metadata
+        if not is_given or _meaning(cell.source) in here:
+            continue
+        places = (
+            lambda piece, cell=cell: piece.id == cell.get("id"),
+            lambda piece, before=before: piece.follows == before.source,
+        )
+        if any(is_it(piece) for is_it in places for piece in code):
+            yield f"The given cell that begins with {cell.source.splitlines()[0]!r} was edited."
+
+
+def _meaning(text: str) -> str:
+    """Return what two texts of the same code share; a student can have seeds of their own."""
+    text = SEEDS.sub(lambda line: re.sub(r"\d+", "0", line[0]), text)
+    return ast.dump(ast.parse(MAGIC.transform_cell(text))) if parses(text) else text
 
 
 def _disarm(piece: Piece) -> Iterator[str]:

@@ -11,6 +11,8 @@ import contextlib
 import json
 import os
 import queue
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,6 +35,7 @@ from platformdirs import user_cache_path
 
 EXECUTE = Path(__file__).resolve().with_name("execute.py")
 IMAGE = "calibkit-grade"  # the container image, which Containerfile describes
+SPARE_SECONDS = 60  # after which a container ends by itself, because nobody has ended it
 MEGABYTE = 2**20
 MOST_BYTES = 64 * MEGABYTE  # that a sandbox may put out
 HELLO = """
@@ -195,7 +198,9 @@ class Container(Sandbox):
             *("--tmpfs", f"{self.root}:rw,mode=1777,size={limits.disk_bytes}"),
             *(part for item in mounts.items() for part in ("--volume", f"{item[0]}:{item[1]}:ro")),
             *(part for item in variables.items() for part in ("--env", "=".join(item))),
-            *(IMAGE, "python", "/script.py"),
+            # A container does not end with the command that started it.
+            *(IMAGE, "timeout", "--kill-after=5", str(limits.student_seconds + SPARE_SECONDS)),
+            *("python", "/script.py"),
         ]
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
@@ -255,6 +260,42 @@ def choose() -> Sandbox | None:
     return next((kind for kind in kinds if kind.works()), None)
 
 
+def how_to_isolate() -> str:
+    """Return what a teacher can do on this machine, on which no kind of sandbox works."""
+    advice = []
+    if sys.platform == "linux" and shutil.which("bwrap"):
+        advice.append("Bubblewrap is installed, but this system allows it no user namespaces.")
+    elif sys.platform == "linux":
+        advice.append(
+            "Install the package bubblewrap, for example with: sudo apt install bubblewrap"
+        )
+    programs = [program for program in ("podman", "docker") if shutil.which(program)]
+    for program in programs:
+        if not _succeeds(program, "info"):
+            advice.append(f"{program} is installed, but does not run. Start it.")
+        elif not _succeeds(program, "image", "inspect", IMAGE):
+            file = EXECUTE.with_name("Containerfile")
+            advice.append(
+                f"{program} is installed, but lacks the image. Make it with: {program} build "
+                f"-t {IMAGE} -f {shlex.quote(str(file))} {shlex.quote(str(file.parents[2]))}"
+            )
+        else:
+            advice.append(
+                f"{program} cannot run the image. Find out why: {program} run --rm {IMAGE} true"
+            )
+    if not programs:
+        advice.append("Or install Podman or Docker, and run grade.py again.")
+    return "\n".join(advice)
+
+
+def _succeeds(*command: str) -> bool:
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
 def python_folders() -> list[str]:
     """Return the folders of this Python, and of its virtual environment."""
     return sorted({str(Path(folder).resolve()) for folder in (sys.base_prefix, sys.prefix)})
@@ -299,7 +340,7 @@ def execute(
     while done < len(cells) and time.monotonic() < deadline:
         again = [k for k in range(done) if k not in harmful and not _is_test(cells[k])]
         plan = [*again, *range(done, len(cells))]
-        run = Run(sandbox, limits, [cells[k].source for k in plan], deadline)
+        run = Run(sandbox, limits, [cells[k] for k in plan], deadline)
         answers = run.answers()
         if "outputs" not in next(answers, {}):  # of the cell with which execute.py begins
             answers.close()
@@ -391,7 +432,7 @@ class Run:
 
     sandbox: Sandbox
     limits: Limits
-    cells: list[str]
+    cells: list[NotebookNode]
     deadline: float
     why_ended: str = "DeadKernelError: this cell ended the sandbox"
     complaints: bytes = field(default=b"", init=False)
@@ -399,8 +440,10 @@ class Run:
     def answers(self) -> Iterator[dict[str, Any]]:
         """Yield what the sandbox says, until it ends or has to be ended."""
         job = {
-            "cells": self.cells,
-            "cell_seconds": self.limits.cell_seconds,
+            "cells": [cell.source for cell in self.cells],
+            "seconds": [
+                cell.metadata.get("seconds", self.limits.cell_seconds) for cell in self.cells
+            ],
             "output_bytes": self.limits.output_bytes,
             "outputs": self.limits.outputs,
             "memory_bytes": self.limits.memory_bytes,

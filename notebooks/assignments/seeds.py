@@ -30,6 +30,8 @@ COLUMNS = ["student", "platform_id", "assignment", "constant", "seed"]
 SHARED = {"IMAGES_SEED"}
 MOST_TIMES_PRINTED = 5  # times as many numbers as the notebook in the middle prints
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d+")
+# In a text, the decimal sign may be a comma, which LaTeX wants in braces.
+WRITTEN_NUMBER = re.compile(r"(?<![\w.,])(\d+)(?:[.,]|\{,\})(\d+)")
 Seeds = dict[str, int]
 
 
@@ -218,7 +220,7 @@ def numbers_written(notebook: NotebookNode) -> set[str]:
     """Return the numbers in the written answers."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     essays = [cell.source for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
-    return {number for essay in essays for number in NUMBER.findall(essay)}
+    return {".".join(number) for essay in essays for number in WRITTEN_NUMBER.findall(essay)}
 
 
 def numbers_typed(notebook: NotebookNode) -> set[str]:

@@ -1,9 +1,11 @@
 """What a teacher is told: points, what waits, repairs, and code that a person should read."""
 
+import re
 import shutil
 import time
 from copy import deepcopy
 from pathlib import Path
+from zipfile import ZipFile
 
 import jupytext
 import nbformat
@@ -155,6 +157,32 @@ def test_a_cheat_in_a_cell_of_the_students_own_is_flagged(sources):
     ]
 
 
+OTHER_ANSWERS = {  # to the question calibrate, which may use some of the library
+    "a helper": "def other(z, y):\n    return calibkit.negative_log_likelihood(z, y)",
+    "a helper of a helper": (
+        "def hidden(z, y):\n    return calibkit.negative_log_likelihood(z, y)\n\n"
+        "def other(z, y):\n    return hidden(z, y)"
+    ),
+    "the answer itself": (
+        "def calibrate(z, y, *_):\n    return calibkit.negative_log_likelihood(z, y)"
+    ),
+    "an attribute": "calibrate.other = calibkit.negative_log_likelihood",
+    "a class": "class calibrate:\n    other = calibkit.negative_log_likelihood",
+}
+
+
+@pytest.mark.parametrize("code", OTHER_ANSWERS.values(), ids=OTHER_ANSWERS)
+def test_the_library_hidden_in_the_answer_to_another_question_is_flagged(sources, code):
+    from cheats import flags
+
+    source = sources[SCRIPTS[0].stem]
+    called = "calibrate.other" if "other =" in code else "other" if "other" in code else "calibrate"
+    own = f"def nll(logits, labels, beta):\n    return {called}(logits * beta, labels)"
+    found = list(flags(answered(source, {"calibrate": code, "nll": own}), source))
+    told = "The answer nll uses calibkit.negative_log_likelihood, where the question says to write"
+    assert any(flag.startswith(told) for flag in found)
+
+
 def test_given_lines_are_no_cheat_in_a_cell_that_differs_by_a_seed(sources):
     from cheats import flags
 
@@ -250,7 +278,7 @@ def test_identical_answers_are_named_after_renaming(sources):
     source = sources[PS2]
     renamed = ECE.replace("total", "summe").replace("here", "m").replace("confidence", "c")
     commented = renamed.replace("):\n", '):\n    """Mine."""\n    # all my own work\n', 1)
-    other = ECE.replace("abs(", "np.abs(")
+    other = submissions(PS2)["DIFFERENT"]["ece"][0]
     notebooks = {
         "anna": answered(source, {"ece": ECE}),
         "bob": answered(source, {"ece": commented.replace("    ", "  ")}),
@@ -261,6 +289,89 @@ def test_identical_answers_are_named_after_renaming(sources):
     assert {students for students, questions in found.items() if "ece" in questions} == {
         ("anna", "bob")
     }
+
+
+RETURN = re.compile(r"^( +)return", re.MULTILINE)
+LITTLE_CHANGES = {
+    "another constant": lambda code: code.replace("0.0", "0.25", 1).replace("1,", "3,", 1),
+    "a print": lambda code: RETURN.sub(r"\1print('done')\n\1return", code, count=1),
+    "an unused name": lambda code: code.replace("):\n", "):\n    unused = None\n", 1),
+    "another order": lambda code: "\n".join(swapped(code.split("\n"))),
+    "a print and a constant": lambda code: RETURN.sub(r"\1print(1)\n\1return", code, 1).replace(
+        "0", "1", 1
+    ),
+    "other names": lambda code: re.sub(r"\b(total|found|scaled|kept|k|low)\b", r"my_\1", code),
+}
+
+
+def swapped(lines):
+    """The first two neighbours that are simple statements change places."""
+    simple = re.compile(r"(    +)[\w, ]+ = .*[^(\[,]$")
+    places = [
+        k for k in range(len(lines) - 1) if simple.match(lines[k]) and simple.match(lines[k + 1])
+    ]
+    k = next(
+        (
+            k
+            for k in places
+            if len(lines[k]) - len(lines[k].lstrip())
+            == len(lines[k + 1]) - len(lines[k + 1].lstrip())
+        ),
+        None,
+    )
+    return lines if k is None else [*lines[:k], lines[k + 1], lines[k], *lines[k + 2 :]]
+
+
+def model_answer(cell):
+    return re.sub(r"^.*### (BEGIN|END) SOLUTION.*\n?", "", cell.source, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [script.stem for script in SCRIPTS])
+def test_a_copy_with_few_changes_is_named_and_no_pair_of_different_answers(sources, name):
+    from cheats import essence, identical
+    from repair import is_locked
+
+    source = sources[name]
+    cells = {n: c for n, c in marked(source).items() if c.cell_type == "code" and not is_locked(c)}
+    different = submissions(name)["DIFFERENT"]
+    n_copies = 0
+    for question, cell in cells.items():
+        model = model_answer(cell)
+        if question not in different or not essence(nbformat.v4.new_code_cell(model)):
+            continue
+        right = {f"right {k}": code for k, code in enumerate([model, *different[question]])}
+        changed = {why: change(model) for why, change in LITTLE_CHANGES.items()}
+        copies = {why: code for why, code in changed.items() if code != model}
+        notebooks = {who: answered(source, {question: a}) for who, a in {**right, **copies}.items()}
+        found = identical(notebooks, source)
+        groups = {
+            who for who, what in found.items() if any(q.partition(" ")[0] == question for q in what)
+        }
+        assert groups == {("right 0", *copies)}, question
+        n_copies += len(copies)
+    assert n_copies >= 5
+
+
+def test_nearly_the_same_answers_are_named_with_how_alike_they_are(sources):
+    from cheats import identical
+
+    copy = ECE.replace("    return", "    print(total)\n    return").replace("total", "summe")
+    notebooks = {
+        "anna": answered(sources[PS2], {"ece": ECE}),
+        "bob": answered(sources[PS2], {"ece": copy}),
+    }
+    assert "ece (97% alike)" in identical(notebooks, sources[PS2])["anna", "bob"]
+
+
+def test_the_answers_of_a_large_class_are_compared_in_seconds(sources):
+    from cheats import identical
+
+    source = sources[PS2]
+    own = [f"{ECE}\nx = {[k * j % 97 for j in range(1, 150)]}" for k in range(200)]
+    notebooks = {str(k): answered(source, {"ece": code}) for k, code in enumerate(own)}
+    start = time.process_time()
+    identical(notebooks, source)
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize(
@@ -344,7 +455,8 @@ def test_copied_essays_with_other_words_or_another_order_are_named(sources, chan
         "carl": answered(source, {"essay_reading": marked(source)["essay_derivation"].source}),
     }
     found = identical(notebooks, source)
-    assert [who for who, what in found.items() if "essay_reading" in what] == [("anna", "bob")]
+    alike = [who for who, what in found.items() if "essay_reading" in " ".join(what)]
+    assert alike == [("anna", "bob")]
 
 
 def test_very_much_code_takes_no_long_time(sources):
@@ -446,6 +558,26 @@ def test_an_older_upload_asks_nobody_to_act(graded, capsys):
         f"anna_7_1_{PS2}.ipynb was not used: anna_7_2_{PS2}.ipynb of anna is newer"
     ]
     assert status == 0
+
+
+def test_two_files_that_say_that_they_are_of_one_student_ask_a_person_to_act(graded, capsys):
+    archive = graded / "downloaded" / PS2 / "archive"
+    archive.mkdir(parents=True)
+    (archive / f"anna_{PS2}.ipynb").write_text('{"upload": 1}')
+    with ZipFile(archive / "work.zip", "w") as file:
+        file.writestr(f"anna_{PS2}.ipynb", '{"upload": 2}')
+    status, blocks = printed(graded, capsys)
+    assert "say that they are of anna, and differ" in blocks[PS2][0]
+    assert status == 1
+
+
+def test_very_many_files_left_behind_are_counted(graded, capsys):
+    for number in range(60):
+        (graded / "submitted" / "anna" / PS2 / f"{number:02}.txt").touch()
+    _, blocks = printed(graded, capsys)
+    (lines,) = blocks.values()
+    assert lines[1] == f"The file submitted/anna/{PS2}/00.txt was left behind."
+    assert lines[6:] == [f"55 more files in submitted/anna/{PS2} were left behind."]
 
 
 def test_the_check_and_the_table_of_grades_add_up_the_same_points(graded, capsys):

@@ -437,3 +437,34 @@ def test_a_link_to_the_solutions_is_not_collected(folder):
         f"mal_1_2_{NAME}.ipynb was not used: it is a link to another file"
     ]
     assert submitted(folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "others"),
+    [
+        ("mia_1_2_work.zip", "of mia"),
+        ("notes.zip", "in notes.zip"),
+    ],
+)
+def test_very_many_odd_files_are_counted_and_hide_nobody(folder, names, others):
+    """A file of another student is still named, also after them in the same export."""
+    from collect import collect
+
+    odd = zipped({f"{k}.txt": "" for k in range(999)})
+    files = {names: odd, "zoe_5_6_homework.pdf": ""}
+    (archive(folder) / "export.zip").write_bytes(zipped(files))
+    remarks = collect(folder, NAME)
+    assert len(remarks) == 12
+    assert remarks[10] == f"989 more files {others.replace('in ', 'in export.zip/')} were not used"
+    assert remarks[11].startswith("export.zip/zoe_5_6_homework.pdf of zoe was not used")
+
+
+def test_very_many_older_files_are_counted(folder):
+    from collect import asks_for_action, collect
+
+    odd = zipped({f"{NAME} ({k}).ipynb": str(k) for k in range(30)})
+    (archive(folder) / "mia_1_2_work.zip").write_bytes(odd)
+    remarks = collect(folder, NAME)
+    assert len(remarks) == 11
+    assert remarks[10] == "19 more files of mia were not used"
+    assert not any(map(asks_for_action, remarks))

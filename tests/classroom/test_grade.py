@@ -225,6 +225,64 @@ def test_points_by_hand_for_an_earlier_answer_are_told_until_somebody_looks(
     assert told not in capsys.readouterr().out
 
 
+def test_a_new_version_that_cannot_be_graded_does_not_keep_the_earlier_points(
+    class_of, grade, isolation, monkeypatch, capsys
+):
+    """Whether nbgrader fails or the file is torn; a new version that is whole counts again."""
+    course = class_of(anna=FULL, ben=FULL)
+    command = ["tiny", "--course", str(course)]
+    assert grade.main(command) == 0
+    hand_in(course, "anna", {**FULL, "double": "pass"})
+    (course / "submitted" / "ben" / "tiny" / "tiny.ipynb").write_text("{ torn")
+    monkeypatch.setattr(grade.Grader, "_autograde", lambda *_: ("nbgrader fell over\n", False))
+    capsys.readouterr()
+    assert grade.main(command) == 1
+    said = capsys.readouterr().out
+    told = "NOT GRADED: the points of an earlier version do not count"
+    for student in ("anna", "ben"):
+        assert f"tiny {student}: -\n    {told}, which were 5 of 5 by machine" in said
+    assert [(row["points"], row["remarks"]) for row in grades_csv(course)] == [("", told)] * 2
+    monkeypatch.undo()
+    hand_in(course, "ben", FULL)
+    assert grade.main(command) == 0
+    assert [row["points"] for row in grades_csv(course)] == ["3", "5"]
+
+
+DISARMING = {
+    "assertions are dropped": """
+        import ast
+        class Drop(ast.NodeTransformer):
+            def visit_Assert(self, node):
+                return ast.Pass()
+        get_ipython().ast_transformers.append(Drop())
+    """,
+    "cells are emptied": """
+        def without(lines):
+            return [] if "assert " in "".join(lines) else lines
+        get_ipython().input_transformers_cleanup.append(without)
+    """,
+}
+
+
+def test_tests_that_something_disarms_are_named(class_of, grade, isolation, capsys):
+    """Neither a right answer nor a wrong one without tricks is named."""
+    wrong = "def double(x):\n    return 0 * x"
+    students = {
+        f"mallory{k}": {"double": f"{dedent(trick)}\n{wrong}", "halve": HALVE}
+        for k, trick in enumerate(DISARMING.values())
+    }
+    course = class_of(anna=FULL, ben={**FULL, "double": wrong}, **students)
+    assert grade.main(["tiny", "--course", str(course)]) == 0
+    said = capsys.readouterr().out
+    for student in students:
+        of_student = said.partition(f"tiny {student}: ")[2].partition("\ntiny ")[0]
+        for question in ("Question 1: Double", "Question 2: Halve"):
+            assert f"The tests of {question} pass even if nonsense" in of_student
+    for student in ("anna", "ben"):
+        assert f"tiny {student}: 5 of 5" in said or f"tiny {student}: 3 of 5" in said
+    assert said.count("something in this notebook disarms them") == 2 * len(students)
+
+
 def grades_csv(course: Path) -> list[dict[str, str]]:
     with (course / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
@@ -511,6 +569,65 @@ def test_without_isolation_nothing_runs_unless_the_teacher_says_so(
     assert grade.main([*command, "--without-isolation"]) == 0
     assert "Submitted code runs in: no isolation" in capsys.readouterr().out
     assert scores(course, "anna") == points(2, 3)
+
+
+PROGRAM = """#!/bin/sh
+case "$1 $2" in {cases} esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("programs", "advice"),
+    [
+        ({}, ["sudo apt install bubblewrap", "Or install Podman or Docker"]),
+        ({"bwrap": "*) exit 1;;"}, ["Bubblewrap is installed, but this system allows it no"]),
+        (
+            {"docker": "*) exit 1;;"},
+            ["sudo apt install bubblewrap", "docker is installed, but does not run. Start it."],
+        ),
+        (
+            {"podman": "info*) ;; *) exit 1;;"},
+            ["podman is installed, but lacks the image. Make it with: podman build -t "],
+        ),
+        (
+            {"podman": "run*) exit 1;;"},
+            ["podman cannot run the image. Find out why: podman run --rm calibkit-grade true"],
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_install_or_start(
+    class_of, grade, sandbox, tmp_path, monkeypatch, programs, advice
+):
+    """The programs of this machine are hidden, and others with their names do as they are told."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, cases in programs.items():
+        (folder / name).write_text(PROGRAM.format(cases=cases))
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(sandbox, "PYTHON", Path("/nowhere/python"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(SystemExit) as refusal:
+        grade.main(["tiny", "--course", str(class_of(anna=FULL))])
+    said = str(refusal.value)
+    assert all(sentence in said for sentence in [*advice, "--without-isolation"])
+    if "build" in said:  # the command that it gives names a file and a folder that exist
+        *_, file, folder = said.partition("-f ")[2].partition("\n")[0].split()
+        assert Path(file).read_text(encoding="utf-8").count("FROM ") == 1
+        assert (Path(folder) / "calibkit" / "__init__.py").is_file()
+
+
+def test_where_bubblewrap_is_absent_a_container_is_used(sandbox, tmp_path, monkeypatch):
+    (tmp_path / "podman").write_text("#!/bin/sh\necho hello\n")
+    (tmp_path / "podman").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert sandbox.choose().name == "podman"
+
+
+def test_a_container_ends_by_itself_after_the_time_of_a_student(sandbox):
+    command = sandbox.named("docker").command(Path("/x.py"), sandbox.Limits(student_seconds=5))
+    own = command[command.index(sandbox.IMAGE) + 1 :]
+    assert own == ["timeout", "--kill-after=5", "65", "python", "/script.py"]
 
 
 def test_an_unknown_assignment_is_named(class_of, grade):

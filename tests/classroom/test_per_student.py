@@ -200,6 +200,25 @@ def test_copied_numbers_show(tmp_path):
     assert found == {"cara": "writes 0.0482, 0.153, 1.372, which come out with the seeds of anna"}
 
 
+@pytest.mark.parametrize("comma", [",", "{,}"])
+def test_copied_numbers_with_a_decimal_comma_show(tmp_path, comma):
+    """Ben's own numbers have a comma too, and copy nobody."""
+    import seeds
+
+    write_seeds(tmp_path, anna=1, ben=2, cara=3)
+    write(tmp_path, "release", "", essay("Write it here."))
+    of_anna, of_ben = ("1.372", "0.153", "0.0482"), ("1.41", "0.162", "0.0517")
+    texts = {"anna": of_anna, "ben": of_ben, "cara": of_anna}
+    printed = {"anna": of_anna, "ben": of_ben, "cara": ("1.29", "0.149", "0.0455")}
+    for student, numbers_of in texts.items():
+        text = " to ".join(numbers_of).replace(".", comma)
+        write(tmp_path, "submitted", student, essay(text))
+        write(tmp_path, "autograded", student, numbers(*printed[student]), essay(text))
+    assert dict(seeds.copied_numbers(tmp_path, NAME)) == {
+        "cara": "writes 0.0482, 0.153, 1.372, which come out with the seeds of anna"
+    }
+
+
 def test_numbers_that_are_typed_into_the_code_show(tmp_path):
     """Ben types Anna's numbers into a cell that prints them, so that his notebook prints them."""
     import seeds

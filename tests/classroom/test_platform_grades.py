@@ -146,6 +146,17 @@ def test_nothing_is_guessed_and_everyone_who_is_missing_is_named(classroom, caps
     assert "Not matched or not graded: 5." in done.printed
 
 
+def test_the_points_of_an_earlier_version_are_not_uploaded(classroom, capsys):
+    classroom.grade("jdoe", 6, 4)
+    log = classroom.folder / "logs" / NAME / "jdoe.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("Not graded: nbgrader stopped\n")
+    done = classroom.run(capsys, canvas=CANVAS)
+    assert done.status == 1
+    assert "10" not in cells(done.filled, "ID", f"{NAME} (4712)").values()
+    assert "jdoe: NOT GRADED" in done.printed
+
+
 def test_the_id_that_the_collection_noted_counts_more_than_the_name(classroom, capsys):
     classroom.grade("jdoe", 6, 4)
     classroom.grade("lost", 5, 4)
@@ -263,8 +274,7 @@ def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom, cap
     assert text.splitlines() == [
         "assignment,student,platform_id,points_by_machine,points_by_hand,points_pending,"
         "penalty_percent,penalty_points,points,points_possible,remarks",
-        f"{NAME},'@ben,,5,4,0,0,0,9,10,the newest version could not be graded: the points are of "
-        "an earlier one",
+        f"{NAME},'@ben,,,,,,,,,NOT GRADED: the points of an earlier version do not count",
         f'{NAME},anna,,6,0,4,10,1,5,10,"handed in 2026-03-07 12:00 UTC, due '
         '2026-03-06T23:59+01:00: minus 10 %"',
         f"{NAME},torn,,,,,,,,,NOT GRADED",

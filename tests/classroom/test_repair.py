@@ -613,3 +613,64 @@ def test_magic_commands_take_no_long_time():
     assert not repair.parses("!ls\n" * 1000)
     assert not repair.parses("x?\n" * 1000)
     assert time.monotonic() - start < 2
+
+
+GIVEN = "import math\n\nN, SPLIT_SEED = 10, 2\nlimit = math.sqrt(2)"
+FIGURE = "plot(limit)"
+
+
+def with_given_code():
+    """A source with given code in front of the questions and behind one, and a copy handed in."""
+    from repair import released
+
+    source = deepcopy(SOURCE)
+    source.cells[1].source = GIVEN
+    figure = new_code_cell(FIGURE)
+    figure.id = "cell-figure"
+    source.cells.insert(place_of(source, "tests_one") + 1, figure)
+    return source, json.loads(nbformat.writes(released(source)))
+
+
+@pytest.mark.parametrize("has_ids", [True, False])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (GIVEN, GIVEN.replace("sqrt(2)", "sqrt(3)")),
+        (GIVEN, ""),
+        (FIGURE, "limit = 0"),
+        (FIGURE, "("),
+    ],
+)
+def test_given_code_that_was_edited_is_named(before, after, has_ids):
+    from repair import repaired
+
+    source, submitted = with_given_code()
+    cell = next(c for c in submitted["cells"] if "".join(c["source"]) == before)
+    cell["source"] = after
+    for one in [] if has_ids else submitted["cells"]:
+        del one["id"]
+    _, remarks = repaired(submitted, source)
+    edited = [remark for remark in remarks if remark.startswith("The given cell")]
+    first = before.splitlines()[0]
+    assert edited == [f"The given cell that begins with {first!r} was edited."]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        GIVEN.replace("= 10, 2", "= 10, 46702081"),
+        f"# my notes\n{GIVEN}  # about 1.41",
+        None,
+    ],
+)
+def test_seeds_of_ones_own_comments_and_new_cells_are_no_edit(after):
+    from repair import repaired
+
+    source, submitted = with_given_code()
+    if after is None:
+        own = {"cell_type": "code", "id": "own", "source": "x = 1", "metadata": {}, "outputs": []}
+        submitted["cells"].insert(1, own)
+    else:
+        submitted["cells"][1]["source"] = after
+    _, remarks = repaired(submitted, source)
+    assert [remark for remark in remarks if "given" in remark.lower()] == []

@@ -245,8 +245,10 @@ def rejected(values: MetricValues, level: float) -> dict[str, float]:
 def _verdict(when: str, n: int, values: MetricValues, bins: ReliabilityBins) -> str:
     found = rejected(values, LEVEL)
     if not found:
+        # Labels that fit unusually well may make the interval end below what chance can hide.
+        high = max(values.ece.high, values.noise_floor.high)
         return _sentences.CALIBRATED.format(
-            when=when, n=n, high=f"{values.ece.high:.1%}", tests=_tests(values)
+            when=when, n=n, high=f"{high:.1%}", tests=_tests(values)
         )
     errors = " and ".join(
         f"its {name} of {getattr(values, _FIELDS[name]).value:.1%} (p = {p:.3f})"

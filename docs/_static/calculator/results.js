@@ -67,7 +67,8 @@
     // If there are two tests, each may reject half as often.
     const found = tests.filter(([, , p]) => p < LEVEL / tests.length);
     if (found.length === 0) {
-      const high = percent(values.ece.high);
+      // Labels that fit unusually well may make the interval end below what chance can hide.
+      const high = percent(Math.max(values.ece.high, values.noiseFloor.high));
       return sentences.CALIBRATED({ when, n, high, tests: testsOf(values) });
     }
     const errors = found

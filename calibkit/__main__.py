@@ -27,10 +27,13 @@ _ABOUT = "Measure and correct how far the probabilities of a classifier can be t
 _FILES = """\
 files:
   .npz      arrays called logits (or probabilities) and labels; logits have the shape
-            (N, C), or (N,) for two classes, or (N, C, H, W) with a label for each pixel
+            (N, C), or (N,) for two classes, or (N, C, H, W) with a label for each pixel;
+            of val_logits, val_labels, test_logits and test_labels, fit and --calibration
+            read the first two, and report reads the others
   .npy      logits alone; pass the labels with --labels
   .csv      a column of logits for each class and one called label, or two columns:
-            confidence, a probability, and correct, its outcome 0 or 1
+            confidence, a probability, and correct, its outcome 0 or 1; labels cat and
+            dog need a column called p_dog or score_dog if a high score means dog
   .parquet  as .csv; needs pandas and pyarrow
 
   Names that begin with logit, prob or conf say what they hold. Under another name,
@@ -46,7 +49,7 @@ exit codes:
 """
 _REPORT = """\
 Print the accuracy, NLL, Brier score and calibration errors of a test set. Each stands with
-its 95 % interval, and an error also with the one that a calibrated model would show and with
+its 95% interval, and an error also with the one that a calibrated model would show and with
 the p-value of the hypothesis that the model is calibrated.
 
 With --calibration, a scaler is fitted on that file first, and the table shows the test set

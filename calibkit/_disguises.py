@@ -20,11 +20,13 @@ _MIN_VALUES, _MIN_SINGLE_VALUES, _MIN_ROWS = 60, 20, 5
 _SHARE_SUMMING_TO_ONE, _SHARE_INSIDE, _SHARE_SINGLE_INSIDE = 0.5, 0.98, 0.995
 # Sigmoids of one class spread over at least this range, or crowd near 0.
 _RANGE, _NEAR_ZERO, _SHARE_NEAR_ZERO = (0.7, 0.5), 0.05, 0.02  # of up to 3 classes, of more
+# Probabilities are also written as percentages, as the bytes of a quantised model, and per mille.
+_SCALES = 100, 255, 1000
 # So many single percentages spread over at least this range.
 _MIN_PERCENTAGES, _RANGE_PERCENT = 100, 50
-# With at most so many classes, the sums of rows must vary less than this share of what they would
-# if the classes were independent.
-_FEW_CLASSES, _LARGEST_SPREAD = 20, 0.1
+# The sums of rows must vary less than this share of what they would if the classes were
+# independent. The rounding of many classes makes them vary more.
+_FEW_CLASSES, _LARGEST_SPREAD = 200, (0.1, 0.5)
 
 
 def find_disguise(rows: Rows, *, single: bool) -> str | None:
@@ -39,8 +41,12 @@ def find_disguise(rows: Rows, *, single: bool) -> str | None:
     x = sample.double()
     if single:
         return _single_sigmoids(x[:, 1])
-    if x.amax() > 1 and (percentages := _sums_to_one(x / 100, "[0, 100] and sum to nearly 100")):
-        return percentages
+    # A one-hot row times a number is a way to write logits that are sure of their class.
+    if x.amax() > 1 and ((x > 0).sum(1) > 1).any():
+        for scale in _SCALES:
+            said = f"[0, {scale}] and sum to nearly {scale}"
+            if scaled := _sums_to_one(x / scale, said):
+                return scaled
     return (
         _sums_to_one(x, "[0, 1] and sum to nearly 1")
         or _sums_to_one(1 - x, f"[0, 1] and sum to nearly {x.shape[1] - 1}")
@@ -80,10 +86,10 @@ def _sums_to_one(x: Tensor, said: str) -> str | None:
     n_near = int(near.sum())
     if n_near < max(_MIN_ROWS, _SHARE_SUMMING_TO_ONE * n):
         return None
-    # A few classes may be near 1 in sum by chance. But then the sums of different rows vary about
-    # as much as independent entries would make them.
+    # The sums may be near 1 by chance. But then the sums of different rows vary about as much as
+    # independent entries would make them.
     spread = x[near].var(0).sum().sqrt()
-    if n_classes <= _FEW_CLASSES and not sums[near].std() < _LARGEST_SPREAD * spread:
+    if not sums[near].std() < _LARGEST_SPREAD[n_classes > _FEW_CLASSES] * spread:
         return None
     share = f"all {n} rows" if n_near == n else f"{n_near} of {n} rows"
     return f"{share} looked at are in {said}"

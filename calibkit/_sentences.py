@@ -11,6 +11,8 @@ PYTHON_OBJECTS = (
     "{path} holds Python objects, which could run code when they are read; save arrays of numbers "
     "only"
 )
+NOT_UTF_8 = "it is not written in UTF-8; save it once more as a csv file in UTF-8"
+DECIMAL_COMMAS = "a comma in a number was read as its decimal point"
 NO_ROWS = "{path} is empty; pass a file with one row or more"
 NO_CSV = "{path} is no csv file: {why}"
 REPEATED_COLUMNS = "{path} must give every column a name of its own, got {names} twice"
@@ -31,6 +33,13 @@ AN_IDENTIFIER = (
 )
 A_STRAY = "{path}: {name} is not a class of any label; {advice}"
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
+TWO_NAMES = (
+    "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"
+)
+OTHER_EVENT = (
+    "both files must have the same positive class, got {fit} for the fit and {test} for the test; "
+    "give both the scores of one class"
+)
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in row {row}"
 
 SHAPE_OF_LOGITS = (
@@ -89,8 +98,18 @@ NO_CONVERGENCE = (
 )
 
 CALIBRATED = (
-    "{when}, this test set shows no calibration error beyond what chance alone produces: the ECE "
-    "is {ece}, and p = {p}."
+    "{when}, this test set shows no calibration error beyond what chance alone produces, but with "
+    "{n} samples the ECE may still be as large as {high}. {tests}"
+)
+ONE_TEST = (
+    "A perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} "
+    "of all test sets of this size (p = {p}). Only less than {level} would speak against the model."
+)
+TWO_TESTS = (
+    "A perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} "
+    "of all test sets of this size (p = {p}), and the classwise ECE of {classwise_ece} in "
+    "{classwise_share} (p = {classwise_p}). Because these are two tests, only less than {level} in "
+    "one of them would speak against the model."
 )
 NOT_CALIBRATED = (
     "{when}, the model is {how}: {errors} {verb} larger than chance alone would produce."
@@ -100,7 +119,7 @@ UNDERCONFIDENT = "underconfident"
 MISCALIBRATED = "not calibrated"
 
 UNRELATED = (
-    "The labels do not seem to belong to the logits: T is {temperature} (95 %: {low} to {high}), "
+    "The labels do not seem to belong to the logits: T is {temperature} (95%: {low} to {high}), "
     "and the accuracy of {accuracy} is hardly better than if the model always named the most "
     "frequent class ({majority}). Usually the labels are shifted by some rows or come from another "
     "split, or the columns are in another order than the classes. A model that knows next to "
@@ -119,14 +138,14 @@ SMALL_TEMPERATURE = (
     "number. Check that they are what the model gives before the softmax."
 )
 UNCERTAIN_TEMPERATURE = (
-    "The samples say little about T: its 95 % interval reaches from {low} to {high}. Usually the "
+    "The samples say little about T: its 95% interval reaches from {low} to {high}. Usually the "
     "samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use "
     "more samples, and check for a few of them whether logits and label belong together."
 )
 
 DIAGRAM = (
     "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the "
-    "model is calibrated, the bars end within the grey bands in about 95 % of the bins."
+    "model is calibrated, the bars end within the grey bands in about 95% of the bins."
 )
 DIAGRAM_IN_WORDS = (
     "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in "

@@ -252,7 +252,7 @@ def estimate_prior(
 
     Examples
     --------
-    A scaler is fitted where 30 % of the samples are positive. In another place 60 % are:
+    A scaler is fitted where 30% of the samples are positive. In another place 60% are:
 
     >>> import torch
     >>> from calibkit import LogisticScaler, adjust_prior, estimate_prior

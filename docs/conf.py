@@ -19,6 +19,7 @@ copyright = "2026, the calibkit developers"  # noqa: A001
 version = release = installed_version("calibkit")
 
 extensions = [
+    "breakable_names",
     "descriptions",
     "glossary_links",
     "landing_figure",

@@ -1,8 +1,8 @@
-"""What the site adds to the lessons: cards, a box on top of each page, its quiz, and links.
+"""What the site adds to the lessons: a list, a box on top of each page, its quiz, and links.
 
 The name, the question, the time and the needs of a lesson are written once, in the README's table.
 The address of the repository is written once, in pyproject.toml. A lesson's script chooses the
-figure for its card, with sphinx-gallery's thumbnail number.
+figure for its card in the gallery, with sphinx-gallery's thumbnail number.
 """
 
 import json
@@ -61,25 +61,18 @@ class Lesson(NamedTuple):
         return self.name.partition(" ")[0]
 
 
-class Figure(NamedTuple):
-    """A figure of a lesson, stored under this path, with the sentence that is its title."""
-
-    path: str
-    title: str
-
-
 def lessons() -> list[Lesson]:
     """Read the README's table."""
     return [Lesson(*row) for row in ROW.findall(README.read_text(encoding="utf-8"))]
 
 
-def card_figure(source: Path, stem: str) -> Figure:
-    """Return the figure for the card of a lesson."""
+def title_of_card(source: Path, stem: str) -> str:
+    """Return the sentence above the figure that the gallery shows on the card of a lesson."""
     page = (source / "auto_lessons" / f"{stem}.rst").read_text(encoding="utf-8")
-    figures = re.findall(r"image-sg:: /(\S+)\n +:alt: (.*)", page)
+    titles = re.findall(r"image-sg:: /\S+\n +:alt: (.*)", page)
     script = (GALLERY / "lessons" / f"{stem}.py").read_text(encoding="utf-8")
     chosen = THUMBNAIL_NUMBER.search(script)
-    return Figure(*figures[int(chosen[1]) - 1 if chosen else 0])
+    return titles[int(chosen[1]) - 1 if chosen else 0]
 
 
 def make_downloads(app: Sphinx) -> None:
@@ -262,34 +255,20 @@ def describe_thumbnails(app: Sphinx, doctree: nodes.document) -> None:
     """Give thumbnails the alternative text that sphinx-gallery leaves empty."""
     for image in doctree.findall(nodes.image):
         if thumbnail := re.search(r"/thumb/sphx_glr_(\w+)_thumb\.", image["uri"]):
-            image["alt"] = card_figure(app.srcdir, thumbnail[1]).title
+            image["alt"] = title_of_card(app.srcdir, thumbnail[1])
 
 
-class LessonCards(SphinxDirective):
-    """Shows all lessons as cards."""
+class LessonList(SphinxDirective):
+    """Lists all lessons with their questions."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the grid of cards."""
+        """Return the list."""
         self.env.note_dependency(README)
-        cards = "".join(indent(self.card(lesson), "   ") for lesson in lessons())
-        return self.parse_text_to_nodes(f".. grid:: 1 2 2 2\n   :gutter: 3\n{cards}")
-
-    def card(self, lesson: Lesson) -> str:
-        """Write the card of one lesson."""
-        return f"""
-.. grid-item-card:: {lesson.name}
-   :link: /auto_lessons/{lesson.stem}
-   :link-type: doc
-   :link-alt: Lesson {lesson.name}
-   :img-top: /auto_lessons/images/thumb/sphx_glr_{lesson.stem}_thumb.png
-   :img-alt: {card_figure(self.env.srcdir, lesson.stem).title}
-
-   {lesson.question}
-
-   | To read: {READING}
-   | To run: {lesson.time}
-   | Needs: {lesson.needs}
-"""
+        items = "".join(
+            f"- :doc:`{lesson.name} </auto_lessons/{lesson.stem}>`\n\n  {lesson.question}\n"
+            for lesson in lessons()
+        )
+        return self.parse_text_to_nodes(f".. rst-class:: lesson-list\n\n{items}")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -302,5 +281,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", load_quiz_script)
     app.connect("doctree-read", describe_thumbnails)
     app.connect("doctree-read", number_title, priority=600)  # after Sphinx has found the title
-    app.add_directive("lesson-cards", LessonCards)
+    app.add_directive("lesson-list", LessonList)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -49,6 +49,9 @@ def make_script() -> str:
     }
     patterns = {name: f"^(?:{pattern.pattern})$" for name, pattern in whole.items()}
     patterns["beforeClass"] = samples.BEFORE_CLASS.pattern
+    patterns["beforePositive"] = f"^{samples.BEFORE_POSITIVE.pattern}"
+    for which, pattern in samples.OF_SET.items():
+        patterns[f"{which}Set"] = f"^(?:{pattern.pattern})$"
     words = {
         "sentences": sentences,
         "patterns": patterns,

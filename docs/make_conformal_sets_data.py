@@ -17,7 +17,7 @@ from torch import Tensor
 import calibkit
 
 FILE = Path(__file__).parent / "_static" / "explore" / "conformal_sets_data.js"
-LEVELS = [level / 200 for level in range(100, 199)]  # from 50 % to 99 %, in steps of 0.5 %
+LEVELS = [level / 200 for level in range(100, 199)]  # from 50% to 99%, in steps of 0.5%
 SHOWN = (15, 22, 3, 0, 19)  # the four of lesson 70, and one that is harder
 STEP = 1e-7  # what thresholds and probabilities round to
 

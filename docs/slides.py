@@ -128,10 +128,15 @@ def deck(script: Path) -> str:
 <script>{reveal_file("dist/reveal.js")}</script>
 <script>{reveal_file("plugin/notes/notes.js")}</script>
 <script>
+// a telephone that is held upright has slides as high as it is
+const upright = matchMedia("(orientation: portrait)");
+const size = () =>
+  upright.matches ? {{ width: 720, height: 1280 }} : {{ width: 1280, height: 720 }};
 Reveal.initialize({{
-  width: 1280, height: 720, margin: 0, center: false, hash: true, slideNumber: "c/t",
+  ...size(), margin: 0, center: false, hash: true, slideNumber: "c/t",
   transition: "none", scrollActivationWidth: null, plugins: [RevealNotes],
 }});
+upright.addEventListener("change", () => Reveal.configure(size()));
 </script>
 </body>
 </html>

@@ -183,7 +183,7 @@ def test_only_the_maps_that_are_named_are_computed_anew(tmp_path):
 
 
 def test_tie():
-    """By less than one standard error, or than .1 %."""
+    """By less than one standard error, or than .1%."""
     rival = [0.4, 0.5, 0.6, 0.5, 0.5]
     better, a_little_worse, worse = ([x + d for x in rival] for d in (-0.01, 0.0004, 0.01))
     assert arena_tables.beats_or_ties(better, rival)

@@ -26,7 +26,9 @@ from calibkit import (
 )
 from calibkit.__main__ import main as command_line
 from calibkit._command_line.card import MEANINGS_OF_TWO_CLASSES, Card
+from calibkit._command_line.samples import Choice, read_samples
 from tests.browser import page_alone
+from tests.command_line.conftest import CommandLine
 from tests.reports.test_doubts import few_samples
 from tests.uncertainty.test_lucky_labels import luckiest
 
@@ -546,9 +548,9 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(page, tmp_
         assert column(page, "positive").input_value() == "dog"
         assert "where dog is the positive class" in page.page.inner_text("#cc-from")
         card = save_results(page, tmp_path, ["markdown"])["markdown"]
-        assert all(
-            f"- **{name}**: {text}." in card for name, text in MEANINGS_OF_TWO_CLASSES.items()
-        )
+        for name, text in MEANINGS_OF_TWO_CLASSES.items():
+            named = text.replace("P(y = 1)", "P(dog)").replace("y = 1", "dog")
+            assert f"- **{name}**: {named}." in card
         asked = page.page.get_by_label("Which label does a high score mean?")
         asked.locator("visible=true").select_option("cat")
         assert calibrate(page).endswith("together, or the other class is the positive one.")
@@ -626,8 +628,285 @@ def test_the_verdicts_are_those_of_the_library(page, tmp_path, n_classes, temper
     word = {3: "is overconfident", 1: "no calibration error", 0.4: "is underconfident"}
     assert word[temperature] in shown[0]
     assert "shows no calibration error beyond what chance alone produces" in shown[1]
-    without_p = [re.sub(r"p = [\d.]+\d", "p", text) for text in [*shown, card]]
-    assert all(text in without_p[2] for text in without_p[:2])
+    # What is drawn by chance: the p-values, and the end of the interval.
+    drawn = re.compile(r"(p = |as large as | in )\d[\d.]*\d%?")
+    without = [drawn.sub("drawn", text) for text in [*shown, card]]
+    assert all(text in without[2] for text in without[:2])
+    high = float(re.search(r"samples the ECE may still be as large as ([\d.]+)%", shown[1])[1])
+    assert "but with 500 samples" in shown[1]
+    assert high == pytest.approx(100 * report.after.ece.high, abs=1.5)
+    level = "less than 5% would" if n_classes == 2 else "two tests, only less than 2.5% in one"
+    assert level in shown[1]
+
+
+def as_written(kind: str, folder: Path) -> Path:
+    """The samples of one problem as different programs write them; returns the file."""
+    logits, labels = problem(200, 3, 2.0, seed=9)
+    z, y = logits.numpy().round(4), labels.numpy()
+    arrays = {
+        "float16": {"logits": z.astype(np.float16), "labels": y},
+        "fortran": {"logits": np.asfortranarray(z), "labels": y.astype(np.int8)},
+        "float labels": {"logits": z, "labels": y.astype(float)},
+        "big endian": {"logits": z.astype(">f4"), "labels": y.astype(">u2")},
+        "one hot": {"logits": z, "labels": np.eye(3, dtype=int)[y]},
+        "one column": {"logits": z, "labels": y[:, None]},
+        "from 1": {"logits": z, "labels": y + 1},
+        "words": {"logits": z, "labels": ANIMALS[y]},
+        "objects": {"logits": z, "labels": ANIMALS[y].astype(object)},
+        "bool": {"logits": z[:, 0], "labels": y == 0},
+    }
+    if kind in arrays:
+        np.savez(folder / "x.npz", **arrays[kind])
+        return folder / "x.npz"
+    p = logits.softmax(1).numpy().round(6)
+    head = "logit_a,logit_b,logit_c,label"
+    rows = [",".join(map(str, [*row, label])) for row, label in zip(z, y, strict=True)]
+    plain = "\n".join([head, *rows]) + "\n"
+    european = plain.replace(",", ";").replace(".", ",")
+    quoted = '"' + plain.strip().replace(",", '","').replace("\n", '"\n"') + '"\n'
+
+    def of_one(head: str, no: str, yes: str) -> str:
+        lines = [f"{row[0]},{no if label else yes}" for row, label in zip(z, y, strict=True)]
+        return "\n".join([head, *lines])
+
+    texts = {
+        "plain": plain,
+        "mark": "\ufeff" + plain,
+        "european": european,
+        "european without a head": european.partition("\n")[2],
+        "european labels": european.replace("\n", ",0\n").replace("label,0", "label"),
+        "thousands": european + "1.234,5;0,1;0,2;1\n",
+        "points and commas": european + "1.234;0,1;0,2;1\n",
+        "two points": european + "1,5;0,1;2.5;1\n1.5;0,1;0,2;1\n",
+        "tabs": plain.replace(",", "\t"),
+        "quoted": quoted,
+        "quoted commas": quoted.replace(".", ","),
+        "thousands in quotes": plain + '"1,234.5",0.1,0.2,1\n',
+        "a quote in a cell": plain.replace("logit_a", 'logit_a"x'),
+        "a name of two lines": plain.replace("logit_a", '"logit_\na"'),
+        "an open quote": plain + '"1.5,2.5,0.1,1\n',
+        "two heads": plain.replace("\n", "\nraw,raw,raw,int\n", 1),
+        "empty columns": plain.replace("\n", ",,\n"),
+        "empty rows": plain + ",,,\n\n,\n",
+        "a cell too many": plain + "1.5,2.5,0.5,1,7\n",
+        "probabilities": "\n".join(
+            ["p_a,p_b,p_c,label", *(",".join(map(str, [*r, k])) for r, k in zip(p, y, strict=True))]
+        ),
+        "percentages": "\n".join(
+            [head, *(",".join(map(str, [*r * 100, k])) for r, k in zip(p, y, strict=True))]
+        ),
+        "probabilities as logits": "\n".join(
+            [head, *(",".join(map(str, [*r, k])) for r, k in zip(p, y, strict=True))]
+        ),
+        "two names": of_one("score,label", "no", "yes"),
+        "a named score": of_one("score_yes,kind", "no", "yes"),
+        "signs": of_one("score_1,kind", "-1", "1"),
+    }
+    if kind in texts:
+        (folder / "x.csv").write_text(texts[kind], encoding="utf-8")
+    elif kind == "latin-1":
+        (folder / "x.csv").write_text(plain.replace("logit_a", "logit_ä"), encoding="latin-1")
+    else:
+        (folder / "x.csv").write_text(plain.replace(",", "\t"), encoding=kind)
+    return folder / "x.csv"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    return CommandLine(tmp_path, capsys)
+
+
+READ = [
+    "float16", "fortran", "float labels", "big endian", "bool", "plain", "mark", "european",
+    "european without a head", "european labels", "tabs", "quoted", "a quote in a cell",
+    "a name of two lines", "empty columns", "empty rows", "probabilities", "utf-16",
+    "a named score", "signs",
+]  # fmt: skip
+REFUSED = [
+    "one hot", "one column", "from 1", "words", "objects", "thousands", "points and commas",
+    "two points", "quoted commas", "thousands in quotes", "an open quote", "two heads",
+    "a cell too many", "percentages", "probabilities as logits", "two names", "latin-1",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", READ)
+def test_a_file_as_programs_write_it_is_read_as_in_the_library(
+    page, tmp_path, kind, here, monkeypatch
+):
+    path = as_written(kind, tmp_path)
+    drop(page, "fit", path)
+    shown = calibrate(page)
+    assert shown.startswith("T = "), shown
+    assert here.run("fit", path.name, "--output", "scaler.pt") == 0, here.err
+    assert page.page.inner_text("#cc-from li:first-child") == f"Read {here.out.splitlines()[0]}."
+    samples = read_samples(path, Choice(), labels_needed=True)
+    assert shown.startswith(f"T = {temperature_of((samples.logits, samples.labels))} ")
+    scaler = run_python(page, tmp_path, monkeypatch)["scaler"]
+    assert shown.startswith(f"T = {scaler.temperature:.5g} ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_file_as_programs_write_it_is_refused_as_in_the_library(page, tmp_path, kind, here):
+    path = as_written(kind, tmp_path)
+    drop(page, "fit", path)
+    drop(page, "test", path)  # No row is kept from the fit.
+    said = calibrate(page)
+    expected = here.refusal("fit", path.name, "--output", "scaler.pt").partition(";")[0]
+    assert said.partition(";")[0].removesuffix(".") == as_shown(expected, path.name)
+
+
+@pytest.mark.slow
+def test_a_file_of_two_sets_is_fitted_on_one_and_tested_on_the_other(page, tmp_path, monkeypatch):
+    logits, labels = (part.numpy() for part in problem(500, 3, 2.0, seed=11))
+    arrays = {
+        "val_logits": logits[:300], "val_labels": labels[:300],
+        "logits_test": logits[300:], "labels_test": labels[300:],
+    }  # fmt: skip
+    np.savez(tmp_path / "sets.npz", **arrays)
+    drop(page, "fit", tmp_path / "sets.npz")
+    expected = TemperatureScaler().fit_logits(logits[:300], labels[:300]).temperature
+    assert calibrate(page).startswith(f"T = {expected:.5g} ")
+    fitted, tested = page.page.inner_text("#cc-from").split("\n")
+    assert fitted == (
+        "Fitted to sets.npz: n = 300, logits of 3 classes from the array val_logits, labels from "
+        "the array val_labels; not used: logits_test, labels_test."
+    )
+    assert "Tested on sets.npz: n = 200, logits of 3 classes from the array logits_test" in tested
+    assert "n = 200, 3 classes" in page.page.inner_text("#cc-table")
+    space = run_python(page, tmp_path, monkeypatch)
+    assert f"{space['scaler'].temperature:.5g}" == f"{expected:.5g}"
+    assert space["report"].n_samples == 200
+    # Both choices are shown, and can be changed.
+    assert column(page, "labels").input_value() == "val_labels"
+    of_test = page.page.locator("#cc-test-columns [data-part=labels]")
+    assert of_test.input_value() == "labels_test"
+    legend = page.page.locator("#cc-test-columns [data-part=legend]")
+    assert legend.inner_text() == "The arrays of sets.npz, for the test"
+    column(page, "labels").select_option("labels_test")
+    column(page, "scores").select_option("logits_test")
+    expected = temperature_of((logits[300:], labels[300:]))
+    assert calibrate(page).startswith(f"T = {expected} ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_columns", [1, 2])
+def test_the_positive_class_has_its_name_everywhere(page, tmp_path, n_columns):
+    logits, labels = problem(400, 2, 2.0, seed=10)
+    words = np.array(["cat", "<b>dog"])[labels.numpy()]
+    z = logits.T.tolist()
+    if n_columns == 1:
+        table = {"score": (logits[:, 1] - logits[:, 0]).tolist(), "label": words}
+    else:
+        table = {"logit_cat": z[0], "logit_<b>dog": z[1], "label": words}
+    drop(page, "fit", write_table(tmp_path / "two.csv", table))
+    if n_columns == 1:
+        assert "names its two classes" in calibrate(page)
+        column(page, "positive").select_option("<b>dog")
+    assert calibrate(page).startswith(f"T = {temperature_of((logits, labels))} ")
+    cards = save_results(page, tmp_path, ["html", "markdown"])
+    shown = page.page.inner_text("#cc-results")
+    for text in (shown, page.page.inner_html("#cc-diagrams"), *cards.values()):
+        assert "y = 1" not in text
+    assert "ECE of P(<b>dog) in 15 bins" in shown
+    assert "orange dot: mean P(<b>dog)" in shown
+    assert "the frequency of <b>dog of the samples in a bin" in shown
+    titles = page.page.locator("#cc-diagrams title").all_text_contents()
+    assert all("the frequency of <b>dog is below the mean P(<b>dog)" in title for title in titles)
+    assert "- **ECE**: the expected calibration error of P(<b>dog)" in cards["markdown"].replace(
+        "\\", ""
+    )
+    assert "<b>" not in cards["html"]
+    # The test must be of the same class.
+    if n_columns == 1:
+        drop(page, "test", write_table(tmp_path / "test.csv", {"score_cat": z[0], "label": words}))
+        assert "both files must have the same positive class, got <b>dog" in calibrate(page).lower()
+
+
+@pytest.mark.slow
+def test_two_arrays_that_are_alike_are_told_apart_by_name_or_by_the_user(page, tmp_path):
+    logits, labels = problem(400, 2, 2.0, seed=10)
+    z = logits[:, 1] - logits[:, 0]
+    expected = f"T = {temperature_of((z, labels))} "
+    for name, array in {"a": labels.double(), "b": z, "y": labels.double()}.items():
+        np.save(tmp_path / f"{name}.npy", array.numpy())
+    drop(page, "fit", tmp_path / "b.npy", tmp_path / "y.npy")
+    assert calibrate(page).startswith(expected)
+    assert page.page.is_hidden("#cc-fit-columns")
+    drop(page, "fit", tmp_path / "a.npy", tmp_path / "b.npy")
+    assert calibrate(page) == (
+        "The files a.npy and b.npy are alike, so either of them may hold the labels; choose which "
+        "of them holds the true labels."
+    )
+    assert page.run("return document.activeElement.dataset.part") == "labels"
+    legend = page.page.locator("#cc-fit-columns [data-part=legend]")
+    assert legend.inner_text() == "The files a.npy and b.npy"
+    column(page, "labels").select_option("a.npy")
+    assert calibrate(page).startswith(expected)
+    assert column(page, "scores").input_value() == "b.npy"
+    column(page, "labels").select_option("b.npy")
+    column(page, "scores").select_option("a.npy")
+    assert "must hold labels that are class indices" in calibrate(page)
+
+
+@pytest.mark.slow
+def test_a_file_that_has_changed_is_asked_for_again(page, saved, tmp_path):
+    path = tmp_path / "changed.csv"
+    path.write_bytes((saved[0] / "names.csv").read_bytes())
+    drop(page, "fit", path)
+    page.page.wait_for_selector("#cc-start:enabled")
+    path.write_bytes((saved[0] / "wide.csv").read_bytes())
+    os.utime(path, (1, 1))
+    assert calibrate(page) == (
+        "The file changed.csv has changed or was moved since you chose it, so the browser no "
+        "longer reads it; choose it once more."
+    )
+    # The browser tells of the same file only if the field was empty when it is chosen.
+    with page.page.expect_file_chooser() as chooser:
+        page.page.click("#cc-fit-files")
+    assert page.run("return document.getElementById('cc-fit-files').files.length") == 0
+    chooser.value.set_files(path)
+    assert calibrate(page).startswith("T = ")
+    with page.page.expect_file_chooser():
+        page.page.click("#cc-fit-files")
+    page.run("document.getElementById('cc-fit-files').dispatchEvent(new Event('cancel'))")
+    assert page.run("return document.getElementById('cc-fit-files').files[0].name") == path.name
+
+
+@pytest.mark.slow
+def test_it_says_how_the_numbers_of_samples_belong_together(page, saved, tmp_path):
+    drop(page, "fit", saved[0] / "names.csv")
+    calibrate(page)
+    read, split = page.page.inner_text("#cc-from").split("\n")
+    assert read.startswith("Read names.csv: n = 600, ")
+    assert split == (
+        "Of these 600 samples, 300 were used to find T: the first, the third, the fifth and so on. "
+        "The other 300 are the test set. The verdicts, the table and the diagrams show these 300 "
+        "samples alone."
+    )
+    for card in save_results(page, tmp_path, ["html", "markdown"]).values():
+        assert split in card
+
+
+@pytest.mark.slow
+def test_the_choice_says_what_the_page_assumes(page, tmp_path):
+    logits, labels = problem(400, 3, 2.0, seed=8)
+    u, v, w = logits.T.tolist()
+    table = {"u": u, "v": v, "w": w, "kind": labels.tolist()}
+    drop(page, "fit", write_table(tmp_path / "x.csv", table))
+    assert "choose which of them holds the true labels" in calibrate(page)
+    read = column(page, "read")
+    assert read.inner_text() == (
+        "This page reads all other numeric columns as logits, one for each class."
+    )
+    column(page, "labels").select_option("kind")
+    assert "T = " in calibrate(page)
+    assert read.inner_text() == (
+        "Read as logits: u, v, w. This page assumes that the labels count these columns: 0 means "
+        "u, 1 means v, 2 means w."
+    )
 
 
 @pytest.mark.slow

@@ -135,8 +135,8 @@ def assert_before_and_after(page) -> None:
     assert page.locator(".landing-before").is_visible()
     captions = page.locator(".landing-figure figcaption")
     assert [" ".join(text.split()) for text in captions.all_inner_texts()] == [
-        "Before: T = 1.00, ECE 14.0 %",
-        "After: T = 1.47, ECE 1.7 %",
+        "Before: T = 1.00, ECE 14.0%",
+        "After: T = 1.47, ECE 1.7%",
     ]
     for figure, frame in (("before", 0), ("after", -1)):
         bars = page.locator(f".landing-{figure} rect")
@@ -175,7 +175,8 @@ def test_the_first_screen_has_the_figure_and_three_doors(landing, browser):
     browser.resize(1280, 800)
     page = landing().page
     bottom = "(part) => part.getBoundingClientRect().bottom"
-    assert page.locator(".landing-figure").evaluate(bottom) <= 800
+    for part in (".landing-words", ".landing-figure"):
+        assert page.locator(part).evaluate(bottom) <= 800
     doors = page.locator(".landing-doors .sd-card")
     found = {}
     for k in range(doors.count()):
@@ -197,13 +198,20 @@ def test_the_first_screen_has_the_figure_and_three_doors(landing, browser):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("width", "screens"), [(1280, 2.5), (380, 5.25)])
+def test_what_follows_the_first_screen_is_short(width, screens, landing, browser):
+    browser.resize(width, 800)
+    assert landing().run("return document.documentElement.scrollHeight") <= screens * 800
+
+
+@pytest.mark.slow
 def test_the_page_leads_to_no_place_twice(landing):
     links = landing().run(
-        "const kinds = '.bd-article a.reference, .bd-article .sd-stretched-link';"
-        "return [...document.querySelectorAll(kinds)].map((link) => link.getAttribute('href'))"
+        "return [...document.querySelectorAll('.bd-article a.reference')]"
+        ".map((link) => link.getAttribute('href'))"
     )
     assert len(links) > 25
-    # the first lesson has a card among the others, and is where learners begin
+    # the first lesson is in the list of all lessons, and is where learners begin
     assert {link for link in links if links.count(link) > 1} <= {
         "auto_lessons/10_temperature_scaling.html"
     }

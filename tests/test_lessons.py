@@ -1,5 +1,6 @@
 """Every lesson is one text: script and notebooks agree, and prose claims what outputs show."""
 
+import ast
 import base64
 import json
 import os
@@ -134,7 +135,7 @@ def test_prose_claims_only_numbers_that_an_output_shows(source, notebook, soluti
 
 
 def test_an_untrue_number_is_noticed(notebook):
-    cells = [nbformat.v4.new_markdown_cell("The ECE is 98.7 % and T is 7.654.")]
+    cells = [nbformat.v4.new_markdown_cell("The ECE is 98.7% and T is 7.654.")]
     assert unsupported_numbers(cells, notebook) == {"98.7", "7.654"}
 
 
@@ -212,6 +213,45 @@ def test_every_answer_of_a_quiz_is_explained(script):
             assert len(answers) >= 3
 
 
+def all_questions(kind: str) -> list[dict]:
+    """Return the questions of one type from all lessons."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(QUIZZES.glob("*"))]
+    return [question for quiz in found for question in quiz if question["type"] == kind]
+
+
+def test_the_length_of_an_option_does_not_give_away_that_it_is_right():
+    """Who always chooses the longest option, or the shortest, does about as well as by chance."""
+    n_longest = n_clearly_longest = n_shortest = by_chance = clearly_by_chance = 0.0
+    for question in (questions := all_questions("multiple_choice")):
+        answers = question["answers"]
+        lengths = [len(answer["answer"]) for answer in answers]
+        right = next(len(answer["answer"]) for answer in answers if answer["correct"])
+        shortest, *_, second, longest = sorted(lengths)
+        n_longest += right == longest
+        n_shortest += right == shortest
+        by_chance += 1 / len(answers)
+        n_clearly_longest += right > 1.15 * second
+        clearly_by_chance += (longest > 1.15 * second) / len(answers)
+    assert len(questions) > 60
+    deviation = 2 * (by_chance * (1 - by_chance / len(questions))) ** 0.5
+    assert abs(n_longest - by_chance) <= deviation
+    assert n_shortest <= by_chance + deviation
+    assert n_clearly_longest <= 1.25 * clearly_by_chance
+
+
+def test_a_question_for_a_number_says_in_which_unit_it_wants_it():
+    """In a notebook, the field takes no percent sign."""
+    for question in all_questions("numeric"):
+        text = question["question"]
+        (right,) = (answer["value"] for answer in question["answers"] if answer.get("correct"))
+        feedback = {answer.get("value"): answer["feedback"] for answer in question["answers"]}
+        if question.get("percent"):
+            assert "in percent" in text
+            assert "You entered a share" in feedback[right / 100]
+        elif right < 1 and "Brier score" not in text:
+            assert text.endswith("Enter a number between 0 and 1."), text
+
+
 def test_a_lesson_ends_with_its_neighbours_and_its_solutions(script, notebook):
     links = re.findall(r"\]\((.*?)\)", notebook.cells[-1].source)
     place = SCRIPTS.index(script)
@@ -249,6 +289,33 @@ def test_the_readme_lists_every_lesson_with_question_time_and_needs():
     )
     assert [stem for _, stem in readme] == [script.stem for script in SCRIPTS]
     assert all(name.startswith(f"{number(stem)} ") for name, stem in readme)
+
+
+def test_the_map_of_the_course_is_the_same_as_a_figure_a_list_and_a_table():
+    figure = ast.parse((ROOT / "docs" / "course_map_figure.py").read_text(encoding="utf-8"))
+    (lessons,) = (
+        ast.literal_eval(node.value)
+        for node in figure.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LESSONS"
+    )
+    expected = {
+        (f"{key} {topic}".replace("\n", " "), before)
+        for key, (_, _, topic, before) in lessons.items()
+    }
+    page = " ".join((ROOT / "docs" / "course.rst").read_text(encoding="utf-8").split())
+    entries = re.findall(
+        r"- :doc:`([^<]+) <auto_lessons/(\w+)>`, (?:after ([\d, and]+)|where)", page
+    )
+    assert {(name, numbers(after)) for name, _, after in entries} == expected
+    assert [stem for _, stem, _ in entries] == [script.stem for script in SCRIPTS]
+    rows = re.findall(r"\* - :doc:`(\d+) <[^>]+>` - [^*]*? - ([\d, ]+|basic PyTorch) - ", page)
+    assert {(int(key), numbers(after)) for key, after in rows} == {
+        (key, before) for key, (_, _, _, before) in lessons.items()
+    }
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", text)))
 
 
 def test_the_figure_of_the_readme_is_that_of_the_first_lesson():

@@ -277,7 +277,7 @@ def smooth_error(confidence: np.ndarray, correct: np.ndarray) -> float:
 
 @pytest.fixture
 def sure_ones():
-    """Half are sure and right in 80 %, half .6 sure and right in 60 %.
+    """Half are sure and right in 80%, half .6 sure and right in 60%.
 
     These cancel, those leave .5 x .2 = .1, whatever the kernel's width.
     """

@@ -149,12 +149,12 @@ def test_optima_equal_those_of_calibkit(page, logits_and_labels, parts):
 
 @pytest.mark.slow
 def test_the_numbers_of_the_first_lesson_are_shown(page):
-    assert shown(page) == ("1.000", "14.0 %", "1.552")
-    assert text(page, "pg-confidence") == "73.5 %"
-    assert text(page, "pg-accuracy") == "59.5 %"
+    assert shown(page) == ("1.000", "14.0%", "1.552")
+    assert text(page, "pg-confidence") == "73.5%"
+    assert text(page, "pg-accuracy") == "59.5%"
     click(page, "pg-best")
     page.wait("return document.getElementById('pg-t').textContent === '1.465'")
-    assert shown(page) == ("1.465", "1.7 %", "1.397")
+    assert shown(page) == ("1.465", "1.7%", "1.397")
     assert text(page, "pg-best") == "Optimum, T = 1.465"
     click(page, "pg-unscaled")
     page.wait("return document.getElementById('pg-t').textContent === '1.000'")

@@ -163,12 +163,12 @@ class Card(NamedTuple):
         return "\n\n".join(blocks) + "\n"
 
     def _verdicts(self) -> list[str]:
-        report = self.report
+        report, n = self.report, self.report.n_samples
         if report.after is None:
-            return [_verdict("Without scaling", report.before, report.bins[0])]
+            return [_verdict("Without scaling", n, report.before, report.bins[0])]
         return [
-            _verdict("Before scaling", report.before, report.bins[0]),
-            _verdict("After scaling", report.after, report.bins[1]),
+            _verdict("Before scaling", n, report.before, report.bins[0]),
+            _verdict("After scaling", n, report.after, report.bins[1]),
         ]
 
     def _meanings(self) -> list[tuple[str, str]]:
@@ -242,11 +242,11 @@ def rejected(values: MetricValues, level: float) -> dict[str, float]:
     return {name: p for name, p in p_values.items() if p < level / len(p_values)}
 
 
-def _verdict(when: str, values: MetricValues, bins: ReliabilityBins) -> str:
+def _verdict(when: str, n: int, values: MetricValues, bins: ReliabilityBins) -> str:
     found = rejected(values, LEVEL)
     if not found:
         return _sentences.CALIBRATED.format(
-            when=when, ece=f"{values.ece.value:.1%}", p=f"{values.p_value:.3f}"
+            when=when, n=n, high=f"{values.ece.high:.1%}", tests=_tests(values)
         )
     errors = " and ".join(
         f"its {name} of {getattr(values, _FIELDS[name]).value:.1%} (p = {p:.3f})"
@@ -255,6 +255,24 @@ def _verdict(when: str, values: MetricValues, bins: ReliabilityBins) -> str:
     verb = "are" if len(found) > 1 else "is"
     how = _direction(bins) if "ECE" in found else _sentences.MISCALIBRATED
     return _sentences.NOT_CALIBRATED.format(when=when, how=how, errors=errors, verb=verb)
+
+
+def _tests(values: MetricValues) -> str:
+    """Say what the p-values mean that do not speak against a calibrated model."""
+    words = {
+        "ece": f"{values.ece.value:.1%}",
+        "share": f"{values.p_value:.1%}",
+        "p": f"{values.p_value:.3f}",
+    }
+    if values.classwise_p_value is None or values.classwise_ece is None:
+        return _sentences.ONE_TEST.format(level=f"{LEVEL:.0%}", **words)
+    return _sentences.TWO_TESTS.format(
+        level=f"{LEVEL / 2:.1%}",
+        classwise_ece=f"{values.classwise_ece.value:.1%}",
+        classwise_share=f"{values.classwise_p_value:.1%}",
+        classwise_p=f"{values.classwise_p_value:.3f}",
+        **words,
+    )
 
 
 def _direction(bins: ReliabilityBins) -> str:

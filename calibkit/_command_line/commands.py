@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from calibkit import _sentences
 from calibkit._command_line.card import Card, rejected
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from calibkit._command_line.scaler_file import load_scaler, new_scaler, save_scaler
@@ -50,7 +51,7 @@ def report(options: Namespace) -> int:
 def fit(options: Namespace) -> int:
     """Fit a scaler on the logits of a file, write it, and return the exit code."""
     check_outputs([options.output], [options.file, options.labels])
-    scaler = _fit(_read(options.file, options, options.labels), options)
+    scaler = _fit(_read(options.file, options, options.labels, which="calibration"), options)
     save_scaler(scaler, options.output)
     print(f"wrote {options.output}")
     return 0
@@ -74,7 +75,12 @@ def apply(options: Namespace) -> int:
 
 
 def _read(
-    path: Path, options: Namespace, labels: Path | None, *, labels_needed: bool = True
+    path: Path,
+    options: Namespace,
+    labels: Path | None,
+    *,
+    labels_needed: bool = True,
+    which: str = "test",
 ) -> Samples:
     choice = Choice(
         labels=labels,
@@ -82,6 +88,7 @@ def _read(
         score_names=options.score_names,
         label_name=options.label_name,
         ignore_index=getattr(options, "ignore_index", None),  # Nothing is left out of a copy.
+        which=which,
     )
     samples = read_samples(path, choice, labels_needed=labels_needed)
     print(samples.said)
@@ -93,13 +100,18 @@ def _scaler_of_report(options: Namespace, test: Samples) -> Scaler | None:
         return load_scaler(options.scaler_file)
     if options.calibration is None:
         return None
-    calibration = _read(options.calibration, options, options.calibration_labels)
+    labels = options.calibration_labels
+    calibration = _read(options.calibration, options, labels, which="calibration")
     classes = test.source.class_names(test.names)
     others = calibration.source.class_names(calibration.names)
     if classes is not None and others is not None and classes != others:
         raise ValueError(
             f"{options.file} and {options.calibration} must have the same columns of scores in the "
             f"same order, got {', '.join(classes)} and {', '.join(others)}"
+        )
+    if None not in (test.positive, calibration.positive) and test.positive != calibration.positive:
+        raise ValueError(
+            _sentences.OTHER_EVENT.format(fit=calibration.positive, test=test.positive)
         )
     return _fit(calibration, options)
 

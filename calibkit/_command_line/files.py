@@ -3,10 +3,12 @@
 What the numbers mean is decided in `calibkit._command_line.samples`.
 """
 
+import codecs
 import csv
+import re
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +21,8 @@ from calibkit import _sentences
 _Array = NDArray[Any]
 
 _LEAST_IDENTIFIERS = 20
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_SWAPPED = str.maketrans(",.", ".,")
 
 
 class NamedNumbers(ABC):
@@ -26,6 +30,8 @@ class NamedNumbers(ABC):
 
     # What a name stands for: "array" or "column".
     word: ClassVar[str]
+    # Whether a comma in a number stands for the decimal point.
+    has_decimal_commas = False
 
     def __init__(self, path: Path, names: list[str]) -> None:
         self.path = path
@@ -137,7 +143,9 @@ class _Table(NamedNumbers):
         names = self.may_be_scores()
         if self._has_head and len(names) > 2:
             return []  # It may be a number of the row or a prediction as well.
-        return [name for name in names if self._is_whole(name)]
+        # Beside a score, the only column of words is that of the labels.
+        words = [name for name in names if not self._begins_with_number(name)]
+        return words if len(words) == 1 else [name for name in names if self._is_whole(name)]
 
     def class_names(self, names: list[str]) -> list[str] | None:
         return names if self._has_head and len(names) > 1 else None
@@ -155,6 +163,13 @@ class _Table(NamedNumbers):
             n >= _LEAST_IDENTIFIERS and self._is_whole(name) and len(set(self._numbers(name))) == n
         )
 
+    def _begins_with_number(self, name: str) -> bool:
+        try:
+            self._as_numbers(self._cells(name)[:1])
+        except (TypeError, ValueError):
+            return False
+        return True
+
     def _is_whole(self, name: str) -> bool:
         try:
             values = self._numbers(name)
@@ -165,15 +180,18 @@ class _Table(NamedNumbers):
     def _numbers(self, name: str) -> _Array:
         cells = self._cells(name)
         try:
-            return cells.astype(np.float64)
+            return self._as_numbers(cells)
         except (TypeError, ValueError):
             for i, cell in enumerate(cells):
                 self._check_number(cell, name, i)
             raise
 
+    def _as_numbers(self, cells: _Array) -> _Array:
+        return cells.astype(np.float64)
+
     def _check_number(self, cell: object, name: str, row: int) -> None:
         try:
-            float(cell)  # type: ignore[arg-type]
+            self._as_numbers(np.array([cell]))
         except (TypeError, ValueError):
             raise ValueError(
                 _sentences.NO_NUMBER.format(
@@ -191,20 +209,26 @@ class _Table(NamedNumbers):
 
 class _CSV(_Table):
     def __init__(self, path: Path) -> None:
-        # Excel begins a file with a mark of its encoding.
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first_line = file.readline()
-            delimiters = [sign for sign in "\t;," if sign in first_line]
-            self._delimiter = delimiters[0] if delimiters else ","
-            file.seek(0)
+        with path.open(newline="", encoding=_encoding_of(path)) as file:
             try:
-                rows = [row for row in csv.reader(file, delimiter=self._delimiter) if row]
+                first_line = file.readline()
+                delimiters = [sign for sign in "\t;," if sign in first_line]
+                self._delimiter = delimiters[0] if delimiters else ","
+                file.seek(0)
+                rows = _filled(csv.reader(file, delimiter=self._delimiter))
+            except UnicodeError:
+                why = _sentences.NOT_UTF_8
+                raise ValueError(_sentences.NO_CSV.format(path=path, why=why)) from None
             except csv.Error as error:
                 raise ValueError(_sentences.NO_CSV.format(path=path, why=error)) from None
         if not rows:
             raise ValueError(_sentences.NO_ROWS.format(path=path))
-        self._head = [cell.strip() for cell in rows[0]]
-        has_head = not all(map(is_number, self._head))
+        # Where a semicolon ends a cell, a comma has no other meaning.
+        self.has_decimal_commas = self._delimiter == ";" and any(
+            _is_with_comma(cell) for row in rows for cell in row
+        )
+        self._head = [" ".join(cell.split()) for cell in rows[0]]
+        has_head = not all(is_number(cell) or self._is_decimal(cell) for cell in self._head)
         self._rows = rows[1:] if has_head else rows
         names = self._head if has_head else [str(i + 1) for i in range(len(self._head))]
         for i, row in enumerate(self._rows):
@@ -217,11 +241,21 @@ class _CSV(_Table):
         super().__init__(path, names, has_head=has_head)
 
     def labels(self, name: str) -> _Array:
-        return self._cells(name)
+        cells = self._cells(name)
+        return np.array([c.replace(",", ".") if self._is_decimal(c) else c for c in cells])
 
     def _cells(self, name: str) -> _Array:
         at = self.names.index(name)
         return np.array([row[at].strip() for row in self._rows])
+
+    def _is_decimal(self, cell: str) -> bool:
+        return self.has_decimal_commas and _is_with_comma(cell)
+
+    def _as_numbers(self, cells: _Array) -> _Array:
+        # Beside decimal commas, a point may separate thousands, so it is refused.
+        if self.has_decimal_commas:
+            cells = np.array([cell.translate(_SWAPPED) for cell in cells])
+        return super()._as_numbers(cells)
 
     def write(self, path: Path, names: list[str], new: _Array) -> None:
         at = [self.names.index(name) for name in names]
@@ -230,8 +264,34 @@ class _CSV(_Table):
             if self._has_head:
                 writer.writerow(self._head)
             for row, values in zip(self._rows, new.reshape(len(new), -1).tolist(), strict=True):
-                changed = dict(zip(at, values, strict=True))
+                changed = dict(zip(at, map(self._written, values), strict=True))
                 writer.writerow([changed.get(i, cell) for i, cell in enumerate(row)])
+
+    def _written(self, value: float) -> str:
+        return str(value).translate(_SWAPPED) if self.has_decimal_commas else str(value)
+
+
+def _encoding_of(path: Path) -> str:
+    """Return how a table is written, of which Excel leaves a mark at its beginning."""
+    with path.open("rb") as file:
+        is_utf_16 = file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    return "utf-16" if is_utf_16 else "utf-8-sig"
+
+
+def _filled(lines: Iterable[list[str]]) -> list[list[str]]:
+    """Return the rows without empty lines, and without empty cells beyond the last name."""
+    rows: list[list[str]] = []
+    for row in lines:
+        width = len(rows[0]) if rows else 0
+        while len(row) > width and not row[-1].strip():
+            row.pop()
+        if any(map(str.strip, row)):
+            rows.append(row)
+    return rows
+
+
+def _is_with_comma(cell: str) -> bool:
+    return "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
 
 
 class _Parquet(_Table):

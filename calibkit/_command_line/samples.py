@@ -29,6 +29,13 @@ PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
 BEFORE_CLASS = re.compile(
     r"(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
 )
+# Beside the name of an array, these words say which set it belongs to.
+_SETS = {"calibration": "val|valid|validation|dev|cal|calib|calibration", "test": "test"}
+OF_SET = {
+    name: re.compile(rf"(?:{words})[_.-](.+)|(.+)[_.-](?:{words})", re.IGNORECASE)
+    for name, words in _SETS.items()
+}
+BEFORE_POSITIVE = re.compile("score_", re.IGNORECASE)
 # What a word stands for in a column of outcomes.
 _OUTCOMES = {"false": 0, "true": 1}
 
@@ -41,6 +48,8 @@ class Choice(NamedTuple):
     score_names: list[str] | None = None
     label_name: str | None = None
     ignore_index: int | None = None
+    # Which set of a file with two of them is read: "calibration" or "test".
+    which: str = "test"
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ class Samples:
         What was read, in one sentence.
     source : NamedNumbers
         The file.
+    positive : str or None
+        The class that the scores are of, if the labels are two names.
     """
 
     logits: Tensor
@@ -72,6 +83,7 @@ class Samples:
     names: list[str]
     said: str
     source: NamedNumbers
+    positive: str | None = None
 
     def write_scaled(self, scaled: Tensor, path: Path) -> None:
         """Write a copy of the file with these logits, or with their probabilities."""
@@ -85,9 +97,14 @@ class Samples:
 def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     """Read the samples of a file, and refuse what cannot be meant in one sentence."""
     source = open_numbers(path)
-    own_label = _name_of_labels(source, choice, needed=labels_needed and choice.labels is None)
+    own = _bare_names(source, choice)
+    own_label = _name_of_labels(source, own, choice, needed=labels_needed and choice.labels is None)
     values, from_where = _labels(source, choice, own_label) if labels_needed else (None, "")
-    names, are_probabilities = _names_of_scores(source, choice, own_label, values)
+    names, are_probabilities = _names_of_scores(source, own, choice, own_label, values)
+    positive = None
+    if values is not None and source.word == "column" and len(names) == 1:
+        values, positive = _outcomes(values, names[0], are_probabilities, path, choice)
+        from_where += f", where {positive} is the positive class" if positive else ""
     scores = as_tensor(source.scores(names), "logits")
     labels = None
     if values is not None:
@@ -95,24 +112,54 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     rows = _check(path, scores, labels, are_probabilities, choice)
     dtype = scores.dtype
     kind = "probabilities" if are_probabilities else "logits"
+    n_given = len(rows) if labels is None else labels.numel()
+    count = f"{len(rows)}" if n_given == len(rows) else f"{len(rows)} of {n_given}"
     images = f" pixels in {len(scores)} images" if scores.ndim > 2 else ""
-    said = f"{path}: n = {len(rows)}{images}, {kind} of {rows.n_classes} classes from "
+    said = f"{path}: n = {count}{images}, {kind} of {rows.n_classes} classes from "
     said += _listed(source, names)
     if are_probabilities:
         scores, n_raised = _logarithms(scores)
         said += f" ({n_raised} below {FLOOR:g} count as {FLOOR:g})" if n_raised else ""
     said += f", labels from {from_where}" if labels_needed else ""
+    said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
     left_out = [name for name in source.names if name not in {*names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
-    return Samples(scores, labels, are_probabilities, dtype, names, said, source)
+    return Samples(scores, labels, are_probabilities, dtype, names, said, source, positive)
 
 
-def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> str | None:
+def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:
+    """Return the names to choose from, each with what it is without the word of its set.
+
+    If a file holds the arrays of a calibration set and of a test set, these are the names of one.
+    """
+    every = {name: name for name in source.names}
+    if source.word == "column" or choice.labels or _declared(every, LABELS):
+        return every
+    sets = {which: _names_of_set(source.names, pattern) for which, pattern in OF_SET.items()}
+    named = choice.score_names[0] if choice.score_names else choice.label_name
+    if named is not None:
+        return next((names for names in sets.values() if named in names), every)
+    whole = {
+        which: names
+        for which, names in sets.items()
+        if _declared(names, LABELS) and _declared(names, LOGITS, PROBABILITIES)
+    }
+    return whole.get(choice.which) or next(iter(whole.values()), every)
+
+
+def _names_of_set(names: list[str], pattern: re.Pattern[str]) -> dict[str, str]:
+    found = {name: pattern.fullmatch(name) for name in names}
+    return {name: match[1] or match[2] for name, match in found.items() if match}
+
+
+def _name_of_labels(
+    source: NamedNumbers, own: dict[str, str], choice: Choice, *, needed: bool
+) -> str | None:
     if choice.label_name is not None and choice.labels is None:
         return _known(source, choice.label_name)
-    named = _declared(source.names, LABELS)
+    named = _declared(own, LABELS)
     found = named if named or not needed else source.with_whole_numbers()
-    scores = set(choice.score_names or _declared(source.names, LOGITS, PROBABILITIES))
+    scores = set(choice.score_names or _declared(own, LOGITS, PROBABILITIES))
     found = [name for name in found if name not in scores]
     if len(found) == 1:
         return found[0]
@@ -131,11 +178,15 @@ def _name_of_labels(source: NamedNumbers, choice: Choice, *, needed: bool) -> st
 
 
 def _names_of_scores(
-    source: NamedNumbers, choice: Choice, label_name: str | None, labels: NDArray[Any] | None
+    source: NamedNumbers,
+    own: dict[str, str],
+    choice: Choice,
+    label_name: str | None,
+    labels: NDArray[Any] | None,
 ) -> tuple[list[str], bool]:
     """Return the names of the scores, and whether these are probabilities."""
     named = choice.score_names and [_known(source, name) for name in choice.score_names]
-    names = [name for name in source.names if name != label_name]
+    names = {name: bare for name, bare in own.items() if name != label_name}
     logits, probabilities = _declared(names, LOGITS), _declared(names, PROBABILITIES)
     preferred = (probabilities, logits) if choice.probabilities else (logits, probabilities)
     others = [name for name in source.may_be_scores() if name != label_name]
@@ -172,9 +223,11 @@ def _without_strays(
     return columns
 
 
-def _declared(names: list[str], *kinds: re.Pattern[str]) -> list[str]:
+def _declared(names: dict[str, str], *kinds: re.Pattern[str]) -> list[str]:
     """Return the names that say that they hold something of these kinds."""
-    return [name for name in names if any(kind.fullmatch(name.lower()) for kind in kinds)]
+    return [
+        name for name, bare in names.items() if any(kind.fullmatch(bare.lower()) for kind in kinds)
+    ]
 
 
 def _known(source: NamedNumbers, name: str) -> str:
@@ -204,9 +257,39 @@ def _labels(
     others = open_numbers(choice.labels)
     if choice.label_name is None and len(others.names) == 1:
         return others.labels(others.names[0]), str(choice.labels)
-    name = _name_of_labels(others, choice._replace(labels=None), needed=True)
+    choice = choice._replace(labels=None)
+    names = {name: name for name in others.names}
+    name = _name_of_labels(others, names, choice, needed=True)
     assert name is not None  # It was needed.
     return others.labels(name), str(choice.labels)
+
+
+def _outcomes(
+    labels: NDArray[Any], column: str, are_probabilities: bool, path: Path, choice: Choice
+) -> tuple[NDArray[Any], str | None]:
+    """Return labels of two names as outcomes, and the name of the class that has the score.
+
+    Other labels stay as they are.
+    """
+    texts = labels.astype(str)
+    names = sorted(set(texts.flat) - {str(choice.ignore_index)})
+    if len(names) != 2 or "" in names or {_number(name) for name in names} <= {0, 1}:
+        return labels, None
+    positive = _class_of(BEFORE_POSITIVE.sub("", column, count=1))
+    if positive not in names:
+        one, other = names
+        prefix = "p" if are_probabilities else "score"
+        advice = (
+            f"rename the column {column} to {prefix}_{one} if a high score means {one}, or to "
+            f"{prefix}_{other} if it means {other}"
+        )
+        raise ValueError(
+            _sentences.TWO_NAMES.format(path=path, one=one, other=other, advice=advice)
+        )
+    outcomes = (texts == positive).astype(np.int64)
+    if choice.ignore_index is not None:
+        outcomes[texts == str(choice.ignore_index)] = choice.ignore_index
+    return outcomes, positive
 
 
 def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Tensor:

@@ -38,7 +38,7 @@ class CIFAR100Measurement:
     n_test : int
         Number of other images, on which everything else was measured.
     temperature : Interval or None
-        The fitted temperature with its 95 % interval, or None without a split.
+        The fitted temperature with its 95% interval, or None without a split.
     before : MetricValues
         The metrics of the unscaled logits.
     after : MetricValues or None

@@ -34,7 +34,7 @@ def training_twins() -> tuple[TwinSamples, TwinSamples, TwinHistory]:
 
     - ``"plain"``: training that does nothing against overconfidence. Its five networks can also
       serve as an ensemble.
-    - ``"label_smoothing"``: the target of training gives 10 % of the probability to all classes
+    - ``"label_smoothing"``: the target of training gives 10% of the probability to all classes
       alike.
     - ``"weight_decay"``: training pulls all weights towards 0.
     - ``"more_data"``: training uses 9450 images in place of 3150, for the same number of steps.

@@ -79,7 +79,7 @@ def brier_score(
     References
     ----------
     Brier (1950). Verification of Forecasts Expressed in Terms of Probability. Monthly Weather
-    Review 78. Equation 2. https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
+    Review 78. Equation 2. https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
 
     Examples
     --------

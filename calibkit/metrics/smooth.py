@@ -151,7 +151,7 @@ def smooth_calibration_error(
     >>> import torch
     >>> from calibkit import smooth_calibration_error
     >>> probabilities = torch.tensor([[0.8, 0.2]]).repeat(1000, 1)
-    >>> labels = (torch.arange(1000) >= 700).long()  # right in 70 %
+    >>> labels = (torch.arange(1000) >= 700).long()  # right in 70%
     >>> round(smooth_calibration_error(probabilities, labels), 6)
     0.1
     """

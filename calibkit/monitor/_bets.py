@@ -50,7 +50,7 @@ def _bets(*sizes: tuple[float, float, float]) -> tuple[Bet, ...]:
 
 
 # A bet finds errors from half its own size on, so each size is two to three times the one before.
-# Most of the wealth is on a shift of 0.4, which is an error of 10 points at a probability of 50 %.
+# Most of the wealth is on a shift of 0.4, which is an error of 10 points at a probability of 50%.
 BETS_ON_EVENTS = _bets(
     (0.05, 1, 0.25),
     (0.15, 1, 1),

@@ -55,7 +55,7 @@ def check_axes(ax: object, name: str = "ax") -> "Axes":
 
 
 def format_as_percent(*axes: "Axis") -> None:
-    """Label the ticks of axes as percentages, so that 1 becomes 100 %."""
+    """Label the ticks of axes as percentages, so that 1 becomes 100%."""
     from matplotlib.ticker import PercentFormatter
 
     for axis in axes:

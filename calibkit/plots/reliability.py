@@ -50,7 +50,7 @@ def reliability_diagram(
     Each bar shows the accuracy of the samples in a bin, and the dot shows their mean confidence.
     For two classes, the confidence is P(y = 1), and the bar shows how often y = 1.
     The line between the two is the gap that the ECE averages. The grey band of a bin shows where
-    the accuracy of this bin would be in 95 % of all test sets if the model were perfectly
+    the accuracy of this bin would be in 95% of all test sets if the model were perfectly
     calibrated. Its ends are binomial quantiles. The upper panel shows how many samples are in each
     bin.
 

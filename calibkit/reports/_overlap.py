@@ -33,7 +33,7 @@ UNCHECKED = (
     "nearly so, by chance, so equal ones prove nothing."
 )
 
-# The smallest overlap to be found is 1 % of the smaller set. The limit is a little lower, because
+# The smallest overlap to be found is 1% of the smaller set. The limit is a little lower, because
 # noise in the logits puts a few samples into other cells.
 _SOUGHT = 0.01
 _LEAST_SHARE = 0.008

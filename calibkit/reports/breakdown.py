@@ -42,7 +42,7 @@ class Part(NamedTuple):
         it equals the frequency up to chance.
     error : Interval
         The ECE of the probabilities of this class, or of the confidences in this group, with its
-        95 % interval.
+        95% interval.
     p_value : float or None
         Of a group, how often a calibrated model would show such an error or a larger one.
 
@@ -89,7 +89,7 @@ class Breakdown:
     >>> probabilities = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]).repeat(500, 1)
     >>> labels = torch.tensor([0, 1, 0, 2, 0]).repeat(200)
     >>> print(evaluate(probabilities.log(), labels).by_class())
-    n = 1000, ECE of each class in 15 bins, worst first; in brackets 95 % intervals
+    n = 1000, ECE of each class in 15 bins, worst first; in brackets 95% intervals
     class  n    frequency  mean probability  ECE
     1      200  20.0%      45.0%             35.0% (31.6% to 38.3%)
     0      600  60.0%      45.0%             35.0% (31.6% to 38.3%)
@@ -130,7 +130,7 @@ class Breakdown:
         with_weights = " with weights" if self.weighted else ""
         return (
             f"n = {self.n_samples}{with_weights}, ECE of each {self.by} in {self.n_bins} bins, "
-            "worst first; in brackets 95 % intervals"
+            "worst first; in brackets 95% intervals"
         )
 
     def _cells(self, n_shown: int) -> list[list[str]]:
@@ -246,6 +246,8 @@ def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
 def _as_objects(groups: object, shape: tuple[int, ...]) -> NDArray[np.object_]:
     if isinstance(groups, Tensor):
         groups = groups.detach().cpu().tolist()
+    if isinstance(groups, np.ma.MaskedArray):
+        groups = groups.tolist()  # What is masked becomes None, which is a missing name.
     if isinstance(groups, np.ndarray) and groups.dtype.kind in "mM":
         groups = list(groups)  # As objects, times in nanoseconds would be plain integers.
     if isinstance(groups, list | tuple):

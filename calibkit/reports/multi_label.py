@@ -135,12 +135,11 @@ class MultiLabelReport:
 
     def _caption(self) -> str:
         return (
-            f"n = {self.n_samples}, means over {len(self.labels)} labels; in brackets 95 % "
-            "intervals"
+            f"n = {self.n_samples}, means over {len(self.labels)} labels; in brackets 95% intervals"
         )
 
     def _caption_of_labels(self) -> str:
-        return f"ECE of each label in {self.n_bins} bins, worst first; in brackets 95 % intervals"
+        return f"ECE of each label in {self.n_bins} bins, worst first; in brackets 95% intervals"
 
     def _means(self) -> list[list[str]]:
         columns = [self.before] if self.after is None else [self.before, self.after]
@@ -277,7 +276,7 @@ def evaluate_multi_label(
     >>> scaler = scaler.fit_logits(logits[:2000], labels[:2000])
     >>> names = ["cat", "dog", "sheep"]
     >>> print(evaluate_multi_label(logits[2000:], labels[2000:], scaler=scaler, names=names))
-    n = 2000, means over 3 labels; in brackets 95 % intervals
+    n = 2000, means over 3 labels; in brackets 95% intervals
                         before                  after                   change
     NLL                 0.608 (0.575 to 0.643)  0.460 (0.446 to 0.473)  -0.148 (-0.172 to -0.125)
     Brier score         0.332 (0.317 to 0.347)  0.302 (0.291 to 0.312)  -0.030 (-0.036 to -0.025)
@@ -285,7 +284,7 @@ def evaluate_multi_label(
     ECE if calibrated   2.1%                    2.6%
     p-value below 0.05  2 of 3 labels           0 of 3 labels
     <BLANKLINE>
-    ECE of each label in 15 bins, worst first; in brackets 95 % intervals
+    ECE of each label in 15 bins, worst first; in brackets 95% intervals
     label  frequency  mean probability  ECE before  ECE after            if calibrated  p-value
     sheep  48.9%      49.0%             15.1%       3.5% (0.0% to 4.9%)  2.6%           0.064
     dog    51.1%      50.0%             10.4%       2.8% (0.0% to 3.9%)  2.6%           0.330

@@ -118,7 +118,7 @@ class Report:
         >>> from calibkit import evaluate
         >>> report = evaluate(torch.tensor([[2.0, 0.0]] * 100), torch.tensor([0, 0, 0, 1] * 25))
         >>> print(report.to_markdown())
-        n = 100, 2 classes, ECE of P(y = 1) in 15 bins; in brackets 95 % intervals
+        n = 100, 2 classes, ECE of P(y = 1) in 15 bins; in brackets 95% intervals
         <BLANKLINE>
         |                   | value                  |
         | ----------------- | ---------------------- |
@@ -174,7 +174,7 @@ class Report:
         -------
         Breakdown
             For every class its number of samples, frequency, mean probability and ECE with its
-            95 % interval.
+            95% interval.
 
         Raises
         ------
@@ -193,7 +193,7 @@ class Report:
         >>> logits = torch.tensor([[0.7, 0.2, 0.1]]).log().repeat(1000, 1)
         >>> labels = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 2, 2]).repeat(100)
         >>> print(evaluate(logits, labels).by_class())
-        n = 1000, ECE of each class in 15 bins, worst first; in brackets 95 % intervals
+        n = 1000, ECE of each class in 15 bins, worst first; in brackets 95% intervals
         class  n    frequency  mean probability  ECE
         0      500  50.0%      70.0%             20.0% (16.8% to 23.1%)
         1      300  30.0%      20.0%             10.0% (7.3% to 13.2%)
@@ -213,7 +213,7 @@ class Report:
         -------
         Breakdown
             For every group its number of samples, accuracy (for two classes, how often y = 1), mean
-            confidence, ECE with its 95 % interval, and p-value.
+            confidence, ECE with its 95% interval, and p-value.
 
         Raises
         ------
@@ -234,7 +234,7 @@ class Report:
         >>> labels[500:] = (torch.arange(500) % 10 < 4).long()
         >>> hospitals = ["north"] * 500 + ["south"] * 500
         >>> print(evaluate(logits, labels, groups=hospitals).by_group())
-        n = 1000, ECE of each group in 15 bins, worst first; in brackets 95 % intervals
+        n = 1000, ECE of each group in 15 bins, worst first; in brackets 95% intervals
         group  n    frequency  mean probability  ECE                     p-value
         south  500  40.0%      11.9%             28.1% (23.8% to 32.5%)  0.001
         north  500  10.0%      11.9%             1.9% (0.0% to 4.4%)     0.183
@@ -252,7 +252,7 @@ class Report:
         judged = " of P(y = 1)" if self.bins[0].of == "positive" else ""
         return (
             f"n = {self.n_samples}, {self.n_classes} classes, ECE{judged} in {self.n_bins} bins; "
-            "in brackets 95 % intervals"
+            "in brackets 95% intervals"
         )
 
     def _cells(self) -> list[list[str]]:
@@ -276,14 +276,14 @@ def evaluate(
 ) -> Report:
     """Measure a model on a test set, before and after scaling.
 
-    The report holds the accuracy, the NLL, the Brier score and the ECE with their 95 % intervals.
+    The report holds the accuracy, the NLL, the Brier score and the ECE with their 95% intervals.
     For two classes, the ECE, its test and the diagrams judge P(y = 1), and the report also holds
     the ECE of the top class. With a scaler, it also holds the change of each metric with its paired
     interval. For the ECE, it gives the noise floor and the p-value of the hypothesis that the model
     is calibrated. All intervals assume independent samples. Pixels of the same image are not
     independent, so for segmentation the intervals are too narrow.
 
-    A test set is refused if it holds samples that the scaler was fitted on, at least 1 % of the
+    A test set is refused if it holds samples that the scaler was fitted on, at least 1% of the
     smaller of the two sets. They are recognised by their logits. If the logits cannot tell, because
     they are rounded or clamped or because a binary model has very many samples, the report says so.
 
@@ -360,15 +360,15 @@ def evaluate(
     >>> scaler = TemperatureScaler().fit_logits(logits[:1000], labels[:1000])
     >>> report = evaluate(logits[1000:], labels[1000:], scaler=scaler)
     >>> print(report)
-    n = 1000, 10 classes, ECE in 15 bins; in brackets 95 % intervals
+    n = 1000, 10 classes, ECE in 15 bins; in brackets 95% intervals
                        before                  after                   change
     accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
     NLL                1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
     Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
-    ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-26.3% to -15.7%)
+    ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-23.7% to -14.9%)
     ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
     p-value            0.001                   0.911
-    classwise ECE      4.60% (2.75% to 5.02%)  2.43% (0.00% to 2.43%)  -2.17% (-4.93% to -0.66%)
+    classwise ECE      4.60% (2.75% to 5.02%)  2.43% (0.00% to 2.43%)  -2.17% (-5.02% to -0.56%)
     its noise floor    1.78% (1.57% to 2.01%)  2.16% (1.89% to 2.49%)
     its p-value        0.001                   0.044
     """

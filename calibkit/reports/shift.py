@@ -27,7 +27,7 @@ class ShiftCheck:
     Attributes
     ----------
     verdict : {"helps", "hurts", "makes no clear difference"}
-        What the scaler does to the NLL, judged by the 95 % interval of the change.
+        What the scaler does to the NLL, judged by the 95% interval of the change.
     report : Report
         The metrics before and after scaling, on the shifted test set.
     refit : FitSummary or None
@@ -84,7 +84,7 @@ def check_shift(
 ) -> ShiftCheck:
     """Check whether a fitted scaler helps or hurts on a test set from another distribution.
 
-    The scaler helps if the 95 % interval of the paired change of the NLL is below 0, and it hurts
+    The scaler helps if the 95% interval of the paired change of the NLL is below 0, and it hurts
     if the interval is above 0. Otherwise it makes no clear difference.
 
     Parameters
@@ -148,7 +148,7 @@ def check_shift(
     >>> print(check_shift(scaler, logits[1000:] / 2, labels[1000:]))
     On these 2000 samples the fitted TemperatureScaler hurts.
       NLL  +0.436 (+0.418 to +0.453)
-      ECE  +16.2% (+14.4% to +17.5%)
+      ECE  +16.2% (+15.8% to +17.1%)
       fitted temperature 3.05
       this set asks for  0.511 (0.489 to 0.534)
     """

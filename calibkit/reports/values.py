@@ -23,7 +23,7 @@ _SHOWN = (
 
 
 class MetricValues(NamedTuple):
-    """The metrics of one set of probabilities, each with its 95 % interval.
+    """The metrics of one set of probabilities, each with its 95% interval.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class MetricValues(NamedTuple):
 
 
 class Change(NamedTuple):
-    """How much each metric changes on the same samples, with 95 % intervals.
+    """How much each metric changes on the same samples, with 95% intervals.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class LabelMeans(NamedTuple):
     Attributes
     ----------
     nll, brier : Interval
-        Value and 95 % interval, for which only the samples need to be independent, not the labels
+        Value and 95% interval, for which only the samples need to be independent, not the labels
         of a sample.
     ece : float
         The mean of the ECEs of the labels.

@@ -81,9 +81,11 @@ class ClassScaler(Scaler):
             If `logits` does not have the number of classes that the scaler was fitted on.
         """
         self.check_fitted()
-        single = logits.ndim == 1 or logits.shape[1] == 1
+        if not logits.is_floating_point():
+            logits = logits.float()
+        single = logits.ndim < 2 or logits.shape[1] == 1
         if single:
-            z = logits.reshape(logits.shape[0], *logits.shape[2:])
+            z = logits.reshape(logits.shape[:1] + logits.shape[2:])
             # A logit of infinity means that class 0 is masked.
             class_0_masked = z.isposinf()
             rows = torch.stack(
@@ -96,19 +98,21 @@ class ClassScaler(Scaler):
         else:
             rows = logits.movedim(1, -1)
         if rows.shape[-1] != self.n_classes:
+            one_sample = logits.shape == (self.n_classes,)
+            advice = f"fit a {type(self).__name__} for this model"
             raise ValueError(
                 f"logits must have {self.n_classes} classes as in the fit, got "
-                f"{tuple(logits.shape)}; fit a {type(self).__name__} for this model"
+                f"{tuple(logits.shape)}; {'pass logits[None]' if one_sample else advice}"
             )
         # The type float16 cannot represent the logarithms of small probabilities.
         precise = with_float64(rows.to(torch.promote_types(rows.dtype, torch.float32)))
         with without_autocast(precise.device):
             calibrated = self._calibrate(precise)
-        dtype = logits.dtype if logits.is_floating_point() else calibrated.dtype
         # A finite number must not become infinite, because the softmax of infinity is NaN.
-        calibrated = calibrated.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max)
+        limits = torch.finfo(logits.dtype)
+        calibrated = calibrated.clamp(limits.min, limits.max)
         calibrated = calibrated.masked_fill(precise.isneginf(), -torch.inf)
-        calibrated = calibrated.to(logits.device, dtype)
+        calibrated = calibrated.to(logits.device, logits.dtype)
         if single:
             return (calibrated[..., 1] - calibrated[..., 0]).reshape(logits.shape)
         return calibrated.movedim(-1, 1)

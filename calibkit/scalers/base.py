@@ -23,6 +23,9 @@ from calibkit._types import SampleWeight
 from calibkit.inference import collect_calibration_set
 from calibkit.scalers._shared_set import agree_with_other_processes
 
+# Where a parameter that cannot be right may be taken from.
+_ADVICE = "fit the scaler, or save its state again from a fitted scaler"
+
 
 @dataclass(frozen=True)
 class FitSummary:
@@ -46,7 +49,7 @@ class FitSummary:
     temperature : float or None
         The fitted temperature. Only temperature scaling sets it.
     temperature_interval : tuple of two floats, or None
-        A 95 % confidence interval of the temperature that an infinitely large calibration set
+        A 95% confidence interval of the temperature that an infinitely large calibration set
         would give. Only temperature scaling sets it.
     comparison : str or None
         What `calibkit.best_scaler` compared. Only a scaler that it chose has it.
@@ -79,7 +82,7 @@ class FitSummary:
         }
         if self.temperature is not None and self.temperature_interval is not None:
             low, high = self.temperature_interval
-            lines["temperature"] = f"{self.temperature:.4g} (95 %: {low:.4g} to {high:.4g})"
+            lines["temperature"] = f"{self.temperature:.4g} (95%: {low:.4g} to {high:.4g})"
         if self.comparison is not None:
             lines["comparison"] = self.comparison.replace("\n", "\n" + 14 * " ")
         return "\n".join([self.scaler, *(f"  {name:12}{text}" for name, text in lines.items())])
@@ -123,6 +126,12 @@ class Scaler(nn.Module, ABC):
         return super().__call__(
             logits if isinstance(logits, Tensor) else as_tensor(logits, "logits")
         )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        has_own_check = name in getattr(self, "_attribute_checks", ())
+        if name in self.fitted_names and not has_own_check:
+            value = self._check_parameter(name, value)
+        super().__setattr__(name, value)
 
     @property
     def fitted(self) -> bool:
@@ -361,14 +370,28 @@ class Scaler(nn.Module, ABC):
 
     def _set_fitted(self, values: dict[str, Tensor]) -> None:
         for name, value in values.items():
-            least, most = self._bounds.get(name, (-math.inf, math.inf))
-            wrong = value[~(value.isfinite() & (value >= least) & (value <= most))]
-            if len(wrong):
-                raise ValueError(
-                    f"the state of a {type(self).__name__} must hold finite numbers from {least:g} "
-                    f"to {most:g} as {name}, got {wrong[0]:g}; save it again from a fitted scaler"
-                )
             setattr(self, name, value)
+
+    def _check_parameter(self, name: str, value: object) -> Tensor:
+        """Return a fitted parameter as float64, or raise an error if it cannot be right."""
+        kind = type(self).__name__
+        array = value if isinstance(value, int | float) else as_tensor(value, name)
+        parameter = _as_float64(array, name, kind)
+        n_dimensions = len(self._shapes.get(name, ()))
+        # Before a fit, the parameters are empty.
+        if parameter.numel() and name in self._shapes and parameter.ndim != n_dimensions:
+            raise ValueError(
+                f"a {kind} must hold a tensor with {n_dimensions} dimensions as {name}, got the "
+                f"shape {tuple(parameter.shape)}; {_ADVICE}"
+            )
+        least, most = self._bounds.get(name, (-math.inf, math.inf))
+        wrong = parameter[~(parameter.isfinite() & (parameter >= least) & (parameter <= most))]
+        if len(wrong):
+            raise ValueError(
+                f"a {kind} must hold finite numbers from {least:g} to {most:g} as {name}, got "
+                f"{wrong[0]:g}; {_ADVICE}"
+            )
+        return parameter
 
 
 def _as_float64(value: object, name: str, scaler: str) -> Tensor:
@@ -377,10 +400,7 @@ def _as_float64(value: object, name: str, scaler: str) -> Tensor:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return torch.tensor(value, dtype=torch.float64)
     found = value.dtype if isinstance(value, Tensor) else type(value).__name__
-    raise ValueError(
-        f"the state of a {scaler} must hold numbers as {name}, got {found}; save it again from a "
-        "fitted scaler"
-    )
+    raise ValueError(f"a {scaler} must hold numbers as {name}, got {found}; {_ADVICE}")
 
 
 def _restore_summary(summary: object) -> FitSummary | None:

@@ -69,7 +69,7 @@ class HistogramScaler(CheckedAttributes, ClassScaler):
     >>> logits = torch.tensor([[3.0, 0.0]] * 10 + [[0.0, 3.0]] * 10).repeat(1000, 1)
     >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
     >>> scaler = HistogramScaler(n_bins=2).fit_logits(logits, labels)
-    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
+    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90% of the time, class 1 60%
     tensor([[0.9000, 0.1000],
             [0.4000, 0.6000]])
     """
@@ -155,7 +155,7 @@ class IsotonicScaler(ClassScaler):
     >>> logits = torch.tensor([[3.0, 0.0]] * 10 + [[0.0, 3.0]] * 10).repeat(1000, 1)
     >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
     >>> scaler = IsotonicScaler().fit_logits(logits, labels)
-    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
+    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90% of the time, class 1 60%
     tensor([[0.9000, 0.1000],
             [0.4000, 0.6000]])
     """

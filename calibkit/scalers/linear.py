@@ -194,7 +194,7 @@ class VectorScaler(_LinearScaler):
     >>> logits = torch.tensor([[3.0, 0.0]] * 10 + [[0.0, 3.0]] * 10).repeat(1000, 1)
     >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
     >>> scaler = VectorScaler().fit_logits(logits, labels)
-    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
+    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90% of the time, class 1 60%
     tensor([[0.8997, 0.1003],
             [0.3997, 0.6003]])
     """
@@ -290,7 +290,7 @@ class MatrixScaler(_LinearScaler):
     >>> logits = torch.tensor([[3.0, 0.0]] * 10 + [[0.0, 3.0]] * 10).repeat(1000, 1)
     >>> labels = torch.tensor([0] * 9 + [1] + [1] * 6 + [0] * 4).repeat(1000)
     >>> scaler = MatrixScaler().fit_logits(logits, labels)
-    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90 % of the time, class 1 60 %
+    >>> scaler(logits[[0, -1]]).softmax(-1)  # class 0 is right 90% of the time, class 1 60%
     tensor([[0.8997, 0.1003],
             [0.3997, 0.6003]])
     """

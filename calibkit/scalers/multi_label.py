@@ -71,7 +71,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
     temperatures : Tensor of float64, shape (1,) or (L,)
         One temperature for all labels, or that of each label. It is empty before a fit.
     temperature_intervals : Tensor of float64, shape (1, 2) or (L, 2)
-        The 95 % confidence intervals of the temperatures that an infinitely large calibration set
+        The 95% confidence intervals of the temperatures that an infinitely large calibration set
         would give. Only the samples need to be independent, not the labels of a sample. If the
         intervals of most labels hold the temperature that is best for all of them, one temperature
         for each is not worth it.

@@ -105,7 +105,7 @@ class TemperatureScaler(CheckedAttributes, Scaler):
       NLL after   0.5623
       iterations  3
       optimum     the next Newton step would move T by less than 1e-10 of it
-      temperature 3.641 (95 %: 0.464 to 28.57)
+      temperature 3.641 (95%: 0.464 to 28.57)
     """
 
     fitted_names = ("temperature",)

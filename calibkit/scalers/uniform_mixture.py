@@ -168,7 +168,7 @@ class UniformMixtureScaler(CheckedAttributes, Scaler):
         self.check_fitted()
         # The type float16 cannot represent the logarithms of small probabilities.
         z = logits.to(torch.promote_types(logits.dtype, torch.float32)) / self.temperature
-        if z.ndim == 1 or z.shape[1] == 1:
+        if z.ndim < 2 or z.shape[1] == 1:
             calibrated = self._mix(log_sigmoid(z), 2) - self._mix(log_sigmoid(-z), 2)
             calibrated = torch.where(z.isinf(), z, calibrated)
         else:

@@ -16,7 +16,7 @@ from calibkit.metrics.classwise import ClasswiseError
 from calibkit.uncertainty._drawn_labels import Block, DrawnLabels, draw_labels
 from calibkit.uncertainty._gaps import GapsOfSamples
 from calibkit.uncertainty._resampling import resample
-from calibkit.uncertainty._test_inversion import Function, Gaps
+from calibkit.uncertainty._test_inversion import Gaps, sum_of_sizes
 
 # At most about this many draws of gaps are kept. With more gaps, fewer draws are enough.
 _MOST_ELEMENTS = 2**19
@@ -58,7 +58,7 @@ def classwise_gaps_of(
     """
     gaps = _with_drawn_noise(drawn, block)
     gaps = _resampled_where_surprising(gaps, metric, rows, scores_are, seed)
-    return _with_variance(gaps, partial(_mean_over_classes, rows.n_classes))
+    return _with_variance(gaps, rows.n_classes)
 
 
 def block_of_noise(n_cells: int, n_resamples: int) -> Block:
@@ -79,7 +79,6 @@ def gaps_of_every_class(
     (drawn,) = draw_labels(metric, [rows], scores_are, [block], seed)
     whole = _with_drawn_noise(drawn, block)
     mixed = _resampled_where_surprising(whole, metric, rows, scores_are, seed).noise
-    error = partial(_mean_over_classes, 1)
     shares = [slice(k * metric.n_bins, (k + 1) * metric.n_bins) for k in range(rows.n_classes)]
     classes = (
         _normal_if_hardly_drawn(
@@ -88,7 +87,7 @@ def gaps_of_every_class(
         )
         for k in shares
     )
-    return [_with_variance(gaps, error) for gaps in classes]
+    return [_with_variance(gaps, 1) for gaps in classes]
 
 
 class _GapsWithDrawnNoise(NamedTuple):
@@ -136,7 +135,7 @@ def _resampled_where_surprising(
     matrix = csr_array((excess, (row, sample)), shape=(surprising.sum(), n))
     weights = rows.counted_weights
     of_samples = None if weights is None else weights.cpu().numpy()
-    samples = GapsOfSamples(matrix, partial(Gaps, error=np.sum), of_samples)
+    samples = GapsOfSamples(matrix, partial(Gaps, norm=sum_of_sizes), of_samples)
     (resampled,) = resample([samples.of_counts], n, n_resamples=len(gaps.noise), seed=seed)
     noise = gaps.noise.copy()
     noise[:, surprising] = resampled - gaps.measured[surprising]
@@ -157,11 +156,19 @@ def _normal_if_hardly_drawn(gaps: _GapsWithDrawnNoise, mixed: Floats) -> _GapsWi
     return gaps._replace(noise=normal)
 
 
-def _with_variance(gaps: _GapsWithDrawnNoise, error: Function) -> Gaps:
+def _with_variance(gaps: _GapsWithDrawnNoise, n_classes: int) -> Gaps:
+    """Return the gaps of an error that is the mean over so many classes."""
     of_drawn = (gaps.noise**2).mean(0)
     excess = gaps.variance.sum() - of_drawn.sum()
     variance = partial(_variance_on_path, gaps.measured, excess, of_drawn)
-    return Gaps(gaps.measured, gaps.noise, error, variance=variance, mostly_noise=True)
+    return Gaps(
+        gaps.measured,
+        gaps.noise,
+        sum_of_sizes,
+        1 / n_classes,
+        variance=variance,
+        mostly_noise=True,
+    )
 
 
 def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: Floats) -> Floats:
@@ -171,7 +178,3 @@ def _variance_on_path(measured: Floats, excess: float, of_drawn: Floats, gaps: F
     # A class that the model all but excludes has many times the variance of its drawn labels.
     factor = max(1 + share * excess / max(total, 1e-300), 0.25)
     return np.asarray(of_drawn * factor)
-
-
-def _mean_over_classes(n_classes: int, gaps: Floats) -> Floats:
-    return np.asarray(np.abs(gaps).sum(-1) / n_classes)

@@ -17,7 +17,13 @@ from calibkit.metrics.base import JudgedSamples, Predictions, ScoreKind, SumsMet
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
 from calibkit.uncertainty._resampling import joined_weights, sums_by_cell
-from calibkit.uncertainty._test_inversion import Gaps, SmoothGaps
+from calibkit.uncertainty._test_inversion import (
+    Gaps,
+    SmoothGaps,
+    largest_size,
+    root_of_squares,
+    sum_of_sizes,
+)
 
 # The noise of the errors without bins hardly changes within so narrow cells.
 _N_COARSE_CELLS = 256
@@ -103,23 +109,20 @@ def _binned(
     if weights is not None:
         size_of_weights = _size_of_weights(cells, residual, weights, mean_confidence)
 
-    def estimate(gaps: Floats) -> Floats:
-        if metric.norm == "l1":
-            return np.asarray(np.abs(gaps).sum(-1))
-        if metric.norm == "max":
-            return np.asarray(np.abs(gaps * relative).max(-1))
+    norm, units = {
+        "l1": (sum_of_sizes, np.ones_like(relative)),
+        "l2": (root_of_squares, np.sqrt(relative)),
+        "max": (largest_size, relative),
+    }[metric.norm]
+
+    def debiased(gaps: Floats) -> Floats:
         square = (gaps * relative) ** 2
-        if not metric.debias:
-            return np.asarray(np.sqrt((weight * square).sum(-1)))
         share = np.where(effective > 1, weight, 0)
         return np.asarray(np.sqrt(np.maximum((share * (square - chance)).sum(-1), 0)))
 
-    def error(gaps: Floats) -> Floats:
-        return np.sqrt((gaps**2 * relative).sum(-1)) if metric.debias else estimate(gaps)
-
     def with_noise(measured: Floats, noise: Floats) -> Gaps:
-        largest_of = relative if metric.norm == "max" else None
-        return Gaps(measured, noise, error, estimate, largest_of, variance)
+        estimate = debiased if metric.debias else None
+        return Gaps(measured, noise, norm, units, estimate, variance)
 
     if at_edges is None:
         return GapsOfSamples(matrix, with_noise, weights)
@@ -137,8 +140,7 @@ def _moved(residual_at_edge: Floats, share_noise: Floats) -> Floats:
     """Return the noise of the gaps (R, K) that comes from the edges of bins of equal mass.
 
     Other samples have other quantiles. If the shares (R, K) of fixed bins change, the edges move
-    until the shares are equal again, and what they pass moves from one bin into the next. This is
-    small for one gap, but not for a change on the same samples, from which the labels cancel.
+    until the shares are equal again, and what they pass moves from one bin into the next.
     """
     passed = share_noise.cumsum(1)[:, :-1] * np.nan_to_num(residual_at_edge)
     return np.diff(-passed, axis=1, prepend=0.0, append=0.0)
@@ -248,10 +250,7 @@ def gaps_of_ks(judged: JudgedSamples) -> GapsOfSamples:
     weighted = residual if weights is None else residual * weights
 
     def gaps(measured: Floats, noise: Floats) -> Gaps:
-        one = np.ones(len(measured))
-        return Gaps(
-            measured.cumsum(), noise.cumsum(1), lambda d: np.abs(d).max(-1), None, largest_of=one
-        )
+        return Gaps(measured.cumsum(), noise.cumsum(1), largest_size)
 
     matrix = sums_by_cell(cells, weighted, _N_COARSE_CELLS)
     return GapsOfSamples(matrix, gaps, weights)

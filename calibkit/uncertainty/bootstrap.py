@@ -176,11 +176,10 @@ def paired_difference(
 
     Both sets belong to the same samples, and the metric is computed on the same resamples of both.
     The difficulty of the samples therefore cancels out. The intervals are of the same kinds as
-    those of `bootstrap_interval`. For calibration errors, the gaps of both sets move along paths on
-    which one error grows while the other shrinks, with the noise that they share. The difference of
-    the two gaps of each bin is often known much better than either gap, and no path leads further
-    from it than its own noise explains. For the classwise error of more than a few classes, the
-    intervals of both errors are combined with their correlation.
+    those of `bootstrap_interval`. For calibration errors, the ends of both intervals bound the
+    change. If both errors are clearly above 0, they are combined with their correlation, which
+    makes the interval narrower. If the probabilities hardly differ, the change is also at most
+    twice the norm of what the gaps change by, and this bound is the same at every level.
 
     Parameters
     ----------

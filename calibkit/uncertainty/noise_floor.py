@@ -23,14 +23,14 @@ _BLOCK_ELEMENTS = 2**18
 
 
 class NoiseFloor(NamedTuple):
-    """The ECE that a perfectly calibrated model would show, as its mean and its 95 % range.
+    """The ECE that a perfectly calibrated model would show, as its mean and its 95% range.
 
     Attributes
     ----------
     mean : float
         Mean of the ECE over the random draws of the labels.
     low, high : float
-        The 2.5 % and 97.5 % quantiles of the ECE over the same draws.
+        The 2.5% and 97.5% quantiles of the ECE over the same draws.
 
     See Also
     --------
@@ -100,7 +100,7 @@ def noise_floor(
     Returns
     -------
     NoiseFloor
-        The mean, the 2.5 % quantile and the 97.5 % quantile of the ECE.
+        The mean, the 2.5% quantile and the 97.5% quantile of the ECE.
 
     Raises
     ------
@@ -223,7 +223,7 @@ def calibration_test(
     >>> import torch
     >>> from calibkit import calibration_test
     >>> probabilities = torch.tensor([[0.8, 0.2]]).repeat(1000, 1)
-    >>> labels = (torch.arange(1000) >= 790).long()  # right in 79 %
+    >>> labels = (torch.arange(1000) >= 790).long()  # right in 79%
     >>> f"{calibration_test(probabilities, labels).p_value:.2f}"
     '0.45'
     """

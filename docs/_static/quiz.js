@@ -43,7 +43,7 @@ function givenExplanations(question) {
   return [all.find(matches) ?? other[0]].filter(Boolean);
 }
 
-/** Return what to say to those who typed 30 and probably mean 30 %, or else an empty text. */
+/** Return what to say to those who typed 30 and probably mean 30%, or else an empty text. */
 function noteOnShare(question) {
   const right = question.querySelector('.quiz-explanation[data-correct="true"]').dataset.value;
   const value = numberGiven(question);

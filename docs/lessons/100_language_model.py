@@ -85,7 +85,7 @@ for row, s in enumerate(subjects):
     ax.plot([a.value, c], [row, row], ":", color="0.5")
     ax.plot(c, row, "D", **look)
     ax.plot(a.value, row, "o", color="#0072B2", ms=7)
-ax.plot([], "o-", color="#0072B2", ms=7, label="accuracy, 95 % interval")
+ax.plot([], "o-", color="#0072B2", ms=7, label="accuracy, 95% interval")
 ax.plot([], "D", **look, label="mean confidence")
 ax.set_yticks(range(8), subjects, fontsize=11)
 ax.invert_yaxis()
@@ -149,7 +149,7 @@ print(f"sum {powers.sum():.4f}")
 # large as ours.
 
 # %%
-print("subject       ECE (95 % interval)     floor  p-value")
+print("subject       ECE (95% interval)     floor  p-value")
 everything = {"all": calibkit.evaluate(texts, y).before}
 for name, r in (everything | reports).items():
     ece = f"{r.ece.value:.1%} ({r.ece.low:.1%} to {r.ece.high:.1%})"
@@ -184,7 +184,7 @@ print("accuracy     ", *(f"{way:>13}" for way in ways))
 for s, r in rows.items():
     right = [(z[r].argmax(1) == y[r]).double().mean() for z in ways.values()]
     print(f"{s:13}", *(f"{share:13.0%}" for share in right))
-print("95 % intervals: at most ± 6 %\n\nall subjects")
+print("95% intervals: at most ± 6%\n\nall subjects")
 for way, z in ways.items():
     found = calibkit.evaluate(z, y).before
     claimed = z.softmax(1).amax(1).mean()
@@ -289,7 +289,7 @@ def show(name, pairs):
         if len(pairs) == 1:
             spread = getattr(found[0], key)[1:]
         print(f"{min(spread):9.0%} to {max(spread):3.0%}", end="")
-    print("  95 % interval" if len(pairs) == 1 else "  four orders")
+    print("  95% interval" if len(pairs) == 1 else "  four orders")
 
 
 print(f"{'':21} confidence   accuracy          ECE")
@@ -340,7 +340,7 @@ for row, x in enumerate(changes.values()):
 ax.axvline(0, color="0.3", linestyle="--")
 ax.set_yticks(range(8), subjects, fontsize=11)
 ax.invert_yaxis()
-_ = ax.set_xlabel("change of the NLL, 95 % interval (left is better)")
+_ = ax.set_xlabel("change of the NLL, 95% interval (left is better)")
 
 # %% [markdown] tags=["slide"]
 # Does one temperature suit all subjects?
@@ -427,7 +427,7 @@ for name, text in read.items():
 # %% [markdown]
 # The first choice is the same at every T, and so is the accuracy. Of these three T, only T = 1
 # brings the confidence close to the accuracy. (The gap is the confidence minus the accuracy.
-# Neighbouring places are not independent, so its 95 % interval comes from ten blocks of the text.)
+# Neighbouring places are not independent, so its 95% interval comes from ten blocks of the text.)
 # Another one may serve the text, but spoils the probabilities. If a service
 # reports log-probabilities after this division, multiply them by the sampling temperature to undo
 # it.

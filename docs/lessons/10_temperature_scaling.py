@@ -350,7 +350,7 @@ print(f"accuracy {accuracy:.1%}, mean confidence {confidence:.1%}")
 print(f"NLL before scaling: {nll_before:.3f}, n = {len(labels)}")
 
 # %% [markdown]
-# The mean confidence is 73.5 %, but only 59.5 % of the answers are right. A *reliability diagram*
+# The mean confidence is 73.5%, but only 59.5% of the answers are right. A *reliability diagram*
 # shows this difference bin by bin. Each bar ends at the accuracy of its bin, the dot is the mean
 # confidence, and the line between them is the gap. The upper panel counts the images.
 
@@ -480,14 +480,14 @@ _ = calibkit.reliability_diagram(
 # ECE and NLL have fallen, and no answer has changed. Is the network calibrated now? In every finite
 # test set, chance makes gaps, so even a perfectly calibrated network has an ECE above zero. Its
 # average ECE is the *noise floor* (Vaicenavicius et al.). Beside it, we print the *range* that holds
-# the ECE of such a network in 95 % of test sets.
+# the ECE of such a network in 95% of test sets.
 
 # %%
 for name, p in (("before", before), ("after", after)):
     value = calibkit.calibration_error(p, labels)
     floor = calibkit.noise_floor(p)
     print(f"{name}: ECE {value:.1%}, noise floor {floor.mean:.1%}", end=", ")
-    print(f"in 95 % of test sets {floor.low:.1%} to {floor.high:.1%}")
+    print(f"in 95% of test sets {floor.low:.1%} to {floor.high:.1%}")
 many = calibkit.glyphs100_population(15, scaled=True)
 print(f"after, on 200 000 images: ECE {many.calibration_error:.1%}")
 
@@ -495,7 +495,7 @@ print(f"after, on 200 000 images: ECE {many.calibration_error:.1%}")
 # Before scaling, the ECE is far above its range. After scaling, it lies inside: a perfectly
 # calibrated network could have such an ECE. But this does not prove calibration. The first picture
 # shows more than twenty times as many images. There, chance plays a much smaller part, yet an ECE
-# of 1.4 % remains.
+# of 1.4% remains.
 
 # %% [markdown] tags=["published"]
 # Move to CIFAR-100
@@ -804,7 +804,7 @@ if temperature_under_shift is not None:
 
 # %% [markdown]
 # 5. A manufacturer fitted a temperature to X-ray images from one hospital, and writes: "Our ECE is
-#    1.7 %. Where our network says 90 %, it is right nine times in ten." What do you ask before you
+#    1.7%. Where our network says 90%, it is right nine times in ten." What do you ask before you
 #    agree?
 
 # %% [markdown] tags=["solution"]

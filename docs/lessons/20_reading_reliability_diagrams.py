@@ -11,7 +11,7 @@
 Is this ECE good?
 =================
 
-A paper reports an expected calibration error (ECE) of 1.7 %. Can you trust the probabilities of its
+A paper reports an expected calibration error (ECE) of 1.7%. Can you trust the probabilities of its
 model? The number alone does not tell you.
 
 What you will do
@@ -37,7 +37,7 @@ Half a minute on two cores, and lesson 10.
 # Is this ECE good?
 # -----------------
 #
-# - A paper reports an ECE of 1.7 %.
+# - A paper reports an ECE of 1.7%.
 # - What would you ask its authors?
 #
 # Say: Let the room collect questions before you show anything. Somebody will ask how many images
@@ -108,8 +108,8 @@ fig, ax = plt.subplots(figsize=(7.2, 3.4), layout="constrained")
 ax.barh(list(confidences), high - low, 0.5, low, color="0.75")
 ax.plot(mean, list(confidences), "|", color="black", ms=24, mew=2)
 ax.axvline(1.7, color="#D55E00", linestyle="--")
-ax.text(1.8, 2.35, "ECE of 1.7 %", color="#D55E00")
-ax.text(high[0] + 0.1, 0, "95 % of\ntest sets", va="center")
+ax.text(1.8, 2.35, "ECE of 1.7%", color="#D55E00")
+ax.text(high[0] + 0.1, 0, "95% of\ntest sets", va="center")
 ax.text(mean[0], -0.3, "mean: the noise floor", ha="center")
 ax.set(xlim=(0, 7.9), ylim=(2.6, -0.7), xlabel="ECE in 15 bins, %")
 ax.set_title("The same ECE is low, ordinary or high, depending on n")
@@ -124,7 +124,7 @@ plt.show()
 # - Its ECE shrinks when the test set grows.
 #
 # Say: Ask which of the three rows worries the room. With 900 images, a perfect model would almost
-# always score more than 1.7 %. With 9000 images, such a score is ordinary. With 90 000, a perfect
+# always score more than 1.7%. With 9000 images, such a score is ordinary. With 90 000, a perfect
 # model would hardly ever score so much, so a model that does almost certainly has a real error. The
 # same number tells three different stories, and nobody can choose among them without knowing n.
 
@@ -138,7 +138,7 @@ plt.show()
 # ----------------------
 #
 # Why is the ECE of a perfect model above zero? Before each toss of a fair coin, a forecaster says
-# "heads, 50 %". This forecast is perfectly calibrated. Yet after four tosses in one bin, the gap is
+# "heads, 50%". This forecast is perfectly calibrated. Yet after four tosses in one bin, the gap is
 # zero only if exactly two are heads. All sequences are equally likely:
 
 # %%
@@ -169,12 +169,12 @@ for n_tosses, n_bins in ((4, 1), (4, 2), (16, 1)):
 # Toss a coin four times
 # ----------------------
 #
-# - "Heads, 50 %" is a perfect forecast of a fair coin.
+# - "Heads, 50%" is a perfect forecast of a fair coin.
 # - Two heads in four tosses: a gap of 0.
-# - Four heads in four tosses: a gap of 50 %.
+# - Four heads in four tosses: a gap of 50%.
 #
 # Say: Let the room compute the average gap over the sixteen sequences by hand. Six of them have a
-# gap of 0, eight a gap of 25 %, and two a gap of 50 %. Then ask what happens with two bins of two
+# gap of 0, eight a gap of 25%, and two a gap of 50%. Then ask what happens with two bins of two
 # tosses each, and what happens with sixteen tosses. More bins raise the noise floor, and more
 # tosses lower it. We shall meet these two effects throughout the lesson.
 
@@ -187,7 +187,7 @@ for n_tosses, n_bins in ((4, 1), (4, 2), (16, 1)):
 # --------------------------
 #
 # A *reliability diagram* shows each gap as a line from the end of the bar, the accuracy, to the dot,
-# the mean confidence. The bar of a perfect model ends inside its own grey band in 95 % of test sets.
+# the mean confidence. The bar of a perfect model ends inside its own grey band in 95% of test sets.
 #
 # **Before you run this:** one diagram belongs to our model, the other to a perfect model with the
 # same probabilities. Can you tell from the bars which is which?
@@ -288,7 +288,7 @@ for n_bins in (1, 5, 10, 15, 30):
 # -----------------
 #
 # In practice, nobody shows us the truth. Here, 200 000 new images do: `calibkit.glyphs100_population`
-# holds their bins. In the figure, the whiskers show how far chance moves a gap in 95 % of test sets.
+# holds their bins. In the figure, the whiskers show how far chance moves a gap in 95% of test sets.
 
 # %%
 for n_bins in (1, 15, 30):
@@ -323,7 +323,7 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # The truth: a small error of one sign
 # ------------------------------------
 #
-# - 200 000 images: an ECE of 1.4 % in 1, 15 or 30 bins.
+# - 200 000 images: an ECE of 1.4% in 1, 15 or 30 bins.
 # - Hardly any gaps cancel: the rise was noise.
 # - In 15 bins, 9000 images could not show it.
 #
@@ -333,7 +333,7 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # fifteen bins did not reject, and yet the error was there.
 
 # %% [markdown]
-# The true error is about 1.4 %, whatever the bins. So hardly any gaps cancel, and our ECE rose
+# The true error is about 1.4%, whatever the bins. So hardly any gaps cancel, and our ECE rose
 # because of noise. Nearly all true gaps are negative: the model is right less often than it claims.
 #
 # In a single bin, such gaps add up while their noise averages out, so one bin detects them better
@@ -406,7 +406,7 @@ plt.show()
 # Put an interval around it
 # -------------------------
 #
-# How large may the error be? A *95 % interval* comes with a promise: in about 95 % of all test
+# How large may the error be? A *95% interval* comes with a promise: in about 95% of all test
 # sets, it holds the true error. `calibkit.bootstrap_interval` draws our images again and again with
 # replacement (the *bootstrap*), to learn how noisy the gaps are. It returns the range of true
 # errors for which our ECE would be no surprise.
@@ -416,7 +416,7 @@ interval_of_ece = partial(
     calibkit.bootstrap_interval, calibkit.calibration_error
 )
 ece, low, high = interval_of_ece(scaled, test_labels)
-print(f"ECE {ece:.1%}, 95 % interval {low:.1%} to {high:.1%}")
+print(f"ECE {ece:.1%}, 95% interval {low:.1%} to {high:.1%}")
 
 # %%
 rng = np.random.default_rng(0)
@@ -454,25 +454,25 @@ plt.show()
 # An interval says how large the error may be
 # -------------------------------------------
 #
-# - Ours: 0.0 % to 2.4 %. The truth is 1.4 %.
+# - Ours: 0.0% to 2.4%. The truth is 1.4%.
 # - The promise: about 95 of 100 intervals hold the true error.
 # - It may begin at 0 although there is an error.
 #
 # Say: Each vertical line is the interval of one test set, and the dashed line is the truth. A thick
-# orange line misses it. Nearly all hold it, on the left where the error is 1.4 % and on the right
+# orange line misses it. Nearly all hold it, on the left where the error is 1.4% and on the right
 # where it is 0. Point out that many lines on the left begin at 0. Such an interval does not say
 # that there is no error. It says that there may be none.
 
 # %% [markdown]
 # Nearly all intervals hold the true error, and so does ours. Like many of them, it begins at zero,
 # which says only that noise *may* explain the ECE. The upper end tells us more: the error is
-# probably no larger than 2.4 %.
+# probably no larger than 2.4%.
 
 # %% [markdown]
 # Judge a model that is always sure
 # ---------------------------------
 #
-# We simulate a model on an easy task. Its confidences are spread evenly above 94 %, but every answer
+# We simulate a model on an easy task. Its confidences are spread evenly above 94%, but every answer
 # is right with the same probability.
 #
 # **Before you run this:** our bins so far had *equal width*. Bins of *equal mass* hold equally many
@@ -514,7 +514,7 @@ plt.show()
 # A model that is always sure needs other bins
 # --------------------------------------------
 #
-# - All confidences lie between 94 % and 100 %.
+# - All confidences lie between 94% and 100%.
 # - Equal width: one bin holds everything, and gaps cancel.
 # - Equal mass: the gaps appear.
 #
@@ -560,7 +560,7 @@ for name, probabilities in models.items():
 # - Whether the model knows anything.
 #
 # Say: Reversing the order of all probabilities except the largest changes neither accuracy nor ECE.
-# The classwise ECE notices it, because it looks at all probabilities. And a model that says 1 % for
+# The classwise ECE notices it, because it looks at all probabilities. And a model that says 1% for
 # each of the hundred classes has the lowest ECE of the three, although it knows nothing. A small
 # calibration error alone is no merit. We also need a good accuracy or a good NLL.
 
@@ -581,7 +581,7 @@ report = calibkit.evaluate(logits[test], test_labels, scaler=scaler)
 print(report)
 
 # %% [markdown]
-# So is this ECE good? The true error may be anything from zero to 2.4 %. The classwise ECE lies
+# So is this ECE good? The true error may be anything from zero to 2.4%. The classwise ECE lies
 # above the range of its noise floor, so chance alone hardly explains it. (Noise tends to raise it,
 # so its interval ends at the measured value.) Whether the error matters depends on the use of the
 # probabilities, not on a p-value.
@@ -624,7 +624,7 @@ n_needed = None
 # %% tags=["solution"]
 floor_of_9000 = calibkit.noise_floor(confidence).mean
 n_needed = round(9000 * (floor_of_9000 / 0.005) ** 2)
-print(f"a noise floor of 0.5 % needs about n = {n_needed}")
+print(f"a noise floor of 0.5% needs about n = {n_needed}")
 
 # %% tags=["wrong"]
 wrong = [
@@ -819,7 +819,7 @@ if equal_mass_ece is not None:
 # average, it would give the ECE of a single bin.
 
 # %% [markdown]
-# 5. A paper says: "On 10 000 test images, our method lowers the ECE from 1.9 % to 1.4 %." What
+# 5. A paper says: "On 10 000 test images, our method lowers the ECE from 1.9% to 1.4%." What
 #    should the authors compute?
 
 # %% [markdown] tags=["solution"]
@@ -840,7 +840,7 @@ change = calibkit.paired_difference(
     calibkit.calibration_error, scaled, softer, test_labels
 )
 print(f"change of the ECE {change.value:+.1%}", end=" ")
-print(f"(95 % interval {change.low:+.1%} to {change.high:+.1%})")
+print(f"(95% interval {change.low:+.1%} to {change.high:+.1%})")
 
 # %% [markdown]
 # References

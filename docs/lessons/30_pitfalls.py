@@ -193,7 +193,7 @@ print("twice, when certain:", [f"{p:.2f}" for p in certain.softmax(0)])
 #
 # A model is *calibrated* if it is right as often as its confidence says. By chance, even such a
 # model shows an ECE above zero. After ``if calibrated`` we print the range that holds this ECE in
-# 95 % of test sets.
+# 95% of test sets.
 
 
 # %% tags=["setup"]
@@ -350,7 +350,7 @@ show(f"  T = {mixed.temperature:.2f}", mixed(test_logits), test_labels)
 # Fit on too few images
 # ---------------------
 #
-# The ``summary`` of a fit holds a 95 % interval for T. From large calibration sets, about 95 % of
+# The ``summary`` of a fit holds a 95% interval for T. From large calibration sets, about 95% of
 # such intervals hold the T of endlessly many images.
 
 # %%
@@ -361,7 +361,7 @@ for n, fitted in sets.items():
     ece = [calibkit.calibration_error(p, test_labels) for p in scaled]
     print(f"n = {n}: ECE on the test half {min(ece):.1%} to {max(ece):.1%}")
     low, high = fitted[0].summary.temperature_interval
-    print(f"  95 % interval of the first fit {low:.2f} to {high:.2f}")
+    print(f"  95% interval of the first fit {low:.2f} to {high:.2f}")
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
@@ -378,7 +378,7 @@ for fitted, (color, mark) in zip(groups, looks):
 ax.axhline(scaler.temperature, color="0.3", linestyle="--")
 ticks = ["n = 20", "n = 200", "n = 1000", "n = 200,\nother camera"]
 ax.set_xticks([4.5, 16.5, 26, 35.5], ticks)
-ax.set_ylabel("T and its 95 % interval")
+ax.set_ylabel("T and its 95% interval")
 plt.show()
 
 # %% [markdown] tags=["slide"]

@@ -222,7 +222,7 @@ print(calibkit.evaluate(weighted, y, n_bins=10))
 # calibrated model, *ECE if calibrated*.
 #
 # The next figure shows the bins of both measures. If the model were calibrated, each bar would end in its
-# grey band in 95 % of test sets.
+# grey band in 95% of test sets.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 4.8), layout="constrained")
@@ -383,7 +383,7 @@ print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 #
 # What if nobody knows the prior in use? `calibkit.estimate_prior` estimates it from logits, without
 # labels. It needs the prior for which these logits are calibrated: here the plain model's mean
-# $P(y=1)$. To imitate two places, we draw 500 of our images, of which 3 % or 30 % are events.
+# $P(y=1)$. To imitate two places, we draw 500 of our images, of which 3% or 30% are events.
 
 # %% tags=["setup"]
 plain = logits_of(logistic(), five_folds(0))
@@ -499,7 +499,7 @@ difference = calibkit.paired_difference(
 )
 print(f"n = {len(y)}, mean cost corrected minus weighted", end=" ")
 print(f"{difference.value:.2f}")
-print(f"95 % interval {difference.low:.2f} to {difference.high:.2f}")
+print(f"95% interval {difference.low:.2f} to {difference.high:.2f}")
 
 # %% [markdown]
 # At this threshold, the weighted model raises far too many alarms, and the correction lowers the

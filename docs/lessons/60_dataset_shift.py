@@ -181,11 +181,11 @@ for severity, row in zip((0, 5), axes):
 # weighted by the number of images in the bin.
 #
 # The *noise floor* is the mean ECE that a perfectly calibrated network shows by chance. In
-# brackets we print its *range*, which holds the ECE of such a network on 95 % of test sets.
+# brackets we print its *range*, which holds the ECE of such a network on 95% of test sets.
 
 # %%
 print("n = 1500 images, 15 bins, confidence before -> after scaling")
-print("severity  accuracy  confidence        ECE   noise floor (95 % range)")
+print("severity  accuracy  confidence        ECE   noise floor (95% range)")
 for s, p in enumerate(after):
     before = at[s][500:].softmax(-1).amax(-1).mean()
     ece = calibkit.calibration_error(p, truth[500:])
@@ -214,7 +214,7 @@ for s, p in enumerate(after):
 # **Before you run this:** at which severity does the temperature help most?
 
 # %%
-print("change in NLL with its 95 % interval")
+print("change in NLL with its 95% interval")
 for s, z in enumerate(at):
     check = calibkit.check_shift(lab_scaler, z[500:], truth[500:])
     nll = check.report.change.nll
@@ -285,7 +285,7 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
 fig.suptitle("Harder images need a larger temperature, which repairs the ECE")
 bars = {"fmt": "o-", "color": "#009E73", "capsize": 4}
 left.errorbar(
-    range(6), centre, [below, above], **bars, label="local T, 95 % interval"
+    range(6), centre, [below, above], **bars, label="local T, 95% interval"
 )
 lab_line = {"color": "#0072B2", "linestyle": "--"}
 left.axhline(lab_scaler.temperature, **lab_line, label="T of the lab")
@@ -293,7 +293,7 @@ right.plot(ece[0], "s", **lab_line, label="T of the lab")
 right.plot(ece[1], "o-", color="#009E73", label="local T")
 right.plot([floor.mean for floor in floors], ":k", label="noise floor")
 low, high = zip(*[(floor.low, floor.high) for floor in floors])
-right.fill_between(range(6), low, high, color="0.88", label="its 95 % range")
+right.fill_between(range(6), low, high, color="0.88", label="its 95% range")
 left.set(xlabel="severity", ylabel="temperature", ylim=(1, 3.5))
 right.set(xlabel="severity", ylabel="ECE, 15 bins", ylim=(0, 0.3))
 _ = left.legend(loc="upper left"), right.legend(loc="upper left")

@@ -110,7 +110,7 @@ for (top, bottom), i in zip(axes.T, (15, 22, 3, 0)):
 # These are four test images with their scaled probabilities. Where the confidence reaches the
 # dotted line, we answer. Elsewhere we hand the image over to a human. The second answer is wrong:
 # the image shows the letter b. The filled bars are a *prediction set*: the most probable classes,
-# taken until their probabilities add up to at least 90 %.
+# taken until their probabilities add up to at least 90%.
 
 # %% [markdown]
 # Derive a threshold from two costs
@@ -181,7 +181,7 @@ def costs(probabilities, labels, threshold=threshold):
 
 
 # %% [markdown]
-# After ± we print half the width of a 95 % interval of the mean.
+# After ± we print half the width of a 95% interval of the mean.
 
 
 # %%
@@ -194,7 +194,7 @@ def half_width(values):
 # less often than its confidence says. Will it cost more or less than it promises?
 
 # %%
-print(f"n = {n}, ± half of a 95 % interval")
+print(f"n = {n}, ± half of a 95% interval")
 for name, p in both.items():
     promised, realised = costs(p, y)
     mean, error = realised.mean(), half_width(realised)
@@ -405,7 +405,7 @@ for name, p in both.items():
 # for *least ambiguous classifier* (Sadinle et al. 2019).
 #
 # Suppose that the true classes of nine labelled images have the scores below. We want a coverage
-# of 80 %.
+# of 80%.
 
 # %%
 scores = [0.05, 0.10, 0.20, 0.30, 0.35, 0.50, 0.60, 0.80, 0.95]
@@ -419,7 +419,7 @@ print(f"the set takes {[p for p in new if 1 - p <= eighth]}")
 # A tenth image arrives, drawn like the nine. Sorted among the nine, the score of its true class is
 # equally likely to take each of the ten places. If it takes one of the first eight, the eighth
 # smallest of the nine stands behind it. This eighth score is our threshold: the set takes every
-# class with a score up to it. So the set holds the label with a probability of 80 %. This argument
+# class with a score up to it. So the set holds the label with a probability of 80%. This argument
 # needs neither calibration nor an accurate network.
 #
 # `calibkit.ConformalSets` counts in the same way, with the scores of 1000 images. The temperature
@@ -438,7 +438,7 @@ def holds_label(sets, labels):
 
 
 # %% [markdown]
-# **Before you run this:** will conformal sets from the unscaled probabilities reach 90 %?
+# **Before you run this:** will conformal sets from the unscaled probabilities reach 90%?
 
 # %%
 print(f"n = {len(measure_on)}, asked for {0.9:.0%}")
@@ -475,7 +475,7 @@ for name, (color, line) in kinds.items():
     ax.hist(found[name], bins, color=color, label=f"{name} scaling", **style)
 ax.axvline(0.9, color="#D55E00", linestyle="--", label="promised")
 ax.set(xlabel="coverage on 8000 images", ylabel="number of splits")
-ax.set_title("Conformal sets cover about 90 %, scaled or not")
+ax.set_title("Conformal sets cover about 90%, scaled or not")
 ax.xaxis.set_major_formatter("{x:.0%}")
 _ = ax.legend()
 

@@ -183,7 +183,7 @@ print(scaler.summary)
 
 # %% [markdown]
 # Each row is a sample, and each column is a class. With ``stratify``, both sets hold every class in
-# the same proportion. Beside T stands its *95 % interval*. About 95 of a hundred such intervals
+# the same proportion. Beside T stands its *95% interval*. About 95 of a hundred such intervals
 # hold the value that endless data would give. On the test set, `calibkit.evaluate` computes a
 # report.
 
@@ -437,7 +437,7 @@ pixel_report = calibkit.evaluate(
 # %%
 whole = pixel_scaler.summary
 low, high = whole.temperature_interval
-print(f"T = {whole.temperature:.2f}, 95 % interval {low:.2f} to {high:.2f}")
+print(f"T = {whole.temperature:.2f}, 95% interval {low:.2f} to {high:.2f}")
 print(f"fitted on {whole.n_samples} pixels of {len(calib_pictures)} pictures")
 
 # %%
@@ -485,7 +485,7 @@ style = {"color": "0.3", "linestyle": "--", "label": "T of all pixels"}
 ax.axhline(whole.temperature, **style)
 ax.legend(loc="lower right")
 ax.set_xticks([9.5, 32.5], ["groups of ten pictures", "random pixels"])
-ax.set_ylabel("T and its 95 % interval")
+ax.set_ylabel("T and its 95% interval")
 plt.show()
 
 # %% [markdown] tags=["slide"]
@@ -507,7 +507,7 @@ plt.show()
 #
 # A *bootstrap* over pictures gives a wider interval (Field and Welsh 2007). We draw as many
 # pictures as we have, with replacement. Then we weight each pixel by how often its picture was
-# drawn, and fit T again. The interval holds the middle 95 % of many such T.
+# drawn, and fit T again. The interval holds the middle 95% of many such T.
 
 # %%
 refits = []
@@ -774,12 +774,12 @@ if accuracies is not None:
     low, high = np.quantile(found, [0.025, 0.975])
     value = pixel_report.before.accuracy
     ratio = (high - low) / (value.high - value.low)
-    print(f"Right: 95 % of them lie between {low:.1%} and {high:.1%}.")
+    print(f"Right: 95% of them lie between {low:.1%} and {high:.1%}.")
     print(f"That is {ratio:.1f} times as wide as the interval from pixels.")
 
 # %% [markdown] tags=["solution"]
 # A picture brings all its pixels along, so we count once for each picture and draw the counts. The
-# quantiles of the accuracies are the 95 % interval of the accuracy. The interval from pixels is too
+# quantiles of the accuracies are the 95% interval of the accuracy. The interval from pixels is too
 # narrow because it assumes that each pixel is a new piece of evidence.
 #
 # Two mistakes are frequent. The mean of the accuracies of single pictures is another measure, in

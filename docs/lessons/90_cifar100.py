@@ -81,7 +81,7 @@ for name, (before, after) in published.items():
     print(f"{name}: ECE {before:.1%} before scaling, {after:.1%} after")
 
 # %% [markdown]
-# None of these ECEs came with a *95 % interval*. About 95 of a hundred such intervals hold the true
+# None of these ECEs came with a *95% interval*. About 95 of a hundred such intervals hold the true
 # value. So we measured three other networks with intervals. A *split*
 # divides the images into a part for the fit and a part for the measurement. ``splits_of`` selects
 # the results of one network on its splits. (``mode`` is explained below.)
@@ -129,7 +129,7 @@ ax.invert_yaxis()
 ax.set_xlim(left=0)
 ax.xaxis.set_major_formatter("{x:.0%}")
 ax.set_xlabel(
-    "ECE; empty mark: before, full mark: after; lines: 95 % intervals"
+    "ECE; empty mark: before, full mark: after; lines: 95% intervals"
 )
 plt.show()
 # sphinx_gallery_thumbnail_number = 1
@@ -139,7 +139,7 @@ plt.show()
 # -----------------------------------
 #
 # - Blue: published, without any interval.
-# - Orange: measured by us, with 95 % intervals.
+# - Orange: measured by us, with 95% intervals.
 # - An empty mark is before scaling, a full mark after it.
 #
 # Say: From each empty mark to its full mark, the ECE falls. All eight results agree in this. Now
@@ -211,7 +211,7 @@ for batch in (
 #   range holds this ECE for about 95 of a hundred test sets of the same size.
 # - The *p-value* is the probability that such a network shows at least the measured ECE.
 #
-# **Before you run this:** the tutorial's ECE after scaling is 1.4 %. Would a perfectly calibrated
+# **Before you run this:** the tutorial's ECE after scaling is 1.4%. Would a perfectly calibrated
 # network show so small an ECE on our few images?
 
 
@@ -230,7 +230,7 @@ before, after = first_split.before, first_split.after
 print(f"accuracy {before.accuracy.value:.1%}", end=" ")
 print(f"on {first_split.n_test} images")
 t = first_split.temperature
-print(f"T = {t.value:.2f}, 95 % interval {t.low:.2f} to {t.high:.2f}")
+print(f"T = {t.value:.2f}, 95% interval {t.low:.2f} to {t.high:.2f}")
 show("before", before)
 show("after", after)
 nll = first_split.change.nll
@@ -330,7 +330,7 @@ for ax, name in zip(axes, ("accuracy", "ece")):
     ax.yaxis.set_major_formatter("{x:.0%}")
     ax.set_title({"accuracy": "Accuracy", "ece": "ECE"}[name])
     ax.set_xlabel("images in a batch")
-fig.supxlabel("dashed: eval mode; lines: 95 % intervals", fontsize=10)
+fig.supxlabel("dashed: eval mode; lines: 95% intervals", fontsize=10)
 plt.show()
 
 # %% [markdown] tags=["slide"]
@@ -393,7 +393,7 @@ ax.set_xticks(range(10))
 ax.yaxis.set_major_formatter("{x:.0%}")
 ax.set_xlabel(
     "seed of the split; circles: eval mode, squares: training mode\n"
-    "empty: before scaling, full: after; dashed: the tutorial's 1.4 %"
+    "empty: before scaling, full: after; dashed: the tutorial's 1.4%"
 )
 ax.set_ylabel("ECE on 616 images")
 plt.show()
@@ -435,11 +435,11 @@ worst = max(m.after.p_value for m in splits_of("WRN-16-4"))
 print(f"largest p of its ten splits: {worst:.3f}")
 
 # %% [markdown] tags=["slide"]
-# Judge the published 1.4 %
+# Judge the published 1.4%
 # -------------------------
 #
 # - The noise floor falls as one over the square root of n.
-# - On 9000 images, a perfect network could show 1.4 %.
+# - On 9000 images, a perfect network could show 1.4%.
 # - The WRN-16-4 keeps an error that noise does not explain.
 #
 # Say: Four times as many images halve the noise floor. Carry our floor from 616 images to the 9000
@@ -728,7 +728,7 @@ for temperature in (1.0, 1.3):
 # page does not show them. Lesson 60 says more about images of another kind.
 
 # %% [markdown]
-# 5. A paper says: "Temperature scaling reduced the ECE from 10.8 % to 1.4 %." What do you ask its
+# 5. A paper says: "Temperature scaling reduced the ECE from 10.8% to 1.4%." What do you ask its
 #    authors? Write an honest report on our ResNet in their place.
 
 # %% [markdown] tags=["solution"]
@@ -737,9 +737,9 @@ for temperature in (1.0, 1.3):
 # with which seed were they chosen? Were several splits, temperatures or methods tried?
 #
 # A model sentence: "We ran a ResNet-20 in eval mode on 916 test images of CIFAR-100 and fitted the
-# temperature on 300 of them (split with seed 0). On the other 616, the accuracy is 71.1 %. The ECE
-# in 15 bins is 5.3 % before scaling and 4.4 % after it, and a perfectly calibrated network would
-# show 2.8 % to 6.5 %. The temperature is 1.31 (1.19 to 1.44), so the network was overconfident. Our
+# temperature on 300 of them (split with seed 0). On the other 616, the accuracy is 71.1%. The ECE
+# in 15 bins is 5.3% before scaling and 4.4% after it, and a perfectly calibrated network would
+# show 2.8% to 6.5%. The temperature is 1.31 (1.19 to 1.44), so the network was overconfident. Our
 # images are too few to show whether it is calibrated now." What usually goes wrong is the last
 # sentence: an ECE within the noise floor is reported as proof of calibration.
 

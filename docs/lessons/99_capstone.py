@@ -167,7 +167,7 @@ print(f"part_of(test, Monday): n = {len(monday['labels'])}")
 #   (one for its drawer, zero for the others), and averages these sums over the pieces.
 # - The *ECE* is the gap between accuracy and mean confidence in each bin, averaged over the pieces.
 #
-# Beside each stands a *95 % interval*. About 95 of a hundred such intervals hold the true value.
+# Beside each stands a *95% interval*. About 95 of a hundred such intervals hold the true value.
 #
 # **Before you run this:** which of the four can a temperature change, and which can it not change?
 
@@ -421,7 +421,7 @@ def fit_each_camera(samples):
         own[camera].fit_logits(part["logits"], part["labels"])
         low, high = own[camera].summary.temperature_interval
         print(f"{camera}: T = {own[camera].temperature:.2f}, ", end="")
-        print(f"95 % interval {low:.2f} to {high:.2f}")
+        print(f"95% interval {low:.2f} to {high:.2f}")
     return own
 
 
@@ -447,7 +447,7 @@ change = calibkit.paired_difference(
     test["labels"],
 )
 print(f"change of the NLL {change.value:.3f}, ", end="")
-print(f"95 % interval {change.low:.3f} to {change.high:.3f}")
+print(f"95% interval {change.low:.3f} to {change.high:.3f}")
 
 
 # %% tags=["wrong"]
@@ -579,7 +579,7 @@ for name, i in (
     )
     print(f"vector scaling, {name}, n = {i.sum()}: ", end="")
     print(f"change of the NLL {change.value:+.3f}, ", end="")
-    print(f"95 % interval {change.low:+.3f} to {change.high:+.3f}")
+    print(f"95% interval {change.low:+.3f} to {change.high:+.3f}")
 
 # %% tags=["wrong"]
 agrees = test["logits"].argmax(-1) == test["labels"]
@@ -668,7 +668,7 @@ change = calibkit.paired_difference(
     judged["labels"],
 )
 print(f"change of the NLL {change.value:.3f}, ", end="")
-print(f"95 % interval {change.low:.3f} to {change.high:.3f}")
+print(f"95% interval {change.low:.3f} to {change.high:.3f}")
 rows = torch.cat([calibration["logits"], test["logits"]])
 print(f"{len(rows)} rows of logits, {len(rows.unique(dim=0))} different")
 

@@ -13,7 +13,7 @@ N_RESAMPLES, SEED = 2000, 0
 
 
 class Discrimination(NamedTuple):
-    """A corrected item-total correlation, with a 95 % interval."""
+    """A corrected item-total correlation, with a 95% interval."""
 
     value: float
     low: float
@@ -69,7 +69,7 @@ def discrimination(item: Points, rest: Points) -> Discrimination | None:
     This is the corrected item-total correlation (Henrysson, 1963, Correction of item-total
     correlations in item analysis, Psychometrika 28, 211-218): the total leaves out the question
     itself, because otherwise every question would correlate with its own points. The interval holds
-    the middle 95 % of the correlations in resamples of the students.
+    the middle 95% of the correlations in resamples of the students.
     """
     if (
         len(item) < FEWEST_STUDENTS

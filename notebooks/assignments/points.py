@@ -170,7 +170,7 @@ def take_penalty(
             points.why_late = (
                 f"handed in {time:%Y-%m-%d %H:%M} UTC, due {due.due.isoformat(timespec='minutes')}"
             )
-            points.remarks.append(f"{points.why_late}: minus {points.penalty_percent:g} %")
+            points.remarks.append(f"{points.why_late}: minus {points.penalty_percent:g}%")
     elif is_marked:
         points.remarks.append("is marked as late, but the time is unknown: no penalty")
     elif not marks_late:

@@ -17,7 +17,7 @@
 # - to compute the top-label confidence, the correctness, and the ECE in bins of equal width and of
 #   equal mass, including the cases at the edges
 # - to simulate the noise floor, which is the ECE that a perfectly calibrated model would show
-# - to read a 95 % range and a p-value from such a simulation
+# - to read a 95% range and a p-value from such a simulation
 # - to show by experiment that the ECE is biased, and how the bias depends on the number of samples
 #   and on the number of bins
 # - to say what a reliability diagram shows about a model, and what may be only chance
@@ -341,8 +341,8 @@ for n_samples, n_bins in ((3, 15), (400, 7), (3000, 15), (3000, 120)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Together, your three functions give the ECE of Glyphs-100. Lesson 10 found 14.0 % before scaling
-# and 1.7 % after it.
+# Together, your three functions give the ECE of Glyphs-100. Lesson 10 found 14.0% before scaling
+# and 1.7% after it.
 
 
 # %%
@@ -571,8 +571,8 @@ for error in errors_of_draws(confidence, draw_correct(confidence, 5, seed=1), eq
 # returns four numbers:
 #
 # - `mean`: the mean of the draws, which is the noise floor
-# - `low` and `high`: the range that holds the middle 95 % of the draws. 2.5 % of the draws lie
-#   below `low` and 2.5 % lie above `high`, so these are the 2.5 % and the 97.5 % quantile.
+# - `low` and `high`: the range that holds the middle 95% of the draws. 2.5% of the draws lie
+#   below `low` and 2.5% lie above `high`, so these are the 2.5% and the 97.5% quantile.
 # - `p_value`: how often a perfect model shows an error that is as large as `measured` or larger. If
 #   this holds for $k$ of the $m$ draws,
 #
@@ -584,7 +584,7 @@ for error in errors_of_draws(confidence, draw_correct(confidence, 5, seed=1), eq
 
 # %% solution="sum_up"
 def sum_up(measured, draws):
-    """Return the noise floor, its 95 % range, and the p-value of a measured error.
+    """Return the noise floor, its 95% range, and the p-value of a measured error.
 
     Parameters
     ----------
@@ -612,10 +612,10 @@ assert len(found) == 4, "return four numbers: mean, low, high and p_value"
 found_mean, found_low, found_high, found_p = (float(number) for number in found)
 assert abs(found_mean - 0.5) < 1e-5, f"the mean of the draws is 0.5 here, not {found_mean:.3f}"
 assert abs(found_low - 0.03) < 0.011, (
-    f"2.5 % of the draws lie below low, which is about 0.03 here, and not {found_low:.3f}"
+    f"2.5% of the draws lie below low, which is about 0.03 here, and not {found_low:.3f}"
 )
 assert abs(found_high - 0.97) < 0.011, (
-    f"2.5 % of the draws lie above high, which is about 0.97 here, and not {found_high:.3f}"
+    f"2.5% of the draws lie above high, which is about 0.97 here, and not {found_high:.3f}"
 )
 assert abs(found_p - 11 / 100) < 1e-5, (
     "ten of the 99 draws are 0.9 or larger, 0.9 itself among them, so p = (1 + 10) / (1 + 99); "
@@ -630,15 +630,15 @@ assert abs(found_mean - kept.sum() / 4001) < 1e-5, (
     "the noise floor is the mean of the draws, not their median"
 )
 assert abs(found_low - 0.025**4) < 1e-4, (
-    "low is the 2.5 % quantile of the draws, which come in any order; it is not the mean minus two "
+    "low is the 2.5% quantile of the draws, which come in any order; it is not the mean minus two "
     "standard deviations"
 )
 assert abs(found_high - 0.975**4) < 0.005, (
-    "high is the 97.5 % quantile of the draws, not the mean plus two standard deviations"
+    "high is the 97.5% quantile of the draws, not the mean plus two standard deviations"
 )
 _, found_low, found_high, _ = (float(number) for number in sum_up(0.5, 1 - kept))
-assert abs(found_low - (1 - 0.975**4)) < 0.005, "low is the 2.5 % quantile of the draws"
-assert abs(found_high - (1 - 0.025**4)) < 1e-4, "high is the 97.5 % quantile of the draws"
+assert abs(found_low - (1 - 0.975**4)) < 0.005, "low is the 2.5% quantile of the draws"
+assert abs(found_high - (1 - 0.025**4)) < 1e-4, "high is the 97.5% quantile of the draws"
 k = int((kept >= 0.5).sum())
 assert abs(found_p - (1 + k) / 4002) < 1e-5, (
     f"{k} of 4001 draws are as large as measured or larger, so p = (1 + {k}) / (1 + 4001)"
@@ -664,7 +664,7 @@ for ax, n in zip(axes, (1000, len(scaled))):
     errors = errors_of_draws(confidence, draw_correct(confidence, N_DRAWS), equal_width_ece)
     mean, low, high, p = (float(number) for number in sum_up(measured, errors))
     ax.hist(100 * errors, 15, color="0.6")
-    ax.axvspan(100 * low, 100 * high, color="0.5", alpha=0.25, label="95 % of draws")
+    ax.axvspan(100 * low, 100 * high, color="0.5", alpha=0.25, label="95% of draws")
     ax.axvline(100 * measured, color="#D55E00", label=f"our ECE, {measured:.1%}")
     ax.set(title=f"n = {n}, floor {mean:.1%}, p = {p:.2f}", xlabel="ECE, %", ylabel="draws")
     ax.legend()
@@ -894,9 +894,7 @@ for means, n_bins, color in zip(table.T, BIN_COUNTS, ("#0072B2", "#D55E00", "0.3
     a, b = (float(number) for number in fit_power_law(np.array(SIZES), means))
     ax.plot(SIZES, 100 * means, "o", color=color)
     line = 100 * a * np.array(SIZES) ** b
-    ax.plot(
-        SIZES, line, color=color, label=f"{n_bins} bins: {100 * a:.0f} % times n to the {b:.2f}"
-    )
+    ax.plot(SIZES, line, color=color, label=f"{n_bins} bins: {100 * a:.0f}% times n to the {b:.2f}")
 ax.set(xscale="log", yscale="log", xlabel="n, samples", ylabel="mean ECE of a perfect model, %")
 ax.set_xticks(SIZES, SIZES)
 ax.set_yticks([0.5, 1, 2, 5, 10], [0.5, 1, 2, 5, 10])
@@ -967,8 +965,8 @@ probabilities_a, labels_a = predicted["A"]
 # %% [markdown] essay="three_diagrams" points=7
 # ### BEGIN SOLUTION
 # **Model A is overconfident.** All bars end below their dots and below the grey bands, except for
-# the first, which holds 12 samples: at a confidence of 90 %, about 72 % of the answers are right.
-# The ECE is 10.8 %. A perfect model with 5000 samples shows 1.3 % (0.8 % to 2.0 %), and p is as
+# the first, which holds 12 samples: at a confidence of 90%, about 72% of the answers are right.
+# The ECE is 10.8%. A perfect model with 5000 samples shows 1.3% (0.8% to 2.0%), and p is as
 # small as the number of draws allows, so chance does not explain the ECE.
 # The logits are too large, as they are for a network that has memorised its training images, or
 # that now meets harder images. Next: fit a temperature on a held-out calibration set, which will be
@@ -976,14 +974,14 @@ probabilities_a, labels_a = predicted["A"]
 #
 # **Model B has too few samples to tell.** The bars jump up and down around the dots, and all of
 # them end within the grey bands, which are very wide: a bin holds a handful of the 120 samples. The
-# ECE is 10.9 %, and a perfect model would show 9.7 % (5.9 % to 13.8 %), with p = 0.3. So chance can
+# ECE is 10.9%, and a perfect model would show 9.7% (5.9% to 13.8%), with p = 0.3. So chance can
 # explain the ECE. This does not show that B is calibrated. Next: collect more test samples (a
-# hundred times as many bring the floor to 1 %), or use fewer bins, chosen before looking. Do not
+# hundred times as many bring the floor to 1%), or use fewer bins, chosen before looking. Do not
 # "repair" the model.
 #
-# **Model C went through the softmax twice.** The dots lie between 10 % and 23 %, and the bars end
-# far above them and above their bands: the model looks underconfident, with an ECE of 48 %. But
-# 65 % of the answers are right, and none of the 5000 confidences is above 0.232. This is what the
+# **Model C went through the softmax twice.** The dots lie between 10% and 23%, and the bars end
+# far above them and above their bands: the model looks underconfident, with an ECE of 48%. But
+# 65% of the answers are right, and none of the 5000 confidences is above 0.232. This is what the
 # softmax makes of the probabilities of 10 classes: at most e / (e + 9) = 0.232, and at least 0.1.
 # The bars rise, so the model still knows which answers are safe. Next: find the place where
 # probabilities are passed as logits, pass the output from before the softmax instead, and draw the
@@ -998,7 +996,7 @@ probabilities_a, labels_a = predicted["A"]
 #   more samples, and no claim that B *is* calibrated (1). "Miscalibrated" or "scale it" gives 0 for
 #   B.
 # - C, 3 points: bars far above the dots, and confidences that end at 0.23 while the accuracy is
-#   65 %, which no honest model would show (1); the softmax was applied twice, or probabilities were
+#   65%, which no honest model would show (1); the softmax was applied twice, or probabilities were
 #   passed as logits (1); correct the code, not the output (1). "Underconfident, fit a temperature"
 #   alone gives 1 for C.
 # - Take off 1 point if the whole answer contains no number that the student measured.

@@ -133,7 +133,7 @@ def make_network(seed):
 #
 # - Each row number from 0 to `len(labels) - 1` is in exactly one of the three.
 # - `train` holds `n_train` of them, `calib` holds `n_calib`, and `test` holds all others.
-# - The split is *stratified*: a class that makes up 10 % of all labels also makes up 10 % of each
+# - The split is *stratified*: a class that makes up 10% of all labels also makes up 10% of each
 #   part, give or take 3 images.
 # - Chance decides which images of a class go where. The same `seed` always gives the same three
 #   parts, and another seed gives other parts.
@@ -875,7 +875,7 @@ _ = axes[0].figure.suptitle("Your network on the test part")
 # 1. Draw $n$ of the $n$ images at random with replacement, so that some come twice and others not
 #    at all. Take the mean of their $d_i$.
 # 2. Repeat this `n_resamples` times.
-# 3. The 95 % interval reaches from the 2.5 % quantile of these means to their 97.5 % quantile.
+# 3. The 95% interval reaches from the 2.5% quantile of these means to their 97.5% quantile.
 #
 # Write `nll_change` yourself, without calibkit. It returns three numbers in nats: the change itself
 # (not the mean of the resamples), the lower end and the upper end of its interval.
@@ -887,7 +887,7 @@ _ = axes[0].figure.suptitle("Your network on the test part")
 
 # %% solution="nll_change"
 def nll_change(before, after, labels, n_resamples, seed):
-    """Return the change of the NLL with its 95 % bootstrap interval.
+    """Return the change of the NLL with its 95% bootstrap interval.
 
     Parameters
     ----------
@@ -951,7 +951,7 @@ for end, wanted in ((low_end, reference.low), (high_end, reference.high)):
     assert abs(end - wanted) < 0.07 * width, (
         f"the interval ({low_end:.3f} to {high_end:.3f}) should be about ({reference.low:.3f} to "
         f"{reference.high:.3f}): draw n of the n images with replacement, in pairs, and take the "
-        "2.5 % and the 97.5 % quantile of the means"
+        "2.5% and the 97.5% quantile of the means"
     )
 # two of 20 images get worse by 1 nat: most resamples hold none to five of them
 flat, worse = torch.zeros(20, 2), torch.zeros(20, 2)
@@ -965,11 +965,11 @@ assert np.allclose([low_end, high_end], [0, 0.25], atol=1e-4), (
     "the quantiles of the means themselves, not the change plus and minus 1.96 standard "
     "deviations, and they are not mirrored at the change"
 )
-worse[2, 1] = worse[0, 1]  # of three such images, a resample holds none with a probability of 3.9 %
+worse[2, 1] = worse[0, 1]  # of three such images, a resample holds none with a probability of 3.9%
 _, low_end, _ = (float(v) for v in nll_change(flat, worse, torch.zeros(20).long(), 4000, 3))
 _, _, high_end = (float(v) for v in nll_change(worse, flat, torch.zeros(20).long(), 4000, 3))
 assert max(abs(low_end), abs(high_end)) < 1e-4, (
-    "the ends of a 95 % interval are the 2.5 % and the 97.5 % quantile, not those of 5 % and 95 %"
+    "the ends of a 95% interval are the 2.5% and the 97.5% quantile, not those of 5% and 95%"
 )
 by_seed = {s: [float(v) for v in nll_change(first, second, truth, 2, s)] for s in (0, 1, 2, 30)}
 assert np.allclose([float(v) for v in nll_change(first, second, truth, 2, 1)], by_seed[1]), (
@@ -1046,7 +1046,7 @@ _ = ax.set_title("In pairs the change is known better")
 # Write `decide` for a report with the metrics before and after scaling. It returns two things. The
 # first is one of three words:
 #
-# - `"helped"` if the 95 % intervals of the changes of **both** NLL and ECE lie entirely below 0
+# - `"helped"` if the 95% intervals of the changes of **both** NLL and ECE lie entirely below 0
 # - `"harmed"` if **at least one** of the two lies entirely above 0
 # - `"unclear"` in all other cases
 #
@@ -1156,7 +1156,7 @@ for p_before, p_after, wanted in (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# And your network? The cell also shows what happens to the images whose confidence is above 90 %,
+# And your network? The cell also shows what happens to the images whose confidence is above 90%,
 # which we need in the last question.
 
 # %%
@@ -1166,13 +1166,13 @@ for name, z in (("before", logits["test"]), ("after", scaled)):
     confidence, answers = z.softmax(1).max(1)
     above_90 = confidence > 0.9
     right = (answers == y["test"])[above_90].double().mean()
-    print(f"{name:7}{above_90.sum()} of {len(z)} images above 90 %", end=", ")
+    print(f"{name:7}{above_90.sum()} of {len(z)} images above 90%", end=", ")
     print(f"mean confidence {confidence[above_90].mean():.1%}, right {right:.1%}")
 
 # %% [markdown]
 # ## Question 9: write the model card (5 points)
 #
-# A colleague wants to use your network: digits whose confidence is above 90 % are to be entered
+# A colleague wants to use your network: digits whose confidence is above 90% are to be entered
 # into a database without a human looking at them. Write the section *Calibration* of its model
 # card: 150 to 250 words in whole sentences, with the numbers of your notebook. Say
 #
@@ -1180,7 +1180,7 @@ for name, z in (("before", logits["test"]), ("after", scaled)):
 # - what the temperature is, with its interval, and what it did to the confidences and the accuracy
 # - how the NLL and the ECE changed, with the intervals of the changes
 # - what the ECE after scaling must be compared with, and whether scaling helped by our rule
-# - what this means for digits above 90 %, for which images all of this holds, and one thing that
+# - what this means for digits above 90%, for which images all of this holds, and one thing that
 #   your numbers do not show
 
 # %% [markdown] essay="model_card" points=5
@@ -1189,16 +1189,16 @@ for name, z in (("before", logits["test"]), ("after", scaled)):
 #
 # The network was trained on 300 digits. The temperature was fitted on 500 other digits, and
 # everything below was measured on 997 more, which were used for nothing else. The parts are
-# stratified and share no image. The temperature is 1.89 (95 % interval 1.69 to 2.10). It is above
-# 1, so all confidences went down: the network had been too sure. The accuracy stayed at 82.2 %,
+# stratified and share no image. The temperature is 1.89 (95% interval 1.69 to 2.10). It is above
+# 1, so all confidences went down: the network had been too sure. The accuracy stayed at 82.2%,
 # because no temperature changes which logit is the largest. The NLL changed by -0.171 (-0.219 to
-# -0.124) to 0.523, and the ECE by -7.2 points (-12.8 to -5.9) to 2.9 %. A perfectly calibrated
-# model would show 2.6 % (1.5 % to 3.9 %) on as many images, and p = 0.32. Chance may explain the
+# -0.124) to 0.523, and the ECE by -7.2 points (-12.8 to -5.9) to 2.9%. A perfectly calibrated
+# model would show 2.6% (1.5% to 3.9%) on as many images, and p = 0.32. Chance may explain the
 # ECE that remains, which does not prove that it does. Both intervals lie below 0, so by our rule
 # scaling helped.
 #
-# Before scaling, 767 of the 997 images were above 90 %, and 91.9 % of them were right. Now there
-# are 588, and 96.3 % of them are right: fewer digits pass, and fewer of those are wrong. This holds
+# Before scaling, 767 of the 997 images were above 90%, and 91.9% of them were right. Now there
+# are 588, and 96.3% of them are right: fewer digits pass, and fewer of those are wrong. This holds
 # for digits that are scanned in the same way and have the same noise. It was measured on one split
 # and one trained network, and does not show whether the confidences are right for each digit.
 #
@@ -1210,7 +1210,7 @@ for name, z in (("before", logits["test"]), ("after", scaled)):
 # - *change*: NLL and ECE with the intervals of the changes, not only the two values
 # - *judgement*: the ECE after scaling is compared with the noise floor or judged by its p-value;
 #   the verdict follows from the rule and agrees with the intervals
-# - *scope*: what it means for the 90 % rule; images drawn like these, with the same noise; and one
+# - *scope*: what it means for the 90% rule; images drawn like these, with the same noise; and one
 #   honest limit (one split or one training run, no other noise or writers, single digits, few
 #   images above some confidence, only the top class)
 #

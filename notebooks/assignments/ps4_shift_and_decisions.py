@@ -921,7 +921,7 @@ right.plot([row[1] for row in rows], "o-", color="#0072B2")
 _ = right.set(xlabel="severity", ylabel="mean size, classes", ylim=(0, None))
 
 # %% [markdown]
-# At severity 0 the coverage is near 90 %. It need not be exact, because both sets of images are
+# At severity 0 the coverage is near 90%. It need not be exact, because both sets of images are
 # drawn by chance. With 1000 and about 1800 images, a difference of one or two percentage points is
 # nothing unusual.
 #
@@ -1165,7 +1165,7 @@ for n_temperature, n_conformal in ((30, 50), (50, 150), (100, 400)):
 # A hospital uses a classifier that was calibrated with temperature scaling. The classifier answers
 # where its confidence is above a threshold that follows from costs, and hands the other images over
 # to a doctor. With each image it shows a conformal set of diagnoses "that contains the right one in
-# 90 % of the cases". All of this was checked on images of the old scanner. On Monday a new scanner
+# 90% of the cases". All of this was checked on images of the old scanner. On Monday a new scanner
 # arrives, whose images are noisier. The model stays the same.
 #
 # Write 200 to 300 words for the head of the department, who knows medicine but not calibration.
@@ -1187,12 +1187,12 @@ for n_temperature, n_conformal in ((30, 50), (50, 150), (100, 400)):
 # for the chance to be right. Everything else was promised for images like those of the old scanner,
 # and these images no longer come.
 #
-# *What does not.* In our experiment the accuracy fell from 59 % without shift to 37 % at severity
-# 3, but the scaled confidence fell only from 61 % to 50 %. The ECE rose from 2.9 % to 13 %, far
+# *What does not.* In our experiment the accuracy fell from 59% without shift to 37% at severity
+# 3, but the scaled confidence fell only from 61% to 50%. The ECE rose from 2.9% to 13%, far
 # above the noise floor. The confidence therefore claims too much, and the threshold lets through
 # answers that it should stop. The promised cost is too low: at severity 3 it was 1.62, and the bill
-# was 2.07, more than handing over everything would cost. The sets contained the label for 73 % of
-# the images, not for 90 %. And no alarm rings.
+# was 2.07, more than handing over everything would cost. The sets contained the label for 73% of
+# the images, not for 90%. And no alarm rings.
 #
 # *Measure.* In the first week I would let doctors label 500 images of the new scanner, and 300 more
 # for the check. I would draw them at random, and not only those that look hard. I would measure
@@ -1201,16 +1201,16 @@ for n_temperature, n_conformal in ((30, 50), (50, 150), (100, 400)):
 #
 # *Do.* Until then, hand everything over, and treat the sets as a hint. Then fit the temperature on
 # 100 of the images and the sets on 400 others, and check on the rest. At severity 3 the ECE fell to
-# 4 %, and the coverage rose to 90 %. With 50 images for the sets, the coverage varied far more. The
-# price is sets of 16 classes instead of 6. The accuracy stays at 37 %: only training on new images
-# raises it. Nor do the sets promise 90 % for a rare disease, or after the next change of scanner.
+# 4%, and the coverage rose to 90%. With 50 images for the sets, the coverage varied far more. The
+# price is sets of 16 classes instead of 6. The accuracy stays at 37%: only training on new images
+# raises it. Nor do the sets promise 90% for a rare disease, or after the next change of scanner.
 #
 # **Rubric, 6 points.**
 #
 # - *What holds* (1 point): the answer says that the rule from costs still holds, or that the
 #   temperature changes no answer; and it says that the rule needs calibrated confidences.
 # - *What breaks* (2 points): the confidence is too high (or the ECE rises), the promised cost is
-#   too low, the coverage is below 90 %, and the answer gives the reason: the new images do not
+#   too low, the coverage is below 90%, and the answer gives the reason: the new images do not
 #   come from the distribution of the calibration images. Two of the three, or no reason: 1 point.
 # - *Numbers* (1 point): at least three numbers of the notebook, with severity, each supporting a
 #   claim. Other numbers than those above are fine where the notebook shows them.

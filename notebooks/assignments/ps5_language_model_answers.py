@@ -808,7 +808,7 @@ for row_order in (torch.arange(900), torch.randperm(900, generator=generator)):
 # %% [markdown]
 # The next question needs the NLL of each question before and after the division. `nll_before` and
 # `nll_after` hold one number for each question. Beside each ECE after the division, the cell prints
-# the ECE that even a perfectly calibrated model exceeds in 2.5 % of samples of this size.
+# the ECE that even a perfectly calibrated model exceeds in 2.5% of samples of this size.
 
 # %%
 z_texts = answers.text_logits.double()
@@ -854,7 +854,7 @@ for s in subjects:
 
 # %% solution="change_interval"
 def change_interval(before, after, groups, n_resamples, seed):
-    """Return the mean change of a loss, with a 95 % interval from a bootstrap over groups.
+    """Return the mean change of a loss, with a 95% interval from a bootstrap over groups.
 
     Parameters
     ----------
@@ -1284,7 +1284,7 @@ _ = right.legend()
 # ## Question 9: advise a product manager (6 points)
 #
 # A company builds a quiz app with this model. The app scores the four options as texts, by sum, and
-# shows "I am 87 % sure" beside its answer. The product manager, who knows the app but no
+# shows "I am 87% sure" beside its answer. The product manager, who knows the app but no
 # statistics, asks you: "May we show our customers this percentage?" The app will also get subjects
 # that you have no data for.
 #
@@ -1302,23 +1302,23 @@ _ = right.legend()
 # Your answer to question 9, 200 to 300 words:
 #
 # ### BEGIN SOLUTION
-# **A model answer.** *Not yet, and not in this form.* On our 2400 questions the model claims 76 %
-# on average, but only 66 % of its answers are right. Its percentages promise too much.
+# **A model answer.** *Not yet, and not in this form.* On our 2400 questions the model claims 76%
+# on average, but only 66% of its answers are right. Its percentages promise too much.
 #
-# *The subjects differ.* With 300 questions each, it is right on 100 % of the spelling questions
-# and on 98 % of the opposites, but on 32 % of the calendar questions, where guessing gives 25 %.
+# *The subjects differ.* With 300 questions each, it is right on 100% of the spelling questions
+# and on 98% of the opposites, but on 32% of the calendar questions, where guessing gives 25%.
 # A correction that we fitted on the seven other subjects, a temperature, lowers the NLL, our
 # measure of wrong percentages, by 0.09. For a new subject I use the interval that resamples the
 # eight subjects, from -0.17 to nearly 0, because there the subjects are our sample. The interval
 # over questions, -0.11 to -0.06, holds only for the subjects that we know. So the correction will
 # probably help on an untested subject, but it can also do harm: on opposites the calibration error
-# rose from 2.9 % to 10.6 %.
+# rose from 2.9% to 10.6%.
 #
 # *What to do.* Collect a few hundred questions from your app in each subject, with their answers.
 # Fit a temperature on one part and check the percentages on the other, subject by subject. Show a
 # percentage only where they pass. Elsewhere, show none. Where the model is unsure, let the app say
-# "I do not know". With a threshold of about 0.75, chosen on 300 questions so that at most 10 % of
-# the answers are wrong, the model answers 57 % of the 2100 others. But more than 10 % of these
+# "I do not know". With a threshold of about 0.75, chosen on 300 questions so that at most 10% of
+# the answers are wrong, the model answers 57% of the 2100 others. But more than 10% of these
 # answers were wrong in 13 of 20 divisions, so choose a stricter threshold than you need. In one of
 # them, 14 of 30 answers on the calendar were wrong.
 #
@@ -1342,6 +1342,6 @@ _ = right.legend()
 #   questions, only eight subjects, one small model, one wording of the prompts, a temperature that
 #   the intervals treat as fixed, or a threshold that misses its target in most of the divisions.
 # - Take 1 point off, but not below 0 in all, for a false claim, such as "temperature scaling makes
-#   the model more accurate", "a low ECE over all subjects holds for each of them" or "at most 10 %
+#   the model more accurate", "a low ECE over all subjects holds for each of them" or "at most 10%
 #   of the answers will be wrong".
 # ### END SOLUTION

@@ -57,7 +57,7 @@ class Standings:
         return fmean(self.values(problem, name, field))
 
     def relative(self, problem: str, name: str) -> float:
-        """NLL of a map relative to that of the temperature: .01 is 1 % worse."""
+        """NLL of a map relative to that of the temperature: .01 is 1% worse."""
         return self.mean(problem, name) / self.mean(problem, BASELINE) - 1
 
     def mean_relative(self, name: str, half: str = "AB") -> float:
@@ -90,7 +90,7 @@ class Standings:
 def beats_or_ties(nll: Sequence[float], rival: Sequence[float]) -> bool:
     """Whether a map is better than its rival, or worse by less than can be told.
 
-    That is by less than one standard error of the difference over the splits, or than .1 %.
+    That is by less than one standard error of the difference over the splits, or than .1%.
     """
     differences = [a - b for a, b in zip(nll, rival, strict=True)]
     error = stdev(differences) / math.sqrt(len(differences))
@@ -179,7 +179,7 @@ def _write_bars(report: Report, standings: Standings) -> None:
     if RIVAL in standings.maps:
         share = standings.beats_or_ties(CHAMPION, RIVAL)
         bar = f"{CHAMPION} beats or ties SMS, in at least half of the problems"
-        rows.append([bar, "50 %", f"{100 * share:.0f} %", _met(share >= 0.5)])
+        rows.append([bar, "50%", f"{100 * share:.0f}%", _met(share >= 0.5)])
     worst, _ = standings.worst(CHAMPION)
     bar = f"{CHAMPION} against one temperature, its worst loss"
     rows.append([bar, _percent(0.005), _percent(worst), _met(worst <= 0.005)])

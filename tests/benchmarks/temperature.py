@@ -222,7 +222,7 @@ def compare(report: Report, cells: list[Cell], names: Iterable[str]) -> None:
         f"T right to {EXACT:.0e}",
         "error of T: median",
         "largest",
-        "T off by > 1 %",
+        "T off by > 1%",
         "NLL worse than before",
         "raised",
         "time / calibkit's",

@@ -144,7 +144,7 @@ def test_being_late_is_told_with_its_reason_and_what_remains(classroom, page, tm
     told = " ".join(re.sub("<.*?>", "", make(copy).read_text(encoding="utf-8")).split())
     assert (
         "17.5 of 20 points. Your teacher has not graded the other 5 points yet. Handing in late "
-        "costs 20 % of the points of the assignment (handed in 2026-03-08 12:00 UTC, due "
+        "costs 20% of the points of the assignment (handed in 2026-03-08 12:00 UTC, due "
         "2026-03-06T23:59+01:00). You lose 5 points, and 12.5 points remain so far."
     ) in told
 

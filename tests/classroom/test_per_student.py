@@ -187,7 +187,7 @@ def test_copied_numbers_show(tmp_path):
         "cara": ("T = 1.2950", "0.1498", "0.0455", "0.9561", "20.5"),
     }
     written = {
-        "anna": "T is 1.372. The ECE falls from 0.153 to 0.0482, by 0.105, to 95.12 %.",
+        "anna": "T is 1.372. The ECE falls from 0.153 to 0.0482, by 0.105, to 95.12%.",
         # honest: three numbers of Anna, who is a friend, beside four that are his own
         "ben": "T is 1.41 (Anna 1.372). ECE falls from 0.162 (0.153) to 0.0517 (0.0482) at 94.9.",
         "cara": "The temperature 1.372 lets it fall from 0.153 to 0.0482, far below 20.5.",

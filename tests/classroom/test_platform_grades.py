@@ -217,7 +217,7 @@ def test_the_penalty_has_a_column_of_its_own(classroom, capsys):
     assert percent == {"jdoe": "0", "jm": "20", "lpoe": "100", "kroe2": "0"}
     assert done.overview["jm"]["points_by_machine"] == "6"
     assert (
-        "jm: handed in 2026-03-07 23:00 UTC, due 2026-03-06T23:59+01:00: minus 20 %" in done.printed
+        "jm: handed in 2026-03-07 23:00 UTC, due 2026-03-06T23:59+01:00: minus 20%" in done.printed
     )
     assert "kroe2: the time of handing in is unknown: no penalty" in done.printed
     moodle = classroom.run(capsys, moodle=MOODLE)
@@ -269,14 +269,14 @@ def test_the_table_of_all_grades_shows_what_waits_and_the_penalty(classroom, cap
     assert [line.partition(": ")[0] for line in told] == [
         f"{NAME} {student}" for student in ("@ben", "anna", "torn")
     ]
-    assert told[1].endswith("minus 10 %")
+    assert told[1].endswith("minus 10%")
     text = (classroom.folder / "grades.csv").read_text(encoding="utf-8-sig")
     assert text.splitlines() == [
         "assignment,student,platform_id,points_by_machine,points_by_hand,points_pending,"
         "penalty_percent,penalty_points,points,points_possible,remarks",
         f"{NAME},'@ben,,,,,,,,,NOT GRADED: the points of an earlier version do not count",
         f'{NAME},anna,,6,0,4,10,1,5,10,"handed in 2026-03-07 12:00 UTC, due '
-        '2026-03-06T23:59+01:00: minus 10 %"',
+        '2026-03-06T23:59+01:00: minus 10%"',
         f"{NAME},torn,,,,,,,,,NOT GRADED",
     ]
 

@@ -127,7 +127,7 @@ def test_two_classes_are_judged_by_the_event():
     card = Card(evaluate(logits, labels), "Two", 0, separate=False).to_markdown()
     assert (
         "Without scaling, this test set shows no calibration error beyond what chance alone "
-        "produces: the ECE is" in card
+        "produces, but with 200 samples the ECE may still be as large as" in card
     )
     assert "the frequency of y = 1 of the samples in a bin, and a dot their mean P(y = 1)" in card
     assert "classwise" not in card
@@ -144,8 +144,32 @@ def test_a_verdict_says_in_which_direction_a_model_errs(n_classes, temperature, 
     assert f"Without scaling, the model is {word}: its ECE of" in card
 
 
+@pytest.mark.parametrize(("n", "n_classes"), [(20, 2), (50, 4)])
+def test_a_verdict_says_what_the_samples_may_hide_and_what_p_means(n, n_classes):
+    report = evaluate(*calibrated_problem(n, n_classes, 1.0, seed=1))
+    card = Card(report, "", 0, separate=False).to_markdown()
+    values = report.before
+    ece, p = values.ece, values.p_value
+    said = (
+        f"Without scaling, this test set shows no calibration error beyond what chance alone "
+        f"produces, but with {n} samples the ECE may still be as large as {ece.high:.1%}. A "
+        f"perfectly calibrated model would show the measured ECE of {ece.value:.1%} or a larger "
+        f"one in {p:.1%} of all test sets of this size (p = {p:.3f})"
+    )
+    if values.classwise_ece is None:
+        said += ". Only less than 5% would speak against the model."
+    else:
+        p = values.classwise_p_value
+        said += (
+            f", and the classwise ECE of {values.classwise_ece.value:.1%} in {p:.1%} (p = {p:.3f})."
+            " Because these are two tests, only less than 2.5% in one of them would speak against "
+            "the model."
+        )
+    assert f"\n\n{said}\n\n" in card
+
+
 def test_errors_in_both_directions_have_no_direction():
-    """The model says 90 % and is right in 50 % of the cases, or says 60 % and is always right."""
+    """The model says 90% and is right in 50% of the cases, or says 60% and is always right."""
     p = np.repeat([0.9, 0.6], 200)
     right = np.concatenate([np.tile([0, 1], 100), np.ones(200, int)])
     logits = np.log(np.stack([p, *3 * [(1 - p) / 3]], 1))
@@ -166,7 +190,7 @@ def test_an_uncheckable_test_set_is_named(files, problem):
 
 @pytest.mark.slow
 def test_a_calibrated_model_is_rarely_called_otherwise():
-    """Of three or more classes there are two tests; of 2687 draws 102 were rejected, 3.8 %."""
+    """Of three or more classes there are two tests; of 2687 draws 102 were rejected, 3.8%."""
     n_rejected = 0
     for seed in range(400):
         logits, labels = calibrated_problem(300, 4, 1.0, seed)

@@ -175,6 +175,15 @@ def test_columns_of_two_files_must_match(here):
     assert said.endswith("same order, got logit_cat, logit_dog and logit_dog, logit_cat")
 
 
+def test_the_scores_of_two_files_must_be_of_one_class(here):
+    for name in ("cat", "dog"):
+        rows = [f"{0.1 + 0.08 * (i % 10)},{'cat' if i % 3 else 'dog'}" for i in range(40)]
+        (here.folder / f"{name}.csv").write_text("\n".join([f"p_{name},label", *rows]))
+    said = here.refusal("report", "dog.csv", "--calibration", "cat.csv")
+    assert said.startswith("both files must have the same positive class, got cat for the fit and")
+    assert "dog for the test" in said
+
+
 def test_outputs_that_cannot_be_are_refused_first(files):
     assert "create nowhere first" in files.refusal("report", "none.npz", "--html", "nowhere/c.html")
     assert "two outputs" in files.refusal("report", "none.npz", "--html", "c", "--markdown", "./c")

@@ -15,6 +15,7 @@ LOGITS = 3 * np.random.default_rng(0).standard_normal((40, 3))
 LABELS = np.arange(40) % 3
 P = softmax(LOGITS, 1)
 HEAD = ["logit_0", "logit_1", "label"]
+HEAD3 = ["logit_0", "logit_1", "logit_2", "label"]
 NAMES = np.array(["ant", "bee", "cat"])
 
 
@@ -144,6 +145,110 @@ def test_a_table_as_excel_writes_it(tmp_path):
     is_right(read(path))
 
 
+def test_decimal_commas_between_semicolons(tmp_path):
+    path = write_csv(tmp_path / "x.csv", HEAD3, *LOGITS.T, LABELS)
+    text = path.read_text().replace(",", ";").replace(".", ",")
+    path.write_text(text)
+    samples = read(path)
+    is_right(samples)
+    assert samples.said.endswith("; a comma in a number was read as its decimal point")
+    samples.write_scaled(samples.logits, tmp_path / "copy.csv")
+    assert (tmp_path / "copy.csv").read_text() == text
+    path.write_text(text.partition("\n")[2])
+    is_right(read(path))
+    lines = text.splitlines()
+    for cell in ("1.234", "1.234,5"):
+        path.write_text("\n".join([*lines, f"1,5;{cell};2,5;0"]))
+        assert f"the column logit_1, got '{cell}' in row {len(lines)} of the data" in refusal(path)
+    path.write_text("logit_0;logit_1;label\n1,5;2;1,0\n2,5;1;0,0\n")
+    assert read(path).labels.tolist() == [1, 0]
+    path.write_text('logit_0,logit_1,label\n"1,5",2,1\n')
+    assert "got '1,5' in row 1" in refusal(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_table_in_another_encoding(tmp_path, encoding):
+    path = write_csv(tmp_path / "x.csv", HEAD3, *LOGITS.T, LABELS)
+    mark = "\ufeff" if encoding.endswith("be") else ""
+    path.write_text(mark + path.read_text().replace(",", "\t"), encoding=encoding)
+    is_right(read(path))
+
+
+def test_a_table_that_is_not_in_utf_8(tmp_path):
+    (tmp_path / "x.csv").write_bytes("logit_Bär,logit_Löwe,label\n1.5,2,0\n".encode("latin-1"))
+    assert "x.csv is no csv file: it is not written in UTF-8; save it" in refusal(
+        tmp_path / "x.csv"
+    )
+
+
+def test_empty_cells_at_the_end_and_empty_rows_do_not_count(tmp_path):
+    path = write_csv(tmp_path / "x.csv", HEAD3, *LOGITS.T, LABELS)
+    path.write_text(path.read_text().replace("\n", ",,\n") + ",,,,,\n \n")
+    is_right(read(path))
+    path.write_text("logit_0,logit_1,label,\n1.5,2,0,7\n")
+    assert "must have 3 columns in every row, got 4 in row 1" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("val_logits", "val_labels", "test_logits", "test_labels"),
+        ("logits_valid", "y_valid", "logits_test", "y_test"),
+        ("Cal-probs", "Cal-target", "test-probs", "test-target"),
+    ],
+)
+def test_a_file_of_two_sets_gives_the_one_that_is_needed(tmp_path, names):
+    path, places = tmp_path / "x.npz", (slice(0, 15), slice(15, 40))
+    scores = P if "probs" in names[0] else LOGITS
+    held = [array[place] for place in places for array in (scores, LABELS)]
+    np.savez(path, **dict(zip(names, held, strict=True)), train_logits=LOGITS)
+    for which, place, (_, label) in zip(
+        ("calibration", "test"), places, (names[:2], names[2:]), strict=True
+    ):
+        samples = read(path, which=which)
+        assert samples.labels.tolist() == LABELS[place].tolist()
+        np.testing.assert_allclose(samples.logits.softmax(1), P[place], atol=1e-12)
+        assert f"labels from the array {label}; not used: " in samples.said
+    samples = read(path, which="test", label_name=names[1])
+    assert len(samples.logits) == 15
+    np.savez(path, **dict(zip(names[2:], held[2:], strict=True)))
+    assert len(read(path, which="calibration").logits) == 25
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [("p_dog", "cat dog"), ("score_dog", "cat dog"), ("logit_dog", "a dog"), ("score_1", "-1 1")],
+)
+def test_two_names_beside_the_score_of_one(tmp_path, head, names):
+    z = LOGITS[:, 0]
+    scores = expit(z) if head == "p_dog" else z
+    words = np.array(names.split())[LABELS % 2]
+    positive = names.split()[1]
+    for label in ("label", "kind"):
+        path = write_csv(tmp_path / "x.csv", [head, label], scores, words)
+        samples = read(path)
+        assert samples.labels.tolist() == (LABELS % 2).tolist()
+        np.testing.assert_allclose(samples.logits, z)
+        assert f"the column {label}, where {positive} is the positive class" in samples.said
+
+
+def test_two_names_beside_a_score_of_nobody(tmp_path):
+    words = np.array(["cat", "dog"])[LABELS % 2]
+    for head, prefix in (("score", "score"), ("confidence", "p")):
+        scores = LOGITS[:, 0] if head == "score" else P[:, 0]
+        path = write_csv(tmp_path / "x.csv", [head, "label"], scores, words)
+        assert refusal(path) == (
+            f"{path} names its two classes cat and dog, and has a single column of scores; rename "
+            f"the column {head} to {prefix}_cat if a high score means cat, or to {prefix}_dog if "
+            "it means dog"
+        )
+        renamed = path.read_text().replace(head, f"{prefix}_dog", 1)
+        path.write_text(renamed)
+        assert read(path).labels.tolist() == (LABELS % 2).tolist()
+    path = write_csv(tmp_path / "x.csv", ["score_b", "label"], LOGITS[:, 0], words)
+    assert "rename the column score_b" in refusal(path)
+
+
 @pytest.mark.parametrize(
     "right", [["0", "1"], ["False", "True"], ["false", "true"], ["0.0", "1.0"]]
 )
@@ -188,7 +293,7 @@ def test_pixels(tmp_path):
     assert "got 255 at position (0, 0, 0)" in refusal(tmp_path / "x.npz")
     samples = read(tmp_path / "x.npz", ignore_index=255)
     assert samples.logits.shape == (2, 3, 4, 5)
-    assert ": n = 39 pixels in 2 images, logits of 3 classes from" in samples.said
+    assert ": n = 39 of 40 pixels in 2 images, logits of 3 classes from" in samples.said
 
 
 def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):

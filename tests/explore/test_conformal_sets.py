@@ -84,9 +84,9 @@ def move_to(page, level: float) -> None:
 def test_the_numbers_are_those_of_calibkit(page, level):
     move_to(page, level)
     threshold, coverage, size, _ = found(level)
-    assert text(page, "cs-asked") == f"{100 * level:.1f} %"
+    assert text(page, "cs-asked") == f"{100 * level:.1f}%"
     assert text(page, "cs-threshold") == f"{threshold:.3f}"
-    assert text(page, "cs-coverage") == f"{100 * coverage:.1f} %"
+    assert text(page, "cs-coverage") == f"{100 * coverage:.1f}%"
     assert text(page, "cs-size") == f"{size:.2f}"
     for curve, value, low, high in (("coverages", coverage, 0.4, 1), ("sizes", size, 0, 20)):
         (x,) = attributes(page, f"#cs-{curve} .ex-hand", "cx")
@@ -144,10 +144,10 @@ def test_the_words_follow_the_slider(page):
     move_to(page, 0.8)
     page.wait("return document.getElementById('cs-words').textContent.includes('80.0')")
     threshold, coverage, size, _ = found(0.8)
-    told = f"{100 * coverage:.1f} % of 8000 test images"
+    told = f"{100 * coverage:.1f}% of 8000 test images"
     assert f"the threshold is {threshold:.3f}" in text(page, "cs-words")
     assert told in text(page, "cs-words")
     assert told in text(page, "cs-coverages-desc")
     assert f"{size:.2f} classes" in text(page, "cs-sizes-desc")
     slider = page.page.get_by_role("slider", name="Coverage asked for", exact=True)
-    assert slider.get_attribute("aria-valuetext").replace("\xa0", " ") == "80.0 %"
+    assert slider.get_attribute("aria-valuetext").replace("\xa0", " ") == "80.0%"

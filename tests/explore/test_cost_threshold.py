@@ -116,7 +116,7 @@ def test_the_words_say_what_the_drawings_show(page, networks):
     for name, network in networks.items():
         handed_over, promised, realised = costs(*network, 0.9, 10)
         told = (
-            f"{100 * handed_over:.1f} % of the images are handed over, and an image costs "
+            f"{100 * handed_over:.1f}% of the images are handed over, and an image costs "
             f"{realised:.3f} instead of the promised {promised:.3f}."
         )
         assert told in text(page, "ct-words")

@@ -63,7 +63,7 @@ def shares(way: str, correction: str) -> torch.Tensor:
 
 
 def percents(values) -> list[str]:
-    return [f"{100 * float(value):.1f} %" for value in values]
+    return [f"{100 * float(value):.1f}%" for value in values]
 
 
 def questions(script: str) -> list[dict]:
@@ -185,7 +185,7 @@ def test_what_is_told_follows_the_choices(page):
     page.wait(told, f"The model chooses A in {percents(shares('listed', 'none'))[0]}, B in ")
     page.run("document.getElementById('op-none').focus()")
     page.press("ArrowDown", "ArrowDown")
-    page.wait(told, "The model chooses A in 25.0 %, B in 25.0 %, C in 25.0 %, D in 25.0 % of")
+    page.wait(told, "The model chooses A in 25.0%, B in 25.0%, C in 25.0%, D in 25.0% of")
 
 
 @pytest.mark.slow

@@ -82,10 +82,10 @@ def positions(page) -> np.ndarray:
 def test_the_scores_and_the_estimate_are_those_of_calibkit(page, logits_and_labels, percent):
     expected = scores(logits_and_labels, percent)
     choose(page, "sp-prior", percent)
-    assert text(page, "sp-chosen") == f"{percent:.1f} %"
+    assert text(page, "sp-chosen") == f"{percent:.1f}%"
     for way, row in zip(WAYS, table_of_choices(page), strict=True):
         prior, ece, nll = expected[way]
-        assert row == [f"{100 * prior:.1f} %", f"{100 * ece:.1f} %", f"{nll:.3f}"]
+        assert row == [f"{100 * prior:.1f}%", f"{100 * ece:.1f}%", f"{nll:.3f}"]
         found = page.run("return shiftingPrior.measure(...arguments)", percent / 100, prior)
         assert found["ece"] == pytest.approx(ece, abs=1e-5)
         assert found["nll"] == pytest.approx(nll, abs=1e-5)
@@ -143,9 +143,9 @@ def test_what_is_told_follows_the_slider_and_the_choice(page):
     page.press("End")
     told = "return document.getElementById('sp-words').textContent.includes(arguments[0])"
     page.wait(told, "80.0")
-    assert text(page, "sp-words").startswith("Events have a share of 80.0 %")
-    assert "begins at 9.7 % and ends at 81.1 %" in text(page, "sp-steps-desc")
-    assert "assumes a prior of 9.7 %" in text(page, "sp-diagram-desc")
+    assert text(page, "sp-words").startswith("Events have a share of 80.0%")
+    assert "begins at 9.7% and ends at 81.1%" in text(page, "sp-steps-desc")
+    assert "assumes a prior of 9.7%" in text(page, "sp-diagram-desc")
     page.run("document.getElementById('sp-none').focus()")
     page.press("ArrowDown")
     page.wait("return document.getElementById('sp-diagram-desc').textContent.includes('of 80.0')")
@@ -161,7 +161,7 @@ def test_the_mark_is_where_the_model_was_calibrated(page):
         ".map((box) => box.left + box.width / 2)"
     )
     assert mark == pytest.approx(low + (9.7 - 1) / 79 * (high - low), abs=1)
-    assert text(page, "sp-mark") == "9.7 %"
+    assert text(page, "sp-mark") == "9.7%"
 
 
 def test_what_the_page_says_comes_true(logits_and_labels):

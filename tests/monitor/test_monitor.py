@@ -407,7 +407,7 @@ P, Y = many_classes(10)
 
 REFUSED = {
     "an alpha of 5": (lambda: CalibrationMonitor(5), ValueError, "alpha must be a number between"),
-    "a text as alpha": (lambda: CalibrationMonitor("5 %"), TypeError, "alpha must be a number"),
+    "a text as alpha": (lambda: CalibrationMonitor("5%"), TypeError, "alpha must be a number"),
     "a tolerance in points": (
         lambda: CalibrationMonitor(tolerance=2),
         ValueError,

@@ -254,6 +254,14 @@ def test_a_sample_without_a_group_is_refused(missing):
         counts(["a", "a", "b", missing] * 15)
 
 
+def test_a_masked_group_is_missing():
+    for names in (["a", "b"], [1, 2]):
+        groups = np.ma.MaskedArray(names * 30, mask=[False] * 3 + [True] + [False] * 56)
+        with pytest.raises(ValueError, match=r"group of every sample, got None at sample 3; give"):
+            counts(groups)
+        assert counts(np.ma.MaskedArray(names * 30)) == {str(name): 30 for name in names}
+
+
 def test_wrong_groups_are_refused():
     logits, labels = calibrated_problem(100, 3, 2)
     with pytest.raises(ValueError, match=r"each of the 100 samples, got the shape \(99,\)"):

@@ -202,7 +202,7 @@ def test_a_model_and_a_loader_give_the_same_report():
 
 def test_it_prints_at_most_ten_labels_and_writes_all():
     text = str(REPORT)
-    assert text.startswith("n = 600, means over 4 labels; in brackets 95 % intervals\n")
+    assert text.startswith("n = 600, means over 4 labels; in brackets 95% intervals\n")
     assert "ECE before" in text
     logits, labels = LOGITS.repeat(1, 3), LABELS.repeat(1, 3)
     many = evaluate_multi_label(logits, labels, n_bins=7, **FAST)

@@ -39,6 +39,38 @@ def test_a_wrong_value_is_refused_and_changes_nothing(kind, name):
         assert getattr(thing, name) == before
 
 
+FITTED = {
+    (ck.VectorScaler, "weight"): [torch.ones(3, 3), torch.tensor([1.0, math.nan, 1.0])],
+    (ck.MatrixScaler, "weight"): [torch.ones(3), torch.full((3, 3), math.inf)],
+    (ck.DirichletScaler, "inverse_temperature"): [-1.0, torch.ones(3)],
+    (ck.HistogramScaler, "values"): [torch.zeros(3), torch.ones(3, 15)],
+    (ck.IsotonicScaler, "n_samples"): [-1, torch.ones(2)],
+    (ck.BetaScaler, "a"): [-0.5, [1.0, 2.0]],
+    (ck.LogisticScaler, "coefficients"): [1.0, torch.tensor([0.0, math.nan])],
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), FITTED)
+def test_a_parameter_that_cannot_be_right_is_refused_and_changes_nothing(kind, name):
+    binary = kind in (ck.BetaScaler, ck.LogisticScaler)
+    logits, labels = calibrated_problem(300, 2, 2) if binary else (LOGITS, LABELS)
+    scaler = kind().fit_logits(logits, labels)
+    expected = scaler(logits)
+    for value in [*FITTED[kind, name], math.nan, math.inf, "2", None, True, torch.tensor(1j)]:
+        with pytest.raises((TypeError, ValueError), match=rf"{name}.* got "):
+            setattr(scaler, name, value)
+        assert torch.equal(scaler(logits), expected)
+
+
+def test_a_parameter_may_be_given_as_an_array_or_a_list():
+    scaler = ck.VectorScaler().fit_logits(LOGITS, LABELS)
+    expected = scaler(LOGITS)
+    scaler.weight = scaler.weight.numpy()
+    scaler.bias = scaler.bias.tolist()
+    scaler.n_samples = int(scaler.n_samples)
+    assert torch.equal(scaler(LOGITS), expected)
+
+
 def test_a_right_value_is_kept_as_a_plain_number():
     scaler = ck.TemperatureScaler()
     scaler.temperature = np.float32(2)

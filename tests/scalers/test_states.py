@@ -273,6 +273,30 @@ def test_a_masked_class_stays_masked(kind, n_classes, masked, dtype):
 
 
 @every_scaler
+def test_integers_and_a_single_sample_give_the_same_in_every_form(kind):
+    logits, labels = calibrated_problem(400, 2, 2)
+    z = (logits[:, 1] - logits[:, 0]).round()
+    scaler = kind().fit_logits(z, labels)
+    expected = scaler(z.float())
+    for dtype in (torch.int64, torch.int8):
+        assert torch.equal(scaler(z.to(dtype)), expected)
+        assert torch.equal(scaler(z.to(dtype)[:, None])[:, 0], expected)
+        both = scaler(torch.stack([0 * z, z], 1).to(dtype))
+        assert both.dtype == expected.dtype
+        torch.testing.assert_close(both[:, 1] - both[:, 0], expected)
+    assert scaler(z[0].float()) == expected[0]
+    assert torch.equal(scaler(z[:1].float()), expected[:1])
+
+
+def test_a_single_row_needs_a_dimension_for_the_samples_and_the_advice_works():
+    logits, labels = calibrated_problem(300, 3, 2)
+    scaler = VectorScaler().fit_logits(logits, labels)
+    with pytest.raises(ValueError, match=r"got \(3,\); pass logits\[None\]$"):
+        scaler(logits[0])
+    assert torch.equal(scaler(logits[0][None]), scaler(logits)[:1])
+
+
+@every_scaler
 def test_a_masked_class_of_a_single_binary_logit(kind):
     logits, labels = calibrated_problem(2000, 2, 1.5)
     scaler = fit(kind, logits[:, 1] - logits[:, 0], labels)

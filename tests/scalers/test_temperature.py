@@ -428,7 +428,7 @@ def test_summary_tells_what_the_fit_did():
     assert summary.temperature == scaler.temperature
     low, high = summary.temperature_interval
     assert low < scaler.temperature < high
-    assert f"{scaler.temperature:.4g} (95 %: {low:.4g} to {high:.4g})" in str(summary)
+    assert f"{scaler.temperature:.4g} (95%: {low:.4g} to {high:.4g})" in str(summary)
 
 
 def test_interval_holds_the_true_temperature_95_times_of_100():

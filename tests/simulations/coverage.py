@@ -1,4 +1,4 @@
-"""How often the 95 % intervals of the calibration errors, and of their changes, hold the truth.
+"""How often the 95% intervals of the calibration errors, and of their changes, hold the truth.
 
 Run it with ``python -m tests.simulations.coverage``. It writes docs/simulations/coverage.csv, which
 docs/benchmarks.rst shows, and goes on where it was stopped. In every cell, models with a known

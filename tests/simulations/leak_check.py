@@ -58,7 +58,7 @@ def verdicts(
 
 
 def main(n_simulations: int = 50) -> None:
-    """Print, for every size, how often an overlap of 1 % is found, open, or passes."""
+    """Print, for every size, how often an overlap of 1% is found, open, or passes."""
     n_refused = 0
     print("logits, classes, " + ", ".join(f"n = {n}" for n in SIZES))
     for dtype, n_classes in product(DTYPES, CLASSES):

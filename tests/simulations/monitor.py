@@ -99,14 +99,14 @@ def of_images(severity: float, generator: torch.Generator) -> Samples:
 
 CLEAN, SHIFTED = partial(of_images, 0), partial(of_images, 2)
 CALIBRATED = [
-    Case("events, 0 to 100 %", partial(events, 0, uniform)),
-    Case("events, 98 to 100 %", partial(events, 0, confident)),
-    Case("events, 0.01 to 1 %", partial(events, 0, rare)),
-    Case("events, only 50 and 90 %", partial(events, 0, few)),
+    Case("events, 0 to 100%", partial(events, 0, uniform)),
+    Case("events, 98 to 100%", partial(events, 0, confident)),
+    Case("events, 0.01 to 1%", partial(events, 0, rare)),
+    Case("events, only 50 and 90%", partial(events, 0, few)),
     Case("Glyphs-100, labels drawn from the model", labels_of_the_model, "top"),
     Case("Glyphs-100, labels drawn from the model", labels_of_the_model, "all"),
-    Case("98 to 100 %, each 1 point too high", partial(events, 0.01, confident), tolerance=0.01),
-    Case("50 and 90 %, each 2 points too high", partial(events, 0.02, few), tolerance=0.02),
+    Case("98 to 100%, each 1 point too high", partial(events, 0.01, confident), tolerance=0.01),
+    Case("50 and 90%, each 2 points too high", partial(events, 0.02, few), tolerance=0.02),
 ]
 # These temperatures were fitted on a finite set, so the model is only nearly calibrated.
 NEARLY_CALIBRATED = [
@@ -150,7 +150,7 @@ def false_alarms(case: Case, n_streams: int) -> int:
 def alarms_of_a_repeated_test(n_streams: int, every: int = 100) -> int:
     """Count the streams in which the mean of outcomes differs from that of probabilities.
 
-    The z-test of this difference has the level 5 %, and it is made again after so many labels.
+    The z-test of this difference has the level 5%, and it is made again after so many labels.
     """
     samples = pool(CALIBRATED[0].draw, "positive", 0)
     n_alarms = 0
@@ -207,7 +207,7 @@ def rows_of_false_alarms(n_streams: int) -> Iterator[list[object]]:
         share = f"{false_alarms(case, n) / n:.1%}"
         yield [case.name, case.of, case.tolerance, case.n_labels, n, share]
     share = f"{alarms_of_a_repeated_test(n_streams) / n_streams:.1%}"
-    yield ["events, 0 to 100 %; a z-test every 100 labels", "", "", LABELS, n_streams, share]
+    yield ["events, 0 to 100%; a z-test every 100 labels", "", "", LABELS, n_streams, share]
 
 
 def rows_of_delays(n_streams: int) -> Iterator[list[object]]:
@@ -235,8 +235,8 @@ TABLES = {
     "delays": (
         [
             *("clean labels before", "of", "tolerance", "streams", "alarm before the shift"),
-            *("found within 500 labels", "median delay", "90 % of the delays are at most"),
-            *("error of since in 80 % of the streams", "direction right"),
+            *("found within 500 labels", "median delay", "90% of the delays are at most"),
+            *("error of since in 80% of the streams", "direction right"),
         ],
         rows_of_delays,
         STREAMS // 2,

@@ -104,6 +104,14 @@ def _p() -> Tensor:
     return trained().softmax(1)
 
 
+def _bytes() -> Tensor:
+    """Draw what a quantised model gives, without so many classes that most of them become 0."""
+    p = _p()
+    while p.shape[1] > 50:
+        p = _p()
+    return (255 * p).round()
+
+
 DISGUISES: dict[str, Callable[[], Tensor]] = {
     "plain": _p,
     "float16": lambda: trained().half().softmax(1),
@@ -116,6 +124,8 @@ DISGUISES: dict[str, Callable[[], Tensor]] = {
     "1 - p": lambda: 1 - _p(),
     "percentages": lambda: 100 * _p(),
     "percentages, rounded": lambda: (100 * _p()).round(decimals=1),
+    "bytes of a quantised model": _bytes,
+    "per mille": lambda: 1000 * _p(),
     "clipped": lambda: _p().clamp(1e-4, 1 - 1e-4),
     "one row too small": lambda: _spoilt(_p(), 0, lambda rows: 0.97 * rows),
     "one row too large": lambda: _spoilt(_p(), 0, lambda rows: 1.1 * rows),

@@ -4,7 +4,7 @@ import pytest
 
 from tests.simulations.coverage import Cell, held
 
-# If the truth is missed in 5 % of all cases, 5 or more of 20 simulations miss it in 1 of 400 tests.
+# If the truth is missed in 5% of all cases, 5 or more of 20 simulations miss it in 1 of 400 tests.
 SIMULATIONS, MOST_MISSED = 20, 0.2
 
 
@@ -49,7 +49,7 @@ def test_intervals_hold_the_change_of_a_large_classwise_error_to_0():
     # Both errors are shrunk, one up to 0, so they are not spread evenly around the truth.
     cell = Cell(10, "over-confident", 0, 2.0, 10_000)
     missed = held(cell, 150, n_resamples=200, measures=["classwise ECE"])
-    assert sum(missed["classwise ECE"]) <= 0.05  # 8 or more of 150 would be 1 of 30 at 2.5 %.
+    assert sum(missed["classwise ECE"]) <= 0.05  # 8 or more of 150 would be 1 of 30 at 2.5%.
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ by_name = pytest.mark.parametrize("case", CALIBRATED, ids=lambda case: f"{case.n
 
 @pytest.mark.parametrize("case", [case for case in CALIBRATED if "Glyphs" not in case.name])
 def test_false_alarms_are_rare_in_short_streams(case):
-    # If the monitor errs in 5 % of all streams, 14 or more of 100 err in 1 of 2000 tests.
+    # If the monitor errs in 5% of all streams, 14 or more of 100 err in 1 of 2000 tests.
     assert false_alarms(case._replace(n_labels=1000), 100) <= 13
 
 

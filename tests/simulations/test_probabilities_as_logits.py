@@ -31,6 +31,19 @@ def test_no_real_logits_are_taken_for_probabilities():
         assert simulation.count(lambda logits=logits: simulation.draw(logits), 5 * PROBLEMS) == 0
 
 
+def test_logits_that_are_never_negative_may_have_the_sums_of_percentages():
+    for n_classes in (3, 30, 100, 150):
+        for scale in (100, 255, 1000):
+            logits = scale / n_classes * torch.randn(300, n_classes).abs() / 0.798
+            assert not simulation.is_refused(logits), (n_classes, scale)
+
+
+@pytest.mark.parametrize("scale", [5, 100, 255, 1000])
+def test_one_hot_rows_times_a_number_are_logits(scale):
+    one_hot = torch.eye(4)[torch.randint(4, (60,))]
+    assert not simulation.is_refused(scale * one_hot)
+
+
 SCALERS = [ck.TemperatureScaler, ck.VectorScaler, ck.HistogramScaler, ck.UniformMixtureScaler]
 
 

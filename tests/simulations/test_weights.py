@@ -93,7 +93,7 @@ def test_weighted_p_values_are_not_small_by_chance():
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_weighted_intervals_hold_the_truth_in_every_cell(cell):
-    """If they hold it in 93 %, fewer than 89 % of 200 simulations are 1 case in 70."""
+    """If they hold it in 93%, fewer than 89% of 200 simulations are 1 case in 70."""
     shares = share_held(cell, 200)
     assert min(shares.values()) >= 0.89
     assert shares["ECE"] >= 0.93

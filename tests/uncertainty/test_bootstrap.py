@@ -170,7 +170,7 @@ def test_samples_that_are_all_correct_show_no_error_for_sure(metric):
     probabilities = torch.tensor([[0.9, 0.1]]).repeat(20, 1)
     found = bootstrap_interval(metric, probabilities, torch.zeros(20, dtype=torch.int64))
     assert found.value == pytest.approx(0.1)
-    assert found.low == 0  # Of 20 samples, all are correct in 12 % of all cases.
+    assert found.low == 0  # Of 20 samples, all are correct in 12% of all cases.
     assert found.high >= found.value
 
 

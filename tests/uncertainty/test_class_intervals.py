@@ -11,7 +11,7 @@ from calibkit.uncertainty._class_gaps import gaps_of_every_class
 from calibkit.uncertainty._resampled_metrics import of_gaps
 from calibkit.uncertainty.bootstrap import interval_of_value
 
-# If the truth is missed in 5 % of all cases, 12 or more of 100 simulations miss it in 1 of 230.
+# If the truth is missed in 5% of all cases, 12 or more of 100 simulations miss it in 1 of 230.
 SIMULATIONS, MOST_MISSED = 100, 11
 
 

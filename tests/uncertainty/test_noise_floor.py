@@ -54,7 +54,7 @@ def random_probabilities(n: int, n_classes: int) -> torch.Tensor:
 
 
 def test_noise_floor_range_holds_95_percent_of_a_binomial():
-    # one bin, n = 400, p = .5: |binomial - 200| / 400 exceeds .0475 in 5 % of draws
+    # one bin, n = 400, p = .5: |binomial - 200| / 400 exceeds .0475 in 5% of draws
     floor = noise_floor(torch.tensor([[0.5, 0.5]]).repeat(400, 1), n_resamples=20_000)
     assert floor.high == pytest.approx(binom.ppf(0.9875, 400, 0.5) / 400 - 0.5, abs=1e-3)
 

@@ -10,7 +10,7 @@ momentum and the same one-cycle schedule. A batch has half as many images, the l
 as large, and there are 30 epochs and not 40. A twin then takes five minutes on a free core and is
 more accurate than the embedded network. Fewer images are no alternative: in two trials with 2400
 of them, for 27 and 40 epochs, both networks soon knew the training images by heart. Before the end,
-one recognised 55 % of the validation images, the other only 28 %. The methods are:
+one recognised 55% of the validation images, the other only 28%. The methods are:
 
 - plain: nothing is done against overconfidence. Five seeds, which are also an ensemble of five.
 - label_smoothing: the target gives a tenth of the probability to all classes alike.

@@ -87,6 +87,12 @@
     const zone = at(`${which}-zone`);
     const input = at(`${which}-files`);
     input.addEventListener("change", () => choose(which, input.files));
+    // An emptied field also tells of a file that is chosen again because it has changed.
+    input.addEventListener("click", () => (input.value = ""));
+    input.addEventListener("cancel", () => {
+      if (input.files.length) choose(which, input.files);
+      else hold(input, chosen[which]);
+    });
     for (const kind of ["dragenter", "dragover"]) {
       zone.addEventListener(kind, (event) => {
         event.preventDefault();
@@ -154,9 +160,9 @@
     at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;
     at("from").replaceChildren(...results.used(found).map((line) => made("li", line)));
     at("table").innerHTML = results.htmlTable(found.report);
-    at("legend").textContent = results.legend(found.report.C);
+    at("legend").textContent = results.legend(found.report);
     at("diagrams").innerHTML = results.diagrams(found.report).map((svg) => `<figure>${svg}</figure>`).join("");
-    at("key").innerHTML = results.key(found.report.C);
+    at("key").innerHTML = results.key(found.report);
     const pandas = results.needsPandas(found) ? "pandas " : "";
     at("install").textContent = `python -m pip install ${pandas}"${at("install").dataset.calibkit}"`;
     at("python").textContent = results.python(found);

@@ -3,7 +3,7 @@
   "use strict";
 
   const { UNKNOWN_KIND, WRONG_KIND, PYTHON_OBJECTS, NO_ROWS, NO_CSV, NO_NUMBER } = self.sentences;
-  const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW } = self.sentences;
+  const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW, NOT_UTF_8 } = self.sentences;
   const KINDS = [".npz", ".npy", ".csv", ".tsv"];
   const TYPES = {
     f8: Float64Array, f4: Float32Array, i8: BigInt64Array, u8: BigUint64Array, i4: Int32Array,
@@ -15,6 +15,12 @@
     b: () => "bool",
   };
 
+  const DECIMAL_COMMA = /^[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?$/i;
+  // Python's csv reader refuses a longer cell, of which the closing quote is usually missing.
+  const LONGEST_CELL = 131072;
+  // What a browser says of a file that is no longer as it was, or where it was.
+  const GONE = ["NotReadableError", "NotFoundError"];
+
   /** Thrown for a file that cannot be read, or that holds what cannot be meant. */
   class BadFile extends Error {}
 
@@ -22,7 +28,7 @@
 
   /** Refuse what is no set of samples at first sight, by the names and the first bytes. */
   async function refuseAtOnce(files) {
-    for (const file of files) await refuseFile(file);
+    for (const file of files) await explained(file, refuseFile(file));
     if (files.length > 2 || (files.length === 2 && files.some((file) => kindOf(file) !== ".npy"))) {
       throw new BadFile(
         `one file or a pair of npy files is expected, got ${files.length} files; choose the logits ` +
@@ -37,7 +43,7 @@
     const isTable = kind === ".csv" || kind === ".tsv";
     if (file.size === 0 && isTable) throw new BadFile(NO_ROWS({ path }));
     const first = new Uint8Array(await file.slice(0, 1024).arrayBuffer());
-    if (isTable && first.includes(0)) {
+    if (isTable && first.includes(0) && !utf16Of(first)) {
       throw new BadFile(NO_CSV({ path, why: "it holds bytes that no text has" }));
     }
     const begins = String.fromCharCode(...first.slice(0, 6));
@@ -45,8 +51,29 @@
     if (!isTable && !isRight) throw refusal(path, kind.slice(1));
   }
 
+  /** Return which kind of UTF-16 a table is written in, by the mark at its beginning, or null. */
+  function utf16Of([one, other]) {
+    if (one === 0xff && other === 0xfe) return "utf-16le";
+    return one === 0xfe && other === 0xff ? "utf-16be" : null;
+  }
+
+  /** Say in our own words that a file cannot be read any more. */
+  function explained({ name }, reading) {
+    return reading.catch((error) => {
+      if (!GONE.includes(error.name)) throw error;
+      throw new BadFile(
+        `${name} has changed or was moved since you chose it, so the browser no longer reads it; ` +
+          "choose it once more"
+      );
+    });
+  }
+
   /** Return what a file holds: {path, word, names, arrays} or {path, word, names, table}. */
-  async function open(file, columns, onProgress = () => {}) {
+  function open(file, columns, onProgress = () => {}) {
+    return explained(file, openFile(file, columns, onProgress));
+  }
+
+  async function openFile(file, columns, onProgress) {
     const [path, kind] = [file.name, kindOf(file)];
     if (kind === ".csv" || kind === ".tsv") return readTable(file, columns, onProgress);
     const bytes = new Uint8Array(await file.arrayBuffer());
@@ -76,6 +103,10 @@
     const type = NAMES[letter]?.(Number(size)) ?? `${letter}${size}`;
     const Type = TYPES[`${letter}${size}`];
     const n = shape.reduce((product, length) => product * length, 1);
+    if (letter === "U") {
+      const data = textsOf(bytes.subarray(start + length), n, Number(size), order === "<");
+      return { shape, type: `${order}U${size}`, kind: letter, data };
+    }
     if (!Type) return { shape, type, kind: letter, data: [] };
     const first = start + length;
     if (bytes.length < first + n * Number(size)) throw refusal(path, kind);
@@ -86,6 +117,15 @@
     if (letter === "f" && size === "2") data = fromHalf(data);
     if (/'fortran_order':\s*True/.test(head) && shape.length === 2) data = transposed(data, shape);
     return { shape, type, kind: letter, data };
+  }
+
+  /** Return words, which NumPy stores with four bytes for each letter. */
+  function textsOf(bytes, n, size, isLittleEndian) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const letter = (at) => String.fromCodePoint(view.getUint32(4 * at, isLittleEndian));
+    return Array.from({ length: n }, (_, i) =>
+      Array.from({ length: size }, (_, k) => letter(i * size + k)).join("").replace(/\0+$/, "")
+    );
   }
 
   function reverseBytes(bytes, size) {
@@ -164,22 +204,33 @@
     return undefined;
   }
 
-  const isNumber = (text) => numberFrom(text) !== undefined;
-
-  /** Return the cells of a line. A cell in quotes may hold the delimiter. */
-  function cellsOf(line, delimiter) {
+  /**
+   * Return the cells of a line. A cell in quotes may hold the delimiter, and the end of a line:
+   * then the line goes on, and null is returned unless it is the last one.
+   */
+  function cellsOf(line, delimiter, isLast) {
     if (!line.includes('"')) return line.split(delimiter);
     const cells = [];
-    let [cell, quoted] = ["", false];
+    let [cell, quoted, isNew] = ["", false, true];
     for (let k = 0; k < line.length; k++) {
       const sign = line[k];
       if (sign === '"' && quoted && line[k + 1] === '"') (cell += '"'), k++;
-      else if (sign === '"') quoted = !quoted;
+      else if (sign === '"' && (quoted || isNew)) quoted = !quoted;
       else if (sign === delimiter && !quoted) cells.push(cell), (cell = "");
       else cell += sign;
+      isNew = sign === delimiter && !quoted;
     }
-    return [...cells, cell];
+    return quoted && !isLast ? null : [...cells, cell];
   }
+
+  /** Leave out the empty cells at the end of a row, as far as it is longer than the first row. */
+  function trimmed(cells, width) {
+    let length = cells.length;
+    while (length > width && cells[length - 1].trim() === "") length--;
+    return cells.slice(0, length);
+  }
+
+  const isWithComma = (cell) => cell.includes(",") && DECIMAL_COMMA.test(cell.trim());
 
   /**
    * Read a table line by line. `columns` chooses, from the names of the columns and of those that
@@ -188,25 +239,51 @@
    */
   async function readTable(file, columns, onProgress) {
     const path = file.name;
-    let [names, hasHead, hasBlanks, delimiter] = [null, true, false, ","];
+    const utf16 = utf16Of(new Uint8Array(await file.slice(0, 2).arrayBuffer()));
+    let [names, hasHead, hasBlanks, delimiter] = [null, true, false, null];
+    let [hasCommas, hasEmptyRows, begun] = [false, false, ""];
     let [chosen, places, textPlace] = [null, null, -1];
     let numbers = new Float64Array(1024);
     let [used, row] = [0, 0];
     const texts = [];
     const noNumbers = {};
+    const withPoint = {};
 
-    function start(line) {
-      delimiter = ["\t", ";", ","].find((sign) => line.includes(sign)) ?? ",";
-      const cells = cellsOf(line, delimiter);
-      const head = cells.map((cell) => cell.trim());
+    /** Return the number of a cell. Where a semicolon ends it, a comma is its decimal point. */
+    const numberIn = (cell) =>
+      numberFrom(delimiter === ";" && isWithComma(cell) ? cell.replace(",", ".") : cell);
+
+    function take(line, isLast) {
+      if (begun === "" && line.trim() === "") return;
+      delimiter ??= ["\t", ";", ","].find((sign) => line.includes(sign)) ?? ",";
+      const whole = begun + line;
+      const cells = cellsOf(whole, delimiter, isLast);
+      begun = cells === null ? `${whole}\n` : "";
+      if (begun.length > LONGEST_CELL) {
+        const why = `field larger than field limit (${LONGEST_CELL})`;
+        throw new BadFile(NO_CSV({ path, why }));
+      }
+      if (cells === null) return;
+      const kept = trimmed(cells, names?.length ?? 0);
+      if (kept.every((cell) => cell.trim() === "")) {
+        hasEmptyRows ||= names !== null;
+        return;
+      }
+      hasCommas ||= delimiter === ";" && kept.some(isWithComma);
+      if (names === null) start(kept);
+      else add(kept);
+    }
+
+    function start(cells) {
+      const head = cells.map((cell) => cell.trim().replace(/\s+/g, " "));
       hasBlanks = cells.some((cell, k) => cell !== head[k]);
-      hasHead = !head.every(isNumber);
+      hasHead = head.some((cell) => numberIn(cell) === undefined);
       names = hasHead ? head : head.map((_, k) => String(k + 1));
       const repeated = names.filter((name, k) => names.indexOf(name) !== k);
       if (repeated.length) {
         throw new BadFile(REPEATED_COLUMNS({ path, names: [...new Set(repeated)].join(", ") }));
       }
-      if (!hasHead) add(line);
+      if (!hasHead) add(cells);
     }
 
     function choose(numeric) {
@@ -215,55 +292,67 @@
       textPlace = chosen.text === null ? -1 : names.indexOf(chosen.text);
     }
 
-    function add(line) {
-      const cells = cellsOf(line, delimiter);
+    function add(cells) {
       row++;
       if (cells.length !== names.length) {
         const [expected, found] = [names.length, cells.length];
         throw new BadFile(WRONG_LENGTH_OF_ROW({ path, expected, found, row }));
       }
-      if (chosen === null) choose(names.filter((_, k) => isNumber(cells[k])));
+      if (chosen === null) choose(names.filter((_, k) => numberIn(cells[k]) !== undefined));
       if (used + places.length > numbers.length) {
         const larger = new Float64Array(2 * numbers.length + places.length);
         larger.set(numbers);
         numbers = larger;
       }
       for (const place of places) {
-        const number = numberFrom(cells[place]);
+        const number = numberIn(cells[place]);
+        const faultHere = () => ({ found: `'${cells[place].trim()}'`, row });
         // Only when all labels are known is it clear whether the column is a score.
-        if (number === undefined) noNumbers[names[place]] ??= { found: `'${cells[place].trim()}'`, row };
+        if (number === undefined) noNumbers[names[place]] ??= faultHere();
+        else if (delimiter === ";" && cells[place].includes(".")) {
+          withPoint[names[place]] ??= faultHere();
+        }
         numbers[used++] = number ?? NaN;
       }
       if (textPlace >= 0) texts.push(cells[textPlace].trim());
     }
 
     let [rest, done] = ["", 0];
-    const reader = file.stream().pipeThrough(new TextDecoderStream("utf-8")).getReader();
+    const decoder = new TextDecoderStream(utf16 ?? "utf-8", { fatal: true });
+    const reader = file.stream().pipeThrough(decoder).getReader();
+    const refuseBytes = (error) => {
+      throw error instanceof TypeError ? new BadFile(NO_CSV({ path, why: NOT_UTF_8({}) })) : error;
+    };
     for (;;) {
-      const { value, done: ended } = await reader.read();
+      const { value, done: ended } = await reader.read().catch(refuseBytes);
       const lines = (rest + (value ?? "")).split(/\r\n|\n|\r(?!$)/);
       rest = ended ? "" : lines.pop();
-      for (const line of lines) {
-        if (line.trim() === "") continue;
-        if (names === null) start(line.replace(/^\ufeff/, ""));
-        else add(line);
-      }
+      for (const line of lines) take(line, false);
       done += value?.length ?? 0;
       if (file.size) onProgress(Math.min(done / file.size, 1));
       if (ended) break;
     }
+    if (begun !== "") take("", true);
     if (names === null) throw new BadFile(NO_ROWS({ path }));
+    // Beside decimal commas, a point may separate thousands.
+    for (const [name, fault] of Object.entries(hasCommas ? withPoint : {})) {
+      if (!(noNumbers[name]?.row < fault.row)) noNumbers[name] = fault;
+    }
     if (chosen === null) choose(names);
     const data = numbers.subarray(0, used);
-    const table = { ...chosen, hasHead, hasBlanks, delimiter, n: row, data, texts, noNumbers };
+    const labels = hasCommas
+      ? texts.map((text) => (isWithComma(text) ? text.replace(",", ".") : text))
+      : texts;
+    const isUtf16 = utf16 !== null;
+    const form = { hasHead, hasBlanks, hasCommas, hasEmptyRows, delimiter, isUtf16 };
+    const table = { ...chosen, ...form, n: row, data, texts: labels, noNumbers };
     return { path, word: "column", names, table };
   }
 
   /** Refuse the first cell that is no number in one of these columns of a table. */
   function refuseText(path, { noNumbers }, columns) {
-    const faults = columns.filter((name) => name in noNumbers);
-    if (faults.length === 0) return;
-    const [name] = faults.sort((one, other) => noNumbers[one].row - noNumbers[other].row);
+    const name = columns.find((column) => column in noNumbers);
+    if (name === undefined) return;
     const advice = "if the column is no score, choose those that are";
     throw new BadFile(NO_NUMBER({ path, name, ...noNumbers[name], advice }));
   }

@@ -4,17 +4,13 @@
 
   const STEPS = 16;
   const FAR = 12;
-  const RATIOS = [1, 5, 0.2];
-  const MOST_MOVED = 2;
   const CLEAR = 2;
-  const NEARLY_ALL_CANCELS = 0.2;
-  const MANY = 100;
+  const MOST_CHANGED = 2;
   const TINY = 1e-300;
   const TAIL = 0.025;
 
   const absoluteSum = (values) => values.reduce((sum, value) => sum + Math.abs(value), 0);
   const { sum } = self.statistics;
-  const norm = (values) => Math.sqrt(values.reduce((total, value) => total + value * value, 0));
 
   /** The gaps of a calibration error, with draws of their noise in a matrix of R rows. */
   class Gaps {
@@ -104,53 +100,37 @@
       const ratio = Math.max(this.largestRatio - distance, 0);
       return this.measured.map((gap, k) => (gap >= 0 ? 1 : -1) * ratio * this.standardErrors[k]);
     }
-
-    /** Return how far these gaps are from others of the same samples. */
-    minus(other) {
-      return new Gaps({
-        measured: this.measured.map((gap, k) => gap - other.measured[k]),
-        noise: this.noise.map((drawn, at) => drawn - other.noise[at]),
-        scale: this.scale,
-      });
-    }
-
-    /** Return how far the noise moves the gaps in all but a tail of the draws. */
-    reachOfNoise() {
-      const norms = Float64Array.from({ length: this.draws }, (_, r) =>
-        norm(this.noise.subarray(r * this.n, (r + 1) * this.n))
-      );
-      return self.statistics.quantiles(norms, [1 - TAIL])[0];
-    }
   }
 
   /** Return the ends of the interval of an error. */
   function endsOfError(gaps) {
-    // An error that is measured lower than chance allows is surprising with all true gaps.
-    return [lowest(null, gaps), Math.max(0, -lowest(gaps, null))];
+    return [lowerEnd(gaps), upperEnd(gaps)];
   }
 
   /** Return the ends of the interval of the change of an error on the same samples. */
   function endsOfChange(before, after) {
-    const isSame = before.measured.every((gap, k) => gap === after.measured[k]);
-    if (isSame && before.noise.every((drawn, at) => drawn === after.noise[at])) return [0, 0];
-    if (after.mostlyNoise && after.n > MANY) return combined(before, after);
-    const ends = [lowest(before, after), -lowest(after, before)];
-    if (!after.mostlyNoise) return ends;
-    const others = combined(before, after);
-    return [Math.min(ends[0], others[0]), Math.max(ends[1], others[1])];
+    const [endsBefore, endsAfter] = [endsOfError(before), endsOfError(after)];
+    let [low, high] = [endsAfter[0] - endsBefore[1], endsAfter[1] - endsBefore[0]];
+    if (endsBefore[0] > 0 && endsAfter[0] > 0) {
+      [low, high] = whereNoiseCancels(before, after, endsBefore, endsAfter);
+    }
+    const changes = after.measured.map((gap, k) => gap - before.measured[k]);
+    const most = MOST_CHANGED * after.error(changes);
+    return [Math.max(low, -most), Math.min(high, most)];
   }
 
   /** Return the interval of a change from both intervals and their correlation (Zou 2007). */
-  function combined(before, after) {
-    const shrunkGaps = [before, after].map(shrunk);
-    const draws = [before.drawErrors(shrunkGaps[0]), after.drawErrors(shrunkGaps[1])];
-    // Distances to ends add up as they are if the errors are independent.
-    const shared = 2 * correlationOf(...draws) - 1;
-    const [b, a] = [before.error(shrunkGaps[0]), after.error(shrunkGaps[1])];
-    const [[lowB, highB], [lowA, highA]] = [endsOfError(before), endsOfError(after)];
+  function whereNoiseCancels(before, after, endsBefore, endsAfter) {
+    const [shrunkBefore, shrunkAfter] = [before, after].map(shrunk);
+    const draws = [before.drawErrors(shrunkBefore), after.drawErrors(shrunkAfter)];
+    const correlation = correlationOf(...draws);
+    const [b, a] = [before.error(shrunkBefore), after.error(shrunkAfter)];
     const distance = (ofAfter, ofBefore) =>
-      Math.sqrt(Math.max(ofAfter ** 2 + ofBefore ** 2 - 2 * shared * ofAfter * ofBefore, 0));
-    return [a - b - distance(a - lowA, highB - b), a - b + distance(highA - a, b - lowB)];
+      Math.sqrt(Math.max(ofAfter ** 2 + ofBefore ** 2 - 2 * correlation * ofAfter * ofBefore, 0));
+    return [
+      a - b - distance(a - endsAfter[0], endsBefore[1] - b),
+      a - b + distance(a - endsAfter[1], endsBefore[0] - b),
+    ];
   }
 
   function correlationOf(x, y) {
@@ -175,40 +155,53 @@
     return gaps.all(far);
   }
 
-  /** Return the lowest plausible value of the error of one set of gaps minus that of another. */
-  function lowest(growing, shrinking) {
-    const measured = (shrinking ? shrinking.value : 0) - (growing ? growing.value : 0);
-    const change = growing && shrinking ? growing.minus(shrinking) : null;
-    const furthest = change ? MOST_MOVED * change.reachOfNoise() : Infinity;
-    let least = Infinity;
-    for (const path of paths(growing, shrinking, change)) {
-      const { grow, shrink, start = -FAR, end = FAR, tail = 1 } = path;
-      const plausible = (distance) => {
-        const draws = shrink ? shrinking.drawErrors(shrink(distance)) : new Float64Array(growing.draws);
-        if (grow) growing.drawErrors(grow(distance)).forEach((error, r) => (draws[r] -= error));
-        const needed = Math.max(1, Math.floor(tail * TAIL * (1 + draws.length) + 1e-9));
-        return draws.reduce((count, error) => count + (error >= measured), 0) >= needed;
-      };
-      const agrees = (distance) => {
-        if (!change || !grow || !shrink) return true;
-        const [grown, shrunkGaps] = [grow(distance), shrink(distance)];
-        const moved = grown.map((gap, k) => gap - shrunkGaps[k] - change.measured[k]);
-        return norm(moved) <= furthest;
-      };
-      let distance = lastPlausible(plausible, start, end);
-      if (distance !== null) distance = lastPlausible(agrees, Math.min(distance, 0), distance);
-      if (distance === null) continue; // Nothing on this path agrees with what was measured.
-      const error =
-        (shrink ? shrinking.error(shrink(distance)) : 0) - (grow ? growing.error(grow(distance)) : 0);
-      least = Math.min(least, error);
+  /** Return the lowest error with which a measured one this high is no surprise. */
+  function lowerEnd(gaps) {
+    const end = gaps.distanceToZero;
+    const paths = [
+      { gapsAt: (d) => gaps.each(d), start: -FAR, end },
+      { gapsAt: (d) => gaps.all(d), start: -FAR, end },
+    ];
+    if (gaps.mostlyNoise) {
+      const moved = gaps.measured.map((gap, k) =>
+        Math.abs(gap) < CLEAR * gaps.standardErrors[k] ? -gap : 0
+      );
+      paths.push({ gapsAt: (d) => gaps.each(d, moved), start: 0, end });
     }
-    return least;
+    const isPlausible = (errors) => isCommon(errors, (error) => error >= gaps.value);
+    const errors = errorsAtEnds(gaps, paths, isPlausible);
+    return errors.length ? Math.min(...errors) : 0;
+  }
+
+  /** Return the highest error with which a measured one this low is no surprise. */
+  function upperEnd(gaps) {
+    const paths = [
+      { gapsAt: (d) => gaps.each(-d), start: -FAR, end: FAR },
+      { gapsAt: (d) => gaps.all(-d), start: -FAR, end: FAR },
+      { gapsAt: (d) => gaps.even(-d), start: -gaps.distanceToZero, end: FAR },
+    ];
+    const isPlausible = (errors) => isCommon(errors, (error) => error <= gaps.value);
+    return Math.max(0, ...errorsAtEnds(gaps, paths, isPlausible));
+  }
+
+  /** Return whether something happened in so many draws that it is no surprise. */
+  function isCommon(errors, happened) {
+    const needed = Math.max(1, Math.floor(TAIL * (1 + errors.length) + 1e-9));
+    return errors.reduce((count, error) => count + happened(error), 0) >= needed;
+  }
+
+  /** Return the error of the last plausible gaps on each path that has any. */
+  function errorsAtEnds(gaps, paths, isPlausible) {
+    return paths.flatMap(({ gapsAt, start, end }) => {
+      const distance = lastPlausible((d) => isPlausible(gaps.drawErrors(gapsAt(d))), start, end);
+      return distance === null ? [] : [gaps.error(gapsAt(distance))];
+    });
   }
 
   function lastPlausible(plausible, start, end) {
     if (plausible(end)) return end;
     if (!plausible(start)) {
-      // Between two sets that share their noise, a change is plausible only beyond some point.
+      // An error that is measured lower than gaps of 0 allow may fit somewhat larger gaps.
       const point = (i) => start + ((end - start) * i) / (2 * STEPS - 1);
       let last = 2 * STEPS - 2;
       while (last > 0 && !plausible(point(last))) last--;
@@ -220,62 +213,6 @@
       [start, end] = plausible(middle) ? [middle, end] : [start, middle];
     }
     return start;
-  }
-
-  /** Yield what the growing and the shrinking gaps are at each distance. */
-  function* paths(growing, shrinking, change) {
-    if (!growing) {
-      const end = shrinking.distanceToZero;
-      yield { shrink: (d) => shrinking.each(d), end };
-      yield { shrink: (d) => shrinking.all(d), end };
-      if (shrinking.mostlyNoise) {
-        const moved = shrinking.measured.map((gap, k) =>
-          Math.abs(gap) < CLEAR * shrinking.standardErrors[k] ? -gap : 0
-        );
-        yield { shrink: (d) => shrinking.each(d, moved), start: 0, end };
-      }
-    } else if (!shrinking) {
-      yield { grow: (d) => growing.each(-d) };
-      yield { grow: (d) => growing.all(-d) };
-      yield { grow: (d) => growing.even(-d), start: -growing.distanceToZero };
-    } else {
-      for (const kind of ["each", "all"]) {
-        for (const ratio of RATIOS) {
-          yield {
-            grow: (d) => growing[kind](-d / ratio),
-            shrink: (d) => shrinking[kind](ratio * d),
-          };
-        }
-      }
-      const moved = untilSignsAreClear(growing, shrinking);
-      yield { grow: (d) => growing.each(-d, moved), shrink: (d) => shrinking.each(d, moved) };
-      if (norm(change.standardErrors) < NEARLY_ALL_CANCELS * norm(shrinking.standardErrors)) {
-        yield {
-          grow: (d) => shrinking.each(d).map((gap, k) => gap + change.measured[k]),
-          shrink: (d) => shrinking.each(d),
-          start: 0,
-        };
-      }
-      const none = () => new Float64Array(shrinking.n);
-      if (!shrinking.drawErrors(none()).some((error) => error >= shrinking.value)) return;
-      yield { grow: (d) => change.all(-d), shrink: none, tail: 0.5 };
-      yield {
-        grow: (d) => change.even(-d),
-        shrink: none,
-        start: -change.distanceToZero,
-        tail: 0.5,
-      };
-    }
-  }
-
-  /** Return how far to move both gaps of a bin away from 0, if both have the same sign. */
-  function untilSignsAreClear(one, other) {
-    return one.measured.map((gap, k) => {
-      if (gap * other.measured[k] <= 0) return 0;
-      const clear = CLEAR * Math.max(one.standardErrors[k], other.standardErrors[k]);
-      const lacking = clear - Math.min(Math.abs(gap), Math.abs(other.measured[k]));
-      return Math.sign(gap) * Math.max(lacking, 0);
-    });
   }
 
   self.intervals = { Gaps, endsOfError, endsOfChange };

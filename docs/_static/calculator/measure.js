@@ -348,7 +348,7 @@
         measured.classwiseNoiseFloor = ofClasses.floor;
         measured.classwisePValue = ofClasses.pValue;
       }
-      // The share of right samples in a bin is within its band in 95 % of all draws.
+      // The share of right samples in a bin is within its band in 95% of all draws.
       measured.bins = counted[s * perSet].bins.map((bin, k) => ({ ...bin, band: test.bands[k] }));
       return measured;
     });

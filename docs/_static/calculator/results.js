@@ -47,13 +47,19 @@
     ]);
   }
 
-  function captionOf({ n, C, nBins }) {
-    const judged = C === 2 ? " of P(y = 1)" : "";
-    return `n = ${n}, ${C} classes, ECE${judged} in ${nBins} bins; in brackets 95 % intervals`;
+  /** Return the words for what two classes are judged by: the chosen name of the positive one. */
+  const named = ({ event }, text) =>
+    event === null
+      ? text
+      : text.replaceAll("P(y = 1)", () => `P(${event})`).replaceAll("y = 1", () => event);
+
+  function captionOf({ n, C, nBins, event }) {
+    const judged = C === 2 ? named({ event }, " of P(y = 1)") : "";
+    return `n = ${n}, ${C} classes, ECE${judged} in ${nBins} bins; in brackets 95% intervals`;
   }
 
   /** Say whether the probabilities are calibrated, as far as both tests can tell. */
-  function verdict(when, values, C) {
+  function verdict(when, values, { n, C }) {
     const tests = [
       ["ECE", values.ece.value, values.pValue],
       ["classwise ECE", values.classwiseEce?.value, values.classwisePValue],
@@ -61,13 +67,29 @@
     // If there are two tests, each may reject half as often.
     const found = tests.filter(([, , p]) => p < LEVEL / tests.length);
     if (found.length === 0) {
-      return sentences.CALIBRATED({ when, ece: percent(values.ece.value), p: values.pValue.toFixed(3) });
+      const high = percent(values.ece.high);
+      return sentences.CALIBRATED({ when, n, high, tests: testsOf(values) });
     }
     const errors = found
       .map(([name, value, p]) => `its ${name} of ${percent(value)} (p = ${p.toFixed(3)})`)
       .join(" and ");
     const how = found[0][0] === "ECE" ? direction(values.bins, C) : sentences.MISCALIBRATED({});
     return sentences.NOT_CALIBRATED({ when, how, errors, verb: found.length > 1 ? "are" : "is" });
+  }
+
+  /** Say what the p-values mean that do not speak against a calibrated model. */
+  function testsOf({ ece, pValue, classwiseEce, classwisePValue }) {
+    const words = { ece: percent(ece.value), share: percent(pValue), p: pValue.toFixed(3) };
+    if (classwisePValue === undefined) {
+      return sentences.ONE_TEST({ ...words, level: format(LEVEL, "percent", 0) });
+    }
+    return sentences.TWO_TESTS({
+      ...words,
+      classwise_ece: percent(classwiseEce.value),
+      classwise_share: percent(classwisePValue),
+      classwise_p: classwisePValue.toFixed(3),
+      level: percent(LEVEL / 2),
+    });
   }
 
   /** Say whether the model is too sure or not sure enough, if that is most of its error. */
@@ -102,36 +124,40 @@
   }
 
   /** Say which samples the temperature was fitted to, and which it was tested on. */
-  function used({ from, isSplit, fit, report }) {
-    const [ofFit, ofTest] = [fit.n, report.n];
-    if (!isSplit) return [`Fitted to ${from[0]}.`, `Tested on ${from[1]}.`];
-    return [`Read ${from[0]}.`, `Fitted to ${ofFit} of these samples, and tested on the other ${ofTest}.`];
+  function used({ from, n, isSplit, fit, report }) {
+    const shown = `The verdicts, the table and the diagrams show these ${report.n} samples alone.`;
+    if (!isSplit) return [`Fitted to ${from[0]}.`, `Tested on ${from[1]}. ${shown}`];
+    return [
+      `Read ${from[0]}.`,
+      `Of these ${n} samples, ${fit.n} were used to find T: the first, the third, the fifth and ` +
+        `so on. The other ${report.n} are the test set. ${shown}`,
+    ];
   }
 
-  const verdicts = ({ before, after, C }) => [
-    verdict("Before scaling", before, C),
-    verdict("After scaling", after, C),
+  const verdicts = (report) => [
+    verdict("Before scaling", report.before, report),
+    verdict("After scaling", report.after, report),
   ];
 
-  const wordsOf = (C) =>
-    C === 2
-      ? { confidence: "P(y = 1)", share: "frequency of y = 1" }
+  const wordsOf = (report) =>
+    report.C === 2
+      ? { confidence: named(report, "P(y = 1)"), share: named(report, "frequency of y = 1") }
       : { confidence: "confidence", share: "accuracy" };
 
-  function alternative(name, bins, C, ece) {
+  function alternative(name, bins, report, ece) {
     const filled = bins.filter(({ count }) => count > 0);
     const n_below = filled.filter((bin) => bin.correct < bin.confidence).length;
     const n_above = filled.filter((bin) => bin.correct > bin.confidence).length;
     const words = { name, ece: percent(ece), n_below, n_above, n_filled: filled.length };
-    return sentences.DIAGRAM_IN_WORDS({ ...wordsOf(C), ...words });
+    return sentences.DIAGRAM_IN_WORDS({ ...wordsOf(report), ...words });
   }
 
   /** Return a reliability diagram as SVG, which takes its text colour from where it stands. */
-  function diagram(title, bins, C, ece) {
+  function diagram(title, bins, report, ece) {
     const [left, right, top, bottom] = [52, 380, 30, 300];
     const x = (share) => (left + (right - left) * share).toFixed(1);
     const y = (share) => (bottom - (bottom - top) * share).toFixed(1);
-    const { confidence, share } = wordsOf(C);
+    const { confidence, share } = escaped(wordsOf(report));
     const ticks = [0, 0.2, 0.4, 0.6, 0.8, 1].map(
       (t) =>
         `<text x="${x(t)}" y="${bottom + 16}" text-anchor="middle">${100 * t}%</text>` +
@@ -152,7 +178,7 @@
     const middle = (top + bottom) / 2;
     return (
       `<svg viewBox="0 0 400 345" role="img" xmlns="http://www.w3.org/2000/svg" font-family="system-ui, sans-serif" font-size="13" fill="currentColor">` +
-      `<title>${alternative(title, bins, C, ece)}</title>` +
+      `<title>${escape(alternative(title, bins, report, ece))}</title>` +
       `<text x="${left}" y="18" font-weight="bold">${title[0].toUpperCase()}${title.slice(1)}, ECE ${percent(ece)}</text>` +
       `<path d="M${left} ${top}V${bottom}H${right}" fill="none" stroke="currentColor"/>${ticks.join("")}${bars.join("")}` +
       `<path d="M${x(0)} ${y(0)}L${x(1)} ${y(1)}" stroke="currentColor" stroke-dasharray="5 4"/>` +
@@ -162,8 +188,8 @@
   }
 
   /** Return the meanings of the marks in the diagrams, as a list in HTML. */
-  function key(C) {
-    const { confidence, share } = wordsOf(C);
+  function key(report) {
+    const { confidence, share } = escaped(wordsOf(report));
     const marks = [
       [`<rect x="6" y="4" width="16" height="16" fill="${BAR}"/>`, `blue bar: ${share}`],
       [`<circle cx="14" cy="12" r="5" fill="${DOT}" stroke="#fff"/>`, `orange dot: mean ${confidence}`],
@@ -183,22 +209,26 @@
     return `<ul class="cc-key">${items.join("")}</ul>`;
   }
 
-  const diagrams = ({ before, after, C }) =>
-    [before, after].map(({ bins, ece }, k) => diagram(NAMES[k], bins, C, ece.value));
+  const diagrams = (report) =>
+    [report.before, report.after].map(({ bins, ece }, k) =>
+      diagram(NAMES[k], bins, report, ece.value)
+    );
 
   const temperatureText = ({ temperature, interval: [low, high] }) =>
-    `${temperature.toPrecision(5)} (95 %: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
+    `${temperature.toPrecision(5)} (95%: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
 
   function limitsOf(isSplit) {
     const split = isSplit
       ? "The temperature was fitted on every second row of the file and measured on the others. " +
         "Rows that belong together, such as two pictures of one thing, may stand on both sides."
-      : "It was not checked whether the two files share samples.";
+      : "It was not checked whether single samples of the test were also used to find T.";
     return [...cardTexts.limits, split];
   }
 
-  const meanings = (C) =>
-    Object.entries(C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses);
+  const meanings = (report) =>
+    Object.entries(report.C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses).map(
+      ([name, text]) => [name, named(report, text)]
+    );
   const warnings = (found) => [doubt(found)].filter(Boolean).map((text) => ["Warning:", text]);
   const madeWith = "Made with the calculator of calibkit, 15 bins, 1000 resamples.";
 
@@ -220,24 +250,24 @@
       .replace(/[\\`*[\]<>|~&$]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, "\\$&");
 
   function markdown(found) {
-    const { fit, report, from, isSplit } = found;
+    const { fit, isSplit } = found;
+    const report = { ...found.report, event: found.report.event && plain(found.report.event) };
     const cells = tableOf(report).map(([name, ...values]) => [name, ...values.map((v) => v.join(" ").trim())]);
     const lines = [["", ...WHEN], ["---", "---", "---", "---"], ...cells];
-    const legend = sentences.DIAGRAM(wordsOf(report.C));
     const texts = [report.before, report.after].map(({ bins, ece }, k) =>
-      alternative(NAMES[k], bins, report.C, ece.value)
+      alternative(NAMES[k], bins, report, ece.value)
     );
     return [
       `# ${plain(titleOf(found))}`,
-      ...from.map(plain),
+      ...used(found).map(plain),
       ...warnings(found).map(([strong, text]) => `**${strong}** ${text}`),
       ...verdicts(report),
       "## Measures",
       captionOf(report),
       lines.map((row) => `| ${row.join(" | ")} |`).join("\n"),
-      meanings(report.C).map(([name, text]) => `- **${name}**: ${text}.`).join("\n"),
+      meanings(report).map(([name, text]) => `- **${name}**: ${text}.`).join("\n"),
       "## Reliability diagrams",
-      legend,
+      legend(report),
       texts.join("\n\n"),
       "## Temperature",
       `Divide the logits by T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.`,
@@ -249,6 +279,9 @@
 
   const escape = (text) =>
     text.replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign]);
+
+  const escaped = (words) =>
+    Object.fromEntries(Object.entries(words).map(([name, text]) => [name, escape(text)]));
 
   // A telephone shows the cells of a row one below the other, and the roles keep them a table.
   function htmlTable(report) {
@@ -265,13 +298,14 @@
         "</tr>"
     );
     return (
-      `<table role="table"><caption>${captionOf(report)}</caption><thead role="rowgroup"><tr role="row">` +
+      `<table role="table"><caption>${escape(captionOf(report))}</caption>` +
+      `<thead role="rowgroup"><tr role="row">` +
       `<td role="cell"></td>${head.join("")}</tr></thead><tbody role="rowgroup">${rows.join("")}</tbody></table>`
     );
   }
 
   function html(found) {
-    const { fit, report, from, isSplit } = found;
+    const { fit, report, isSplit } = found;
     const list = (items) => `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>`;
     const paragraphs = (lines) => lines.map((line) => `<p>${escape(line)}</p>`).join("\n");
     return `<!DOCTYPE html>
@@ -308,15 +342,15 @@ td::before { content: attr(data-when); }
 <body>
 <main>
 <h1>${escape(titleOf(found))}</h1>
-${paragraphs(from)}
+${paragraphs(used(found))}
 ${warnings(found).map(([strong, text]) => `<p><strong>${strong}</strong> ${escape(text)}</p>`).join("")}
 ${paragraphs(verdicts(report))}
 <h2>Measures</h2>
 <div class="cc-wide" tabindex="0" role="region" aria-label="Measures">${htmlTable(report)}</div>
-${list(meanings(report.C).map(([name, text]) => `<strong>${name}</strong>: ${escape(text)}.`))}
+${list(meanings(report).map(([name, text]) => `<strong>${name}</strong>: ${escape(text)}.`))}
 <h2>Reliability diagrams</h2>
-<p>${escape(sentences.DIAGRAM(wordsOf(report.C)))}</p>
-${key(report.C)}
+<p>${escape(legend(report))}</p>
+${key(report)}
 <div class="diagrams">${diagrams(report).join("")}</div>
 <h2>Temperature</h2>
 <p>Divide the logits by T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.</p>
@@ -360,7 +394,7 @@ ${list(limitsOf(isSplit).map(escape))}
   }
 
   const needsPandas = ({ code }) => code.some(({ table }) => table);
-  const legend = (C) => sentences.DIAGRAM(wordsOf(C));
+  const legend = (report) => sentences.DIAGRAM(wordsOf(report));
 
   self.results = {
     verdicts, doubt, used, htmlTable, diagrams, key, legend, temperatureText, markdown, html, json,

@@ -20,12 +20,42 @@
   const ARE_PROBABILITIES = 'tick "These are probabilities" if they are';
 
   const kindOf = (areProbabilities) => (areProbabilities ? "probabilities" : "logits");
-  const declared = (names, ...kinds) =>
-    names.filter((name) => kinds.some((kind) => patterns[kind].test(name)));
+  /** Return the names that say that they hold something of these kinds, beside that of a set. */
+  const declaredIn = (own, ...kinds) =>
+    [...own.keys()].filter((name) => kinds.some((kind) => patterns[kind].test(own.get(name))));
+  const asThemselves = (names) => new Map(names.map((name) => [name, name]));
+  const declared = (names, ...kinds) => declaredIn(asThemselves(names), ...kinds);
+
+  /** Return the arrays of one set of a file, each with its name without the word of the set. */
+  function arraysOfSet(names, which) {
+    const pattern = patterns[`${which}Set`];
+    const found = names.map((name) => [name, name.match(pattern)]).filter(([, match]) => match);
+    return new Map(found.map(([name, match]) => [name, match[1] ?? match[2]]));
+  }
+
+  /**
+   * Return the arrays to choose from: all, or those of one set if a file holds a calibration set
+   * and a test set. `other` tells whether it holds a test set beside the set that is taken.
+   */
+  function arraysOf(names, { picked, which }) {
+    const every = asThemselves(names);
+    if (declaredIn(every, "labels").length) return { own: every, other: false };
+    const sets = ["calibration", "test"].map((set) => [set, arraysOfSet(names, set)]);
+    const isWhole = (own) =>
+      declaredIn(own, "labels").length > 0 && declaredIn(own, "logits", "probabilities").length > 0;
+    const whole = new Map(sets.filter(([, own]) => isWhole(own)));
+    const named = picked.scores?.[0] ?? picked.labels;
+    const own =
+      named === undefined
+        ? whole.get(which) ?? [...whole.values()][0]
+        : sets.map(([, set]) => set).find((set) => set.has(named));
+    return { own: own ?? every, other: whole.size === 2 && own === whole.get("calibration") };
+  }
 
   /** Return the names of the scores, and whether they are probabilities. */
-  function namesOfScores(names, others, described, path, { probabilities, picked }) {
-    const [logits, declaredProbabilities] = ["logits", "probabilities"].map((k) => declared(names, k));
+  function namesOfScores(own, others, described, path, { probabilities, picked }) {
+    const kinds = ["logits", "probabilities"];
+    const [logits, declaredProbabilities] = kinds.map((kind) => declaredIn(own, kind));
     const order = probabilities ? [declaredProbabilities, logits] : [logits, declaredProbabilities];
     const choices = picked.scores ? [picked.scores] : [...order, others];
     const found = choices.find((some) => some.length > 0);
@@ -64,7 +94,7 @@
         ? useful.filter((name) => isOther(name) && numeric.includes(name))
         : picked.scores?.filter(isOther);
     const { found, areProbabilities } = namesOfScores(
-      names.filter(isOther), useful.filter(isOther), described, path,
+      asThemselves(names.filter(isOther)), useful.filter(isOther), described, path,
       { probabilities, picked: { scores } }
     );
     Object.assign(layout, { scores: found, kind: kindOf(areProbabilities) });
@@ -88,7 +118,7 @@
       if (found.length !== 1) throw noLabels(path, "column", found, table.described);
       text = found[0];
       const [place, width] = [columns.indexOf(text), columns.length];
-      labels = Float64Array.from({ length: n }, (_, i) => data[i * width + place]);
+      labels = Array.from({ length: n }, (_, i) => String(data[i * width + place]));
       data = data.filter((_, at) => at % width !== place);
       columns = columns.filter((name) => name !== text);
       if (columns.length === 0) throw new BadFile(sentences.NO_SCORES({ path, described: table.described }));
@@ -108,11 +138,13 @@
     layout.positive = positive;
     if (positive !== null) labels = Int8Array.from(labels, (label) => Number(label === positive));
     const of = positive === null ? "" : `, where ${positive} is the positive class`;
+    const mark = table.hasCommas ? `; ${sentences.DECIMAL_COMMAS({})}` : "";
+    layout.areFound = !Array.isArray(picked.scores) && columns.length > 1;
     return {
       path, data, shape: columns.length === 1 ? [n] : [n, columns.length],
       code: codeOfTable(path, { ...table, names, columns, text, positive }),
-      half: false, areProbabilities: table.areProbabilities, labels, classes,
-      from: `${listed("column", columns)}, labels from the column ${text}${of}`,
+      half: false, areProbabilities: table.areProbabilities, labels, classes, positive,
+      from: { scores: listed("column", columns), labels: `the column ${text}${of}${mark}` },
       suspicion: suspicionOf(columns, nLabels, layout.outcomes),
       unused: names.filter((name) => name !== "" && name !== text && !columns.includes(name)),
     };
@@ -169,13 +201,12 @@
 
   /** Return the label that a high score means, which only the name of its column may say. */
   function positiveOf(path, column, names, { positive }) {
-    const named = classOf(column.replace(/^score_/i, ""));
+    const named = classOf(column.replace(patterns.beforePositive, ""));
     const found = [positive, named].find((name) => names.includes(name));
     if (found !== undefined) return found;
-    throw new BadFile(
-      `${path} names its two classes ${names.join(" and ")}, and has a single column of scores; ` +
-        "choose which label a high score means"
-    );
+    const [one, other] = names;
+    const advice = "choose which label a high score means";
+    throw new BadFile(sentences.TWO_NAMES({ path, one, other, advice }));
   }
 
   /** Say whether a column holds whole numbers that are all different. */
@@ -209,65 +240,88 @@
     const described = names
       .map((name) => `${name || "an array"} ${arrays[name].type} ${shapeText(arrays[name].shape)}`)
       .join(", ");
-    const named = picked.labels ? [picked.labels] : declared(names, "labels");
+    const { own, other } = arraysOf(names, options);
+    const named = picked.labels ? [picked.labels] : declaredIn(own, "labels");
     const whole = names.filter((name) => "iub".includes(arrays[name].kind));
-    const scores = picked.scores ?? declared(names, "logits", "probabilities");
+    const scores = picked.scores ?? declaredIn(own, "logits", "probabilities");
     const candidates = (named.length ? named : whole).filter((name) => !scores.includes(name));
     if (candidates.length !== 1) {
       const advice = names.length > 1 ? CHOOSE_LABELS : CHOOSE_BOTH;
       throw noLabels(path, "array", candidates, described, advice);
     }
     const [label] = candidates;
-    layout.labels = label;
+    const tell = (words) => labelsPath === null && Object.assign(layout, words);
+    tell({ labels: label });
     const rest = names.filter((name) => name !== label);
     const floats = rest.filter((name) => arrays[name].kind === "f");
-    const { found, areProbabilities } = namesOfScores(rest, floats, described, path, options);
-    Object.assign(layout, { scores: found, kind: kindOf(areProbabilities) });
+    const ofScores = new Map([...own].filter(([name]) => name !== label));
+    const { found, areProbabilities } = namesOfScores(ofScores, floats, described, path, options);
+    tell({ scores: found, kind: kindOf(areProbabilities) });
     const { shape, data, type, kind } = arrays[found[0]];
     if (found.length > 1) throw new BadFile(sentences.NO_SCORES({ path, described }));
     if (kind !== "f") throw new BadFile(sentences.NO_FLOATS({ path, name: found[0], dtype: type }));
     return {
       path, data, shape, half: type === "float16", areProbabilities, classes: null,
-      labels: arrays[label].data, labelShape: arrays[label].shape,
-      code: codeOfArrays(path, found[0], label, labelsPath),
-      from: `${listed("array", found)}, labels from the array ${label}`,
+      labels: arrays[label].data, labelShape: arrays[label].shape, hasTestSet: other,
+      code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind === "f"),
+      from: { scores: listed("array", found), labels: `the array ${label}` },
       unused: rest.filter((name) => !found.includes(name)),
     };
   }
 
-  /** Name the arrays of two npy files by what they hold. */
-  function pairOfFiles([one, other]) {
-    const both = [one.arrays[""], other.arrays[""]];
-    const isLabel = ({ kind, shape }, partner) =>
-      kind !== "f" || (shape.length === 1 && partner.shape.length > 1);
-    const labelFirst = isLabel(both[0], both[1]);
-    if (labelFirst === isLabel(both[1], both[0])) {
-      const described = [one, other].map(({ path }) => path).join(" and ");
-      const why = "no array has one label for each row";
-      throw noLabels(described, "array", labelFirst ? both : [], why, CHOOSE_BOTH);
+  const isNamed = ({ path }, ...kinds) =>
+    declared([path.replace(/\.npy$/i, "")], ...kinds).length > 0;
+
+  // What tells the labels from the logits, one after the other until one tells them apart.
+  const SIGNS_OF_LABELS = [
+    ({ arrays }, other) => arrays[""].shape.length === 1 && other.arrays[""].shape.length > 1,
+    ({ arrays }) => arrays[""].kind !== "f",
+    (file) => isNamed(file, "labels"),
+    (_, other) => isNamed(other, "logits", "probabilities"),
+  ];
+
+  /** Return [scores, labels] of two npy files, or ask which is which. */
+  function orderOfPair([one, other], { labels, scores = [] }, layout) {
+    const paths = [one.path, other.path];
+    const path = paths.join(" and ");
+    Object.assign(layout, { path, word: "file", names: paths, labels: null, scores: null });
+    const chosen = labels ?? paths.find((name) => scores[0] && name !== scores[0]);
+    if (chosen !== undefined) return chosen === one.path ? [other, one] : [one, other];
+    const sign = SIGNS_OF_LABELS.find((is) => is(one, other) !== is(other, one));
+    if (sign) return sign(one, other) ? [other, one] : [one, other];
+    const rowWise = [one, other].filter(({ arrays }) => arrays[""].shape.length === 1);
+    if (rowWise.length === 0) {
+      throw noLabels(path, "array", [], "no array has one label for each row", CHOOSE_BOTH);
     }
-    const [scores, labels] = labelFirst ? [other, one] : [one, other];
-    const isNamedAsProbabilities = declared([scores.path.replace(/\.npy$/i, "")], "probabilities");
-    const name = isNamedAsProbabilities.length ? "probabilities" : "logits";
+    throw new BadFile(`${path} are alike, so either of them may hold the labels; ${CHOOSE_LABELS}`);
+  }
+
+  /** Name the arrays of two npy files by what they hold. */
+  function pairOfFiles(files, { picked }, layout) {
+    const [scores, labels] = orderOfPair(files, picked, layout);
+    const name = isNamed(scores, "probabilities") ? "probabilities" : "logits";
+    Object.assign(layout, { labels: labels.path, scores: [scores.path], kind: name });
     const arrays = { [name]: scores.arrays[""], labels: labels.arrays[""] };
     return { path: scores.path, arrays, labelsPath: labels.path };
   }
 
   /**
    * Return {logits, labels, n, C, said} from one file, or from two npy files. `picked` holds what the
-   * user has chosen: {labels, scores, positive}. `layout` gets what there is to choose from.
+   * user has chosen: {labels, scores, positive}. `which` is the set that is read if a file holds
+   * two: "calibration" or "test". `layout` gets what there is to choose from.
    */
-  async function read(chosen, { probabilities = false, picked = {} } = {}, layout = {}, onProgress = () => {}) {
-    const options = { probabilities, picked };
+  async function read(chosen, given = {}, layout = {}, onProgress = () => {}) {
+    const options = { probabilities: false, picked: {}, which: "calibration", ...given };
     await refuseAtOnce(chosen);
     const opened = [];
     for (const file of chosen) opened.push(await open(file, columnsOf(options, layout), onProgress));
-    const source = opened.length === 2 ? pairOfFiles(opened) : opened[0];
+    const isPair = opened.length === 2;
+    const source = isPair ? pairOfFiles(opened, options, layout) : opened[0];
     const found = source.table
-      ? fromTable(source, picked, layout)
-      : fromArrays(source, options, layout);
+      ? fromTable(source, options.picked, layout)
+      : fromArrays(source, isPair ? { ...options, picked: {} } : options, layout);
     try {
-      return rowsOf(found);
+      return rowsOf(found, layout);
     } catch (error) {
       if (error instanceof BadValue) throw new BadFile(`${found.path}: ${error.message}`);
       throw error;
@@ -277,9 +331,9 @@
   /** Thrown for values that cannot be meant. */
   class BadValue extends Error {}
 
-  function rowsOf({ path, data, shape, half, areProbabilities, code, from, unused, ...others }) {
-    const { suspicion, ...ofLabels } = others;
-    const { labels, labelShape, classes } = ofLabels;
+  function rowsOf(found, layout) {
+    const { path, data, shape, half, areProbabilities, code, from, unused, suspicion } = found;
+    const { labels, labelShape, classes, positive = null, hasTestSet = false } = found;
     const name = kindOf(areProbabilities);
     if (shape.length < 1 || shape.length > 2) {
       const advice = "use the library for images, which takes pixels as samples";
@@ -290,19 +344,31 @@
     const C = width === 1 ? 2 : width;
     const where = { path, name, n, C };
     const { indices, byName } = asIndices(labels, labelShape ?? [labels.length], classes, where);
+    layout.isByOrder = classes !== null && byName === null;
     checkFinite(data, name, n, width);
-    let logits = data;
+    let [logits, raised] = [data, ""];
     if (areProbabilities) {
       checkProbabilities(data, n, width, half);
-      logits = width === 1 ? logitsOfEvents(data) : data.map((p) => Math.log(Math.max(p, FLOOR)));
+      if (width === 1) logits = logitsOfEvents(data);
+      else logits = data.map((p) => Math.log(Math.max(p, FLOOR)));
+      const nRaised = countRaised(data, width);
+      if (nRaised) raised = ` (${nRaised} below ${FLOOR} count as ${FLOOR})`;
     } else {
       refuseProbabilities(data, n, width, half);
       if (width === 1) logits = beside0(data);
     }
     const leftOut = unused.length ? `; not used: ${unused.join(", ")}` : "";
-    const said = `${path}: n = ${n}, ${name} of ${C} classes from ${from}${leftOut}`;
+    const given = `${path}: n = ${n}, ${name} of ${C} classes from ${from.scores}${raised}`;
+    const said = `${given}, labels from ${from.labels}${leftOut}`;
     const python = pythonOf({ ...code, byName }, areProbabilities, width);
-    return { logits, labels: indices, n, C, said, suspicion, code: python };
+    const event = positive ?? nameOfEvent(byName);
+    return { logits, labels: indices, n, C, said, suspicion, code: python, event, hasTestSet };
+  }
+
+  /** Return the name of the second of two classes that have names, of which the ECE is measured. */
+  function nameOfEvent(classes) {
+    const isNamed = classes?.length === 2 && numberFrom(classes[1]) === undefined;
+    return isNamed ? classes[1] : null;
   }
 
   const classOf = (column) =>
@@ -310,18 +376,23 @@
 
   const quoted = (text) => JSON.stringify(text);
 
-  function codeOfArrays(path, scores, label, labelsPath) {
+  function codeOfArrays(path, scores, label, labelsPath, areFloats) {
     const load = (file) => `np.load(${quoted(file)})`;
     const both = labelsPath
       ? [load(path), load(labelsPath)]
       : [`${load(path)}[${quoted(scores)}]`, `${load(path)}[${quoted(label)}]`];
-    return { imports: ["import numpy as np"], scores: both[0], labels: both[1] };
+    const labels = areFloats ? `${both[1]}.astype(int)` : both[1];
+    return { imports: ["import numpy as np"], scores: both[0], labels };
   }
 
-  function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, delimiter }) {
+  function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, ...form }) {
+    const { delimiter, hasCommas, isUtf16, hasEmptyRows } = form;
     const sep = delimiter === "," ? "" : `, sep=${quoted(delimiter)}`;
+    const decimal = hasCommas ? ', decimal=","' : "";
+    const encoding = isUtf16 ? ', encoding="utf-16"' : "";
+    const filled = hasEmptyRows ? '.dropna(how="all")' : "";
     const noHead = hasHead ? "" : ", header=None";
-    const trimmed = hasHead && hasBlanks ? ".rename(columns=str.strip)" : "";
+    const trimmed = hasHead && hasBlanks ? ".rename(columns=lambda name: ' '.join(name.split()))" : "";
     // Without a head, pandas calls the columns 0, 1, 2 and so on.
     const key = (name) => (hasHead ? quoted(name) : names.indexOf(name));
     const places = columns.map((name) => names.indexOf(name));
@@ -333,7 +404,7 @@
     }
     return {
       imports: ["import pandas as pd"],
-      table: `pd.read_csv(${quoted(path)}${sep}${noHead})${trimmed}`,
+      table: `pd.read_csv(${quoted(path)}${sep}${decimal}${encoding}${noHead})${trimmed}${filled}`,
       scores: `table${chosen}.to_numpy(float)`,
       labels: `table[${key(text)}]`,
       positive: positive === null ? null : String(numberFrom(positive) ?? quoted(positive)),
@@ -360,6 +431,16 @@
     const rows = new z.constructor(2 * z.length);
     for (let i = 0; i < z.length; i++) rows[2 * i + 1] = z[i];
     return rows;
+  }
+
+  /** Return how many probabilities, or their complements, are raised to the smallest one. */
+  function countRaised(p, width) {
+    let n = 0;
+    for (const value of p) {
+      if (value < FLOOR) n++;
+      if (width === 1 && 1 - value < FLOOR) n++;
+    }
+    return n;
   }
 
   function logitsOfEvents(p) {

@@ -6,6 +6,8 @@
     "UNKNOWN_KIND": "{path} cannot be read: the name of the file must end in one of {known}",
     "WRONG_KIND": "{path} is no {kind} file; write one with {function}",
     "PYTHON_OBJECTS": "{path} holds Python objects, which could run code when they are read; save arrays of numbers only",
+    "NOT_UTF_8": "it is not written in UTF-8; save it once more as a csv file in UTF-8",
+    "DECIMAL_COMMAS": "a comma in a number was read as its decimal point",
     "NO_ROWS": "{path} is empty; pass a file with one row or more",
     "NO_CSV": "{path} is no csv file: {why}",
     "REPEATED_COLUMNS": "{path} must give every column a name of its own, got {names} twice",
@@ -16,6 +18,8 @@
     "AN_IDENTIFIER": "{path} has a column {name} beside the scores, whose whole numbers are all different, as those of an identifier are; {advice}",
     "A_STRAY": "{path}: {name} is not a class of any label; {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
+    "TWO_NAMES": "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}",
+    "OTHER_EVENT": "both files must have the same positive class, got {fit} for the fit and {test} for the test; give both the scores of one class",
     "WRONG_LABEL": "{path} must hold labels that are {classes}, got {found} in row {row}",
     "SHAPE_OF_LOGITS": "{name} must have shape (samples, classes), (samples, classes, height, width) or, for two classes, (samples,), got {shape}; {advice}",
     "EMPTY": "{name} are empty: got shape {shape}; pass one sample or more",
@@ -35,23 +39,28 @@
     "TEMPERATURE_INFINITE": "no temperature is best: over the {n} samples the logit of the label is on average no higher than the other logits, so the NLL falls for ever as T goes to infinity; usually the labels are shifted by some rows or the columns are in another order than the classes, so check that labels and logits belong together",
     "TEMPERATURE_ZERO": "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever as T goes to 0; {advice}",
     "NO_CONVERGENCE": "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for logits of very different sizes",
-    "CALIBRATED": "{when}, this test set shows no calibration error beyond what chance alone produces: the ECE is {ece}, and p = {p}.",
+    "CALIBRATED": "{when}, this test set shows no calibration error beyond what chance alone produces, but with {n} samples the ECE may still be as large as {high}. {tests}",
+    "ONE_TEST": "A perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} of all test sets of this size (p = {p}). Only less than {level} would speak against the model.",
+    "TWO_TESTS": "A perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} of all test sets of this size (p = {p}), and the classwise ECE of {classwise_ece} in {classwise_share} (p = {classwise_p}). Because these are two tests, only less than {level} in one of them would speak against the model.",
     "NOT_CALIBRATED": "{when}, the model is {how}: {errors} {verb} larger than chance alone would produce.",
     "OVERCONFIDENT": "overconfident",
     "UNDERCONFIDENT": "underconfident",
     "MISCALIBRATED": "not calibrated",
-    "UNRELATED": "The labels do not seem to belong to the logits: T is {temperature} (95 %: {low} to {high}), and the accuracy of {accuracy} is hardly better than if the model always named the most frequent class ({majority}). Usually the labels are shifted by some rows or come from another split, or the columns are in another order than the classes. A model that knows next to nothing looks the same. Check for a few samples by hand whether the largest logit is that of the label.",
+    "UNRELATED": "The labels do not seem to belong to the logits: T is {temperature} (95%: {low} to {high}), and the accuracy of {accuracy} is hardly better than if the model always named the most frequent class ({majority}). Usually the labels are shifted by some rows or come from another split, or the columns are in another order than the classes. A model that knows next to nothing looks the same. Check for a few samples by hand whether the largest logit is that of the label.",
     "LARGE_TEMPERATURE": "T = {temperature} is unusually large, although the model is right in {accuracy} of the samples. Usually one of the columns is no score but a number of the sample, or the scores are no logits but distances or percentages, or some labels belong to other rows. Check what was read as logits and as labels.",
     "SMALL_TEMPERATURE": "T = {temperature} is unusually small: the logits differ far less than those of most models. Usually they are probabilities, similarities, or logits that were already divided by some number. Check that they are what the model gives before the softmax.",
-    "UNCERTAIN_TEMPERATURE": "The samples say little about T: its 95 % interval reaches from {low} to {high}. Usually the samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use more samples, and check for a few of them whether logits and label belong together.",
-    "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95 % of the bins.",
+    "UNCERTAIN_TEMPERATURE": "The samples say little about T: its 95% interval reaches from {low} to {high}. Usually the samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use more samples, and check for a few of them whether logits and label belong together.",
+    "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95% of the bins.",
     "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };
   const patterns = {
     "labels": "^(?:labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth)$",
     "logits": "^(?:logit.*)$",
     "probabilities": "^(?:(prob|conf).*|p|p[_(\\[ ]?\\d+.*|p_.*)$",
-    "beforeClass": "(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\\d(\\[]))"
+    "beforeClass": "(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\\d(\\[]))",
+    "beforePositive": "^score_",
+    "calibrationSet": "^(?:(?:val|valid|validation|dev|cal|calib|calibration)[_.-](.+)|(.+)[_.-](?:val|valid|validation|dev|cal|calib|calibration))$",
+    "testSet": "^(?:(?:test)[_.-](.+)|(.+)[_.-](?:test))$"
   };
 
   self.cardTexts = {

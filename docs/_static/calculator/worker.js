@@ -11,14 +11,19 @@
   /** Read the files, fit the temperature and measure. `tell` gets what is done, and its share. */
   async function run({ chosen, testFiles, probabilities, picked }, layouts, tell) {
     const reading = (share) => tell("Reading", 0.25 * share);
-    const read = (files, which) =>
-      samples.read(files, { probabilities, picked: picked[which] }, layouts[which], reading);
+    const read = (files, zone) => {
+      const which = zone === "fit" ? "calibration" : "test";
+      const options = { probabilities, picked: picked[zone], which };
+      return samples.read(files, options, layouts[zone], reading);
+    };
     let calibration = await read(chosen, "fit");
     const code = [calibration.code];
     const from = [calibration.said];
-    const { suspicion } = calibration;
+    const { suspicion, event, n } = calibration;
     let test;
-    const isSplit = testFiles.length === 0;
+    const ofBoth = calibration.hasTestSet ? chosen : [];
+    const filesOfTest = testFiles.length ? testFiles : ofBoth;
+    const isSplit = filesOfTest.length === 0;
     if (isSplit) {
       if (calibration.n < 4) {
         throw new files.BadFile(
@@ -28,7 +33,7 @@
       }
       [calibration, test] = samples.split(calibration);
     } else {
-      test = await read(testFiles, "test");
+      test = await read(filesOfTest, "test");
       code.push(test.code);
       from.push(test.said);
       if (test.C !== calibration.C) {
@@ -37,6 +42,9 @@
             `${test.C} for the test; drop files of one model`
         );
       }
+      if (event !== null && test.event !== null && test.event !== event) {
+        throw new files.BadFile(self.sentences.OTHER_EVENT({ fit: event, test: test.event }));
+      }
     }
     tell("Fitting the temperature", 0.25);
     const fit = fitted(calibration, suspicion);
@@ -44,7 +52,7 @@
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    return { fit, report, from, isSplit, code };
+    return { fit, report: { ...report, event }, from, n, isSplit, code };
   }
 
   /** Fit the temperature. If none is best, say also what the file makes suspicious. */

@@ -37,7 +37,7 @@
     const bottom = TOP + ROW * SHOWN_CLASSES;
     const axes = add(svg, "g", { class: "ex-axes" });
     add(axes, "path", { d: `M${LEFT} ${TOP}V${bottom}H${RIGHT}` });
-    // The label of 100 % would touch that of 10 %.
+    // The label of 100% would touch that of 10%.
     for (const [p, text] of [[0.001, "0.1%"], [0.01, "1%"], [0.1, "10%"], [1, ""]]) {
       add(axes, "path", { d: `M${x(p)} ${bottom}v4` });
       add(axes, "text", { x: x(p), y: bottom + 18, "text-anchor": "middle" }, text);
@@ -106,8 +106,8 @@
     at("coverages-desc").textContent =
       `Asked for ${percent(levels[k])}, the sets hold the label of ${found}.`;
     at("sizes-desc").textContent =
-      `The sets name ${averages[k].toFixed(2)} classes on average. At 50 % they name ` +
-      `${averages[0].toFixed(2)}, and at 99 % they name ${averages.at(-1).toFixed(2)}.`;
+      `The sets name ${averages[k].toFixed(2)} classes on average. At 50% they name ` +
+      `${averages[0].toFixed(2)}, and at 99% they name ${averages.at(-1).toFixed(2)}.`;
     at("words").textContent =
       `Asked for ${percent(levels[k])}, the threshold is ${thresholds[k].toFixed(3)}. The sets ` +
       `hold the label of ${found}, and name ${averages[k].toFixed(2)} classes on average.`;

@@ -410,11 +410,10 @@ def _bound(tree: ast.AST) -> set[str]:
 
 @dataclass
 class Group:
-    """Students whose answers to a question are alike, the first one of them with these runs."""
+    """Students whose answers to a question are alike: by their runs, the first student's first."""
 
-    runs: frozenset[int]
-    students: list[str]
-    share: float = 1.0  # the smallest that another student has with the first
+    students: dict[frozenset[int], list[str]]
+    share: float = 1.0  # the smallest that another answer has with the first
 
 
 def identical(
@@ -430,37 +429,43 @@ def identical(
     found: dict[str, list[Group]] = defaultdict(list)
     for student, notebook in notebooks.items():
         for name, cell in marked_cells_of(notebook).items():
-            runs = _runs(essence(cell))
-            share = _share_of_code if cell.cell_type == "code" else _share_of_text
-            if is_locked(cell) or not runs or share(runs, given[name]) > 0:
-                continue
-            shares = ((group, share(runs, group.runs)) for group in found[name])
-            group, alike = next((one for one in shares if one[1] > 0), (None, 1.0))
-            if group is None:
-                found[name].append(Group(runs, [student]))
-            else:
-                group.students.append(student)
-                group.share = min(group.share, alike)
+            runs, is_code = _runs(essence(cell)), cell.cell_type == "code"
+            if runs and not is_locked(cell) and not _share(runs, given[name], is_code):
+                _add(found[name], student, runs, is_code)
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for name, group in (
-        (name, group) for name, of_question in found.items() for group in of_question
-    ):
-        if len(group.students) > 1:
-            percent = f" ({100 * group.share:.0f}% alike)" if group.share < 1 else ""
-            groups[tuple(group.students)].append(name + percent)
+    for name, of_question in found.items():
+        for group in of_question:
+            for who in group.students.values():
+                if len(who) > 1:
+                    groups[tuple(who)].append(name)
+            if len(group.students) > 1:
+                everybody = tuple(one for who in group.students.values() for one in who)
+                groups[everybody].append(f"{name} ({100 * group.share:.0f}% alike)")
     return groups
 
 
-def _share_of_code(runs: frozenset[int], others: frozenset[int]) -> float:
-    """Return the share of their runs that two answers have in common, or 0 if it is too small."""
-    share = 2 * len(runs & others) / (len(runs) + len(others))
-    return share if share > MOST_SHARED_OF_CODE else 0.0
+def _add(groups: list[Group], student: str, runs: frozenset[int], is_code: bool) -> None:
+    """Add a student to the group that has the same answer, or the first one with one like it."""
+    for group in groups:
+        if runs in group.students:
+            group.students[runs].append(student)
+            return
+    for group in groups:
+        if share := _share(runs, next(iter(group.students)), is_code):
+            group.students[runs] = [student]
+            group.share = min(group.share, share)
+            return
+    groups.append(Group({runs: [student]}))
 
 
-def _share_of_text(runs: frozenset[int], others: frozenset[int]) -> float:
-    """Return the share of the shorter answer that is in the longer one, or 0 if it is too small."""
-    share = len(runs & others) / max(1, min(len(runs), len(others)))
-    return share if share > MOST_SHARED else 0.0
+def _share(runs: frozenset[int], others: frozenset[int], is_code: bool) -> float:
+    """Return the share of their runs that two answers have in common, or 0 if it is too small.
+
+    An essay can also be a part of another one. Whoever copies code copies all of it.
+    """
+    sizes = len(runs), len(others)
+    share = len(runs & others) / max(1.0, sum(sizes) / 2 if is_code else min(sizes))
+    return share if share > (MOST_SHARED_OF_CODE if is_code else MOST_SHARED) else 0.0
 
 
 def _runs(words: list[str]) -> frozenset[int]:

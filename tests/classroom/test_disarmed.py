@@ -8,6 +8,8 @@ import pytest
 
 from tests.answers import ASSIGNMENTS, NAMES, Assignment, right_answers
 
+pytestmark = pytest.mark.slow
+
 
 def read(name):
     """Return an assignment, and the cells that test nonsense in place of its answers."""
@@ -42,7 +44,6 @@ def test_nonsense_fails_the_tests_of_every_model_answer(name):
     assert [q for q, answer in models.items() if passes(assignment, again, q, answer)] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_nonsense_fails_the_tests_of_right_answers_in_other_styles(name):
     """They return other types, or change what they are given."""

@@ -1,6 +1,5 @@
 """The interface that all scalers share, and the summary of a fit."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,10 +20,8 @@ from calibkit._fingerprints import fingerprints
 from calibkit._rows import Rows
 from calibkit._types import SampleWeight
 from calibkit.inference import collect_calibration_set
+from calibkit.scalers._fitted_parameters import as_float64, check_parameter
 from calibkit.scalers._shared_set import agree_with_other_processes
-
-# Where a parameter that cannot be right may be taken from.
-_ADVICE = "fit the scaler, or save its state again from a fitted scaler"
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,8 @@ class Scaler(nn.Module, ABC):
     def __setattr__(self, name: str, value: Any) -> None:
         has_own_check = name in getattr(self, "_attribute_checks", ())
         if name in self.fitted_names and not has_own_check:
-            value = self._check_parameter(name, value)
+            allowed = self._shapes.get(name), self._bounds.get(name)
+            value = check_parameter(value, name, type(self).__name__, *allowed)
         super().__setattr__(name, value)
 
     @property
@@ -343,7 +341,7 @@ class Scaler(nn.Module, ABC):
                 f"{state['scaler']}; load it into the kind of scaler that it was saved from"
             )
         summary = _restore_summary(state["summary"])
-        fitted = {key: _as_float64(state[key], key, name) for key in self.fitted_names}
+        fitted = {key: as_float64(state[key], key, name) for key in self.fitted_names}
         self._check_shapes(fitted, may_be_empty=summary is None)
         with self._unchanged_on_failure():
             self._set_fitted(fitted)
@@ -371,36 +369,6 @@ class Scaler(nn.Module, ABC):
     def _set_fitted(self, values: dict[str, Tensor]) -> None:
         for name, value in values.items():
             setattr(self, name, value)
-
-    def _check_parameter(self, name: str, value: object) -> Tensor:
-        """Return a fitted parameter as float64, or raise an error if it cannot be right."""
-        kind = type(self).__name__
-        array = value if isinstance(value, int | float) else as_tensor(value, name)
-        parameter = _as_float64(array, name, kind)
-        n_dimensions = len(self._shapes.get(name, ()))
-        # Before a fit, the parameters are empty.
-        if parameter.numel() and name in self._shapes and parameter.ndim != n_dimensions:
-            raise ValueError(
-                f"a {kind} must hold a tensor with {n_dimensions} dimensions as {name}, got the "
-                f"shape {tuple(parameter.shape)}; {_ADVICE}"
-            )
-        least, most = self._bounds.get(name, (-math.inf, math.inf))
-        wrong = parameter[~(parameter.isfinite() & (parameter >= least) & (parameter <= most))]
-        if len(wrong):
-            raise ValueError(
-                f"a {kind} must hold finite numbers from {least:g} to {most:g} as {name}, got "
-                f"{wrong[0]:g}; {_ADVICE}"
-            )
-        return parameter
-
-
-def _as_float64(value: object, name: str, scaler: str) -> Tensor:
-    if isinstance(value, Tensor) and not value.is_complex() and value.dtype != torch.bool:
-        return value.detach().double()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return torch.tensor(value, dtype=torch.float64)
-    found = value.dtype if isinstance(value, Tensor) else type(value).__name__
-    raise ValueError(f"a {scaler} must hold numbers as {name}, got {found}; {_ADVICE}")
 
 
 def _restore_summary(summary: object) -> FitSummary | None:

@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 450, 225  # landing.js knows this height too
 
 def caption(frame: dict) -> str:
     """Return the temperature and the ECE in words."""
-    return f"T = {frame['t'] / 1000:.2f}, ECE {frame['ece'] / 10:.1f}\u00a0%"
+    return f"T = {frame['t'] / 1000:.2f}, ECE {frame['ece'] / 10:.1f}%"
 
 
 def axes() -> str:

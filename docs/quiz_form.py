@@ -53,7 +53,7 @@ def choice_fields(number: int, question: dict[str, Any]) -> list[str]:
 
 def number_field(number: int, unit: str) -> str:
     """Return a field for a number, and below it the ways in which one may write the number."""
-    ways = "25 or 25\u00a0%" if unit else "0.25, 1/4 or 25\u00a0%"
+    ways = "25 or 25%" if unit else "0.25, 1/4 or 25%"
     return (
         f'<label>Your answer: <input type="text" inputmode="decimal" name="question-{number}"'
         f' autocomplete="off" aria-describedby="ways-{number}"></label>'

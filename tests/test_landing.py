@@ -107,7 +107,7 @@ def wait_for_caption(page: Browser, words: str) -> None:
 @pytest.mark.slow
 def test_the_diagram_glides_to_the_optimum_and_back(landing):
     page = landing()
-    for frame, words in ((-1, "T = 1.47, ECE 1.7\u00a0%"), (0, "T = 1.00, ECE 14.0\u00a0%")):
+    for frame, words in ((-1, "T = 1.47, ECE 1.7%"), (0, "T = 1.00, ECE 14.0%")):
         wait_for(page, heights(10))
         wait_for_caption(page, words)
         wait_for(page, heights(frame))

@@ -823,15 +823,15 @@ def test_a_number_may_be_written_in_several_ways(name, words, answers, kind, sit
         assert shown.count() == 1, answer
         assert (shown.get_attribute("data-correct") or "note") == kind, answer
         if kind == "note":
-            assert shown.inner_text() == "Type a number first, such as 0.25, 1/4 or 25\u00a0%."
+            assert shown.inner_text() == "Type a number first, such as 0.25, 1/4 or 25%."
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words", "example"),
     [
-        ("55_two_classes", "Of 100 images that look alike", "0.25, 1/4 or 25\u00a0%"),
-        ("90_cifar100", "What is it in percent", "25 or 25\u00a0%"),
+        ("55_two_classes", "Of 100 images that look alike", "0.25, 1/4 or 25%"),
+        ("90_cifar100", "What is it in percent", "25 or 25%"),
     ],
 )
 def test_a_question_says_from_the_start_how_one_may_write_a_number(name, words, example, site):
@@ -852,7 +852,7 @@ def test_a_question_says_from_the_start_how_one_may_write_a_number(name, words, 
             "What is the ECE?",
             "30",
             "Your answer was read as the number 30."
-            " If you mean a share, type it as 0.3 or 30\u00a0%.",
+            " If you mean a share, type it as 0.3 or 30%.",
         ),
         ("10_temperature_scaling", "What is the ECE?", "0.4", None),
         ("10_temperature_scaling", "What is the ECE?", "40%", None),

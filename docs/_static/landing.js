@@ -36,7 +36,7 @@
       dots[k].setAttribute("cy", dot);
     });
     const { t, ece } = frames[Math.round(place)];
-    caption.textContent = `T = ${(t / 1000).toFixed(2)}, ECE ${(ece / 10).toFixed(1)}\u00a0%`;
+    caption.textContent = `T = ${(t / 1000).toFixed(2)}, ECE ${(ece / 10).toFixed(1)}%`;
   }
 
   /** Return the share of the way: rest, glide there, rest, glide back. */

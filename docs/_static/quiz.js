@@ -4,7 +4,7 @@
 const NOTHING_GIVEN = {
   multiple_choice: "Choose an answer first.",
   many_choice: "Choose one answer or several first.",
-  numeric: "Type a number first, such as 0.25, 1/4 or 25\u00a0%.",
+  numeric: "Type a number first, such as 0.25, 1/4 or 25%.",
 };
 const NUMBER =
   /^(?:[a-z]+\s*=\s*)?([+-]?[\d.]+(?:e[+-]?\d+)?)(?:\s*\/\s*([\d.]+))?\s*(%|percent|)$/i;
@@ -51,7 +51,7 @@ function noteOnShare(question) {
   const share = Number((value / 100).toPrecision(6));
   return (
     `Your answer was read as the number ${value}. ` +
-    `If you mean a share, type it as ${share} or ${value}\u00a0%.`
+    `If you mean a share, type it as ${share} or ${value}%.`
   );
 }
 

@@ -5,7 +5,7 @@
   // All drawings with axes are 400 units wide.
   const [LEFT, RIGHT] = [58, 388];
 
-  const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
+  const percent = (share) => `${(100 * share).toFixed(1)}%`;
   const percentTicks = (...shares) => shares.map((share) => [share, `${Math.round(100 * share)}%`]);
   const fifths = percentTicks(0, 0.2, 0.4, 0.6, 0.8, 1);
 

@@ -63,8 +63,8 @@ def test_the_words_give_the_numbers_of_the_network(lesson_10):
     words = " ".join((DOCS / "index.rst").read_text(encoding="utf-8").split())
     probabilities = lesson_10.logits.softmax(1)
     accuracy = float(calibkit.accuracy(probabilities, lesson_10.labels))
-    assert f"claims to be right in {probabilities.amax(1).mean():.1%}".replace("%", " %") in words
-    assert f"right in only {accuracy:.1%}".replace("%", " %") in words
+    assert f"claims to be right in {probabilities.amax(1).mean():.1%}" in words
+    assert f"right in only {accuracy:.1%}" in words
     assert f"the best temperature, T = {lesson_10.best:.2f}" in words
     # The figure moves, so the words name no other temperature than the ends of its way.
     ends = [json.loads(FRAMES.read_text(encoding="utf-8"))["frames"][k]["t"] for k in (0, -1)]

@@ -220,7 +220,7 @@ def test_the_table_tells_what_the_diagram_shows(page):
     heights = [float(height) for height in attributes(page, "#pg-diagram rect", "height")]
     for (_, count, share, _), height in zip(rows, heights, strict=True):
         if int(count):
-            assert height / 250 == pytest.approx(float(share.removesuffix(" %")) / 100, abs=6e-4)
+            assert height / 250 == pytest.approx(float(share.removesuffix("%")) / 100, abs=6e-4)
 
 
 @pytest.mark.slow

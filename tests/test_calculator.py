@@ -1169,6 +1169,8 @@ def bad_files(folder: Path) -> list[tuple[str, ...]]:
         "probabilities_as_logits": {"logits": p, "labels": y},
         "rounded": {"logits": p.round(2), "labels": y},
         "percentages": {"logits": 100 * p, "labels": y},
+        "bytes": {"logits": (255 * p).round(), "labels": y},
+        "per_mille": {"logits": (1000 * p).round(), "labels": y},
         "half": {"logits": p.astype(np.float16), "labels": y},
         "sigmoids": {"logits": 1 / (1 + np.exp(-2 * z)), "labels": y},
         "single_sigmoids": {"logits": 1 / (1 + np.exp(-z[:, 0])), "labels": y % 2},
@@ -1264,3 +1266,14 @@ def test_bad_files_are_refused_with_the_sentences_of_the_library(
         if said.partition(";")[0].removesuffix(".") != expected:
             different.append((names, said, library))
     assert different == []
+
+
+@pytest.mark.slow
+def test_logits_are_accepted_whose_rows_sum_to_about_100_by_chance(page, tmp_path):
+    logits = np.random.default_rng(0).uniform(0, 2, (400, 100))
+    labels = logits.argmax(1)
+    labels[::3] = 0
+    np.savez(tmp_path / "model.npz", logits=logits, labels=labels)
+    drop(page, "fit", tmp_path / "model.npz")
+    assert calibrate(page).startswith("T = ")
+    TemperatureScaler().fit_logits(logits, labels)

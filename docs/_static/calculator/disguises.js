@@ -6,6 +6,8 @@
   const SAMPLE_SIZE = 1024;
   const ROUNDING = 1e-2;
   const MIN_ROWS = 5;
+  // Percentages, the bytes of a quantised model, and per mille.
+  const SCALES = [100, 255, 1000];
   const count = (values, holds) => values.reduce((n, value) => n + (holds(value) ? 1 : 0), 0);
   const isInside = (row) => row.every((x) => x >= -ROUNDING && x <= 1 + ROUNDING);
 
@@ -24,8 +26,14 @@
     if (width === 1) return singleSigmoids(rows.map(([z]) => z));
     const mapped = (change) => rows.map((row) => row.map(change));
     const isLarge = rows.some((row) => row.some((x) => x > 1));
+    // A one-hot row times a number is a way to write logits that are sure of their class.
+    const isOneHot = rows.every((row) => count(row, (x) => x > 0) <= 1);
+    for (const scale of isLarge && !isOneHot ? SCALES : []) {
+      const said = `[0, ${scale}] and sum to nearly ${scale}`;
+      const found = sumsTo1(mapped((x) => x / scale), said);
+      if (found) return found;
+    }
     return (
-      (isLarge && sumsTo1(mapped((x) => x / 100), "[0, 100] and sum to nearly 100")) ||
       sumsTo1(rows, "[0, 1] and sum to nearly 1") ||
       sumsTo1(mapped((x) => 1 - x), `[0, 1] and sum to nearly ${width - 1}`) ||
       sigmoids(rows, width)
@@ -37,11 +45,11 @@
     const tolerance = Math.min(0.1, 0.01 + 0.005 * width);
     const near = rows.filter((row) => isInside(row) && Math.abs(sum(row) - 1) <= tolerance);
     if (near.length < Math.max(MIN_ROWS, 0.5 * n)) return null;
-    if (width <= 20) {
-      const columns = near[0].map((_, c) => near.map((row) => row[c]));
-      const spread = Math.sqrt(sum(columns.map(variance)));
-      if (!(Math.sqrt(variance(near.map(sum))) < 0.1 * spread)) return null;
-    }
+    // The rounding of many classes makes the sums of rows vary more.
+    const largest = width > 200 ? 0.5 : 0.1;
+    const columns = near[0].map((_, c) => near.map((row) => row[c]));
+    const spread = Math.sqrt(sum(columns.map(variance)));
+    if (!(Math.sqrt(variance(near.map(sum))) < largest * spread)) return null;
     const share = near.length === n ? `all ${n} rows` : `${near.length} of ${n} rows`;
     return `${share} looked at are in ${said}`;
   }

@@ -399,14 +399,16 @@ def test_every_page_opens_without_a_fault(pages, site, browser):
     assert faults == []
 
 
+def found_on(pages, site, script):
+    """What a script finds on each page, with the name of the page."""
+    names = (str(path.relative_to(SITE)) for path in pages)
+    return [f"{name}: {found}" for name in names for found in site(name).run(script)]
+
+
 @pytest.mark.slow
 def test_a_telephone_shows_every_page_without_scrolling_sideways(pages, site, browser):
     browser.resize(380, 800)
-    wide = []
-    for path in pages:
-        name = str(path.relative_to(SITE))
-        wide += [f"{name}: {place}" for place in site(name).run(WIDE)]
-    assert wide == []
+    assert found_on(pages, site, WIDE) == []
 
 
 # Tables that end outside the place in which they could scroll. A table of seven columns or more may
@@ -496,11 +498,7 @@ return broken;
 @pytest.mark.slow
 def test_a_telephone_breaks_no_word(pages, site, browser):
     browser.resize(380, 800)
-    broken = []
-    for path in pages:
-        name = str(path.relative_to(SITE))
-        broken += [f"{name}: {word}" for word in site(name).run(BROKEN_WORDS)]
-    assert broken == []
+    assert found_on(pages, site, BROKEN_WORDS) == []
 
 
 @pytest.mark.slow
@@ -536,12 +534,8 @@ def test_every_page_has_a_tab(pages, site, browser):
 @pytest.mark.slow
 def test_a_page_of_1280_pixels_shows_whole_lines_of_code(pages, site, browser):
     browser.resize(1280 - 15, 800)  # the scrollbar, which a headless browser does not draw
-    cut = []
-    for path in pages:
-        if "_modules" not in path.parts:  # listings of source code
-            name = str(path.relative_to(SITE))
-            cut += [f"{name}: {text}" for text in site(name).run(CUT_LINES)]
-    assert cut == []
+    with_text = (path for path in pages if "_modules" not in path.parts)  # no listings of source
+    assert found_on(with_text, site, CUT_LINES) == []
 
 
 @pytest.mark.slow

@@ -93,10 +93,22 @@ class Gaps:
         self.variance = variance
         self.mostly_noise = mostly_noise
         self.noise_of_edges: Floats | float = 0.0  # It is the same wherever the gaps are.
+        self._ends: dict[float, tuple[float, float]] = {}  # by level
 
     def error(self, true: Floats) -> Any:
         """Return the error (...) of true gaps (..., K)."""
         return self.norm(true * self.units)
+
+    def ends(self, level: float) -> tuple[float, float]:
+        """Return the ends of the interval of the error.
+
+        An error that is measured lower than chance allows is surprising with all true gaps. Then
+        the upper end is 0, as it is with a measured error that chance only just allows.
+        """
+        # The interval of a change asks for them again.
+        if level not in self._ends:
+            self._ends[level] = _lower_end(self, level), _upper_end(self, level)
+        return self._ends[level]
 
     @property
     def in_units_of_error(self) -> Floats:
@@ -244,15 +256,6 @@ class SmoothGaps(Gaps):
         return np.asarray(np.exp(log_width[last, 0] + share * step), dtype=np.float64)
 
 
-def ends_of_error(gaps: Gaps, level: float) -> tuple[float, float]:
-    """Return the ends of the interval of an error.
-
-    An error that is measured lower than chance allows is surprising with all true gaps. Then the
-    upper end is 0, as it is with a measured error that chance only just allows.
-    """
-    return _lower_end(gaps, level), _upper_end(gaps, level)
-
-
 def ends_of_change(before: Gaps, after: Gaps, level: float) -> tuple[float, float]:
     """Return the ends of the interval of the change of an error on the same samples.
 
@@ -261,7 +264,7 @@ def ends_of_change(before: Gaps, after: Gaps, level: float) -> tuple[float, floa
     0 is not spread evenly around the truth, and then nothing is assumed to cancel. In any case, an
     error changes little if its gaps do.
     """
-    (low_b, high_b), (low_a, high_a) = (ends_of_error(gaps, level) for gaps in (before, after))
+    (low_b, high_b), (low_a, high_a) = (gaps.ends(level) for gaps in (before, after))
     low, high = low_a - high_b, high_a - low_b
     if min(low_b, low_a) > 0:
         low, high = _where_noise_cancels(before, after, (low_b, high_b), (low_a, high_a))

@@ -14,7 +14,7 @@ from calibkit._checks import (
 from calibkit._rows import Rows
 from calibkit._types import Floats, Labels, Probabilities, SampleWeight
 from calibkit.uncertainty._resampled_metrics import Metric, Resampled, check_metric, resampled
-from calibkit.uncertainty._test_inversion import ends_of_change, ends_of_error
+from calibkit.uncertainty._test_inversion import ends_of_change
 
 
 class Interval(NamedTuple):
@@ -275,7 +275,7 @@ def interval_of_value(measured: Resampled, level: float = 0.95) -> Interval:
         if value >= 0 and (measured.values >= 0).all():
             return interval._replace(low=max(interval.low, 0.0))
         return interval
-    low, high = ends_of_error(gaps, level)
+    low, high = gaps.ends(level)
     return Interval(value, max(0.0, min(low, value)), max(value, min(high, 1.0)))
 
 

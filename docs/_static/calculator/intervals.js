@@ -104,7 +104,8 @@
 
   /** Return the ends of the interval of an error. */
   function endsOfError(gaps) {
-    return [lowerEnd(gaps), upperEnd(gaps)];
+    gaps.ends ??= [lowerEnd(gaps), upperEnd(gaps)]; // The interval of a change asks again.
+    return gaps.ends;
   }
 
   /** Return the ends of the interval of the change of an error on the same samples. */

@@ -68,8 +68,8 @@ hard, harder = [
 ]
 
 # %% [markdown]
-# The same glyph exists at every severity, so each has one role. The first 2000 will get harder. The
-# others are for the temperature and the clean part.
+# The same *glyph*, a drawn character, exists at every severity. So we use each glyph for one purpose
+# only: the first 2000 will get harder, and the others are for the temperature and the clean images.
 
 # %% tags=["setup"]
 z, y = logits[2000:], labels[2000:]

@@ -18,7 +18,11 @@ CHOICE = {
     "type": "multiple_choice",
     "answers": [
         {"answer": "this one", "correct": True, "feedback": "It is the first one."},
-        {"answer": "the other " + "very " * 20 + "long one", "correct": False, "feedback": "It is the first one."},
+        {
+            "answer": "the other " + "very " * 20 + "long one",
+            "correct": False,
+            "feedback": "It is the first one.",
+        },
     ],
 }
 

@@ -149,6 +149,11 @@ def test_the_joined_styles_hold_every_icon_that_is_used(pages):
 
 
 @pytest.mark.slow
+def test_no_page_says_how_long_its_code_took_when_the_site_was_built(pages):
+    assert [path for path in pages if "running time" in path.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.slow
 def test_every_image_has_a_text_and_headings_are_in_order(pages):
     for page in pages.values():
         assert page.without_alt == [], page.path
@@ -1147,7 +1152,7 @@ def test_paper_shows_the_text_alone_in_dark_letters(name, theme, site):
     page.set_media(media="print")
     around = (
         "header, nav, footer, .bd-sidebar-primary, .bd-sidebar-secondary, button, .headerlink,"
-        " .lesson-links"
+        " .lesson-links, .lesson-links + p"
     )
     assert (
         page.run(

@@ -132,7 +132,7 @@ print(f"sum {powers.sum():.4f}")
 #
 # - The model scores each option as a text
 # - Exponential, then divide by the sum: softmax
-# - What the model might say otherwise drops out
+# - Everything else that the model might say drops out
 #
 # Say: Do this one at the board with a calculator. The model gives about a fifth of its probability
 # to the right country, and very little to the three others. The rest goes to texts that are no

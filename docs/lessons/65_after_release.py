@@ -194,7 +194,7 @@ print(f"unfair coins: the median wealth is 1 with {last.median():.0f} zeros")
 # ------------------
 #
 # - Fair coin: the mean wealth stays at one
-# - At most one fair coin in twenty ever brings twenty
+# - At most one fair coin in twenty ever brings a wealth of twenty
 # - Unfair coin: the wealth explodes
 #
 # Say: Play it at the board. One student tosses a coin, another one keeps the account. Ask what

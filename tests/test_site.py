@@ -544,6 +544,15 @@ return broken;
 """
 
 
+def test_a_long_name_may_break_between_its_parts_and_an_option_nowhere():
+    pytest.importorskip("sphinx", reason="the extra docs is not installed")
+    from breakable_names import with_breaks
+
+    assert with_breaks("glyphs100_logits") == "glyphs100_<wbr>logits"
+    assert with_breaks("--force") == '<span class="option-name">--force</span>'
+    assert with_breaks("a - b -- c") == "a - b -- c"
+
+
 @pytest.mark.slow
 def test_a_telephone_breaks_no_word(pages, site, browser):
     browser.resize(380, 800)

@@ -52,9 +52,10 @@ stored.
 # The answer in one picture
 # -------------------------
 #
-# The model is SmolLM2, which has 135 million parameters. We claim nothing about larger models. A
-# script made 300 questions in each of eight subjects. Questions of one subject share facts, so
-# they are not quite independent, and our intervals may be too narrow.
+# The model is SmolLM2, which has 135 million parameters and was tuned for chats. We claim nothing
+# about larger models. A script made 300 questions in each of eight subjects. Before each of them,
+# the model reads four answered questions of the subject. Questions of one subject share facts, so
+# our intervals may be too narrow.
 
 # %% tags=["setup"]
 import torch
@@ -67,9 +68,14 @@ texts, y = answers.text_logits, answers.labels
 subjects = list(dict.fromkeys(answers.subject.tolist()))
 rows = {s: torch.tensor(answers.subject == s) for s in subjects}
 
+# %%
+for s, r in rows.items():
+    print(f"{s:13}{answers.question[r][0]}")
+
 # %% [markdown]
-# The *accuracy* is the share of right answers. The *confidence* is the probability of the option
-# that the model chooses. If the mean confidence is higher than the accuracy, the model is too sure.
+# These questions are examples. The *accuracy* is the share of right answers. The *confidence* is
+# the probability of the option that the model chooses. If the mean confidence is higher than the
+# accuracy, the model is too sure.
 
 # %%
 reports = {
@@ -123,8 +129,8 @@ print(f"sum {powers.sum():.4f}")
 
 # %% [markdown]
 # The four probabilities do not sum to one, because the model could also write something else. So we
-# divide by their sum. The exponentials and the division together are a *softmax*. The numbers that
-# go into a softmax are called *logits*. Log-probabilities are logits like any others.
+# divide by their sum. The exponentials and the division together are a *softmax*, and its inputs
+# are *logits*. Log-probabilities are logits like any others.
 
 # %% [markdown] tags=["slide"]
 # Log-probabilities are logits
@@ -157,9 +163,9 @@ for name, r in (everything | reports).items():
     print(f"{r.noise_floor.mean:.1%}   {r.p_value:.3f}")
 
 # %% [markdown]
-# The p-values are small in the same six subjects, even if we allow for eight tests. There the model
-# is too sure, as the first figure shows. On opposites and spelling, nearly all its answers are
-# right, so its claims cannot be much too high.
+# The p-values are small in the six subjects in which the model is too sure, even if we multiply
+# them by eight, the number of tests. On opposites and spelling, nearly all its answers are right,
+# so its claims cannot be much too high.
 
 # %% [markdown]
 # Divide by the length?
@@ -192,11 +198,20 @@ for way, z in ways.items():
     print(f"confidence {claimed:.0%}, ECE {found.ece.value:.1%}", end=" ")
     print(f"({found.ece.low:.1%} to {found.ece.high:.1%})")
 
+# %%
+r = rows["spelling"]
+is_right = torch.nn.functional.one_hot(y[r], 4).bool()
+for name, found in (
+    ("tokens", answers.n_tokens[r].double()),
+    ("unasked log-probability", answers.unasked_logits[r]),
+):
+    print(f"spelling, mean {name}: right {found[is_right].mean():.1f}", end="")
+    print(f", misspelt {found[~is_right].mean():.1f}")
+
 # %% [markdown]
-# No way has the best value in every row. A misspelt word usually has more tokens than the right
-# one. So the division per token moves its negative log-probability closer to zero, and the misspelt
-# word wins. The subtraction spoils spelling too: the misspelt word wins there, so it must have the
-# lower unasked log-probability.
+# No way has the best value in every row. Misspelt words have more tokens. So the division per token
+# moves their negative log-probabilities closer to zero, and a misspelt word wins. The subtraction
+# spoils spelling too, because their unasked log-probabilities are far lower.
 #
 # Dividing also brings most logits closer together, so the softmax is less sure.
 
@@ -266,7 +281,7 @@ for ax, (name, (z, use)) in zip(axes, put.items()):
 # corrections. The *prior* of a place is its mean probability over all questions, without labels.
 # The first correction divides by the prior. The second one takes each option's mean log-probability
 # over the four orders. The orders of a question are not independent, so we measure each order by
-# itself.
+# itself, and print the lowest and the highest value.
 
 
 # %% tags=["setup"]
@@ -302,7 +317,7 @@ for name, (z, use) in put.items():
 show("texts, these subjects", [(texts[in_list], y[in_list])])
 
 # %% [markdown]
-# Both corrections make the model less sure, and so they lower the ECE. But neither brings knowledge
+# Both corrections make the model less sure, which lowers the ECE. But neither brings knowledge
 # back: with letters, the model still answers no better than chance. (The mean is even worse, and
 # exercise 2 looks for the reason.) With listed texts, it remains far too sure. Without a list, it
 # answers nearly nine in ten questions of the same two subjects, capitals and opposites, correctly.
@@ -311,10 +326,9 @@ show("texts, these subjects", [(texts[in_list], y[in_list])])
 # One temperature for other subjects
 # ----------------------------------
 #
-# A *temperature* T divides all logits. A T above one makes the model less sure. The *negative
-# log-likelihood* (NLL) is the mean of minus the logarithm of the right option's probability, and we
-# fit T to make the NLL small. With texts, we fit T on seven subjects, and try it on the
-# eighth.
+# A *temperature* T divides all logits. The *negative log-likelihood* (NLL) is the mean of minus the
+# logarithm of the right option's probability, and we look for the T with the lowest NLL. With
+# texts, we fit T on seven subjects, and try it on the eighth.
 
 # %%
 changes = {}
@@ -348,7 +362,7 @@ _ = ax.set_xlabel("change of the NLL, 95% interval (left is better)")
 #
 # - Fitted on seven subjects, tried on the eighth
 # - Five improve, spelling and opposites get worse
-# - Each subject has its own best temperature
+# - The best temperatures lie far apart
 #
 # Say: Ask for a guess before you show the figure. A language model is one network, so one might
 # hope that it is too sure by the same factor everywhere. It is not. Opposites would need a
@@ -357,9 +371,10 @@ _ = ax.set_xlabel("change of the NLL, 95% interval (left is better)")
 # subjects.
 
 # %% [markdown]
-# Five subjects gain, opposites and spelling lose, and arithmetic is undecided. The subjects' own
-# temperatures lie far apart, and opposites need a T below one. Spelling has no best T: all its
-# answers are right, so a smaller T is always better. So fit T on questions like yours.
+# Five subjects gain, and opposites and spelling lose. In arithmetic, the interval almost touches
+# zero. The subjects' own temperatures lie far apart, and opposites need a T below one. Spelling has
+# no best T: all its answers are right, so a smaller T is always better. Fit T on questions like
+# yours.
 
 # %% [markdown]
 # Guess the next token
@@ -404,9 +419,9 @@ _ = ax.legend(fontsize=11, loc="upper center")
 # like for the first.
 
 # %% [markdown]
-# To write a text, a language model draws each token from its probabilities. Most programs first
-# divide the logits by a *sampling temperature*. Below one, they draw likely tokens more often. This
-# is our division, with another purpose.
+# To write a text, a language model draws each token from its probabilities. Before that, programs
+# often divide the logits by a *sampling temperature*. Below one, they draw likely tokens more
+# often. This is our division, with another purpose.
 
 # %%
 for name, text in read.items():
@@ -415,7 +430,7 @@ for name, text in read.items():
     for t in (0.7, 1, 1.3):
         (at,) = (text.temperatures == t).nonzero().flatten()
         p = text.top_log_probabilities[:, at].exp()
-        gaps = torch.stack([g.mean() for g in (p - right).tensor_split(10)])
+        gaps = torch.stack([g.mean() for g in (right - p).tensor_split(10)])
         print(f"  T = {t:3}: confidence {p.mean():.0%}, gap", end=" ")
         half_width = 2.26 * gaps.std() / 10**0.5  # Student's t
         print(f"{gaps.mean():+.1%} ± {half_width:.1%}", end=", ")
@@ -426,10 +441,10 @@ for name, text in read.items():
 
 # %% [markdown]
 # The first choice is the same at every T, and so is the accuracy. Of these three T, only T = 1
-# brings the confidence close to the accuracy. (The gap is the confidence minus the accuracy.
-# Neighbouring places are not independent, so its 95% interval comes from ten blocks of the text.)
-# Another T may give a better text, but it spoils the probabilities. If a service reports
-# log-probabilities after this division, multiply them by the sampling temperature to undo it.
+# brings the confidence close to the accuracy. (The gap is accuracy minus confidence. Neighbouring
+# places are not independent, so its 95% interval comes from ten blocks of the text.) Another T may
+# give a better text, but it spoils the probabilities. To undo this division, multiply the
+# log-probabilities that a service reports by the sampling temperature, and apply the softmax again.
 
 # %% [markdown]
 # Decline to answer
@@ -492,16 +507,16 @@ for name, pairs in found.items():
     print(f"({risk.min():.0%} to {risk.max():.0%})")
 
 # %% [markdown]
-# Overall the risk is close to the goal. In some subjects it is not: on average, two or more
-# answers in ten are wrong in elements and word forms, and far more in the calendar. So the
-# threshold only suits this mixture of subjects.
+# Overall the risk is close to the goal. In some subjects it is not: on average, two or more answers
+# in ten are wrong in elements and word forms, and far more in the calendar. In number order, the
+# model answers hardly any. So the threshold only suits this mixture of subjects.
 
 # %% [markdown]
 # Bring your own log-probabilities
 # --------------------------------
 #
-# Programs that evaluate language models write a record for each question. We build such records
-# from our answers, in the style of lm-evaluation-harness.
+# Programs such as lm-evaluation-harness write a record for each question. We build such records
+# from our answers.
 
 # %%
 records = [
@@ -538,9 +553,9 @@ for name, text in read.items():
 # %% [markdown]
 # The lost places are the hard ones, so the rest looks easier than the text is. With two tokens, T
 # is uncertain, and far from one for Newton's text. With twenty, T is close to one, although about a
-# quarter of the places are lost. (The intervals treat neighbouring places as independent, so they
-# may be too narrow.) The ECE of the first choice is still known: where the true token is missing,
-# that choice was wrong.
+# quarter of the places are lost. (These intervals ignore that neighbouring places are not
+# independent.) The ECE of the first choice is still known: where the true token is missing, that
+# choice was wrong.
 
 # %% [markdown] tags=["slide"]
 # What the top k leave out

@@ -19,8 +19,8 @@ differently instead?
 What you will do
 ----------------
 
-You compare networks that were trained in seven ways, before and after a temperature, and you
-average some of them.
+You compare networks that were trained in seven ways, with and without a temperature, and average
+some.
 
 What you will learn
 -------------------
@@ -158,8 +158,7 @@ plt.show()
 
 # %% [markdown]
 # Each point is one network. Only the plain networks are overconfident, with gaps below zero. The
-# other four methods gave underconfident networks. With a temperature of its own, every network has a
-# gap close to zero.
+# other four methods gave underconfident networks. A temperature brings every gap close to zero.
 
 # %% [markdown]
 # What a target asks for, by hand
@@ -174,10 +173,11 @@ for factor in (1, 2, 4, 6):
     print(f"times {factor:2}: p = {p[0]:.3f}, NLL = {-p[0].log():.3f}")
 
 # %% [markdown]
-# The NLL keeps falling. Once a network gets its training images right, it can lower its training
-# NLL with larger logits. It learns to be certain, but on new images it makes mistakes. Label
-# smoothing changes the target. The true class keeps nine tenths, and all four classes share the
-# last tenth equally. So the true class gets a quarter of it back.
+# The NLL keeps falling. Once a network gets its training images right, it can lower its NLL with
+# larger logits. It learns to be certain, but on new images it makes mistakes. Label smoothing
+# changes the target. The true class keeps nine tenths, and all four classes share the last tenth
+# equally. So the true class gets a quarter of it back. The *loss* is now the mean of the NLLs of
+# all four classes, weighted by the target. The other three are equally likely.
 #
 # **Before you run this:** which probability of the true class has the lowest loss now?
 
@@ -213,10 +213,9 @@ plt.show()
 # easy: their confidence is wrong on purpose.
 
 # %% [markdown]
-# For the plain target, the lowest loss is at the end of our grid. For the smoothed
-# target, it is at the target itself, 0.925. So the network is taught to keep some doubt even about
-# clear images. This is not calibration: the doubt is the same whether it is justified or not. On
-# new images the doubt grows: our smoothed networks claim far less than the target.
+# For the plain target, the lowest loss is at the end of our grid. For the smoothed target, it is at
+# the target itself, 0.925. So the network is taught to keep some doubt even about clear images.
+# This is not calibration: the target asks for the same doubt whether it is justified or not.
 
 # %% [markdown]
 # Compare all methods
@@ -255,9 +254,9 @@ for method in methods:
 # %% [markdown]
 # With every seed, the temperature is above one after plain training and below one after smoothing,
 # weight decay, more data and mixup. Before scaling, the smoothed networks have a larger ECE than
-# the plain ones. After scaling, every mean ECE is small, although most lie above their floor. So
-# training can avoid overconfidence, but here it replaced one error with the opposite one. A
-# temperature corrects most of either.
+# the plain ones. Their mean confidence is only about a half (accuracy minus gap), although their
+# target asks for nine tenths. After scaling, every mean ECE is small, although most lie above their
+# floor. So training can avoid overconfidence, but here it replaced one error with the opposite one.
 
 # %% [markdown] tags=["slide"]
 # Underconfidence needs a temperature, too
@@ -278,11 +277,10 @@ for method in methods:
 #
 # A temperature is cheap, so we should compare what it cannot correct (Berta et al. 2025).
 # `calibkit.score_decomposition` splits the NLL into a *calibration part*, which the best
-# temperature can save, and the *refinement*, which stays because the network confuses images.
-# Lesson 50 says more.
+# temperature can save, and the *refinement*, which no temperature can change.
 #
-# Two networks with the same seed make a *pair*. For each pair we choose one network by its ECE, its
-# NLL or its refinement, on the calibration images. How often does it also have the lower scaled NLL
+# Two networks with the same seed make a *pair*. For each pair we choose the network with the lower
+# ECE, NLL or refinement on the calibration images. How often does it also have the lower scaled NLL
 # on the test images?
 
 # %%
@@ -308,8 +306,8 @@ for seed in seeds:
 # The refinement chooses right in every pair, and the NLL errs at most once per seed. The ECE errs
 # in two or more pairs of every seed. (Pairs share networks, so the choices are not independent.)
 #
-# The ECE looks at what a temperature can correct, not at the refinement. The scaled NLL is
-# nearly the refinement itself, so the refinement had to do well.
+# The ECE ignores the refinement. The scaled NLL is nearly the refinement itself, so the refinement
+# had to do well.
 #
 # Now we compare each method with its plain twin.
 
@@ -329,8 +327,8 @@ print("accuracy of more_data:", *shares)
 # Only *more data* lowers the scaled NLL with all three seeds. Three random signs agree one time in
 # four. Its seed 0 stayed far less accurate, so the size of the gain is uncertain. For label
 # smoothing, weight decay and mixup, the signs differ, so we claim nothing. With the first seed
-# alone, we would have praised all three. An interval for one pair allows for other test images, but
-# not for other seeds.
+# alone, we would have praised all three. A bootstrap interval for one pair would say nothing about other
+# seeds.
 
 # %% [markdown] tags=["slide"]
 # Refine first, then calibrate
@@ -350,7 +348,8 @@ print("accuracy of more_data:", *shares)
 # ----------
 #
 # After each *epoch*, a pass through the images, *early stopping* measures the NLL on 1000
-# validation images. It keeps the best network. The refined rule takes the lowest NLL after scaling.
+# validation images. It keeps the network with the lowest NLL. The refined rule uses the NLL after
+# scaling.
 
 # %%
 fig, axes = plt.subplots(
@@ -367,15 +366,15 @@ for seed, ax in enumerate(axes):
         ax.plot(range(1, 31), losses, style, color=color)
         ax.plot(best + 1, losses[best], marker, color=color, mfc="none")
         print(f"seed {seed}, {name:10}: epoch {best + 1}")
-    ax.set(title=f"seed {seed}", xlabel="epoch", xlim=(15, 31), ylim=(0.5, 2))
+    ax.set(title=f"seed {seed}", xlim=(15, 31), ylim=(0.5, 2))
+    ax.set_xlabel("epoch (marks: chosen)")
 axes[0].set(ylabel="validation NLL")
 axes[2].legend(axes[2].lines[::2], ["NLL", "after scaling"])
 plt.show()
 
 # %% [markdown]
-# Both rules choose the same epoch, so they keep the same networks. In the table of differences,
-# these hardly differ from their plain twins. Their temperatures are above one: they are
-# overconfident, too.
+# Both rules choose the same epoch, so they keep the same networks. These hardly differ from their
+# plain twins. Their temperatures are above one: they are overconfident, too.
 
 # %% [markdown]
 # A temperature below one is not what it seems
@@ -438,15 +437,15 @@ plt.show()
 # agree, so we claim nothing.
 
 # %% [markdown]
-# Smoothing leaves few images above a confidence of 0.95, and the temperature moves many above.
-# The answers stay those of the smoothed network, so the smoothing is not undone. But the
-# order of the images by confidence changes. Take two images of equal confidence, one with a single
-# strong rival class, one with many weak rivals. A temperature below one raises the second
-# confidence more, because weak rivals lose most. For label smoothing, weight decay and mixup,
-# scaling lowers the area with all three seeds, but not by much.
+# Smoothing leaves few images above a confidence of 0.95, and the temperature moves many above. The
+# answers stay those of the smoothed network, so the smoothing is not undone. But the order of the
+# images by confidence changes, and so does the curve. Take two images of equal confidence, one with
+# a single strong rival class, one with many weak rivals. A temperature below one raises the
+# confidence of the second more, because weak rivals lose most. For label smoothing, weight decay
+# and mixup, scaling lowers the area with all three seeds, but not by much.
 #
 # Others found that smoothing spoils the ranking, even after scaling (Xia et al. 2025). Here the
-# seeds disagree about the area, which also counts the errors.
+# seeds disagree about the area, which also depends on the accuracy.
 
 # %% [markdown]
 # Average the networks
@@ -483,7 +482,7 @@ for kind, (z_c, z_t) in members.items():
 
 # %%
 fig, ax = plt.subplots(figsize=(6.8, 4), layout="constrained")
-ax.set_title("The confidence of averages of 1 to 5 networks")
+ax.set_title("Averages of two or more networks are underconfident")
 for kind, shift, marker, color in (
     ("raw", -0.1, "o", "#D55E00"),
     ("scaled", 0.1, "s", "#0072B2"),
@@ -544,12 +543,12 @@ for i, name in ((0, "as averaged"), (1, "with own temperature")):
 single = [v["NLL"] for v in after["plain"]]
 found = {g: m[1]["NLL"] for g, m in ensembles["raw"].items()}
 better = sum(found[g] < min(single[i] for i in g) for g in many)
-print(f"scaled: raw groups beat their best member in {better} of {len(many)}")
+print(f"both scaled: groups beat their best member in {better} of {len(many)}")
 
 # %% [markdown]
-# Before the last temperature, raw members make the better average in every group. After it, scaled
-# members do. After scaling, every group of raw members has a lower NLL than its best member, so
-# averaging improves the refinement.
+# Before the last temperature, raw members make the better average in every group, and after it,
+# scaled members do. After scaling, every group of raw members has a lower NLL than its best member,
+# so averaging improves the refinement.
 
 # %% [markdown]
 # What we have seen

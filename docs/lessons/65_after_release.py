@@ -105,8 +105,8 @@ def watch(z, y, **options):
 # %% [markdown]
 # The *expected calibration error* (ECE) is the weighted mean gap between confidence and *accuracy*,
 # the share of right answers, in bins of the confidence. The upper panel shows it for windows of a
-# hundred labels. The lower panel shows the evidence of a *monitor*, a test that goes on while
-# labels arrive.
+# hundred labels. The lower panel shows, as a power of ten, the *evidence* against calibration that
+# a *monitor* collects while labels arrive.
 
 
 # %% tags=["setup"]
@@ -185,9 +185,9 @@ print(f"unfair coins: the median wealth is 1 with {last.median():.0f} zeros")
 
 # %% [markdown]
 # Suppose that more than one person in twenty owned twenty and stopped there. These people alone
-# would bring the mean wealth of all above one. But fair bets cannot change the mean, no matter when
-# people stop. So at most one fair coin in twenty ever brings its bettor twenty, however long you
-# watch. This is *Ville's inequality*. If your suspicion is right, the wealth explodes.
+# would bring the mean wealth above one. But fair bets cannot change the mean, no matter when people
+# stop. So at most one fair coin in twenty ever brings its bettor twenty, however long you watch.
+# This is *Ville's inequality*. If your suspicion is right, the wealth explodes.
 
 # %% [markdown] tags=["slide"]
 # Wealth is evidence
@@ -227,9 +227,10 @@ print(f"noise floor of 100 labels {floor.mean:.2f}")
 # The two ranges overlap, because a hundred labels leave much to chance. The *noise floor* is the
 # mean ECE of a perfectly calibrated network in such a window.
 #
-# Instead, you may test all labels so far, again and again. A *z-test* compares the number of right
-# answers with the sum of the confidences. Its *level*, the probability of a false alarm, is one in
-# twenty. We draw outcomes with the probability that the network claims, so every alarm is false.
+# Instead, you could test all labels so far, again and again. A *z-test* compares the number of
+# right answers with the sum of the confidences. Its *level*, the probability of a false alarm, is
+# one in twenty. We draw outcomes with the probability that the network claims, so every alarm is
+# false.
 #
 # **Before you run this:** what share of streams of 5000 labels will ever raise an alarm, if we test
 # after every hundred labels?
@@ -350,7 +351,7 @@ for before in (0, 2000):
             at = watch(z, y, of=of).report().alarm_at
             if at is not None and at > before:
                 found.append(at - before)
-        delays[f'{before} before\nof="{of}"\nn = {len(found)}'] = found
+        delays[f'{before} clean first\nof="{of}"\nn = {len(found)}'] = found
 fig, ax = plt.subplots(figsize=(6.6, 3.8), layout="constrained")
 for place, values in enumerate(delays.values()):
     ax.plot(
@@ -407,7 +408,7 @@ for tolerance, count in zip(tolerances, alarms):
 for tolerance in tolerances[:2]:
     drifts = [watch(z, y, tolerance=tolerance).report() for z, y in streams]
     at = sorted(report.alarm_at or 3001 for report in drifts)
-    print(f"tolerance {tolerance:.0%}: half the alarms by label {at[9]}")
+    print(f"tolerance {tolerance:.0%}: 10 of 20 raise it by label {at[9]}")
 
 # %% [markdown]
 # With a tolerance, shifts are found later. Choose it before you look.
@@ -442,8 +443,9 @@ for seed, ((z, y), report) in enumerate(zip(streams, reports)):
 print(f"it helps in {helped} of 20 streams")
 
 # %% [markdown]
-# It helps in all streams but the last one shown, whose alarm came before the drift. The fits mostly
-# use earlier, easier images, so fit again on later labels, and begin with a new monitor.
+# It helps in all streams but the last one shown, whose alarm came before the drift. Most fits use
+# images of the drift, which are easier than the last ones. So fit again on later labels, and begin
+# with a new monitor.
 
 # %% [markdown] tags=["slide"]
 # After the alarm
@@ -462,8 +464,8 @@ print(f"it helps in {helped} of 20 streams")
 # %% [markdown]
 # Sometimes only the *class shares* change, while the images of each class look as before. We keep
 # all capital letters and a fifth of the other images. `calibkit.estimate_prior` estimates the new
-# shares without labels, and `calibkit.adjust_prior` corrects the logits. We fit both remedies on
-# the first half and measure on the second.
+# shares without labels, and `calibkit.adjust_prior` corrects the logits. We fit both remedies,
+# temperature and shares, on the first half and measure on the second.
 
 # %% tags=["setup"]
 classes = calibkit.Glyphs100(1).classes

@@ -121,7 +121,7 @@ trained = methods[:5]
 fig, axes = plt.subplots(
     1, 2, figsize=(8.4, 4), sharey=True, layout="constrained"
 )
-fig.suptitle("Every network needs a temperature, however it was trained")
+fig.suptitle("A temperature lowers every NLL, however the network was trained")
 for ax, name in zip(axes, ("gap", "NLL")):
     for row, method in enumerate(trained):
         for values, place, look in (
@@ -177,7 +177,7 @@ for factor in (1, 2, 4, 6):
 # larger logits. It learns to be certain, but on new images it makes mistakes. Label smoothing
 # changes the target. The true class keeps nine tenths, and all four classes share the last tenth
 # equally. So the true class gets a quarter of it back. The *loss* is now the mean of the NLLs of
-# all four classes, weighted by the target. The other three are equally likely.
+# all four classes, weighted by the target. We give the other three equal probabilities.
 #
 # **Before you run this:** which probability of the true class has the lowest loss now?
 
@@ -254,9 +254,9 @@ for method in methods:
 # %% [markdown]
 # With every seed, the temperature is above one after plain training and below one after smoothing,
 # weight decay, more data and mixup. Before scaling, the smoothed networks have a larger ECE than
-# the plain ones. Their mean confidence is only about a half (accuracy minus gap), although their
-# target asks for nine tenths. After scaling, every mean ECE is small, although most lie above their
-# floor. So training can avoid overconfidence, but here it replaced one error with the opposite one.
+# the plain ones. Their mean confidence is about a half (accuracy minus gap), although their target
+# asks for nine tenths. After scaling, every mean ECE is small, although most lie above their floor.
+# So training can avoid overconfidence, but here it replaced one error with the opposite one.
 
 # %% [markdown] tags=["slide"]
 # Underconfidence needs a temperature, too
@@ -327,8 +327,8 @@ print("accuracy of more_data:", *shares)
 # Only *more data* lowers the scaled NLL with all three seeds. Three random signs agree one time in
 # four. Its seed 0 stayed far less accurate, so the size of the gain is uncertain. For label
 # smoothing, weight decay and mixup, the signs differ, so we claim nothing. With the first seed
-# alone, we would have praised all three. A bootstrap interval for one pair would say nothing about other
-# seeds.
+# alone, we would have praised all three. A bootstrap interval for one pair would say nothing about
+# other seeds.
 
 # %% [markdown] tags=["slide"]
 # Refine first, then calibrate

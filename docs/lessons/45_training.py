@@ -309,7 +309,7 @@ for seed in seeds:
 # The ECE ignores the refinement. The scaled NLL is nearly the refinement itself, so the refinement
 # had to do well.
 #
-# Now we compare each method with its plain twin.
+# We compare each method with its plain twin.
 
 # %%
 base = [v["NLL"] for v in after["plain"]]

@@ -42,9 +42,8 @@ OTHER_EVENT = (
     "give both the scores of one class"
 )
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in {place}"
-# A table has no row 0: its names stand in row 1, as a spreadsheet shows them.
-ROW_OF_TABLE = "row {row} of the spreadsheet"
-ROW_OF_ARRAY = "row {row}, counted from 0"
+ROW_OF_TABLE = "row {row} (as a spreadsheet counts)"
+ROW_OF_ARRAY = "row {row} (counted from 0)"
 
 SHAPE_OF_LOGITS = (
     "{name} must have shape (samples, classes), (samples, classes, height, width) or, for two "

@@ -64,7 +64,7 @@ def fit(options: Namespace) -> int:
     samples = _read(options.file, options, options.labels, which="calibration")
     scaler = _fit(samples, options)
     for sentence in _doubts(scaler, samples, options):
-        print(f"Warning: {sentence}")
+        print(sentence)
     save_scaler(scaler, options.output)
     print(f"wrote {options.output}")
     return 0

@@ -57,8 +57,7 @@ def doubts_about(summary: FitSummary | None, accuracy: float, test: Rows) -> Dou
         shares = {"accuracy": f"{accuracy:.1%}", "majority": f"{majority:.1%}"}
         texts = {name: f"{number:.4g}" for name, number in words.items()}
         warnings.insert(0, sentence.format(**texts, **shares))
-    are_unrelated = sentence == _sentences.UNRELATED
-    return Doubts(warnings, are_unrelated, may_be_1=low <= 1 <= high and not are_unrelated)
+    return Doubts(warnings, sentence == _sentences.UNRELATED, may_be_1=low <= 1 <= high)
 
 
 def _sentence_about(
@@ -68,8 +67,10 @@ def _sentence_about(
 
     The accuracy tells labels that do not belong to the logits from logits of an unusual scale.
     """
-    is_wide = interval[1] > _WIDEST * interval[0]
-    is_chance = accuracy - majority < _LEAST_GAIN * (1 - majority)
+    low, high = interval
+    is_wide = high > _WIDEST * low
+    # If T may be 1, the labels may fit the logits, and few samples make the accuracy uncertain.
+    is_chance = accuracy - majority < _LEAST_GAIN * (1 - majority) and not low <= 1 <= high
     if is_chance and (is_wide or temperature > _LARGEST):
         return _sentences.UNRELATED
     if temperature > _LARGEST:

@@ -124,7 +124,9 @@
     const { temperature, interval: [low, high] } = fit;
     const accuracy = report.before.accuracy.value;
     const isWide = high > WIDEST * low;
-    const isChance = accuracy - report.majority < LEAST_GAIN * (1 - report.majority);
+    // If T may be 1, the labels may fit the logits, and few samples make the accuracy uncertain.
+    const isChance =
+      accuracy - report.majority < LEAST_GAIN * (1 - report.majority) && !mayBe1({ fit });
     if (isChance && (isWide || temperature > LARGEST)) return "UNRELATED";
     if (temperature > LARGEST) return "LARGE_TEMPERATURE";
     if (isWide) return "UNCERTAIN_TEMPERATURE";
@@ -147,9 +149,8 @@
   }
 
   /** Say whether the samples of the fit leave open in which direction the model errs. */
-  function mayBe1(found) {
-    const [low, high] = found.fit.interval;
-    return low <= 1 && 1 <= high && doubtOf(found) !== "UNRELATED";
+  function mayBe1({ fit: { interval: [low, high] } }) {
+    return low <= 1 && 1 <= high;
   }
 
   const needNotScale = (found) => (mayBe1(found) ? sentences.NEED_NOT_SCALE({}) : "");
@@ -291,7 +292,7 @@
       "Its intervals, noise floors and p-values differ slightly from those above, because Python " +
       "draws other random numbers. Python also looks for samples that are in both sets, and says " +
       "so if the logits cannot tell.";
-    return event === null ? chance : `${chance} It calls P(${event}) P(y = 1).`;
+    return event === null ? chance : `${chance} What is P(${event}) here is P(y = 1) there.`;
   }
 
   const madeWith = "Made with the calculator of calibkit, 15 bins, 1000 resamples.";

@@ -601,6 +601,14 @@ def test_all_open_questions_are_asked_at_once(page, tmp_path):
     assert page.run("return document.activeElement.dataset.part") == "positive"
     column(page, "positive").select_option("dog")
     assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
+    # Where nothing is open, nothing is asked.
+    drop(
+        page,
+        "fit",
+        write_table(tmp_path / "y.csv", {"score": z.tolist(), "label": labels.tolist()}),
+    )
+    assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
+    assert page.page.is_hidden("#cc-fit-columns")
 
 
 @pytest.mark.slow

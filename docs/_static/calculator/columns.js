@@ -21,12 +21,12 @@ self.calculatorParts.columns = (which, onChange) => {
   /** Show what was read, if the file holds more than one thing that it could have been. */
   function show(found) {
     layout = found;
-    const isDecided = layout.labels && layout.scores && !layout.asks && !outcomes();
-    const n = layout.names?.length ?? 0;
+    const { word, names, labels, scores, asks } = layout;
+    const isDecided = labels && scores && !asks && !outcomesOf(labels, scores);
+    const n = names?.length ?? 0;
     const isPicked = Object.keys(picked).length > 0;
     place.hidden = n < 2 || (isDecided && n === 2 && !isPicked);
     if (place.hidden) return;
-    const { word, names, labels, scores } = layout;
     const of = word === "file" ? "" : " of";
     const use = which === "test" ? ", for the test" : "";
     at("legend").textContent = `The ${word}s${of} ${layout.path}${use}`;
@@ -64,15 +64,12 @@ self.calculatorParts.columns = (which, onChange) => {
   const tickedNames = () => ticks().filter((box) => box.checked).map(({ name }) => name);
 
   /** Return the two names of the classes beside a single column of scores, or null. */
-  function outcomes() {
-    const names = layout.outcomes?.[place.hidden ? layout.labels : at("labels").value] ?? null;
-    const scores = place.hidden ? layout.scores ?? [] : tickedNames();
-    return scores.length === 1 ? names : null;
-  }
+  const outcomesOf = (label, scores) =>
+    scores.length === 1 ? layout.outcomes?.[label] ?? null : null;
 
   /** Ask at once which label a high score means, if the labels are two names. */
   function askForPositive() {
-    const names = outcomes();
+    const names = outcomesOf(at("labels").value, tickedNames());
     at("positive-row").hidden = names === null;
     const known = [picked.positive, layout.positive].find((name) => names?.includes(name));
     fill(at("positive"), names ?? [], known ?? null, "choose one of the labels");

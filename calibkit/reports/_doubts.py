@@ -57,7 +57,8 @@ def doubts_about(summary: FitSummary | None, accuracy: float, test: Rows) -> Dou
         shares = {"accuracy": f"{accuracy:.1%}", "majority": f"{majority:.1%}"}
         texts = {name: f"{number:.4g}" for name, number in words.items()}
         warnings.insert(0, sentence.format(**texts, **shares))
-    return Doubts(warnings, sentence == _sentences.UNRELATED, may_be_1=low <= 1 <= high)
+    are_unrelated = sentence == _sentences.UNRELATED
+    return Doubts(warnings, are_unrelated, may_be_1=low <= 1 <= high and not are_unrelated)
 
 
 def _sentence_about(
@@ -69,9 +70,9 @@ def _sentence_about(
     """
     low, high = interval
     is_wide = high > _WIDEST * low
-    # If T may be 1, the labels may fit the logits, and few samples make the accuracy uncertain.
-    is_chance = accuracy - majority < _LEAST_GAIN * (1 - majority) and not low <= 1 <= high
-    if is_chance and (is_wide or temperature > _LARGEST):
+    is_chance = accuracy - majority < _LEAST_GAIN * (1 - majority)
+    # If a usual T may be 1, the labels may fit the logits: few samples make all this uncertain.
+    if is_chance and (temperature > _LARGEST or (is_wide and not low <= 1 <= high)):
         return _sentences.UNRELATED
     if temperature > _LARGEST:
         return _sentences.LARGE_TEMPERATURE

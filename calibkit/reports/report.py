@@ -243,7 +243,7 @@ class Report:
         >>> print(evaluate(logits, labels, groups=hospitals).by_group())
         n = 1000, ECE of each group in 15 bins, worst first; in brackets 95% intervals
         group  n    frequency  mean probability  ECE                     p-value
-        south  500  40.0%      11.9%             28.1% (23.8% to 32.5%)  0.001
+        south  500  40.0%      11.9%             28.1% (23.8% to 32.5%)  <= 0.001
         north  500  10.0%      11.9%             1.9% (0.0% to 4.4%)     0.183
         """
         return self._measured.by_group(scaled)

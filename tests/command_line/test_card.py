@@ -146,7 +146,8 @@ def test_a_verdict_says_in_which_direction_a_model_errs(n_classes, temperature, 
 
 
 @pytest.mark.parametrize(
-    ("n", "n_classes", "seed", "by_chance"), [(20, 2, 1, True), (50, 4, 1, True), (50, 2, 0, False)]
+    ("n", "n_classes", "seed", "by_chance"),
+    [(20, 2, 1, True), (50, 4, 1, False), (50, 2, 2, False), (50, 2, 0, True)],
 )
 def test_a_verdict_says_what_the_samples_may_hide_and_what_p_means(n, n_classes, seed, by_chance):
     """The number that it names is one of the table, and it says which one."""
@@ -186,7 +187,7 @@ def test_a_temperature_that_may_be_1_leaves_the_direction_open():
     for card in (Card(report, "", 0, separate=True).to_markdown(), str(report)):
         assert "so you need not divide the logits by T" in card
         assert "30 samples are very few" in card
-        assert "is overconfident" not in card
+        assert "is overconfident:" not in card
     assert "do not show whether the model is overconfident" in (
         Card(report, "", 0, separate=True).to_html()
     )

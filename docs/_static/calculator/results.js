@@ -124,10 +124,10 @@
     const { temperature, interval: [low, high] } = fit;
     const accuracy = report.before.accuracy.value;
     const isWide = high > WIDEST * low;
-    // If T may be 1, the labels may fit the logits, and few samples make the accuracy uncertain.
-    const isChance =
-      accuracy - report.majority < LEAST_GAIN * (1 - report.majority) && !mayBe1({ fit });
-    if (isChance && (isWide || temperature > LARGEST)) return "UNRELATED";
+    const isChance = accuracy - report.majority < LEAST_GAIN * (1 - report.majority);
+    // If a usual T may be 1, the labels may fit the logits: few samples make all this uncertain.
+    const fitsNot = temperature > LARGEST || (isWide && !(low <= 1 && 1 <= high));
+    if (isChance && fitsNot) return "UNRELATED";
     if (temperature > LARGEST) return "LARGE_TEMPERATURE";
     if (isWide) return "UNCERTAIN_TEMPERATURE";
     return temperature < SMALLEST ? "SMALL_TEMPERATURE" : null;
@@ -149,8 +149,9 @@
   }
 
   /** Say whether the samples of the fit leave open in which direction the model errs. */
-  function mayBe1({ fit: { interval: [low, high] } }) {
-    return low <= 1 && 1 <= high;
+  function mayBe1(found) {
+    const [low, high] = found.fit.interval;
+    return low <= 1 && 1 <= high && doubtOf(found) !== "UNRELATED";
   }
 
   const needNotScale = (found) => (mayBe1(found) ? sentences.NEED_NOT_SCALE({}) : "");

@@ -107,9 +107,8 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
         values, positive = _outcomes(values, names[0], are_probabilities, source, choice)
         from_where += f", where {positive} is the positive class" if positive else ""
     scores = as_tensor(source.scores(names), "logits")
-    labels, event = None, positive
+    labels, event, classes = None, positive, source.class_names(names)
     if values is not None:
-        classes = source.class_names(names)
         labels, by_name = _as_labels(values, classes, source, choice)
         event = event or (_name_of_event(classes) if classes and by_name else None)
     rows = _check(source, scores, labels, are_probabilities, choice)
@@ -132,7 +131,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
 
 def _name_of_event(columns: list[str]) -> str | None:
     """Return the name of the second of two classes, of which the ECE is measured."""
-    names = [_class_of(name) for name in columns]
+    names = list(map(_class_of, columns))
     return names[1] if len(names) == 2 and not is_number(names[1]) else None
 
 
@@ -302,13 +301,12 @@ def _outcomes(
     if positive not in names:
         one, other = names
         prefix = "p" if are_probabilities else "score"
-        change = f"rename the column {column} to"
-        if not source.has_names:
-            change = "write the names of the columns into a new first row, and call the scores"
-        advice = (
-            f"{change} {prefix}_{one} if a high score means {one}, or {prefix}_{other} if it means "
-            f"{other}"
+        new = "write the names of the columns into a new first row, and call the scores"
+        change = f"rename the column {column} to" if source.has_names else new
+        ways = (
+            f"{prefix}_{one} if a high score means {one}, or {prefix}_{other} if it means {other}"
         )
+        advice = f"{change} {ways}"
         raise ValueError(
             _sentences.TWO_NAMES.format(path=source.path, one=one, other=other, advice=advice)
         )

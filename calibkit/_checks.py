@@ -5,6 +5,7 @@ passed, and ends by saying what to do.
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -181,8 +182,6 @@ def check_sample_weight(sample_weight: object, labels: Tensor) -> Tensor | None:
     if sample_weight is None:
         return None
     weights = as_tensor(sample_weight, "sample_weight").detach()
-    if weights.is_complex():
-        raise TypeError(f"sample_weight must be real numbers, got {weights.dtype}; pass real ones")
     if weights.shape not in {labels.shape, labels.shape[:1]}:
         raise ValueError(
             f"sample_weight must have shape {tuple(labels.shape)}, as labels have, got "
@@ -212,16 +211,18 @@ def check_n_bins(n_bins: object) -> int:
     return check_integer(n_bins, "n_bins", least=1, advice="15 is usual")
 
 
-def check_n_resamples(n_resamples: object) -> None:
-    """Raise an error if the number of resamples is not an integer of at least 1."""
-    check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
+def check_n_resamples(n_resamples: object, level: float = 0.95) -> None:
+    """Raise an error if the number of resamples is no integer or is too small for the level.
+
+    One resample or more should lie beyond each end of an interval, on average.
+    """
+    least = max(40, math.ceil(2 / (1 - Fraction(str(level)))))
+    advice = f"fewer cannot show where an interval of the level {level:g} ends"
+    check_integer(n_resamples, "n_resamples", least=least, advice=advice)
 
 
 def as_scores(scores: object, name: str) -> Tensor:
     tensor = as_tensor(scores, name).detach()
-    if tensor.layout != torch.strided:
-        advice = f"convert with {name}.to_dense()"
-        raise TypeError(f"{name} must be dense, got {tensor.layout}; {advice}")
     if not tensor.is_floating_point():
         raise TypeError(
             f"{name} must be floating point, got {tensor.dtype}; "
@@ -367,7 +368,7 @@ def _check_labels(
         tensor = tensor.long()  # Outcomes: whether a detection matched, or whether y = 1.
     if tensor.shape == expected and tensor.numel() == 0:
         tensor = tensor.long()  # An empty list has no integers in it.
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+    if tensor.is_floating_point() or tensor.dtype == torch.bool:
         raise TypeError(
             _sentences.NO_INTEGER_LABELS.format(dtype=tensor.dtype, advice=advice().on_type())
         )

@@ -68,7 +68,7 @@ parts["temperatures"] = found = {
             *summary.temperature_interval],
     "fit_logits": TemperatureScaler().fit_logits(logits[part], labels[part]).temperature,
     "leak": [message(lambda: evaluate(logits[samples], labels[samples], scaler=scaler,
-                                      n_resamples=1))
+                                      n_resamples=40))
              for samples in (slice(0, 90), slice(2000, 2600))],
 }
 biased = logits + 6 * torch.eye(10)[3]
@@ -99,7 +99,7 @@ for per_label in (False, True):
         *scaler.temperatures.tolist(), scaler.summary.n_samples, scaler.summary.nll_after,
         *(scaler.summary.temperature_interval or [])])
 found["multi-label leak"] = message(
-    lambda: evaluate_multi_label(z[:90], y[:90], scaler=scaler, n_resamples=1))
+    lambda: evaluate_multi_label(z[:90], y[:90], scaler=scaler, n_resamples=40))
 few = 3 if rank == 0 else 4
 found["multi-label refusals"] = [
     message(lambda: scaler.fit_logits(z[part, :few], y[part, :few])),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from calibkit._checks import check_logits_and_labels
-from calibkit._conversion import as_tensor
+from calibkit._conversion import as_tensor, refuse_unusual
 from calibkit._devices import without_autocast
 from calibkit._distributed import fail_together, gather_rows, n_processes
 from calibkit._fingerprints import fingerprints
@@ -120,9 +120,10 @@ class Scaler(nn.Module, ABC):
 
     def __call__(self, logits: Any) -> Any:
         """Return the scaled logits. An array or a table becomes a tensor, as it does in a fit."""
-        return super().__call__(
-            logits if isinstance(logits, Tensor) else as_tensor(logits, "logits")
-        )
+        if isinstance(logits, Tensor):
+            refuse_unusual(logits, "logits")
+            return super().__call__(logits)
+        return super().__call__(as_tensor(logits, "logits"))
 
     def __setattr__(self, name: str, value: Any) -> None:
         has_own_check = name in getattr(self, "_attribute_checks", ())

@@ -140,7 +140,7 @@ def test_options_reach_the_resamples():
     masked = labels.clone()
     masked[:20] = -1
     ignoring = partial(metric, ignore_index=-1)
-    value = bootstrap_interval(metric, probabilities, masked, ignore_index=-1, n_resamples=20).value
+    value = bootstrap_interval(metric, probabilities, masked, ignore_index=-1, n_resamples=40).value
     assert value == ignoring(probabilities, masked)
 
 

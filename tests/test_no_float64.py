@@ -107,5 +107,5 @@ def test_a_multi_label_model(per_label):
     calibrated = scaler.to("mps:0")(on_gpu[0])
     assert calibrated.device.type == "mps"
     torch.testing.assert_close(calibrated.cpu(), expected(logits.float()))
-    options = {"n_resamples": 5, "progress": False}
+    options = {"n_resamples": 40, "progress": False}
     assert str(report(*on_gpu, **options)) == str(report(logits.float(), labels, **options))

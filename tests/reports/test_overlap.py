@@ -154,7 +154,7 @@ def test_an_overlap_is_found_where_the_first_pixels_are_ignored():
     labels[torch.rand(labels.shape, generator=generator) < 0.3] = 0
     labels[:, :, :8] = labels[:, :4] = -1
     scaler = TemperatureScaler().fit_logits(logits[:20], labels[:20], ignore_index=-1)
-    options = {"scaler": scaler, "n_resamples": 1, "ignore_index": -1}
+    options = {"scaler": scaler, "n_resamples": 40, "ignore_index": -1}
     with pytest.raises(ValueError, match="holds samples that the scaler was fitted on"):
         evaluate(logits[19:39], labels[19:39], **options)
     assert evaluate(logits[20:], labels[20:], **options).leak_check is None

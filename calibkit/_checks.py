@@ -17,6 +17,7 @@ from calibkit._conversion import as_code, as_tensor
 from calibkit._devices import with_float64
 from calibkit._disguises import find_disguise
 from calibkit._rows import Chunk, Rows
+from calibkit._weights import check_sample_weight
 
 # In half and in full precision, the softmax over 1000 classes sums to 1 within these tolerances.
 _SUM_TOLERANCE_HALF, _SUM_TOLERANCE = 1e-2, 1e-3
@@ -172,33 +173,6 @@ def check_flag(value: object, name: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}; pass one of the two")
     return bool(value)
-
-
-def check_sample_weight(sample_weight: object, labels: Tensor) -> Tensor | None:
-    """Return weights in the shape of the labels, as float64, or raise an error. None is None.
-
-    A weight of each of N images counts for all pixels of the image.
-    """
-    if sample_weight is None:
-        return None
-    weights = as_tensor(sample_weight, "sample_weight").detach()
-    if weights.shape not in {labels.shape, labels.shape[:1]}:
-        raise ValueError(
-            f"sample_weight must have shape {tuple(labels.shape)}, as labels have, got "
-            f"{tuple(weights.shape)}; pass one weight for each sample"
-        )
-    weights = with_float64(weights).to(labels.device, torch.float64)
-    wrong = ~(weights.isfinite() & (weights >= 0))
-    if wrong.any():
-        index = int(wrong.flatten().nonzero()[0])
-        raise ValueError(
-            f"sample_weight must be finite and not negative, got {weights.flatten()[index]:g} at "
-            f"{Rows(weights[:, None], weights).position(index).replace('row', 'position')}; give "
-            "a sample that must not count the weight 0"
-        )
-    return weights.reshape(-1, *[1] * (labels.ndim - weights.ndim), *weights.shape[1:]).expand(
-        labels.shape
-    )
 
 
 def check_seed(seed: object) -> int:

@@ -269,8 +269,8 @@ class ConformalSets(CheckedAttributes):
         if self.per_class:
             label_scores = label_scores[y.argsort()]
         groups = zip(label_scores.split(counts), ranks, strict=True)
-        self._limits = torch.stack([_sorted_pairs(group)[rank - 1] for group, rank in groups])
-        self._n_samples, self._n_classes = n, n_classes
+        limits = torch.stack([_sorted_pairs(group)[rank - 1] for group, rank in groups])
+        self._limits, self._n_samples, self._n_classes = limits, n, n_classes
         return self
 
     @property

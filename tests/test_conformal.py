@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibkit import ConformalSets
-from tests.helpers import calibrated_problem
+from tests.helpers import Failure, calibrated_problem
 from tests.metrics.references import draw
 
 both_scores = pytest.mark.parametrize("score", ["lac", "aps"])
@@ -436,3 +436,18 @@ def test_pickled_sets_predict_the_same(score):
     sets = ConformalSets(score=score).fit(p, labels)
     again = pickle.loads(pickle.dumps(sets))
     assert torch.equal(again.predict(p), sets.predict(p))
+
+
+def test_a_fit_that_fails_at_any_point_changes_nothing():
+    logits, labels = calibrated_problem(60, 3, 1)
+    p, other = logits.softmax(1), (2 * logits).softmax(1)
+    sets = ConformalSets().fit(p, labels)
+    threshold, expected = sets.threshold, sets.predict(p)
+    with Failure(math.inf, MemoryError) as counter:
+        ConformalSets().fit(other[:50], labels[:50])
+    for at in range(1, counter.n_calls + 1):
+        with Failure(at, MemoryError), pytest.raises(MemoryError):
+            sets.fit(other[:50], labels[:50])
+        assert sets.threshold == threshold
+        assert sets.n_samples == 60
+        assert torch.equal(sets.predict(p), expected)

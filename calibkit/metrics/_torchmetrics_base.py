@@ -24,6 +24,9 @@ from calibkit.metrics.base import JudgedSamples, Of, Predictions, SumsMetric, wh
 
 Input = Literal["probabilities", "logits"]
 
+# What a metric is made with.
+_OPTIONS = frozenset({"num_classes", "input", "ignore_index", "of", "binning", "metric"})
+
 
 class CalibrationMetric(torchmetrics.Metric):
     """The base of the torchmetrics classes, which checks the declared input and counts samples.
@@ -73,6 +76,14 @@ class CalibrationMetric(torchmetrics.Metric):
         self._lists_of_no_samples: dict[str, Tensor] = {}
         self._computes_one_batch = False
         self._met_other_processes = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OPTIONS and name in vars(self):
+            raise AttributeError(
+                f"{name} cannot change, because the states depend on it, got {value!r}; make "
+                f"another {type(self).__name__}"
+            )
+        super().__setattr__(name, value)
 
     def _declare(self, *options: str) -> None:
         # A MetricCollection merges metrics whose states are equal. This state keeps metrics apart
@@ -125,11 +136,13 @@ class CalibrationMetric(torchmetrics.Metric):
                 f"{scores.shape[1]}; make the metric for this model"
             )
         self._leave_inference_mode()
-        self._add(Predictions(scores, labels, weights, self.input))
-        # States change in place, because setting an attribute of a module is slow.
-        self.n.add_(len(labels))
-        if weights is not None:
-            self.surplus_weight.add_((weights - 1).sum())
+        # An interrupt or a lack of memory must not leave sums without their number of samples.
+        with self._restored_on_failure():
+            self._add(Predictions(scores, labels, weights, self.input))
+            # States change in place, because setting an attribute of a module is slow.
+            self.n.add_(len(labels))
+            if weights is not None:
+                self.surplus_weight.add_((weights - 1).sum())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and return its metric, which is NaN if the batch holds no sample.

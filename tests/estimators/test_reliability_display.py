@@ -173,7 +173,7 @@ def test_a_mistake_is_refused(labels, p, options, error, message):
 
 def test_the_event_need_not_happen():
     display = ReliabilityDisplay.from_predictions(["no"] * 5, [0.1] * 5, pos_label="yes")
-    assert display.bins.ece == pytest.approx(0.1)
+    assert display.bins.calibration_error == pytest.approx(0.1)
 
 
 def test_a_classifier_without_probabilities_is_sent_to_the_calibrated_one():

@@ -1,6 +1,7 @@
 """Test sets that hold calibration samples are refused, and others are not."""
 
 import time
+from itertools import product
 
 import pytest
 import torch
@@ -252,6 +253,44 @@ def test_repeated_logits_do_not_make_the_leak_check_quadratic(form, n_classes):
 
     # Eight times the samples would take 64 times as long if the cost were quadratic.
     assert min(seconds(80_000) for _ in range(2)) < 24 * min(seconds(10_000) for _ in range(3))
+
+
+@pytest.mark.parametrize(("fitted", "tested"), [(2, 2), (1, 2), (2, 1), (1, 3), (3, 1)])
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_samples_that_a_set_holds_several_times_are_found_too(fitted, tested, n_classes):
+    z = draw(500, n_classes, torch.Generator().manual_seed(0))
+    others = draw(900, n_classes, torch.Generator().manual_seed(1))
+    assert verdict(z.repeat(fitted, 1), z.repeat(tested, 1)) == "refused"
+    some = torch.cat([others, z[:200].repeat(tested, 1)])
+    # If all calibration samples are there three times, cells of three hide those of four.
+    expected = "refused" if fitted < 3 else "cannot be checked"
+    assert verdict(z.repeat(fitted, 1), some) == expected
+
+
+@pytest.mark.parametrize(("fitted", "tested"), [(2, 2), (1, 2), (2, 1), (4, 4)])
+def test_independent_sets_that_hold_samples_several_times_are_no_leak(fitted, tested):
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        for form in (lambda z: z, torch.Tensor.round, lambda z: z.bfloat16().float()):
+            z, other = (form(draw(500, 3, generator)) for _ in range(2))
+            assert verdict(z.repeat(fitted, 1), other.repeat(tested, 1)) != "refused"
+
+
+def test_logits_of_few_inputs_are_no_leak():
+    """Both sets are drawn from the same few rows of a table, and equal rows have equal logits."""
+    for seed, n_rows in product(range(50), (300, 700, 2000)):
+        generator = torch.Generator().manual_seed(seed)
+        table = draw(n_rows, 10, generator)
+        rows = torch.randint(n_rows, (1500,), generator=generator)
+        assert verdict(table[rows[:900]], table[rows[900:]]) == "cannot be checked"
+
+
+def test_the_reason_of_a_check_that_cannot_be_made_is_true():
+    z, y = calibrated_problem(500, 10, 2)
+    scaler = TemperatureScaler().fit_logits(z.repeat(4, 1), y.repeat(4))
+    new, labels = calibrated_problem(500, 10, 2, seed=1)
+    report = evaluate(new.repeat(4, 1), labels.repeat(4), scaler=scaler, n_resamples=40)
+    assert "some samples of the same set have equal logits" in report.leak_check
 
 
 def test_a_single_test_sample_is_no_overlap():

@@ -88,9 +88,9 @@ class CalibrationMetric(torchmetrics.Metric):
     def _declare(self, *options: str) -> None:
         # A MetricCollection merges metrics whose states are equal. This state keeps metrics apart
         # that differ in their class or in these options.
-        declared = (type(self).__name__, self.input, self.ignore_index, *options)
-        number = torch.tensor(crc32(repr(declared).encode()))
-        self.add_state("declared", number, dist_reduce_fx="max")
+        made = (type(self).__name__, self.num_classes, self.input, self.ignore_index, *options)
+        number = torch.tensor(crc32(repr(made).encode()))
+        self.add_state("declared", number, dist_reduce_fx=_the_only_one)
 
     def _judge(self, of: Of | None) -> None:
         self.of = what_is_judged(of, self.num_classes)
@@ -323,6 +323,16 @@ class StreamedConfidences(CalibrationMetric):
             dim_zero_cat, (self.confidence, self.correct, self.weights)
         )
         return JudgedSamples(confidence.cpu(), correct.cpu(), weights.cpu())
+
+
+def _the_only_one(declared: Tensor) -> Tensor:
+    """Return what all processes have declared, or raise an error if they differ."""
+    if (declared != declared[0]).any():
+        raise ValueError(
+            "all processes must make a metric with the same options, got different ones; pass the "
+            "same num_classes, input, ignore_index and of in every process"
+        )
+    return declared[0]
 
 
 def weights_of(predictions: Predictions) -> Tensor:

@@ -282,11 +282,21 @@ class Scaler(nn.Module, ABC):
                 sample_weight=sample_weight,
                 empty=several,
             )
-            rows = agree_with_other_processes(rows) if several else rows
+            rows = agree_with_other_processes(rows, self._described()) if several else rows
             with without_autocast(rows.scores.device):
                 self._fit(rows)
                 self.calibration_fingerprints = gather_rows(fingerprints(self._samples(rows)))
         return self
+
+    def _described(self) -> str:
+        """Return the class and the options, which are the numbers that no fit sets."""
+        options = {
+            name: value
+            for name, value in vars(self).items()
+            if isinstance(value, int | float) and name not in {*self.fitted_names, "training"}
+        }
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        return f"{type(self).__name__}({given})"
 
     def _check(self, logits: object, labels: object, **options: Any) -> Rows:
         """Return a calibration set as rows, or raise an error."""

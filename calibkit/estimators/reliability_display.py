@@ -253,12 +253,8 @@ class ReliabilityDisplay:
         """
         self.ax_ = axes_or_new(ax, (4.8, 5.2))
         self.figure_ = self.ax_.figure
-        plot_bins(self.ax_, self.bins, name or self.name or "Reliability diagram")
-        if self.bins.of == "positive":
-            legend = self.ax_.get_legend()
-            texts = legend.get_texts() if legend else []
-            for text in (self.ax_.xaxis.label, self.ax_.yaxis.label, *texts):
-                text.set_text(text.get_text().replace("y = 1", f"y = {self.pos_label}"))
+        title = name or self.name or "Reliability diagram"
+        plot_bins(self.ax_, self.bins, title, f"y = {self.pos_label}")
         return self
 
 

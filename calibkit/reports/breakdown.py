@@ -16,6 +16,7 @@ from calibkit.metrics.calibration_error import calibration_error
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.reports._measuring import judged_confidences, mean_probabilities
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
+from calibkit.reports.values import p_value_text
 from calibkit.uncertainty._class_gaps import gaps_of_every_class
 from calibkit.uncertainty._resampled_metrics import of_gaps
 from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_value
@@ -76,6 +77,8 @@ class Breakdown:
         Number of samples, and number of bins for each error.
     weighted : bool
         Whether the samples have weights. Then they count in all numbers but those of the samples.
+    n_resamples : int
+        Number of draws that gave each interval and p-value.
 
     See Also
     --------
@@ -101,6 +104,7 @@ class Breakdown:
     n_samples: int
     n_bins: int
     weighted: bool = False
+    n_resamples: int = 1000
 
     def __str__(self) -> str:
         left_out = len(self.parts) - _MOST_SHOWN
@@ -145,7 +149,11 @@ class Breakdown:
                 f"{part.frequency:{show}}",
                 f"{part.mean_probability:{show}}",
                 with_range(part.error, show),
-                *([f"{part.p_value:.3f}"] if tested else []),
+                *(
+                    [p_value_text(part.p_value, self.n_resamples)]
+                    if part.p_value is not None
+                    else []
+                ),
             ]
             for part in self.parts[:n_shown]
         ]
@@ -184,7 +192,8 @@ class Measured:
             Part(k, int(counts[k]), shares[k], means[k], interval_of_value(of_gaps(gaps[k])))
             for k in range(rows.n_classes)
         ]
-        return Breakdown(_worst_first(parts), "class", n, self.n_bins, weights is not None)
+        weighted = weights is not None
+        return Breakdown(_worst_first(parts), "class", n, self.n_bins, weighted, self.n_resamples)
 
     def by_group(self, scaled: bool | None) -> Breakdown:
         """Measure every group, or raise an error if there are none."""
@@ -210,7 +219,8 @@ class Measured:
             p_value = test(p, y, sample_weight=w).p_value
             parts.append(Part(str(name), len(inside), frequency, mean, error, p_value))
         weighted = weights is not None
-        return Breakdown(_worst_first(parts), "group", len(self.groups), self.n_bins, weighted)
+        n = len(self.groups)
+        return Breakdown(_worst_first(parts), "group", n, self.n_bins, weighted, n_resamples)
 
     def _rows(self, scaled: bool | None) -> Rows:
         if scaled and len(self.sets) == 1:

@@ -20,7 +20,7 @@ from calibkit.reports._measuring import effective_number, notes_on
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.reports.report import Report, evaluate
-from calibkit.reports.values import LabelMeans, as_dict
+from calibkit.reports.values import LabelMeans, as_dict, p_value_text
 from calibkit.scalers.base import FitSummary
 from calibkit.scalers.multi_label import MultiLabelTemperatureScaler
 from calibkit.scalers.temperature import TemperatureScaler
@@ -178,7 +178,7 @@ class MultiLabelReport:
                     *([f"{report.before.ece.value:.1%}"] if scaled else []),
                     with_range(last.ece, ".1%"),
                     f"{last.noise_floor.mean:.1%}",
-                    f"{last.p_value:.3f}",
+                    p_value_text(last.p_value, report._measured.n_resamples),
                 ]
             )
         return [head, *rows]

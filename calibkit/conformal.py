@@ -105,14 +105,6 @@ class ConformalSets(CheckedAttributes):
         Seed of the random draws, which only ``randomized=True`` uses. The same seed gives the same
         result.
 
-    Attributes
-    ----------
-    threshold : float, Tensor of float64, shape (C,), or None
-        The threshold of the score, or those of the C classes with ``per_class=True``, or None
-        before a fit and after a change of an option other than `seed`.
-    n_samples : int or None
-        Number of samples in the calibration set, or None where `threshold` is None.
-
     Raises
     ------
     TypeError
@@ -275,7 +267,10 @@ class ConformalSets(CheckedAttributes):
 
     @property
     def threshold(self) -> float | Tensor | None:
-        """The threshold of the score, or those of the C classes, or None without a fit."""
+        """The threshold of the score, or those of the C classes with ``per_class=True``.
+
+        It is None before a fit, and after a change of an option other than the seed.
+        """
         if self._n_samples is None:
             return None
         threshold = self._limits[:, 0] + (1 if self.score == "aps" else 0)
@@ -283,7 +278,7 @@ class ConformalSets(CheckedAttributes):
 
     @property
     def n_samples(self) -> int | None:
-        """Number of samples in the calibration set, or None without a fit."""
+        """Number of samples in the calibration set, or None where `threshold` is None."""
         return self._n_samples
 
     def predict(self, probabilities: Probabilities, *, seed: int | None = None) -> Tensor:

@@ -112,6 +112,8 @@ def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str
         )
     if isinstance(values, list | tuple) and array is None:
         return "give every row equally many numbers"
+    if hasattr(values, "toarray"):  # a sparse matrix of scipy
+        return f"convert with {name}.toarray(){'.ravel()' if name == 'labels' else ''}"
     unordered = isinstance(values, Mapping | Set | str | bytes | type)
     if array is None and isinstance(values, Iterable) and not unordered:
         return f"pass list({name})"

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from torch import nn
 
 import calibkit as ck
@@ -176,6 +177,12 @@ FITS: dict[str, tuple[object, object, str, str]] = {
         "torch.cat(labels.unbind())",
     ),
     "sparse labels": (LOGITS, LABELS.to_sparse(), "logits", "labels.to_dense()"),
+    "a sparse column of labels": (
+        LOGITS,
+        csr_matrix(LABELS.numpy()[:, None]),
+        "logits",
+        "labels.toarray().ravel()",
+    ),
     "labels in 8 bits": (
         LOGITS,
         LABELS.to(torch.float8_e4m3fn),
@@ -227,6 +234,7 @@ FITS: dict[str, tuple[object, object, str, str]] = {
     ),
     "complex logits": (LOGITS.numpy() + 0j, LABELS, "np.real(logits)", "labels"),
     "sparse logits": (LOGITS.to_sparse(), LABELS, "logits.to_dense()", "labels"),
+    "a sparse matrix of logits": (csr_matrix(LOGITS.numpy()), LABELS, "logits.toarray()", "labels"),
     "probabilities": (P, LABELS, "logits.log()", "labels"),
     "rounded probabilities": ((P * 50).round() / 50, LABELS, "logits - 1", "labels"),
     "sigmoids": (LOGITS.sigmoid(), LABELS, "logits - 1", "labels"),

@@ -112,10 +112,9 @@ def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str
         )
     if isinstance(values, list | tuple) and array is None:
         return "give every row equally many numbers"
-    if hasattr(values, "toarray"):  # a sparse matrix of scipy
-        return f"convert with {name}.toarray(){'.ravel()' if name == 'labels' else ''}"
+    is_sparse = hasattr(values, "toarray")  # as scipy's matrices have it
     unordered = isinstance(values, Mapping | Set | str | bytes | type)
-    if array is None and isinstance(values, Iterable) and not unordered:
+    if array is None and isinstance(values, Iterable) and not unordered and not is_sparse:
         return f"pass list({name})"
     if array is None:
         return _advice_on_outputs(values, name)
@@ -125,11 +124,13 @@ def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str
 
 
 def _advice_on_outputs(values: object, name: str) -> str:
-    """Return what to do with an object, which may be what a model returns."""
+    """Return what to do with an object, such as a sparse matrix or what a model returns."""
     if isinstance(values, Mapping):
         for key, value in values.items():
             if isinstance(value, Tensor):
                 return f"pass the tensor in it, such as {name}[{key!r}]"
+    if hasattr(values, "toarray"):
+        return f"convert with {name}.toarray(){'.ravel()' if name == 'labels' else ''}"
     if isinstance(getattr(values, "logits", None), Tensor):
         return f"pass the tensor in it, {name}.logits"
     return "pass a tensor, an array or a nested list of numbers"

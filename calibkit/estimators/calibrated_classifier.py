@@ -14,8 +14,9 @@ from sklearn.utils import column_or_1d, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from calibkit._checks import check_flag, check_sample_weight
+from calibkit._checks import check_flag
 from calibkit._types import Floats
+from calibkit._weights import check_sample_weight
 from calibkit.estimators._calibrated import calibrate
 from calibkit.estimators._cross_fitting import (
     HeldOut,

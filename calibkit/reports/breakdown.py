@@ -246,11 +246,13 @@ def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
             f"groups must name the group of each of the {shape[0]} samples, got the shape "
             f"{values.shape}; {advice}"
         )
-    names = np.broadcast_to(_names(values), shape).ravel()
-    if rows.counted is None:
-        return names
-    counted: NDArray[np.str_] = names[rows.counted.flatten().cpu().numpy()]
-    return counted
+    counted = np.ones(shape, bool) if rows.counted is None else rows.counted.cpu().numpy()
+    # If one name stands for all pixels of an image, it is needed if any of them counts.
+    inside_images = () if values.shape == shape else tuple(range(1, len(shape)))
+    needed = np.asarray(counted.any(inside_images, keepdims=True))
+    names = _names(values, needed)
+    of_counted: NDArray[np.str_] = np.broadcast_to(names, shape)[counted]
+    return of_counted
 
 
 def _as_objects(groups: object, shape: tuple[int, ...]) -> NDArray[np.object_]:
@@ -290,10 +292,14 @@ def _list_as_objects(
         return names
 
 
-def _names(values: NDArray[np.object_]) -> NDArray[np.str_]:
-    """Return values as text, of which equal values have the same and others have another."""
+def _names(values: NDArray[np.object_], needed: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """Return values as text, of which equal values have the same and others have another.
+
+    Where no name is needed, the text is empty.
+    """
     texts: dict[object, str] = {}
-    for i, value in enumerate(values.ravel()):
+    for i in np.flatnonzero(needed):
+        value = values.flat[i]
         parts = value if isinstance(value, tuple) else (value,)
         if not isinstance(value, Hashable) or any(map(is_missing, parts)):
             raise ValueError(
@@ -303,8 +309,9 @@ def _names(values: NDArray[np.object_]) -> NDArray[np.str_]:
         texts.setdefault(value, ", ".join(map(str, parts)))
     if len(set(texts.values())) < len(texts):  # 1 and "1" are different groups.
         texts = {value: repr(value) for value in texts}
-    names = np.array([texts[value] for value in values.ravel()], dtype=np.str_)
-    return names.reshape(values.shape)
+    names = np.full(values.shape, "", dtype=object)
+    names[needed] = [texts[value] for value in values[needed]]
+    return names.astype(np.str_)
 
 
 def weighted_mean(numbers: Tensor, weights: Tensor | None) -> float:

@@ -225,7 +225,7 @@ def evaluate_multi_label(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for each ECE.
     n_resamples : int, default 1000
-        Number of resamples for the intervals, the noise floor and the p-values.
+        Number of resamples for the intervals, the noise floor and the p-values, at least 40.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     ignore_index : int, optional
@@ -255,7 +255,7 @@ def evaluate_multi_label(
         probabilities, if an entry of the labels is neither 0 nor 1, if a label has no entry, if a
         weight is negative, NaN or infinite, if `names` does not hold a different name for each
         label, if the scaler was fitted on samples of this test set or on another number of labels,
-        if `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+        if `n_bins` is less than 1, if `n_resamples` is less than 40, or if `seed` is negative.
     RuntimeError
         If the scaler is not fitted.
 

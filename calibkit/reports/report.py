@@ -304,7 +304,7 @@ def evaluate(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for the ECE.
     n_resamples : int, default 1000
-        Number of resamples for the intervals, the noise floor and the p-value.
+        Number of resamples for the intervals, the noise floor and the p-value, at least 40.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     of : {"positive", "top"}, optional
@@ -341,9 +341,9 @@ def evaluate(
         If a logit is NaN or infinite, if the logits look like probabilities, if a label is outside
         0..C-1, if logits and labels differ in length, if there is no sample, if the scaler was
         fitted on samples of this test set or on another number of classes, if `groups` differs in
-        length from the labels or names no group for a sample, if `n_bins` or `n_resamples` is less
-        than 1, or if `seed` is negative. The same holds if a weight is negative, NaN or infinite,
-        or if all of them are 0.
+        length from the labels or names no group for a sample, if `n_bins` is less than 1, if
+        `n_resamples` is less than 40, or if `seed` is negative. The same holds if a weight is
+        negative, NaN or infinite, or if all of them are 0.
     RuntimeError
         If the scaler is not fitted.
 

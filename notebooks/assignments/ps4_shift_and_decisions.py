@@ -155,7 +155,7 @@ def measure(probabilities, labels, n_bins=15):
 
 
 # %% tests="measure" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -279,7 +279,7 @@ def measure_under_shift(at, labels, temperature, measure):
 
 
 # %% tests="measure_under_shift" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -398,7 +398,7 @@ def rejection_threshold(wrong, human, human_error=0.0):
 
 
 # %% tests="rejection_threshold" points=2
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -488,7 +488,7 @@ def decide(probabilities, cost, human):
 
 
 # %% tests="decide" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -598,7 +598,7 @@ def bill(probabilities, labels, decisions, cost, human):
 
 
 # %% tests="bill" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -727,7 +727,7 @@ def conformal_threshold(probabilities, labels, coverage):
 
 
 # %% tests="conformal_threshold" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -833,7 +833,7 @@ def coverage_and_size(probabilities, labels, threshold):
 
 
 # %% tests="coverage_and_size" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -973,7 +973,7 @@ def repair(logits, labels, order, n_temperature, n_conformal, coverage):
 
 
 # %% tests="repair" points=2
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -1070,7 +1070,7 @@ def measure_repair(logits, labels, order, n_used, temperature, threshold):
 
 
 # %% tests="measure_repair" points=2
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 

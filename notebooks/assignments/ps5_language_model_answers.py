@@ -141,7 +141,7 @@ def option_probabilities(log_sums, options, n_tokens, by):
 
 
 # %% tests="option_probabilities" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -294,7 +294,7 @@ def average_orders(logits):
 
 
 # %% tests="average_orders" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -437,7 +437,7 @@ def correct_preference(logits, other_logits):
 
 
 # %% tests="correct_preference" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -585,7 +585,7 @@ def read_records(records, missing):
 
 
 # %% tests="read_records" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import copy, math, calibkit, numpy as np, torch
 
@@ -747,7 +747,7 @@ def leave_one_subject_out(logits, labels, subject):
 
 
 # %% tests="leave_one_subject_out" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -884,7 +884,7 @@ def change_interval(before, after, groups, n_resamples, seed):
 
 
 # %% tests="change_interval" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -1047,7 +1047,7 @@ def threshold_for_risk(confidence, correct, target):
 
 
 # %% tests="threshold_for_risk" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 
@@ -1178,7 +1178,7 @@ def temperature_table(temperatures, log_probabilities, top_log_probabilities, ra
 
 
 # %% tests="temperature_table" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, numpy as np, torch
 

@@ -1942,9 +1942,8 @@ three = z = t = fitted = measured = None
         # percentiles that are resamples
         """
 def nll_change(before, after, labels, n_resamples, seed):
-    d = [float(v) for v in (
-        cross_entropy(after, labels, reduction="none") - cross_entropy(before, labels, reduction="none")
-    )]
+    new, old = (cross_entropy(z, labels, reduction="none").tolist() for z in (after, before))
+    d = [b - a for a, b in zip(old, new)]
     rng = np.random.default_rng(seed)
     drawn = rng.choice(d, (n_resamples, len(d)))
     low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5], method="nearest")

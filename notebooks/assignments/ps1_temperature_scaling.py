@@ -501,8 +501,10 @@ for start, color in ((0.3, "#009E73"), (1.5, "#D55E00")):
     height = float(nll_slope(start, some_logits, some_labels))
     lands = start - height / float(nll_curvature(start, some_logits))
     ax.plot([start, lands], [height, 0], color=color, linestyle="--", marker="o")
-    align = {"textcoords": "offset points", "ha": "center"}
-    ax.annotate(f"from {start} to {lands:.2f}", (start, height), (0, 10), **align)
+    ax.annotate(
+        f"from {start} to {lands:.2f}", (start, height), (8, -18), textcoords="offset points"
+    )
+ax.set_xlim(right=3.2)  # room for the words
 _ = ax.set(title="Newton's step helps from the left and leads astray from the right")
 _ = ax.set(xlabel="inverse temperature", ylabel="slope of the NLL")
 

@@ -958,7 +958,8 @@ for ax, (name, (p, y)) in zip(axes, predicted.items()):
     print(f"{name}: accuracy {calibkit.accuracy(p, y):.1%}, n = {len(y)}")
 
 # %% [markdown]
-# Where no bar is visible, the accuracy is 0% or the bin is empty.
+# The grey bands stand behind the bars and are a little wider. Where no bar is visible, the accuracy
+# is 0% or the bin is empty.
 #
 # `predicted["A"]` holds the probabilities and the labels of model A, and likewise for B and C.
 # Measure what you like, with your own functions or with those of calibkit (`calibkit.noise_floor`,

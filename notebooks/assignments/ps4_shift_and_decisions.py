@@ -1206,9 +1206,10 @@ print(f"noise floor of the last ECE, on {len(p)} images: {floor.low:.1%} to {flo
 # %% [markdown] essay="new_scanner" points=6
 # Your answer to question 10, 150 to 200 words:
 #
-# ### BEGIN SOLUTION **A model answer.** *What holds.* The rule "hand over where answering is
-# expected to cost more than a doctor" is still right, because the costs are the same. But it takes
-# the confidence for the chance to be right.
+# ### BEGIN SOLUTION
+# **A model answer.** *What holds.* The rule "hand over where answering is expected to cost more than
+# a doctor" is still right, because the costs are the same. But it takes the confidence for the
+# chance to be right.
 #
 # *What does not.* The rest was promised for images like those of the old scanner, and these no
 # longer come. In our experiment the accuracy fell from 59% without shift to 37% at severity 3, but

@@ -1207,8 +1207,8 @@ print(f"noise floor of the last ECE, on {len(p)} images: {floor.low:.1%} to {flo
 # Your answer to question 10, 150 to 200 words:
 #
 # ### BEGIN SOLUTION
-# **A model answer.** *What holds.* The rule "hand over where answering is expected to cost more than
-# a doctor" is still right, because the costs are the same. But it takes the confidence for the
+# **A model answer.** *What holds.* The rule "hand over where answering is expected to cost more
+# than a doctor" is still right, because the costs are the same. But it takes the confidence for the
 # chance to be right.
 #
 # *What does not.* The rest was promised for images like those of the old scanner, and these no

@@ -625,6 +625,16 @@ def bill(probabilities, labels, decisions, cost, human):
     return promised.mean(), realised.mean()
 """,
     ),
+    "the_higher_quantile_of_published_code": (
+        "conformal_threshold",
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    n = len(labels)
+    scores = 1 - probabilities[torch.arange(n), labels].numpy()
+    level = np.ceil((n + 1) * coverage) / n
+    return float(np.quantile(scores, level, method="higher")) if level <= 1 else math.inf
+""",
+    ),
     "floor": (
         "conformal_threshold",
         """
@@ -1217,16 +1227,6 @@ KEPT = {
         " -> "
         "return (ece, float(covered.double().mean()), sets.sum(1).double().mean())",
     ): "A tensor with one number is a number.",
-    "the_higher_quantile_of_published_code": (
-        "conformal_threshold",
-        """
-def conformal_threshold(probabilities, labels, coverage):
-    n = len(labels)
-    scores = 1 - probabilities[torch.arange(n), labels].numpy()
-    level = np.ceil((n + 1) * coverage) / n
-    return float(np.quantile(scores, level, method="higher")) if level <= 1 else math.inf
-""",
-    ),
 }
 
 DIFFERENT = {

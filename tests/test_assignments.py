@@ -362,8 +362,10 @@ def test_the_page_for_instructors_tells_points_and_minutes(course, name):
     (table,) = re.findall(rf"list-table:: ``{name}``\n(.*?)\n\n(?:\.\.|The)", rubric, re.DOTALL)
     told = re.findall(r"\* - (\d+) .*\n +- (\d+)\n +- (\d+)\n", table)
     assert [int(points) for _, points, _ in told] == asked
-    minutes = sum(int(minutes) for _, _, minutes in told)
+    (introduction,) = re.findall(r"\* - read the introduction\n +-\n +- (\d+)\n", table)
+    minutes = int(introduction) + sum(int(minutes) for _, _, minutes in told)
     first = released.cells[0].source
+    assert f"ead this introduction | | | {introduction} |" in first
     assert f"{minutes} minutes" in first
     row = r"^\| (\d+)\.? .*? \| (\d+) \| (?:machine|teacher) \| (\d+) \|$"
     assert re.findall(row, first, re.MULTILINE) == told

@@ -17,7 +17,7 @@
 # **What you will learn**
 #
 # - why the inverse temperature $\beta = 1/T$ is easier to work with than $T$
-# - how to derive the slope and the curvature of the NLL, and why it has only one minimum
+# - how to derive the slope and the curvature of the NLL, and why it has at most one minimum
 # - how to compute them so that large logits cause no overflow
 # - how a bracket makes Newton's method safe, wherever it starts
 # - when no best temperature exists, and how to see that before the search
@@ -26,17 +26,18 @@
 #
 # | Question | Points | Graded by | Minutes |
 # |---|---|---|---|
+# | Read this introduction | | | 5 |
 # | 1. Write the NLL | 2 | machine | 10 |
-# | 2. Derive the slope and the curvature | 5 | teacher | 25 |
+# | 2. Derive the slope and the curvature | 5 | teacher | 30 |
 # | 3. Write the slope | 2 | machine | 10 |
-# | 4. Write the curvature | 2 | machine | 10 |
-# | 5. Write a safe step | 3 | machine | 15 |
-# | 6. Write the search | 3 | machine | 20 |
-# | 7. Calibrate the network | 3 | machine | 15 |
-# | 8. Say whether a best temperature exists | 2 | machine | 10 |
-# | 9. Read the result | 3 | teacher | 5 |
+# | 4. Write the curvature | 2 | machine | 15 |
+# | 5. Write a safe step | 3 | machine | 10 |
+# | 6. Write the search | 3 | machine | 25 |
+# | 7. Calibrate the network | 3 | machine | 25 |
+# | 8. Say whether a best temperature exists | 2 | machine | 20 |
+# | 9. Read the result | 3 | teacher | 20 |
 #
-# All questions together give 25 points and take about 120 minutes. A question that a machine grades
+# All questions together give 25 points and take about 170 minutes. A question that a machine grades
 # gives either all of its points or none.
 #
 # *Data*: the logits that a small network, which comes with calibkit, gives to 10 000 images of
@@ -50,9 +51,10 @@
 # `nbgrader validate ps1_temperature_scaling.ipynb` in a terminal. Further tests, which you do not
 # see, run when the notebook is graded. They test what the text asks for, on other numbers.
 #
-# No question depends on your answers to the others. Where a function needs another one, it gets it
-# as an argument, and the tests pass in a correct one. If you are stuck, go on with the next
-# question.
+# No test uses your answers to other questions. Where a function needs another one, it gets it as an
+# argument, and the tests pass in a correct one. If you are stuck, go on with the next question.
+# *Run All* stops at the first error, so run the cells below an unsolved question one by one. Only
+# the pictures and the table use several of your functions.
 #
 # *Honesty*: by handing in this notebook you declare that you worked alone and that the answers are
 # your own.
@@ -141,14 +143,14 @@ def nll(beta, logits, labels):
 
 
 # %% tests="nll" points=2
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, torch
 from torch.nn.functional import cross_entropy
 
-toy_logits = torch.tensor([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]], dtype=torch.float64)
-toy_labels = torch.tensor([1, 1, 1, 0])
-beta_3 = math.log(3) / 2  # 2 * beta_3 = log 3: the second class gets 3/4, the first 1/4
+toy_logits = torch.tensor([[0.0, 2.0], [2.0, 0.0], [0.0, 2.0], [0.0, 2.0]], dtype=torch.float64)
+toy_labels = torch.tensor([1, 0, 1, 0])
+beta_3 = math.log(3) / 2  # 2 * beta_3 = log 3: the larger logit gets 3/4, the smaller one 1/4
 
 found = float(nll(beta_3, toy_logits[:1], toy_labels[:1]))
 assert abs(found + math.log(3 / 4)) < 1e-5, (
@@ -163,11 +165,17 @@ assert abs(found + math.log(1 / 4)) < 1e-5, (
 )
 found = float(nll(beta_3, toy_logits, toy_labels))
 assert abs(found - 0.562335) < 1e-5, (
-    f"three samples have an NLL of 0.2877 and one has 1.3863: the mean is 0.5623, not {found}"
+    f"three samples have an NLL of 0.2877 and one has 1.3863: the mean is 0.5623, not {found}; "
+    "take one logit from each row, that of its own label (logits[:, labels] takes more)"
 )
 found = float(nll(0.0, toy_logits, toy_labels))
 assert abs(found - math.log(2)) < 1e-5, (
     f"with beta = 0 both classes are equally probable, so the NLL is log 2 = 0.6931, not {found}"
+)
+found = float(nll(beta_3, toy_logits + 10_000, toy_labels))
+assert abs(found - 0.562335) < 1e-2, (
+    f"adding 10 000 to all logits must change nothing, but the NLL becomes {found}: first multiply "
+    "by beta, then subtract the largest value of each row, and only then exponentiate"
 )
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(61)
@@ -214,11 +222,12 @@ for beta in (0.01, 0.5, 1.0, 3.0):
 #    $L'(\beta) = \frac{1}{n} \sum_i \left( \mathrm{E}_{p}[z_i] - z_{i, y_i} \right)$,
 # 2. that the curvature is $L''(\beta) = \frac{1}{n} \sum_i \mathrm{Var}_{p}[z_i]$
 #    (hint: first find $\mathrm{d} p_c / \mathrm{d} \beta$),
-# 3. that $L$ is therefore *convex*, that is, its slope never falls as $\beta$ grows. What follows
-#    for the number of its minima?
+# 3. that $L$ is therefore *convex*, that is, its slope never falls as $\beta$ grows. Assume that at
+#    least one row holds two different logits. What follows for the number of minima?
 #
-# It is enough to derive the result for one sample and to say why it also holds for the mean. You
-# may write formulas in LaTeX between dollar signs, or in plain text such as `dp_c/dbeta`.
+# The first two parts give 2 points each, and the third gives 1. It is enough to derive the result
+# for one sample and to say why it also holds for the mean. You may write formulas in LaTeX between
+# dollar signs, or in plain text such as `dp_c/dbeta`.
 
 # %% [markdown] essay="derivation" points=5
 # *Write your derivation here, in place of this text: 1. the slope, 2. the curvature, 3. convexity.*
@@ -297,14 +306,14 @@ def nll_slope(beta, logits, labels):
 
 
 # %% tests="nll_slope" points=2
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, torch
 from torch.nn.functional import cross_entropy
 
-toy_logits = torch.tensor([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]], dtype=torch.float64)
-toy_labels = torch.tensor([1, 1, 1, 0])
-beta_3 = math.log(3) / 2  # the second class gets the probability 3/4, the first 1/4
+toy_logits = torch.tensor([[0.0, 2.0], [2.0, 0.0], [0.0, 2.0], [0.0, 2.0]], dtype=torch.float64)
+toy_labels = torch.tensor([1, 0, 1, 0])
+beta_3 = math.log(3) / 2  # the larger logit gets the probability 3/4, the smaller one 1/4
 
 found = float(nll_slope(beta_3, toy_logits[3:], toy_labels[3:]))
 assert abs(found - 1.5) < 1e-5, (
@@ -317,8 +326,8 @@ assert abs(found + 0.5) < 1e-5, (
 )
 found = float(nll_slope(beta_3, toy_logits, toy_labels))
 assert abs(found) < 1e-5, (
-    f"three slopes are -0.5 and one is 1.5: their mean is 0, not {found}; the model claims 3/4 "
-    "and is right in 3 of 4 cases, so this is the minimum"
+    f"three slopes are -0.5 and one is 1.5: their mean is 0, not {found}; take one logit from each "
+    "row, that of its own label (logits[:, labels] takes more)"
 )
 found = float(nll_slope(0.0, toy_logits, toy_labels))
 assert abs(found + 0.5) < 1e-5, (
@@ -384,8 +393,8 @@ assert abs(found) < 1e-4, f"at the best inverse temperature the slope must be 0,
 # variance, the mean of the squares minus the square of the mean, subtracts two large numbers that
 # are nearly equal. So it loses digits and can even come out below 0. Average the squares of the
 # distances from the mean instead. Then you can add a hundred million to all logits, and the
-# curvature changes by less than a hundredth. The tests check this too, so stay in float64. As
-# before, large logits must work at any $\beta$, and the tensor must stay as it is.
+# curvature changes by less than 0.01. The tests check this too, so stay in float64. As before,
+# large logits must work at any $\beta$, and the tensor must stay as it is.
 
 
 # %% solution="nll_curvature"
@@ -410,7 +419,7 @@ def nll_curvature(beta, logits):
 
 
 # %% tests="nll_curvature" points=2
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, torch
 
@@ -431,6 +440,11 @@ found = float(nll_curvature(0.0, toy_logits[:1]))
 assert abs(found - 1.0) < 1e-5, (
     f"at beta = 0 both probabilities are 1/2, and the variance of 0 and 2 is 1, not {found}; "
     "the weights are the probabilities, so do not divide by C - 1"
+)
+found = float(nll_curvature(beta_3, toy_logits[:1] + 1e8))
+assert abs(found - 0.75) < 1e-2, (
+    f"adding a hundred million to all logits must not change the variance, 0.75, but it becomes "
+    f"{found}: average the squares of the distances from the mean, in float64"
 )
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(63)
@@ -487,8 +501,9 @@ for start, color in ((0.3, "#009E73"), (1.5, "#D55E00")):
     lands = start - height / float(nll_curvature(start, some_logits))
     ax.plot([start, lands], [height, 0], color=color, linestyle="--", marker="o")
     ax.annotate(
-        f"from {start} to {lands:.2f}", (start, height), (8, -12), textcoords="offset points"
+        f"from {start} to {lands:.2f}", (start, height), (8, -18), textcoords="offset points"
     )
+ax.set_xlim(right=3.2)  # room for the words
 _ = ax.set(title="Newton's step helps from the left and leads astray from the right")
 _ = ax.set(xlabel="inverse temperature", ylabel="slope of the NLL")
 
@@ -504,8 +519,8 @@ _ = ax.set(xlabel="inverse temperature", ylabel="slope of the NLL")
 #   called *bisection*. It is slow, but it always halves the bracket.
 # - If the curvature is 0, Newton's step does not exist. Go to the middle then, whatever the slope.
 #
-# The ends belong to the bracket for a reason. Where the slope is 0 we have arrived, and Newton's
-# step stays at `beta`, which may be an end of the bracket.
+# The ends belong to the bracket for a reason. If the slope is 0 and the curvature is not, we have
+# arrived. Newton's step then stays at `beta`, which may be an end of the bracket.
 #
 # **Write** `safe_step(beta, low, high, slope, curvature)`. All five arguments are floats. `slope`
 # and `curvature` are the values at `beta`. The slope may have either sign, and the curvature is at
@@ -541,7 +556,7 @@ def safe_step(beta, low, high, slope, curvature):
 
 
 # %% tests="safe_step" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, torch
 
@@ -623,9 +638,8 @@ for given_beta, given_slope, given_curvature, wanted in (
 #
 # **Write** `find_beta(slope_at, curvature_at, step, start)`:
 #
-# 1. *Make a bracket.* Begin with `low = 0` and `high = start`. As long as the slope at `high` is
-#    negative, the minimum lies further to the right. Then `high` becomes the new `low`, and `high`
-#    is doubled.
+# 1. *Make a bracket.* Begin with `low = 0` and `high = start`. While the slope at `high` is
+#    negative, set `low` to `high`, and then double `high`.
 # 2. *Repeat*, beginning at `beta = high`. If the slope at `beta` is negative, `beta` becomes the
 #    new `low`, otherwise it becomes the new `high`. Only then call `step`, with the new bracket.
 # 3. *Stop* when a step moves `beta` by less than $10^{-10}$ **of its value**, and return the last
@@ -674,7 +688,7 @@ def find_beta(slope_at, curvature_at, step, start):
 
 
 # %% tests="find_beta" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, torch
 
@@ -704,12 +718,13 @@ def middle_only(at, low, high, slope, curvature):
     return 0.5 * (low + high)
 
 
-true_minimum = 3.0
-for start in (1.0, 3.0, 0.001, 5000.0):
+for true_minimum, start in ((3.0, 1.0), (3.0, 3.0), (3.0, 0.001), (3.0, 5000.0), (7e-6, 1.0)):
     asked_at.clear()
     found = float(find_beta(arctangent_slope, arctangent_curvature, middle_only, start))
-    assert abs(found - 3) < 3e-6, (
-        f"the slope arctan(beta / 3 - 1) is 0 at 3, but a search from {start} ends at {found}"
+    assert abs(found / true_minimum - 1) < 1e-6, (
+        f"the slope is 0 at {true_minimum:g}, but a search from {start:g} ends at {found:.9g}: "
+        "move an end of the bracket to beta before you call step, and stop when a step is small "
+        "compared with beta, not when it is smaller than a fixed distance"
     )
 ### BEGIN HIDDEN TESTS
 for true_minimum in (7e-6, 0.007, 70.0, 7000.0):
@@ -821,6 +836,9 @@ _ = ax.set(title="The search closes in on the best inverse temperature", xlabel=
 _ = ax.set(ylabel="inverse temperature, log scale")
 
 # %% [markdown]
+# If the first place comes twice, the search asked for its slope once for the bracket, and once more
+# at the beginning of the repetition.
+#
 # ## Question 7: Calibrate the network (3 points)
 #
 # Now we calibrate the network. We split the images, fit the temperature on one part, and measure on
@@ -883,7 +901,7 @@ def calibrate(fit, logits, labels, n_calibration, seed):
 
 
 # %% tests="calibrate" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, calibkit, torch
 from torch.nn.functional import cross_entropy
@@ -912,6 +930,17 @@ assert abs(float(found_result["temperature"]) - 2) < 1e-5, (
 assert float(found_result["n_changed"]) == 0, (
     "dividing by a temperature of 2 changes no answer: count the test images whose top class is "
     f"another one after scaling; you counted {found_result['n_changed']}"
+)
+test_rows = calibkit.split_calibration(given_labels, 200, seed=0, stratify=given_labels)[1].indices
+for result_key, given_beta in (("nll_before", 1.0), ("nll_after", 0.5)):
+    wanted = float(cross_entropy(given_beta * given_logits[test_rows], given_labels[test_rows]))
+    assert abs(float(found_result[result_key]) - wanted) < 1e-4, (
+        f"{result_key} must be the NLL of the 700 images of the test part, {wanted:.4f}, not "
+        f"{float(found_result[result_key]):.4f}: divide the logits by T, and not by beta"
+    )
+found = float(calibrate(lambda *_: -0.5, given_logits, given_labels, 200, 0)["n_changed"])
+assert found == 700, (
+    f"beta = -0.5 reverses the order of the classes, so all 700 answers change, not {found:g}"
 )
 ### BEGIN HIDDEN TESTS
 rows_fitted = []
@@ -968,8 +997,9 @@ assert found == wanted, (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now we put everything together. The first column shows the results of your functions, and the
-# second those of `calibkit.TemperatureScaler`.
+# Now we put everything together. The first column of numbers shows the results of your functions,
+# and the second those of `calibkit.TemperatureScaler`. The temperatures should differ by less than
+# a millionth of their value.
 
 
 # %%
@@ -992,7 +1022,7 @@ print(f"the two temperatures differ by {off:.0e} of their value")
 #
 # - `"finite"`: some $\beta$ above 0 is best, and so a finite temperature $T$ is best.
 # - `"zero"`: the NLL keeps falling as $\beta$ grows. The best temperature would be 0, and the model
-#   would claim to be absolutely sure.
+#   would claim to be absolutely sure (or would hesitate only between tied classes).
 # - `"infinity"`: the NLL grows with $\beta$ from $\beta = 0$ on, so no $\beta$ above 0 is better
 #   than $\beta = 0$ itself. The best temperature would be infinite, and the model would give the
 #   same probability to all classes.
@@ -1005,8 +1035,9 @@ print(f"the two temperatures differ by {off:.0e} of their value")
 # **Write** `best_temperature(logits, labels)`, which returns one of the three words. Two edge cases
 # matter. In a row, the logit of the label may be *tied* with another one for the largest, which
 # means that both are equal. A logit that is smaller is not tied, however small the difference is.
-# And the slope at $\beta = 0$ may be exactly 0, which is `"infinity"`. You may assume that at least
-# one row holds two different logits.
+# And the slope at $\beta = 0$ may be exactly 0, which is `"infinity"`. With three classes, rounding
+# can turn such a slope into -1e-17. So the tests have this case with two classes only, where
+# nothing is rounded. You may assume that at least one row holds two different logits.
 
 
 # %% solution="best_temperature"
@@ -1035,7 +1066,7 @@ def best_temperature(logits, labels):
 
 
 # %% tests="best_temperature" points=2
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import calibkit, torch
 
@@ -1116,13 +1147,13 @@ for sharpness in (0.0, 0.05, 1.0, 30.0) * 6:
 # %% [markdown]
 # ## Question 9: Read the result (3 points)
 #
-# The picture shows your NLL of 400 images twice, once over $\beta$ and once over $T = 1 / \beta$.
+# The picture shows the NLL of 400 images twice, once over $\beta$ and once over $T = 1 / \beta$.
 # Each point of one curve has its counterpart of the same height in the other. The dashed lines mark
 # the minimum.
 
 # %%
 inverse = 1 / np.concatenate([np.linspace(0.5, 3, 21), np.linspace(3.5, 10, 14)])
-curve = [float(nll(b, some_logits, some_labels)) for b in inverse.tolist()]
+curve = [float(cross_entropy(b * some_logits, some_labels)) for b in inverse.tolist()]
 best_t = calibkit.TemperatureScaler().fit_logits(some_logits, some_labels).temperature
 
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained", sharey=True)
@@ -1135,31 +1166,28 @@ axes[1].axvline(best_t, color="#D55E00", linestyle="--")
 _ = axes[1].set(xlabel="temperature")
 
 # %% [markdown]
-# **Answer** in two or three sentences each:
+# **Answer** each question in one or two sentences, for 1 point each:
 #
-# 1. One of the two curves is not convex. Which one is it, and how do you see it in the picture?
+# 1. A curve is convex if it never bends downwards. Which of the two is not convex, and how do you
+#    see it in the picture?
 # 2. Suppose that somebody runs plain Newton, without a bracket, over $T$, and starts at $T = 8$.
 #    What can go wrong, and why can this not happen to your search?
-# 3. The table below Question 7 shows $T$, the NLL on the test part before and after scaling, and
-#    the number of changed answers. What does $T$ say about the network before scaling? Why does the
-#    NLL fall, although no answer has changed?
+# 3. What does $T$ in the table below Question 7 say about the network before scaling? Why does the
+#    NLL fall, although no answer has changed? If your table is missing, use $T = 1.465$ and NLLs of
+#    1.552 before and 1.397 after scaling.
 
 # %% [markdown] essay="reading" points=3
 # *Write your answers here, in place of this text.*
 #
 # ### BEGIN SOLUTION
-# 1. The curve over $T$ (right) is not convex. To the right of the minimum it first bends upwards,
-#    and then it flattens and approaches the logarithm of the number of classes. A convex curve that
-#    has begun to rise never flattens. The curve over $\beta$ bends upwards everywhere, and far to
-#    the right it is nearly a straight line.
-# 2. At $T = 8$ the curve bends downwards, so its second derivative is negative. Newton's step then
-#    goes the wrong way, and $T$ grows and grows. My search works over $\beta$, where the curvature
-#    is never negative, and it replaces a step that leaves the bracket by bisection. So it cannot
-#    get away from the minimum.
-# 3. $T$ is above 1 (1.465 with the seeds as they are), so the logits were too large and the network
-#    was overconfident. The NLL does not ask which class is on top, but how probable the true class
-#    is. Scaling takes probability from the top class. Wrong answers cost much when the network is
-#    sure of them, and now they cost far less, while the right answers cost only a little more.
+# 1. The curve over $T$ (right) is not convex. To the right of the minimum it rises and then
+#    flattens, so it bends downwards there.
+# 2. At $T = 8$ the second derivative is negative, so Newton's step goes the wrong way, and $T$
+#    grows and grows. My search works over $\beta$, where the curvature is never negative, and it
+#    never leaves its bracket.
+# 3. $T$ is above 1 (1.465 with the seeds as they are), so the network was overconfident. The NLL
+#    asks how probable the true class is: wrong answers of which the network was too sure now cost
+#    far less, and right answers only a little more.
 #
 # **Points (3)**
 #

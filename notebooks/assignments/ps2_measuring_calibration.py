@@ -24,19 +24,20 @@
 #
 # ## How it works
 #
-# 30 points, about 120 minutes.
+# 30 points, about 135 minutes.
 #
 # | question | points | graded by | minutes |
 # |---|---|---|---|
-# | 1 confidence and correctness | 2 | machine | 10 |
-# | 2 bins of equal width | 3 | machine | 10 |
+# | read this introduction | | | 5 |
+# | 1 confidence and correctness | 2 | machine | 5 |
+# | 2 bins of equal width | 3 | machine | 15 |
 # | 3 the ECE of given bins | 3 | machine | 10 |
 # | 4 bins of equal mass | 3 | machine | 15 |
-# | 5 simulate a perfect model | 3 | machine | 15 |
+# | 5 simulate a perfect model | 3 | machine | 10 |
 # | 6 summarise the draws | 3 | machine | 10 |
-# | 7 show the bias by experiment | 3 | machine | 20 |
+# | 7 show the bias by experiment | 3 | machine | 10 |
 # | 8 fit a power law | 3 | machine | 10 |
-# | 9 read three diagrams | 7 | teacher | 20 |
+# | 9 read three diagrams | 7 | teacher | 45 |
 #
 # *Data*: the logits that a small network, which comes with calibkit, gives to 10 000 images of
 # Glyphs-100, split as in lesson 10, and simulated predictions. You need no network connection and
@@ -63,8 +64,8 @@
 # - It gets NumPy arrays and leaves them unchanged. Inside, you may use NumPy, PyTorch or plain
 #   loops.
 # - Where the text asks for an array, you may also return a tensor or a list.
-# - Errors and confidences are fractions between 0 and 1, not percentages. They may be off by
-#   0.00001, so float32 is precise enough.
+# - Errors and confidences are fractions between 0 and 1, not percentages. A result may differ from
+#   the exact one by 0.00001, so float32 is precise enough.
 
 # %%
 import numpy as np
@@ -133,7 +134,7 @@ def top_label(probabilities, labels):
 
 
 # %% tests="top_label" points=2
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import numpy as np
 
@@ -186,7 +187,8 @@ for n_samples, n_classes in ((400, 2), (300, 3), (500, 30)):
 #   of its own, and it is not lost.
 # - A confidence that lies exactly on the edge between two bins belongs to one of the two. You
 #   choose which: calibkit takes the upper bin, and some papers take the lower one. Make the same
-#   choice at every edge.
+#   choice at every edge. Rounding can move an edge: in floating point, `3 * 0.2` is a little more
+#   than `0.6`. So the tests put confidences on edges only in four bins, where nothing is rounded.
 # - The bins cover the whole range from 0 to 1, whatever the smallest and the largest confidence
 #   are. Some bins may therefore be empty.
 
@@ -212,7 +214,7 @@ def equal_width_bins(confidence, n_bins=15):
 
 
 # %% tests="equal_width_bins" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, numpy as np
 
@@ -221,6 +223,14 @@ assert found.shape == (5,), "return one bin number for each confidence"
 assert found.tolist() == [0, 4, 1, 4, 4], (
     "the edges are 0, 0.2, 0.4, 0.6, 0.8 and 1, so 0.05 lies in bin 0, 0.27 in bin 1, and 0.85, "
     f"0.99 and 0.81 in bin 4; you found {found.tolist()}"
+)
+found = np.asarray(equal_width_bins(np.array([0.25, 0.5, 0.75, 0.99, 1.0]), n_bins=4)).tolist()
+assert found[-2:] == [3, 3], (
+    f"1.0 belongs to the last of four bins, bin 3, together with 0.99; you found {found[-2:]}"
+)
+assert found[:3] in ([1, 2, 3], [0, 1, 2]), (
+    "in four bins 0.25, 0.5 and 0.75 lie on edges: put all of them into the upper bins 1, 2 and 3 "
+    f"or all into the lower bins 0, 1 and 2; you found {found[:3]}"
 )
 found = np.asarray(equal_width_bins(np.array([0.05, 0.95]), n_bins=1))
 assert found.tolist() == [0, 0], "if there is one bin, all samples are in bin 0"
@@ -232,11 +242,6 @@ for n_bins in (1, 4, 15):
         f"n_bins = {n_bins}: the confidence 1.0 belongs to the last bin, together with 0.99; "
         f"you found {found.tolist()}"
     )
-found = np.asarray(equal_width_bins(np.array([0.25, 0.5, 0.75, 0.75]), 4)).tolist()
-assert found in ([1, 2, 3, 3], [0, 1, 2, 2]), (
-    "in four bins 0.25, 0.5 and 0.75 lie on edges: put all of them into the upper bins 1, 2 and 3 "
-    f"or all into the lower bins 0, 1 and 2; you found {found}"
-)
 generator = np.random.default_rng(22)
 for n_samples, n_bins in ((300, 7), (2000, 15), (2000, 40), (6, 100)):
     wanted = generator.integers(0, n_bins, n_samples)
@@ -291,7 +296,7 @@ def ece(confidence, correct, bins):
 
 
 # %% tests="ece" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import math, numpy as np
 
@@ -310,12 +315,12 @@ opposite = np.array([0.55, 0.95]), np.array([True, False])
 assert abs(float(ece(*opposite, np.array([1, 0]))) - (0.45 + 0.95) / 2) < 1e-5, (
     "a gap up in one bin and a gap down in another do not cancel: take absolute values bin by bin"
 )
-### BEGIN HIDDEN TESTS
 found = float(ece(*three, np.array([2, 7, 2])))
 assert math.isfinite(found), "an empty bin adds 0: do not divide by its count of 0"
 assert abs(found - (2 / 3 * 0.2 + 1 / 3 * 0.75)) < 1e-5, (
     "only bins 2 and 7 hold samples here, so the empty bins 0, 1, 3, 4, 5 and 6 add 0"
 )
+### BEGIN HIDDEN TESTS
 generator = np.random.default_rng(23)
 for n_samples, n_bins in ((3, 15), (400, 7), (3000, 15), (3000, 120)):
     given = generator.uniform(0.1, 1, n_samples) ** 0.5
@@ -396,7 +401,7 @@ def equal_mass_bins(confidence, n_bins=15):
 
 
 # %% tests="equal_mass_bins" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import numpy as np
 
@@ -462,7 +467,7 @@ _ = ax.legend()
 
 # %% [markdown]
 # From left to right only the number of bins changes, and the model stays the same. In questions 5
-# to 8 you find out how much of this rise a perfect model would show too.
+# to 8 you find out whether the ECE of a perfect model rises too.
 #
 # ## Question 5: simulate a perfect model (3 points)
 #
@@ -476,7 +481,8 @@ _ = ax.legend()
 #
 # `seed` is an integer. The same seed always gives the same result. Results from different seeds are
 # independent, so they have no draw in common. For this, make *one* random generator from the seed,
-# for example with `np.random.default_rng(seed)`, and use it for all draws.
+# for example with `np.random.default_rng(seed)`, and use it for all draws. Do not use `seed + k`
+# for row $k$, because then row 1 of seed 0 would be row 0 of seed 1.
 
 
 # %% solution="draw_correct"
@@ -500,7 +506,7 @@ def draw_correct(confidence, n_draws=200, seed=0):
 
 
 # %% tests="draw_correct" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import numpy as np
 
@@ -512,6 +518,10 @@ assert (found == np.asarray(draw_correct(given.copy(), n_draws=50, seed=1))).all
 )
 assert (found != found[0]).any(), (
     "all draws are the same: make the generator once, before you draw, and draw anew for each row"
+)
+assert 0.65 < found.mean() < 0.75, (
+    "samples of confidence 0.7 must be correct with the probability 0.7, and "
+    f"{found.mean():.0%} of yours are"
 )
 certain = np.asarray(draw_correct(np.ones(100), n_draws=5, seed=1))
 assert certain.all(), "a sample of confidence 1 is always correct"
@@ -602,7 +612,7 @@ def sum_up(measured, draws):
 
 
 # %% tests="sum_up" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import numpy as np
 
@@ -666,7 +676,7 @@ for ax, n in zip(axes, (1000, len(scaled))):
     ax.hist(100 * errors, 15, color="0.6")
     ax.axvspan(100 * low, 100 * high, color="0.5", alpha=0.25, label="95% of draws")
     ax.axvline(100 * measured, color="#D55E00", label=f"our ECE, {measured:.1%}")
-    ax.set(title=f"n = {n}, floor {mean:.1%}, p = {p:.2f}", xlabel="ECE, %", ylabel="draws")
+    ax.set(title=f"n = {n}, noise floor {mean:.1%}, p = {p:.2f}", xlabel="ECE, %", ylabel="draws")
     ax.legend()
 
 # %% [markdown]
@@ -690,8 +700,9 @@ for ax, n in zip(axes, (1000, len(scaled))):
 # example `equal_width_ece`, or a short function that a test defines. Pass it NumPy arrays of shape
 # (n,), one of numbers and one of booleans, and call it exactly once in each repeat.
 #
-# As in question 5, make one generator from `seed`: the same seed gives the same result, and results
-# from different seeds are independent.
+# As in question 5, make one generator from `seed`, and draw the confidences and the correctness
+# from it. Do not call `draw_correct`: its generator would begin anew, with the same random numbers.
+# The same seed gives the same result, and results from different seeds are independent.
 
 
 # %% solution="mean_error"
@@ -724,7 +735,7 @@ def mean_error(n, n_bins, error, n_repeats=50, seed=0):
 
 
 # %% tests="mean_error" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import numpy as np
 
@@ -748,6 +759,14 @@ assert [np.shape(array) for array in calls[0][:2]] == [(20,), (20,)], (
 )
 assert all(isinstance(array, np.ndarray) for array in calls[0][:2]), "pass NumPy arrays to error"
 assert calls[0][1].dtype == bool, "pass whether the samples are correct as booleans"
+calls.clear()
+mean_error(1000, 15, keep_call, n_repeats=3, seed=1)
+found = np.mean([correct for _, correct, _ in calls])
+assert 0.7 < found < 0.8, (
+    f"about 75% of the samples must be correct, and {found:.0%} of yours are: make one generator, "
+    "and take both from it; if you call draw_correct with the same seed, its random numbers are "
+    "those of the confidences"
+)
 ### BEGIN HIDDEN TESTS
 
 
@@ -810,9 +829,9 @@ assert mean_error(50, 10, gap_in_one_bin) == mean_error(50, 10, gap_in_one_bin, 
 #
 # Write `fit_power_law`. It takes `sizes`, an array of several $n$, and `errors`, an array with the
 # ECE for each of them. All these numbers are above 0. It returns two numbers: $a$, the factor, and
-# $b$, the exponent. Use the straight line through all points for which the sum of the squared
-# distances between the *logarithms* of the errors and the line is smallest (`np.polyfit` finds it).
-# Note that the line gives $\log a$, and we want $a$.
+# $b$, the exponent. Use the line with the smallest sum of squared vertical distances to the points
+# $(\log n, \log \mathrm{ECE})$. `np.polyfit(x, y, 1)` finds it, and returns its slope first. Note
+# that the line gives $\log a$, and we want $a$.
 
 
 # %% solution="fit_power_law"
@@ -837,7 +856,7 @@ def fit_power_law(sizes, errors):
 
 
 # %% tests="fit_power_law" points=3
-# The tests import everything anew, in case an answer has used one of these names.
+# You can ignore these imports. They are here in case an answer has used one of these names.
 from builtins import *
 import numpy as np
 
@@ -909,8 +928,8 @@ _ = ax.legend()
 #
 # ## Three models
 #
-# Three models with 10 classes were measured, each on a test set of its own. The numbers in `MODELS`
-# determine how the models behave. Read the figures, not the code.
+# Three models with 10 classes were measured, each on a test set of its own. The next cell simulates
+# them with the numbers in `MODELS`. You need not understand it: the figures show all that matters.
 
 
 # %%
@@ -931,7 +950,7 @@ def predictions(n, bend, stretch, seed):
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(13.2, 5), layout="constrained")
-fig.suptitle("Three models: what is wrong with each?")
+fig.suptitle("Three models: what does each diagram show?")
 predicted = {name: predictions(*numbers) for name, numbers in MODELS.items()}
 for ax, (name, (p, y)) in zip(axes, predicted.items()):
     calibkit.reliability_diagram(p, y, title=f"Model {name}", ax=ax)
@@ -939,6 +958,9 @@ for ax, (name, (p, y)) in zip(axes, predicted.items()):
     print(f"{name}: accuracy {calibkit.accuracy(p, y):.1%}, n = {len(y)}")
 
 # %% [markdown]
+# The grey bands stand behind the bars and are a little wider. Where no bar is visible, the accuracy
+# is 0% or the bin is empty.
+#
 # `predicted["A"]` holds the probabilities and the labels of model A, and likewise for B and C.
 # Measure what you like, with your own functions or with those of calibkit (`calibkit.noise_floor`,
 # `calibkit.calibration_test`), in this cell or in new ones:
@@ -949,43 +971,33 @@ probabilities_a, labels_a = predicted["A"]
 # %% [markdown]
 # ## Question 9: read three diagrams (7 points)
 #
-# Models A and B have nearly the same ECE, but this does not mean that the same thing is wrong with
-# both. What is wrong with each of the three models, or with the way in which it was measured or
-# used? For one of them, the cause is a bug in the code around the model.
+# Models A and B have nearly the same ECE, but this does not mean that the cause is the same. For
+# one of the three models, the cause is a bug in the code around the model.
 #
-# Write three to five sentences about each of A, B and C:
+# Write two or three sentences, at most 60 words, about each of A (2 points), B (2 points) and C
+# (3 points):
 #
-# 1. Say what the diagram shows: where the bars and the dots lie, how the bars end relative to the
-#    grey bands, and how many samples there are.
-# 2. Give at least one number that you measured and that supports what you say. For A and B, this is
-#    the ECE beside its noise floor, or a p-value. For C, compare the largest confidence with the
-#    accuracy.
-# 3. Name the likely cause, and say what you would do next.
+# 1. Say what the diagram shows: where the bars end relative to the dots and the grey bands.
+# 2. Give one number that you measured. For A and B, this is the ECE beside its noise floor, or a
+#    p-value. For C, compare the largest confidence with the accuracy.
+# 3. Name the likely cause of the ECE, which need not be the model, and say what you would do next.
 
 # %% [markdown] essay="three_diagrams" points=7
 # ### BEGIN SOLUTION
-# **Model A is overconfident.** All bars end below their dots and below the grey bands, except for
-# the first, which holds 12 samples: at a confidence of 90%, about 72% of the answers are right.
-# The ECE is 10.8%. A perfect model with 5000 samples shows 1.3% (0.8% to 2.0%), and p is as
-# small as the number of draws allows, so chance does not explain the ECE.
-# The logits are too large, as they are for a network that has memorised its training images, or
-# that now meets harder images. Next: fit a temperature on a held-out calibration set, which will be
-# above 1, and measure again on other images.
+# **Model A is overconfident.** All bars except the first, of 12 samples, end below their dots and
+# bands. The ECE is 10.8%, and a perfect model shows 1.3% (0.8% to 2.0%), so chance does not explain
+# it. The logits are too large, as for a network that has memorised its training images: fit a
+# temperature on held-out images.
 #
-# **Model B has too few samples to tell.** The bars jump up and down around the dots, and all of
-# them end within the grey bands, which are very wide: a bin holds a handful of the 120 samples. The
-# ECE is 10.9%, and a perfect model would show 9.7% (5.9% to 13.8%), with p = 0.3. So chance can
-# explain the ECE. This does not show that B is calibrated. Next: collect more test samples (a
-# hundred times as many bring the floor to 1%), or use fewer bins, chosen before looking. Do not
-# "repair" the model.
+# **Model B has too few samples to tell.** All bars end within the bands, which are wide, because a
+# bin holds a handful of the 120 samples. The ECE is 10.9%, and a perfect model would show 9.7%
+# (5.9% to 13.8%), so chance can explain it. This does not show that B is calibrated: collect more
+# test samples.
 #
-# **Model C went through the softmax twice.** The dots lie between 10% and 23%, and the bars end
-# far above them and above their bands: the model looks underconfident, with an ECE of 48%. But
-# 65% of the answers are right, and none of the 5000 confidences is above 0.232. This is what the
-# softmax makes of the probabilities of 10 classes: at most e / (e + 9) = 0.232, and at least 0.1.
-# The bars rise, so the model still knows which answers are safe. Next: find the place where
-# probabilities are passed as logits, pass the output from before the softmax instead, and draw the
-# diagram again. A temperature fitted to these numbers would hide the bug.
+# **Model C went through the softmax twice.** The bars end far above the dots and bands. 65% of the
+# answers are right, but no confidence is above 0.232, which is e / (e + 9), the most that the
+# softmax makes of 10 probabilities. Pass the output from before the softmax instead. A temperature
+# would hide the bug.
 #
 # **Rubric, 7 points.** The numbers hold for the seeds as they are.
 #

@@ -124,6 +124,14 @@ def nll(beta, logits, labels):
     return cross_entropy(beta * logits, LABELS[: len(logits)] % logits.shape[1])
 """,
     ),
+    "columns_of_all_labels": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    scaled = beta * logits
+    return (scaled.logsumexp(1) - scaled[:, labels].mean(1)).mean()
+""",
+    ),
     # question 3
     "slope_in_the_temperature": (
         "nll_slope",
@@ -238,6 +246,14 @@ def nll_slope(beta, logits, labels):
 def nll_slope(beta, logits, labels):
     expected = ((beta * logits).softmax(0) * logits).sum(1)
     return (expected - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "slope_with_columns_of_all_labels": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    expected = ((beta * logits).softmax(1) * logits).sum(1)
+    return (expected - logits[:, labels]).mean()
 """,
     ),
     # question 4
@@ -1303,6 +1319,23 @@ def calibrate(fit, logits, labels, n_calibration, seed):
 """,
     ],
     "best_temperature": [
+        # the slope at 0 as question 3 writes it
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    expected = (torch.softmax(0 * logits, 1) * logits).sum(1)
+    if not (expected - own).mean() < 0:
+        return "infinity"
+    return "zero" if (logits.max(1).values - own).max() == 0 else "finite"
+""",
+        # the slope at 0 as a difference of two means
+        """
+def best_temperature(logits, labels):
+    own = logits.gather(1, labels[:, None])
+    if logits.mean() >= own.mean():
+        return "infinity"
+    return "zero" if (logits <= own).all() else "finite"
+""",
         """
 def best_temperature(logits, labels):
     pairs = list(zip(logits.tolist(), labels.tolist()))

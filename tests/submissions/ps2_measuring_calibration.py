@@ -1057,6 +1057,19 @@ def fit_power_law(sizes, errors):
     return np.exp(log_factor), exponent
 """,
     ),
+    "the_random_numbers_of_the_confidences": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    found = []
+    for k in range(n_repeats):
+        confidence = rng.uniform(0.5, 1, n)
+        numbers = np.random.default_rng(seed).random((k + 1, n))[k]  # as draw_correct has them
+        found.append(error(confidence, numbers < confidence, n_bins))
+    return np.mean(found)
+""",
+    ),
 }
 
 DIFFERENT = {  # question: right answers written differently; each gets all automatic points
@@ -1112,6 +1125,49 @@ def top_label(p, y):
 """,
     ],
     "equal_width_bins": [
+        # rounded edges: linspace, and the upper bin
+        """
+def equal_width_bins(confidence, n_bins=15):
+    edges = np.linspace(0, 1, n_bins + 1)
+    return np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, n_bins - 1)
+""",
+        # rounded edges: linspace, and the lower bin
+        """
+def equal_width_bins(confidence, n_bins=15):
+    edges = np.linspace(0, 1, n_bins + 1)
+    return np.searchsorted(edges[1:-1], confidence, side="left")
+""",
+        # rounded edges: multiples of a rounded width
+        """
+def equal_width_bins(confidence, n_bins=15):
+    edges = np.arange(0, 1, 1 / n_bins)[:n_bins]
+    return np.digitize(confidence, edges) - 1
+""",
+        # rounded edges: divided by a rounded width
+        """
+def equal_width_bins(confidence, n_bins=15):
+    return np.minimum(confidence // (1 / n_bins), n_bins - 1).astype(int)
+""",
+        # rounded edges: float32
+        """
+import torch
+
+
+def equal_width_bins(confidence, n_bins=15):
+    edges = torch.linspace(0, 1, n_bins + 1)
+    numbers = torch.bucketize(torch.tensor(confidence, dtype=torch.float32), edges, right=True)
+    return (numbers - 1).clamp(max=n_bins - 1)
+""",
+        # rounded edges: summed up
+        """
+def equal_width_bins(confidence, n_bins=15):
+    bins = np.zeros(len(confidence), dtype=int)
+    low, width = 0.0, 1 / n_bins
+    for b in range(n_bins):
+        bins[confidence >= low] = b
+        low += width
+    return bins
+""",
         '''
 def equal_width_bins(confidence, n_bins=15):
     """Every bin holds its upper edge, as in Guo et al."""
@@ -1216,6 +1272,20 @@ def ece(confidence, correct, bins):
 """,
     ],
     "equal_mass_bins": [
+        # quantiles, which fall between two samples or on one
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    return np.digitize(confidence, np.quantile(confidence, np.arange(1, n_bins) / n_bins))
+""",
+        # float32, which is precise enough
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    bins = np.empty(len(confidence), dtype=int)
+    pieces = np.array_split(np.argsort(confidence.astype(np.float32)), n_bins)
+    for b, piece in enumerate(pieces):
+        bins[piece] = b
+    return bins
+""",
         """
 def equal_mass_bins(confidence, n_bins=15):
     edges = np.quantile(confidence, np.linspace(0, 1, n_bins + 1))
@@ -1310,6 +1380,14 @@ def draw_correct(confidence, n_draws=200, seed=0):
 """,
     ],
     "sum_up": [
+        # float32, and another kind of quantile
+        """
+def sum_up(measured, draws):
+    errors = np.sort(draws.astype(np.float32))
+    low, high = np.quantile(errors, [0.025, 0.975], method="nearest")
+    k = sum(1 for error in errors if error >= np.float32(measured))
+    return errors.mean(), low, high, (k + 1) / (len(errors) + 1)
+""",
         """
 def sum_up(measured, draws):
     ordered = sorted(float(x) for x in draws)

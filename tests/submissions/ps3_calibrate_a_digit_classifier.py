@@ -1610,6 +1610,34 @@ found = few_labels = drawn = None
 """,
     ],
     "standardise": [
+        # the squares are summed up by a loop, and compared with 0
+        """
+def standardise(train, calib, test):
+    n, d = train.shape
+    means, spreads = [], []
+    for j in range(d):
+        m = sum(train[:, j].tolist()) / n
+        s = (sum((value - m) ** 2 for value in train[:, j].tolist()) / n) ** 0.5
+        means.append(m)
+        spreads.append(1.0 if s == 0 else s)
+    return tuple((part - np.array(means)) / np.array(spreads) for part in (train, calib, test))
+""",
+        # the mean of the squares minus the square of the mean, in float64
+        """
+def standardise(train, calib, test):
+    m = train.mean(0)
+    s = np.sqrt(np.maximum((train**2).mean(0) - m**2, 0))
+    s[s == 0] = 1
+    return (train - m) / s, (calib - m) / s, (test - m) / s
+""",
+        # rounding is allowed for
+        """
+def standardise(train, calib, test):
+    x = torch.as_tensor(train)
+    m, s = x.mean(0), x.std(0, unbiased=False)
+    s = torch.where(s < 1e-12, torch.ones_like(s), s)
+    return [((torch.as_tensor(part) - m) / s).numpy() for part in (train, calib, test)]
+""",
         """
 from sklearn.preprocessing import StandardScaler
 
@@ -1911,6 +1939,16 @@ three = z = t = fitted = measured = None
 """,
     ],
     "nll_change": [
+        # percentiles that are resamples
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    new, old = (cross_entropy(z, labels, reduction="none").tolist() for z in (after, before))
+    d = [b - a for a, b in zip(old, new)]
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(d, (n_resamples, len(d)))
+    low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5], method="nearest")
+    return sum(d) / len(d), low, high
+""",
         """
 import random
 

@@ -625,6 +625,16 @@ def bill(probabilities, labels, decisions, cost, human):
     return promised.mean(), realised.mean()
 """,
     ),
+    "the_higher_quantile_of_published_code": (
+        "conformal_threshold",
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    n = len(labels)
+    scores = 1 - probabilities[torch.arange(n), labels].numpy()
+    level = np.ceil((n + 1) * coverage) / n
+    return float(np.quantile(scores, level, method="higher")) if level <= 1 else math.inf
+""",
+    ),
     "floor": (
         "conformal_threshold",
         """
@@ -1503,6 +1513,37 @@ def bill(probabilities, labels, decisions, cost, human):
 """,
     ],
     "conformal_threshold": [
+        # n * coverage + coverage is rounded in another way
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    n = len(labels)
+    scores = torch.sort(1 - probabilities.gather(1, labels[:, None])[:, 0]).values
+    k = math.ceil(n * coverage + coverage)
+    return scores[k - 1] if k <= n else math.inf
+""",
+        # the share of wrong sets is subtracted, and rounded in another way
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    n, alpha = len(labels), 1 - coverage
+    scores = sorted((1 - probabilities[range(n), labels]).tolist())
+    k = n + 1 - math.floor((n + 1) * alpha)
+    return scores[k - 1] if k <= n else float("inf")
+""",
+        # NumPy counts, with the one method that counts in this way
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    scores = 1 - probabilities[torch.arange(len(labels)), labels].numpy()
+    level = np.ceil((len(labels) + 1) * coverage) / len(labels)
+    return float(np.quantile(scores, level, method="inverted_cdf")) if level <= 1 else math.inf
+""",
+        # the k-th largest probability, and float32
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    n = len(labels)
+    p = probabilities[torch.arange(n), labels].float().sort(descending=True).values
+    k = int(-(-(coverage * (1 + n)) // 1))
+    return 1 - float(p[k - 1]) if k <= n else math.inf
+""",
         """
 def conformal_threshold(probabilities, labels, coverage):
     scores = sorted(1 - float(p[y]) for p, y in zip(probabilities, labels))
@@ -1545,6 +1586,18 @@ def conformal_threshold(probabilities, labels, coverage):
 """,
     ],
     "coverage_and_size": [
+        # p against 1 - threshold
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    sets = probabilities >= 1 - threshold
+    return sets[torch.arange(len(labels)), labels].double().mean(), sets.sum() / len(labels)
+""",
+        # p + threshold against 1
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    sets = probabilities + threshold >= 1
+    return sets.gather(1, labels[:, None]).double().mean(), sets.double().sum(1).mean()
+""",
         """
 def coverage_and_size(probabilities, labels, threshold):
     n_held = n_classes = 0
@@ -1641,6 +1694,14 @@ def repair(logits, labels, order, n_temperature, n_conformal, coverage):
 """,
     ],
     "measure_repair": [
+        # p against 1 - threshold
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    y, p = labels[order[n_used:]], torch.softmax(logits[order[n_used:]] / temperature, 1)
+    sets = p >= 1 - threshold
+    covered = sets.gather(1, y[:, None]).double().mean()
+    return calibkit.calibration_error(p, y, n_bins=15), covered, sets.double().sum(1).mean()
+""",
         """
 def measure_repair(logits, labels, order, n_used, temperature, threshold):
     p = (logits[order[n_used:]] / temperature).softmax(1)

@@ -1570,6 +1570,36 @@ def change_interval(before, after, groups, n_resamples, seed):
 """,
     ],
     "threshold_for_risk": [
+        # the risk is 1 minus the accuracy, which is rounded in another way
+        """
+def threshold_for_risk(confidence, correct, target):
+    allowed = [math.inf]
+    for threshold in confidence.tolist():
+        if 1 - correct[confidence >= threshold].double().mean() <= target:
+            allowed.append(threshold)
+    return min(allowed)
+""",
+        # counts against target times the number of answers, in another rounding
+        """
+def threshold_for_risk(confidence, correct, target):
+    pairs = sorted(zip(confidence.tolist(), correct.tolist()), reverse=True)
+    best, n_wrong = math.inf, 0
+    for k, (c, right) in enumerate(pairs, start=1):
+        n_wrong += not right
+        is_last_of_its_kind = k == len(pairs) or pairs[k][0] < c
+        if is_last_of_its_kind and n_wrong <= target * k:
+            best = c
+    return best
+""",
+        # the accuracy against 1 - target, in float32
+        """
+def threshold_for_risk(confidence, correct, target):
+    best = math.inf
+    for threshold in confidence.float().unique(sorted=True).flip(0):
+        if correct[confidence.float() >= threshold].float().mean() >= 1 - target:
+            best = float(threshold)
+    return best
+""",
         """
 def threshold_for_risk(confidence, correct, target):
     best = math.inf

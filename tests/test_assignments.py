@@ -118,6 +118,15 @@ def test_a_secret_that_is_shown_elsewhere_stops_the_command(tmp_path, monkeypatc
     assert not list((tmp_path / "course" / "release").rglob("*.ipynb"))
 
 
+@pytest.mark.parametrize("marker", ["### BEGIN SOLUTION", "### BEGIN SOLUTION of this question"])
+def test_lines_between_markers_are_secret_whatever_else_the_markers_say(monkeypatch, marker):
+    monkeypatch.syspath_prepend(str(ASSIGNMENTS))
+    from make_assignments import secrets
+
+    source = f"def f():\n    {marker}\n    return 42\n    ### END SOLUTION\n"
+    assert list(secrets(source)) == ["    return 42"]
+
+
 def test_the_same_sources_give_the_same_zip(course, tmp_path):
     made = run(str(ASSIGNMENTS / "make_assignments.py"), str(tmp_path), cwd=ROOT)
     assert made.returncode == 0, made.stderr

@@ -35,7 +35,10 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 SOURCES = Path(__file__).resolve().parent
-SECRET = re.compile(r"BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)^[^\n]*END \1", re.DOTALL | re.MULTILINE)
+# Like nbgrader, this takes a whole line as a marker, whatever else the line holds.
+SECRET = re.compile(
+    r"BEGIN (SOLUTION|HIDDEN TESTS)[^\n]*\n(.*?)^[^\n]*END \1", re.DOTALL | re.MULTILINE
+)
 
 
 def make_course(course: Path) -> Path:

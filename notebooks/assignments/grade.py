@@ -32,7 +32,7 @@ import nbformat
 import psutil
 import repair
 import sandbox
-from course import PYTHON
+from course import GRADED, PYTHON, graded_notebook, log_of
 from nbformat import NotebookNode
 from nbgrader.apps import AutogradeApp, NbGrader
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -115,11 +115,11 @@ class Grader:
 
     def log(self, student: str) -> Path:
         """Return the log of a student."""
-        return self.course / "logs" / self.assignment / f"{student}.log"
+        return log_of(self.course, self.assignment, student)
 
     def is_graded(self, student: str) -> bool:
         """Say whether a submission has been graded as it is now, with the tests as they are now."""
-        graded = self.course / "autograded" / student / self.assignment / self.file_name
+        graded = graded_notebook(self.course, self.assignment, student)
         log = self.log(student)
         if not graded.is_file() or not log.is_file():
             return False
@@ -191,7 +191,7 @@ class Grader:
         """Return the last line of the log: it names what was graded, and with which tests."""
         files = (self.submitted(student) / self.file_name, self._source)
         digest = hashlib.sha256(b"".join(map(repair.content, files))).hexdigest()
-        return f"Graded {digest}\n"
+        return f"{GRADED}{digest}\n"
 
 
 def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[str, bool]:

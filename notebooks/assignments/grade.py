@@ -11,6 +11,7 @@ import io
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import threading
 import traceback
@@ -263,6 +264,9 @@ def pool(n: int) -> ProcessPoolExecutor:
 
 
 def _end_with_parent() -> None:
+    # Ctrl-C ends the parent alone. A sandbox that it reached would blame the cell that runs in it.
+    if hasattr(os, "setsid"):
+        os.setsid()
     threading.Thread(target=_wait_for_end_of_parent, daemon=True).start()
 
 
@@ -326,4 +330,5 @@ def check_course(course: Path, assignment: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would wait for all students in the pool.
     sys.exit(main())

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
@@ -114,6 +115,21 @@ def isolation(sandbox) -> str:
     kind = sandbox.choose()
     if kind is None:
         pytest.skip("this machine can isolate nothing: no user namespaces, no container image")
+    return kind.name
+
+
+@pytest.fixture(params=["bubblewrap", "podman", "docker"])
+def each_isolation(request, sandbox, monkeypatch) -> str:
+    """Each kind of sandbox that works on this machine; where a kind does not, it is skipped.
+
+    Podman and Docker need the image that ``Containerfile`` describes.
+    """
+    kind = sandbox.named(request.param)
+    if not kind.works():
+        pytest.skip(f"{kind.name} does not work on this machine, or lacks the image")
+    monkeypatch.setattr(sandbox, "choose", lambda: kind)
+    # Podman keeps the images of an ordinary user in the home, which a test may hide.
+    monkeypatch.setenv("XDG_DATA_HOME", str(Path("~/.local/share").expanduser()))
     return kind.name
 
 
@@ -414,7 +430,7 @@ def home(tmp_path) -> Path:
 
 
 def test_a_hostile_notebook_changes_nothing_outside_of_its_own_folder(
-    class_of, grade, isolation, home, tmp_path, monkeypatch
+    class_of, grade, each_isolation, home, tmp_path, monkeypatch
 ):
     cache = tmp_path / "cache"
     cache.mkdir()
@@ -464,13 +480,14 @@ def all_processes() -> list[psutil.Process]:
 
 
 @pytest.fixture
-def outputs_of(sandbox, isolation):
-    """Run cells in the sandbox of this machine: what each printed, or the name of its error."""
+def outputs_of(sandbox, each_isolation):
+    """Run cells in a sandbox of this machine: what each printed, or the name of its error."""
 
     def run_cells(*sources: str, **limits: int) -> tuple[list[str], list[str]]:
         notebook = new_notebook(cells=[new_code_cell(dedent(source)) for source in sources])
         said: list[str] = []
-        sandbox.execute(notebook, sandbox.named(isolation), sandbox.Limits(**limits), said.append)
+        kind = sandbox.named(each_isolation)
+        sandbox.execute(notebook, kind, sandbox.Limits(**limits), said.append)
         outputs = [[o.get("ename") or o.text.strip() for o in c.outputs] for c in notebook.cells]
         return ["".join(texts) for texts in outputs], said
 
@@ -494,7 +511,7 @@ def test_what_ends_the_kernel_costs_one_cell(outputs_of):
 
 
 @pytest.mark.slow
-def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
+def test_what_ends_the_sandbox_costs_one_cell(outputs_of, each_isolation):
     """Each of these ends the sandbox, and the next cell runs in a new one."""
     sleepers = """
         import os, time
@@ -531,14 +548,32 @@ def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
         memory_bytes=2**30,
     )
     assert found[2::2] == ["1"] * 5, said
-    assert found[1:8:2] == ["DeadKernelError"] * 3 + ["CellTimeoutError"]
+    # A container counts all memory together, and the system ends one of the processes in it.
+    of_hogs = "DeadKernelError" if each_isolation == "bubblewrap" else found[5]
+    assert found[1:8:2] == ["DeadKernelError"] * 2 + [of_hogs, "CellTimeoutError"]
+    assert of_hogs.endswith(("DeadKernelError", "CellTimeoutError"))
     assert "put out more than" in found[9]
     assert found[9].endswith("CellTimeoutError")
     assert len(found[9]) < 3 * 2**20
     # So many processes also need much memory, and either limit may be the first.
-    reasons = "ended the sandbox", "processes|bytes", "bytes", "took longer than 10 seconds"
-    for sentence, reason in zip(said, reasons, strict=True):
-        assert re.search(reason, sentence)
+    reasons = {2: "ended the sandbox", 4: "processes|bytes", 8: "took longer than 10 seconds"}
+    reasons |= {6: "bytes"} if each_isolation == "bubblewrap" else {}
+    for cell, reason in reasons.items():
+        assert re.search(f"code cell {cell}: .*({reason})", "\n".join(said))
+
+
+def test_processes_that_a_cell_leaves_behind_cost_no_other_cell(outputs_of):
+    """The cell itself ends at once, before anybody has counted them."""
+    many = """
+        import os, time
+        for _ in range(150):
+            if os.fork() == 0:
+                time.sleep(100)
+                os._exit(0)
+    """
+    found, said = outputs_of("x = 1", many, "import os\nif os.fork() == 0: os._exit(0)\nprint(x)")
+    assert found[1:] == ["DeadKernelError", "1"]
+    assert "code cell 2: DeadKernelError: this cell started more than 100 processes." in said
 
 
 def test_a_cell_that_took_too_long_keeps_what_it_defined(outputs_of):
@@ -625,9 +660,9 @@ def test_where_bubblewrap_is_absent_a_container_is_used(sandbox, tmp_path, monke
 
 
 def test_a_container_ends_by_itself_after_the_time_of_a_student(sandbox):
-    command = sandbox.named("docker").command(Path("/x.py"), sandbox.Limits(student_seconds=5))
+    command = sandbox.named("docker").command(sandbox.EXECUTE, sandbox.Limits(student_seconds=5))
     own = command[command.index(sandbox.IMAGE) + 1 :]
-    assert own == ["timeout", "--kill-after=5", "65", "python", "/script.py"]
+    assert own[:4] == ["timeout", "--kill-after=5", "65", "python"]
 
 
 def test_an_unknown_assignment_is_named(class_of, grade):
@@ -750,6 +785,56 @@ def test_a_worker_that_the_system_kills_costs_one_student_a_turn(
     assert scores(course, "carl") == points(2, 3)
 
 
+STOPPED = """
+import sys
+import grade, sandbox, signal
+
+sandbox.choose = lambda: sandbox.named(sys.argv[1])
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+grade.main(["tiny", "--course", sys.argv[2]])
+"""
+SLEEP = ["sleep", f"{86400 + os.getpid()}"]  # which no other test runs meanwhile
+
+
+def sleeps(is_expected: bool) -> bool:
+    """Wait until a sandbox runs the program ``SLEEP``, or none does any more."""
+    for _ in range(120):
+        if is_expected == (SLEEP in [process.info["cmdline"] for process in all_processes()]):
+            break
+        time.sleep(0.5)
+    return SLEEP in [process.info["cmdline"] for process in all_processes()]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_no_sandbox_outlives_a_command_that_is_stopped(
+    class_of, grade, each_isolation, how, capsys
+):
+    """Whether the system kills it or the teacher presses Ctrl-C. It then goes on where it was."""
+    sleeping = f"import subprocess\nsubprocess.run({SLEEP})\n{DOUBLE}"
+    course = class_of(anna=FULL)
+    command = ["tiny", "--course", str(course)]
+    assert grade.main(command) == 0
+    hand_in(course, "mallory", {**FULL, "double": sleeping})
+    stopped = subprocess.Popen(
+        [sys.executable, "-c", STOPPED, each_isolation, str(course)],
+        env={**os.environ, "PYTHONPATH": str(ASSIGNMENTS)},
+        start_new_session=True,
+    )
+    assert sleeps(True)
+    if how == signal.SIGINT:  # It reaches all that runs in a terminal.
+        os.killpg(stopped.pid, how)
+    else:
+        stopped.send_signal(how)
+    assert stopped.wait(20) == -how
+    assert not sleeps(False)
+    assert not (course / "logs" / "tiny" / "mallory.log").exists()
+    hand_in(course, "mallory", FULL)
+    capsys.readouterr()
+    assert grade.main(command) == 0
+    assert "1/1" in capsys.readouterr().err
+    assert scores(course, "mallory") == points(2, 3)
+
+
 def test_no_worker_outlives_the_command():
     variables = {**os.environ, "PYTHONPATH": str(ASSIGNMENTS)}
     command = subprocess.Popen(
@@ -793,12 +878,12 @@ def test_for_each_student_there_must_be_a_core_and_memory(grade, monkeypatch):
         assert grade.at_once() == n
 
 
-def test_a_container_shows_a_script_and_the_cache_and_nothing_else(sandbox, tmp_path, monkeypatch):
+def test_a_container_shows_the_cache_and_nothing_else(sandbox, tmp_path, monkeypatch):
     monkeypatch.setenv("CALIBKIT_CACHE", str(tmp_path))
-    command = sandbox.named("podman").command(Path("/x.py"), sandbox.Limits())
+    command = sandbox.named("podman").command(sandbox.EXECUTE, sandbox.Limits())
     assert "--network none --read-only --cap-drop ALL" in " ".join(command)
     mounts = [value for option, value in zip(command, command[1:]) if option == "--volume"]  # noqa: B905, RUF007
-    assert mounts == ["/x.py:/script.py:ro", f"{tmp_path}:/calibkit-sandbox/cache:ro"]
+    assert mounts == [f"{tmp_path}:/calibkit-sandbox/cache:ro"]
 
 
 @pytest.mark.slow

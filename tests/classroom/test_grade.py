@@ -264,6 +264,42 @@ def test_a_new_version_that_cannot_be_graded_does_not_keep_the_earlier_points(
     assert [row["points"] for row in grades_csv(course)] == ["3", "5"]
 
 
+def run_page(course: Path, begin: str, *changes: tuple[str, str]) -> None:
+    """Run the Python under a heading of the instructors' page, with other names."""
+    page = (ROOT / "docs" / "instructors.rst").read_text(encoding="utf-8").partition(f"{begin}\n-")
+    code = re.search(r"code-block:: python\n\n((?: {3}.*\n|\n)+)", page[2])[1]
+    for old, new in changes:
+        assert old in code
+        code = code.replace(old, new)
+    done = subprocess.run([sys.executable, "-c", dedent(code)], cwd=course, check=False)
+    assert done.returncode == 0
+
+
+def test_the_points_of_a_cheat_are_taken_away_by_the_command_of_the_page(
+    class_of, grade, isolation
+):
+    """They stay 0 when the notebook is graded again, and in all tables, until they are given back."""
+    from write_grades import write_grades
+
+    course = class_of(anna=FULL)
+    command = ["tiny", "--course", str(course), "--force"]
+    grade.main(command)
+    names = ("ps1_temperature_scaling", "tiny"), ("hoanghai", "anna")
+    one = ('["tests_nll", "tests_nll_slope"]', '["tests_double"]')
+    every = (one[0], "[grade.name for grade in grades]")
+    heading = "Take the points of a cheat away"
+    for which, left in ((one, points(0, 3)), (every, points(0, 0))):
+        run_page(course, heading, *names, which)
+        assert scores(course, "anna") == left
+        assert grade.main(command) == 0
+        assert scores(course, "anna") == left
+        assert grades_csv(course)[0]["points"] == f"{sum(left.values())}"
+    run_page(course, heading, *names, one, ("= 0, False", "= None, False"))
+    write_grades(course)
+    assert scores(course, "anna") == points(2, 0)
+    assert grades_csv(course)[0]["points"] == "2"
+
+
 DISARMING = {
     "assertions are dropped": """
         import ast

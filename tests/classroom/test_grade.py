@@ -278,7 +278,7 @@ def run_page(course: Path, begin: str, *changes: tuple[str, str]) -> None:
 def test_the_points_of_a_cheat_are_taken_away_by_the_command_of_the_page(
     class_of, grade, isolation
 ):
-    """They stay 0 when the notebook is graded again, and in all tables, until they are given back."""
+    """They stay 0 when it is graded again, and in all tables, until they are given back."""
     from write_grades import write_grades
 
     course = class_of(anna=FULL)

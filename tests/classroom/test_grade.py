@@ -695,6 +695,15 @@ def test_where_bubblewrap_is_absent_a_container_is_used(sandbox, tmp_path, monke
     assert sandbox.choose().name == "podman"
 
 
+def test_a_build_of_the_image_reads_only_what_it_copies():
+    """Some versions of Docker copy the whole folder first, with the virtual environment in it."""
+    lines = (ASSIGNMENTS / "Containerfile").read_text(encoding="utf-8").splitlines()
+    copied = {word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]}
+    allowed = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in allowed
+    assert {line[1:] for line in allowed if line.startswith("!")} == copied
+
+
 def test_a_container_ends_by_itself_after_the_time_of_a_student(sandbox):
     command = sandbox.named("docker").command(sandbox.EXECUTE, sandbox.Limits(student_seconds=5))
     own = command[command.index(sandbox.IMAGE) + 1 :]

@@ -427,10 +427,15 @@ def _error(text: str) -> NotebookNode:
 
 # What runs now, for a process that has to end at once: a container does not end with it.
 RUNNING: dict[int, tuple[Sandbox, subprocess.Popen[bytes]]] = {}
+CHANGES = threading.Lock()  # of what runs
 
 
 def end_all() -> None:
-    """End all sandboxes that this process has started."""
+    """End all sandboxes that this process has started, and let it start and finish no other.
+
+    It would take the end for the fault of a cell, and go on with the next one.
+    """
+    CHANGES.acquire()
     for sandbox, process in list(RUNNING.values()):
         with contextlib.suppress(psutil.NoSuchProcess):
             sandbox.kill(process)
@@ -470,20 +475,22 @@ class Run:
         with tempfile.TemporaryFile() as input_file, tempfile.TemporaryFile() as complaints:
             input_file.write(json.dumps(job).encode())
             input_file.seek(0)
-            process = subprocess.Popen(
-                self.sandbox.command(EXECUTE, self.limits),
-                env=self.sandbox.environment_outside(),
-                stdin=input_file,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-            )
-            RUNNING[process.pid] = self.sandbox, process
+            with CHANGES:
+                process = subprocess.Popen(
+                    self.sandbox.command(EXECUTE, self.limits),
+                    env=self.sandbox.environment_outside(),
+                    stdin=input_file,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                )
+                RUNNING[process.pid] = self.sandbox, process
             try:
                 yield from self._lines(process)
             finally:
-                del RUNNING[process.pid]
                 self.sandbox.kill(process)
                 process.wait()
+                with CHANGES:
+                    del RUNNING[process.pid]
                 complaints.seek(0)
                 self.complaints = complaints.read(MEGABYTE)
 

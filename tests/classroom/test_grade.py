@@ -831,12 +831,13 @@ def test_a_worker_that_the_system_kills_costs_one_student_a_turn(
 
 
 STOPPED = """
-import sys
-import grade, sandbox, signal
+import runpy, sys
+import sandbox
 
-sandbox.choose = lambda: sandbox.named(sys.argv[1])
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-grade.main(["tiny", "--course", sys.argv[2]])
+script, kind, course = sys.argv[1:]
+sandbox.choose = lambda: sandbox.named(kind)
+sys.argv = [script, "tiny", "--course", course]
+runpy.run_path(script, run_name="__main__")
 """
 SLEEP = ["sleep", f"{86400 + os.getpid()}"]  # which no other test runs meanwhile
 
@@ -859,9 +860,11 @@ def test_no_sandbox_outlives_a_command_that_is_stopped(
     course = class_of(anna=FULL)
     command = ["tiny", "--course", str(course)]
     assert grade.main(command) == 0
-    hand_in(course, "mallory", {**FULL, "double": sleeping})
+    waiting = [f"mallory{number}" for number in range(grade.at_once() + 1)]
+    for student in waiting:
+        hand_in(course, student, {**FULL, "double": sleeping})
     stopped = subprocess.Popen(
-        [sys.executable, "-c", STOPPED, each_isolation, str(course)],
+        [sys.executable, "-c", STOPPED, grade.__file__, each_isolation, str(course)],
         env={**os.environ, "PYTHONPATH": str(ASSIGNMENTS)},
         start_new_session=True,
     )
@@ -872,12 +875,14 @@ def test_no_sandbox_outlives_a_command_that_is_stopped(
         stopped.send_signal(how)
     assert stopped.wait(20) == -how
     assert not sleeps(False)
-    assert not (course / "logs" / "tiny" / "mallory.log").exists()
-    hand_in(course, "mallory", FULL)
+    for student in waiting:
+        assert not grade.Grader(course, "tiny", "", 1).log(student).exists()
+        shutil.rmtree(course / "submitted" / student)
+    hand_in(course, "ben", FULL)
     capsys.readouterr()
     assert grade.main(command) == 0
     assert "1/1" in capsys.readouterr().err
-    assert scores(course, "mallory") == points(2, 3)
+    assert scores(course, "ben") == points(2, 3)
 
 
 def test_no_worker_outlives_the_command():

@@ -29,8 +29,6 @@ class LabelAdvice:
     def on_type(self) -> str:
         """Say how to turn labels that are not integers into class indices."""
         labels, code = self.labels, self.labels_code
-        if labels.is_complex():
-            return f"pass the real part, {code}.real.long()"
         values = labels.double()
         if tuple(labels.shape) != self.expected and (special := self._on_shape()):
             return special

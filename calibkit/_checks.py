@@ -5,6 +5,7 @@ passed, and ends by saying what to do.
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from calibkit._conversion import as_code, as_tensor
 from calibkit._devices import with_float64
 from calibkit._disguises import find_disguise
 from calibkit._rows import Chunk, Rows
+from calibkit._weights import check_sample_weight
 
 # In half and in full precision, the softmax over 1000 classes sums to 1 within these tolerances.
 _SUM_TOLERANCE_HALF, _SUM_TOLERANCE = 1e-2, 1e-3
@@ -173,35 +175,6 @@ def check_flag(value: object, name: str) -> bool:
     return bool(value)
 
 
-def check_sample_weight(sample_weight: object, labels: Tensor) -> Tensor | None:
-    """Return weights in the shape of the labels, as float64, or raise an error. None is None.
-
-    A weight of each of N images counts for all pixels of the image.
-    """
-    if sample_weight is None:
-        return None
-    weights = as_tensor(sample_weight, "sample_weight").detach()
-    if weights.is_complex():
-        raise TypeError(f"sample_weight must be real numbers, got {weights.dtype}; pass real ones")
-    if weights.shape not in {labels.shape, labels.shape[:1]}:
-        raise ValueError(
-            f"sample_weight must have shape {tuple(labels.shape)}, as labels have, got "
-            f"{tuple(weights.shape)}; pass one weight for each sample"
-        )
-    weights = with_float64(weights).to(labels.device, torch.float64)
-    wrong = ~(weights.isfinite() & (weights >= 0))
-    if wrong.any():
-        index = int(wrong.flatten().nonzero()[0])
-        raise ValueError(
-            f"sample_weight must be finite and not negative, got {weights.flatten()[index]:g} at "
-            f"{Rows(weights[:, None], weights).position(index).replace('row', 'position')}; give "
-            "a sample that must not count the weight 0"
-        )
-    return weights.reshape(-1, *[1] * (labels.ndim - weights.ndim), *weights.shape[1:]).expand(
-        labels.shape
-    )
-
-
 def check_seed(seed: object) -> int:
     """Return a seed, or raise an error if it is not an integer of at least 0."""
     return check_integer(seed, "seed", least=0, advice="the same seed gives the same result")
@@ -212,16 +185,18 @@ def check_n_bins(n_bins: object) -> int:
     return check_integer(n_bins, "n_bins", least=1, advice="15 is usual")
 
 
-def check_n_resamples(n_resamples: object) -> None:
-    """Raise an error if the number of resamples is not an integer of at least 1."""
-    check_integer(n_resamples, "n_resamples", least=1, advice="1000 is usual")
+def check_n_resamples(n_resamples: object, level: float = 0.95) -> None:
+    """Raise an error if the number of resamples is no integer or is too small for the level.
+
+    One resample or more should lie beyond each end of an interval, on average.
+    """
+    least = max(40, math.ceil(2 / (1 - Fraction(str(level)))))
+    advice = f"fewer cannot show where an interval of the level {level:g} ends"
+    check_integer(n_resamples, "n_resamples", least=least, advice=advice)
 
 
 def as_scores(scores: object, name: str) -> Tensor:
     tensor = as_tensor(scores, name).detach()
-    if tensor.layout != torch.strided:
-        advice = f"convert with {name}.to_dense()"
-        raise TypeError(f"{name} must be dense, got {tensor.layout}; {advice}")
     if not tensor.is_floating_point():
         raise TypeError(
             f"{name} must be floating point, got {tensor.dtype}; "
@@ -367,7 +342,7 @@ def _check_labels(
         tensor = tensor.long()  # Outcomes: whether a detection matched, or whether y = 1.
     if tensor.shape == expected and tensor.numel() == 0:
         tensor = tensor.long()  # An empty list has no integers in it.
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+    if tensor.is_floating_point() or tensor.dtype == torch.bool:
         raise TypeError(
             _sentences.NO_INTEGER_LABELS.format(dtype=tensor.dtype, advice=advice().on_type())
         )

@@ -20,6 +20,12 @@ def as_tensor(values: object, name: str) -> Tensor:
     and nested lists of numbers.
     """
     if isinstance(values, Tensor):
+        refuse_unusual(values, name)
+        if values.is_meta:
+            raise TypeError(
+                f'{name} must hold numbers, got a tensor on the device "meta", which has only a '
+                "shape; pass what the model gives on another device"
+            )
         return values
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be masked; pass only the rows to use, without a mask")
@@ -37,6 +43,25 @@ def as_tensor(values: object, name: str) -> Tensor:
         )
     native = array.dtype.newbyteorder("=")
     return torch.from_numpy(np.require(array, native, ["C_CONTIGUOUS", "WRITEABLE"]))
+
+
+def refuse_unusual(tensor: Tensor, name: str) -> None:
+    """Raise an error if torch cannot compute with a tensor as with an ordinary one."""
+    if tensor.is_nested:
+        advice = f"join its rows with torch.cat({name}.unbind()), and those of everything else"
+        raise TypeError(f"{name} must be one tensor, got a nested one; {advice}")
+    if tensor.layout != torch.strided:
+        advice = f"convert with {name}.to_dense()"
+        raise TypeError(f"{name} must be dense, got {tensor.layout}; {advice}")
+    if tensor.is_quantized:
+        advice = f"convert with {name}.dequantize()"
+        raise TypeError(f"{name} must not be quantized, got {tensor.dtype}; {advice}")
+    if tensor.is_complex():
+        advice = f"pass the real part, {name}.real{'.long()' if name == 'labels' else ''}"
+        raise TypeError(f"{name} must be real, got {tensor.dtype}; {advice}")
+    if tensor.is_floating_point() and tensor.dtype.itemsize < 2:
+        advice = f"convert with {name}.to(torch.{'int64' if name == 'labels' else 'float32'})"
+        raise TypeError(f"{name} must be of half precision or more, got {tensor.dtype}; {advice}")
 
 
 def as_code(values: object, name: str) -> str:
@@ -87,8 +112,9 @@ def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str
         )
     if isinstance(values, list | tuple) and array is None:
         return "give every row equally many numbers"
+    is_sparse = hasattr(values, "toarray")  # as scipy's matrices have it
     unordered = isinstance(values, Mapping | Set | str | bytes | type)
-    if array is None and isinstance(values, Iterable) and not unordered:
+    if array is None and isinstance(values, Iterable) and not unordered and not is_sparse:
         return f"pass list({name})"
     if array is None:
         return _advice_on_outputs(values, name)
@@ -98,11 +124,13 @@ def _advice(values: object, array: NDArray[np.generic] | None, name: str) -> str
 
 
 def _advice_on_outputs(values: object, name: str) -> str:
-    """Return what to do with an object, which may be what a model returns."""
+    """Return what to do with an object, such as a sparse matrix or what a model returns."""
     if isinstance(values, Mapping):
         for key, value in values.items():
             if isinstance(value, Tensor):
                 return f"pass the tensor in it, such as {name}[{key!r}]"
+    if hasattr(values, "toarray"):
+        return f"convert with {name}.toarray(){'.ravel()' if name == 'labels' else ''}"
     if isinstance(getattr(values, "logits", None), Tensor):
         return f"pass the tensor in it, {name}.logits"
     return "pass a tensor, an array or a nested list of numbers"

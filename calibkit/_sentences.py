@@ -16,11 +16,11 @@ DECIMAL_COMMAS = "a comma in a number was read as its decimal point"
 NO_ROWS = "{path} is empty; pass a file with one row or more"
 NO_CSV = "{path} is no csv file: {why}"
 REPEATED_COLUMNS = "{path} must give every column a name of its own, got {names} twice"
-WRONG_LENGTH_OF_ROW = (
-    "{path} must have {expected} columns in every row, got {found} in row {row} of the data"
-)
-NO_NUMBER = (
-    "{path} must hold numbers in the column {name}, got {found} in row {row} of the data; {advice}"
+WRONG_LENGTH_OF_ROW = "{path} must have {expected} columns in every row, got {found} in {place}"
+NO_NUMBER = "{path} must hold numbers in the column {name}, got {found} in {place}; {advice}"
+FIRST_ROW_IS_DATA = (
+    "{path} must name its columns in the first row, got {found}, which seems to be a sample; write "
+    "a row such as score,label above it"
 )
 NO_FLOATS = "{path} must hold floating-point scores, and its {name} is {dtype}"
 NO_LABELS = (
@@ -36,11 +36,14 @@ NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {de
 TWO_NAMES = (
     "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"
 )
+WRONG_POSITIVE = "Did you choose the wrong label for a high score? It is {event} now."
 OTHER_EVENT = (
     "both files must have the same positive class, got {fit} for the fit and {test} for the test; "
     "give both the scores of one class"
 )
-WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in row {row}"
+WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in {place}"
+ROW_OF_TABLE = "row {row} (as a spreadsheet counts)"
+ROW_OF_ARRAY = "row {row} (counted from 0)"
 
 SHAPE_OF_LOGITS = (
     "{name} must have shape (samples, classes), (samples, classes, height, width) or, for two "
@@ -98,18 +101,27 @@ NO_CONVERGENCE = (
 )
 
 CALIBRATED = (
-    "{when}, this test set shows no calibration error beyond what chance alone produces, but with "
-    "{n} samples the ECE may still be as large as {high}. {tests}"
+    "{when}, this test set shows no calibration error beyond what chance alone produces. {hidden} "
+    "{tests}"
+)
+HIDDEN_BY_CHANCE = (
+    "With {n} samples, chance alone gives a perfectly calibrated model an ECE of up to {high}, so "
+    "an error of that size could hide here."
+)
+HIDDEN_IN_THE_INTERVAL = (
+    "With {n} samples, the interval of the ECE reaches up to {high}, so an error of that size "
+    "could hide here."
 )
 ONE_TEST = (
     "A perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} "
-    "of all test sets of this size (p = {p}). Only less than {level} would speak against the model."
+    "of all test sets of this size ({p}). A share below {level} would be evidence against the "
+    "model."
 )
 TWO_TESTS = (
     "A perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} "
-    "of all test sets of this size (p = {p}), and the classwise ECE of {classwise_ece} in "
-    "{classwise_share} (p = {classwise_p}). Because these are two tests, only less than {level} in "
-    "one of them would speak against the model."
+    "of all test sets of this size ({p}), and the classwise ECE of {classwise_ece} in "
+    "{classwise_share} ({classwise_p}). Two tests were made, so we say that the model is "
+    "miscalibrated only if one of these shares is below {level}."
 )
 NOT_CALIBRATED = (
     "{when}, the model is {how}: {errors} {verb} larger than chance alone would produce."
@@ -117,6 +129,20 @@ NOT_CALIBRATED = (
 OVERCONFIDENT = "overconfident"
 UNDERCONFIDENT = "underconfident"
 MISCALIBRATED = "not calibrated"
+
+NO_VERDICT = (
+    "There is no verdict on the calibration, because the labels do not seem to belong to the "
+    "logits."
+)
+NO_DIRECTION = (
+    "The samples do not show whether the model is overconfident or underconfident: T = 1, which "
+    "leaves the logits as they are, lies within the 95% interval of T."
+)
+NEED_NOT_SCALE = "T = 1 lies within the 95% interval of T, so you need not divide the logits by T."
+FEW_SAMPLES = (
+    "{n} samples are very few, so all results are uncertain. Use at least {least} samples to test "
+    "a model, and as many others to find T."
+)
 
 UNRELATED = (
     "The labels do not seem to belong to the logits: T is {temperature} (95%: {low} to {high}), "

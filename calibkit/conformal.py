@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
-from typing import ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, NoReturn, Self, get_args
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ Score = Literal["lac", "aps"]
 
 # The draws for the calibration set and for predictions are two streams of one seed.
 _CALIBRATION, _PREDICTION = 0, 1
+_OPTIONS_OF_A_FIT = "coverage", "score", "randomized", "regularization", "k_reg", "per_class"
 
 
 def _check_coverage(value: object) -> float:
@@ -44,6 +45,13 @@ def _check_regularization(value: object) -> float:
         return 0.0
     advice = "0 leaves it out"
     return check_number(value, "regularization", low=0, high=math.inf, advice=advice)
+
+
+def _refuse_what_a_fit_sets(value: object, name: str) -> NoReturn:
+    raise AttributeError(
+        f"{name} is what a fit found and cannot be set, got {value!r}; choose a coverage and call "
+        "fit, which finds the threshold"
+    )
 
 
 def _check_k_reg(value: object) -> int:
@@ -96,14 +104,6 @@ class ConformalSets(CheckedAttributes):
     seed : int, default 0
         Seed of the random draws, which only ``randomized=True`` uses. The same seed gives the same
         result.
-
-    Attributes
-    ----------
-    threshold : float, Tensor of float64, shape (C,), or None
-        The threshold of the score, or those of the C classes with ``per_class=True``, or None
-        before a fit.
-    n_samples : int or None
-        Number of samples in the calibration set, or None before a fit.
 
     Raises
     ------
@@ -177,6 +177,9 @@ class ConformalSets(CheckedAttributes):
         "regularization": _check_regularization,
         "k_reg": _check_k_reg,
         "seed": check_seed,
+        **{
+            name: partial(_refuse_what_a_fit_sets, name=name) for name in ("threshold", "n_samples")
+        },
     }
 
     def __init__(
@@ -194,19 +197,25 @@ class ConformalSets(CheckedAttributes):
         self.regularization: float = regularization
         self.randomized: bool = randomized
         self.per_class: bool = per_class
-        if score == "lac" and (randomized or regularization):
+        self.k_reg: int = k_reg
+        self.score: Score = score
+        self.seed: int = seed
+        self._n_samples: int | None = None
+        # The largest score in a set and its tie-break, as _scores returns them, shape (1 or C, 2).
+        self._limits = torch.empty(0, 2)
+        self._n_classes = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        options = {**vars(self), name: value}
+        randomized, regularization = options.get("randomized"), options.get("regularization")
+        if options.get("score") == "lac" and (randomized or regularization):
             raise ValueError(
                 'randomized and regularization must be left out for the score "lac", got '
                 f'{randomized!r} and {regularization!r}; pass score="aps"'
             )
-        self.score: Score = score
-        self.k_reg: int = k_reg
-        self.seed: int = seed
-        self.threshold: float | Tensor | None = None
-        self.n_samples: int | None = None
-        # The largest score in a set and its tie-break, as _scores returns them, shape (1 or C, 2).
-        self._limits = torch.empty(0, 2)
-        self._n_classes = 0
+        super().__setattr__(name, value)
+        if name in _OPTIONS_OF_A_FIT:
+            self._n_samples = None  # A threshold that was found with other options is wrong now.
 
     def fit(self, probabilities: Probabilities, labels: Labels) -> Self:
         """Find the threshold on a calibration set.
@@ -252,11 +261,25 @@ class ConformalSets(CheckedAttributes):
         if self.per_class:
             label_scores = label_scores[y.argsort()]
         groups = zip(label_scores.split(counts), ranks, strict=True)
-        self._limits = torch.stack([_sorted_pairs(group)[rank - 1] for group, rank in groups])
-        threshold = self._limits[:, 0] + (1 if self.score == "aps" else 0)
-        self.threshold = threshold if self.per_class else float(threshold)
-        self.n_samples, self._n_classes = n, n_classes
+        limits = torch.stack([_sorted_pairs(group)[rank - 1] for group, rank in groups])
+        self._limits, self._n_samples, self._n_classes = limits, n, n_classes
         return self
+
+    @property
+    def threshold(self) -> float | Tensor | None:
+        """The threshold of the score, or those of the C classes with ``per_class=True``.
+
+        It is None before a fit, and after a change of an option other than the seed.
+        """
+        if self._n_samples is None:
+            return None
+        threshold = self._limits[:, 0] + (1 if self.score == "aps" else 0)
+        return threshold if self.per_class else float(threshold)
+
+    @property
+    def n_samples(self) -> int | None:
+        """Number of samples in the calibration set, or None where `threshold` is None."""
+        return self._n_samples
 
     def predict(self, probabilities: Probabilities, *, seed: int | None = None) -> Tensor:
         """Return which classes are in the set of every sample.

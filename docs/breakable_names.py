@@ -2,6 +2,7 @@
 
 ``AreaUnderRiskCoverageCurve`` may break before each of its capitals, and ``glyphs100_logits``
 behind its underscore. The mark for a possible break is no character, so a copied name stays whole.
+An option such as ``--force`` does not break behind its hyphens, where a browser would break it.
 """
 
 import re
@@ -9,13 +10,15 @@ import re
 from sphinx.application import Sphinx
 
 PLACES = re.compile(r'(?<=<span class="pre">)[^<]+|(?<=<h1>)[^<]+|(?<=<td><p>)[^<]+')
+OPTION = re.compile(r"--[a-z][\w-]*")
 LONG_NAME = re.compile(r"[A-Za-z_.][\w.()=/]{11,}")
 BETWEEN_PARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_(=/])(?=[^_\W])|(?<=\w)(?=\.[A-Za-z])")
 
 
 def with_breaks(text: str) -> str:
-    """Return a text whose long names may break between their parts."""
-    return LONG_NAME.sub(lambda name: BETWEEN_PARTS.sub("<wbr>", name[0]), text)
+    """Return a text whose long names may break between their parts, and its options nowhere."""
+    text = LONG_NAME.sub(lambda name: BETWEEN_PARTS.sub("<wbr>", name[0]), text)
+    return OPTION.sub(r'<span class="option-name">\g<0></span>', text)
 
 
 def mark_breaks(

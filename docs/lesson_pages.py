@@ -17,7 +17,7 @@ from docutils import nodes
 from gallery_scripts import GALLERY, write_gallery_scripts
 from lesson_source import QUIZ_TOP
 from light_notebooks import light_notebook
-from quiz_form import quiz_form
+from quiz_form import QUIZZES, quiz_form
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -208,10 +208,14 @@ def with_numbers(page: str) -> str:
     return page
 
 
-def without_links(page: str) -> str:
-    """Return a page without sphinx-gallery's links at both ends."""
+def without_ends(page: str) -> str:
+    """Return a page without what sphinx-gallery puts at both ends.
+
+    These are links, and the time that the code took, which on a busy machine contradicts the box.
+    """
     _, title_class, page = page.partition(".. rst-class:: sphx-glr-example-title")
-    return title_class + page.partition(".. _sphx_glr_download_")[0]
+    page = page.partition(".. _sphx_glr_download_")[0]
+    return title_class + page.partition(".. rst-class:: sphx-glr-timing")[0]
 
 
 def add_to_lesson(app: Sphinx, docname: str, content: list[str]) -> None:
@@ -221,10 +225,11 @@ def add_to_lesson(app: Sphinx, docname: str, content: list[str]) -> None:
     elif docname == "auto_lessons/index":
         content[0] = with_numbers(content[0])
     elif docname.startswith("auto_solutions/"):
-        content[0] = without_links(content[0])
+        content[0] = without_ends(content[0])
     for lesson in lessons():
         if docname == f"auto_lessons/{lesson.stem}":
-            page = with_box(without_links(content[0]), lesson)
+            app.env.note_dependency(str(QUIZZES / f"{lesson.stem}.json"))
+            page = with_box(without_ends(content[0]), lesson)
             start, heading, rest = page.partition("\nExercises\n---------\n")
             guide = how_to_do_exercises(lesson.stem)
             content[0] = start + quiz(lesson.stem) + heading + guide + rest

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from calibkit import _sentences
-from calibkit._command_line import card, samples
+from calibkit._command_line import card, samples, strays
 
 SCRIPT = Path(__file__).parent / "_static" / "calculator" / "words.js"
 CODE = """\
@@ -46,6 +46,7 @@ def make_script() -> str:
         "labels": samples.LABELS,
         "logits": samples.LOGITS,
         "probabilities": samples.PROBABILITIES,
+        "numbersOfSamples": strays.NUMBERS_OF_SAMPLES,
     }
     patterns = {name: f"^(?:{pattern.pattern})$" for name, pattern in whole.items()}
     patterns["beforeClass"] = samples.BEFORE_CLASS.pattern

@@ -5,10 +5,9 @@ Where scripts are switched off, the style sheet shows all explanations at once.
 
 import json
 from html import escape
-from pathlib import Path
 from typing import Any
 
-QUIZZES = Path(__file__).parents[1] / "calibkit" / "data" / "quizzes"
+from calibkit.data.quiz import QUIZZES, verdict
 
 
 def quiz_form(stem: str) -> str:
@@ -64,7 +63,6 @@ def number_field(number: int, unit: str) -> str:
 def explanation(answer: dict[str, Any]) -> str:
     """Return what is said about an answer, hidden until somebody gives it."""
     correct = bool(answer.get("correct"))
-    verdict = "Right." if correct else "Not quite."
     given = answer.get("answer", answer.get("value", answer.get("range")))
     of_answer = "" if given is None else f'<span class="quiz-given">{escape(str(given))}</span> '
     values = f' data-value="{answer["value"]}"' if "value" in answer else ""
@@ -72,5 +70,5 @@ def explanation(answer: dict[str, Any]) -> str:
         values = ' data-low="{}" data-high="{}"'.format(*answer["range"])
     return (
         f'<p class="quiz-explanation" data-correct="{str(correct).lower()}"{values} hidden>'
-        f"{of_answer}<strong>{verdict}</strong> {escape(answer['feedback'])}</p>"
+        f"{of_answer}<strong>{verdict(answer)}</strong> {escape(answer['feedback'])}</p>"
     )

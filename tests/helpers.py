@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 from torchvision.datasets import CIFAR100
 from torchvision.datasets.utils import calculate_md5
 
@@ -55,3 +56,17 @@ def publish_cifar100(folder: Path, images: np.ndarray, labels: list[int], monkey
     monkeypatch.setattr(CIFAR100, "test_list", [["test", calculate_md5(inner / "test")]])
     monkeypatch.setattr(CIFAR100, "meta", meta)
     monkeypatch.setattr(CIFAR100, "url", f"{NOBODY}/{CIFAR100.filename}")
+
+
+class Failure(TorchFunctionMode):
+    """Raise an error at the n-th call of a function of torch."""
+
+    def __init__(self, at: float, error: type[BaseException]) -> None:
+        super().__init__()
+        self.at, self.error, self.n_calls = at, error, 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.n_calls += 1
+        if self.n_calls == self.at:
+            raise self.error("injected")
+        return func(*args, **(kwargs or {}))

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from torch import nn
 
 import calibkit as ck
@@ -150,6 +151,44 @@ FITS: dict[str, tuple[object, object, str, str]] = {
         "logits",
         "(labels > 0.5).long()",
     ),
+    "logits in 8 bits": (
+        LOGITS.to(torch.float8_e4m3fn),
+        LABELS,
+        "logits.to(torch.float32)",
+        "labels",
+    ),
+    "quantized logits": (
+        torch.quantize_per_tensor(LOGITS.float(), 0.1, 0, torch.qint8),
+        LABELS,
+        "logits.dequantize()",
+        "labels",
+    ),
+    "complex logits in a tensor": (LOGITS + 0j, LABELS, "logits.real", "labels"),
+    "nested logits": (
+        torch.nested.nested_tensor([LOGITS[:50], LOGITS[50:]], layout=torch.jagged),
+        LABELS,
+        "torch.cat(logits.unbind())",
+        "labels",
+    ),
+    "nested labels": (
+        LOGITS,
+        torch.nested.nested_tensor([LABELS[:50], LABELS[50:]], layout=torch.jagged),
+        "logits",
+        "torch.cat(labels.unbind())",
+    ),
+    "sparse labels": (LOGITS, LABELS.to_sparse(), "logits", "labels.to_dense()"),
+    "a sparse column of labels": (
+        LOGITS,
+        csr_matrix(LABELS.numpy()[:, None]),
+        "logits",
+        "labels.toarray().ravel()",
+    ),
+    "labels in 8 bits": (
+        LOGITS,
+        LABELS.to(torch.float8_e4m3fn),
+        "logits",
+        "labels.to(torch.int64)",
+    ),
     "complex labels": (BINARY, OUTCOMES + 0j, "logits", "labels.real.long()"),
     "strings": (LOGITS, NAMES[LABELS], "logits", "np.unique(labels, return_inverse=True)[1]"),
     "strings in a list": (
@@ -195,6 +234,7 @@ FITS: dict[str, tuple[object, object, str, str]] = {
     ),
     "complex logits": (LOGITS.numpy() + 0j, LABELS, "np.real(logits)", "labels"),
     "sparse logits": (LOGITS.to_sparse(), LABELS, "logits.to_dense()", "labels"),
+    "a sparse matrix of logits": (csr_matrix(LOGITS.numpy()), LABELS, "logits.toarray()", "labels"),
     "probabilities": (P, LABELS, "logits.log()", "labels"),
     "rounded probabilities": ((P * 50).round() / 50, LABELS, "logits - 1", "labels"),
     "sigmoids": (LOGITS.sigmoid(), LABELS, "logits - 1", "labels"),
@@ -239,6 +279,17 @@ def test_the_advice_of_a_refused_fit_works(name):
         assert _in_message(code, message) or IN_WORDS[name] in message, message
     temperature = fit(eval(logits_code, values), eval(labels_code, values))
     assert temperature > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["logits in 8 bits", "quantized logits", "complex logits in a tensor", "sparse logits"]
+)
+def test_a_fitted_scaler_gives_the_same_advice_on_unusual_tensors(name):
+    logits, _, code, _ = FITS[name]
+    scaler = ck.TemperatureScaler().fit_logits(LOGITS, LABELS)
+    with pytest.raises(TypeError, match=re.escape(code)):
+        scaler(logits)
+    scaler(eval(code, {"logits": logits, "torch": torch}))
 
 
 def test_the_advice_restores_the_temperature_and_not_only_a_fit():

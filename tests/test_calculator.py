@@ -25,7 +25,7 @@ from calibkit import (
     negative_log_likelihood,
 )
 from calibkit.__main__ import main as command_line
-from calibkit._command_line.card import MEANINGS_OF_TWO_CLASSES, Card
+from calibkit._command_line.card import MEANINGS, MEANINGS_OF_TWO_CLASSES, Card
 from calibkit._command_line.samples import Choice, read_samples
 from tests.browser import page_alone
 from tests.command_line.conftest import CommandLine
@@ -376,43 +376,56 @@ def column(page, part: str):
     return page.page.locator(f"#cc-fit-columns [data-part={part}]")
 
 
+def tick(page, name: str):
+    """The box of a column of scores."""
+    return column(page, "chosen").locator(f"input[name='{name}']")
+
+
+def ticked(page) -> list[str]:
+    boxes = column(page, "chosen").locator("input:checked")
+    return boxes.evaluate_all("(boxes) => boxes.map(({ name }) => name)")
+
+
 @pytest.mark.slow
 def test_the_columns_can_be_chosen_by_keyboard(page, animals, monkeypatch):
     path, samples = animals
     drop(page, "fit", path)
     assert "must hold numbers in the column first_guess" in calibrate(page)
     assert column(page, "labels").input_value() == "truth"
-    assert "id, a, ..., first_guess." in column(page, "read").inner_text()
-    column(page, "labels").focus()
-    page.press("Tab", "End")
-    assert column(page, "scores").input_value() == "chosen"
-    page.press("Tab")
-    assert page.run("return document.activeElement.dataset.part") == "chosen"
-    column(page, "chosen").select_option(["a", "b", "c"])
+    assert ticked(page) == ["a", "b", "c", "year"]
+    assert page.run("return document.activeElement.name") == "id"
+    assert [tick(page, name).is_disabled() for name in ("truth", "first_guess")] == [True, True]
+    page.press("Tab", "Tab", "Tab", "Tab", "Space")
+    assert ticked(page) == ["a", "b", "c"]
     assert page.run("return document.getElementById('cc-refusal').hidden")
     expected = temperature_of(samples)
     assert calibrate(page).startswith(f"T = {expected} ")
     assert "columns a, b, c, labels from the column truth; not used: id, year, first_guess" in (
         page.page.inner_text("#cc-from")
     )
-    assert column(page, "scores").input_value() == "chosen"
+    assert ticked(page) == ["a", "b", "c"]
     assert column(page, "read").inner_text() == "Read as logits: a, b, c."
     scaler = run_python(page, path.parent, monkeypatch)["scaler"]
     assert f"{scaler.temperature:.5g}" == expected
 
 
 @pytest.mark.slow
-def test_all_other_numeric_columns_and_other_labels(page, animals):
+def test_all_columns_none_of_them_and_other_labels(page, animals):
     path, _ = animals
     drop(page, "fit", path)
     calibrate(page)
-    column(page, "scores").select_option("others")
-    assert "a column id beside the scores" in calibrate(page)
-    assert column(page, "read").inner_text() == "Read as logits: id, a, ..., year."
-    column(page, "scores").select_option("chosen")
-    column(page, "chosen").select_option(["a", "b", "c"])
+    column(page, "all").click()
+    assert ticked(page) == ["id", "a", "b", "c", "year"]
+    column(page, "none").click()
+    assert "must hold logits or probabilities beside the labels" in calibrate(page)
+    assert page.run("return document.activeElement.name") == "id"
+    for name in ("a", "b", "c"):
+        tick(page, name).check()
     column(page, "labels").select_option("year")
-    assert "labels must lie between 0 and 2 for 3 classes, got 2000" in calibrate(page)
+    assert tick(page, "year").is_disabled()
+    said = calibrate(page)
+    place = "row 2 (as a spreadsheet counts)"
+    assert f"labels must lie between 0 and 2 for 3 classes, got 2000 at {place}" in said
     assert page.run("return document.getElementById('cc-results').hidden")
 
 
@@ -519,8 +532,8 @@ def test_a_column_that_may_be_no_class_is_asked_for(page, tmp_path, kind, capsys
     monkeypatch.chdir(tmp_path)
     library = said_by_the_library(("stray.csv",), capsys)
     assert as_shown(library, "stray.csv") == said.partition(";")[0]
-    column(page, "scores").select_option("chosen")
-    column(page, "chosen").select_option([n for n in tables[kind] if n not in {"weight", "label"}])
+    assert page.run("return document.activeElement.type") == "checkbox"
+    tick(page, "weight").uncheck()
     assert calibrate(page).startswith(f"T = {temperature_of(samples)} ")
 
 
@@ -536,7 +549,9 @@ def test_where_no_temperature_is_best_what_was_read_is_said(page, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(page, tmp_path):
+def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(
+    page, tmp_path, capsys, monkeypatch
+):
     logits, labels = problem(400, 2, 2.0, seed=10)
     z = logits[:, 1] - logits[:, 0]
     names = np.array(["cat", "dog"])[labels.numpy()]
@@ -553,7 +568,97 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(page, tmp_
             assert f"- **{name}**: {named}." in card
         asked = page.page.get_by_label("Which label does a high score mean?")
         asked.locator("visible=true").select_option("cat")
-        assert calibrate(page).endswith("together, or the other class is the positive one.")
+        assert calibrate(page).startswith(
+            "Did you choose the wrong label for a high score? It is cat now. No temperature is best"
+        )
+    monkeypatch.chdir(tmp_path)
+    table = {"score_cat": z.tolist(), "label": names}
+    write_table(tmp_path / "wrong.csv", table)
+    asked = said_by_the_library(("wrong.csv",), capsys)
+    assert asked.startswith("Did you choose the wrong label for a high score? It is cat now. No te")
+
+
+@pytest.mark.slow
+def test_all_open_questions_are_asked_at_once(page, tmp_path):
+    logits, labels = problem(400, 2, 2.0, seed=10)
+    z = logits[:, 1] - logits[:, 0]
+    words = np.array(["cat", "dog"])[labels.numpy()]
+    ages = [40 + 0.5 * (i % 37) for i in range(400)]
+    table = {"id": range(400), "age": ages, "score": z.tolist(), "answer": words}
+    drop(page, "fit", write_table(tmp_path / "x.csv", table))
+    assert "choose which of them holds the true labels" in calibrate(page)
+    assert ticked(page) == ["age", "score"]
+    assert page.run("return document.activeElement.dataset.part") == "labels"
+    column(page, "labels").select_option("answer")
+    assert page.page.is_hidden("#cc-fit-columns [data-part=positive-row]")
+    tick(page, "age").uncheck()
+    column(page, "positive").select_option("dog")
+    assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
+    # Without the age, only one question is open, and the number of the sample is left out.
+    del table["age"]
+    drop(page, "fit", write_table(tmp_path / "x.csv", table))
+    assert "names its two classes cat and dog" in calibrate(page)
+    assert page.run("return document.activeElement.dataset.part") == "positive"
+    column(page, "positive").select_option("dog")
+    assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
+    # Where nothing is open, nothing is asked.
+    drop(
+        page,
+        "fit",
+        write_table(tmp_path / "y.csv", {"score": z.tolist(), "label": labels.tolist()}),
+    )
+    assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
+    assert page.page.is_hidden("#cc-fit-columns")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_classes", [1, 3])
+def test_the_box_that_a_refusal_names_gets_the_focus(page, tmp_path, n_classes):
+    logits, labels = problem(400, max(n_classes, 2), 1.0, seed=8)
+    p = logits.softmax(1).numpy()
+    np.savez(tmp_path / "x.npz", logits=p if n_classes == 3 else p[:, 1], labels=labels)
+    drop(page, "fit", tmp_path / "x.npz")
+    name = page.page.locator("label:has(#cc-probabilities)").inner_text().strip()
+    assert f'tick "{name}" if they are' in calibrate(page)
+    assert page.run("return document.activeElement.id") == "cc-probabilities"
+    page.press("Space")
+    assert calibrate(page).startswith("T = ")
+    np.savez(tmp_path / "y.npz", logits=3 * logits, labels=labels)
+    drop(page, "fit", tmp_path / "y.npz")
+    assert f'do not tick "{name}"' in calibrate(page)
+    assert page.run("return document.activeElement.id") == "cc-probabilities"
+
+
+@pytest.mark.slow
+def test_the_rows_are_explained_with_links_to_the_glossary(page, saved):
+    drop(page, "fit", saved[0] / "plain.npz")
+    calibrate(page)
+    page.page.click("#cc-results summary")
+    shown = page.page.inner_text("#cc-meanings")
+    assert all(f"{name}: {text}." in shown for name, text in MEANINGS.items())
+    terms = set(re.findall(r"^   (\S.*)$", (DOCS / "glossary.rst").read_text(), re.MULTILINE))
+    links = page.page.locator("#cc-meanings a")
+    for address in links.evaluate_all("(links) => links.map(({ href }) => href)"):
+        # A saved page keeps the whole address of the glossary.
+        start, term = address.split("#term-")
+        assert start == page.run("return document.getElementById('cc-glossary').href")
+        assert term.replace("-", " ").replace("p value", "p-value") in terms
+    assert "Python draws other random numbers" in page.page.inner_text("#cc-differs")
+
+
+@pytest.mark.slow
+def test_the_card_follows_a_dark_theme(page, saved, tmp_path):
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason='the extra "browser" has axe'
+    ).Axe()
+    drop(page, "fit", saved[0] / "plain.npz")
+    calibrate(page)
+    card = save_results(page, tmp_path, ["html"])["html"]
+    page.set_media(color_scheme="dark")
+    page.page.set_content(card)
+    colour = page.run("return getComputedStyle(document.body).backgroundColor")
+    assert colour == "rgb(20, 24, 30)"
+    assert [fault["id"] for fault in axe.run(page.page).response["violations"]] == []
 
 
 @pytest.mark.slow
@@ -601,16 +706,44 @@ def test_a_strange_temperature_is_doubted_as_in_the_library(page, tmp_path, kind
     assert "T = " in calibrate(page)
     scaler = TemperatureScaler().fit_logits(logits[::2], labels[::2])
     notes = evaluate(logits[1::2], labels[1::2], scaler=scaler, progress=False).notes
-    cards = save_results(page, tmp_path, ["html", "markdown"])
+    cards = save_results(page, tmp_path)
+    warnings = json.loads(cards.pop("json"))["warnings"]
     if kind is None:
-        assert notes == []
-        assert page.page.is_hidden("#cc-doubt")
+        assert notes == warnings == []
+        assert page.page.inner_text("#cc-doubts") == ""
         assert "Warning" not in "".join(cards.values())
         return
+    assert warnings == notes
     begin = getattr(_sentences, kind).partition("{")[0]
     assert notes[0].startswith(begin)
-    assert " ".join(page.page.inner_text("#cc-doubt").split()) == f"Warning: {notes[0]}"
+    shown = page.page.locator("#cc-doubts p").all_inner_texts()
+    assert shown == [f"Warning: {note}" for note in notes if note != _sentences.NEED_NOT_SCALE]
     assert all(notes[0][:60] in card for card in cards.values())
+    is_withheld = _sentences.NO_VERDICT in page.page.inner_text("#cc-verdicts")
+    assert is_withheld == (kind == "UNRELATED")
+    for card in (page.page.inner_text("#cc-verdicts"), *cards.values()):
+        assert ("Before scaling, th" in card) != is_withheld
+
+
+@pytest.mark.slow
+def test_a_very_small_file_is_warned_of_and_has_no_direction(page, tmp_path):
+    """Its temperature may be 1, although its test set alone looks overconfident."""
+    few, many = problem(20, 2, 1.0, seed=3), problem(500, 2, 3.0, seed=1)
+    for zone, (logits, labels) in (("fit", few), ("test", many)):
+        np.savez(tmp_path / f"{zone}.npz", logits=logits, labels=labels)
+        drop(page, zone, tmp_path / f"{zone}.npz")
+    assert "T = " in calibrate(page)
+    texts = save_results(page, tmp_path)
+    assert "20 samples are very few" in page.page.inner_text("#cc-doubts")
+    assert page.page.inner_text("#cc-need") == _sentences.NEED_NOT_SCALE
+    assert page.page.inner_text("#cc-verdicts").startswith(_sentences.NO_DIRECTION)
+    assert "the model is not calibrated: its ECE" in page.page.inner_text("#cc-verdicts")
+    for text in texts.values():
+        assert _sentences.NEED_NOT_SCALE in text
+        assert "overconfident:" not in text
+        assert "Divide the logits" not in text
+    assert "(p ≤ 0.001)" in texts["markdown"]
+    assert "| p-value | ≤ 0.001 |" in texts["markdown"]
 
 
 @pytest.mark.slow
@@ -624,19 +757,20 @@ def test_the_verdicts_are_those_of_the_library(page, tmp_path, n_classes, temper
     scaler = TemperatureScaler().fit_logits(logits[::2], labels[::2])
     report = evaluate(logits[1::2], labels[1::2], scaler=scaler, progress=False)
     card = Card(report, "", 0, separate=True).to_markdown()
-    shown = page.page.inner_text("#cc-verdicts").split("\n\n")
+    shown = page.page.inner_text("#cc-verdicts").replace("≤", "<=").split("\n\n")
+    if temperature == 1:
+        assert shown.pop(0) == _sentences.NO_DIRECTION
     word = {3: "is overconfident", 1: "no calibration error", 0.4: "is underconfident"}
     assert word[temperature] in shown[0]
     assert "shows no calibration error beyond what chance alone produces" in shown[1]
     # What is drawn by chance: the p-values, and the end of the interval.
-    drawn = re.compile(r"(p = |as large as | in )\d[\d.]*\d%?")
+    drawn = re.compile(r"(p = |p <= |up to | in )\d[\d.]*\d%?")
     without = [drawn.sub("drawn", text) for text in [*shown, card]]
     assert all(text in without[2] for text in without[:2])
-    high = float(re.search(r"samples the ECE may still be as large as ([\d.]+)%", shown[1])[1])
-    assert "but with 500 samples" in shown[1]
+    high = float(re.search(r"With 500 samples, .* up to ([\d.]+)%, so an error", shown[1])[1])
     expected = max(report.after.ece.high, report.after.noise_floor.high)
     assert high == pytest.approx(100 * expected, abs=1.5)
-    level = "less than 5% would" if n_classes == 2 else "two tests, only less than 2.5% in one"
+    level = "A share below 5%" if n_classes == 2 else "one of these shares is below 2.5%"
     assert level in shown[1]
 
 
@@ -670,6 +804,8 @@ def as_written(kind: str, folder: Path) -> Path:
         lines = [f"{row[0]},{no if label else yes}" for row, label in zip(z, y, strict=True)]
         return "\n".join([head, *lines])
 
+    one_each = of_one("", ",no", ",yes").replace(",,", ",").split("\n")[1:]
+    one_each = [f",{line}" for line in one_each]
     texts = {
         "plain": plain,
         "mark": "\ufeff" + plain,
@@ -700,6 +836,19 @@ def as_written(kind: str, folder: Path) -> Path:
             [head, *(",".join(map(str, [*r, k])) for r, k in zip(p, y, strict=True))]
         ),
         "two names": of_one("score,label", "no", "yes"),
+        "a line of Excel": "sep=;\n" + european,
+        "tabs and commas": plain.replace(",", "\t").replace(".", ","),
+        "underscores": plain + "1_0.5,-2,0.1,0\n-1_000,2,1_2e1,2\n",
+        "counted samples": "\n".join(
+            ["sample,score_yes,answer", *(f"{i}{r}" for i, r in enumerate(one_each, 5))]
+        ),
+        "rising numbers": "\n".join(
+            ["when,score_yes,answer", *(f"{i * i}{r}" for i, r in enumerate(one_each))]
+        ),
+        "a sample as names": plain.partition("\n")[2]
+        .replace("\n", ",cat\n")
+        .replace(plain.split("\n")[1], "1,2,3,1"),
+        "no names, two words": of_one("", "no", "yes").strip(),
         "a named score": of_one("score_yes,kind", "no", "yes"),
         "signs": of_one("score_1,kind", "-1", "1"),
     }
@@ -722,12 +871,14 @@ READ = [
     "float16", "fortran", "float labels", "big endian", "bool", "plain", "mark", "european",
     "european without a head", "european labels", "tabs", "quoted", "a quote in a cell",
     "a name of two lines", "empty columns", "empty rows", "probabilities", "utf-16",
-    "a named score", "signs",
+    "a named score", "signs", "a line of Excel", "tabs and commas", "underscores",
+    "counted samples", "rising numbers",
 ]  # fmt: skip
 REFUSED = [
     "one hot", "one column", "from 1", "words", "objects", "thousands", "points and commas",
     "two points", "quoted commas", "thousands in quotes", "an open quote", "two heads",
     "a cell too many", "percentages", "probabilities as logits", "two names", "latin-1",
+    "a sample as names", "no names, two words",
 ]  # fmt: skip
 
 
@@ -770,7 +921,8 @@ def test_a_file_of_two_sets_is_fitted_on_one_and_tested_on_the_other(page, tmp_p
     drop(page, "fit", tmp_path / "sets.npz")
     expected = TemperatureScaler().fit_logits(logits[:300], labels[:300]).temperature
     assert calibrate(page).startswith(f"T = {expected:.5g} ")
-    fitted, tested = page.page.inner_text("#cc-from").split("\n")
+    fitted, tested, unchecked = page.page.inner_text("#cc-from").split("\n")
+    assert unchecked.startswith("It was not checked whether single samples of the test")
     assert fitted == (
         "Fitted to sets.npz: n = 300, logits of 3 classes from the array val_logits, labels from "
         "the array val_labels; not used: logits_test, labels_test."
@@ -809,6 +961,9 @@ def test_the_positive_class_has_its_name_everywhere(page, tmp_path, n_columns):
     assert calibrate(page).startswith(f"T = {temperature_of((logits, labels))} ")
     cards = save_results(page, tmp_path, ["html", "markdown"])
     shown = page.page.inner_text("#cc-results")
+    differs = page.page.inner_text("#cc-differs")
+    assert differs.endswith("What is P(<b>dog) here is P(y = 1) there.")
+    shown = shown.replace(differs, "")
     for text in (shown, page.page.inner_html("#cc-diagrams"), *cards.values()):
         assert "y = 1" not in text
     assert "ECE of P(<b>dog) in 15 bins" in shown
@@ -880,7 +1035,8 @@ def test_a_file_that_has_changed_is_asked_for_again(page, saved, tmp_path):
 def test_it_says_how_the_numbers_of_samples_belong_together(page, saved, tmp_path):
     drop(page, "fit", saved[0] / "names.csv")
     calibrate(page)
-    read, split = page.page.inner_text("#cc-from").split("\n")
+    read, split, unchecked = page.page.inner_text("#cc-from").split("\n")
+    assert "It was not checked whether a sample stands in the file twice" in unchecked
     assert read.startswith("Read names.csv: n = 600, ")
     assert split == (
         "Of these 600 samples, 300 were used to find T: the first, the third, the fifth and so on. "
@@ -889,6 +1045,7 @@ def test_it_says_how_the_numbers_of_samples_belong_together(page, saved, tmp_pat
     )
     for card in save_results(page, tmp_path, ["html", "markdown"]).values():
         assert split in card
+        assert card.count(unchecked) == 1
 
 
 @pytest.mark.slow
@@ -899,9 +1056,8 @@ def test_the_choice_says_what_the_page_assumes(page, tmp_path):
     drop(page, "fit", write_table(tmp_path / "x.csv", table))
     assert "choose which of them holds the true labels" in calibrate(page)
     read = column(page, "read")
-    assert read.inner_text() == (
-        "This page reads all other numeric columns as logits, one for each class."
-    )
+    assert read.inner_text() == "Nothing is read yet."
+    assert ticked(page) == ["u", "v", "w", "kind"]
     column(page, "labels").select_option("kind")
     assert "T = " in calibrate(page)
     assert read.inner_text() == (
@@ -1138,9 +1294,9 @@ def test_no_state_of_the_page_has_a_fault_for_a_screen_reader(page, animals, tmp
     page.set_media(reduced_motion="reduce")
     drop(page, "fit", animals[0])
     calibrate(page)
-    column(page, "scores").select_option("chosen")
-    column(page, "chosen").select_option(["a", "b", "c"])
+    tick(page, "year").uncheck()
     calibrate(page)
+    page.page.click("#cc-results summary")
     (tmp_path / "empty.csv").write_text("")
     drop(page, "test", tmp_path / "empty.csv")
     page.page.wait_for_selector(".cc-fault:not(:empty)")
@@ -1201,7 +1357,7 @@ def bad_files(folder: Path) -> list[tuple[str, ...]]:
         "twice.csv": "logit_0,logit_0,label\n1.5,2,0\n2.5,1,1\n",
         "no_label.csv": "logit_0,logit_1,id\n1.5,2,7\n2.5,1,8\n",
         "identifier.csv": "\n".join(
-            ["txn_id,score,label", *(f"{i},{(i % 7) - 2.5},{i % 2}" for i in range(40))]
+            ["txn,score,label", *(f"{i * 7 % 41},{(i % 7) - 2.5},{i % 2}" for i in range(40))]
         ),
         "unknown_class.csv": "logit_cat,logit_dog,label\n1.5,2,cat\n2.5,1,cow\n",
         "no_head.csv": rows + "\n1.5,2.5,3.5,4.5\n",

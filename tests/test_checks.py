@@ -260,7 +260,12 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no resamples": (
         lambda: ck.noise_floor(P, n_resamples=0),
         ValueError,
-        r"n_resamples must be an integer of at least 1, got 0; 1000 is usual",
+        r"n_resamples must be an integer of at least 40, got 0; fewer cannot show where",
+    ),
+    "logits without numbers": (
+        fit(ck.TemperatureScaler(), LOGITS.to("meta"), LABELS),
+        TypeError,
+        r'logits must hold numbers, got a tensor on the device "meta"',
     ),
     "a seed that is no number": (
         lambda: ck.calibration_test(P, LABELS, seed=None),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibkit import ConformalSets
-from tests.helpers import calibrated_problem
+from tests.helpers import Failure, calibrated_problem
 from tests.metrics.references import draw
 
 both_scores = pytest.mark.parametrize("score", ["lac", "aps"])
@@ -366,6 +366,53 @@ def test_refusals():
         sets.predict(p, seed=-1)
 
 
+def test_what_a_fit_found_cannot_be_set():
+    logits, labels = calibrated_problem(40, 3, 1)
+    p = logits.softmax(1)
+    sets = ConformalSets().fit(p, labels)
+    expected = sets.predict(p)
+    for name in ("threshold", "n_samples"):
+        for value in (math.nan, 0.5, None, torch.ones(3)):
+            with pytest.raises(AttributeError, match=rf"{name} is what a fit found and cannot be"):
+                setattr(sets, name, value)
+    assert torch.equal(sets.predict(p), expected)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"coverage": 0.5},
+        {"score": "lac", "randomized": False},
+        {"randomized": False},
+        {"regularization": 0.1},
+        {"k_reg": 2},
+        {"per_class": True},
+    ],
+)
+def test_sets_forget_a_threshold_that_other_options_gave(option):
+    logits, labels = calibrated_problem(40, 3, 1)
+    p = logits.softmax(1)
+    sets = ConformalSets(score="aps", randomized=True).fit(p, labels)
+    for name, value in reversed(option.items()):
+        setattr(sets, name, value)
+    assert sets.threshold is None
+    assert sets.n_samples is None
+    with pytest.raises(RuntimeError, match="not fitted; call fit first"):
+        sets.predict(p)
+    alone = ConformalSets(**{"score": "aps", "randomized": True, **option}).fit(p, labels)
+    assert torch.equal(sets.fit(p, labels).predict(p), alone.predict(p))
+
+
+def test_options_that_exclude_each_other_are_refused_on_assignment_too():
+    sets = ConformalSets(score="aps", randomized=True)
+    with pytest.raises(ValueError, match=r"left out for the score \"lac\", got True"):
+        sets.score = "lac"
+    sets = ConformalSets()
+    with pytest.raises(ValueError, match=r"left out for the score \"lac\", got False and 0.1"):
+        sets.regularization = 0.1
+    assert sets.regularization == 0
+
+
 @pytest.mark.parametrize(("coverage", "least"), [(0.9, 9), (0.5, 1), (0.99, 99)])
 def test_too_few_samples_of_one_class_are_refused(coverage, least):
     labels = torch.tensor([0] * least + [1] * least + [2] * least)
@@ -378,7 +425,7 @@ def test_too_few_samples_of_one_class_are_refused(coverage, least):
     )
     with pytest.raises(ValueError, match=message):
         sets.fit(p[:-1], labels[:-1])
-    assert sets.threshold is kept
+    assert torch.equal(sets.threshold, kept)
     with pytest.raises(ValueError, match=r"got 0 of class 1, and too few of 2 in 3 classes"):
         sets.fit(p[:least], labels[:least])
 
@@ -389,3 +436,19 @@ def test_pickled_sets_predict_the_same(score):
     sets = ConformalSets(score=score).fit(p, labels)
     again = pickle.loads(pickle.dumps(sets))
     assert torch.equal(again.predict(p), sets.predict(p))
+
+
+def test_a_fit_that_fails_at_any_point_changes_nothing():
+    logits, labels = calibrated_problem(60, 3, 1)
+    p, other = logits.softmax(1), (2 * logits).softmax(1)
+    sets = ConformalSets().fit(p, labels)
+    threshold, expected = sets.threshold, sets.predict(p)
+    fresh = ConformalSets().fit(other[:50], labels[:50])  # A first fit may make more calls.
+    with Failure(math.inf, MemoryError) as counter:
+        fresh.fit(other[:50], labels[:50])
+    for at in range(1, counter.n_calls + 1):
+        with Failure(at, MemoryError), pytest.raises(MemoryError):
+            sets.fit(other[:50], labels[:50])
+        assert sets.threshold == threshold
+        assert sets.n_samples == 60
+        assert torch.equal(sets.predict(p), expected)

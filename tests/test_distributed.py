@@ -68,7 +68,7 @@ parts["temperatures"] = found = {
             *summary.temperature_interval],
     "fit_logits": TemperatureScaler().fit_logits(logits[part], labels[part]).temperature,
     "leak": [message(lambda: evaluate(logits[samples], labels[samples], scaler=scaler,
-                                      n_resamples=1))
+                                      n_resamples=40))
              for samples in (slice(0, 90), slice(2000, 2600))],
 }
 biased = logits + 6 * torch.eye(10)[3]
@@ -99,7 +99,7 @@ for per_label in (False, True):
         *scaler.temperatures.tolist(), scaler.summary.n_samples, scaler.summary.nll_after,
         *(scaler.summary.temperature_interval or [])])
 found["multi-label leak"] = message(
-    lambda: evaluate_multi_label(z[:90], y[:90], scaler=scaler, n_resamples=1))
+    lambda: evaluate_multi_label(z[:90], y[:90], scaler=scaler, n_resamples=40))
 few = 3 if rank == 0 else 4
 found["multi-label refusals"] = [
     message(lambda: scaler.fit_logits(z[part, :few], y[part, :few])),
@@ -120,6 +120,14 @@ part_here = logits[part].softmax(1), labels[part]
 if rank == 0:
     found["in one process"] = score_decomposition(*part_here).calibration
 found["histogram"] = message(lambda: HistogramScaler().fit_logits(logits[part], labels[part]))
+found["other options"] = [
+    message(lambda: TemperatureScaler(
+        smoothing=float(rank)).fit_logits(logits[part], labels[part])),
+    message(lambda: (TemperatureScaler, VectorScaler)[rank > 0]().fit_logits(
+        logits[part], labels[part]))]
+metric = BrierScore(10 if rank == 0 else 11)
+metric.update(torch.eye(10 if rank == 0 else 11)[:5], torch.arange(5))
+found["other metric"] = message(metric.compute)
 found["missing class"] = message(
     lambda: VectorScaler().fit_logits(logits[part], labels[part].clamp(max=8)))
 if rank == 0:
@@ -466,6 +474,19 @@ def test_some_scalers_say_that_they_fit_in_one_process(found):
 def test_a_class_that_no_process_has_is_refused_by_all(found):
     for of_process in found:
         assert "no sample of 1 of the 10 classes (9) among 3000" in of_process["missing class"]
+
+
+@two
+def test_other_options_in_other_processes_are_refused_by_all(found):
+    for of_process in found:
+        for said in of_process["other options"]:
+            assert (
+                "fit the same scaler with the same options, got TemperatureScaler(sm" in said
+                or ("fit the same scaler with the same options, got VectorScaler(" in said)
+            )
+        assert (
+            "make a metric with the same options, got different ones" in of_process["other metric"]
+        )
 
 
 @three

@@ -192,6 +192,7 @@ def test_the_first_screen_has_the_figure_and_three_doors(landing, browser):
     calculator = page.get_by_role("link", name="Use the calculator")
     assert calculator.evaluate(bottom) <= lines.evaluate(top)
     assert lines.inner_text().count("\n") == 3
+    assert "Or in Python:" in doors.nth(1).inner_text()
     assert lines.evaluate("(code) => code.scrollWidth <= code.clientWidth")
     lessons = page.locator("#lessons")
     assert lessons.evaluate("(part) => part.getBoundingClientRect().top") > 750

@@ -43,6 +43,7 @@ FORBIDDEN = {
 }
 MEASURED = r"(?<![\w.])\d+\.\d+|(?<![\w.])\d+(?= ?%)"
 QUESTION_TYPES = {"multiple_choice", "many_choice", "numeric"}
+VERDICT = re.compile(r"(?:Yes|No|Right|Wrong|Correct|Exactly|Not quite)[.,:!]")
 MAX_COLUMNS = 79  # a page of 1280 pixels shows no more
 
 
@@ -203,7 +204,8 @@ def test_every_answer_of_a_quiz_is_explained(script):
         assert question["type"] in QUESTION_TYPES
         assert n_correct == 1 if question["type"] == "multiple_choice" else n_correct >= 1
         assert all(len(answer["feedback"].split()) >= 4 for answer in answers), question
-        assert not re.search(r"[$`<]", json.dumps(question))
+        assert not re.search(r"[$`<]|[0-9] per ?cent", json.dumps(question))
+        assert not any(VERDICT.match(answer["feedback"]) for answer in answers), question
         if question["type"] == "numeric":
             assert answers[-1]["type"] == "default"
             values = [answer["value"] for answer in answers if "value" in answer]
@@ -211,6 +213,22 @@ def test_every_answer_of_a_quiz_is_explained(script):
             assert values == [float(f"{value:.{digits}g}") for value in values]
         else:
             assert len(answers) >= 3
+
+
+@pytest.mark.parametrize(
+    ("feedback", "doubled"),
+    [
+        ("Right: one option is longer.", True),
+        ("Yes. The order stays.", True),
+        ("Yes, this is what it says.", True),
+        ("No, the order stays.", True),
+        ("Not quite: the order stays.", True),
+        ("No p-value proves it.", False),
+        ("The right option stands first.", False),
+    ],
+)
+def test_a_verdict_in_an_explanation_is_noticed(feedback, doubled):
+    assert bool(VERDICT.match(feedback)) == doubled
 
 
 def all_questions(kind: str) -> list[dict]:
@@ -235,8 +253,19 @@ def test_the_length_of_an_option_does_not_give_away_that_it_is_right():
     assert len(questions) > 60
     deviation = 2 * (by_chance * (1 - by_chance / len(questions))) ** 0.5
     assert abs(n_longest - by_chance) <= deviation
-    assert n_shortest <= by_chance + deviation
+    assert abs(n_shortest - by_chance) <= deviation
     assert n_clearly_longest <= 1.25 * clearly_by_chance
+
+
+@pytest.mark.parametrize("extreme", [max, min], ids=["longest", "shortest"])
+def test_in_no_lesson_does_length_give_away_the_right_option(extreme, script):
+    """Who reads a lesson sees only its own questions: see that one cannot learn to guess there."""
+    questions = json.loads((QUIZZES / f"{script.stem}.json").read_text(encoding="utf-8"))
+    options = [q["answers"] for q in questions if q["type"] == "multiple_choice"]
+    limits = [extreme(len(answer["answer"]) for answer in answers) for answers in options]
+    right = [next(len(a["answer"]) for a in answers if a["correct"]) for answers in options]
+    n_right = sum(length == limit for length, limit in zip(right, limits, strict=True))
+    assert len(options) < 4 or 1 <= n_right <= len(options) / 2
 
 
 def test_a_question_for_a_number_says_in_which_unit_it_wants_it():
@@ -308,10 +337,8 @@ def test_the_map_of_the_course_is_the_same_as_a_figure_a_list_and_a_table():
     )
     assert {(name, numbers(after)) for name, _, after in entries} == expected
     assert [stem for _, stem, _ in entries] == [script.stem for script in SCRIPTS]
-    rows = re.findall(r"\* - :doc:`(\d+) <[^>]+>` - [^*]*? - ([\d, ]+|basic PyTorch) - ", page)
-    assert {(int(key), numbers(after)) for key, after in rows} == {
-        (key, before) for key, (_, _, _, before) in lessons.items()
-    }
+    rows = re.findall(r"\* - :doc:`([^<]+) <[^>]+>` - [^*]*? - ([\d, ]+|basic PyTorch) - ", page)
+    assert {(name, numbers(after)) for name, after in rows} == expected
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -89,9 +89,9 @@ def test_a_report():
     logits, labels = calibrated_problem(400, 4, 2)
     scaler = TemperatureScaler().fit_logits(logits.float().to("mps:0"), labels.to("mps:0"))
     new_logits, new_labels = calibrated_problem(400, 4, 2, seed=1)
-    expected = calibkit.evaluate(new_logits.float(), new_labels, scaler=scaler, n_resamples=20)
+    expected = calibkit.evaluate(new_logits.float(), new_labels, scaler=scaler, n_resamples=40)
     on_gpu = new_logits.float().to("mps:0"), new_labels.to("mps:0")
-    assert str(calibkit.evaluate(*on_gpu, scaler=scaler, n_resamples=20)) == str(expected)
+    assert str(calibkit.evaluate(*on_gpu, scaler=scaler, n_resamples=40)) == str(expected)
 
 
 @pytest.mark.parametrize("per_label", [False, True])
@@ -107,5 +107,5 @@ def test_a_multi_label_model(per_label):
     calibrated = scaler.to("mps:0")(on_gpu[0])
     assert calibrated.device.type == "mps"
     torch.testing.assert_close(calibrated.cpu(), expected(logits.float()))
-    options = {"n_resamples": 5, "progress": False}
+    options = {"n_resamples": 40, "progress": False}
     assert str(report(*on_gpu, **options)) == str(report(logits.float(), labels, **options))

@@ -607,7 +607,7 @@ def test_a_segmentation_model_of_torchvision_with_an_ignored_label():
     images, masks = torch.rand(4, 3, 32, 32), torch.randint(3, (4, 32, 32))
     masks[:, :4] = 255
     loader = [(images[:2], masks[:2]), (images[2:], masks[2:])]
-    report = calibkit.evaluate(model, loader, ignore_index=255, n_resamples=20, progress=False)
+    report = calibkit.evaluate(model, loader, ignore_index=255, n_resamples=40, progress=False)
     assert report.n_samples == 4 * 28 * 32
     with torch.no_grad():
         logits = model.eval()(images)["out"]

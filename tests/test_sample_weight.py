@@ -232,9 +232,28 @@ def test_weights_of_0_leave_samples_out(name):
         ([1.0, 1.0], ValueError, r"must have shape \(3,\), as labels have, got \(2,\)"),
         (1.0, TypeError, r"sample_weight must be a torch tensor or a numeric numpy array"),
         (["a", "b", "c"], TypeError, r"sample_weight must be a torch tensor"),
-        (torch.ones(3) * 1j, TypeError, r"sample_weight must be real numbers, got torch.complex"),
+        (torch.ones(3) * 1j, TypeError, r"sample_weight must be real, got torch.complex"),
+        (
+            [1e-300, 1e200, 1.0],
+            ValueError,
+            r"must lie between 1e-100 and 1e\+100, got 1e\+200; div",
+        ),
+        ([1e-300, 1e-200, 0.0], ValueError, r"must lie between 1e-100 and 1e\+100, got 1e-200; di"),
+        (torch.ones(3).to_sparse(), TypeError, r"dense, got .*; convert with sample_weight.to_den"),
     ],
-    ids=["negative", "nan", "infinite", "zeros", "length", "number", "text", "complex"],
+    ids=[
+        "negative",
+        "nan",
+        "infinite",
+        "zeros",
+        "length",
+        "number",
+        "text",
+        "complex",
+        "huge",
+        "tiny",
+        "sparse",
+    ],
 )
 def test_wrong_weights_are_refused(weights, error, message):
     p, labels = torch.tensor([0.2, 0.7, 0.6]), torch.tensor([0, 1, 0])

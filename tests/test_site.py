@@ -149,6 +149,11 @@ def test_the_joined_styles_hold_every_icon_that_is_used(pages):
 
 
 @pytest.mark.slow
+def test_no_page_says_how_long_its_code_took_when_the_site_was_built(pages):
+    assert [path for path in pages if "running time" in path.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.slow
 def test_every_image_has_a_text_and_headings_are_in_order(pages):
     for page in pages.values():
         assert page.without_alt == [], page.path
@@ -333,6 +338,50 @@ def test_the_page_for_instructors_begins_with_the_installation():
     assert named == [1, 2, 3, 4, 5, 8, 8]
 
 
+def commands(text: str) -> list[str]:
+    """Return the Python commands in the blocks of code of a page."""
+    return re.findall(r"^ +(python \w+\.py.*)$", text, re.MULTILINE)
+
+
+def test_the_steps_of_instructors_begin_with_all_commands_and_none_is_long():
+    page = (ROOT / "docs" / "instructors.rst").read_text(encoding="utf-8")
+    steps = page.partition("Grade a class, step by step")[2].partition("\nFiles from")[0]
+    opening, *each = re.split(r"^\d\. ", steps, flags=re.MULTILINE)
+    upload = page.partition("\nUpload grades")[2].partition("\n4. ")[0]
+    assert commands(opening) == commands("".join(each)) + commands(upload)[:1]
+    assert max(len(step.split()) for step in each) < 275
+
+
+BULLETS = re.compile(r"^( *)- .*\n(?:(?:\1 +.*)?\n)*(?:\1- .*\n(?:(?:\1 +.*)?\n)*)*", re.MULTILINE)
+
+
+def lists_of_one(page: str) -> list[str]:
+    """Return the item of each list that has no other, here or within another list."""
+    page = re.sub(r"^( *)\* - ", r"\1  - ", page, flags=re.MULTILINE)  # the row of a table
+    found = []
+    for match in BULLETS.finditer(page):
+        items = re.findall(rf"^{match[1]}- (.*)", match[0], re.MULTILINE)
+        below = re.sub(rf"^{match[1]}- .*\n", "", match[0], flags=re.MULTILINE)
+        found += (items if len(items) == 1 else []) + lists_of_one(below)
+    return found
+
+
+def test_a_list_has_several_items_and_code_is_introduced():
+    folders = [ROOT / "docs", ROOT / "docs" / "explore", ROOT / "docs" / "api"]
+    for path in (path for folder in folders for path in sorted(folder.glob("*.rst"))):
+        page = path.read_text(encoding="utf-8")
+        assert lists_of_one(page) == [], path
+        alone = re.findall(r"(.*[.?])\n\n *\.\. code-block::", page)
+        # blocks of the page on the command line show what the command above them has written
+        assert alone == [] or path.stem == "command_line", path
+
+
+def test_a_list_of_one_is_noticed():
+    assert lists_of_one("- one\n- two\n") == []
+    assert lists_of_one("Text.\n\n   - one\n     goes on\n\nMore.\n") == ["one"]
+    assert lists_of_one("- one\n\n  - inner\n\n- two\n") == ["inner"]
+
+
 def test_the_citation_is_of_this_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
@@ -493,6 +542,15 @@ for (let text; (text = texts.nextNode());) {
 }
 return broken;
 """
+
+
+def test_a_long_name_may_break_between_its_parts_and_an_option_nowhere():
+    pytest.importorskip("sphinx", reason="the extra docs is not installed")
+    from breakable_names import with_breaks
+
+    assert with_breaks("glyphs100_logits") == "glyphs100_<wbr>logits"
+    assert with_breaks("--force") == '<span class="option-name">--force</span>'
+    assert with_breaks("a - b -- c") == "a - b -- c"
 
 
 @pytest.mark.slow
@@ -1103,7 +1161,7 @@ def test_paper_shows_the_text_alone_in_dark_letters(name, theme, site):
     page.set_media(media="print")
     around = (
         "header, nav, footer, .bd-sidebar-primary, .bd-sidebar-secondary, button, .headerlink,"
-        " .lesson-links"
+        " .lesson-links, .lesson-links + p"
     )
     assert (
         page.run(

@@ -75,15 +75,15 @@ def explored(logits, labels, **options):
 # What depends on logits, labels and weights, as numbers that repeated samples would also give.
 DOORS = {
     "bootstrap_interval": lambda z, y, **o: (
-        ck.bootstrap_interval(ck.calibration_error, z.softmax(1), y, n_resamples=10, **o).value
+        ck.bootstrap_interval(ck.calibration_error, z.softmax(1), y, n_resamples=40, **o).value
     ),
     "paired_difference": lambda z, y, **o: (
         ck.paired_difference(
-            ck.brier_score, z.softmax(1), (z / 2).softmax(1), y, n_resamples=10, **o
+            ck.brier_score, z.softmax(1), (z / 2).softmax(1), y, n_resamples=40, **o
         ).value
     ),
     "calibration_test": lambda z, y, **o: (
-        ck.calibration_test(z.softmax(1), y, n_resamples=10, **o).calibration_error
+        ck.calibration_test(z.softmax(1), y, n_resamples=40, **o).calibration_error
     ),
     "evaluate": lambda z, y, **o: values_of_report(report_of(z, y, **o)),
     "by_class": lambda z, y, **o: values_of_parts(report_of(z, y, **o).by_class()),
@@ -91,7 +91,7 @@ DOORS = {
         report_of(z, y, groups=np.asarray(z[:, 0] > 0), **o).by_group()
     ),
     "check_shift": lambda z, y, **o: (
-        ck.check_shift(scaler_for(z), z, y, n_resamples=10, **o).refit.temperature
+        ck.check_shift(scaler_for(z), z, y, n_resamples=40, **o).refit.temperature
     ),
     "reliability_diagram": lambda z, y, **o: data_of(ck.reliability_diagram(z.softmax(1), y, **o)),
     "confidence_histogram": lambda z, y, **o: data_of(
@@ -322,7 +322,7 @@ def test_the_variance_of_a_gap_is_that_of_its_resamples(weights_of, binning):
 def test_an_infinite_nll_stays_infinite():
     p, labels = torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([1, 0])
     found = ck.bootstrap_interval(
-        ck.negative_log_likelihood, p, labels, n_resamples=10, sample_weight=[1.0, 2.0]
+        ck.negative_log_likelihood, p, labels, n_resamples=40, sample_weight=[1.0, 2.0]
     )
     assert found == (math.inf, math.inf, math.inf)
 
@@ -349,7 +349,7 @@ def test_metrics_of_ones_own_are_called_with_weights():
         assert len(sample_weight) == 30
         return (sample_weight @ (p[:, 1].double() - y).abs()).item() / sample_weight.sum().item()
 
-    found = ck.bootstrap_interval(mean_error, p, labels, n_resamples=20, sample_weight=weights)
+    found = ck.bootstrap_interval(mean_error, p, labels, n_resamples=40, sample_weight=weights)
     assert found.low < found.value < found.high
     for metric in (lambda p, y: 0.5, partial(lambda p, y: 0.5)):
         with pytest.raises(TypeError, match=r"metric must take the weights of the samples, got"):
@@ -399,11 +399,11 @@ def test_a_report_tells_weights_and_leak_check_apart():
     logits, labels, weights = weighted_problem(2)
     coarse = logits.round()
     scaler = ck.TemperatureScaler().fit_logits(coarse, labels)
-    report = ck.evaluate(coarse, labels, scaler=scaler, n_resamples=10, sample_weight=weights)
+    report = ck.evaluate(coarse, labels, scaler=scaler, n_resamples=40, sample_weight=weights)
     assert report.leak_check is not None
     assert len(report.notes) == 2
     assert str(report).splitlines()[-2:] == report.notes
-    check = ck.check_shift(scaler, coarse, labels, n_resamples=10, sample_weight=weights)
+    check = ck.check_shift(scaler, coarse, labels, n_resamples=40, sample_weight=weights)
     assert str(check).splitlines()[-2:] == [f"  {note}" for note in report.notes]
 
 
@@ -411,9 +411,9 @@ def test_weights_follow_a_loader():
     logits, labels, weights = weighted_problem()
     batches = list(zip(logits.split(70), labels.split(70), strict=True))
     found = ck.evaluate(
-        torch.nn.Identity(), batches, n_resamples=20, progress=False, sample_weight=weights
+        torch.nn.Identity(), batches, n_resamples=40, progress=False, sample_weight=weights
     )
-    expected = ck.evaluate(logits, labels, n_resamples=20, sample_weight=weights)
+    expected = ck.evaluate(logits, labels, n_resamples=40, sample_weight=weights)
     assert found.to_dict() == expected.to_dict()
 
 
@@ -425,13 +425,13 @@ def test_weights_of_images_and_ignored_pixels():
     groups = [["a", "b", "a", "b"]] * 75
     for w in (weights[:75], weights.reshape(75, 4)):
         found = ck.evaluate(
-            images, masks, n_resamples=20, ignore_index=255, sample_weight=w, groups=groups
+            images, masks, n_resamples=40, ignore_index=255, sample_weight=w, groups=groups
         )
         every = w if w.ndim == 2 else w[:, None].expand(75, 4)
         expected = ck.evaluate(
             images[..., :3].movedim(1, 2).reshape(-1, 3),
             masks[:, :3].reshape(-1),
-            n_resamples=20,
+            n_resamples=40,
             sample_weight=every[:, :3].reshape(-1),
             groups=["a", "b", "a"] * 75,
         )
@@ -442,11 +442,11 @@ def test_weights_of_images_and_ignored_pixels():
 def test_classes_and_groups_count_samples():
     logits, labels, weights = weighted_problem()
     groups = np.arange(300) % 2
-    report = ck.evaluate(logits, labels, n_resamples=20, sample_weight=weights, groups=groups)
+    report = ck.evaluate(logits, labels, n_resamples=40, sample_weight=weights, groups=groups)
     positive = weights.numpy() > 0
     assert str(report.by_class()).startswith(f"n = {positive.sum()} with weights, ECE of each")
     assert report.by_group().to_dict()["weighted"] is True
-    plain = ck.evaluate(logits, labels, n_resamples=20)
+    plain = ck.evaluate(logits, labels, n_resamples=40)
     assert str(plain.by_class()).startswith("n = 300, ECE of each")
     for part in report.by_class().parts:
         assert part.n == ((labels.numpy() == part.name) & positive).sum()
@@ -456,7 +456,7 @@ def test_classes_and_groups_count_samples():
         expected = ck.calibration_test(
             logits.softmax(1)[inside],
             labels[inside],
-            n_resamples=20,
+            n_resamples=40,
             sample_weight=weights[inside],
         )
         assert part.p_value == expected.p_value

@@ -15,7 +15,7 @@ from calibkit import _sentences
 from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports._tables import html_table, markdown_table
 from calibkit.reports.report import Report
-from calibkit.reports.values import MetricValues
+from calibkit.reports.values import MetricValues, p_value_text
 
 # A model that is calibrated is called otherwise with this probability.
 LEVEL = 0.05
@@ -67,6 +67,11 @@ th, td { text-align: left; padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1p
 figure { margin: 0; flex: 1 1 18rem; max-width: 30rem; }
 img { width: 100%; height: auto; }
 pre { overflow-x: auto; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { color-scheme: dark; }
+  body { color: #e6e6e6; background: #14181e; }
+  th, td { border-color: #5a6270; }
+}
 @media (max-width: 40rem) {
   th, td { white-space: normal; vertical-align: top; }
   pre { white-space: pre-wrap; }
@@ -163,20 +168,22 @@ class Card(NamedTuple):
         return "\n\n".join(blocks) + "\n"
 
     def _verdicts(self) -> list[str]:
-        report, n = self.report, self.report.n_samples
-        if report.after is None:
-            return [_verdict("Without scaling", n, report.before, report.bins[0])]
-        return [
-            _verdict("Before scaling", n, report.before, report.bins[0]),
-            _verdict("After scaling", n, report.after, report.bins[1]),
-        ]
+        report = self.report
+        if report.doubts.are_unrelated:
+            return [_sentences.NO_VERDICT]
+        whens = ["Before scaling", "After scaling"] if report.after else ["Without scaling"]
+        values = [report.before, *([report.after] if report.after else [])]
+        parts = zip(whens, values, report.bins, strict=True)
+        verdicts = [_verdict(when, report, one, bins) for when, one, bins in parts]
+        return [_sentences.NO_DIRECTION, *verdicts] if report.doubts.may_be_1 else verdicts
 
     def _meanings(self) -> list[tuple[str, str]]:
+        event = self.report.event
         meanings = MEANINGS if self.report.n_classes > 2 else MEANINGS_OF_TWO_CLASSES
-        return list(meanings.items())
+        return [(name, text.replace("y = 1", event)) for name, text in meanings.items()]
 
     def _legend(self) -> str:
-        confidence, share = _words(self.report.bins[0])
+        confidence, share = _words(self.report.bins[0], self.report.event)
         return _sentences.DIAGRAM.format(share=share, confidence=confidence)
 
     def _names(self) -> list[str]:
@@ -186,7 +193,7 @@ class Card(NamedTuple):
         """Return the texts of the diagrams for those who do not see them."""
         texts = []
         for name, bins in zip(self._names(), self.report.bins, strict=True):
-            confidence, share = _words(bins)
+            confidence, share = _words(bins, self.report.event)
             filled = bins.count > 0
             gaps = (bins.n_correct - bins.confidence_sum)[filled]
             texts.append(
@@ -205,7 +212,7 @@ class Card(NamedTuple):
     def _numbers(self) -> list[tuple[str, str, list[list[str]]]]:
         """Return the bins of every diagram as a table with its caption."""
         return [
-            (name, f"Bins of the diagram {name}", _bin_cells(bins))
+            (name, f"Bins of the diagram {name}", _bin_cells(bins, self.report.event))
             for name, bins in zip(self._names(), self.report.bins, strict=True)
         ]
 
@@ -242,29 +249,36 @@ def rejected(values: MetricValues, level: float) -> dict[str, float]:
     return {name: p for name, p in p_values.items() if p < level / len(p_values)}
 
 
-def _verdict(when: str, n: int, values: MetricValues, bins: ReliabilityBins) -> str:
+def _verdict(when: str, report: Report, values: MetricValues, bins: ReliabilityBins) -> str:
+    n = report.n_samples
     found = rejected(values, LEVEL)
     if not found:
         # Labels that fit unusually well may make the interval end below what chance can hide.
-        high = max(values.ece.high, values.noise_floor.high)
-        return _sentences.CALIBRATED.format(
-            when=when, n=n, high=f"{high:.1%}", tests=_tests(values)
-        )
+        ends = values.noise_floor.high, values.ece.high
+        by_chance = ends[0] > ends[1]
+        hidden = _sentences.HIDDEN_BY_CHANCE if by_chance else _sentences.HIDDEN_IN_THE_INTERVAL
+        said = hidden.format(n=n, high=f"{max(ends):.1%}")
+        return _sentences.CALIBRATED.format(when=when, hidden=said, tests=_tests(report, values))
     errors = " and ".join(
-        f"its {name} of {getattr(values, _FIELDS[name]).value:.1%} (p = {p:.3f})"
+        f"its {name} of {getattr(values, _FIELDS[name]).value:.1%} ({_p(report, p)})"
         for name, p in found.items()
     )
     verb = "are" if len(found) > 1 else "is"
-    how = _direction(bins) if "ECE" in found else _sentences.MISCALIBRATED
+    is_clear = "ECE" in found and not report.doubts.may_be_1
+    how = _direction(bins) if is_clear else _sentences.MISCALIBRATED
     return _sentences.NOT_CALIBRATED.format(when=when, how=how, errors=errors, verb=verb)
 
 
-def _tests(values: MetricValues) -> str:
+def _p(report: Report, p_value: float) -> str:
+    return f"p {p_value_text(p_value, report._measured.n_resamples, '= ')}"
+
+
+def _tests(report: Report, values: MetricValues) -> str:
     """Say what the p-values mean that do not speak against a calibrated model."""
     words = {
         "ece": f"{values.ece.value:.1%}",
         "share": f"{values.p_value:.1%}",
-        "p": f"{values.p_value:.3f}",
+        "p": _p(report, values.p_value),
     }
     if values.classwise_p_value is None or values.classwise_ece is None:
         return _sentences.ONE_TEST.format(level=f"{LEVEL:.0%}", **words)
@@ -272,7 +286,7 @@ def _tests(values: MetricValues) -> str:
         level=f"{LEVEL / 2:.1%}",
         classwise_ece=f"{values.classwise_ece.value:.1%}",
         classwise_share=f"{values.classwise_p_value:.1%}",
-        classwise_p=f"{values.classwise_p_value:.3f}",
+        classwise_p=_p(report, values.classwise_p_value),
         **words,
     )
 
@@ -288,14 +302,14 @@ def _direction(bins: ReliabilityBins) -> str:
     return _sentences.OVERCONFIDENT if gaps.sum() > 0 else _sentences.UNDERCONFIDENT
 
 
-def _words(bins: ReliabilityBins) -> tuple[str, str]:
+def _words(bins: ReliabilityBins, event: str) -> tuple[str, str]:
     if bins.of == "positive":
-        return "P(y = 1)", "frequency of y = 1"
+        return f"P({event})", f"frequency of {event}"
     return "confidence", "accuracy"
 
 
-def _bin_cells(bins: ReliabilityBins) -> list[list[str]]:
-    confidence, share = _words(bins)
+def _bin_cells(bins: ReliabilityBins, event: str) -> list[list[str]]:
+    confidence, share = _words(bins, event)
     cells = [["bin", "samples", f"mean {confidence}", share]]
     for i in np.flatnonzero(bins.count):
         n = bins.count[i]

@@ -1,19 +1,27 @@
 """The three commands of ``python -m calibkit``: report, fit and apply."""
 
+import math
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from calibkit import _sentences
+from calibkit._checks import check_logits_and_labels
 from calibkit._command_line.card import Card, rejected
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from calibkit._command_line.scaler_file import load_scaler, new_scaler, save_scaler
 from calibkit._command_line.writing import check_outputs, replacing
+from calibkit._rows import Rows
+from calibkit._temperature_search import NoOptimumError
+from calibkit.reports._doubts import doubts_about
+from calibkit.reports._measuring import measure_logits
 from calibkit.reports.best_scaler import best_scaler
 from calibkit.reports.report import Report, evaluate
+from calibkit.reports.values import p_value_text
 from calibkit.scalers.base import Scaler
 
 REJECTED = 3
@@ -37,6 +45,8 @@ def report(options: Namespace) -> int:
         ignore_index=options.ignore_index,
         progress=False,
     )
+    if test.event is not None:
+        found = replace(found, event=test.event)
     print(found)
     title = " ".join((options.title or f"Calibration of {options.file.stem}").split())
     card = Card(found, title, options.seed, separate=options.calibration is not None)
@@ -51,7 +61,10 @@ def report(options: Namespace) -> int:
 def fit(options: Namespace) -> int:
     """Fit a scaler on the logits of a file, write it, and return the exit code."""
     check_outputs([options.output], [options.file, options.labels])
-    scaler = _fit(_read(options.file, options, options.labels, which="calibration"), options)
+    samples = _read(options.file, options, options.labels, which="calibration")
+    scaler = _fit(samples, options)
+    for sentence in _doubts(scaler, samples, options):
+        print(sentence)
     save_scaler(scaler, options.output)
     print(f"wrote {options.output}")
     return 0
@@ -109,10 +122,8 @@ def _scaler_of_report(options: Namespace, test: Samples) -> Scaler | None:
             f"{options.file} and {options.calibration} must have the same columns of scores in the "
             f"same order, got {', '.join(classes)} and {', '.join(others)}"
         )
-    if None not in (test.positive, calibration.positive) and test.positive != calibration.positive:
-        raise ValueError(
-            _sentences.OTHER_EVENT.format(fit=calibration.positive, test=test.positive)
-        )
+    if None not in (test.event, calibration.event) and test.event != calibration.event:
+        raise ValueError(_sentences.OTHER_EVENT.format(fit=calibration.event, test=test.event))
     return _fit(calibration, options)
 
 
@@ -129,9 +140,23 @@ def _fit(samples: Samples, options: Namespace) -> Scaler:
         )
     else:
         scaler = new_scaler(name)
-        scaler.fit_logits(samples.logits, samples.labels, ignore_index=options.ignore_index)
+        try:
+            scaler.fit_logits(samples.logits, samples.labels, ignore_index=options.ignore_index)
+        except NoOptimumError as error:
+            if samples.event is None or len(samples.names) > 1 or error.limit != math.inf:
+                raise
+            asked, said = _sentences.WRONG_POSITIVE.format(event=samples.event), str(error)
+            raise ValueError(f"{asked} {said[0].upper()}{said[1:]}") from error
     print(scaler.summary)
     return scaler
+
+
+def _doubts(scaler: Scaler, samples: Samples, options: Namespace) -> list[str]:
+    """Return what makes a temperature doubtful, as a report on its own samples would say it."""
+    ignored = options.ignore_index
+    rows = check_logits_and_labels(samples.logits, samples.labels, ignore_index=ignored)
+    accuracy = measure_logits(rows, n_bins=1)["accuracy"]
+    return doubts_about(scaler.summary, accuracy, Rows(*rows.flat()[:2])).sentences
 
 
 def _exit_code(found: Report, min_p_value: float | None) -> int:
@@ -139,7 +164,8 @@ def _exit_code(found: Report, min_p_value: float | None) -> int:
         return 0
     against = rejected(found.after or found.before, min_p_value)
     for name, p_value in against.items():
-        print(f"calibkit: not calibrated: {name} with p = {p_value:.3f}", file=sys.stderr)
+        p = p_value_text(p_value, found._measured.n_resamples, "= ")
+        print(f"calibkit: not calibrated: {name} with p {p}", file=sys.stderr)
     return REJECTED if against else 0
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from calibkit import _sentences
 from calibkit._checks import check_logits_and_labels, check_probability_rows
 from calibkit._command_line import strays
-from calibkit._command_line.files import NamedNumbers, open_numbers
+from calibkit._command_line.files import open_numbers
+from calibkit._command_line.named_numbers import NamedNumbers, is_number
 from calibkit._conversion import as_tensor
 from calibkit._rows import Rows
 
@@ -72,8 +73,8 @@ class Samples:
         What was read, in one sentence.
     source : NamedNumbers
         The file.
-    positive : str or None
-        The class that the scores are of, if the labels are two names.
+    event : str or None
+        The name of class 1 of two classes, if the file has one.
     """
 
     logits: Tensor
@@ -83,7 +84,7 @@ class Samples:
     names: list[str]
     said: str
     source: NamedNumbers
-    positive: str | None = None
+    event: str | None = None
 
     def write_scaled(self, scaled: Tensor, path: Path) -> None:
         """Write a copy of the file with these logits, or with their probabilities."""
@@ -103,13 +104,14 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     names, are_probabilities = _names_of_scores(source, own, choice, own_label, values)
     positive = None
     if values is not None and source.word == "column" and len(names) == 1:
-        values, positive = _outcomes(values, names[0], are_probabilities, path, choice)
+        values, positive = _outcomes(values, names[0], are_probabilities, source, choice)
         from_where += f", where {positive} is the positive class" if positive else ""
     scores = as_tensor(source.scores(names), "logits")
-    labels = None
+    labels, event, classes = None, positive, source.class_names(names)
     if values is not None:
-        labels = _as_labels(values, source.class_names(names), choice.labels or path)
-    rows = _check(path, scores, labels, are_probabilities, choice)
+        labels, by_name = _as_labels(values, classes, source, choice)
+        event = event or (_name_of_event(classes) if classes and by_name else None)
+    rows = _check(source, scores, labels, are_probabilities, choice)
     dtype = scores.dtype
     kind = "probabilities" if are_probabilities else "logits"
     n_given = len(rows) if labels is None else labels.numel()
@@ -124,7 +126,13 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
     left_out = [name for name in source.names if name not in {*names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
-    return Samples(scores, labels, are_probabilities, dtype, names, said, source, positive)
+    return Samples(scores, labels, are_probabilities, dtype, names, said, source, event)
+
+
+def _name_of_event(columns: list[str]) -> str | None:
+    """Return the name of the second of two classes, of which the ECE is measured."""
+    names = list(map(_class_of, columns))
+    return names[1] if len(names) == 2 and not is_number(names[1]) else None
 
 
 def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:
@@ -196,8 +204,18 @@ def _names_of_scores(
             _sentences.NO_SCORES.format(path=source.path, described=source.described())
         )
     if found is others:
+        found = _without_numbers_of_samples(source, found, labels)
         found = _without_strays(source, found, labels)
     return found, choice.probabilities or set(found) <= set(probabilities)
+
+
+def _without_numbers_of_samples(
+    source: NamedNumbers, columns: list[str], labels: NDArray[Any] | None
+) -> list[str]:
+    """Return the columns that neither number nor name the samples. A label may name a class id."""
+    classes = strays.occurring(labels)
+    numbers = {name for name in source.numbers_of_samples() if _class_of(name) not in classes}
+    return [name for name in columns if name not in numbers] or columns
 
 
 def _without_strays(
@@ -265,7 +283,11 @@ def _labels(
 
 
 def _outcomes(
-    labels: NDArray[Any], column: str, are_probabilities: bool, path: Path, choice: Choice
+    labels: NDArray[Any],
+    column: str,
+    are_probabilities: bool,
+    source: NamedNumbers,
+    choice: Choice,
 ) -> tuple[NDArray[Any], str | None]:
     """Return labels of two names as outcomes, and the name of the class that has the score.
 
@@ -279,12 +301,14 @@ def _outcomes(
     if positive not in names:
         one, other = names
         prefix = "p" if are_probabilities else "score"
-        advice = (
-            f"rename the column {column} to {prefix}_{one} if a high score means {one}, or to "
-            f"{prefix}_{other} if it means {other}"
+        new = "write the names of the columns into a new first row, and call the scores"
+        change = f"rename the column {column} to" if source.has_names else new
+        ways = (
+            f"{prefix}_{one} if a high score means {one}, or {prefix}_{other} if it means {other}"
         )
+        advice = f"{change} {ways}"
         raise ValueError(
-            _sentences.TWO_NAMES.format(path=path, one=one, other=other, advice=advice)
+            _sentences.TWO_NAMES.format(path=source.path, one=one, other=other, advice=advice)
         )
     outcomes = (texts == positive).astype(np.int64)
     if choice.ignore_index is not None:
@@ -292,8 +316,10 @@ def _outcomes(
     return outcomes, positive
 
 
-def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Tensor:
-    """Return labels as class indices, by the names of their columns wherever all have one."""
+def _as_labels(
+    found: NDArray[Any], columns: list[str] | None, source: NamedNumbers, choice: Choice
+) -> tuple[Tensor, bool]:
+    """Return labels as class indices, and whether the names of their columns gave these."""
     if found.dtype.kind in "iub":
         found, texts = found.astype(np.int64), found
     else:
@@ -302,24 +328,27 @@ def _as_labels(found: NDArray[Any], columns: list[str] | None, path: Path) -> Te
         index = {_class_of(name): i for i, name in enumerate(columns)}
         texts = np.array([str(text) for text in texts])
         if set(texts) <= set(index):
-            return torch.tensor([index[text] for text in texts])
+            return torch.tensor([index[text] for text in texts]), True
     if found.dtype.kind == "i":
-        return torch.from_numpy(found)
+        return torch.from_numpy(found), False
     values = np.array([_number(value) for value in found.flat]).reshape(found.shape)
     wrong = np.flatnonzero(~(values == np.trunc(values)))
     if len(wrong):
+        origin = open_numbers(choice.labels) if choice.labels else source
         classes = "class indices from 0"
         if columns is not None:
             classes += f", or among {', '.join(map(_class_of, columns[:10]))}"
         raise ValueError(
             _sentences.WRONG_LABEL.format(
-                path=path,
+                path=origin.path,
                 classes=classes,
                 found=repr(str(found.flat[wrong[0]])),
-                row=wrong[0] + 1,
+                place=(open_numbers(choice.labels) if choice.labels else source).place(
+                    int(wrong[0])
+                ),
             )
         )
-    return torch.from_numpy(values.astype(np.int64))
+    return torch.from_numpy(values.astype(np.int64)), False
 
 
 def _number(value: object) -> float:
@@ -336,7 +365,11 @@ def _class_of(column: str) -> str:
 
 
 def _check(
-    path: Path, scores: Tensor, labels: Tensor | None, are_probabilities: bool, choice: Choice
+    source: NamedNumbers,
+    scores: Tensor,
+    labels: Tensor | None,
+    are_probabilities: bool,
+    choice: Choice,
 ) -> Rows:
     """Return the checked rows. The advice of an error is about the command line."""
     found = labels
@@ -349,7 +382,7 @@ def _check(
     try:
         return check(scores, found, ignore_index=choice.ignore_index)
     except (TypeError, ValueError) as error:
-        said = str(error)
+        said = _PLACE.sub(lambda place: source.place(int(place[1])), str(error))
         for start, advice in _ADVICE.items():
             if said.startswith(start):
                 said = f"{said.partition(';')[0]}; {advice}"
@@ -357,9 +390,11 @@ def _check(
             said = f"{said.partition(';')[0]}; {_ADVICE_ON_ONE_COLUMN}"
         if scores.ndim == 1 and said.startswith("labels must lie"):
             said += "; a single column needs outcomes 0 and 1, such as whether the answer is right"
-        raise ValueError(f"{path}: {said}") from error
+        raise ValueError(f"{source.path}: {said}") from error
 
 
+# How the library names a row, which it counts from 0.
+_PLACE = re.compile(r"(?<= (?:in|at) )(?:row|position) (\d+)\b")
 # To subtract 1 from a single column of logits would change its probabilities.
 _ADVICE_ON_ONE_COLUMN = (
     "add --probabilities if they are, or write two columns if they are logits: 0 and the logit"

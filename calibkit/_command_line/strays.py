@@ -10,11 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibkit._command_line.files import is_number
+from calibkit._command_line.named_numbers import is_number
 
 NUMBERED = re.compile(r"(.*?)[\[(]?(\d+)[\])]?")
 FIRST_WORD = re.compile(r"^[^\W\d_]+(?=[\W\d_])")
 LAST_WORD = re.compile(r"(?<=[\W\d_])[^\W\d_]+$")
+# Names, in lower case, of columns that number or name the samples.
+NUMBERS_OF_SAMPLES = re.compile(
+    r"(.*[_ .-])?(id|ids|uid|uuid|index|idx)|sample|row|nr|file_?name|"
+    r"(sample|row|line|image|item|record|case|file)[_ .-]?(id|nr|no|num|number|index|idx|name)"
+)
+# So many rows do not count up by chance, and so many not one by one.
+_LEAST_RISING, _LEAST_COUNTING = 20, 5
 
 
 def find_classes(
@@ -36,6 +43,18 @@ def find_classes(
         unnamed = [column for column in span if column not in named]
         return (columns, unnamed[0]) if unnamed else (named, None)
     return columns, _odd_one(columns) if 0 < len(labels) < len(columns) else None
+
+
+def is_number_of_samples(name: str, values: NDArray[Any] | None) -> bool:
+    """Say whether a column numbers or names the samples; ``values`` is None if it holds words."""
+    is_named = NUMBERS_OF_SAMPLES.fullmatch(name.lower()) is not None
+    if values is None:
+        return is_named
+    steps = np.diff(values)
+    counts = len(values) >= _LEAST_COUNTING and bool((steps == 1).all())
+    rises = len(values) >= _LEAST_RISING and bool((steps > 0).all())
+    is_whole = bool((values == np.trunc(values)).all())
+    return is_whole and (is_named or counts or rises)
 
 
 def occurring(labels: NDArray[Any] | None) -> set[str]:

@@ -48,7 +48,7 @@ def check_yourself(lesson: int) -> None:
     if in_a_notebook() and importlib.util.find_spec("jupyterquiz"):
         from jupyterquiz import display_quiz
 
-        display_quiz(questions, colors="fdsp")
+        display_quiz(with_verdicts(questions), colors="fdsp")
     else:
         print(as_plain_text(questions))
 
@@ -68,6 +68,25 @@ def read_questions(lesson: int) -> list[dict[str, Any]]:
         raise ValueError(f"there is no lesson {lesson}; {advice}")
     questions: list[dict[str, Any]] = json.loads(files[lesson].read_text(encoding="utf-8"))
     return questions
+
+
+def verdict(answer: dict[str, Any]) -> str:
+    """Return the words that stand before the explanation of an answer."""
+    return "Right." if answer.get("correct") else "Not quite."
+
+
+def with_verdicts(questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the questions with verdicts in words, since jupyterquiz shows a colour only."""
+    return [
+        question
+        | {
+            "answers": [
+                answer | {"feedback": f"{verdict(answer)} {answer['feedback']}"}
+                for answer in question["answers"]
+            ]
+        }
+        for question in questions
+    ]
 
 
 def as_plain_text(questions: list[dict[str, Any]]) -> str:

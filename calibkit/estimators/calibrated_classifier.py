@@ -1,6 +1,7 @@
 """A classifier for scikit-learn that calibrates another one."""
 
 import copy
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -13,8 +14,9 @@ from sklearn.utils import column_or_1d, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from calibkit._checks import check_flag, check_sample_weight
+from calibkit._checks import check_flag
 from calibkit._types import Floats
+from calibkit._weights import check_sample_weight
 from calibkit.estimators._calibrated import calibrate
 from calibkit.estimators._cross_fitting import (
     HeldOut,
@@ -131,14 +133,14 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     array([[0.16, 0.84],
            [0.97, 0.03]])
     >>> print(classifier.evaluate(X_test, y_test))
-    n = 285, 2 classes, ECE of P(y = 1) in 15 bins; in brackets 95% intervals
+    n = 285, 2 classes, ECE of P(malignant) in 15 bins; in brackets 95% intervals
                        before                  after                   change
     accuracy           93.7% (90.9% to 96.5%)  93.7% (90.9% to 96.5%)  +0.0% (+0.0% to +0.0%)
     NLL                0.466 (0.222 to 0.783)  0.127 (0.090 to 0.174)  -0.339 (-0.608 to -0.129)
     Brier score        0.113 (0.063 to 0.165)  0.076 (0.049 to 0.107)  -0.037 (-0.064 to -0.012)
     ECE                5.9% (3.2% to 10.2%)    4.1% (0.0% to 5.6%)     -1.8% (-10.2% to +2.4%)
     ECE if calibrated  0.7% (0.5% to 1.2%)     3.8% (2.5% to 5.4%)
-    p-value            0.001                   0.314
+    p-value            <= 0.001                0.314
     top-label ECE      5.9% (3.1% to 10.8%)    3.0% (0.0% to 4.6%)     -2.9% (-10.8% to +1.5%)
 
     It may wrap a pipeline, as ``CalibratedClassifier(make_pipeline(StandardScaler(), SVC()))``. If
@@ -358,9 +360,12 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         check_is_fitted(self)
         labels = class_indices(column_or_1d(y), self.classes_)
         if len(self._calibrated) > 1:
-            return evaluate(self.predict_log_proba(X), labels, **options)
-        one = self._calibrated[0]
-        return evaluate(one.logits(X, self.classes_), labels, scaler=one.scaler, **options)
+            report = evaluate(self.predict_log_proba(X), labels, **options)
+        else:
+            one = self._calibrated[0]
+            report = evaluate(one.logits(X, self.classes_), labels, scaler=one.scaler, **options)
+        names = [name for name in self.classes_ if isinstance(name, str)]
+        return replace(report, event=str(names[1])) if len(names) == 2 else report
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 
 from calibkit._types import Binning, Floats, SampleWeight
-from calibkit.estimators._responses import class_indices
+from calibkit.estimators._responses import class_indices, refuse_missing_labels
 from calibkit.metrics.reliability_bins import ReliabilityBins, reliability_bins
 from calibkit.plots._axes import axes_or_new
 from calibkit.plots.reliability import plot_bins
@@ -211,6 +211,11 @@ class ReliabilityDisplay:
         """
         y, probabilities = column_or_1d(y_true), np.asarray(y_prob)
         if probabilities.ndim < 2 or probabilities.shape[1] == 1:
+            refuse_missing_labels(y)
+            known = np.unique(y) if classes is None else np.asarray(classes)
+            # If all labels are the same, another one may be the event that never happened.
+            if pos_label is not None and (len(known) > 1 or classes is not None):
+                _check_pos_label(pos_label, known)
             event = _event_label(y) if pos_label is None else pos_label
             labels = (y == event).astype(np.int64)
         else:
@@ -218,6 +223,7 @@ class ReliabilityDisplay:
             labels = class_indices(y, known)
             event = known[1] if pos_label is None and len(known) == 2 else pos_label
             if event is not None:
+                _check_pos_label(event, known)
                 k = class_indices(np.asarray([event]), known)[0]
                 probabilities, labels = probabilities[:, k], (labels == k).astype(np.int64)
         bins = reliability_bins(
@@ -247,12 +253,8 @@ class ReliabilityDisplay:
         """
         self.ax_ = axes_or_new(ax, (4.8, 5.2))
         self.figure_ = self.ax_.figure
-        plot_bins(self.ax_, self.bins, name or self.name or "Reliability diagram")
-        if self.bins.of == "positive":
-            legend = self.ax_.get_legend()
-            texts = legend.get_texts() if legend else []
-            for text in (self.ax_.xaxis.label, self.ax_.yaxis.label, *texts):
-                text.set_text(text.get_text().replace("y = 1", f"y = {self.pos_label}"))
+        title = name or self.name or "Reliability diagram"
+        plot_bins(self.ax_, self.bins, title, f"y = {self.pos_label}")
         return self
 
 
@@ -267,6 +269,15 @@ def _check_columns(classes: Any, y: Any, probabilities: Floats) -> Any:
             "them"
         )
     return known
+
+
+def _check_pos_label(pos_label: Any, known: Any) -> None:
+    if pos_label not in known.tolist():
+        some = ", ".join(map(repr, known.tolist()[:5])) + (", ..." if len(known) > 5 else "")
+        raise ValueError(
+            f"pos_label must be one of the classes {some}, got {pos_label!r}; pass the class whose "
+            "probability is judged"
+        )
 
 
 def _event_label(y: Any) -> int:

@@ -24,6 +24,9 @@ from calibkit.metrics.base import JudgedSamples, Of, Predictions, SumsMetric, wh
 
 Input = Literal["probabilities", "logits"]
 
+# What a metric is made with.
+_OPTIONS = frozenset({"num_classes", "input", "ignore_index", "of", "binning", "metric"})
+
 
 class CalibrationMetric(torchmetrics.Metric):
     """The base of the torchmetrics classes, which checks the declared input and counts samples.
@@ -74,12 +77,20 @@ class CalibrationMetric(torchmetrics.Metric):
         self._computes_one_batch = False
         self._met_other_processes = False
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OPTIONS and name in vars(self):
+            raise AttributeError(
+                f"{name} cannot change, because the states depend on it, got {value!r}; make "
+                f"another {type(self).__name__}"
+            )
+        super().__setattr__(name, value)
+
     def _declare(self, *options: str) -> None:
         # A MetricCollection merges metrics whose states are equal. This state keeps metrics apart
         # that differ in their class or in these options.
-        declared = (type(self).__name__, self.input, self.ignore_index, *options)
-        number = torch.tensor(crc32(repr(declared).encode()))
-        self.add_state("declared", number, dist_reduce_fx="max")
+        made = (type(self).__name__, self.num_classes, self.input, self.ignore_index, *options)
+        number = torch.tensor(crc32(repr(made).encode()))
+        self.add_state("declared", number, dist_reduce_fx=_the_only_one)
 
     def _judge(self, of: Of | None) -> None:
         self.of = what_is_judged(of, self.num_classes)
@@ -125,11 +136,13 @@ class CalibrationMetric(torchmetrics.Metric):
                 f"{scores.shape[1]}; make the metric for this model"
             )
         self._leave_inference_mode()
-        self._add(Predictions(scores, labels, weights, self.input))
-        # States change in place, because setting an attribute of a module is slow.
-        self.n.add_(len(labels))
-        if weights is not None:
-            self.surplus_weight.add_((weights - 1).sum())
+        # An interrupt or a lack of memory must not leave sums without their number of samples.
+        with self._restored_on_failure():
+            self._add(Predictions(scores, labels, weights, self.input))
+            # States change in place, because setting an attribute of a module is slow.
+            self.n.add_(len(labels))
+            if weights is not None:
+                self.surplus_weight.add_((weights - 1).sum())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and return its metric, which is NaN if the batch holds no sample.
@@ -310,6 +323,16 @@ class StreamedConfidences(CalibrationMetric):
             dim_zero_cat, (self.confidence, self.correct, self.weights)
         )
         return JudgedSamples(confidence.cpu(), correct.cpu(), weights.cpu())
+
+
+def _the_only_one(declared: Tensor) -> Tensor:
+    """Return what all processes have declared, or raise an error if they differ."""
+    if (declared != declared[0]).any():
+        raise ValueError(
+            "all processes must make a metric with the same options, got different ones; pass the "
+            "same num_classes, input, ignore_index and of in every process"
+        )
+    return declared[0]
 
 
 def weights_of(predictions: Predictions) -> Tensor:

@@ -32,6 +32,8 @@ def _as_batch(probabilities: object, labels: object, name: str) -> tuple[object,
     """Return a batch of one sample if the label is a single number, or else what was given."""
     if isinstance(labels, _NUMBERS):
         labels = torch.tensor(labels)
+    if isinstance(probabilities, _NUMBERS):
+        labels = as_tensor(labels, "labels")
     if not isinstance(labels, Tensor | np.ndarray) or labels.ndim:
         return probabilities, labels
     if isinstance(probabilities, _NUMBERS):

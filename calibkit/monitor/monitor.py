@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self
 
-from calibkit._checks import check_choice, check_not_negative, check_number
+from calibkit._attributes import CheckedAttributes
 from calibkit._types import Floats, Labels, Probabilities
 from calibkit.metrics.base import Predictions, what_is_judged
 from calibkit.monitor._bets import Direction, Judged, bets_on, outcomes_of
 from calibkit.monitor._evidence import Evidence
 from calibkit.monitor._merging import check_alike, merged_report
+from calibkit.monitor._options import OPTION_CHECKS, check_together
 from calibkit.monitor._samples import Input, check_samples
+from calibkit.monitor._state import evidence_of
 from calibkit.monitor.report import MonitorReport
 
 
-class CalibrationMonitor:
+class CalibrationMonitor(CheckedAttributes):
     """A test of whether a model is still calibrated, which you may look at after every label.
 
     A test for a fixed number of samples, such as `calibration_test`, raises false alarms if it is
@@ -142,6 +144,8 @@ class CalibrationMonitor:
       frequency from then on        56.6%
     """
 
+    _attribute_checks: ClassVar = OPTION_CHECKS
+
     def __init__(
         self,
         alpha: float = 0.05,
@@ -150,21 +154,20 @@ class CalibrationMonitor:
         tolerance: float = 0,
         input: Input = "probabilities",  # noqa: A002 - the name of the public option
     ) -> None:
-        advice = "0.05 allows one false alarm in 20 streams"
-        self.alpha = check_number(alpha, "alpha", low=0, high=1, advice=advice)
-        advice = "0.02 accepts errors of 2 points, and 0 accepts none"
-        self.tolerance = check_not_negative(tolerance, "tolerance", high=0.5, advice=advice)
-        if of is not None:
-            check_choice(of, "of", get_args(Judged))
-        check_choice(input, "input", get_args(Input))
-        if of == "all" and self.tolerance:
-            raise ValueError(
-                f'tolerance must be 0 with of="all", got {tolerance!r}; judge of="top" to accept '
-                "small errors"
-            )
+        self.alpha: float = alpha
+        self.tolerance: float = tolerance
         self.of: Judged | None = of
         self.input: Input = input
         self.reset()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in OPTION_CHECKS and "_evidence" in vars(self) and self.n_labels:
+            raise AttributeError(
+                f"{name} cannot change after the first label, got {value!r}; call reset before, "
+                "which forgets all labels, or make another monitor"
+            )
+        check_together({**vars(self), name: value})
+        super().__setattr__(name, value)
 
     def reset(self) -> None:
         """Forget all labels, as you should after a correction of the model."""
@@ -299,7 +302,7 @@ class CalibrationMonitor:
         TypeError
             If there is something else than a monitor among them.
         ValueError
-            If there is no monitor, or if their options differ.
+            If there is no monitor, if one is there twice, or if their options differ.
 
         Notes
         -----
@@ -323,6 +326,8 @@ class CalibrationMonitor:
                     f"monitors must be CalibrationMonitor, got {type(one).__name__}; load a saved "
                     "state into a monitor with load_state_dict"
                 )
+        if len(set(map(id, several))) < len(several):
+            raise ValueError("monitors must be different, got one of them twice; pass it once")
         check_alike([(one._options(), one._judged) for one in several])
         return merged_report([one._evidence for one in several], several[0].alpha)
 
@@ -356,7 +361,8 @@ class CalibrationMonitor:
         Raises
         ------
         ValueError
-            If the state is not that of a monitor, or if it comes from a monitor with other options.
+            If the state is not that of a monitor or is damaged, or if it comes from a monitor with
+            other options. The monitor then stays as it was.
         """
         keys = self.state_dict().keys()
         if not isinstance(state, dict) or state.keys() != keys:
@@ -369,8 +375,7 @@ class CalibrationMonitor:
                 f"state must come from a monitor with the options {self._options()}, got "
                 f"{state['options']}; make the monitor with those options"
             )
-        evidence = Evidence(bets_on(state["judged"] or "top"))
-        evidence.load(state["evidence"])
+        evidence = evidence_of(state)
         self._judged, self._n_classes = state["judged"], state["n_classes"]
         self._alarm_at, self._evidence = state["alarm_at"], evidence
         return self

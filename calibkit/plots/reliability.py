@@ -242,17 +242,19 @@ def confidence_histogram(
     return ax
 
 
-def plot_bins(ax: "Axes", bins: ReliabilityBins, title: str) -> None:
+def plot_bins(ax: "Axes", bins: ReliabilityBins, title: str, event: str = "y = 1") -> None:
     """Plot the reliability diagram of bins that have been counted."""
     ax.set_title(title)
-    _plot_accuracy(ax, bins)
+    _plot_accuracy(ax, bins, event)
     _plot_counts(ax.inset_axes((0, 1.03, 1, 0.16), sharex=ax), bins)
 
 
-def _plot_accuracy(ax: "Axes", bins: ReliabilityBins) -> None:
+def _plot_accuracy(ax: "Axes", bins: ReliabilityBins, event: str) -> None:
     from scipy.stats import binom
 
-    words = _WORDS[bins.of]
+    # A dollar sign would begin a formula.
+    plain = event.replace("$", r"\$")
+    words = _Words(*(text.replace("y = 1", plain) for text in _WORDS[bins.of]))
     filled = bins.count > 0
     centre, width = (values[filled] for values in _bars(bins))
     count = bins.count[filled]

@@ -1,4 +1,6 @@
-"""A sentence about a temperature that speaks for a mistake in the data."""
+"""Sentences about a temperature that speaks for a mistake in the data, or that nobody needs."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,34 +14,75 @@ _LARGEST, _SMALLEST = 10, 0.1
 _WIDEST = 10
 # A model gains so little over the most frequent class if its labels belong to other samples.
 _LEAST_GAIN = 0.1
+# With fewer samples, an accuracy is uncertain by 10 percentage points, and an ECE says nothing.
+LEAST_SAMPLES = 100
 
 
-def doubt_about(summary: FitSummary | None, accuracy: float, test: Rows) -> str | None:
-    """Say what is strange about the temperature of a scaler, what often causes it, what to check.
+class Doubts(NamedTuple):
+    """What makes the results of a report doubtful.
+
+    Attributes
+    ----------
+    warnings : list of str
+        Sentences about a strange temperature, or about very few samples.
+    are_unrelated : bool
+        Whether the labels seem to belong to other samples than the logits.
+    may_be_1 : bool
+        Whether T = 1 fits the samples, which then show neither over- nor underconfidence.
+    """
+
+    warnings: list[str]
+    are_unrelated: bool
+    may_be_1: bool
+
+    @property
+    def sentences(self) -> list[str]:
+        """The warnings, and whether T is of any use."""
+        return [*self.warnings, *([_sentences.NEED_NOT_SCALE] if self.may_be_1 else [])]
+
+
+def doubts_about(summary: FitSummary | None, accuracy: float, test: Rows) -> Doubts:
+    """Look for what speaks for a mistake in the data, and for a temperature that nobody needs."""
+    sizes = [test.labels.numel()] if summary is None else [test.labels.numel(), summary.n_samples]
+    few = _sentences.FEW_SAMPLES.format(n=min(sizes), least=LEAST_SAMPLES)
+    warnings = [few] if min(sizes) < LEAST_SAMPLES else []
+    if summary is None or summary.temperature is None or summary.temperature_interval is None:
+        return Doubts(warnings, are_unrelated=False, may_be_1=False)
+    temperature, (low, high) = summary.temperature, summary.temperature_interval
+    majority = _majority(test)
+    sentence = _sentence_about(temperature, (low, high), accuracy, majority)
+    if sentence is not None:
+        # It says what often causes this, and what to check.
+        words = {"temperature": temperature, "low": low, "high": high}
+        shares = {"accuracy": f"{accuracy:.1%}", "majority": f"{majority:.1%}"}
+        texts = {name: f"{number:.4g}" for name, number in words.items()}
+        warnings.insert(0, sentence.format(**texts, **shares))
+    are_unrelated = sentence == _sentences.UNRELATED
+    return Doubts(warnings, are_unrelated, may_be_1=low <= 1 <= high and not are_unrelated)
+
+
+def _sentence_about(
+    temperature: float, interval: tuple[float, float], accuracy: float, majority: float
+) -> str | None:
+    """Return what is strange about a temperature.
 
     The accuracy tells labels that do not belong to the logits from logits of an unusual scale.
     """
-    if summary is None or summary.temperature is None or summary.temperature_interval is None:
-        return None
-    temperature, (low, high) = summary.temperature, summary.temperature_interval
+    low, high = interval
     is_wide = high > _WIDEST * low
+    is_chance = accuracy - majority < _LEAST_GAIN * (1 - majority)
+    # If a usual T may be 1, the labels may fit the logits: few samples make all this uncertain.
+    if is_chance and (temperature > _LARGEST or (is_wide and not low <= 1 <= high)):
+        return _sentences.UNRELATED
+    if temperature > _LARGEST:
+        return _sentences.LARGE_TEMPERATURE
+    if is_wide:
+        return _sentences.UNCERTAIN_TEMPERATURE
+    return _sentences.SMALL_TEMPERATURE if temperature < _SMALLEST else None
+
+
+def _majority(test: Rows) -> float:
+    """Return the share of the most frequent class."""
     weights = None if test.weights is None else test.weights.numpy()
     shares = np.bincount(test.labels.numpy(), weights) / test.total_weight
-    majority = float(shares.max())
-    is_chance = accuracy - majority < _LEAST_GAIN * (1 - majority)
-    sentence = None
-    if is_chance and (is_wide or temperature > _LARGEST):
-        sentence = _sentences.UNRELATED
-    elif temperature > _LARGEST:
-        sentence = _sentences.LARGE_TEMPERATURE
-    elif is_wide:
-        sentence = _sentences.UNCERTAIN_TEMPERATURE
-    elif temperature < _SMALLEST:
-        sentence = _sentences.SMALL_TEMPERATURE
-    return sentence and sentence.format(
-        temperature=f"{temperature:.4g}",
-        low=f"{low:.4g}",
-        high=f"{high:.4g}",
-        accuracy=f"{accuracy:.1%}",
-        majority=f"{majority:.1%}",
-    )
+    return float(shares.max())

@@ -16,6 +16,7 @@ from calibkit.metrics.calibration_error import calibration_error
 from calibkit.metrics.classwise import ClasswiseError
 from calibkit.reports._measuring import judged_confidences, mean_probabilities
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
+from calibkit.reports.values import p_value_text
 from calibkit.uncertainty._class_gaps import gaps_of_every_class
 from calibkit.uncertainty._resampled_metrics import of_gaps
 from calibkit.uncertainty.bootstrap import Interval, bootstrap_interval, interval_of_value
@@ -76,6 +77,8 @@ class Breakdown:
         Number of samples, and number of bins for each error.
     weighted : bool
         Whether the samples have weights. Then they count in all numbers but those of the samples.
+    n_resamples : int
+        Number of draws that gave each interval and p-value.
 
     See Also
     --------
@@ -101,6 +104,7 @@ class Breakdown:
     n_samples: int
     n_bins: int
     weighted: bool = False
+    n_resamples: int = 1000
 
     def __str__(self) -> str:
         left_out = len(self.parts) - _MOST_SHOWN
@@ -145,7 +149,11 @@ class Breakdown:
                 f"{part.frequency:{show}}",
                 f"{part.mean_probability:{show}}",
                 with_range(part.error, show),
-                *([f"{part.p_value:.3f}"] if tested else []),
+                *(
+                    [p_value_text(part.p_value, self.n_resamples)]
+                    if part.p_value is not None
+                    else []
+                ),
             ]
             for part in self.parts[:n_shown]
         ]
@@ -184,7 +192,8 @@ class Measured:
             Part(k, int(counts[k]), shares[k], means[k], interval_of_value(of_gaps(gaps[k])))
             for k in range(rows.n_classes)
         ]
-        return Breakdown(_worst_first(parts), "class", n, self.n_bins, weights is not None)
+        weighted = weights is not None
+        return Breakdown(_worst_first(parts), "class", n, self.n_bins, weighted, self.n_resamples)
 
     def by_group(self, scaled: bool | None) -> Breakdown:
         """Measure every group, or raise an error if there are none."""
@@ -210,7 +219,8 @@ class Measured:
             p_value = test(p, y, sample_weight=w).p_value
             parts.append(Part(str(name), len(inside), frequency, mean, error, p_value))
         weighted = weights is not None
-        return Breakdown(_worst_first(parts), "group", len(self.groups), self.n_bins, weighted)
+        n = len(self.groups)
+        return Breakdown(_worst_first(parts), "group", n, self.n_bins, weighted, n_resamples)
 
     def _rows(self, scaled: bool | None) -> Rows:
         if scaled and len(self.sets) == 1:
@@ -236,11 +246,13 @@ def check_groups(groups: object, rows: Rows) -> NDArray[np.str_]:
             f"groups must name the group of each of the {shape[0]} samples, got the shape "
             f"{values.shape}; {advice}"
         )
-    names = np.broadcast_to(_names(values), shape).ravel()
-    if rows.counted is None:
-        return names
-    counted: NDArray[np.str_] = names[rows.counted.flatten().cpu().numpy()]
-    return counted
+    counted = np.ones(shape, bool) if rows.counted is None else rows.counted.cpu().numpy()
+    # If one name stands for all pixels of an image, it is needed if any of them counts.
+    inside_images = () if values.shape == shape else tuple(range(1, len(shape)))
+    needed = np.asarray(counted.any(inside_images, keepdims=True))
+    names = _names(values, needed)
+    of_counted: NDArray[np.str_] = np.broadcast_to(names, shape)[counted]
+    return of_counted
 
 
 def _as_objects(groups: object, shape: tuple[int, ...]) -> NDArray[np.object_]:
@@ -280,10 +292,14 @@ def _list_as_objects(
         return names
 
 
-def _names(values: NDArray[np.object_]) -> NDArray[np.str_]:
-    """Return values as text, of which equal values have the same and others have another."""
+def _names(values: NDArray[np.object_], needed: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """Return values as text, of which equal values have the same and others have another.
+
+    Where no name is needed, the text is empty.
+    """
     texts: dict[object, str] = {}
-    for i, value in enumerate(values.ravel()):
+    for i in np.flatnonzero(needed):
+        value = values.flat[i]
         parts = value if isinstance(value, tuple) else (value,)
         if not isinstance(value, Hashable) or any(map(is_missing, parts)):
             raise ValueError(
@@ -293,8 +309,9 @@ def _names(values: NDArray[np.object_]) -> NDArray[np.str_]:
         texts.setdefault(value, ", ".join(map(str, parts)))
     if len(set(texts.values())) < len(texts):  # 1 and "1" are different groups.
         texts = {value: repr(value) for value in texts}
-    names = np.array([texts[value] for value in values.ravel()], dtype=np.str_)
-    return names.reshape(values.shape)
+    names = np.full(values.shape, "", dtype=object)
+    names[needed] = [texts[value] for value in values[needed]]
+    return names.astype(np.str_)
 
 
 def weighted_mean(numbers: Tensor, weights: Tensor | None) -> float:

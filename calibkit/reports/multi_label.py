@@ -20,7 +20,7 @@ from calibkit.reports._measuring import effective_number, notes_on
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
 from calibkit.reports.report import Report, evaluate
-from calibkit.reports.values import LabelMeans, as_dict
+from calibkit.reports.values import LabelMeans, as_dict, p_value_text
 from calibkit.scalers.base import FitSummary
 from calibkit.scalers.multi_label import MultiLabelTemperatureScaler
 from calibkit.scalers.temperature import TemperatureScaler
@@ -178,7 +178,7 @@ class MultiLabelReport:
                     *([f"{report.before.ece.value:.1%}"] if scaled else []),
                     with_range(last.ece, ".1%"),
                     f"{last.noise_floor.mean:.1%}",
-                    f"{last.p_value:.3f}",
+                    p_value_text(last.p_value, report._measured.n_resamples),
                 ]
             )
         return [head, *rows]
@@ -225,7 +225,7 @@ def evaluate_multi_label(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for each ECE.
     n_resamples : int, default 1000
-        Number of resamples for the intervals, the noise floor and the p-values.
+        Number of resamples for the intervals, the noise floor and the p-values, at least 40.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     ignore_index : int, optional
@@ -255,7 +255,7 @@ def evaluate_multi_label(
         probabilities, if an entry of the labels is neither 0 nor 1, if a label has no entry, if a
         weight is negative, NaN or infinite, if `names` does not hold a different name for each
         label, if the scaler was fitted on samples of this test set or on another number of labels,
-        if `n_bins` or `n_resamples` is less than 1, or if `seed` is negative.
+        if `n_bins` is less than 1, if `n_resamples` is less than 40, or if `seed` is negative.
     RuntimeError
         If the scaler is not fitted.
 

@@ -13,7 +13,7 @@ from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of
 from calibkit.metrics.reliability_bins import ReliabilityBins
-from calibkit.reports._doubts import doubt_about
+from calibkit.reports._doubts import Doubts, doubts_about
 from calibkit.reports._measuring import (
     check_fitted,
     effective_number,
@@ -57,6 +57,10 @@ class Report:
         Why the logits cannot tell whether the test set holds calibration samples. None if they can
         and the test set holds none, and also if there is no scaler or it was loaded, because only
         a scaler that was fitted in this process knows its calibration set.
+    doubts : Doubts
+        What makes the results doubtful, such as a strange temperature or very few samples.
+    event : str
+        What the ECE of two classes is about: y = 1, or the name of class 1 where it is known.
     effective_n_samples : float or None
         How many samples of equal weight those of the test set are worth: the square of the sum of
         their weights, divided by the sum of their squares. None if the samples have no weights.
@@ -77,7 +81,9 @@ class Report:
     bins: tuple[ReliabilityBins, ...]
     leak_check: str | None
     effective_n_samples: float | None
+    doubts: Doubts
     _measured: Measured = field(repr=False)
+    event: str = "y = 1"
 
     def __str__(self) -> str:
         return "\n".join([text_table(self._caption(), self._cells()), *self.notes])
@@ -101,6 +107,7 @@ class Report:
             "after": None if self.after is None else as_dict(self.after),
             "change": None if self.change is None else as_dict(self.change),
             "summary": None if self.summary is None else asdict(self.summary),
+            "warnings": self.doubts.warnings,
             **{name: value for name, value in optional.items() if value is not None},
         }
 
@@ -127,7 +134,7 @@ class Report:
         | Brier score       | 0.409 (0.287 to 0.546) |
         | ECE               | 13.1% (5.3% to 21.7%)  |
         | ECE if calibrated | 2.6% (0.1% to 7.1%)    |
-        | p-value           | 0.001                  |
+        | p-value           | <= 0.001               |
         | top-label ECE     | 13.1% (5.3% to 21.7%)  |
         """
         return "\n\n".join([markdown_table(self._caption(), self._cells()), *self.notes])
@@ -159,7 +166,7 @@ class Report:
         titles = ["Before scaling", "After scaling"] if self.after else ["As the model gives it"]
         in_a_row = axes_in_a_row(axes, len(titles), (4.8, 5.2))
         for ax, bins, title in zip(in_a_row, self.bins, titles, strict=True):
-            plot_bins(ax, bins, title)
+            plot_bins(ax, bins, title, self.event)
         return in_a_row
 
     def by_class(self, *, scaled: bool | None = None) -> Breakdown:
@@ -236,7 +243,7 @@ class Report:
         >>> print(evaluate(logits, labels, groups=hospitals).by_group())
         n = 1000, ECE of each group in 15 bins, worst first; in brackets 95% intervals
         group  n    frequency  mean probability  ECE                     p-value
-        south  500  40.0%      11.9%             28.1% (23.8% to 32.5%)  0.001
+        south  500  40.0%      11.9%             28.1% (23.8% to 32.5%)  <= 0.001
         north  500  10.0%      11.9%             1.9% (0.0% to 4.4%)     0.183
         """
         return self._measured.by_group(scaled)
@@ -244,19 +251,17 @@ class Report:
     @property
     def notes(self) -> list[str]:
         """What the table does not say: doubts, what weights cost, and what could not be checked."""
-        doubt = doubt_about(self.summary, self.before.accuracy.value, self._measured.sets[0])
-        notes = notes_on(self.effective_n_samples, self.leak_check)
-        return notes if doubt is None else [doubt, *notes]
+        return [*self.doubts.sentences, *notes_on(self.effective_n_samples, self.leak_check)]
 
     def _caption(self) -> str:
-        judged = " of P(y = 1)" if self.bins[0].of == "positive" else ""
+        judged = f" of P({self.event})" if self.bins[0].of == "positive" else ""
         return (
             f"n = {self.n_samples}, {self.n_classes} classes, ECE{judged} in {self.n_bins} bins; "
             "in brackets 95% intervals"
         )
 
     def _cells(self) -> list[list[str]]:
-        return table_of(self.before, self.after, self.change)
+        return table_of(self.before, self.after, self.change, self._measured.n_resamples)
 
 
 def evaluate(
@@ -299,7 +304,7 @@ def evaluate(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for the ECE.
     n_resamples : int, default 1000
-        Number of resamples for the intervals, the noise floor and the p-value.
+        Number of resamples for the intervals, the noise floor and the p-value, at least 40.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     of : {"positive", "top"}, optional
@@ -336,9 +341,9 @@ def evaluate(
         If a logit is NaN or infinite, if the logits look like probabilities, if a label is outside
         0..C-1, if logits and labels differ in length, if there is no sample, if the scaler was
         fitted on samples of this test set or on another number of classes, if `groups` differs in
-        length from the labels or names no group for a sample, if `n_bins` or `n_resamples` is less
-        than 1, or if `seed` is negative. The same holds if a weight is negative, NaN or infinite,
-        or if all of them are 0.
+        length from the labels or names no group for a sample, if `n_bins` is less than 1, if
+        `n_resamples` is less than 40, or if `seed` is negative. The same holds if a weight is
+        negative, NaN or infinite, or if all of them are 0.
     RuntimeError
         If the scaler is not fitted.
 
@@ -367,10 +372,10 @@ def evaluate(
     Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
     ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-23.7% to -14.9%)
     ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
-    p-value            0.001                   0.911
+    p-value            <= 0.001                0.911
     classwise ECE      4.60% (2.75% to 5.02%)  2.43% (0.00% to 2.43%)  -2.17% (-5.02% to -0.56%)
     its noise floor    1.78% (1.57% to 2.01%)  2.16% (1.89% to 2.49%)
-    its p-value        0.001                   0.044
+    its p-value        <= 0.001                0.044
     """
     n_bins = check_n_bins(n_bins)
     check_n_resamples(n_resamples)
@@ -406,5 +411,8 @@ def evaluate(
         bins=tuple(one.bins for one in measured),
         leak_check=leak_check,
         effective_n_samples=effective_number(weights),
+        doubts=doubts_about(
+            None if scaler is None else scaler.summary, values[0].accuracy.value, sets[0]
+        ),
         _measured=Measured(sets, named_groups, n_bins, of, n_resamples, seed),
     )

@@ -99,7 +99,7 @@ def check_shift(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1] for the ECE.
     n_resamples : int, default 1000
-        Number of resamples for the intervals, the noise floor and the p-value.
+        Number of resamples for the intervals, the noise floor and the p-value, at least 40.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     of : {"positive", "top"}, optional

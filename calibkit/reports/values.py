@@ -143,8 +143,14 @@ def as_dict(values: MetricValues | Change | LabelMeans) -> dict[str, object]:
     }
 
 
+def p_value_text(p_value: float, n_resamples: int, equals: str = "") -> str:
+    """Return a p-value as text. The smallest one that so many draws can show is only a bound."""
+    is_bound = p_value * (n_resamples + 1) < 1.5
+    return f"{'<= ' if is_bound else equals}{p_value:.3f}"
+
+
 def table_of(
-    before: MetricValues, after: MetricValues | None, change: Change | None
+    before: MetricValues, after: MetricValues | None, change: Change | None, n_resamples: int
 ) -> list[list[str]]:
     """Return the cells of the printed table."""
     columns = [before] if after is None else [before, after]
@@ -154,7 +160,9 @@ def table_of(
         if numbers[0] is None:
             continue
         row = [
-            f"{number:{show}}" if isinstance(number, float) else with_range(number, show)
+            p_value_text(number, n_resamples)
+            if isinstance(number, float)
+            else with_range(number, show)
             for number in numbers
         ]
         if change is not None:

@@ -71,7 +71,8 @@ class ClassScaler(Scaler):
     def forward(self, logits: Tensor) -> Tensor:
         """Return calibrated logits in the shape and precision of the given logits.
 
-        A class whose logit is -inf is masked and keeps the logit -inf.
+        A class whose logit is -inf is masked and keeps the logit -inf. A row with NaN or with the
+        logit infinity becomes NaN.
 
         Raises
         ------
@@ -106,11 +107,15 @@ class ClassScaler(Scaler):
             )
         # The type float16 cannot represent the logarithms of small probabilities.
         precise = with_float64(rows.to(torch.promote_types(rows.dtype, torch.float32)))
+        # A row with NaN or infinity, or one whose classes are all masked, says nothing.
+        top = precise.amax(-1, keepdim=True)
+        says_nothing = top.isnan() | top.isinf()
         with without_autocast(precise.device):
-            calibrated = self._calibrate(precise)
+            calibrated = self._calibrate(precise.masked_fill(says_nothing, 0))
         # A finite number must not become infinite, because the softmax of infinity is NaN.
         limits = torch.finfo(logits.dtype)
         calibrated = calibrated.clamp(limits.min, limits.max)
+        calibrated = calibrated.masked_fill(says_nothing, torch.nan)
         calibrated = calibrated.masked_fill(precise.isneginf(), -torch.inf)
         calibrated = calibrated.to(logits.device, logits.dtype)
         if single:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from calibkit._checks import check_logits_and_labels
-from calibkit._conversion import as_tensor
+from calibkit._conversion import as_tensor, refuse_unusual
 from calibkit._devices import without_autocast
 from calibkit._distributed import fail_together, gather_rows, n_processes
 from calibkit._fingerprints import fingerprints
@@ -120,9 +120,10 @@ class Scaler(nn.Module, ABC):
 
     def __call__(self, logits: Any) -> Any:
         """Return the scaled logits. An array or a table becomes a tensor, as it does in a fit."""
-        return super().__call__(
-            logits if isinstance(logits, Tensor) else as_tensor(logits, "logits")
-        )
+        if isinstance(logits, Tensor):
+            refuse_unusual(logits, "logits")
+            return super().__call__(logits)
+        return super().__call__(as_tensor(logits, "logits"))
 
     def __setattr__(self, name: str, value: Any) -> None:
         has_own_check = name in getattr(self, "_attribute_checks", ())
@@ -281,11 +282,21 @@ class Scaler(nn.Module, ABC):
                 sample_weight=sample_weight,
                 empty=several,
             )
-            rows = agree_with_other_processes(rows) if several else rows
+            rows = agree_with_other_processes(rows, self._described()) if several else rows
             with without_autocast(rows.scores.device):
                 self._fit(rows)
                 self.calibration_fingerprints = gather_rows(fingerprints(self._samples(rows)))
         return self
+
+    def _described(self) -> str:
+        """Return the class and the options, which are the numbers that no fit sets."""
+        options = {
+            name: value
+            for name, value in vars(self).items()
+            if isinstance(value, int | float) and name not in {*self.fitted_names, "training"}
+        }
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        return f"{type(self).__name__}({given})"
 
     def _check(self, logits: object, labels: object, **options: Any) -> Rows:
         """Return a calibration set as rows, or raise an error."""

@@ -91,7 +91,7 @@ def bootstrap_interval(
     level : float, default 0.95
         Confidence level of the interval.
     n_resamples : int, default 1000
-        Number of resamples.
+        Number of resamples, at least 40 and at least 2 / (1 - level).
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     ignore_index : int, optional
@@ -116,7 +116,7 @@ def bootstrap_interval(
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
-        `level` is not between 0 and 1, if `n_resamples` is less than 1, if `seed` is negative, or
+        `level` is not between 0 and 1, if `n_resamples` is too small, if `seed` is negative, or
         if `metric` holds weights of its own. The same holds if a weight is negative, NaN or
         infinite, or if all of them are 0.
 
@@ -193,7 +193,7 @@ def paired_difference(
     level : float, default 0.95
         Confidence level of the interval.
     n_resamples : int, default 1000
-        Number of resamples.
+        Number of resamples, at least 40 and at least 2 / (1 - level).
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     ignore_index : int, optional
@@ -221,7 +221,7 @@ def paired_difference(
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if probabilities and labels differ in length, if there is no sample, if
         `before` and `after` differ in shape, if `level` is not between 0 and 1, if `n_resamples` is
-        less than 1, if `seed` is negative, or if `metric` holds weights of its own. The same holds
+        too small, if `seed` is negative, or if `metric` holds weights of its own. The same holds
         if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
@@ -302,7 +302,7 @@ def _bootstrapped(value: float, resampled: Floats, is_mean: bool, level: float) 
     quantiles = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     low, high = (float(quantile) for quantile in quantiles)
     if is_mean:
-        return Interval(value, low, high)
+        return _around(value, low, high)
     mean = float(resampled.mean())
     unbiased = 2 * value - mean
     return Interval(
@@ -320,7 +320,12 @@ def _accelerated(value: float, resampled: Floats, influence: Floats, level: floa
     # Where a level is so high that the formula has no answer, the ends are the last resamples.
     shares = ndtr(bias + z / np.maximum(1 - acceleration * z, 1e-3))
     low, high = np.quantile(resampled, shares).tolist()
-    return Interval(value, low, high)
+    return _around(value, low, high)
+
+
+def _around(value: float, low: float, high: float) -> Interval:
+    """Return an interval that holds the value, which few resamples or a low level may miss."""
+    return Interval(value, min(low, value), max(high, value))
 
 
 def _differences(before: Any, after: Any) -> Floats:
@@ -330,6 +335,6 @@ def _differences(before: Any, after: Any) -> Floats:
 
 def _check_bootstrap(metric: Metric, level: float, n_resamples: int, seed: int, rows: Rows) -> None:
     check_metric(metric, rows)
-    check_number(level, "level", low=0, high=1, advice="0.95 is usual")
-    check_n_resamples(n_resamples)
+    level = check_number(level, "level", low=0, high=1, advice="0.95 is usual")
+    check_n_resamples(n_resamples, level)
     check_seed(seed)

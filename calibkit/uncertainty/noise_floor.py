@@ -87,7 +87,7 @@ def noise_floor(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
     n_resamples : int, default 1000
-        Number of times that labels are drawn.
+        Number of times that labels are drawn, at least 40.
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     of : {"positive", "top"}, optional
@@ -109,8 +109,8 @@ def noise_floor(
         or `seed` is not an integer.
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if there is no sample, if
-        `n_bins` or `n_resamples` is less than 1, or if `seed` is negative. The same holds if a
-        weight is negative, NaN or infinite, or if all of them are 0.
+        `n_bins` is less than 1, if `n_resamples` is less than 40, or if `seed` is negative. The
+        same holds if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------
@@ -175,7 +175,8 @@ def calibration_test(
     n_bins : int, default 15
         Number of bins of equal width over [0, 1].
     n_resamples : int, default 1000
-        Number of times that labels are drawn. The p-value is at least 1 / (n_resamples + 1).
+        Number of times that labels are drawn, at least 40. The p-value is at least
+        1 / (n_resamples + 1).
     seed : int, default 0
         Seed of the random draws. The same seed gives the same result.
     of : {"positive", "top"}, optional
@@ -201,8 +202,8 @@ def calibration_test(
     ValueError
         If a probability is outside [0, 1], if a row does not sum to 1, if `labels` holds a class
         outside 0..C-1, if `probabilities` and `labels` differ in length, if there is no sample, if
-        `n_bins` or `n_resamples` is less than 1, or if `seed` is negative. The same holds if a
-        weight is negative, NaN or infinite, or if all of them are 0.
+        `n_bins` is less than 1, if `n_resamples` is less than 40, or if `seed` is negative. The
+        same holds if a weight is negative, NaN or infinite, or if all of them are 0.
 
     See Also
     --------

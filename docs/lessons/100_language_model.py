@@ -132,7 +132,7 @@ print(f"sum {powers.sum():.4f}")
 #
 # - The model scores each option as a text
 # - Exponential, then divide by the sum: softmax
-# - What the model might say otherwise drops out
+# - Everything else that the model might say drops out
 #
 # Say: Do this one at the board with a calculator. The model gives about a fifth of its probability
 # to the right country, and very little to the three others. The rest goes to texts that are no
@@ -365,9 +365,9 @@ _ = ax.set_xlabel("change of the NLL, 95% interval (left is better)")
 # Guess the next token
 # --------------------
 #
-# The model was trained to predict the next token, among 49 152. Is it calibrated there? It
-# predicted the token at each *place* of a text by Newton, which it may have seen in training, and
-# prose from our lessons, written later.
+# The model was trained to predict the next token, one of 49 152. Is it calibrated there? It
+# predicted the token at each *place* of two texts. One is by Newton, and the model may have seen it
+# in training. The other is prose from our lessons, written later.
 #
 # **Before you run this:** which T do you expect to be the best?
 
@@ -428,9 +428,8 @@ for name, text in read.items():
 # The first choice is the same at every T, and so is the accuracy. Of these three T, only T = 1
 # brings the confidence close to the accuracy. (The gap is the confidence minus the accuracy.
 # Neighbouring places are not independent, so its 95% interval comes from ten blocks of the text.)
-# Another one may serve the text, but spoils the probabilities. If a service
-# reports log-probabilities after this division, multiply them by the sampling temperature to undo
-# it.
+# Another T may give a better text, but it spoils the probabilities. If a service reports
+# log-probabilities after this division, multiply them by the sampling temperature to undo it.
 
 # %% [markdown]
 # Decline to answer
@@ -438,8 +437,8 @@ for name, text in read.items():
 #
 # The model may decline if its confidence lies below a threshold. The *coverage* is the
 # share of questions that it answers, and the *risk* is the share of errors among these answers. The
-# dashed curve shows the risk if all right answers came first. The AURC is the area under the solid
-# curve.
+# dashed curve shows the lowest possible risk: all right answers come first. The AURC is the area
+# under the solid curve.
 
 # %%
 _ = calibkit.risk_coverage_curve(
@@ -520,8 +519,8 @@ print(calibkit.TemperatureScaler().fit_logits(torch.tensor(z), target))
 
 # %% [markdown]
 # Many services report only the k most probable tokens. If the *true token*, the one in the text, is
-# not among them, its logit is unknown. We leave such places out, and fit T to the rest of the first
-# thousand.
+# not among them, its logit is unknown. We take the first thousand places, leave out those whose
+# true token is missing, and fit T to the others.
 
 # %%
 for name, text in read.items():
@@ -740,7 +739,7 @@ def log_probability(prompt, option):
 # cannot tell. It says which questions share a fact. It does not try several prompts and report the
 # best, and it claims nothing about larger models. It also says which version of the model it ran:
 # this one was tuned for chats and has four bits for most of its weights, and others may be
-# calibrated otherwise.
+# calibrated differently.
 
 # %% [markdown]
 # References

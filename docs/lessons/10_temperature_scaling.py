@@ -11,7 +11,7 @@
 How do I correct an overconfident network?
 ==========================================
 
-A classifier gives a probability to each of its answers, the *confidence*. It is *calibrated* if its
+A classifier gives a probability, the *confidence*, to each of its answers. It is *calibrated* if its
 confidence tells us how often it is right. For example, of a hundred answers with a confidence of
 90 percent, about ninety should be right. Many modern networks are *overconfident*: they are right
 less often than they say. We correct most of this overconfidence with a single number, the
@@ -424,7 +424,7 @@ _ = ax.set_title("Only images that are new to the network show its best T")
 # the temperature on images that the network has not seen.
 
 # %% [markdown]
-# The smallest one that we plotted: the training images ask for still larger logits. These would make
+# It is the smallest one that we plotted: the training images ask for still larger logits. These would make
 # the network even more overconfident on new images. Only the curve of the calibration set has a
 # valley. The scaler found its lowest point.
 #
@@ -514,9 +514,9 @@ print(f"after, on 200 000 images: ECE {many.calibration_error:.1%}")
 # When does it hold?
 # ------------------
 #
-# This method, *temperature scaling*, relies on one assumption: calibration set and test set come from
-# the same *distribution*, that is, from the same source under the same conditions. Now we draw new
-# images with more warp and noise, and keep the temperature.
+# This method, *temperature scaling*, relies on one assumption: the calibration set and the test set
+# come from the same *distribution*, that is, from the same source under the same conditions. Now we
+# draw new images with more warp and noise, and keep the temperature.
 #
 # **Before you run this:** the accuracy will fall. Will the confidence fall as far?
 
@@ -699,9 +699,9 @@ if my_ece is not None:
 # because the mean of nothing is not a number.
 
 # %% [markdown]
-# 3. Are 100 calibration images enough? Split ``all_labels`` as above, but draw only so many, once
-#    with each seed in ``range(5)``. Fit each time with ``fit_logits(logits, labels)``, and enter the
-#    five temperatures.
+# 3. Are 100 calibration images enough? Split ``all_labels`` as above, but draw only 100, once with
+#    each seed in ``range(5)``. Fit each time with ``fit_logits(logits, labels)``, and enter the five
+#    temperatures.
 
 # %% tags=["answer"]
 temperatures_from_100 = None

@@ -223,8 +223,8 @@ for i, letter in zip(order, "AB"):
 print(f"all of 14 independent bars in their bands: {0.95**14:.0%}")
 
 # %% [markdown]
-# If you hesitated, you had good reason. One bar outside its band is no cause for alarm: in about half
-# of all test sets, a perfect model has at least one.
+# One bar outside its band is no cause for alarm: in about half of all test sets, a perfect model has
+# at least one.
 
 # %% [markdown]
 # Change the bins
@@ -345,15 +345,17 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # Draw other test sets
 # --------------------
 #
-# How much of our p-value was luck? We sort the new images into narrow bins, treat them as the whole
-# world, and draw test sets from it.
+# How much of our p-value was luck? We draw other test sets. Each image gets a narrow bin, as often
+# as it occurs among the 200 000 images. Its confidence is the bin's mean, and its answer is right
+# with the bin's accuracy. We use 2520 bins, the most that were counted, to come close to single
+# images.
 
 # %% tags=["setup"]
-world = calibkit.glyphs100_population(2520, scaled=True)
-filled = world.count > 0
-share = world.count[filled] / world.count.sum()
-claimed = world.confidence_sum[filled] / world.count[filled]
-accuracy = world.n_correct[filled] / world.count[filled]
+narrow_bins = calibkit.glyphs100_population(2520, scaled=True)
+filled = narrow_bins.count > 0
+share = narrow_bins.count[filled] / narrow_bins.count.sum()
+claimed = narrow_bins.confidence_sum[filled] / narrow_bins.count[filled]
+accuracy = narrow_bins.n_correct[filled] / narrow_bins.count[filled]
 
 
 def draw_test_set(n, accuracy, rng):
@@ -393,10 +395,11 @@ plt.show()
 # - Only the drawn test set differs.
 # - More images help on average, not every time.
 #
-# Say: In every row, each dot is another test set from the same world. With 9000 images in fifteen
-# bins, the test rejects on about half of the test sets, so the verdict is almost a coin toss. With
-# twice as many images, it rejects on most of them. A single bin is the sharper test here, because
-# nearly all gaps have one sign. Ask what a reader can conclude from a single p-value near 0.05.
+# Say: In every row, each dot is another test set, drawn from the same counts of 200 000 images.
+# With 9000 images in fifteen bins, the test rejects on about half of the test sets, so the verdict
+# is almost a coin toss. With twice as many images, it rejects on most of them. A single bin is the
+# sharper test here, because nearly all gaps have one sign. Ask what a reader can conclude from a
+# single p-value near 0.05.
 
 # %% [markdown]
 # With 15 bins and 9000 images, the verdict is not far from a coin toss. With twice as many images,
@@ -421,10 +424,10 @@ print(f"ECE {ece:.1%}, 95% interval {low:.1%} to {high:.1%}")
 # %%
 rng = np.random.default_rng(0)
 truth = calibkit.glyphs100_population(15, scaled=True).calibration_error
-worlds = {"our model": (accuracy, truth), "a perfect model": (claimed, 0)}
+two_models = {"our model": (accuracy, truth), "a perfect model": (claimed, 0)}
 intervals = {
     name: [interval_of_ece(*draw_test_set(9000, rate, rng)) for _ in range(40)]
-    for name, (rate, _) in worlds.items()
+    for name, (rate, _) in two_models.items()
 }
 
 # %%
@@ -432,7 +435,7 @@ fig, axes = plt.subplots(
     1, 2, figsize=(9.6, 4), sharey=True, layout="constrained"
 )
 fig.suptitle("Nearly every interval holds the true error, even where it is 0")
-for ax, (name, (_, true)) in zip(axes, worlds.items()):
+for ax, (name, (_, true)) in zip(axes, two_models.items()):
     _, low, high = np.array(intervals[name]).T
     holds = (low <= true) & (true <= high)
     for some, label, color, width in (

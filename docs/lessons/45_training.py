@@ -158,7 +158,8 @@ plt.show()
 
 # %% [markdown]
 # Each point is one network. Only the plain networks are overconfident, with gaps below zero. The
-# other four methods gave underconfident networks. Its own temperature brings each gap close to zero.
+# other four methods gave underconfident networks. With a temperature of its own, every network has a
+# gap close to zero.
 
 # %% [markdown]
 # What a target asks for, by hand
@@ -213,7 +214,7 @@ plt.show()
 
 # %% [markdown]
 # For the plain target, the lowest loss is at the end of our grid. For the smoothed
-# target, it is at the target itself, .925. So the network is taught to keep some doubt even about
+# target, it is at the target itself, 0.925. So the network is taught to keep some doubt even about
 # clear images. This is not calibration: the doubt is the same whether it is justified or not. On
 # new images the doubt grows: our smoothed networks claim far less than the target.
 
@@ -389,7 +390,7 @@ plt.show()
 # **Before you run this:** a temperature changes no answer. Can it change the risk-coverage curve?
 
 # %%
-print("                        images above .95    area under the curve")
+print("                        images above 0.95   area under the curve")
 print("                        before   after      before   after")
 for method in trained:
     for seed in seeds:
@@ -426,7 +427,7 @@ plt.show()
 # A temperature below one is not what it seems
 # --------------------------------------------
 #
-# - Smoothing leaves few images above .95
+# - Smoothing leaves few images above 0.95
 # - The temperature moves many above it, and reorders images
 # - Smoothed or plain: the seeds disagree
 #
@@ -437,7 +438,7 @@ plt.show()
 # agree, so we claim nothing.
 
 # %% [markdown]
-# Smoothing leaves few images above a confidence of .95, and the temperature moves many above.
+# Smoothing leaves few images above a confidence of 0.95, and the temperature moves many above.
 # The answers stay those of the smoothed network, so the smoothing is not undone. But the
 # order of the images by confidence changes. Take two images of equal confidence, one with a single
 # strong rival class, one with many weak rivals. A temperature below one raises the second
@@ -547,8 +548,8 @@ print(f"scaled: raw groups beat their best member in {better} of {len(many)}")
 
 # %% [markdown]
 # Before the last temperature, raw members make the better average in every group. After it, scaled
-# members do. After scaling, every group has a lower NLL than its best member, so averaging improves
-# the refinement.
+# members do. After scaling, every group of raw members has a lower NLL than its best member, so
+# averaging improves the refinement.
 
 # %% [markdown]
 # What we have seen

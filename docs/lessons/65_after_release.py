@@ -68,8 +68,8 @@ hard, harder = [
 ]
 
 # %% [markdown]
-# The same glyph exists at every severity, so each has one role. The first 2000 will get harder. The
-# others are for the temperature and the clean part.
+# The same *glyph*, a drawn character, exists at every severity. So we use each glyph for one purpose
+# only: the first 2000 will get harder, and the others are for the temperature and the clean images.
 
 # %% tags=["setup"]
 z, y = logits[2000:], labels[2000:]
@@ -194,7 +194,7 @@ print(f"unfair coins: the median wealth is 1 with {last.median():.0f} zeros")
 # ------------------
 #
 # - Fair coin: the mean wealth stays at one
-# - At most one fair coin in twenty ever brings twenty
+# - At most one fair coin in twenty ever brings a wealth of twenty
 # - Unfair coin: the wealth explodes
 #
 # Say: Play it at the board. One student tosses a coin, another one keeps the account. Ask what

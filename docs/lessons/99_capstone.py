@@ -31,8 +31,8 @@ What you will learn
 What you need
 -------------
 
-Lessons 10 to 60 and 80, and less than a minute on two cores. For the exercises, take about forty
-minutes to find the faults and thirty to write the report.
+Lessons 10 to 40, 50, 55, 60 and 80, and less than a minute on two cores. For the exercises, take
+about forty minutes to find the faults and thirty to write the report.
 """
 
 # %% [markdown] tags=["slide"]

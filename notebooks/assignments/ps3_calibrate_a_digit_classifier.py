@@ -1091,7 +1091,7 @@ import calibkit, dataclasses, numpy as np, torch
 
 two_classes, truth = torch.tensor([[2.0, 0.0]] * 40), torch.tensor([0, 0, 0, 1] * 10)
 halved = calibkit.TemperatureScaler().fit_logits(2 * two_classes, truth)
-made = calibkit.evaluate(two_classes, truth, scaler=halved, n_resamples=20, progress=False)
+made = calibkit.evaluate(two_classes, truth, scaler=halved, n_resamples=40, progress=False)
 
 
 def decision(nll, ece, p_value=0.5, p_value_before=0.5):

@@ -82,7 +82,7 @@ def report_memory(n: int, n_classes: int) -> float | None:
     logits, labels = calibrated_problem(n, n_classes, temperature=2)
 
     def evaluate(logits: Tensor, labels: Tensor) -> object:
-        return calibkit.evaluate(logits, labels, scaler=scaler, n_resamples=20)
+        return calibkit.evaluate(logits, labels, scaler=scaler, n_resamples=40)
 
     evaluate(logits[:1000], labels[:1000])
     peak = peak_memory(partial(evaluate, logits, labels))

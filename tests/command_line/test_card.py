@@ -127,7 +127,8 @@ def test_two_classes_are_judged_by_the_event():
     card = Card(evaluate(logits, labels), "Two", 0, separate=False).to_markdown()
     assert (
         "Without scaling, this test set shows no calibration error beyond what chance alone "
-        "produces, but with 200 samples the ECE may still be as large as" in card
+        "produces. With 200 samples, chance alone gives a perfectly calibrated model an ECE of up "
+        "to" in card
     )
     assert "the frequency of y = 1 of the samples in a bin, and a dot their mean P(y = 1)" in card
     assert "classwise" not in card
@@ -144,29 +145,90 @@ def test_a_verdict_says_in_which_direction_a_model_errs(n_classes, temperature, 
     assert f"Without scaling, the model is {word}: its ECE of" in card
 
 
-@pytest.mark.parametrize(("n", "n_classes"), [(20, 2), (50, 4)])
-def test_a_verdict_says_what_the_samples_may_hide_and_what_p_means(n, n_classes):
-    report = evaluate(*calibrated_problem(n, n_classes, 1.0, seed=1))
+@pytest.mark.parametrize(
+    ("n", "n_classes", "seed", "by_chance"),
+    [(20, 2, 1, True), (50, 4, 1, False), (50, 2, 2, False), (50, 2, 0, True)],
+)
+def test_a_verdict_says_what_the_samples_may_hide_and_what_p_means(n, n_classes, seed, by_chance):
+    """The number that it names is one of the table, and it says which one."""
+    report = evaluate(*calibrated_problem(n, n_classes, 1.0, seed=seed))
     card = Card(report, "", 0, separate=False).to_markdown()
     values = report.before
     ece, p = values.ece, values.p_value
-    high = max(ece.high, values.noise_floor.high)
+    assert by_chance == (values.noise_floor.high > ece.high)
+    what = f"the interval of the ECE reaches up to {ece.high:.1%}"
+    if by_chance:
+        what = "chance alone gives a perfectly calibrated model an ECE of up to "
+        what += f"{values.noise_floor.high:.1%}"
     said = (
         f"Without scaling, this test set shows no calibration error beyond what chance alone "
-        f"produces, but with {n} samples the ECE may still be as large as {high:.1%}. A "
+        f"produces. With {n} samples, {what}, so an error of that size could hide here. A "
         f"perfectly calibrated model would show the measured ECE of {ece.value:.1%} or a larger "
         f"one in {p:.1%} of all test sets of this size (p = {p:.3f})"
     )
     if values.classwise_ece is None:
-        said += ". Only less than 5% would speak against the model."
+        said += ". A share below 5% would be evidence against the model."
     else:
         p = values.classwise_p_value
         said += (
             f", and the classwise ECE of {values.classwise_ece.value:.1%} in {p:.1%} (p = {p:.3f})."
-            " Because these are two tests, only less than 2.5% in one of them would speak against "
-            "the model."
+            " Two tests were made, so we say that the model is miscalibrated only if one of these "
+            "shares is below 2.5%."
         )
     assert f"\n\n{said}\n\n" in card
+
+
+def test_a_temperature_that_may_be_1_leaves_the_direction_open():
+    """The samples of the fit are few, and those of the test say that the model is overconfident."""
+    fit, test = calibrated_problem(30, 2, 1.0, seed=3), calibrated_problem(500, 2, 3.0)
+    report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit))
+    low, high = report.summary.temperature_interval
+    assert low < 1 < high
+    for card in (Card(report, "", 0, separate=True).to_markdown(), str(report)):
+        assert "so you need not divide the logits by T" in card
+        assert "30 samples are very few" in card
+        assert "is overconfident:" not in card
+    assert "do not show whether the model is overconfident" in (
+        Card(report, "", 0, separate=True).to_html()
+    )
+
+
+def test_there_is_no_verdict_on_labels_of_other_samples():
+    logits, labels = calibrated_problem(1200, 10, 2.0)
+    labels = labels.roll(1)
+    scaler = TemperatureScaler().fit_logits(logits[::2], labels[::2])
+    report = evaluate(logits[1::2], labels[1::2], scaler=scaler)
+    card = Card(report, "", 0, separate=True).to_markdown()
+    assert "There is no verdict on the calibration" in card
+    assert "Before scaling, " not in card
+    assert report.to_dict()["warnings"] == report.notes[:1]
+
+
+def test_the_smallest_p_value_is_only_a_bound():
+    report = evaluate(*calibrated_problem(500, 3, 3.0), n_resamples=199)
+    assert report.before.p_value == 1 / 200
+    assert "<= 0.005" in str(report)
+    assert "(p <= 0.005)" in Card(report, "", 0, separate=False).to_markdown()
+    calibrated = evaluate(*calibrated_problem(500, 3, 1.0), n_resamples=199)
+    assert "<=" not in Card(calibrated, "", 0, separate=False).to_markdown()
+
+
+def test_the_card_uses_the_name_of_the_class(files):
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal(200)
+    words = np.where(rng.random(200) < 1 / (1 + np.exp(-z)), "dog", "cat")
+    pairs = list(zip(z.tolist(), words, strict=True))
+    one = ["score_dog,label", *(f"{a},{b}" for a, b in pairs)]
+    two = ["logit_cat,logit_dog,label", *(f"{-a / 2},{a / 2},{b}" for a, b in pairs)]
+    for lines in (one, two):
+        (files.folder / "x.csv").write_text("\n".join(lines))
+        assert files.run("report", "x.csv", *CARDS) == 0
+        assert "ECE of P(dog) in 15 bins" in files.out
+        for name in CARDS[1::2]:
+            card = (files.folder / name).read_text(encoding="utf-8")
+            pictures = "".join(diagrams(card))
+            assert "y = 1" not in re.sub(r"base64,[\w+/=]+", "", card) + pictures
+            assert "frequency of dog" in pictures
 
 
 def test_errors_in_both_directions_have_no_direction():
@@ -205,7 +267,11 @@ def test_the_page_in_a_browser(files, written, browser):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     browser.open((files.folder / "card.html").as_uri())
     browser.wait("return [...document.images].every(image => image.naturalWidth > 0)")
-    assert axe.run(browser.page).response["violations"] == []
+    for scheme in ("light", "dark"):
+        browser.set_media(color_scheme=scheme)
+        assert axe.run(browser.page).response["violations"] == []
+    colour = browser.run("return getComputedStyle(document.body).backgroundColor")
+    assert colour == "rgb(20, 24, 30)"
     browser.run("document.querySelectorAll('details').forEach(one => one.open = true)")
     for width in (1200, 320):
         browser.resize(width, 800)

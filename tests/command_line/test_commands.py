@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.special import expit
 
-from calibkit import TemperatureScaler, best_scaler, evaluate
+from calibkit import TemperatureScaler, _sentences, best_scaler, evaluate
 from calibkit._command_line import commands, writing
 
 
@@ -114,7 +114,7 @@ def test_apply_does_not_look_at_labels(files):
 
 def test_a_rejection_has_an_exit_code_of_its_own(files):
     assert files.run("report", "test.npz", "--min-p-value", "0.05") == 3
-    assert files.err.startswith("calibkit: not calibrated: ECE with p = 0.001\n")
+    assert files.err.startswith("calibkit: not calibrated: ECE with p <= 0.001\n")
     calibrated = "report", "test.npz", "--calibration", "calibration.npz"
     assert files.run(*calibrated, "--min-p-value", "0.01") == 0
     assert files.err == ""
@@ -267,3 +267,18 @@ def test_as_a_program(files):
         piped, check=False, shell=True, cwd=files.folder, capture_output=True, text=True
     )
     assert done.stderr == "calibkit: none.npz: no such file or directory\n"
+
+
+def test_a_fit_says_what_makes_its_temperature_doubtful(here):
+    """The labels of these few samples fit the logits, so the fit does not say that they do not."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal(20)
+    labels = np.where(rng.random(20) < 1 / (1 + np.exp(-z)), "yes", "no")
+    rows = [f"{i},{a:.2f},{b}" for i, (a, b) in enumerate(zip(z, labels, strict=True))]
+    (here.folder / "few.csv").write_text("\n".join(["id,score_yes,label", *rows]))
+    assert here.run("fit", "few.csv", "--output", "few.pt") == 0
+    *_, uncertain, few, need_not_scale, wrote = here.out.splitlines()
+    assert uncertain.startswith("The samples say little about T: its 95% interval reaches from 0.3")
+    assert few.startswith("20 samples are very few, so all results are uncertain.")
+    assert need_not_scale == _sentences.NEED_NOT_SCALE
+    assert wrote == "wrote few.pt"

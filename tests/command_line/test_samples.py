@@ -159,11 +159,12 @@ def test_decimal_commas_between_semicolons(tmp_path):
     lines = text.splitlines()
     for cell in ("1.234", "1.234,5"):
         path.write_text("\n".join([*lines, f"1,5;{cell};2,5;0"]))
-        assert f"the column logit_1, got '{cell}' in row {len(lines)} of the data" in refusal(path)
+        place = f"row {len(lines) + 1} (as a spreadsheet counts)"
+        assert f"the column logit_1, got '{cell}' in {place}" in refusal(path)
     path.write_text("logit_0;logit_1;label\n1,5;2;1,0\n2,5;1;0,0\n")
     assert read(path).labels.tolist() == [1, 0]
     path.write_text('logit_0,logit_1,label\n"1,5",2,1\n')
-    assert "got '1,5' in row 1" in refusal(path)
+    assert "got '1,5' in row 2 (as" in refusal(path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
@@ -186,7 +187,7 @@ def test_empty_cells_at_the_end_and_empty_rows_do_not_count(tmp_path):
     path.write_text(path.read_text().replace("\n", ",,\n") + ",,,,,\n \n")
     is_right(read(path))
     path.write_text("logit_0,logit_1,label,\n1.5,2,0,7\n")
-    assert "must have 3 columns in every row, got 4 in row 1" in refusal(path)
+    assert "must have 3 columns in every row, got 4 in row 2 (as" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -239,8 +240,8 @@ def test_two_names_beside_a_score_of_nobody(tmp_path):
         path = write_csv(tmp_path / "x.csv", [head, "label"], scores, words)
         assert refusal(path) == (
             f"{path} names its two classes cat and dog, and has a single column of scores; rename "
-            f"the column {head} to {prefix}_cat if a high score means cat, or to {prefix}_dog if "
-            "it means dog"
+            f"the column {head} to {prefix}_cat if a high score means cat, or {prefix}_dog if it "
+            "means dog"
         )
         renamed = path.read_text().replace(head, f"{prefix}_dog", 1)
         path.write_text(renamed)
@@ -271,7 +272,7 @@ def test_confidences_need_outcomes(tmp_path):
         "a single column needs outcomes 0 and 1, such as whether the answer is right"
     )
     path = write_csv(tmp_path / "x.csv", ["confidence", "correct"], P.max(1), NAMES[LABELS])
-    assert "got 'ant' in row 1" in refusal(path)
+    assert "got 'ant' in row 2 (as" in refusal(path)
 
 
 def test_probabilities_of_0_count_as_a_small_one(tmp_path):
@@ -319,11 +320,13 @@ def test_names_can_be_given(tmp_path):
 @pytest.mark.parametrize(
     ("head", "columns", "said"),
     [
-        (HEAD, [[1, 2], [2, "x"], [0, 1]], "column logit_1, got 'x' in row 2"),
-        (HEAD, [[1, 2], [2, ""], [0, 1]], "column logit_1, got '' in row 2"),
-        (HEAD, [[1, 2], [2, 3], [0, "dog"]], "or among 0, 1, got 'dog' in row 2"),
-        (HEAD, [[1, 2], [2, 3], [0, 0.5]], "or among 0, 1, got '0.5' in row 2"),
-        (HEAD, [[1, 2], [2, "nan"], [0, 1]], "logits must be finite"),
+        (HEAD, [[1, 2], [2, "x"], [0, 1]], "column logit_1, got 'x' in row 3 (as"),
+        (HEAD, [[1, 2], [2, ""], [0, 1]], "column logit_1, got '' in row 3 (as"),
+        (HEAD, [[1, 2], [2, 3], [0, "dog"]], "or among 0, 1, got 'dog' in row 3 (as"),
+        (HEAD, [[1, 2], [2, 3], [0, 0.5]], "or among 0, 1, got '0.5' in row 3 (as"),
+        (HEAD, [[1, 2], [2, "nan"], [0, 1]], "in 1 of 2 rows, first in row 3 (as a spreadsheet"),
+        (HEAD, [[1, 2], [2, 3], [0, 7]], "got 7 at row 3 (as a spreadsheet counts)"),
+        (["score", "label"], [[1.5, 2.5], ["", 0]], "got '' in row 2 (as"),
         (["a", "a", "label"], [[1, 2], [2, 3], [0, 1]], "a name of its own, got a twice"),
         (["logit_0", "logit_1"], [[1.5, 2], [2, 3]], "called label or labels, and has none"),
         (["label"], [[0, 1]], "must hold logits or probabilities beside the labels"),
@@ -338,7 +341,9 @@ def test_files_that_are_refused(tmp_path):
     x.write_text("")
     assert "is empty" in refusal(x)
     x.write_text("logit_0,logit_1,label\n1,2,0\n1,1\n")
-    assert "3 columns in every row, got 2 in row 2" in refusal(x)
+    assert "3 columns in every row, got 2 in row 3 (as" in refusal(x)
+    x.write_text("sep=,\nlogit_0,logit_1,label\n\n1,2,0\n1,1\n")
+    assert "3 columns in every row, got 2 in row 4 (as" in refusal(x)
     x.write_text(f'a,b\n"{"1" * 200_000}",1\n')
     assert "is no csv file" in refusal(x)
     for name in ("x.npz", "x.npy", "x.parquet"):
@@ -361,12 +366,82 @@ def test_files_that_are_refused(tmp_path):
 def test_a_number_of_the_sample_is_no_score(tmp_path, order):
     numbers, z = np.arange(40)[::order] + 1000, LOGITS[:, 0].round(3)
     path = write_csv(tmp_path / "x.csv", ["txn_id", "score", "label"], numbers, z, LABELS % 2)
-    assert "a column txn_id beside the scores" in refusal(path)
+    assert read(path).said.endswith("; not used: txn_id")
+    shuffled = (numbers * 7) % 1039
+    path = write_csv(tmp_path / "x.csv", ["txn", "score", "label"], shuffled, z, LABELS % 2)
+    assert "a column txn beside the scores" in refusal(path)
     assert read(path, score_names=["score"]).logits.ndim == 1  # the advice
     path = write_csv(tmp_path / "y.csv", ["a", "b", "label"], numbers % 7, z, LABELS % 2)
     assert read(path).logits.shape == (40, 2)  # whole numbers that repeat may be scores
     path = write_csv(tmp_path / "z.csv", ["logit_a", "logit_b", "label"], numbers, z, LABELS % 2)
     assert read(path).logits.shape == (40, 2)  # whoever calls it a logit means it
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("id", np.arange(40)),
+        ("index", np.arange(40)[::-1]),
+        ("Sample", [f"img_{i}.png" for i in range(40)]),
+        ("image id", np.arange(40) % 7),
+        ("when", np.arange(40) ** 2),
+        ("", np.arange(40)),
+    ],
+)
+def test_what_numbers_the_samples_is_neither_a_score_nor_the_labels(tmp_path, name, values):
+    z, answers = LOGITS[:, 0], np.array(["no", "yes"])[LABELS % 2]
+    head = [name, "score_yes", "answer"]
+    samples = read(write_csv(tmp_path / "x.csv", head, values, z, answers))
+    np.testing.assert_allclose(samples.logits, z)
+    assert "labels from the column answer, where yes" in samples.said
+    head = [name, "score", "label"]
+    assert "cat and dog" in refusal(
+        write_csv(tmp_path / "x.csv", head, values, z, np.array(["cat", "dog"])[LABELS % 2])
+    )
+
+
+def test_scores_and_classes_that_look_like_numbers_of_samples_stay(tmp_path):
+    z = LOGITS.T
+    words = np.array(["en", "id", "it"])[LABELS]
+    is_right(read(write_csv(tmp_path / "x.csv", ["en", "id", "it", "y"], *z, words)))
+    is_right(read(write_csv(tmp_path / "x.csv", ["s_en", "s_id", "s_it", "y"], *z, LABELS)))
+    path = write_csv(tmp_path / "x.csv", ["a", "b", "y"], range(4), [3, 1, 0, 2], [0, 1, 1, 0])
+    assert read(path).logits.shape == (4, 2)
+
+
+@pytest.mark.parametrize("first_line", ["sep=;", '"sep=;"', "SEP=;"])
+def test_the_first_line_of_excel_is_no_row(tmp_path, first_line):
+    path = write_csv(tmp_path / "x.csv", HEAD3, *LOGITS.T, LABELS, delimiter=";")
+    path.write_text(f"{first_line}\n{path.read_text()}")
+    samples = read(path)
+    is_right(samples)
+    samples.write_scaled(samples.logits, tmp_path / "copy.csv")
+    assert (tmp_path / "copy.csv").read_text() == path.read_text()
+
+
+def test_decimal_commas_between_tabs_and_underscores_in_numbers(tmp_path):
+    path = write_csv(tmp_path / "x.csv", HEAD3, *LOGITS.T, LABELS, delimiter="\t")
+    path.write_text(path.read_text().replace(".", ","))
+    samples = read(path)
+    is_right(samples)
+    assert samples.said.endswith("; a comma in a number was read as its decimal point")
+    path.write_text("logit_0,logit_1,label\n1_000,2,0\n-3,1_0.5,1\n")
+    assert read(path).logits.tolist() == [[1000, 2], [-3, 10.5]]
+
+
+def test_a_first_row_of_data_is_a_sample(tmp_path):
+    words = np.array(["cat", "dog"])[LABELS % 2]
+    path = write_csv(tmp_path / "x.csv", None, LOGITS[:, 0], words)
+    said = refusal(path)
+    assert "a new first row, and call the scores score_cat if a high score means cat" in said
+    path.write_text(f"score_cat,label\n{path.read_text()}")
+    assert read(path).labels.tolist() == (1 - LABELS % 2).tolist()
+    is_right(read(write_csv(tmp_path / "y.csv", None, *LOGITS.T, LABELS)))
+    path = write_csv(tmp_path / "z.csv", None, [3, -1, 2], ["cat", "dog", "cat"])
+    assert refusal(path) == (
+        f"{path} must name its columns in the first row, got '3,cat', which seems to be a sample; "
+        "write a row such as score,label above it"
+    )
 
 
 WEIGHTS = 40 + 0.5 * (np.arange(40) % 37)
@@ -466,7 +541,7 @@ def test_parquet_needs_pandas(tmp_path, monkeypatch):
     def without(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("calibkit._command_line.files.import_module", without)
+    monkeypatch.setattr("calibkit._command_line.tables.import_module", without)
     assert "only with pandas and pyarrow" in refusal(tmp_path / "x.parquet")
 
 

@@ -11,14 +11,18 @@ from calibkit.data import quiz
 NUMERIC = {
     "question": "What is the gap?",
     "type": "numeric",
-    "answers": [{"type": "value", "value": 0.25, "correct": True, "feedback": "Yes, it is."}],
+    "answers": [{"type": "value", "value": 0.25, "correct": True, "feedback": "It is a quarter."}],
 }
 CHOICE = {
     "question": "Which answer is right?",
     "type": "multiple_choice",
     "answers": [
-        {"answer": "this one", "correct": True, "feedback": "Yes, it is."},
-        {"answer": "the other " + "very " * 20 + "long one", "correct": False, "feedback": "No."},
+        {"answer": "this one", "correct": True, "feedback": "It is the first one."},
+        {
+            "answer": "the other " + "very " * 20 + "long one",
+            "correct": False,
+            "feedback": "It is the first one.",
+        },
     ],
 }
 
@@ -45,7 +49,7 @@ def test_without_jupyterquiz_the_questions_are_a_plain_list(monkeypatch, capsys)
     assert first.startswith("1. Which answer is right?\n   - this one\n   - the other very")
     assert second == "2. What is the gap?"
     assert 'pip install "calibkit[course]"' in install
-    assert "Yes, it is" not in text
+    assert "It is" not in text
     assert max(map(len, text.splitlines())) <= 88
 
 
@@ -69,7 +73,17 @@ def test_with_jupyterquiz_the_notebook_shows_them(monkeypatch):
     shown = []
     monkeypatch.setattr(jupyterquiz, "display_quiz", lambda questions, **_: shown.append(questions))
     calibkit.check_yourself(10)
-    assert shown == [[CHOICE, NUMERIC]]
+    assert shown == [quiz.with_verdicts([CHOICE, NUMERIC])]
+
+
+def test_the_notebook_says_in_words_whether_an_answer_is_right():
+    choice, numeric = quiz.with_verdicts([CHOICE, NUMERIC])
+    assert [answer["feedback"] for answer in choice["answers"]] == [
+        "Right. It is the first one.",
+        "Not quite. It is the first one.",
+    ]
+    assert numeric["answers"][0]["feedback"] == "Right. It is a quarter."
+    assert CHOICE["answers"][0]["feedback"] == "It is the first one."
 
 
 @pytest.mark.usefixtures("two_questions", "notebook")
@@ -80,7 +94,7 @@ def test_jupyterquiz_takes_the_questions_as_they_are(monkeypatch):
     scripts = []
     monkeypatch.setattr(display, "display", lambda shown: scripts.append(shown.data))
     calibkit.check_yourself(10)
-    assert json.dumps([CHOICE, NUMERIC]) in "".join(scripts)
+    assert json.dumps(quiz.with_verdicts([CHOICE, NUMERIC])) in "".join(scripts)
 
 
 @pytest.mark.usefixtures("two_questions")

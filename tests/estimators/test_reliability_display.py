@@ -138,7 +138,28 @@ def test_it_plots_again_beside_another_one():
             np.full((2, 2), 0.5),
             {"pos_label": 2},
             ValueError,
-            "only the classes 0, 1, got 2",
+            "pos_label must be one of the classes 0, 1, got 2; pass the class",
+        ),
+        (
+            ["no", "yes"],
+            [0.1, 0.9],
+            {"pos_label": "Yes"},
+            ValueError,
+            "pos_label must be one of the classes 'no', 'yes', got 'Yes'; pass the class",
+        ),
+        (
+            ["no", "no"],
+            [0.1, 0.9],
+            {"pos_label": "Yes", "classes": ["no", "yes"]},
+            ValueError,
+            "pos_label must be one of the classes 'no', 'yes', got 'Yes'; pass the class",
+        ),
+        (
+            [0, 1, np.nan],
+            [0.1, 0.9, 0.9],
+            {"pos_label": 1},
+            ValueError,
+            "y must not lack a label, got 1 of 3 that are missing",
         ),
         ([0, 1], [0.1, 1.9], {}, ValueError, "probabilities must lie in"),
         ([0, 1], [0.1, 0.9], {"ax": 3}, TypeError, "ax must be axes of matplotlib"),
@@ -148,6 +169,11 @@ def test_a_mistake_is_refused(labels, p, options, error, message):
     with pytest.raises(error) as raised:
         ReliabilityDisplay.from_predictions(labels, p, **options)
     assert message in str(raised.value)
+
+
+def test_the_event_need_not_happen():
+    display = ReliabilityDisplay.from_predictions(["no"] * 5, [0.1] * 5, pos_label="yes")
+    assert display.bins.calibration_error == pytest.approx(0.1)
 
 
 def test_a_classifier_without_probabilities_is_sent_to_the_calibrated_one():

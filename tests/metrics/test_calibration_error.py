@@ -132,7 +132,7 @@ def test_real_networks():
 def test_softmax_in_bfloat16_still_counts_as_probabilities():
     probabilities = random_problem(500, 1000, 0)[0].float().log().bfloat16().softmax(1)
     assert (probabilities.float().sum(1) - 1).abs().max() > 1e-4
-    assert 0 < noise_floor(probabilities, n_resamples=10).mean < 1
+    assert 0 < noise_floor(probabilities, n_resamples=40).mean < 1
 
 
 PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])

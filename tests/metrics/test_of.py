@@ -169,8 +169,8 @@ def test_a_report_does_not_clear_a_shifted_binary_model():
 def test_a_report_of_three_classes_judges_the_top_class():
     z = np.random.default_rng(0).normal(size=(300, 3))
     y = z.argmax(1)
-    report = ck.evaluate(z, y, n_resamples=20)
+    report = ck.evaluate(z, y, n_resamples=40)
     assert report.bins[0].of == "top"
     assert report.before.top_label_ece is None
     with pytest.raises(ValueError, match='of="positive" needs two classes'):
-        ck.evaluate(z, y, n_resamples=20, of="positive")
+        ck.evaluate(z, y, n_resamples=40, of="positive")

@@ -1,7 +1,9 @@
 """The torchmetrics classes: they give what the functions give, batch by batch."""
 
 import copy
+import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from calibkit import (
     ScoreDecomposition,
     SmoothCalibrationError,
 )
-from tests.helpers import calibrated_problem
+from tests.helpers import Failure, calibrated_problem
 from tests.metrics.references import (
     draw,
 )
@@ -519,3 +521,64 @@ def test_an_empty_list_is_an_empty_batch(no_labels):
         assert metric.n == 0
     with pytest.raises(ValueError, match="probabilities are empty"):
         calibkit.calibration_error([], no_labels)
+
+
+def test_an_option_of_a_metric_cannot_change():
+    metrics = [
+        calibkit.CalibrationError(3),
+        calibkit.CalibrationError(3, binning="quantile"),
+        calibkit.ClasswiseCalibrationError(3),
+        calibkit.BrierScore(3),
+        calibkit.KSCalibrationError(3),
+        calibkit.ScoreDecomposition(3),
+    ]
+    for metric in metrics:
+        names = {"num_classes", "input", "ignore_index", "of", "binning", "metric"}
+        for name in names & set(vars(metric)):
+            before = getattr(metric, name)
+            for wrong in ("x", 1, None):
+                with pytest.raises(AttributeError, match=rf"{name} cannot change, .* make another"):
+                    setattr(metric, name, wrong)
+            assert getattr(metric, name) is before
+        assert copy.deepcopy(metric).num_classes == 3
+        assert pickle.loads(pickle.dumps(metric)).num_classes == 3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(calibkit.CalibrationError, 3),
+        partial(calibkit.CalibrationError, 3, binning="quantile"),
+        partial(calibkit.ClasswiseCalibrationError, 3),
+        partial(calibkit.ScoreDecomposition, 3),
+        partial(calibkit.KSCalibrationError, 3),
+        partial(calibkit.BrierScore, 3),
+        partial(calibkit.SmoothCalibrationError, 3),
+        partial(calibkit.AreaUnderRiskCoverageCurve, 3),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_batch_that_fails_at_any_point_changes_no_state(make, weighted):
+    logits, labels = calibrated_problem(60, 3, 2)
+    batch = (
+        (logits.softmax(1), labels, torch.ones(60) * 2) if weighted else (logits.softmax(1), labels)
+    )
+    metric, other = make(), make()
+    metric.update(*batch)
+    other.update(*batch)  # A first batch makes more calls.
+    with Failure(math.inf, MemoryError) as counter:
+        other.update(*batch)
+    states = copy.deepcopy(metric.metric_state)
+    # The last call is torchmetrics', which goes back to the mode of gradients.
+    for at in range(1, counter.n_calls):
+        error = KeyboardInterrupt if at % 2 else MemoryError
+        with Failure(at, error), pytest.raises(error, match="injected"):
+            metric.update(*batch)
+        for name, before in states.items():
+            now = getattr(metric, name)
+            for old, new in zip(*map(as_list, (before, now)), strict=True):
+                assert torch.equal(old, new), (at, name)
+
+
+def as_list(state: torch.Tensor | list[torch.Tensor]) -> list[torch.Tensor]:
+    return state if isinstance(state, list) else [state]

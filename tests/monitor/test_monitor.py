@@ -498,6 +498,31 @@ REFUSED = {
         ValueError,
         "monitors must judge the same probability, got 'positive' and 'top'; merge the monitors",
     ),
+    "merging a monitor with itself": (
+        lambda: CalibrationMonitor.merge([OF_TWO, NOTHING, OF_TWO]),
+        ValueError,
+        "monitors must be different, got one of them twice; pass it once",
+    ),
+    "a text as the label of one sample": (
+        lambda: CalibrationMonitor().update(0.5, "yes"),
+        TypeError,
+        "labels must be a torch tensor or a numeric numpy array, got str; pass a tensor",
+    ),
+    "no label of one sample": (
+        lambda: CalibrationMonitor().update(0.5, None),
+        TypeError,
+        "labels must be a torch tensor or a numeric numpy array, got NoneType; pass a tensor",
+    ),
+    "another alpha after labels": (
+        lambda: setattr(OF_TWO, "alpha", 0.5),
+        AttributeError,
+        "alpha cannot change after the first label, got 0.5; call reset before",
+    ),
+    "another input after labels": (
+        lambda: setattr(OF_TOP, "input", "logits"),
+        AttributeError,
+        "input cannot change after the first label, got 'logits'; call reset before",
+    ),
     "another state": (
         lambda: CalibrationMonitor().load_state_dict({"temperature": 2}),
         ValueError,
@@ -520,6 +545,68 @@ def test_is_refused_in_one_sentence(case):
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 320
     assert OF_TOP.report() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("alpha", [0, 1, -1, 2, math.nan, "0.05", None, True]),
+        ("tolerance", [-0.1, 0.5, 1, math.nan, "0", None]),
+        ("of", ["classes", 1]),
+        ("input", ["scores", None]),
+    ],
+)
+def test_a_wrong_option_is_refused_on_assignment_too(name, wrong):
+    monitor = CalibrationMonitor()
+    before = getattr(monitor, name)
+    for value in wrong:
+        with pytest.raises((TypeError, ValueError), match=rf"{name} must be .*, got "):
+            setattr(monitor, name, value)
+        assert getattr(monitor, name) == before
+
+
+def test_options_that_exclude_each_other_are_refused_on_assignment_too():
+    monitor = CalibrationMonitor(of="all")
+    with pytest.raises(ValueError, match=r'tolerance must be 0 with of="all", got 0.1'):
+        monitor.tolerance = 0.1
+    monitor = CalibrationMonitor(tolerance=0.1)
+    with pytest.raises(ValueError, match=r'tolerance must be 0 with of="all", got 0.1'):
+        monitor.of = "all"
+
+
+def test_an_option_may_change_after_a_reset():
+    monitor = CalibrationMonitor()
+    monitor.update(torch.rand(5), torch.ones(5).long())
+    monitor.reset()
+    monitor.alpha = 0.01
+    assert monitor.alpha == 0.01
+
+
+def test_a_damaged_state_is_refused_and_changes_nothing():
+    monitor = CalibrationMonitor(of="all")
+    p = torch.rand(50, 5, generator=torch.Generator().manual_seed(0)).softmax(1)
+    monitor.update(p, torch.arange(50) % 5)
+    state, before = monitor.state_dict(), monitor.report()
+    evidence = state["evidence"]
+    damaged = [{**state, "evidence": wrong} for wrong in (None, {}, "a", {**evidence, "more": 1})]
+    damaged += [{**state, "judged": "x"}, {**state, "judged": "top"}]
+    damaged += [{**state, "n_classes": "5"}, {**state, "alarm_at": 0.5}]
+    for name, value in evidence.items():
+        wrong = ["a", -5, None, torch.tensor(math.nan), [1.0]]
+        if isinstance(value, torch.Tensor):
+            wrong += [value[:, None], value.float()]
+        if isinstance(value, torch.Tensor) and name != "points":
+            wrong.append(value[:1])
+        if name == "suspicion":
+            wrong.remove(None)
+        if name == "log_wealth":
+            wrong += [math.nan]
+        damaged += [{**state, "evidence": {**evidence, name: one}} for one in wrong]
+    for wrong in damaged:
+        with pytest.raises(ValueError, match=r"^state must be what state_dict of a Calibration"):
+            monitor.load_state_dict(wrong)
+        assert monitor.report() == before
+    assert CalibrationMonitor(of="all").load_state_dict(state).report() == before
 
 
 def test_it_prints_what_it_is():

@@ -83,9 +83,9 @@ def test_a_learning_curve_needs_a_comparison():
 
 def test_a_report_is_plotted_into_what_subplots_returns():
     logits, labels = calibrated_problem(200, 4, 2)
-    one = evaluate(logits, labels, n_resamples=10)
+    one = evaluate(logits, labels, n_resamples=40)
     scaler = TemperatureScaler().fit_logits(*calibrated_problem(200, 4, 2, seed=1))
-    two = evaluate(logits, labels, scaler=scaler, n_resamples=10)
+    two = evaluate(logits, labels, scaler=scaler, n_resamples=40)
     for squeeze in (False, True):
         single, row = (plt.subplots(1, n, squeeze=squeeze)[1] for n in (1, 2))
         assert one.plot(single) == list(np.ravel(single))

@@ -254,6 +254,29 @@ def test_a_sample_without_a_group_is_refused(missing):
         counts(["a", "a", "b", missing] * 15)
 
 
+def test_a_sample_that_is_left_out_needs_no_group():
+    logits, labels = calibrated_problem(60, 3, 2)
+    labels[3] = 255
+    groups = ["a", "b", "a", None] + ["a", "b"] * 28
+    found = few(logits, labels, groups=groups, ignore_index=255).by_group()
+    assert {part.name: part.n for part in found.parts} == {"a": 30, "b": 29}
+    labels[3], weights = 0, torch.ones(60)
+    weights[3] = 0
+    found = few(logits, labels, groups=groups, sample_weight=weights).by_group()
+    assert {part.name: part.n for part in found.parts} == {"a": 30, "b": 29}
+    with pytest.raises(ValueError, match=r"group of every sample, got None at sample 3; give"):
+        few(logits, labels, groups=groups)
+    pixels, masks = (
+        logits.T.reshape(1, 3, 30, 2).movedim(2, 0)[:, 0, :, None],
+        labels.view(30, 1, 2),
+    )
+    masks[1] = 255  # all pixels of the second image
+    for one in (None, [1], float("nan")):
+        names = ["a", one] + ["b"] * 28
+        found = few(pixels, masks, groups=names, ignore_index=255).by_group()
+        assert {part.name: part.n for part in found.parts} == {"a": 2, "b": 56}
+
+
 def test_a_masked_group_is_missing():
     for names in (["a", "b"], [1, 2]):
         groups = np.ma.MaskedArray(names * 30, mask=[False] * 3 + [True] + [False] * 56)
@@ -300,7 +323,7 @@ def test_classwise_p_values_of_calibrated_models_are_uniform():
     p_values = []
     for seed in range(300):
         labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
-        report = ck.evaluate(logits, labels, n_resamples=39, seed=seed)
+        report = ck.evaluate(logits, labels, n_resamples=40, seed=seed)
         p_values.append(report.before.classwise_p_value)
     for level in (0.05, 0.25, 0.5, 0.75):
         assert (np.array(p_values) <= level).mean() == pytest.approx(level, abs=0.07)

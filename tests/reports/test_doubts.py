@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from calibkit import NoOptimumError, TemperatureScaler, VectorScaler, _sentences, evaluate
-from calibkit.reports._doubts import doubt_about
+from calibkit.reports._doubts import doubts_about
 from tests.helpers import calibrated_problem
 
 
@@ -26,9 +26,11 @@ def doubts(report) -> str:
     """The name of the sentence that the report says, or an empty text."""
     names = ["UNRELATED"] + [f"{kind}_TEMPERATURE" for kind in ("LARGE", "SMALL", "UNCERTAIN")]
     begins = {getattr(_sentences, name).partition("{")[0]: name for name in names}
-    found = [name for begin, name in begins.items() if begin in str(report) and begin != "T = "]
-    if "T = " in str(report):
-        found.append("LARGE_TEMPERATURE" if "large" in str(report) else "SMALL_TEMPERATURE")
+    said = " ".join(report.doubts.warnings)
+    assert said in " ".join(str(report).splitlines())
+    found = [name for begin, name in begins.items() if begin in said and begin != "T = "]
+    if "T = " in said:
+        found.append("LARGE_TEMPERATURE" if "large" in said else "SMALL_TEMPERATURE")
     assert len(found) <= 1
     return "".join(found)
 
@@ -41,7 +43,9 @@ def test_the_scale_of_the_logits_is_doubted_beyond_the_usual(scale, expected):
     logits, labels = calibrated_problem(1000, 5, 1.0)
     report = report_on(scale * logits - 2, labels)
     assert doubts(report) == expected
-    assert len(report.notes) == bool(expected)
+    assert len(report.doubts.warnings) == bool(expected)
+    assert report.to_dict()["warnings"] == report.doubts.warnings
+    assert (_sentences.NEED_NOT_SCALE in report.notes) == (scale == 1)
     assert all(note in report.to_markdown() for note in report.notes)
     assert all(note.replace("'", "&#x27;") in report._repr_html_() for note in report.notes)
 
@@ -70,6 +74,7 @@ def test_few_samples_leave_the_temperature_uncertain():
     low, high = report.summary.temperature_interval
     assert high > 10 * low
     assert doubts(report) == "UNCERTAIN_TEMPERATURE"
+    assert "6 samples are very few" in report.doubts.warnings[1]
 
 
 def test_weights_count_for_the_most_frequent_class():
@@ -84,4 +89,4 @@ def test_only_a_temperature_is_doubted():
     logits, labels = calibrated_problem(1000, 3, 30.0)
     report = report_on(logits, labels, VectorScaler())
     assert doubts(report) == ""
-    assert doubt_about(None, 0.5, report._measured.sets[0]) is None
+    assert doubts_about(None, 0.5, report._measured.sets[0]) == ([], False, False)

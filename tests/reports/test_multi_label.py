@@ -240,7 +240,7 @@ def test_other_scalers_and_other_labels_are_refused():
     binary = LogisticScaler().fit_logits(LOGITS[:, 0], LABELS[:, 0])
     with pytest.raises(TypeError, match=r"evaluate\(logits\[:, 0\], labels\[:, 0\], sc"):
         evaluate_multi_label(LOGITS, LABELS, scaler=binary)
-    evaluate(problem(100, 7)[0][:, 0], problem(100, 7)[1][:, 0], scaler=binary, n_resamples=1)
+    evaluate(problem(100, 7)[0][:, 0], problem(100, 7)[1][:, 0], scaler=binary, n_resamples=40)
     with pytest.raises(TypeError, match="use evaluate_multi_label"):
         evaluate(LOGITS, LABELS[:, 0], scaler=SCALER)
     with pytest.raises(ValueError, match="must have 4 labels as in the fit"):

@@ -1,6 +1,7 @@
 """Test sets that hold calibration samples are refused, and others are not."""
 
 import time
+from itertools import product
 
 import pytest
 import torch
@@ -34,7 +35,7 @@ def test_calibration_samples_in_the_test_set_are_refused(problem, form, part):
     shuffled = shuffled[(shuffled >= part.start) & (shuffled < part.stop)]
     with pytest.raises(ValueError, match="holds samples that the scaler was fitted on"):
         evaluate(FORMS[form](logits[shuffled]), labels[shuffled], scaler=scaler)
-    assert evaluate(logits[500:], labels[500:], scaler=scaler, n_resamples=10)
+    assert evaluate(logits[500:], labels[500:], scaler=scaler, n_resamples=40)
 
 
 def test_a_leak_shows_in_other_forms_of_binary_logits_too():
@@ -49,7 +50,7 @@ def test_a_leak_shows_in_other_forms_of_binary_logits_too():
 def test_other_samples_are_no_overlap_however_many(n_classes):
     logits, labels = calibrated_problem(60_000, n_classes, 2)
     scaler = TemperatureScaler().fit_logits(logits[:10_000], labels[:10_000])
-    assert evaluate(logits[10_000:], labels[10_000:], scaler=scaler, n_resamples=2)
+    assert evaluate(logits[10_000:], labels[10_000:], scaler=scaler, n_resamples=40)
 
 
 def test_equal_rows_of_different_samples_are_no_overlap():
@@ -57,28 +58,28 @@ def test_equal_rows_of_different_samples_are_no_overlap():
     logits, labels = calibrated_problem(600, 3, 1)
     logits = logits.round()
     scaler = TemperatureScaler().fit_logits(logits[:300], labels[:300])
-    assert evaluate(logits[300:], labels[300:], scaler=scaler, n_resamples=10)
+    assert evaluate(logits[300:], labels[300:], scaler=scaler, n_resamples=40)
 
 
 def test_two_images_that_are_there_twice_are_no_overlap(problem):
     _, logits, labels = problem
     scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
-    assert evaluate(logits[498:], labels[498:], scaler=scaler, n_resamples=10)
+    assert evaluate(logits[498:], labels[498:], scaler=scaler, n_resamples=40)
 
 
 def test_a_loaded_scaler_does_not_know_its_calibration_set_any_more(problem):
     scaler, logits, labels = problem
     loaded = TemperatureScaler()
     loaded.load_state_dict(scaler.state_dict())
-    again = evaluate(logits, labels, scaler=loaded, n_resamples=10)
-    assert again.to_dict() == evaluate(logits, labels, scaler=scaler, n_resamples=10).to_dict()
+    again = evaluate(logits, labels, scaler=loaded, n_resamples=40)
+    assert again.to_dict() == evaluate(logits, labels, scaler=scaler, n_resamples=40).to_dict()
 
 
 def test_rows_without_a_fingerprint_are_no_overlap():
     # A row whose logits are all equal has no distance to its largest logit.
     logits, labels = calibrated_problem(1000, 4, 2)
     scaler = TemperatureScaler().fit_logits(logits, labels)
-    assert evaluate(torch.zeros(50, 4), labels[:50], scaler=scaler, n_resamples=10)
+    assert evaluate(torch.zeros(50, 4), labels[:50], scaler=scaler, n_resamples=40)
 
 
 SIZES = [(200, 200), (8000, 150), (300, 9000), (10_000, 10_000)]
@@ -111,7 +112,7 @@ def test_independent_binary_test_sets_are_no_leak(seed):
     logits = 3.4 * torch.randn(8150, generator=generator)
     labels = torch.bernoulli((logits / 2).sigmoid(), generator=generator).long()
     scaler = TemperatureScaler().fit_logits(logits[:8000], labels[:8000])
-    assert evaluate(logits[8000:], labels[8000:], scaler=scaler, n_resamples=1)
+    assert evaluate(logits[8000:], labels[8000:], scaler=scaler, n_resamples=40)
 
 
 @pytest.mark.parametrize("sizes", [(200_000, 200_000), (200_000, 20_000), (20_000, 200_000)])
@@ -125,7 +126,7 @@ def test_a_binary_calibration_set_evaluated_on_itself_is_a_leak():
     logits = (logits[:, 1] - logits[:, 0]).float()
     scaler = TemperatureScaler().fit_logits(logits, labels)
     with pytest.raises(ValueError, match="of 200000 calibration samples are among the 200000"):
-        evaluate(logits, labels, scaler=scaler, n_resamples=1)
+        evaluate(logits, labels, scaler=scaler, n_resamples=40)
 
 
 @pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
@@ -154,7 +155,7 @@ def test_an_overlap_is_found_where_the_first_pixels_are_ignored():
     labels[torch.rand(labels.shape, generator=generator) < 0.3] = 0
     labels[:, :, :8] = labels[:, :4] = -1
     scaler = TemperatureScaler().fit_logits(logits[:20], labels[:20], ignore_index=-1)
-    options = {"scaler": scaler, "n_resamples": 1, "ignore_index": -1}
+    options = {"scaler": scaler, "n_resamples": 40, "ignore_index": -1}
     with pytest.raises(ValueError, match="holds samples that the scaler was fitted on"):
         evaluate(logits[19:39], labels[19:39], **options)
     assert evaluate(logits[20:], labels[20:], **options).leak_check is None
@@ -200,16 +201,16 @@ def test_the_report_says_where_the_check_could_not_be_made(problem):
     logits, labels = calibrated_problem(2000, 2, 2)
     logits = logits.round()
     scaler = TemperatureScaler().fit_logits(logits[:1000], labels[:1000])
-    report = evaluate(logits[1000:], labels[1000:], scaler=scaler, n_resamples=10)
+    report = evaluate(logits[1000:], labels[1000:], scaler=scaler, n_resamples=40)
     assert "cannot be checked" in report.leak_check
     assert report.to_dict()["leak_check"] == report.leak_check
     for shown in (str(report), report.to_markdown()):
         assert shown.splitlines()[-1] == report.leak_check
     assert report._repr_html_().endswith(f"</table><p>{report.leak_check}</p>")
-    shifted = check_shift(scaler, logits[1000:], labels[1000:], n_resamples=10)
+    shifted = check_shift(scaler, logits[1000:], labels[1000:], n_resamples=40)
     assert str(shifted).endswith(report.leak_check)
     scaler, logits, labels = problem
-    ordinary = evaluate(logits, labels, scaler=scaler, n_resamples=10)
+    ordinary = evaluate(logits, labels, scaler=scaler, n_resamples=40)
     assert ordinary.leak_check is None
     assert "leak_check" not in ordinary.to_dict()
     assert "checked" not in str(ordinary) + ordinary.to_markdown() + ordinary._repr_html_()
@@ -219,16 +220,16 @@ def test_the_refusal_counts_all_shared_samples(problem):
     _, logits, labels = problem
     scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
     with pytest.raises(ValueError, match="of 123 of 500 calibration samples are among the 1623 of"):
-        evaluate(logits[377:], labels[377:], scaler=scaler, n_resamples=1)
+        evaluate(logits[377:], labels[377:], scaler=scaler, n_resamples=40)
 
 
 def test_a_fit_on_new_data_replaces_the_fingerprints(problem):
     _, logits, labels = problem
     scaler = TemperatureScaler().fit_logits(logits[:500], labels[:500])
     scaler.fit_logits(logits[500:1000], labels[500:1000])
-    assert evaluate(logits[:500], labels[:500], scaler=scaler, n_resamples=1)
+    assert evaluate(logits[:500], labels[:500], scaler=scaler, n_resamples=40)
     with pytest.raises(ValueError, match="holds samples that the scaler was fitted on"):
-        evaluate(logits[500:1000], labels[500:1000], scaler=scaler, n_resamples=1)
+        evaluate(logits[500:1000], labels[500:1000], scaler=scaler, n_resamples=40)
 
 
 def test_masked_classes_hide_no_leak():
@@ -254,7 +255,45 @@ def test_repeated_logits_do_not_make_the_leak_check_quadratic(form, n_classes):
     assert min(seconds(80_000) for _ in range(2)) < 24 * min(seconds(10_000) for _ in range(3))
 
 
+@pytest.mark.parametrize(("fitted", "tested"), [(2, 2), (1, 2), (2, 1), (1, 3), (3, 1)])
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_samples_that_a_set_holds_several_times_are_found_too(fitted, tested, n_classes):
+    z = draw(500, n_classes, torch.Generator().manual_seed(0))
+    others = draw(900, n_classes, torch.Generator().manual_seed(1))
+    assert verdict(z.repeat(fitted, 1), z.repeat(tested, 1)) == "refused"
+    some = torch.cat([others, z[:200].repeat(tested, 1)])
+    # If all calibration samples are there three times, cells of three hide those of four.
+    expected = "refused" if fitted < 3 else "cannot be checked"
+    assert verdict(z.repeat(fitted, 1), some) == expected
+
+
+@pytest.mark.parametrize(("fitted", "tested"), [(2, 2), (1, 2), (2, 1), (4, 4)])
+def test_independent_sets_that_hold_samples_several_times_are_no_leak(fitted, tested):
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        for form in (lambda z: z, torch.Tensor.round, lambda z: z.bfloat16().float()):
+            z, other = (form(draw(500, 3, generator)) for _ in range(2))
+            assert verdict(z.repeat(fitted, 1), other.repeat(tested, 1)) != "refused"
+
+
+def test_logits_of_few_inputs_are_no_leak():
+    """Both sets are drawn from the same few rows of a table, and equal rows have equal logits."""
+    for seed, n_rows in product(range(50), (300, 700, 2000)):
+        generator = torch.Generator().manual_seed(seed)
+        table = draw(n_rows, 10, generator)
+        rows = torch.randint(n_rows, (1500,), generator=generator)
+        assert verdict(table[rows[:900]], table[rows[900:]]) == "cannot be checked"
+
+
+def test_the_reason_of_a_check_that_cannot_be_made_is_true():
+    z, y = calibrated_problem(500, 10, 2)
+    scaler = TemperatureScaler().fit_logits(z.repeat(4, 1), y.repeat(4))
+    new, labels = calibrated_problem(500, 10, 2, seed=1)
+    report = evaluate(new.repeat(4, 1), labels.repeat(4), scaler=scaler, n_resamples=40)
+    assert "some samples of the same set have equal logits" in report.leak_check
+
+
 def test_a_single_test_sample_is_no_overlap():
     logits, labels = calibrated_problem(1000, 4, 2)
     scaler = TemperatureScaler().fit_logits(logits, labels)
-    assert evaluate(logits[:1], labels[:1], scaler=scaler, n_resamples=10).n_samples == 1
+    assert evaluate(logits[:1], labels[:1], scaler=scaler, n_resamples=40).n_samples == 1

@@ -95,7 +95,7 @@ def test_every_number_is_printed_as_text_and_as_html(report):
 @pytest.mark.parametrize("scaled", [True, False])
 def test_markdown_table_holds_the_printed_cells(report, problem, scaled):
     _, logits, labels = problem
-    shown = report if scaled else evaluate(logits, labels, n_resamples=20)
+    shown = report if scaled else evaluate(logits, labels, n_resamples=40)
     caption, empty, head, rule, *body = shown.to_markdown().splitlines()
     first, *printed = str(shown).splitlines()
     assert caption == first
@@ -150,12 +150,12 @@ def test_a_binary_model_in_every_form(form):
     logits, labels = calibrated_problem(400, 2, 2)
     z = logits[:, 1] - logits[:, 0]
     scaler = TemperatureScaler().fit_logits(form(z)[:200], labels[:200])
-    found = evaluate(form(z)[200:], labels[200:], scaler=scaler, n_resamples=20)
+    found = evaluate(form(z)[200:], labels[200:], scaler=scaler, n_resamples=40)
     expected = evaluate(
         logits[200:],
         labels[200:],
         scaler=TemperatureScaler().fit_logits(logits[:200], labels[:200]),
-        n_resamples=20,
+        n_resamples=40,
     )
     assert found.after.nll == pytest.approx(expected.after.nll)
     assert found.after.ece == pytest.approx(expected.after.ece)
@@ -166,15 +166,15 @@ def test_pixels():
     images = logits.view(2, 12, 10, 4).movedim(-1, 1)
     masks = labels.view(2, 12, 10).clone()
     masks[:, 0] = 255
-    found = evaluate(images, masks, ignore_index=255, n_resamples=20)
+    found = evaluate(images, masks, ignore_index=255, n_resamples=40)
     kept = masks.flatten() != 255
     assert found.n_samples == 220
-    assert found.before == evaluate(logits[kept], labels[kept], n_resamples=20).before
+    assert found.before == evaluate(logits[kept], labels[kept], n_resamples=40).before
 
 
 def test_far_apart_logits_have_a_finite_nll():
     logits = torch.tensor([[2000.0, 0.0], [2000.0, 0.0], [0.0, 2000.0]])
-    found = evaluate(logits, torch.tensor([0, 1, 1]), n_resamples=20)
+    found = evaluate(logits, torch.tensor([0, 1, 1]), n_resamples=40)
     assert found.before.nll.value == pytest.approx(2000 / 3)
 
 
@@ -214,10 +214,10 @@ def test_intervals_stay_in_range():
 
 def test_few_resamples_say_nothing_against_an_ece():
     logits, labels = calibrated_problem(1000, 10, 3)
-    assert evaluate(logits, labels, n_resamples=10).before.ece.low > 0.1
+    assert evaluate(logits, labels, n_resamples=40).before.ece.low > 0.1
 
 
 def test_one_picture_on_one_axes(problem):
     _, logits, labels = problem
     _, ax = plt.subplots()
-    assert evaluate(logits, labels, n_resamples=10).plot(ax) == [ax]
+    assert evaluate(logits, labels, n_resamples=40).plot(ax) == [ax]

@@ -38,7 +38,7 @@ def test_shift_to_where_nothing_is_known():
 def test_shift_to_one_class_alone():
     logits, labels = calibrated_problem(600, 4, 2)
     scaler = TemperatureScaler().fit_logits(logits[:300], labels[:300])
-    found = check_shift(scaler, logits[300:], torch.ones(300, dtype=torch.int64), n_resamples=20)
+    found = check_shift(scaler, logits[300:], torch.ones(300, dtype=torch.int64), n_resamples=40)
     assert found.refit is None
 
 
@@ -46,7 +46,7 @@ def test_what_is_not_known_is_not_printed():
     logits, labels = calibrated_problem(1000, 4, 2)
     wrong = (logits[500:].argmax(1) + 1) % 4
     scaler = VectorScaler().fit_logits(logits[:500], labels[:500])
-    shown = str(check_shift(scaler, logits[500:], wrong, n_resamples=20))
+    shown = str(check_shift(scaler, logits[500:], wrong, n_resamples=40))
     assert shown.startswith("On these 500 samples the fitted VectorScaler ")
     assert "temperature" not in shown
     assert "asks for" not in shown

@@ -1,5 +1,6 @@
 import copy
 import io
+import math
 import pickle
 import time
 
@@ -293,3 +294,19 @@ def test_probabilities_on_edges_fall_as_in_the_fit():
         assert torch.allclose(scaler(logits).double(), scaler(logits.double()), atol=1e-5)
         expected = cross_entropy(scaler(logits), labels).item()
         assert scaler.summary.nll_after == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("scaler", [HistogramScaler(), IsotonicScaler()])
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_row_that_is_no_number_stays_none_and_spoils_no_other(scaler, wrong):
+    logits, labels = calibrated_problem(300, 4, 2)
+    scaler.fit_logits(logits, labels)
+    spoilt = logits.clone()
+    spoilt[7, 2] = wrong
+    spoilt[8] = -math.inf
+    found = scaler(spoilt)
+    assert found[7].isnan().all()
+    assert found[8].isneginf().all()
+    others = torch.ones(300, dtype=torch.bool)
+    others[7:9] = False
+    assert torch.equal(found[others], scaler(logits)[others])

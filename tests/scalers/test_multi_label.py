@@ -292,7 +292,7 @@ BAD = {
     "missing": (LOGITS, LABELS.float().masked_fill(LABELS == 1, math.nan), r"labels\.nan_to_num"),
     "missing as -1": (LOGITS, -LABELS, "got -1 at position .* pass ignore_index=-1"),
     "smooth": (LOGITS, 0.9 * LABELS + 0.05, r"got 0\.949.* such as labels > 0\.5"),
-    "complex": (LOGITS, LABELS * 1j, "pass multi-hot rows"),
+    "complex": (LOGITS, LABELS * 1j, r"pass the real part, labels\.real"),
     "probabilities": (LOGITS.sigmoid(), LABELS, r"torch\.logit\(logits\)"),
     "integers": (LABELS, LABELS, "logits must be floating point"),
     "NaN": (LOGITS.masked_fill(LOGITS > 8, math.nan), LABELS, "must be finite"),

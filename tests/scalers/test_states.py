@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from torch.overrides import TorchFunctionMode
 
 from calibkit import (
     BetaScaler,
@@ -26,7 +25,7 @@ from calibkit import (
 )
 from calibkit._distributed import count_over_processes
 from calibkit.scalers import base
-from tests.helpers import calibrated_problem
+from tests.helpers import Failure, calibrated_problem
 
 KINDS = [
     TemperatureScaler,
@@ -57,20 +56,6 @@ def parameters(scaler: Scaler) -> list[list[float]]:
 
 def problem(kind: type[Scaler], n: int = 300, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return calibrated_problem(n, 2 if kind in BINARY else 5, 2.5, seed)
-
-
-class Failure(TorchFunctionMode):
-    """Raise an error at the n-th call of a function of torch."""
-
-    def __init__(self, at: float, error: type[BaseException]) -> None:
-        super().__init__()
-        self.at, self.error, self.n_calls = at, error, 0
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.n_calls += 1
-        if self.n_calls == self.at:
-            raise self.error("injected")
-        return func(*args, **(kwargs or {}))
 
 
 @every_scaler

@@ -379,7 +379,7 @@ def with_value(value: float) -> torch.Tensor:
         (list(LOGITS), LABELS, TypeError, "logits must be a torch tensor .* got list"),
         (LOGITS.numpy().astype(object), LABELS, TypeError, "got array of object"),
         (LOGITS.long(), LABELS, TypeError, "logits must be floating point, got torch.int64"),
-        (LOGITS.to(torch.complex64), LABELS, TypeError, "must be floating point, got .*complex64"),
+        (LOGITS.to(torch.complex64), LABELS, TypeError, "must be real, got .*complex64"),
         (LOGITS[0, 0], LABELS, ValueError, r"shape \(samples, classes\).* got \(\)"),
         (LOGITS[None], LABELS, ValueError, r"labels must have shape \(1, 3\), got \(3,\)"),
         (LOGITS[:0], LABELS[:0], ValueError, r"logits are empty: got shape \(0, 3\)"),

@@ -63,7 +63,7 @@ def test_every_scaler_report_and_metric_refuses_a_disguise(kind):
             ck.temperature_curve(wrong, labels)
         with pytest.raises(ValueError, match="look like probabilities"):
             ck.CalibrationError(3, input="logits").update(torch.as_tensor(wrong), labels)
-    ck.evaluate(new_logits, new_labels, scaler=fitted, n_resamples=2)
+    ck.evaluate(new_logits, new_labels, scaler=fitted, n_resamples=40)
 
 
 def test_ignored_pixels_neither_hide_probabilities_nor_cause_a_refusal():

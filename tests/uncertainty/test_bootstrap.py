@@ -48,6 +48,43 @@ def own_metric(probabilities, labels) -> float:
     return calibkit.calibration_error(probabilities, labels, n_bins=5)
 
 
+@pytest.mark.parametrize(
+    ("level", "least"), [(0.01, 40), (0.5, 40), (0.95, 40), (0.99, 200), (0.999, 2000)]
+)
+def test_too_few_resamples_for_the_level_are_refused(level, least):
+    p, labels = torch.tensor([[0.8, 0.2]] * 50), (torch.arange(50) >= 40).long()
+    message = rf"n_resamples must be an integer of at least {least}, got {least - 1}; fewer"
+    for metric in (calibkit.accuracy, calibkit.calibration_error):
+        interval = partial(calibkit.bootstrap_interval, metric, p, labels, level=level)
+        change = partial(calibkit.paired_difference, metric, p, p, labels, level=level)
+        for function in (interval, change):
+            with pytest.raises(ValueError, match=message):
+                function(n_resamples=least - 1)
+            found = function(n_resamples=least)
+            assert found.low <= found.value <= found.high
+
+
+def test_reports_and_tests_refuse_too_few_resamples():
+    logits, labels = calibrated_problem(100, 3, 2)
+    p, scaler = (
+        logits.softmax(1),
+        calibkit.TemperatureScaler().fit_logits(*calibrated_problem(100, 3, 1)),
+    )
+    several = torch.nn.functional.one_hot(labels)
+    for call in (
+        partial(calibkit.evaluate, logits, labels),
+        partial(calibkit.check_shift, scaler, logits, labels),
+        partial(calibkit.evaluate_multi_label, logits, several),
+        partial(calibkit.calibration_test, p, labels),
+        partial(calibkit.noise_floor, p),
+    ):
+        with pytest.raises(
+            ValueError, match="n_resamples must be an integer of at least 40, got 39"
+        ):
+            call(n_resamples=39)
+        call(n_resamples=40)
+
+
 def test_interval_of_any_other_metric_is_that_of_resamples_one_by_one(problem):
     resampled = resampled_one_by_one(own_metric, *problem, 40, 3)
     value, low, high = around(own_metric(*problem), resampled, 0.8)
@@ -82,7 +119,7 @@ def test_the_interval_of_a_change_mirrors_that_of_the_change_back(metric, proble
 
 @pytest.mark.parametrize("metric", ERRORS)
 def test_where_nothing_changes_the_interval_is_0(metric, problem):
-    found = paired_difference(metric, problem[0], *problem, n_resamples=20)
+    found = paired_difference(metric, problem[0], *problem, n_resamples=40)
     assert found == (0, 0, 0)
 
 
@@ -99,7 +136,7 @@ def test_a_large_error_and_a_large_change_are_told_from_noise(metric):
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_sample_or_two_give_an_interval(metric, n):
     probabilities, labels = torch.tensor([[0.6, 0.4], [0.3, 0.7]])[:n], torch.tensor([0, 0])[:n]
-    found = bootstrap_interval(metric, probabilities, labels, n_resamples=20)
+    found = bootstrap_interval(metric, probabilities, labels, n_resamples=40)
     assert 0 <= found.low <= found.value <= found.high
 
 
@@ -181,12 +218,12 @@ def test_pixels_to_ignore():
     masks[::3] = 255
     kept = masks != 255
     dense, flat = (images, masks.view(2, 8, 5)), (logits.softmax(1)[kept], labels[kept])
-    ece, options = calibkit.calibration_error, {"n_resamples": 20, "ignore_index": 255}
+    ece, options = calibkit.calibration_error, {"n_resamples": 40, "ignore_index": 255}
     assert bootstrap_interval(ece, *dense, **options) == pytest.approx(
-        bootstrap_interval(ece, *flat, n_resamples=20)
+        bootstrap_interval(ece, *flat, n_resamples=40)
     )
     assert calibration_test(*dense, **options)[:2] == pytest.approx(
-        calibration_test(*flat, n_resamples=20)[:2]
+        calibration_test(*flat, n_resamples=40)[:2]
     )
     found = paired_difference(ece, dense[0], *dense, **options)
     assert found == (0, 0, 0)
@@ -221,12 +258,12 @@ def test_any_function_will_do_and_a_negative_one_is_not_cut_off():
 def test_an_infinite_nll_stays_infinite():
     probabilities, labels = torch.tensor([[0.5, 0.5], [1.0, 0.0]]), torch.tensor([0, 1])
     nll = calibkit.negative_log_likelihood
-    found = bootstrap_interval(nll, probabilities, labels, n_resamples=10)
+    found = bootstrap_interval(nll, probabilities, labels, n_resamples=40)
     assert found == (np.inf, np.inf, np.inf)
     finite = torch.full((2, 2), 0.5)
-    found = paired_difference(nll, probabilities, finite, labels, n_resamples=10)
+    found = paired_difference(nll, probabilities, finite, labels, n_resamples=40)
     assert found == (-np.inf, -np.inf, -np.inf)
-    found = paired_difference(nll, probabilities, probabilities, labels, n_resamples=10)
+    found = paired_difference(nll, probabilities, probabilities, labels, n_resamples=40)
     assert np.isnan(found.value)
     assert found[1:] == (-np.inf, np.inf)
 
@@ -248,7 +285,7 @@ def test_a_metric_that_gives_no_number_is_refused(metric, found):
         partial(paired_difference, metric, p, p, y),
     ):
         with pytest.raises(TypeError, match=f"metric must return one number, got {found}"):
-            interval(n_resamples=10)
+            interval(n_resamples=40)
 
 
 def test_the_advice_on_a_metric_of_several_numbers_works():
@@ -257,14 +294,14 @@ def test_the_advice_on_a_metric_of_several_numbers_works():
         bootstrap_interval(calibkit.score_decomposition, p, y)
     code = str(refused.value).split("choose a field, with ")[1]
     metric = eval(code, {"score_decomposition": calibkit.score_decomposition})
-    found = bootstrap_interval(metric, p[:, None], y, n_resamples=10)
+    found = bootstrap_interval(metric, p[:, None], y, n_resamples=40)
     assert found.value == pytest.approx(math.log(2))
 
 
 def test_a_metric_may_return_any_single_number():
     p, y = torch.full((20,), 0.5), torch.arange(20) % 2
     for number in (2, 2.0, np.float32(2), torch.tensor(2.0), torch.tensor([2]), np.array([[2.0]])):
-        found = bootstrap_interval(lambda p, y, number=number: number, p, y, n_resamples=10)
+        found = bootstrap_interval(lambda p, y, number=number: number, p, y, n_resamples=40)
         assert found == (2, 2, 2)
 
 

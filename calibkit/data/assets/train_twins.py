@@ -7,10 +7,10 @@ already holds. At the end, the script prints how accurate and how well calibrate
 
 All twins are a ResNet-20 and see the 3150 training images of the embedded network, with the same
 momentum and the same one-cycle schedule. A batch has half as many images, the learning rate is half
-as large, and there are 30 epochs and not 40. A twin then takes five minutes on a free core and is
-more accurate than the embedded network. Fewer images are no alternative: in two trials with 2400
-of them, for 27 and 40 epochs, both networks soon knew the training images by heart. Before the end,
-one recognised 55% of the validation images, the other only 28%. The methods are:
+as large, and there are 30 epochs and not 40. A twin then takes three to five minutes on a free core
+and is more accurate than the embedded network. Fewer images are no alternative: in two trials with
+2400 of them, for 27 and 40 epochs, both networks soon knew the training images by heart. Before the
+end, one recognised 55% of the validation images, the other only 28%. The methods are:
 
 - plain: nothing is done against overconfidence. Five seeds, which are also an ensemble of five.
 - label_smoothing: the target gives a tenth of the probability to all classes alike.

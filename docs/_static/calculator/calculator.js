@@ -122,7 +122,8 @@
       } else {
         stop();
         for (const which of ["fit", "test"]) columns[which].show(data.layouts[which]);
-        if (data.error) refuse(data.error);
+        const asks = data.layouts.fit.asks ?? data.layouts.test.asks;
+        if (data.error) refuse(data.error, asks);
         else show(data.found);
       }
     };
@@ -144,25 +145,30 @@
     allowStart();
   }
 
-  function refuse(sentence) {
+  function refuse(sentence, asks = null) {
     at("refusal").textContent = shown(sentence);
     at("refusal").hidden = false;
-    (columns.fit.open() ?? columns.test.open() ?? at("refusal")).focus();
+    const isOfBox = asks === "probabilities";
+    const box = isOfBox ? at("probabilities") : at("refusal");
+    (columns.fit.open() ?? columns.test.open() ?? box).focus();
     at("refusal").scrollIntoView({ block: "nearest" });
   }
 
   function show(given) {
     found = { ...given, file: chosen.fit[0].name };
-    const doubt = results.doubt(found);
-    at("doubt").hidden = doubt === null;
-    at("doubt-text").textContent = doubt ?? "";
-    at("verdicts").replaceChildren(...results.verdicts(found.report).map((line) => made("p", line)));
+    at("doubts").innerHTML = results.htmlWarnings(found);
+    at("verdicts").replaceChildren(...results.verdicts(found).map((line) => made("p", line)));
+    at("need").textContent = results.needNotScale(found);
+    at("need").hidden = at("need").textContent === "";
     at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;
-    at("from").replaceChildren(...results.used(found).map((line) => made("li", line)));
+    const lines = [...results.used(found), results.unchecked(found)];
+    at("from").replaceChildren(...lines.map((line) => made("li", line)));
     at("table").innerHTML = results.htmlTable(found.report);
     at("legend").textContent = results.legend(found.report);
     at("diagrams").innerHTML = results.diagrams(found.report).map((svg) => `<figure>${svg}</figure>`).join("");
     at("key").innerHTML = results.key(found.report);
+    at("meanings").innerHTML = results.htmlMeanings(found.report, at("glossary").href);
+    at("differs").textContent = results.differs(found.report);
     const pandas = results.needsPandas(found) ? "pandas " : "";
     at("install").textContent = `python -m pip install ${pandas}"${at("install").dataset.calibkit}"`;
     at("python").textContent = results.python(found);

@@ -4,56 +4,80 @@ self.calculatorParts.columns = (which, onChange) => {
 
   const place = document.getElementById(`cc-${which}-columns`);
   const at = (name) => place.querySelector(`[data-part="${name}"]`);
+  const ticks = () => [...at("chosen").querySelectorAll("input")];
   let layout = {};
   let picked = {};
 
-  /** Fill a list with [value, text] pairs, and select some of the values. */
-  function fill(list, options, selected) {
-    const made = ([value, text]) => new Option(text, value, false, selected.includes(value));
-    list.replaceChildren(...options.map(made));
+  /** Fill a list with names, and select one of them or, if none is known, a question. */
+  function fill(list, names, selected, question) {
+    const options = names.map((name) => new Option(name, name, false, name === selected));
+    const open = selected === null ? [new Option(question, "", false, true)] : [];
+    list.replaceChildren(...open, ...options);
   }
 
-  const pairs = (names) => names.map((name) => [name, name]);
   const listed = (names) =>
     names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
 
   /** Show what was read, if the file holds more than one thing that it could have been. */
   function show(found) {
     layout = found;
-    const isDecided = layout.labels && layout.scores && !layout.outcomes;
-    const n = layout.names?.length ?? 0;
+    const { word, names, labels, scores, asks } = layout;
+    const isDecided = labels && scores && !asks && !outcomesOf(labels, scores);
+    const n = names?.length ?? 0;
     const isPicked = Object.keys(picked).length > 0;
     place.hidden = n < 2 || (isDecided && n === 2 && !isPicked);
     if (place.hidden) return;
-    const { word, names, labels, scores } = layout;
     const of = word === "file" ? "" : " of";
     const use = which === "test" ? ", for the test" : "";
     at("legend").textContent = `The ${word}s${of} ${layout.path}${use}`;
-    const undecided = labels ? [] : [["", `choose the ${word} of the labels`]];
-    fill(at("labels"), [...undecided, ...pairs(names)], [labels ?? ""]);
-    if (word !== "column") {
-      const open = scores ? [] : [["", `choose the ${word} of the logits`]];
-      fill(at("scores"), [...open, ...pairs(names)], scores ?? [""]);
-    } else {
-      const kinds = [
-        ["", "found by this page"],
-        ["others", "all other numeric columns"],
-        ["chosen", "chosen by me"],
-      ];
-      fill(at("scores"), kinds, [Array.isArray(picked.scores) ? "chosen" : picked.scores ?? ""]);
-      fill(at("chosen"), pairs(names), scores ?? []);
-    }
+    fill(at("labels"), names, labels, `choose the ${word} of the labels`);
+    const isTable = word === "column";
+    at("scores-row").hidden = isTable;
+    at("chosen-row").hidden = !isTable;
+    if (isTable) showTicks(scores ?? layout.proposed ?? []);
+    else fill(at("scores"), names, scores?.[0] ?? null, `choose the ${word} of the logits`);
     at("read").textContent = readAs(layout);
-    at("chosen-row").hidden = word !== "column" || !Array.isArray(picked.scores);
-    at("positive-row").hidden = !layout.outcomes;
-    const unknown = ["", "choose one of the labels"];
-    fill(at("positive"), [unknown, ...pairs(layout.outcomes ?? [])], [layout.positive ?? ""]);
+    askForPositive();
+  }
+
+  /** Show a box for each column, in which those of the scores are ticked. */
+  function showTicks(scores) {
+    const boxes = layout.names.map((name) => {
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", name });
+      box.checked = scores.includes(name);
+      const label = document.createElement("label");
+      label.append(box, ` ${name}`);
+      return label;
+    });
+    at("chosen").replaceChildren(...boxes);
+    keepLabelsApart();
+  }
+
+  /** The column of the labels, and one of words, can hold no scores. */
+  function keepLabelsApart() {
+    for (const box of ticks()) {
+      box.disabled = box.name === at("labels").value || (layout.words ?? []).includes(box.name);
+      box.checked &&= !box.disabled;
+    }
+  }
+
+  const tickedNames = () => ticks().filter((box) => box.checked).map(({ name }) => name);
+
+  /** Return the two names of the classes beside a single column of scores, or null. */
+  const outcomesOf = (label, scores) =>
+    scores.length === 1 ? layout.outcomes?.[label] ?? null : null;
+
+  /** Ask at once which label a high score means, if the labels are two names. */
+  function askForPositive() {
+    const names = outcomesOf(at("labels").value, tickedNames());
+    at("positive-row").hidden = names === null;
+    const known = [picked.positive, layout.positive].find((name) => names?.includes(name));
+    fill(at("positive"), names ?? [], known ?? null, "choose one of the labels");
   }
 
   /** Say what was read, and what this page has assumed because no name says it. */
-  function readAs({ word, labels, scores, kind, areFound, isByOrder }) {
-    const undecided = "This page reads all other numeric columns as logits, one for each class.";
-    if (!scores) return word === "column" && !labels ? undecided : "Nothing is read yet.";
+  function readAs({ labels, scores, kind, areFound, isByOrder }) {
+    if (!labels || !scores) return "Nothing is read yet.";
     const said = `Read as ${kind}: ${listed(scores)}.`;
     if (!areFound || !isByOrder) return said;
     const order = scores.slice(0, 3).map((name, k) => `${k} means ${name}`);
@@ -63,17 +87,28 @@ self.calculatorParts.columns = (which, onChange) => {
   }
 
   /** Keep what the user has chosen until the next calculation. */
-  function pick() {
-    const [labels, kind] = [at("labels").value, at("scores").value];
-    const chosen = [...at("chosen").selectedOptions].map(({ value }) => value);
-    const isArray = layout.word !== "column";
-    at("chosen-row").hidden = isArray || kind !== "chosen";
-    let scores = kind || undefined;
-    if (isArray && kind) scores = kind === labels ? undefined : [kind];
-    else if (kind === "chosen") scores = chosen;
-    const given = { labels, scores, positive: at("positive").value };
-    picked = Object.fromEntries(Object.entries(given).filter(([, value]) => value));
+  function pick({ target }) {
+    const { part } = target.dataset;
+    if (layout.word !== "column") {
+      const [labels, scores] = [at("labels").value, at("scores").value];
+      picked = { labels, scores: scores && scores !== labels ? [scores] : undefined };
+    } else {
+      picked.labels = at("labels").value;
+      keepLabelsApart();
+      // Until the user changes a tick, the page decides which of the other columns are scores.
+      if (target.type === "checkbox" || picked.scores) picked.scores = tickedNames();
+      if (part === "positive") picked.positive = target.value;
+      else askForPositive();
+    }
+    picked = Object.fromEntries(Object.entries(picked).filter(([, value]) => value));
     onChange();
+  }
+
+  /** Tick all boxes that can be ticked, or none. */
+  function tickAll(isTicked) {
+    const free = ticks().filter(({ disabled }) => !disabled);
+    for (const box of free) box.checked = isTicked;
+    if (free.length) pick({ target: free[0] });
   }
 
   function clear() {
@@ -81,12 +116,16 @@ self.calculatorParts.columns = (which, onChange) => {
     show({});
   }
 
-  /** Return the list in which the user must still choose, or null. */
+  /** Return what the user must still choose, or null. */
   function open() {
-    const lists = ["labels", ...(layout.word === "column" ? [] : ["scores"]), "positive"].map(at);
-    return lists.find((list) => list.checkVisibility() && list.value === "") ?? null;
+    const lists = ["labels", "scores", "positive"].map(at);
+    const empty = lists.find((list) => list.checkVisibility() && list.value === "");
+    if (empty || place.hidden || layout.asks !== "scores") return empty ?? null;
+    return layout.word === "column" ? ticks().find(({ disabled }) => !disabled) : at("scores");
   }
 
   place.addEventListener("change", pick);
+  at("all").addEventListener("click", () => tickAll(true));
+  at("none").addEventListener("click", () => tickAll(false));
   return { show, clear, open, picked: () => picked };
 };

@@ -3,7 +3,7 @@
   "use strict";
 
   const { UNKNOWN_KIND, WRONG_KIND, PYTHON_OBJECTS, NO_ROWS, NO_CSV, NO_NUMBER } = self.sentences;
-  const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW, NOT_UTF_8 } = self.sentences;
+  const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW, NOT_UTF_8, FIRST_ROW_IS_DATA } = self.sentences;
   const KINDS = [".npz", ".npy", ".csv", ".tsv"];
   const TYPES = {
     f8: Float64Array, f4: Float32Array, i8: BigInt64Array, u8: BigUint64Array, i4: Int32Array,
@@ -16,13 +16,22 @@
   };
 
   const DECIMAL_COMMA = /^[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?$/i;
+  // The first line with which Excel is told what separates the cells.
+  const DELIMITER_OF_EXCEL = /^"?sep=(.)"?$/i;
   // Python's csv reader refuses a longer cell, of which the closing quote is usually missing.
   const LONGEST_CELL = 131072;
   // What a browser says of a file that is no longer as it was, or where it was.
   const GONE = ["NotReadableError", "NotFoundError"];
 
-  /** Thrown for a file that cannot be read, or that holds what cannot be meant. */
-  class BadFile extends Error {}
+  /** Thrown for a file that holds what cannot be meant. `asks` is what the user can choose. */
+  class BadFile extends Error {
+    constructor(sentence, asks = null) {
+      super(sentence);
+      this.asks = asks;
+    }
+  }
+
+  const placeInTable = (row) => self.sentences.ROW_OF_TABLE({ row });
 
   const kindOf = ({ name }) => name.toLowerCase().match(/\.[^.]*$/)?.[0];
 
@@ -197,7 +206,7 @@
 
   /** Return the number that a cell stands for, as Python's float does, or undefined. */
   function numberFrom(text) {
-    const cell = text.trim();
+    const cell = text.trim().replace(/(?<=\d)_(?=\d)/g, "");
     if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell)) return Number(cell);
     if (/^[+-]?nan$/i.test(cell)) return NaN;
     if (/^[+-]?inf(inity)?$/i.test(cell)) return cell.startsWith("-") ? -Infinity : Infinity;
@@ -232,29 +241,56 @@
 
   const isWithComma = (cell) => cell.includes(",") && DECIMAL_COMMA.test(cell.trim());
 
+  /** Return what is known of a column before its first cell. */
+  const newFacts = () => ({
+    isNumeric: true, isWhole: true, rises: true, counts: true, last: null, words: new Set(),
+  });
+
+  /** Add what a cell tells of its column. `number` is undefined if it holds none. */
+  function learn(facts, number, text) {
+    if (facts.words.size < 3) facts.words.add(text);
+    const step = facts.last === null ? 1 : number - facts.last;
+    facts.isNumeric &&= number !== undefined;
+    facts.isWhole &&= Number.isInteger(number);
+    facts.rises &&= step > 0;
+    facts.counts &&= step === 1;
+    facts.last = number ?? NaN;
+  }
+
   /**
    * Read a table line by line. `columns` chooses, from the names of the columns and of those that
-   * begin with a number, those that are read as numbers and the one that is read as text: it
-   * returns {numbers, text}.
+   * begin with a number, those that are read as numbers and those that are read as text: it
+   * returns {numbers, texts, needsFacts}.
    */
   async function readTable(file, columns, onProgress) {
     const path = file.name;
     const utf16 = utf16Of(new Uint8Array(await file.slice(0, 2).arrayBuffer()));
     let [names, hasHead, hasBlanks, delimiter] = [null, true, false, null];
-    let [hasCommas, hasEmptyRows, begun] = [false, false, ""];
-    let [chosen, places, textPlace] = [null, null, -1];
+    let [hasCommas, hasEmptyRows, begun, isDeclared] = [false, false, "", false];
+    let [chosen, places, textPlaces, facts] = [null, null, null, null];
+    let [isFirst, record, words] = [true, 0, []];
+    const records = [];
     let numbers = new Float64Array(1024);
     let [used, row] = [0, 0];
-    const texts = [];
+    let texts = [];
     const noNumbers = {};
     const withPoint = {};
 
-    /** Return the number of a cell. Where a semicolon ends it, a comma is its decimal point. */
+    /** Return the number of a cell. Where no comma ends it, a comma is its decimal point. */
     const numberIn = (cell) =>
-      numberFrom(delimiter === ";" && isWithComma(cell) ? cell.replace(",", ".") : cell);
+      numberFrom(delimiter !== "," && isWithComma(cell) ? cell.replace(",", ".") : cell);
 
     function take(line, isLast) {
-      if (begun === "" && line.trim() === "") return;
+      const declared = isFirst && line.trim().match(DELIMITER_OF_EXCEL);
+      isFirst = false;
+      if (declared) {
+        [delimiter, isDeclared] = [declared[1], true];
+        return;
+      }
+      if (begun === "" && line.trim() === "") {
+        record++;
+        return;
+      }
       delimiter ??= ["\t", ";", ","].find((sign) => line.includes(sign)) ?? ",";
       const whole = begun + line;
       const cells = cellsOf(whole, delimiter, isLast);
@@ -264,12 +300,13 @@
         throw new BadFile(NO_CSV({ path, why }));
       }
       if (cells === null) return;
+      record++;
       const kept = trimmed(cells, names?.length ?? 0);
       if (kept.every((cell) => cell.trim() === "")) {
         hasEmptyRows ||= names !== null;
         return;
       }
-      hasCommas ||= delimiter === ";" && kept.some(isWithComma);
+      hasCommas ||= delimiter !== "," && kept.some(isWithComma);
       if (names === null) start(kept);
       else add(kept);
     }
@@ -277,7 +314,13 @@
     function start(cells) {
       const head = cells.map((cell) => cell.trim().replace(/\s+/g, " "));
       hasBlanks = cells.some((cell, k) => cell !== head[k]);
-      hasHead = head.some((cell) => numberIn(cell) === undefined);
+      // A class may be called 0 or 1, but none is called 0.3.
+      const numbers = head.map(numberIn).map((number) => (Number.isFinite(number) ? number : null));
+      hasHead = numbers.includes(null) && numbers.every((x) => x === null || Number.isInteger(x));
+      // A sample such as 3,cat may stand in the place of the names.
+      if (hasHead && numbers.some((number) => number !== null)) {
+        words = head.flatMap((cell, k) => (numbers[k] === null && cell ? [k] : []));
+      }
       names = hasHead ? head : head.map((_, k) => String(k + 1));
       const repeated = names.filter((name, k) => names.indexOf(name) !== k);
       if (repeated.length) {
@@ -289,14 +332,21 @@
     function choose(numeric) {
       chosen = columns({ path, names, hasHead, numeric });
       places = chosen.numbers.map((name) => names.indexOf(name));
-      textPlace = chosen.text === null ? -1 : names.indexOf(chosen.text);
+      textPlaces = chosen.texts.map((name) => names.indexOf(name));
+      texts = textPlaces.map(() => []);
+      facts = chosen.needsFacts ? names.map(newFacts) : null;
     }
 
     function add(cells) {
       row++;
+      records.push(record);
+      const place = placeInTable(record);
       if (cells.length !== names.length) {
         const [expected, found] = [names.length, cells.length];
-        throw new BadFile(WRONG_LENGTH_OF_ROW({ path, expected, found, row }));
+        throw new BadFile(WRONG_LENGTH_OF_ROW({ path, expected, found, place }));
+      }
+      if (words.some((k) => cells[k].trim() === names[k])) {
+        throw new BadFile(FIRST_ROW_IS_DATA({ path, found: `'${names.join(delimiter)}'` }));
       }
       if (chosen === null) choose(names.filter((_, k) => numberIn(cells[k]) !== undefined));
       if (used + places.length > numbers.length) {
@@ -304,17 +354,16 @@
         larger.set(numbers);
         numbers = larger;
       }
-      for (const place of places) {
-        const number = numberIn(cells[place]);
-        const faultHere = () => ({ found: `'${cells[place].trim()}'`, row });
+      for (const k of places) {
+        const number = numberIn(cells[k]);
+        const faultHere = () => ({ found: `'${cells[k].trim()}'`, place, record });
         // Only when all labels are known is it clear whether the column is a score.
-        if (number === undefined) noNumbers[names[place]] ??= faultHere();
-        else if (delimiter === ";" && cells[place].includes(".")) {
-          withPoint[names[place]] ??= faultHere();
-        }
+        if (number === undefined) noNumbers[names[k]] ??= faultHere();
+        else if (delimiter !== "," && cells[k].includes(".")) withPoint[names[k]] ??= faultHere();
         numbers[used++] = number ?? NaN;
       }
-      if (textPlace >= 0) texts.push(cells[textPlace].trim());
+      textPlaces.forEach((k, i) => texts[i].push(cells[k].trim()));
+      facts?.forEach((known, k) => learn(known, numberIn(cells[k]), cells[k].trim()));
     }
 
     let [rest, done] = ["", 0];
@@ -336,16 +385,17 @@
     if (names === null) throw new BadFile(NO_ROWS({ path }));
     // Beside decimal commas, a point may separate thousands.
     for (const [name, fault] of Object.entries(hasCommas ? withPoint : {})) {
-      if (!(noNumbers[name]?.row < fault.row)) noNumbers[name] = fault;
+      if (!(noNumbers[name]?.record < fault.record)) noNumbers[name] = fault;
     }
     if (chosen === null) choose(names);
     const data = numbers.subarray(0, used);
-    const labels = hasCommas
-      ? texts.map((text) => (isWithComma(text) ? text.replace(",", ".") : text))
-      : texts;
+    const pointed = (text) => (hasCommas && isWithComma(text) ? text.replace(",", ".") : text);
+    const byName = new Map(chosen.texts.map((name, k) => [name, texts[k].map(pointed)]));
     const isUtf16 = utf16 !== null;
-    const form = { hasHead, hasBlanks, hasCommas, hasEmptyRows, delimiter, isUtf16 };
-    const table = { ...chosen, ...form, n: row, data, texts: labels, noNumbers };
+    const form = { hasHead, hasBlanks, hasCommas, hasEmptyRows, delimiter, isUtf16, isDeclared };
+    const factsOf = facts && new Map(names.map((name, k) => [name, facts[k]]));
+    const place = (i) => placeInTable(records[i]);
+    const table = { ...chosen, ...form, n: row, data, texts: byName, factsOf, noNumbers, place };
     return { path, word: "column", names, table };
   }
 
@@ -354,7 +404,7 @@
     const name = columns.find((column) => column in noNumbers);
     if (name === undefined) return;
     const advice = "if the column is no score, choose those that are";
-    throw new BadFile(NO_NUMBER({ path, name, ...noNumbers[name], advice }));
+    throw new BadFile(NO_NUMBER({ path, name, ...noNumbers[name], advice }), "scores");
   }
 
   self.files = { open, refuseText, refuseAtOnce, numberFrom, BadFile };

@@ -11,16 +11,17 @@
     ["Brier score", "brier", "plain", 3],
     ["ECE", "ece", "percent", 1],
     ["ECE if calibrated", "noiseFloor", "percent", 1],
-    ["p-value", "pValue", "plain", 3],
+    ["p-value", "pValue", "p", 3],
     ["top-label ECE", "topLabelEce", "percent", 1],
     ["classwise ECE", "classwiseEce", "percent", 2],
     ["its noise floor", "classwiseNoiseFloor", "percent", 2],
-    ["its p-value", "classwisePValue", "plain", 3],
+    ["its p-value", "classwisePValue", "p", 3],
   ];
   const WHEN = ["before", "after", "change"];
   const NAMES = ["before scaling", "after scaling"];
   // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
-  const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN] = [10, 0.1, 10, 0.1];
+  const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN, LEAST_SAMPLES] = [10, 0.1, 10, 0.1, 100];
+  const N_RESAMPLES = 1000;
   const [BAR, DOT, BAND] = ["#0072b2", "#d55e00", 'fill="#888" fill-opacity=".45" stroke="#666"'];
 
   const format = (value, kind, digits, signed = false) => {
@@ -29,8 +30,14 @@
   };
   const percent = (share) => format(share, "percent", 1);
 
+  /** Return a p-value as text. The smallest one that the draws can show is only a bound. */
+  function pText(p, equals = "") {
+    const isBound = p * (N_RESAMPLES + 1) < 1.5;
+    return `${isBound ? "≤ " : equals}${p.toFixed(3)}`;
+  }
+
   function withRange(numbers, kind, digits, signed) {
-    if (typeof numbers === "number") return [format(numbers, kind, digits), ""];
+    if (kind === "p") return [pText(numbers), ""];
     const [value, low, high] = [numbers.value, numbers.low, numbers.high].map((number) =>
       format(number, kind, digits, signed)
     );
@@ -59,7 +66,7 @@
   }
 
   /** Say whether the probabilities are calibrated, as far as both tests can tell. */
-  function verdict(when, values, { n, C }) {
+  function verdict(when, values, { n, C }, isOpen) {
     const tests = [
       ["ECE", values.ece.value, values.pValue],
       ["classwise ECE", values.classwiseEce?.value, values.classwisePValue],
@@ -68,19 +75,23 @@
     const found = tests.filter(([, , p]) => p < LEVEL / tests.length);
     if (found.length === 0) {
       // Labels that fit unusually well may make the interval end below what chance can hide.
-      const high = percent(Math.max(values.ece.high, values.noiseFloor.high));
-      return sentences.CALIBRATED({ when, n, high, tests: testsOf(values) });
+      const ends = [values.noiseFloor.high, values.ece.high];
+      const isByChance = ends[0] > ends[1];
+      const sentence = sentences[isByChance ? "HIDDEN_BY_CHANCE" : "HIDDEN_IN_THE_INTERVAL"];
+      const hidden = sentence({ n, high: percent(Math.max(...ends)) });
+      return sentences.CALIBRATED({ when, hidden, tests: testsOf(values) });
     }
     const errors = found
-      .map(([name, value, p]) => `its ${name} of ${percent(value)} (p = ${p.toFixed(3)})`)
+      .map(([name, value, p]) => `its ${name} of ${percent(value)} (p ${pText(p, "= ")})`)
       .join(" and ");
-    const how = found[0][0] === "ECE" ? direction(values.bins, C) : sentences.MISCALIBRATED({});
+    const isClear = found[0][0] === "ECE" && !isOpen;
+    const how = isClear ? direction(values.bins, C) : sentences.MISCALIBRATED({});
     return sentences.NOT_CALIBRATED({ when, how, errors, verb: found.length > 1 ? "are" : "is" });
   }
 
   /** Say what the p-values mean that do not speak against a calibrated model. */
   function testsOf({ ece, pValue, classwiseEce, classwisePValue }) {
-    const words = { ece: percent(ece.value), share: percent(pValue), p: pValue.toFixed(3) };
+    const words = { ece: percent(ece.value), share: percent(pValue), p: `p ${pText(pValue, "= ")}` };
     if (classwisePValue === undefined) {
       return sentences.ONE_TEST({ ...words, level: format(LEVEL, "percent", 0) });
     }
@@ -88,7 +99,7 @@
       ...words,
       classwise_ece: percent(classwiseEce.value),
       classwise_share: percent(classwisePValue),
-      classwise_p: classwisePValue.toFixed(3),
+      classwise_p: `p ${pText(classwisePValue, "= ")}`,
       level: percent(LEVEL / 2),
     });
   }
@@ -108,21 +119,42 @@
 
   const short = (value) => String(Number(value.toPrecision(4)));
 
-  /** Say what is strange about the temperature, or return null. */
-  function doubt({ fit, report }) {
+  /** Return which sentence says what is strange about the temperature, or null. */
+  function doubtOf({ fit, report }) {
     const { temperature, interval: [low, high] } = fit;
     const accuracy = report.before.accuracy.value;
     const isWide = high > WIDEST * low;
     const isChance = accuracy - report.majority < LEAST_GAIN * (1 - report.majority);
-    let sentence = null;
-    if (isChance && (isWide || temperature > LARGEST)) sentence = sentences.UNRELATED;
-    else if (temperature > LARGEST) sentence = sentences.LARGE_TEMPERATURE;
-    else if (isWide) sentence = sentences.UNCERTAIN_TEMPERATURE;
-    else if (temperature < SMALLEST) sentence = sentences.SMALL_TEMPERATURE;
-    const [t, from, to] = [temperature, low, high].map(short);
-    const shares = { accuracy: percent(accuracy), majority: percent(report.majority) };
-    return sentence && sentence({ temperature: t, low: from, high: to, ...shares });
+    // If a usual T may be 1, the labels may fit the logits: few samples make all this uncertain.
+    const fitsNot = temperature > LARGEST || (isWide && !(low <= 1 && 1 <= high));
+    if (isChance && fitsNot) return "UNRELATED";
+    if (temperature > LARGEST) return "LARGE_TEMPERATURE";
+    if (isWide) return "UNCERTAIN_TEMPERATURE";
+    return temperature < SMALLEST ? "SMALL_TEMPERATURE" : null;
   }
+
+  /** Say what makes the results doubtful: a strange temperature, or very few samples. */
+  function warnings(found) {
+    const { fit, report } = found;
+    const { temperature, interval } = fit;
+    const [t, low, high] = [temperature, ...interval].map(short);
+    const accuracy = percent(report.before.accuracy.value);
+    const words = { temperature: t, low, high, accuracy, majority: percent(report.majority) };
+    const name = doubtOf(found);
+    const n = Math.min(fit.n, report.n);
+    return [
+      ...(name ? [sentences[name](words)] : []),
+      ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
+    ];
+  }
+
+  /** Say whether the samples of the fit leave open in which direction the model errs. */
+  function mayBe1(found) {
+    const [low, high] = found.fit.interval;
+    return low <= 1 && 1 <= high && doubtOf(found) !== "UNRELATED";
+  }
+
+  const needNotScale = (found) => (mayBe1(found) ? sentences.NEED_NOT_SCALE({}) : "");
 
   /** Say which samples the temperature was fitted to, and which it was tested on. */
   function used({ from, n, isSplit, fit, report }) {
@@ -135,10 +167,16 @@
     ];
   }
 
-  const verdicts = (report) => [
-    verdict("Before scaling", report.before, report),
-    verdict("After scaling", report.after, report),
-  ];
+  function verdicts(found) {
+    if (doubtOf(found) === "UNRELATED") return [sentences.NO_VERDICT({})];
+    const { report } = found;
+    const isOpen = mayBe1(found);
+    return [
+      ...(isOpen ? [sentences.NO_DIRECTION({})] : []),
+      verdict("Before scaling", report.before, report, isOpen),
+      verdict("After scaling", report.after, report, isOpen),
+    ];
+  }
 
   const wordsOf = (report) =>
     report.C === 2
@@ -218,19 +256,46 @@
   const temperatureText = ({ temperature, interval: [low, high] }) =>
     `${temperature.toPrecision(5)} (95%: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
 
-  function limitsOf(isSplit) {
-    const split = isSplit
-      ? "The temperature was fitted on every second row of the file and measured on the others. " +
-        "Rows that belong together, such as two pictures of one thing, may stand on both sides."
+  /** Say what only Python checks: whether single samples stand on both sides. */
+  const unchecked = ({ isSplit }) =>
+    isSplit
+      ? "The temperature was fitted on every second row of the file and measured on the others. It " +
+        "was not checked whether a sample stands in the file twice, or whether rows belong " +
+        "together, such as two pictures of one thing. They may stand on both sides."
       : "It was not checked whether single samples of the test were also used to find T.";
-    return [...cardTexts.limits, split];
-  }
+  const limitsOf = (found) => [...cardTexts.limits, unchecked(found)];
 
   const meanings = (report) =>
     Object.entries(report.C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses).map(
       ([name, text]) => [name, named(report, text)]
     );
-  const warnings = (found) => [doubt(found)].filter(Boolean).map((text) => ["Warning:", text]);
+  const htmlWarnings = (found) =>
+    warnings(found)
+      .map((text) => `<p class="cc-refusal"><strong>Warning:</strong> ${escape(text)}</p>`)
+      .join("");
+
+  // Rows that the glossary explains under their own names.
+  const IN_GLOSSARY = ["NLL", "Brier score", "ECE", "p-value", "classwise ECE"];
+
+  /** Return what the rows of the table mean, with links to the glossary at this address. */
+  function htmlMeanings(report, glossary) {
+    const items = meanings(report).map(([name, text]) => {
+      const address = `${glossary}#term-${name.replace(" ", "-")}`;
+      const shown = IN_GLOSSARY.includes(name) ? `<a href="${escape(address)}">${name}</a>` : name;
+      return `<li><strong>${shown}</strong>: ${escape(text)}.</li>`;
+    });
+    return `<ul>${items.join("")}</ul>`;
+  }
+
+  /** Say why Python's numbers differ a little from those of this page. */
+  function differs({ event }) {
+    const chance =
+      "Its intervals, noise floors and p-values differ slightly from those above, because Python " +
+      "draws other random numbers. Python also looks for samples that are in both sets, and says " +
+      "so if the logits cannot tell.";
+    return event === null ? chance : `${chance} What is P(${event}) here is P(y = 1) there.`;
+  }
+
   const madeWith = "Made with the calculator of calibkit, 15 bins, 1000 resamples.";
 
   const withoutEnding = (file) => file.replace(/\.[^.]*$/, "");
@@ -251,7 +316,7 @@
       .replace(/[\\`*[\]<>|~&$]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, "\\$&");
 
   function markdown(found) {
-    const { fit, isSplit } = found;
+    const { fit } = found;
     const report = { ...found.report, event: found.report.event && plain(found.report.event) };
     const cells = tableOf(report).map(([name, ...values]) => [name, ...values.map((v) => v.join(" ").trim())]);
     const lines = [["", ...WHEN], ["---", "---", "---", "---"], ...cells];
@@ -261,8 +326,8 @@
     return [
       `# ${plain(titleOf(found))}`,
       ...used(found).map(plain),
-      ...warnings(found).map(([strong, text]) => `**${strong}** ${text}`),
-      ...verdicts(report),
+      ...warnings(found).map((text) => `**Warning:** ${text}`),
+      ...verdicts({ ...found, report }),
       "## Measures",
       captionOf(report),
       lines.map((row) => `| ${row.join(" | ")} |`).join("\n"),
@@ -271,9 +336,9 @@
       legend(report),
       texts.join("\n\n"),
       "## Temperature",
-      `Divide the logits by T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.`,
+      temperatureInWords(found),
       "## Limits",
-      limitsOf(isSplit).map((limit) => `- ${limit}`).join("\n"),
+      limitsOf(found).map((limit) => `- ${limit}`).join("\n"),
       `${madeWith}\n`,
     ].join("\n\n");
   }
@@ -306,7 +371,7 @@
   }
 
   function html(found) {
-    const { fit, report, isSplit } = found;
+    const { report } = found;
     const list = (items) => `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>`;
     const paragraphs = (lines) => lines.map((line) => `<p>${escape(line)}</p>`).join("\n");
     return `<!DOCTYPE html>
@@ -338,14 +403,19 @@ tbody td { display: grid; grid-template-columns: 4.5rem 4.5rem 1fr; }
 tbody td:not(:has(span:not(:empty))) { display: none; }
 td::before { content: attr(data-when); }
 }
+@media screen and (prefers-color-scheme: dark) {
+:root { color-scheme: dark; }
+body { color: #e6e6e6; background: #14181e; }
+th, td, tbody tr { border-color: #5a6270; }
+}
 </style>
 </head>
 <body>
 <main>
 <h1>${escape(titleOf(found))}</h1>
 ${paragraphs(used(found))}
-${warnings(found).map(([strong, text]) => `<p><strong>${strong}</strong> ${escape(text)}</p>`).join("")}
-${paragraphs(verdicts(report))}
+${htmlWarnings(found)}
+${paragraphs(verdicts(found))}
 <h2>Measures</h2>
 <div class="cc-wide" tabindex="0" role="region" aria-label="Measures">${htmlTable(report)}</div>
 ${list(meanings(report).map(([name, text]) => `<strong>${name}</strong>: ${escape(text)}.`))}
@@ -354,9 +424,9 @@ ${list(meanings(report).map(([name, text]) => `<strong>${name}</strong>: ${escap
 ${key(report)}
 <div class="diagrams">${diagrams(report).join("")}</div>
 <h2>Temperature</h2>
-<p>Divide the logits by T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.</p>
+<p>${temperatureInWords(found)}</p>
 <h2>Limits</h2>
-${list(limitsOf(isSplit).map(escape))}
+${list(limitsOf(found).map(escape))}
 <p>${madeWith}</p>
 </main>
 </body>
@@ -364,9 +434,18 @@ ${list(limitsOf(isSplit).map(escape))}
 `;
   }
 
+  /** Say what to do with the temperature. */
+  function temperatureInWords(found) {
+    const { fit } = found;
+    const whence = `It was fitted on ${fit.n} samples.`;
+    if (!mayBe1(found)) return `Divide the logits by T = ${temperatureText(fit)}. ${whence}`;
+    return `T = ${temperatureText(fit)}. ${whence} ${needNotScale(found)}`;
+  }
+
   function json(found) {
     const { temperature, interval, n } = found.fit;
     const written = { model: nameOf(found), temperature, interval, n_samples: n };
+    written.warnings = [...warnings(found), needNotScale(found)].filter(Boolean);
     return `${JSON.stringify(written, null, 2)}\n`;
   }
 
@@ -398,7 +477,7 @@ ${list(limitsOf(isSplit).map(escape))}
   const legend = (report) => sentences.DIAGRAM(wordsOf(report));
 
   self.results = {
-    verdicts, doubt, used, htmlTable, diagrams, key, legend, temperatureText, markdown, html, json,
-    python, needsPandas, fileName,
+    verdicts, htmlWarnings, needNotScale, used, unchecked, htmlTable, htmlMeanings, differs,
+    diagrams, key, legend, temperatureText, markdown, html, json, python, needsPandas, fileName,
   };
 };

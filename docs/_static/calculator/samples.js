@@ -17,7 +17,9 @@
   const FEW_COLUMNS = 4;
   // Scores of few samples may be whole numbers that differ by chance.
   const LEAST_IDENTIFIERS = 20;
-  const ARE_PROBABILITIES = 'tick "These are probabilities" if they are';
+  // The name of a box of the page.
+  const BOX = '"These are probabilities, not logits"';
+  const ARE_PROBABILITIES = `tick ${BOX} if they are`;
 
   const kindOf = (areProbabilities) => (areProbabilities ? "probabilities" : "logits");
   /** Return the names that say that they hold something of these kinds, beside that of a set. */
@@ -59,7 +61,7 @@
     const order = probabilities ? [declaredProbabilities, logits] : [logits, declaredProbabilities];
     const choices = picked.scores ? [picked.scores] : [...order, others];
     const found = choices.find((some) => some.length > 0);
-    if (!found) throw new BadFile(sentences.NO_SCORES({ path, described }));
+    if (!found) throw new BadFile(sentences.NO_SCORES({ path, described }), "scores");
     const areProbabilities = found.every((name) => declaredProbabilities.includes(name));
     return { found, areProbabilities: probabilities || areProbabilities };
   }
@@ -72,102 +74,122 @@
     );
 
   /**
-   * Say which columns of a table are the scores and the labels, from its head and from what the
-   * user has picked. `layout` is told what there is to choose from, also if this is refused.
+   * Say which columns of a table are read, from its head and from what the user has picked. What
+   * they are is decided when all cells are known.
    */
-  const columnsOf = ({ probabilities, picked }, layout) => ({ path, names, hasHead, numeric }) => {
-    const described = `the columns ${names.join(", ")}`;
+  const columnsOf = ({ picked }, layout) => ({ path, names, hasHead, numeric }) => {
     const useful = names.filter((name) => name !== "" && name !== "Unnamed: 0");
     Object.assign(layout, { path, word: "column", names: useful, labels: null, scores: null });
-    const mayBeWhole = !hasHead || useful.length <= 2;
-    const named = picked.labels ? [picked.labels] : declared(names, "labels");
-    const texts = mayBeWhole ? useful.filter((name) => !numeric.includes(name)) : [];
-    // Beside a score, the only column of words is that of the labels.
-    const labels = named.length === 0 && texts.length === 1 ? texts : named;
-    if (labels.length > 1 || (labels.length === 0 && !mayBeWhole)) {
-      throw noLabels(path, "column", labels, described);
-    }
-    const label = (layout.labels = labels[0] ?? null);
-    const isOther = (name) => name !== label;
-    const scores =
-      picked.scores === "others"
-        ? useful.filter((name) => isOther(name) && numeric.includes(name))
-        : picked.scores?.filter(isOther);
-    const { found, areProbabilities } = namesOfScores(
-      asThemselves(names.filter(isOther)), useful.filter(isOther), described, path,
-      { probabilities, picked: { scores } }
-    );
-    Object.assign(layout, { scores: found, kind: kindOf(areProbabilities) });
-    const mayBeIdentifiers = !Array.isArray(picked.scores);
-    // Without a name that says so, the label is found by its whole numbers.
-    const numbers = label === null ? useful : found;
-    return { numbers, text: label, areProbabilities, mayBeIdentifiers, described };
+    const declaredLabels = picked.labels ? [picked.labels] : declared(names, "labels");
+    const label = declaredLabels.length === 1 ? declaredLabels[0] : null;
+    const scores = picked.scores ?? declared(names, "logits", "probabilities");
+    const isKnown = label !== null && scores.length > 0;
+    return {
+      numbers: (isKnown ? scores : useful).filter((name) => name !== label),
+      texts: label === null ? useful.filter((name) => !numeric.includes(name)) : [label],
+      needsFacts: !isKnown,
+      numeric,
+      useful,
+    };
   };
 
-  /** Return the scores and the labels of a table, which was read by columnsOf. */
-  function fromTable({ path, names, table }, picked, layout) {
-    let { numbers: columns, n, data, text } = table;
-    let labels = table.texts;
-    if (text === null) {
-      const whole = columns.filter((_, k) => {
-        for (let i = 0; i < n; i++) if (!Number.isInteger(data[i * columns.length + k])) return false;
-        return true;
-      });
-      const declaredScores = declared(columns, "logits", "probabilities");
-      const found = whole.filter((name) => !declaredScores.includes(name));
-      if (found.length !== 1) throw noLabels(path, "column", found, table.described);
-      text = found[0];
-      const [place, width] = [columns.indexOf(text), columns.length];
-      labels = Array.from({ length: n }, (_, i) => String(data[i * width + place]));
-      data = data.filter((_, at) => at % width !== place);
-      columns = columns.filter((name) => name !== text);
-      if (columns.length === 0) throw new BadFile(sentences.NO_SCORES({ path, described: table.described }));
-      Object.assign(layout, { labels: text, scores: columns });
+  /** Return the only column that can hold the labels, or ask for it. */
+  function labelOfTable({ path, names, table }, { picked }, numbersOfSamples) {
+    const found = picked.labels ? [picked.labels] : declared(names, "labels");
+    const { useful, hasHead, numeric, factsOf } = table;
+    const scores = picked.scores ?? declared(names, "logits", "probabilities");
+    if (found.length === 0) {
+      const others = useful.filter((name) => !numbersOfSamples.includes(name));
+      // Of more columns, it may be a number of the row or a prediction as well.
+      const mayBe = hasHead && others.length > 2 ? [] : others;
+      // Beside a score, the only column of words is that of the labels.
+      const words = mayBe.filter((name) => !numeric.includes(name));
+      const whole = mayBe.filter((name) => factsOf.get(name).isWhole);
+      found.push(...(words.length === 1 ? words : whole));
     }
-    const nLabels = new Set(labels).size;
-    const areNamed = declared(columns, "logits", "probabilities").length > 0;
-    if (columns.length > 1 && table.mayBeIdentifiers && !areNamed) {
-      const kept = withoutStrays({ path, columns, labels, data, table }, picked);
-      data = columnsOfData(data, n, columns.length, kept.map((name) => columns.indexOf(name)));
-      columns = layout.scores = kept;
+    const labels = found.filter((name) => !scores.includes(name));
+    if (labels.length === 1) return labels[0];
+    throw noLabels(path, "column", labels, `the columns ${names.join(", ")}`);
+  }
+
+  /** Return the scores and the labels of a table, of which columnsOf has chosen the columns. */
+  function fromTable(source, options, layout) {
+    const { path, names, table } = source;
+    const { picked } = options;
+    const { n, useful, numbers, factsOf } = table;
+    const facts = [...(factsOf ?? [])];
+    const numbersOfSamples = useful.filter(
+      (name) => factsOf && self.strays.isNumberOfSamples(name, n, factsOf.get(name))
+    );
+    const isWordy = ([, { isNumeric }]) => !isNumeric;
+    layout.words = facts.filter(isWordy).map(([name]) => name);
+    layout.outcomes = Object.fromEntries(facts.map(([name, { words }]) => [name, twoNames(words)]));
+    const mayBeScores = useful.filter((name) => !numbersOfSamples.includes(name));
+    const declaredScores = declared(names, "logits", "probabilities");
+    layout.proposed = declaredScores.length
+      ? declaredScores
+      : mayBeScores.filter((name) => !layout.words.includes(name));
+    const label = (layout.labels = labelOfTable(source, options, numbersOfSamples));
+    const isOther = (name) => name !== label;
+    const dataOf = (columns) =>
+      columns.length === numbers.length && columns.every((name, k) => name === numbers[k])
+        ? table.data
+        : columnsOfData(table.data, n, numbers.length, columns.map((c) => numbers.indexOf(c)));
+    let labels = table.texts.get(label) ?? Array.from(dataOf([label]), String);
+    const others = useful.filter(isOther);
+    const { found, areProbabilities } = namesOfScores(
+      asThemselves(names.filter(isOther)), others, `the columns ${names.join(", ")}`, path,
+      { ...options, picked: { scores: picked.scores?.filter(isOther) } }
+    );
+    Object.assign(layout, { scores: found, kind: kindOf(areProbabilities) });
+    let columns = found;
+    if (found === others) {
+      const occurring = new Set(labels.map(String));
+      // A label may name a class that is called id.
+      const isScore = (name) => !numbersOfSamples.includes(name) || occurring.has(classOf(name));
+      const rest = found.filter(isScore);
+      columns = layout.scores = rest.length ? rest : found;
+      const data = dataOf(columns);
+      columns = layout.scores = withoutStrays({ path, columns, occurring, data, table });
     }
     refuseText(path, table, columns);
     const classes = table.hasHead && columns.length > 1 ? columns : null;
-    layout.outcomes = columns.length === 1 ? twoNames(labels) : null;
-    const positive = layout.outcomes && positiveOf(path, columns[0], layout.outcomes, picked);
+    const nLabels = new Set(labels).size;
+    const outcomes = columns.length === 1 ? twoNames(labels) : null;
+    layout.outcomes[label] = twoNames(labels);
+    const positive = outcomes && positiveOf(path, columns[0], outcomes, picked);
     layout.positive = positive;
     if (positive !== null) labels = Int8Array.from(labels, (label) => Number(label === positive));
     const of = positive === null ? "" : `, where ${positive} is the positive class`;
     const mark = table.hasCommas ? `; ${sentences.DECIMAL_COMMAS({})}` : "";
-    layout.areFound = !Array.isArray(picked.scores) && columns.length > 1;
+    layout.areFound = picked.scores === undefined && columns.length > 1;
     return {
-      path, data, shape: columns.length === 1 ? [n] : [n, columns.length],
-      code: codeOfTable(path, { ...table, names, columns, text, positive }),
-      half: false, areProbabilities: table.areProbabilities, labels, classes, positive,
-      from: { scores: listed("column", columns), labels: `the column ${text}${of}${mark}` },
-      suspicion: suspicionOf(columns, nLabels, layout.outcomes),
-      unused: names.filter((name) => name !== "" && name !== text && !columns.includes(name)),
+      path, data: dataOf(columns), shape: columns.length === 1 ? [n] : [n, columns.length],
+      code: codeOfTable(path, { ...table, names, columns, text: label, positive }),
+      half: false, areProbabilities, labels, classes, positive, place: table.place,
+      from: { scores: listed("column", columns), labels: `the column ${label}${of}${mark}` },
+      suspicion: suspicionOf(columns, nLabels, positive),
+      unused: names.filter((name) => name !== "" && name !== label && !columns.includes(name)),
     };
   }
 
   /** Return the columns that are scores, without such as an identifier or a weight. */
-  function withoutStrays({ path, columns, labels, data, table }, picked) {
-    const occurring = new Set(labels);
-    const isOpen = picked.scores === undefined;
-    const mayBeStray = isOpen && table.hasHead;
-    const { kept, stray } = mayBeStray
-      ? self.strays.find(columns, columns.map(classOf), occurring)
-      : { kept: columns, stray: null };
+  function withoutStrays({ path, columns, occurring, data, table }) {
+    const { kept, stray } =
+      table.hasHead && columns.length > 1
+        ? self.strays.find(columns, columns.map(classOf), occurring)
+        : { kept: columns, stray: null };
     refuseText(path, table, kept);
     const isWhole = (name) => isIdentifier(data, columns.indexOf(name), columns.length, table.n);
     const [identifier, ...more] = kept.length > 1 ? kept.filter(isWhole) : [];
-    const isInExcess = isOpen && kept.length - 1 === occurring.size && occurring.size > 1;
+    const isInExcess = kept.length - 1 === occurring.size && occurring.size > 1;
     if (identifier !== undefined) {
       if (isInExcess && more.length === 0) return kept.filter((name) => name !== identifier);
-      throw new BadFile(sentences.AN_IDENTIFIER({ path, name: identifier, advice: CHOOSE_SCORES }));
+      const words = { path, name: identifier, advice: CHOOSE_SCORES };
+      throw new BadFile(sentences.AN_IDENTIFIER(words), "scores");
     }
     if (stray !== null) {
-      throw new BadFile(sentences.A_STRAY({ path, name: stray, advice: CHOOSE_SCORES }));
+      throw new BadFile(sentences.A_STRAY({ path, name: stray, advice: CHOOSE_SCORES }), "scores");
     }
     return kept;
   }
@@ -181,14 +203,14 @@
     return kept;
   }
 
-  /** Return what may be wrong if no temperature is best: what stands before and after that. */
-  function suspicionOf(columns, nLabels, outcomes) {
-    const before =
-      columns.length > nLabels && columns.length > 1
-        ? `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${nLabels} ` +
-          `class${nLabels === 1 ? "" : "es"}.`
-        : "";
-    return { before, after: outcomes ? ", or the other class is the positive one" : "" };
+  /** Return what may be wrong if no temperature is best, as a sentence, or an empty text. */
+  function suspicionOf(columns, nLabels, positive) {
+    if (positive !== null) return sentences.WRONG_POSITIVE({ event: positive });
+    if (columns.length <= nLabels || columns.length === 1) return "";
+    const classes = `${nLabels} class${nLabels === 1 ? "" : "es"}`;
+    return (
+      `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${classes}.`
+    );
   }
 
   /** Return the two names of the classes, if the labels are two names other than 0 and 1. */
@@ -262,6 +284,7 @@
     if (kind !== "f") throw new BadFile(sentences.NO_FLOATS({ path, name: found[0], dtype: type }));
     return {
       path, data, shape, half: type === "float16", areProbabilities, classes: null,
+      place: (row) => sentences.ROW_OF_ARRAY({ row }),
       labels: arrays[label].data, labelShape: arrays[label].shape, hasTestSet: other,
       code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind === "f"),
       from: { scores: listed("array", found), labels: `the array ${label}` },
@@ -312,28 +335,39 @@
    */
   async function read(chosen, given = {}, layout = {}, onProgress = () => {}) {
     const options = { probabilities: false, picked: {}, which: "calibration", ...given };
+    try {
+      return await readChosen(chosen, options, layout, onProgress);
+    } catch (error) {
+      layout.asks = error.asks ?? null;
+      throw error;
+    }
+  }
+
+  async function readChosen(chosen, options, layout, onProgress) {
     await refuseAtOnce(chosen);
     const opened = [];
     for (const file of chosen) opened.push(await open(file, columnsOf(options, layout), onProgress));
     const isPair = opened.length === 2;
     const source = isPair ? pairOfFiles(opened, options, layout) : opened[0];
     const found = source.table
-      ? fromTable(source, options.picked, layout)
+      ? fromTable(source, options, layout)
       : fromArrays(source, isPair ? { ...options, picked: {} } : options, layout);
     try {
       return rowsOf(found, layout);
     } catch (error) {
-      if (error instanceof BadValue) throw new BadFile(`${found.path}: ${error.message}`);
+      if (error instanceof BadValue) {
+        throw new BadFile(`${found.path}: ${error.message}`, error.asks);
+      }
       throw error;
     }
   }
 
   /** Thrown for values that cannot be meant. */
-  class BadValue extends Error {}
+  class BadValue extends BadFile {}
 
   function rowsOf(found, layout) {
     const { path, data, shape, half, areProbabilities, code, from, unused, suspicion } = found;
-    const { labels, labelShape, classes, positive = null, hasTestSet = false } = found;
+    const { labels, labelShape, classes, positive = null, hasTestSet = false, place } = found;
     const name = kindOf(areProbabilities);
     if (shape.length < 1 || shape.length > 2) {
       const advice = "use the library for images, which takes pixels as samples";
@@ -342,10 +376,10 @@
     const [n, width] = [shape[0], shape[1] ?? 1];
     if (n * width === 0) throw new BadValue(sentences.EMPTY({ name, shape: shapeText(shape) }));
     const C = width === 1 ? 2 : width;
-    const where = { path, name, n, C };
+    const where = { path, name, n, C, place };
     const { indices, byName } = asIndices(labels, labelShape ?? [labels.length], classes, where);
     layout.isByOrder = classes !== null && byName === null;
-    checkFinite(data, name, n, width);
+    checkFinite(data, name, n, width, place);
     let [logits, raised] = [data, ""];
     if (areProbabilities) {
       checkProbabilities(data, n, width, half);
@@ -386,7 +420,8 @@
   }
 
   function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, ...form }) {
-    const { delimiter, hasCommas, isUtf16, hasEmptyRows } = form;
+    const { delimiter, hasCommas, isUtf16, hasEmptyRows, isDeclared } = form;
+    const skipped = isDeclared ? ", skiprows=1" : "";
     const sep = delimiter === "," ? "" : `, sep=${quoted(delimiter)}`;
     const decimal = hasCommas ? ', decimal=","' : "";
     const encoding = isUtf16 ? ', encoding="utf-16"' : "";
@@ -404,7 +439,7 @@
     }
     return {
       imports: ["import pandas as pd"],
-      table: `pd.read_csv(${quoted(path)}${sep}${decimal}${encoding}${noHead})${trimmed}${filled}`,
+      table: `pd.read_csv(${quoted(path)}${sep}${decimal}${encoding}${skipped}${noHead})${trimmed}${filled}`,
       scores: `table${chosen}.to_numpy(float)`,
       labels: `table[${key(text)}]`,
       positive: positive === null ? null : String(numberFrom(positive) ?? quoted(positive)),
@@ -452,7 +487,7 @@
   }
 
   /** Return the labels as class indices, by the names of the columns wherever all have one. */
-  function asIndices(labels, labelShape, classes, { path, name, n, C }) {
+  function asIndices(labels, labelShape, classes, { path, name, n, C, place }) {
     if (labelShape.length !== 1) {
       throw new BadValue(
         `labels must have shape (samples,), got ${shapeText(labelShape)}; save one label for each row`
@@ -470,15 +505,14 @@
       const label = byName ? placeOf.get(String(labels[i])) : indexFrom(labels[i]);
       if (!Number.isInteger(label)) {
         const among = names ? `, or among ${names.slice(0, 10).join(", ")}` : "";
-        const words = { path, classes: `class indices from 0${among}`, found: `'${labels[i]}'`, row: i + 1 };
+        const expected = `class indices from 0${among}`;
+        const words = { path, classes: expected, found: `'${labels[i]}'`, place: place(i) };
         throw new BadFile(sentences.WRONG_LABEL(words));
       }
       if (label < 0 || label >= C) {
         const advice = "count classes from 0, and leave out samples without a label";
-        const place = `position ${i}`;
-        throw new BadValue(
-          sentences.LABEL_OUTSIDE({ highest: C - 1, n_classes: C, label, place, advice })
-        );
+        const words = { highest: C - 1, n_classes: C, label, place: place(i), advice };
+        throw new BadValue(sentences.LABEL_OUTSIDE(words));
       }
       indices[i] = label;
     }
@@ -490,7 +524,7 @@
     return OUTCOMES[label.toLowerCase()] ?? numberFrom(label);
   }
 
-  function checkFinite(data, name, n, width) {
+  function checkFinite(data, name, n, width, place) {
     let [nWrong, first, isMasked, largest] = [0, -1, true, 0];
     for (let i = 0, at = 0; i < n; i++) {
       let wrong = false;
@@ -506,7 +540,7 @@
     const advice = sentences.LOOK_AT_THE_MODEL({});
     if (nWrong) {
       const more = isMasked && name === "logits" ? `, or ${sentences.MASKED_CLASSES({})}` : "";
-      const words = { name, n_wrong: nWrong, n, place: `row ${first}`, advice: advice + more };
+      const words = { name, n_wrong: nWrong, n, place: place(first), advice: advice + more };
       throw new BadValue(sentences.NOT_FINITE(words));
     }
     if (largest > LARGEST) {
@@ -545,22 +579,23 @@
     const percentages = found.lowest >= 0 && found.highest > 1 && found.highest <= 100;
     const advice = percentages
       ? "if these are percentages, divide them by 100"
-      : 'if these are logits, do not tick "These are probabilities", and call them logits';
+      : `if these are logits, do not tick ${BOX}, and call them logits`;
     const sentence = width === 1 ? sentences.NO_EVENTS : sentences.NO_PROBABILITIES;
-    throw new BadValue(sentence({ ...words, advice }));
+    throw new BadValue(sentence({ ...words, advice }), percentages ? null : "probabilities");
   }
 
   function refuseProbabilities(data, n, width, half) {
     const found = extremes(data, n, width);
     const advice = `${ARE_PROBABILITIES}, or subtract 1 from all of them if they are logits, which changes no probability`;
     if (width > 1 && n > 2 && isInside(found) && sumsTo1(found, half)) {
-      throw new BadValue(sentences.ARE_PROBABILITIES({ advice: ARE_PROBABILITIES }));
+      const sentence = sentences.ARE_PROBABILITIES({ advice: ARE_PROBABILITIES });
+      throw new BadValue(sentence, "probabilities");
     }
     const why = self.disguises.find(data, n, width);
     const ofOne = `${ARE_PROBABILITIES}, or save two columns if they are logits: 0 and the logit`;
     if (why) {
       const words = { why, advice: width === 1 ? ofOne : advice };
-      throw new BadValue(sentences.LOOK_LIKE_PROBABILITIES(words));
+      throw new BadValue(sentences.LOOK_LIKE_PROBABILITIES(words), "probabilities");
     }
   }
 

@@ -7,6 +7,17 @@
   const FIRST_WORD = /^\p{L}+(?=\P{L})/u;
   const LAST_WORD = /(?<=\P{L})\p{L}+$/u;
 
+  // So many rows do not count up by chance, and so many not one by one.
+  const [LEAST_RISING, LEAST_COUNTING] = [20, 5];
+
+  /** Say whether a column of n cells numbers or names the samples. */
+  function isNumberOfSamples(name, n, { isNumeric, isWhole, rises, counts }) {
+    const isNamed = self.patterns.numbersOfSamples.test(name);
+    if (!isNumeric) return isNamed;
+    const goesUp = (counts && n >= LEAST_COUNTING) || (rises && n >= LEAST_RISING);
+    return isWhole && (isNamed || goesUp);
+  }
+
   /**
    * Return the columns that are classes, and a column that may be none, or null. `classes` are the
    * classes that the names of the columns name, and `labels` is the set of labels that occur.
@@ -64,5 +75,5 @@
     return null;
   }
 
-  self.strays = { find };
+  self.strays = { find, isNumberOfSamples };
 };

@@ -62,10 +62,8 @@
     } catch (error) {
       const isInfinite = error instanceof temperature.NoOptimumError && error.isInfinite;
       if (!isInfinite || !suspicion) throw error;
-      const { before, after } = suspicion;
-      const sentence = `${error.message}${after}`;
-      const told = before && `${before} ${sentence[0].toUpperCase()}${sentence.slice(1)}`;
-      throw new temperature.NoOptimumError(told || sentence);
+      const [first, ...rest] = error.message;
+      throw new temperature.NoOptimumError(`${suspicion} ${first.toUpperCase()}${rest.join("")}`);
     }
   }
 

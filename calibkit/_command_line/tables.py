@@ -1,0 +1,281 @@
+"""Tables: csv files, as spreadsheets and programs write them, and parquet files."""
+
+import codecs
+import csv
+import re
+from abc import abstractmethod
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibkit import _sentences
+from calibkit._command_line import strays
+from calibkit._command_line.named_numbers import NamedNumbers
+
+_Array = NDArray[Any]
+
+_LEAST_IDENTIFIERS = 20
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_SWAPPED = str.maketrans(",.", ".,")
+# The first line with which Excel is told what separates the cells.
+_DELIMITER_OF_EXCEL = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
+
+
+class _Table(NamedNumbers):
+    """A table whose columns have names, unless it has no head."""
+
+    word = "column"
+
+    def __init__(self, path: Path, names: list[str], *, has_head: bool = True) -> None:
+        super().__init__(path, names)
+        self.has_names = has_head
+        repeated = {name for name in names if names.count(name) > 1}
+        if repeated:
+            names_twice = ", ".join(repeated)
+            raise ValueError(_sentences.REPEATED_COLUMNS.format(path=path, names=names_twice))
+
+    def scores(self, names: list[str]) -> _Array:
+        found = np.stack([self._numbers(name) for name in names], 1)
+        return found[:, 0] if len(names) == 1 else found
+
+    def may_be_scores(self) -> list[str]:
+        # The column without a name is the index of a pandas table.
+        return [name for name in self.names if name not in {"", "Unnamed: 0"}]
+
+    def with_whole_numbers(self) -> list[str]:
+        numbers = self.numbers_of_samples()
+        names = [name for name in self.may_be_scores() if name not in numbers]
+        if self.has_names and len(names) > 2:
+            return []  # It may be a number of the row or a prediction as well.
+        # Beside a score, the only column of words is that of the labels.
+        words = [name for name in names if not self._begins_with_number(name)]
+        return words if len(words) == 1 else [name for name in names if self._is_whole(name)]
+
+    def class_names(self, names: list[str]) -> list[str] | None:
+        return names if self.has_names and len(names) > 1 else None
+
+    def numbers_of_samples(self) -> list[str]:
+        return [
+            name
+            for name in self.may_be_scores()
+            if strays.is_number_of_samples(name, self._numbers_or_none(name))
+        ]
+
+    def identifiers(self, names: list[str]) -> list[str]:
+        return [name for name in names if len(names) > 1 and self._is_identifier(name)]
+
+    def described(self) -> str:
+        return f"the columns {', '.join(self.names)}"
+
+    def _is_identifier(self, name: str) -> bool:
+        # Scores of few samples may be whole numbers that differ by chance.
+        n = len(self._cells(name))
+        return (
+            n >= _LEAST_IDENTIFIERS and self._is_whole(name) and len(set(self._numbers(name))) == n
+        )
+
+    def _begins_with_number(self, name: str) -> bool:
+        try:
+            self._as_numbers(self._cells(name)[:1])
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def _is_whole(self, name: str) -> bool:
+        values = self._numbers_or_none(name)
+        return values is not None and bool((values == np.trunc(values)).all())
+
+    def _numbers_or_none(self, name: str) -> _Array | None:
+        try:
+            return self._as_numbers(self._cells(name))
+        except (TypeError, ValueError):
+            return None
+
+    def _numbers(self, name: str) -> _Array:
+        cells = self._cells(name)
+        try:
+            return self._as_numbers(cells)
+        except (TypeError, ValueError):
+            for i, cell in enumerate(cells):
+                self._check_number(cell, name, i)
+            raise
+
+    def _as_numbers(self, cells: _Array) -> _Array:
+        return cells.astype(np.float64)
+
+    def _check_number(self, cell: object, name: str, row: int) -> None:
+        try:
+            self._as_numbers(np.array([cell]))
+        except (TypeError, ValueError):
+            raise ValueError(
+                _sentences.NO_NUMBER.format(
+                    path=self.path,
+                    name=name,
+                    found=repr(str(cell)),
+                    place=self.place(row),
+                    advice="if the column is no score, name those that are with --score-names",
+                )
+            ) from None
+
+    @abstractmethod
+    def _cells(self, name: str) -> _Array: ...
+
+
+class CSV(_Table):
+    """A table in a text file."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open(newline="", encoding=_encoding_of(path)) as file:
+            try:
+                first_line = file.readline()
+                declared = _DELIMITER_OF_EXCEL.fullmatch(first_line.strip())
+                self._first_line = first_line if declared else ""
+                signs = declared[1] if declared else "\t;,"
+                self._delimiter = next((sign for sign in signs if sign in first_line), ",")
+                if not declared:
+                    file.seek(0)
+                rows = _filled(csv.reader(file, delimiter=self._delimiter))
+            except UnicodeError:
+                why = _sentences.NOT_UTF_8
+                raise ValueError(_sentences.NO_CSV.format(path=path, why=why)) from None
+            except csv.Error as error:
+                raise ValueError(_sentences.NO_CSV.format(path=path, why=error)) from None
+        if not rows:
+            raise ValueError(_sentences.NO_ROWS.format(path=path))
+        # Where another sign ends a cell, a comma has no other meaning.
+        self.has_decimal_commas = self._delimiter != "," and any(
+            _is_with_comma(cell) for _, row in rows for cell in row
+        )
+        self._head = [" ".join(cell.split()) for cell in rows[0][1]]
+        has_head = self._is_head(self._head)
+        self._places = [number for number, _ in rows[has_head:]]
+        self._rows = [row for _, row in rows[has_head:]]
+        names = self._head if has_head else [str(i + 1) for i in range(len(self._head))]
+        for i, row in enumerate(self._rows):
+            if len(row) != len(names):
+                raise ValueError(
+                    _sentences.WRONG_LENGTH_OF_ROW.format(
+                        path=path, expected=len(names), found=len(row), place=self.place(i)
+                    )
+                )
+        super().__init__(path, names, has_head=has_head)
+        if has_head:
+            self._check_head()
+
+    def _is_head(self, cells: list[str]) -> bool:
+        """Say whether these are names. A class may be called 0 or 1, but none is called 0.3."""
+        numbers = [self._as_number(cell) for cell in cells]
+        return None in numbers and all(x is None or x == np.trunc(x) for x in numbers)
+
+    def _check_head(self) -> None:
+        """Refuse a sample such as 3,cat in the place of the names, if cat is a label below it."""
+        words = [name for name in self.names if self._as_number(name) is None]
+        is_mixed = len(words) < len(self.names)
+        if is_mixed and any(name in self._cells(name) for name in words if name):
+            found = repr(self._delimiter.join(self._head))
+            raise ValueError(_sentences.FIRST_ROW_IS_DATA.format(path=self.path, found=found))
+
+    def _as_number(self, cell: str) -> float | None:
+        try:
+            number = float(self._as_numbers(np.array([cell]))[0])
+        except ValueError:
+            return None
+        return number if np.isfinite(number) else None
+
+    def place(self, row: int) -> str:
+        return _sentences.ROW_OF_TABLE.format(row=self._places[row])
+
+    def labels(self, name: str) -> _Array:
+        cells = self._cells(name)
+        return np.array([c.replace(",", ".") if self._is_decimal(c) else c for c in cells])
+
+    def _cells(self, name: str) -> _Array:
+        at = self.names.index(name)
+        return np.array([row[at].strip() for row in self._rows])
+
+    def _is_decimal(self, cell: str) -> bool:
+        return self.has_decimal_commas and _is_with_comma(cell)
+
+    def _as_numbers(self, cells: _Array) -> _Array:
+        # Beside decimal commas, a point may separate thousands, so it is refused.
+        if self.has_decimal_commas:
+            cells = np.array([cell.translate(_SWAPPED) for cell in cells])
+        return super()._as_numbers(cells)
+
+    def write(self, path: Path, names: list[str], new: _Array) -> None:
+        at = [self.names.index(name) for name in names]
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=self._delimiter, lineterminator="\n")
+            file.write(self._first_line)
+            if self.has_names:
+                writer.writerow(self._head)
+            for row, values in zip(self._rows, new.reshape(len(new), -1).tolist(), strict=True):
+                changed = dict(zip(at, map(self._written, values), strict=True))
+                writer.writerow([changed.get(i, cell) for i, cell in enumerate(row)])
+
+    def _written(self, value: float) -> str:
+        return str(value).translate(_SWAPPED) if self.has_decimal_commas else str(value)
+
+
+def _encoding_of(path: Path) -> str:
+    """Return how a table is written, of which Excel leaves a mark at its beginning."""
+    with path.open("rb") as file:
+        is_utf_16 = file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    return "utf-16" if is_utf_16 else "utf-8-sig"
+
+
+def _filled(lines: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
+    """Return the rows with their numbers from 1, as a spreadsheet shows them.
+
+    Empty lines are left out, and so are empty cells beyond the last name.
+    """
+    rows: list[tuple[int, list[str]]] = []
+    for number, row in enumerate(lines, 1):
+        width = len(rows[0][1]) if rows else 0
+        while len(row) > width and not row[-1].strip():
+            row.pop()
+        if any(map(str.strip, row)):
+            rows.append((number, row))
+    return rows
+
+
+def _is_with_comma(cell: str) -> bool:
+    return "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
+
+
+class Parquet(_Table):
+    def __init__(self, path: Path) -> None:
+        try:
+            pandas: Any = import_module("pandas")
+            import_module("pyarrow")
+        except ImportError:
+            raise ValueError(
+                f"{path} can be read only with pandas and pyarrow; install both, or save the table "
+                "as a csv file"
+            ) from None
+        with path.open("rb") as file:
+            try:
+                self._frame = pandas.read_parquet(file, engine="pyarrow")
+            except Exception as error:
+                # What is raised depends on what the file is.
+                raise ValueError(f"{path} is no parquet file") from error
+        super().__init__(path, [str(name) for name in self._frame.columns])
+
+    def labels(self, name: str) -> _Array:
+        return self._cells(name)
+
+    def _cells(self, name: str) -> _Array:
+        found: _Array = self._frame.iloc[:, self.names.index(name)].to_numpy()
+        return found
+
+    def write(self, path: Path, names: list[str], new: _Array) -> None:
+        columns = new.reshape(len(new), -1).T
+        replaced = {
+            self._frame.columns[self.names.index(name)]: column
+            for name, column in zip(names, columns, strict=True)
+        }
+        self._frame.assign(**replaced).to_parquet(path)

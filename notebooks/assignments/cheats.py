@@ -12,6 +12,8 @@ import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
+from textwrap import dedent
 
 from course import marked_cells_of
 from nbformat import NotebookNode
@@ -29,7 +31,7 @@ FLAGGED_MODULES = {
     "inspect", "gc", "sqlite3", "nbgrader", "IPython", "multiprocessing", "threading", "signal",
     "atexit", "pickle", "urllib", "requests", "http", "glob", "tempfile", "site", "runpy", "pty",
     "linecache", "ast", "code", "unittest", "pytest", "jupyter_client", "ipykernel", "psutil",
-    "library", "overrides",
+    "library", "overrides", "fx", "f2py", "ctypeslib", "cpp_extension", "hub",
 }  # fmt: skip
 # No list can name all modules that run texts as code or lead to other modules, so every module is
 # flagged that the assignment does not import itself and that is not one of these.
@@ -43,8 +45,18 @@ READS_OR_WRITES = {
     "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "rmtree", "glob", "rglob",
     "iterdir", "listdir", "load", "loadtxt", "genfromtxt", "fromfile", "tofile", "save", "savez",
     "savetxt", "read_csv", "memmap", "expanduser", "home", "getsource", "system", "popen",
-    "_getframe", "settrace", "get_ipython",
+    "settrace", "get_ipython",
+    # these run or follow a text, or change the object that they are given
+    "runstring", "rundocs", "measure", "Timer", "get_type_hints", "ForwardRef", "Formatter",
+    "update_wrapper",
 }  # fmt: skip
+# Their star gives functions and no modules, such as sys.
+HONEST_STARS = {"calibkit", "cmath", "itertools", "math", "numpy", "random", "statistics", "torch"}
+# These lead from a function, or an error, to the variables of whoever called it.
+FRAME = r"(?:(?:gi|cr|ag)_(?:frame|code)|tb_(?:frame|next)|f_(?:back|globals|locals|builtins))"
+# A hook of all modules sees and changes what every network gives, also in the tests.
+INSIDE = re.compile(rf"{FRAME}|register_module_\w+")
+INSIDE_TEXT = re.compile(rf"__\w+__|\b{FRAME}\b")
 # other libraries in which an answer to a question about calibration can be had
 OTHER_LIBRARIES = ("torchmetrics", "netcal", "sklearn.calibration", "mapie", "relplot")
 HARMLESS_METHODS = {"__init__", "__call__", "__repr__", "__len__", "__iter__", "__post_init__"}
@@ -95,7 +107,9 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
     secrets = _names_of_tests(source) - set().union(*(_bound(tree_of(code)) for code in shown))
     for cell, tree in zip(own, trees, strict=True):
         peeks = (f"{name} of the tests" for name in sorted(_from_outside(tree) & secrets))
-        if found := dict.fromkeys([*_flagged(tree), *_odd_names(tree), *peeks]):
+        if found := dict.fromkeys(
+            [*_flagged(tree), *_inner_parts(tree), *_odd_names(tree), *peeks]
+        ):
             yield f"{_where(cell)} uses {', '.join(found)}."
     statements = [statement for tree in trees for statement in tree.body]
     yield from _library_calls(statements, source)
@@ -118,18 +132,20 @@ def _library_calls(statements: list[ast.stmt], source: NotebookNode) -> Iterator
     names = {name: given_by(tree) | {name} for name, tree in models.items()}
     aliases = {"calibkit"}.union(*(_aliases(statement) for statement in statements))
     used_by = {name: _of_calibkit(tree, {"calibkit"}) for name, tree in models.items()}
+    variables = set().union(*(_bound(s) for s in statements if not _is_scope(s)))
+    given = {id(s): _gives(s) | (_touches(s) & variables) for s in statements}
     for question, forbidden in _forbidden(source).items():
         if not forbidden:
             continue
         sought = set(names[question])
         needed: list[ast.stmt] = []
-        while more := [s for s in statements if s not in needed and _gives(s) & sought]:
+        while more := [s for s in statements if s not in needed and given[id(s)] & sought]:
             needed += more
             sought |= set().union(*map(_needs, more))
         used = set()
         for statement in needed:
             # An answer that this one calls may use what the model answer to its question uses.
-            others = [o for o in names if o != question and names[o] & _gives(statement)]
+            others = [o for o in names if o != question and names[o] & given[id(statement)]]
             allowed = [used_by[other] for other in others]
             used |= _of_calibkit(statement, aliases).difference(*allowed)
         if found := used & {*forbidden, "*"}:
@@ -180,7 +196,7 @@ def _of_calibkit(tree: ast.AST, aliases: set[str]) -> set[str]:
                 module.partition(".")[0] == "calibkit"
             ):
                 names |= {member.name for member in members}
-            case ast.Attribute(value=ast.Name(id=root), attr=name) if root in aliases:
+            case ast.Attribute(attr=name) if _root(node) in aliases:
                 names.add(name)
             case ast.Call(
                 func=ast.Name(id="getattr"),
@@ -192,6 +208,13 @@ def _of_calibkit(tree: ast.AST, aliases: set[str]) -> set[str]:
     return names
 
 
+def _root(node: ast.expr) -> str:
+    """Return the name with which a path of attributes begins, or nothing."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def _aliases(tree: ast.AST) -> set[str]:
     """Return the other names that code gives to calibkit and its modules."""
     names = set()
@@ -199,9 +222,22 @@ def _aliases(tree: ast.AST) -> set[str]:
         match node:
             case ast.Import(names=modules):
                 names |= {m.asname for m in modules if m.asname and m.name.startswith("calibkit")}
+            case ast.ImportFrom(module=str(module), names=members) if (
+                module.partition(".")[0] == "calibkit"
+            ):
+                paths = {one.asname or one.name: f"{module}.{one.name}" for one in members}
+                names |= {name for name, path in paths.items() if _is_module(path)}
             case ast.Assign(value=ast.Name(id="calibkit"), targets=[ast.Name(id=alias)]):
                 names.add(alias)
     return names
+
+
+def _is_module(path: str) -> bool:
+    """Say whether a path names a module of calibkit, which no function is."""
+    try:
+        return find_spec(path) is not None
+    except ModuleNotFoundError:  # what stands before the last dot is no module
+        return False
 
 
 def given_by(tree: ast.Module) -> set[str]:
@@ -211,7 +247,7 @@ def given_by(tree: ast.Module) -> set[str]:
 
 def _gives(statement: ast.stmt) -> set[str]:
     """Return the names that other statements can use after this one."""
-    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+    if _is_scope(statement):
         return {statement.name}
     changed = {
         node.value.id
@@ -228,6 +264,23 @@ def _gives(statement: ast.stmt) -> set[str]:
     return _bound(statement) | _imported(statement) | changed
 
 
+def _touches(statement: ast.stmt) -> set[str]:
+    """Return the variables that a statement can change: whose methods it names, or that it passes.
+
+    A list gets a new item in either way, however the statement hides the call.
+    """
+    if _is_scope(statement):
+        return set()
+    nodes = list(ast.walk(statement))
+    passed = [argument for node in nodes if isinstance(node, ast.Call) for argument in node.args]
+    passed += [node.value for node in nodes if isinstance(node, ast.Attribute)]
+    return {node.id for node in passed if isinstance(node, ast.Name)}
+
+
+def _is_scope(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.FunctionDef | ast.ClassDef)
+
+
 def _needs(statement: ast.stmt) -> set[str]:
     """Return the names that a statement takes from others."""
     loaded = {
@@ -235,8 +288,7 @@ def _needs(statement: ast.stmt) -> set[str]:
         for node in ast.walk(statement)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
-    is_scope = isinstance(statement, ast.FunctionDef | ast.ClassDef)
-    return loaded - _bound(statement) if is_scope else loaded
+    return loaded - _bound(statement) if _is_scope(statement) else loaded
 
 
 # --- unusual code ---------------------------------------------------------------------------------
@@ -283,11 +335,7 @@ def _run_by(line: ast.stmt) -> list[ast.stmt]:
 
 def _flagged(tree: ast.Module) -> Iterator[str]:
     """Yield what is unusual in a cell."""
-    prose = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
+    prose = _prose(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) if name in FLAGGED_NAMES or HISTORY.fullmatch(name):
@@ -317,8 +365,29 @@ def _flagged(tree: ast.Module) -> Iterator[str]:
                 yield f"the path {text!r}"
 
 
+def _inner_parts(tree: ast.Module) -> Iterator[str]:
+    """Yield what leads into modules, functions or texts, in which other code can be reached."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module), names=[ast.alias("*")]) if (
+                module not in HONEST_STARS
+            ):
+                yield f"all names of {module}"
+            case ast.Attribute(attr=attribute) if _is_inside(attribute) and not _is_own(node):
+                yield f".{attribute}"
+            case ast.Call(ast.Attribute(attr="eval" | "query" as attribute), [_, *_]):
+                yield f".{attribute} of a text"
+            case ast.Call(ast.Attribute(attr="wraps") | ast.Name("wraps"), arguments, keywords) if (
+                len(arguments) + len(keywords) > 1
+            ):
+                yield "wraps with more than a function"
+            case ast.Constant(value=str(text)) if "import" in text and _imports(text):
+                yield f"code in the text {text!r}"
+
+
 def _odd_names(tree: ast.Module) -> Iterator[str]:
     """Yield special methods, however they are given to a class, and computed names."""
+    prose = _prose(tree)
     plain_getattr = {
         id(node.func)
         for node in ast.walk(tree)
@@ -333,16 +402,39 @@ def _odd_names(tree: ast.Module) -> Iterator[str]:
                 yield f"a method {name}"
             case ast.keyword(arg=str(name)) if _is_special(name):
                 yield f"a method {name}"
-            case ast.Constant(value=str(name)) if _is_special(name):
-                yield f"the name {name!r}"
+            case ast.Constant(value=str(text)) if id(node) not in prose and INSIDE_TEXT.search(
+                text
+            ):
+                yield f"the name {text!r}"
             case ast.Name(id="getattr") if id(node) not in plain_getattr:
                 yield "getattr with a computed name"
             case ast.Call(ast.Name(id="getattr"), [_, ast.Constant(value=str(name)), *_]) if (
-                name in FLAGGED_MODULES | READS_OR_WRITES
+                name in FLAGGED_MODULES | READS_OR_WRITES or _is_inside(name)
             ):
                 yield f"getattr with {name!r}"
             case ast.Call(func=ast.Name(id="type"), args=[_, _, _]):
                 yield "a class made by type"
+
+
+def _imports(text: str) -> bool:
+    """Say whether a text is code that imports something: many functions run a text."""
+    try:
+        found = ast.walk(ast.parse(dedent(text)))
+        return any(isinstance(node, ast.Import | ast.ImportFrom) for node in found)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _prose(tree: ast.Module) -> set[int]:
+    """Return the nodes of texts that no code uses, such as docstrings."""
+    alone = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    return {id(value) for value in alone if isinstance(value, ast.Constant)}
+
+
+def _is_inside(name: str) -> bool:
+    """Say whether an attribute belongs to the inside of a module, a class or a running function."""
+    is_private = name.startswith("_") and not _is_special(name)
+    return is_private or bool(INSIDE.fullmatch(name))
 
 
 def _names_of_tests(source: NotebookNode) -> set[str]:
@@ -356,12 +448,14 @@ def _names_of_tests(source: NotebookNode) -> set[str]:
 def _from_outside(tree: ast.Module) -> set[str]:
     """Return the names that functions take from outside of themselves when they are called."""
     names = set()
-    tables = symtable.symtable(ast.unparse(tree), "", "exec").get_children()
+    tables = [(symtable.symtable(ast.unparse(tree), "", "exec"), False)]
     while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        # a comprehension runs at once
-        if table.get_type() == "function" and not table.get_name().endswith(("comp", "genexpr")):
+        table, is_called = tables.pop()
+        # A class and a comprehension run at once, and a generator when somebody asks it for more.
+        is_function = table.get_type() == "function" and not table.get_name().endswith("comp")
+        is_called |= is_function
+        tables += [(inner, is_called) for inner in table.get_children()]
+        if is_called:
             names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
     return names
 
@@ -379,6 +473,7 @@ def _is_flagged(path: str) -> bool:
     return (
         root not in HONEST_MODULES
         or not unusual.isdisjoint(inside)
+        or any(map(_is_inside, inside))
         or path.startswith(OTHER_LIBRARIES)
     )
 

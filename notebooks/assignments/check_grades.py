@@ -15,10 +15,18 @@ import collect
 import earlier_answers
 import nbformat
 import repair
-from course import ENDINGS, OF_SHARED_FOLDER, marked_cells_of, questions
+from course import (
+    ENDINGS,
+    OF_SHARED_FOLDER,
+    Version,
+    graded_notebook,
+    graded_version,
+    marked_cells_of,
+    questions,
+)
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
-from points import has_earlier_points, points_of
+from points import points_of
 from tqdm.auto import tqdm
 
 NOT_GRADED = "NOT GRADED"
@@ -89,10 +97,9 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
     checked = Checked(student)
     name = f"{assignment}.ipynb"
     path = course / "submitted" / student / assignment / name
-    graded = course / "autograded" / student / assignment / name
-    is_graded = graded.is_file()
-    if has_earlier_points(course, assignment, student):
-        is_graded = False
+    version = graded_version(course, assignment, student)
+    is_graded = version is Version.NEWEST
+    if version is Version.EARLIER:
         told, _ = points(course, assignment, student, source)
         checked.remarks.append(f"{NOT_GRADED}: {EARLIER_POINTS}, which were {told}.")
     if not path.is_file():
@@ -112,7 +119,7 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
         checked.remarks.append(f"{NOT_GRADED}: run grade.py; {log} tells what happened before.")
     checked.remarks += remarks + more
     if is_graded:
-        checked.remarks += what_happened(graded)
+        checked.remarks += what_happened(graded_notebook(course, assignment, student))
     try:
         checked.remarks += cheats.flags(checked.notebook, source)
     except Exception as error:

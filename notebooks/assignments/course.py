@@ -2,6 +2,7 @@
 
 import re
 import sys
+from enum import Enum
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,41 @@ ENDINGS = {
     DIED: "ended the program.",
     **dict.fromkeys(("SyntaxError", "IndentationError", "TabError"), "is no valid Python."),
 }
+GRADED = "Graded "  # begins the last line of the log of a notebook that was graded
 HEADING = re.compile(r"^## (Question \d+: .*?)(?: \(\d+ points?\))?$", re.MULTILINE)
+
+
+class Version(Enum):
+    """Which version of a student's notebook was graded last."""
+
+    NONE = "none"
+    EARLIER = "an earlier one, because the newest could not be graded"
+    NEWEST = "the newest"
+
+
+def graded_version(course: Path, assignment: str, student: str) -> Version:
+    """Return which version of a notebook the graded notebook and the gradebook tell of.
+
+    The points of an earlier one count nowhere, because nobody may take them for those of the
+    newest.
+    """
+    if not graded_notebook(course, assignment, student).is_file():
+        return Version.NONE
+    log = log_of(course, assignment, student)
+    if not log.is_file():  # of a notebook that nbgrader graded without grade.py
+        return Version.NEWEST
+    last_line = log.read_text(encoding="utf-8").rpartition("\n")[0].rpartition("\n")[2]
+    return Version.NEWEST if last_line.startswith(GRADED) else Version.EARLIER
+
+
+def graded_notebook(course: Path, assignment: str, student: str) -> Path:
+    """Return the graded notebook of a student."""
+    return course / "autograded" / student / assignment / f"{assignment}.ipynb"
+
+
+def log_of(course: Path, assignment: str, student: str) -> Path:
+    """Return what grade.py wrote about a student."""
+    return course / "logs" / assignment / f"{student}.log"
 
 
 def marked_cells(path: Path) -> dict[str, NotebookNode]:

@@ -8,13 +8,13 @@ answer may be another one now. ``grade.py`` therefore writes the graded answers 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from course import marked_cells
+from course import graded_notebook, marked_cells
 from nbgrader.api import Grade, Gradebook, MissingEntry
 
 
 def keep(course: Path, assignment: str, student: str) -> None:
     """Write down each answer whose points a person has given since the last grading."""
-    path = _notebook(course, assignment, student)
+    path = graded_notebook(course, assignment, student)
     if not path.is_file():
         return
     answers = _answers(path)
@@ -40,16 +40,12 @@ def changed(course: Path, assignment: str, student: str, grades: Iterable[Grade]
         kept = _kept(course, assignment, student, grade.name)
         if grade.manual_score is None or not grade.needs_manual_grade or not kept.is_file():
             continue
-        answers = answers or _answers(_notebook(course, assignment, student))
+        answers = answers or _answers(graded_notebook(course, assignment, student))
         if answers.get(grade.name, "") != kept.read_text(encoding="utf-8"):
             yield (
                 f"{grade.name} keeps {grade.manual_score:g} points, which were given by hand for "
                 f"an earlier answer; compare it with {kept.relative_to(course)}"
             )
-
-
-def _notebook(course: Path, assignment: str, student: str) -> Path:
-    return course / "autograded" / student / assignment / f"{assignment}.ipynb"
 
 
 def _kept(course: Path, assignment: str, student: str, name: str) -> Path:

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
@@ -66,7 +67,7 @@ def main() -> None:
     job = json.load(sys.stdin)
     become_nobody(job["uid"])
     hide_memory()
-    limit_resources(job["memory_bytes"], job["disk_bytes"], job["processes"])
+    limit_resources(job["memory_bytes"], job["disk_bytes"], job["processes_of_user"])
     Path.home().mkdir(parents=True, exist_ok=True)
     os.chdir(Path.home())  # where the kernel will be: the files to talk to it have relative paths
     link_cache(Path(job["cache"]))
@@ -92,6 +93,9 @@ def main() -> None:
             cell = cells[place]
             limit_time(client, seconds)
             fault = fault_of(client, cell, place)
+            fault = fault or excess(
+                job["first_process"], job["most_processes"], job["memory_bytes"]
+            )
             if fault:
                 say(fault=fault)
                 break
@@ -126,6 +130,21 @@ def fault_of(client: Client, cell: NotebookNode, place: int) -> str:
         return f"DeadKernelError: the kernel died in this cell ({type(error).__name__})"
     is_alive = run_sync(client.km.is_alive)()
     return "" if is_alive else "DeadKernelError: the kernel died in this cell"
+
+
+def excess(pid: int | None, most_processes: int, most_bytes: int) -> str:
+    """Say what the descendants of a process, or else of this one, use too much of, or nothing."""
+    memory = n_processes = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                n_processes += 1
+                memory += child.memory_info().rss
+    if n_processes > most_processes:
+        return f"DeadKernelError: this cell started more than {most_processes} processes"
+    if memory > most_bytes:
+        return f"DeadKernelError: this cell used more than {most_bytes} bytes"
+    return ""
 
 
 def say(**content: Any) -> None:

@@ -11,6 +11,7 @@ import io
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import threading
 import traceback
@@ -32,7 +33,7 @@ import nbformat
 import psutil
 import repair
 import sandbox
-from course import PYTHON
+from course import GRADED, PYTHON, graded_notebook, log_of
 from nbformat import NotebookNode
 from nbgrader.apps import AutogradeApp, NbGrader
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -115,11 +116,11 @@ class Grader:
 
     def log(self, student: str) -> Path:
         """Return the log of a student."""
-        return self.course / "logs" / self.assignment / f"{student}.log"
+        return log_of(self.course, self.assignment, student)
 
     def is_graded(self, student: str) -> bool:
         """Say whether a submission has been graded as it is now, with the tests as they are now."""
-        graded = self.course / "autograded" / student / self.assignment / self.file_name
+        graded = graded_notebook(self.course, self.assignment, student)
         log = self.log(student)
         if not graded.is_file() or not log.is_file():
             return False
@@ -191,7 +192,7 @@ class Grader:
         """Return the last line of the log: it names what was graded, and with which tests."""
         files = (self.submitted(student) / self.file_name, self._source)
         digest = hashlib.sha256(b"".join(map(repair.content, files))).hexdigest()
-        return f"Graded {digest}\n"
+        return f"{GRADED}{digest}\n"
 
 
 def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[str, bool]:
@@ -263,6 +264,9 @@ def pool(n: int) -> ProcessPoolExecutor:
 
 
 def _end_with_parent() -> None:
+    # Ctrl-C ends the parent alone. A sandbox that it reached would blame the cell that runs in it.
+    if hasattr(os, "setsid"):
+        os.setsid()
     threading.Thread(target=_wait_for_end_of_parent, daemon=True).start()
 
 
@@ -326,4 +330,5 @@ def check_course(course: Path, assignment: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would wait for all students in the pool.
     sys.exit(main())

@@ -10,7 +10,16 @@ from typing import NamedTuple
 import nbformat
 import numpy as np
 from anonymous import Anonymous
-from course import DIED, TOOK_TOO_LONG, marked_cells, marked_cells_of, questions
+from course import (
+    DIED,
+    TOOK_TOO_LONG,
+    Version,
+    graded_notebook,
+    graded_version,
+    marked_cells,
+    marked_cells_of,
+    questions,
+)
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.utils import compute_checksum
@@ -76,7 +85,7 @@ class GradedClass(NamedTuple):
 
 
 def read_class(course: Path, assignment: str) -> GradedClass:
-    """Read the points and the notebooks of all students whose notebook was graded."""
+    """Read the points and the notebooks of all students whose newest notebook was graded."""
     source_file = course / "source" / assignment / f"{assignment}.ipynb"
     database = course / "gradebook.db"
     for path in (source_file, database):
@@ -88,16 +97,19 @@ def read_class(course: Path, assignment: str) -> GradedClass:
     source = nbformat.read(source_file, as_version=4)
     asked = questions_of(source)
     text = "\n".join(cell.source for cell in source.cells)
-    rows, failures, n_not_graded = [], [], 0
+    rows, failures = [], []
+    not_graded = {path.parent.name for path in course.glob(f"submitted/*/{assignment}/")}
     with Gradebook(f"sqlite:///file:{database.resolve()}?mode=ro&uri=true") as gradebook:
         anonymous = Anonymous(names_of(gradebook), text)
         for submission in tqdm(submissions(gradebook, assignment), desc="notebooks", unit=""):
-            path = course / "autograded" / submission.student.id / assignment / source_file.name
-            if not path.is_file():
-                n_not_graded += 1
+            student = submission.student.id
+            if graded_version(course, assignment, student) is not Version.NEWEST:
+                not_graded.add(student)
                 continue
+            not_graded.discard(student)
             scores = scores_of(submission)
             rows.append([scores.get(question.name, np.nan) for question in asked])
+            path = graded_notebook(course, assignment, student)
             failures += failures_of(path, asked, scores, anonymous)
     if not rows:
         raise SystemExit(
@@ -106,7 +118,7 @@ def read_class(course: Path, assignment: str) -> GradedClass:
         )
     title = re.search(r"^# (.+)$", text, re.MULTILINE)
     return GradedClass(
-        title[1] if title else assignment, asked, np.array(rows), failures, n_not_graded
+        title[1] if title else assignment, asked, np.array(rows), failures, len(not_graded)
     )
 
 

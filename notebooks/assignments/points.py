@@ -9,6 +9,7 @@ from pathlib import Path
 
 import earlier_answers
 from collect import is_of_canvas, noted
+from course import Version, graded_version
 from late import DueDate, due_date, handed_in
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from seeds import remembered_rows
@@ -107,8 +108,7 @@ def graded(course: Path, assignment: str) -> dict[str, Points]:
         found = {}
         for submission in submissions:
             student = submission.student.id
-            path = course / "autograded" / student / assignment / f"{assignment}.ipynb"
-            if path.is_file() and not has_earlier_points(course, assignment, student):
+            if graded_version(course, assignment, student) is Version.NEWEST:
                 found[student] = points_of(submission)
                 found[student].remarks += remarks_on(course, submission)
     return found
@@ -142,18 +142,6 @@ def remarks_on(course: Path, submission: SubmittedAssignment) -> list[str]:
         remarks.append("keeps points that were given by hand before it was graded again")
     remarks += earlier_answers.changed(course, assignment, student, grades)
     return remarks
-
-
-def has_earlier_points(course: Path, assignment: str, student: str) -> bool:
-    """Say whether the newest version could not be graded, so that all points are of an earlier one.
-
-    These points count nowhere, because nobody may take them for the points of the newest version.
-    """
-    log = course / "logs" / assignment / f"{student}.log"
-    graded = course / "autograded" / student / assignment / f"{assignment}.ipynb"
-    if not log.is_file() or not graded.is_file():
-        return False
-    return "\nGraded " not in f"\n{log.read_text(encoding='utf-8')}"
 
 
 def take_penalty(

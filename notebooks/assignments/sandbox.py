@@ -29,6 +29,7 @@ from uuid import uuid4
 import nbformat
 import psutil
 from course import PYTHON
+from execute import excess
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from platformdirs import user_cache_path
@@ -79,6 +80,7 @@ class Sandbox(ABC):
     home = f"{root}/home"
     cache = f"{root}/cache"
     is_watched = True  # whether this machine sees its processes and their memory
+    first_process: int | None = 1  # number, inside, of the one from which all others descend
     counts_processes = False  # whether it counts them apart from all others of the same user
     transport = "ipc"  # to the kernel: files, because there is no network
     uid: int | None = None
@@ -187,32 +189,40 @@ class Container(Sandbox):
         """Return a command that begins with ``podman run`` or ``docker run``."""
         self.label = f"calibkit-{uuid4().hex}"
         variables = {**self.environment(), "PATH": "/usr/local/bin:/usr/bin:/bin"}
-        mounts = {str(script): "/script.py"}
-        if cache_folder().is_dir():
-            mounts[str(cache_folder())] = self.cache
+        cache = cache_folder()
+        mount = ["--volume", f"{cache}:{self.cache}:ro"] if cache.is_dir() else []
         return [
             *(self.program, "run", "--rm", "--interactive", "--name", self.label),
             *("--network", "none", "--read-only", "--cap-drop", "ALL", "--user", "65534:65534"),
             *("--security-opt", "no-new-privileges", "--pids-limit", str(4 * limits.processes)),
             *("--memory", str(limits.memory_bytes), "--shm-size", str(limits.disk_bytes)),
             *("--tmpfs", f"{self.root}:rw,mode=1777,size={limits.disk_bytes}"),
-            *(part for item in mounts.items() for part in ("--volume", f"{item[0]}:{item[1]}:ro")),
+            # SELinux would hide the cache, which belongs to the home of the teacher.
+            *(*mount, "--security-opt", "label=disable"),
             *(part for item in variables.items() for part in ("--env", "=".join(item))),
             # A container does not end with the command that started it.
             *(IMAGE, "timeout", "--kill-after=5", str(limits.student_seconds + SPARE_SECONDS)),
-            *("python", "/script.py"),
+            # The script goes in as a text: the user of the container may not be allowed to read it.
+            *("python", "-P", "-c", script.read_text(encoding="utf-8")),
         ]
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        """Kill the container, which does not end with the command that started it."""
-        subprocess.run([self.program, "kill", self.label], check=False, capture_output=True)
+        """Remove the container, which does not end with the command that started it.
+
+        The command ends first, because it could otherwise still start what is removed.
+        """
         process.kill()
+        process.wait()
+        subprocess.run(
+            [self.program, "rm", "--force", self.label], check=False, capture_output=True
+        )
 
 
 class NoSandbox(Sandbox):
     """Nothing is isolated: submitted code runs with the rights of the teacher."""
 
     name = "no isolation"
+    first_process = None
     transport = "tcp"
 
     def __init__(self) -> None:
@@ -417,10 +427,15 @@ def _error(text: str) -> NotebookNode:
 
 # What runs now, for a process that has to end at once: a container does not end with it.
 RUNNING: dict[int, tuple[Sandbox, subprocess.Popen[bytes]]] = {}
+CHANGES = threading.Lock()  # of what runs
 
 
 def end_all() -> None:
-    """End all sandboxes that this process has started."""
+    """End all sandboxes that this process has started, and let it start and finish no other.
+
+    It would take the end for the fault of a cell, and go on with the next one.
+    """
+    CHANGES.acquire()
     for sandbox, process in list(RUNNING.values()):
         with contextlib.suppress(psutil.NoSuchProcess):
             sandbox.kill(process)
@@ -448,7 +463,11 @@ class Run:
             "outputs": self.limits.outputs,
             "memory_bytes": self.limits.memory_bytes,
             "disk_bytes": self.limits.disk_bytes,
-            "processes": 4 * self.limits.processes if self.sandbox.counts_processes else None,
+            "most_processes": self.limits.processes,
+            "processes_of_user": (
+                4 * self.limits.processes if self.sandbox.counts_processes else None
+            ),
+            "first_process": self.sandbox.first_process,
             "cache": self.sandbox.cache,
             "transport": self.sandbox.transport,
             "uid": self.sandbox.uid,
@@ -456,20 +475,22 @@ class Run:
         with tempfile.TemporaryFile() as input_file, tempfile.TemporaryFile() as complaints:
             input_file.write(json.dumps(job).encode())
             input_file.seek(0)
-            process = subprocess.Popen(
-                self.sandbox.command(EXECUTE, self.limits),
-                env=self.sandbox.environment_outside(),
-                stdin=input_file,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-            )
-            RUNNING[process.pid] = self.sandbox, process
+            with CHANGES:
+                process = subprocess.Popen(
+                    self.sandbox.command(EXECUTE, self.limits),
+                    env=self.sandbox.environment_outside(),
+                    stdin=input_file,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                )
+                RUNNING[process.pid] = self.sandbox, process
             try:
                 yield from self._lines(process)
             finally:
-                del RUNNING[process.pid]
                 self.sandbox.kill(process)
                 process.wait()
+                with CHANGES:
+                    del RUNNING[process.pid]
                 complaints.seek(0)
                 self.complaints = complaints.read(MEGABYTE)
 
@@ -493,20 +514,15 @@ class Run:
                 self.why_ended = fault
                 return
 
-    def _fault(self, process: subprocess.Popen[bytes]) -> str | None:
+    def _fault(self, process: subprocess.Popen[bytes]) -> str:
         if time.monotonic() > self.deadline:
             return (
                 f"CellTimeoutError: the notebook took longer than {self.limits.student_seconds} "
                 "seconds and was stopped in this cell"
             )
         if not self.sandbox.is_watched:
-            return None
-        n_processes, memory = _use(process.pid)
-        if n_processes > self.limits.processes:
-            return f"DeadKernelError: this cell started more than {self.limits.processes} processes"
-        if memory > self.limits.memory_bytes:
-            return f"DeadKernelError: this cell used more than {self.limits.memory_bytes} bytes"
-        return None
+            return ""
+        return excess(process.pid, self.limits.processes, self.limits.memory_bytes)
 
 
 def _read(stream: Any, lines: "queue.Queue[bytes]") -> None:
@@ -516,14 +532,3 @@ def _read(stream: Any, lines: "queue.Queue[bytes]") -> None:
         lines.put(line)
         room -= len(line)
     lines.put(b"")
-
-
-def _use(pid: int) -> tuple[int, int]:
-    """Return how many processes descend from this one, and their memory in bytes."""
-    memory = n_processes = 0
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for child in psutil.Process(pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                n_processes += 1
-                memory += child.memory_info().rss
-    return n_processes, memory

@@ -22,6 +22,7 @@ from pathlib import Path
 import nbformat
 import repair
 import spreadsheet
+from course import Version, graded_notebook, graded_version
 from nbformat import NotebookNode
 from nbformat.v4.rwbase import rejoin_lines
 
@@ -147,15 +148,20 @@ def read_roster(path: Path) -> dict[str, str]:
     return dict(rows)
 
 
+def graded_students(course: Path, assignment: str) -> list[str]:
+    """Return the students whose newest notebook was graded."""
+    folders = sorted((course / "autograded").glob(f"*/{assignment}/"))
+    students = [folder.parent.name for folder in folders]
+    return [s for s in students if graded_version(course, assignment, s) is Version.NEWEST]
+
+
 def remarks_on_seeds(course: Path, student: str, assignment: str) -> Iterator[str]:
     """Yield a sentence for each constant of a graded notebook that is not what the student got."""
     given = remembered(course)
     mine = given.get((student, assignment))
     if mine is None:
         return
-    notebook = nbformat.read(
-        course / "autograded" / student / assignment / f"{assignment}.ipynb", as_version=4
-    )
+    notebook = nbformat.read(graded_notebook(course, assignment, student), as_version=4)
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     found: dict[str, set[str]] = {name: set() for name in mine}
     for name, value in (pair for source in sources for pair in settings(source)):
@@ -181,21 +187,17 @@ def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
     student's own notebook prints when it is graded. Somebody whose numbers another notebook
     explains better has probably copied.
     """
-
-    def read(step: str, student: str = "") -> NotebookNode:
-        path = course / step / student / assignment / f"{assignment}.ipynb"
-        return nbformat.read(path, as_version=4)
-
     given = {student for student, of in remembered(course) if of == assignment}
     graded = {
-        folder.parent.name: read("autograded", folder.parent.name)
-        for folder in sorted((course / "autograded").glob(f"*/{assignment}/"))
-        if folder.parent.name in given
+        student: nbformat.read(graded_notebook(course, assignment, student), as_version=4)
+        for student in graded_students(course, assignment)
+        if student in given
     }
     explained = {
         student: rounded(numbers_printed(notebook)) for student, notebook in graded.items()
     }
-    released = read("release")
+    path = course / "release" / assignment / f"{assignment}.ipynb"
+    released = nbformat.read(path, as_version=4)
     asked, given_code = numbers_written(released), numbers_typed(released)
     usual = sorted(len(numbers) for numbers in explained.values())[len(explained) // 2]
     for student, notebook in graded.items():
@@ -267,8 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise SystemExit(
             f"There is no seeds.csv in {course}. Only make_assignments.py --per-student writes it."
         )
-    folders = sorted((course / "autograded").glob(f"*/{assignment}/"))
-    students = [folder.parent.name for folder in folders]
+    students = graded_students(course, assignment)
     remarks = [
         (student, remark)
         for student in students

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import spreadsheet
 from check_grades import EARLIER_POINTS, NOT_GRADED, printable
-from points import COLUMNS, has_earlier_points, points_of_class
+from course import Version, graded_version
+from points import COLUMNS, points_of_class
 
 
 def rows_of(course: Path) -> list[dict[str, object]]:
@@ -24,7 +25,7 @@ def rows_of(course: Path) -> list[dict[str, object]]:
         of_class = points_of_class(course, assignment)
         found = {student: points.row() for student, points in of_class.items()}
         for student in handed_in - found.keys():
-            is_earlier = has_earlier_points(course, assignment, student)
+            is_earlier = graded_version(course, assignment, student) is Version.EARLIER
             remark = f"{NOT_GRADED}: {EARLIER_POINTS}" if is_earlier else NOT_GRADED
             found[student] = {"student": student, "remarks": remark}
         rows += [{"assignment": assignment, **found[student]} for student in sorted(found)]

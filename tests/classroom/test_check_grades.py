@@ -134,6 +134,49 @@ CHEATS = {
     "the_library_by_a_loop": "for k in [calibkit]:\n    ece = k.calibration_error",
     "the_library_by_a_star": "from calibkit import *\nece = lambda p, y: calibration_error(p, y)",
     "the_library_in_a_dict": "d = {}\nd[0] = calibkit.calibration_error\nece = lambda *a: d[0](*a)",
+    "a_frame_of_a_generator": "g = (g.gi_frame.f_back for _ in [1])\nf = next(g).f_globals",
+    "a_frame_of_a_coroutine": "async def f():\n    pass\nx = f().cr_frame",
+    "a_frame_by_getattr": "x = getattr(next, 'gi_frame')",
+    "a_text_that_looks_inside": "x = '{0.__globals__[wanted]}'.format(float)",
+    "a_formatter": "import string\nf = string.Formatter().get_field('0', (1,), {})",
+    "a_lazy_generator": "g = (wanted for _ in iter(int, 1))\nece = lambda *_: next(g)",
+    "a_class_in_a_function": "def ece(p, y):\n    class A:\n        x = wanted\n    return A.x",
+    "a_comprehension_in_a_function": "def ece(p, y):\n    return [wanted for _ in p][0]",
+    "a_hook": "torch.nn.modules.module.register_module_forward_hook(print)",
+    "code_in_a_text": "torch.utils.benchmark.Timer('import builtins').timeit(1)",
+    "an_annotation": "import typing\nx = typing.get_type_hints(float)",
+    "a_forward_reference": "from typing import ForwardRef\nx = ForwardRef('x')",
+    "a_text_for_numpy": "np.testing.runstring('x = 1', {})",
+    "a_text_for_pandas": "import pandas as pd\nx = pd.eval('x')",
+    "a_text_for_torch": "from torch.fx import graph_module",
+    "a_private_module": "import collections\nm = collections._sys.modules",
+    "a_private_module_by_from": "from random import _os as r",
+    "a_private_function": "import copy\ncopy._deepcopy_dispatch[float] = print",
+    "a_star_with_modules": "from matplotlib.pyplot import *",
+    "patches_by_update_wrapper": "from functools import *\nupdate_wrapper(torch, float)",
+    "patches_by_wraps": "from functools import wraps\nwraps(float, ('equal',), ())(torch)",
+    "the_library_in_a_list_by_its_class": (
+        "d = []\nlist.append(d, calibkit.calibration_error)\nece = lambda *a: d[0](*a)"
+    ),
+    "the_library_in_a_list_by_a_loop_inside": (
+        "d = []\n[d.append(k) for k in [calibkit.calibration_error]]\nece = lambda *a: d[0](*a)"
+    ),
+    "the_library_in_a_list_by_map": (
+        "d = []\nany(map(d.append, [calibkit.calibration_error]))\nece = lambda *a: d[0](*a)"
+    ),
+    "the_library_in_a_list_by_an_assignment": (
+        "d = []\nx = d.append(calibkit.calibration_error)\nece = lambda *a: d[0](*a)"
+    ),
+    "the_library_in_a_heap": (
+        "import heapq\nd = []\nheapq.heappush(d, calibkit.calibration_error)\n"
+        "ece = lambda *a: d[0](*a)"
+    ),
+    "the_library_by_its_path": (
+        "ece = lambda *a: calibkit.metrics.calibration_error.calibration_error(*a)"
+    ),
+    "the_library_by_a_module": (
+        "from calibkit import metrics as m\nece = lambda *a: m.calibration_error(*a)"
+    ),
     "the_library_in_a_list": "d = []\nd.append(calibkit.calibration_error)\nece = d[0]",
 }  # fmt: skip
 
@@ -162,6 +205,49 @@ def test_a_cheat_in_a_cell_of_the_students_own_is_flagged(sources):
         "A cell without a question uses os.",
         "The answer ece uses calibkit.calibration_error, where the question says to write it.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "question", "code"),
+    [
+        (2, "collect", "from calibkit import inference as m\ncollect = m.collect_logits"),
+        (2, "collect", "collect = calibkit.inference.collect_logits"),
+        (
+            3,
+            "conformal_threshold",
+            "import calibkit.conformal\nf = calibkit.conformal.ConformalSets",
+        ),
+        (3, "measure", "measure = calibkit.metrics.calibration_error.calibration_error"),
+    ],
+)
+def test_a_function_that_a_question_forbids_is_found_in_its_module(sources, number, question, code):
+    """Also where the answer may use others of calibkit."""
+    from cheats import flags
+
+    source = sources[SCRIPTS[number].stem]
+    code = code.replace("f = ", f"{question} = ")
+    assert any(
+        "says to write it" in flag for flag in flags(answered(source, {question: code}), source)
+    )
+
+
+HONEST = {
+    "a comparison in one line": "print(calibkit.calibration_error(p, y), ece(p, y))",
+    "results in a list": "found = []\nfor k in (5, 15):\n    found.append(calibkit.evaluate(p, y))",
+    "a mode": "model = torch.nn.Linear(2, 2)\nmodel.eval()",
+    "a decorator": "import functools\ndef timed(f):\n    return functools.wraps(f)(lambda: f())",
+    "an own class": "class Bins:\n    def __init__(self):\n        self._edges = []",
+    "all of math": "from math import *",
+}
+
+
+@pytest.mark.parametrize("code", HONEST.values(), ids=HONEST)
+def test_honest_code_beside_the_answers_is_not_flagged(sources, code):
+    from cheats import flags
+
+    notebook = answered(sources[PS2], {"ece": ECE})
+    notebook.cells.append(nbformat.v4.new_code_cell(code))
+    assert list(flags(notebook, sources[PS2])) == []
 
 
 OTHER_ANSWERS = {  # to the question calibrate, which may use some of the library

@@ -394,7 +394,18 @@ def test_a_notebook_that_was_not_graded_is_counted_apart(tiny):
     shutil.rmtree(tiny / "autograded" / "b")
     found = report(tiny)
     assert found.of["tests_same"]["share_of_points"] == "1"
-    assert "It leaves out 1 student whose notebook could not be graded" in found.page.words
+    assert "It leaves out 1 student whose newest notebook could not be graded" in found.page.words
+
+
+def test_an_earlier_version_of_a_notebook_that_could_not_be_graded_does_not_count(tiny):
+    """Nor does a file from which nothing was ever graded, and the report counts both."""
+    write_tiny(tiny, {"a": {}, "b": {"same": "x = 1"}})
+    (tiny / "logs" / TINY).mkdir(parents=True)
+    (tiny / "logs" / TINY / "b.log").write_text("Graded in jest\nNot graded: torn\n")
+    (tiny / "submitted" / "c" / TINY).mkdir(parents=True)
+    found = report(tiny)
+    assert found.of["tests_same"]["share_of_points"] == "1"
+    assert "It leaves out 2 students whose newest notebook could not be graded" in found.page.words
 
 
 def test_the_page_needs_no_other_file_and_its_pictures_have_words(tiny):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
@@ -114,6 +115,21 @@ def isolation(sandbox) -> str:
     kind = sandbox.choose()
     if kind is None:
         pytest.skip("this machine can isolate nothing: no user namespaces, no container image")
+    return kind.name
+
+
+@pytest.fixture(params=["bubblewrap", "podman", "docker"])
+def each_isolation(request, sandbox, monkeypatch) -> str:
+    """Each kind of sandbox that works on this machine; where a kind does not, it is skipped.
+
+    Podman and Docker need the image that ``Containerfile`` describes.
+    """
+    kind = sandbox.named(request.param)
+    if not kind.works():
+        pytest.skip(f"{kind.name} does not work on this machine, or lacks the image")
+    monkeypatch.setattr(sandbox, "choose", lambda: kind)
+    # Podman keeps the images of an ordinary user in the home, which a test may hide.
+    monkeypatch.setenv("XDG_DATA_HOME", str(Path("~/.local/share").expanduser()))
     return kind.name
 
 
@@ -246,6 +262,42 @@ def test_a_new_version_that_cannot_be_graded_does_not_keep_the_earlier_points(
     hand_in(course, "ben", FULL)
     assert grade.main(command) == 0
     assert [row["points"] for row in grades_csv(course)] == ["3", "5"]
+
+
+def run_page(course: Path, begin: str, *changes: tuple[str, str]) -> None:
+    """Run the Python under a heading of the instructors' page, with other names."""
+    page = (ROOT / "docs" / "instructors.rst").read_text(encoding="utf-8").partition(f"{begin}\n-")
+    code = re.search(r"code-block:: python\n\n((?: {3}.*\n|\n)+)", page[2])[1]
+    for old, new in changes:
+        assert old in code
+        code = code.replace(old, new)
+    done = subprocess.run([sys.executable, "-c", dedent(code)], cwd=course, check=False)
+    assert done.returncode == 0
+
+
+def test_the_points_of_a_cheat_are_taken_away_by_the_command_of_the_page(
+    class_of, grade, isolation
+):
+    """They stay 0 when it is graded again, and in all tables, until they are given back."""
+    from write_grades import write_grades
+
+    course = class_of(anna=FULL)
+    command = ["tiny", "--course", str(course), "--force"]
+    grade.main(command)
+    names = ("ps1_temperature_scaling", "tiny"), ("hoanghai", "anna")
+    one = ('["tests_nll", "tests_nll_slope"]', '["tests_double"]')
+    every = (one[0], "[grade.name for grade in grades]")
+    heading = "Take the points of a cheat away"
+    for which, left in ((one, points(0, 3)), (every, points(0, 0))):
+        run_page(course, heading, *names, which)
+        assert scores(course, "anna") == left
+        assert grade.main(command) == 0
+        assert scores(course, "anna") == left
+        assert grades_csv(course)[0]["points"] == f"{sum(left.values())}"
+    run_page(course, heading, *names, one, ("= 0, False", "= None, False"))
+    write_grades(course)
+    assert scores(course, "anna") == points(2, 0)
+    assert grades_csv(course)[0]["points"] == "2"
 
 
 DISARMING = {
@@ -414,7 +466,7 @@ def home(tmp_path) -> Path:
 
 
 def test_a_hostile_notebook_changes_nothing_outside_of_its_own_folder(
-    class_of, grade, isolation, home, tmp_path, monkeypatch
+    class_of, grade, each_isolation, home, tmp_path, monkeypatch
 ):
     cache = tmp_path / "cache"
     cache.mkdir()
@@ -464,13 +516,14 @@ def all_processes() -> list[psutil.Process]:
 
 
 @pytest.fixture
-def outputs_of(sandbox, isolation):
-    """Run cells in the sandbox of this machine: what each printed, or the name of its error."""
+def outputs_of(sandbox, each_isolation):
+    """Run cells in a sandbox of this machine: what each printed, or the name of its error."""
 
     def run_cells(*sources: str, **limits: int) -> tuple[list[str], list[str]]:
         notebook = new_notebook(cells=[new_code_cell(dedent(source)) for source in sources])
         said: list[str] = []
-        sandbox.execute(notebook, sandbox.named(isolation), sandbox.Limits(**limits), said.append)
+        kind = sandbox.named(each_isolation)
+        sandbox.execute(notebook, kind, sandbox.Limits(**limits), said.append)
         outputs = [[o.get("ename") or o.text.strip() for o in c.outputs] for c in notebook.cells]
         return ["".join(texts) for texts in outputs], said
 
@@ -494,7 +547,7 @@ def test_what_ends_the_kernel_costs_one_cell(outputs_of):
 
 
 @pytest.mark.slow
-def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
+def test_what_ends_the_sandbox_costs_one_cell(outputs_of, each_isolation):
     """Each of these ends the sandbox, and the next cell runs in a new one."""
     sleepers = """
         import os, time
@@ -531,14 +584,32 @@ def test_what_ends_the_sandbox_costs_one_cell(outputs_of):
         memory_bytes=2**30,
     )
     assert found[2::2] == ["1"] * 5, said
-    assert found[1:8:2] == ["DeadKernelError"] * 3 + ["CellTimeoutError"]
+    # A container counts all memory together, and the system ends one of the processes in it.
+    of_hogs = "DeadKernelError" if each_isolation == "bubblewrap" else found[5]
+    assert found[1:8:2] == ["DeadKernelError"] * 2 + [of_hogs, "CellTimeoutError"]
+    assert of_hogs.endswith(("DeadKernelError", "CellTimeoutError"))
     assert "put out more than" in found[9]
     assert found[9].endswith("CellTimeoutError")
     assert len(found[9]) < 3 * 2**20
     # So many processes also need much memory, and either limit may be the first.
-    reasons = "ended the sandbox", "processes|bytes", "bytes", "took longer than 10 seconds"
-    for sentence, reason in zip(said, reasons, strict=True):
-        assert re.search(reason, sentence)
+    reasons = {2: "ended the sandbox", 4: "processes|bytes", 8: "took longer than 10 seconds"}
+    reasons |= {6: "bytes"} if each_isolation == "bubblewrap" else {}
+    for cell, reason in reasons.items():
+        assert re.search(f"code cell {cell}: .*({reason})", "\n".join(said))
+
+
+def test_processes_that_a_cell_leaves_behind_cost_no_other_cell(outputs_of):
+    """The cell itself ends at once, before anybody has counted them."""
+    many = """
+        import os, time
+        for _ in range(150):
+            if os.fork() == 0:
+                time.sleep(100)
+                os._exit(0)
+    """
+    found, said = outputs_of("x = 1", many, "import os\nif os.fork() == 0: os._exit(0)\nprint(x)")
+    assert found[1:] == ["DeadKernelError", "1"]
+    assert "code cell 2: DeadKernelError: this cell started more than 100 processes." in said
 
 
 def test_a_cell_that_took_too_long_keeps_what_it_defined(outputs_of):
@@ -624,10 +695,19 @@ def test_where_bubblewrap_is_absent_a_container_is_used(sandbox, tmp_path, monke
     assert sandbox.choose().name == "podman"
 
 
+def test_a_build_of_the_image_reads_only_what_it_copies():
+    """Some versions of Docker copy the whole folder first, with the virtual environment in it."""
+    lines = (ASSIGNMENTS / "Containerfile").read_text(encoding="utf-8").splitlines()
+    copied = {word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]}
+    allowed = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in allowed
+    assert {line[1:] for line in allowed if line.startswith("!")} == copied
+
+
 def test_a_container_ends_by_itself_after_the_time_of_a_student(sandbox):
-    command = sandbox.named("docker").command(Path("/x.py"), sandbox.Limits(student_seconds=5))
+    command = sandbox.named("docker").command(sandbox.EXECUTE, sandbox.Limits(student_seconds=5))
     own = command[command.index(sandbox.IMAGE) + 1 :]
-    assert own == ["timeout", "--kill-after=5", "65", "python", "/script.py"]
+    assert own[:4] == ["timeout", "--kill-after=5", "65", "python"]
 
 
 def test_an_unknown_assignment_is_named(class_of, grade):
@@ -750,6 +830,61 @@ def test_a_worker_that_the_system_kills_costs_one_student_a_turn(
     assert scores(course, "carl") == points(2, 3)
 
 
+STOPPED = """
+import runpy, sys
+import sandbox
+
+script, kind, course = sys.argv[1:]
+sandbox.choose = lambda: sandbox.named(kind)
+sys.argv = [script, "tiny", "--course", course]
+runpy.run_path(script, run_name="__main__")
+"""
+SLEEP = ["sleep", f"{86400 + os.getpid()}"]  # which no other test runs meanwhile
+
+
+def sleeps(is_expected: bool) -> bool:
+    """Wait until a sandbox runs the program ``SLEEP``, or none does any more."""
+    for _ in range(120):
+        if is_expected == (SLEEP in [process.info["cmdline"] for process in all_processes()]):
+            break
+        time.sleep(0.5)
+    return SLEEP in [process.info["cmdline"] for process in all_processes()]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_no_sandbox_outlives_a_command_that_is_stopped(
+    class_of, grade, each_isolation, how, capsys
+):
+    """Whether the system kills it or the teacher presses Ctrl-C. It then goes on where it was."""
+    sleeping = f"import subprocess\nsubprocess.run({SLEEP})\n{DOUBLE}"
+    course = class_of(anna=FULL)
+    command = ["tiny", "--course", str(course)]
+    assert grade.main(command) == 0
+    waiting = [f"mallory{number}" for number in range(grade.at_once() + 1)]
+    for student in waiting:
+        hand_in(course, student, {**FULL, "double": sleeping})
+    stopped = subprocess.Popen(
+        [sys.executable, "-c", STOPPED, grade.__file__, each_isolation, str(course)],
+        env={**os.environ, "PYTHONPATH": str(ASSIGNMENTS)},
+        start_new_session=True,
+    )
+    assert sleeps(True)
+    if how == signal.SIGINT:  # It reaches all that runs in a terminal.
+        os.killpg(stopped.pid, how)
+    else:
+        stopped.send_signal(how)
+    assert stopped.wait(20) == -how
+    assert not sleeps(False)
+    for student in waiting:
+        assert not grade.Grader(course, "tiny", "", 1).log(student).exists()
+        shutil.rmtree(course / "submitted" / student)
+    hand_in(course, "ben", FULL)
+    capsys.readouterr()
+    assert grade.main(command) == 0
+    assert "1/1" in capsys.readouterr().err
+    assert scores(course, "ben") == points(2, 3)
+
+
 def test_no_worker_outlives_the_command():
     variables = {**os.environ, "PYTHONPATH": str(ASSIGNMENTS)}
     command = subprocess.Popen(
@@ -793,12 +928,12 @@ def test_for_each_student_there_must_be_a_core_and_memory(grade, monkeypatch):
         assert grade.at_once() == n
 
 
-def test_a_container_shows_a_script_and_the_cache_and_nothing_else(sandbox, tmp_path, monkeypatch):
+def test_a_container_shows_the_cache_and_nothing_else(sandbox, tmp_path, monkeypatch):
     monkeypatch.setenv("CALIBKIT_CACHE", str(tmp_path))
-    command = sandbox.named("podman").command(Path("/x.py"), sandbox.Limits())
+    command = sandbox.named("podman").command(sandbox.EXECUTE, sandbox.Limits())
     assert "--network none --read-only --cap-drop ALL" in " ".join(command)
     mounts = [value for option, value in zip(command, command[1:]) if option == "--volume"]  # noqa: B905, RUF007
-    assert mounts == ["/x.py:/script.py:ro", f"{tmp_path}:/calibkit-sandbox/cache:ro"]
+    assert mounts == [f"{tmp_path}:/calibkit-sandbox/cache:ro"]
 
 
 @pytest.mark.slow

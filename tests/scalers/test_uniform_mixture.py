@@ -408,6 +408,11 @@ def test_refuses_as_temperature_scaling_does(labels, limit, message):
     assert raised.value.limit == limit
 
 
+def add_the_same_row(values):
+    if values.ndim == 2:  # a row for each process
+        values[1] = values[0]
+
+
 def test_what_else_is_refused(monkeypatch):
     logits, labels = noisy_problem(n=100)
     scaler = UniformMixtureScaler()
@@ -417,12 +422,12 @@ def test_what_else_is_refused(monkeypatch):
         scaler.fit_logits(logits.softmax(1), labels)
     with pytest.raises(ValueError, match="labels hold one class only"):
         scaler.fit_logits(logits, torch.zeros_like(labels))
-    # a process group of two, of which the other one has nothing to add
+    # a process group of two, of which the other one passes the same
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
     monkeypatch.setattr(torch.distributed, "get_backend", lambda: "gloo")
-    monkeypatch.setattr(torch.distributed, "all_reduce", lambda values: None)
+    monkeypatch.setattr(torch.distributed, "all_reduce", add_the_same_row)
     with pytest.raises(RuntimeError, match="UniformMixtureScaler is fitted in one process"):
         scaler.fit_logits(logits, labels)
     assert not scaler.fitted

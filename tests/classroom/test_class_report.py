@@ -500,7 +500,7 @@ def test_a_class_that_nbgrader_graded(tiny):
         ("tests_same", "error", "ZeroDivisionError", "1"),
         ("tests_same", "time-out", "", "0"),
     }
-    assert "It leaves out 1 student whose notebook could not be graded" in found.page.words
+    assert "It leaves out 1 student whose newest notebook could not be graded" in found.page.words
 
 
 @pytest.fixture(scope="module")

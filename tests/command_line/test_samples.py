@@ -9,7 +9,8 @@ import pytest
 import torch
 from scipy.special import expit, softmax
 
-from calibkit._command_line.samples import FLOOR, Choice, Samples, read_samples
+from calibkit._command_line.checking import FLOOR
+from calibkit._command_line.samples import Choice, Samples, read_samples
 
 LOGITS = 3 * np.random.default_rng(0).standard_normal((40, 3))
 LABELS = np.arange(40) % 3
@@ -299,7 +300,7 @@ def test_pixels(tmp_path):
 
 def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):
     x = write_csv(tmp_path / "x.csv", ["a", "b", "guess"], *LOGITS[:, :2].T, LABELS % 2)
-    assert "called label or labels, and has none" in refusal(x)
+    assert "has none that is called label or labels" in refusal(x)
     x = write_csv(tmp_path / "x.csv", ["a", "answer"], LOGITS[:, 0], LABELS % 2)
     assert read(x).said.endswith(
         "logits of 2 classes from the column a, labels from the column answer"
@@ -309,7 +310,10 @@ def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):
 def test_names_can_be_given(tmp_path):
     head = ["a", "b", "c", "u", "truth", "y"]
     path = write_csv(tmp_path / "x.csv", head, *LOGITS.T, LABELS, LABELS, LABELS)
-    assert "more than one: the columns a, b, c, u, truth, y" in refusal(path)
+    assert (
+        "more than one that is called label or labels: the columns a, b, c, u, truth, y"
+        in refusal(path)
+    )
     is_right(read(path, score_names=["a", "b", "c"], label_name="truth"))
     assert "has no column d, it holds the columns a," in refusal(path, label_name="d")
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LOGITS + 1, w=LABELS)
@@ -326,9 +330,9 @@ def test_names_can_be_given(tmp_path):
         (HEAD, [[1, 2], [2, 3], [0, 0.5]], "or among 0, 1, got '0.5' in row 3 (as"),
         (HEAD, [[1, 2], [2, "nan"], [0, 1]], "in 1 of 2 rows, first in row 3 (as a spreadsheet"),
         (HEAD, [[1, 2], [2, 3], [0, 7]], "got 7 at row 3 (as a spreadsheet counts)"),
-        (["score", "label"], [[1.5, 2.5], ["", 0]], "got '' in row 2 (as"),
+        (["score", "label"], [[1.5, 2.5], ["", 0]], ": row 2 (as a spreadsheet counts) has no l"),
         (["a", "a", "label"], [[1, 2], [2, 3], [0, 1]], "a name of its own, got a twice"),
-        (["logit_0", "logit_1"], [[1.5, 2], [2, 3]], "called label or labels, and has none"),
+        (["logit_0", "logit_1"], [[1.5, 2], [2, 3]], "has none that is called label or labels"),
         (["label"], [[0, 1]], "must hold logits or probabilities beside the labels"),
     ],
 )

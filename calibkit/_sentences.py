@@ -72,8 +72,7 @@ NO_PROBABILITIES = (
     "{highest} and row sums from {least} to {most}; {advice}"
 )
 WRONG_SUM = (
-    "{place} sums to {sum} ({n_wrong} of {n} rows do not sum to 1); correct the probabilities or "
-    "delete the row"
+    "{place} sums to {sum} (a wrong sum in {n_wrong} of {n} rows); correct the row or delete it"
 )
 NO_EVENTS = "probabilities must lie in [0, 1], got values from {lowest} to {highest}; {advice}"
 NO_INTEGER_LABELS = "labels must be integer class indices, got {dtype}; {advice}"

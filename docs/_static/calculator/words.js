@@ -37,7 +37,7 @@
     "ARE_PROBABILITIES": "logits look like probabilities: all lie in [0, 1] and every row sums to 1; {advice}",
     "LOOK_LIKE_PROBABILITIES": "logits look like probabilities: {why}; {advice}",
     "NO_PROBABILITIES": "probabilities must lie in [0, 1] and every row must sum to 1, got values from {lowest} to {highest} and row sums from {least} to {most}; {advice}",
-    "WRONG_SUM": "{place} sums to {sum} ({n_wrong} of {n} rows do not sum to 1); correct the probabilities or delete the row",
+    "WRONG_SUM": "{place} sums to {sum} (a wrong sum in {n_wrong} of {n} rows); correct the row or delete it",
     "NO_EVENTS": "probabilities must lie in [0, 1], got values from {lowest} to {highest}; {advice}",
     "NO_INTEGER_LABELS": "labels must be integer class indices, got {dtype}; {advice}",
     "NOT_ONE_LABEL_EACH": "labels must have one entry for every row of {name}, got {n_labels} labels for {n} rows; {advice}",

@@ -571,7 +571,7 @@
         const among = names ? `, or among ${names.slice(0, 10).join(", ")}` : "";
         const expected = `class indices from 0${among}`;
         const words = { path, classes: expected, found: `'${labels[i]}'`, place: place(i) };
-        throw new BadFile(sentences.WRONG_LABEL(words));
+        throw new BadFile(sentences.WRONG_LABEL(words), names && "scores");
       }
       if (label < 0 || label >= C) {
         const advice = "count classes from 0, and leave out samples without a label";

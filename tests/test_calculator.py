@@ -867,14 +867,14 @@ def as_written(kind: str, folder: Path) -> Path:
             ["age,out_car,out_cat,out_dog,y"]
             + [
                 f"{40 + i % 7},{r[2]},{r[0]},{r[1]},{ANIMALS[k]}"
-                for i, (r, k) in enumerate(zip(z, y))
+                for i, (r, k) in enumerate(zip(z, y, strict=True))
             ]
         ),
         "answers": "\n".join(
             ["mrn,y_true,y_score,y_pred"]
             + [
                 f"{7 * i},{int(k == 0)},{r[0]},{int(r[0] > 0.5)}"
-                for i, (r, k) in enumerate(zip(p, y))
+                for i, (r, k) in enumerate(zip(p, y, strict=True))
             ]
         ),
         "no label": plain + "1.5,2.5,0.5,\n",

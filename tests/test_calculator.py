@@ -857,7 +857,8 @@ def as_written(kind: str, folder: Path) -> Path:
             ["patient,s_yes,befund", *(f"p{i}{r}" for i, r in enumerate(one_each))]
         ),
         "rounded": "\n".join(
-            ["p_a,p_b,p_c,label", *(",".join(map(str, [*r, k])) for r, k in zip(p.round(2), y))]
+            ["p_a,p_b,p_c,label"]
+            + [",".join(map(str, [*r.round(2), k])) for r, k in zip(p, y, strict=True)]
         ),
         "a row with a wrong sum": "\n".join(
             ["p_a,p_b,p_c,label", "0.5,0.8,0,1"]

@@ -591,7 +591,7 @@ def test_all_open_questions_are_asked_at_once(page, tmp_path):
     assert column(page, "labels").input_value() == "answer"
     assert ticked(page) == ["age", "score"]
     assert "or among age, score, got '" in calibrate(page)
-    assert page.run("return document.activeElement.name") == "age"
+    assert page.run("return document.activeElement.name") == "id"
     assert page.page.is_hidden("#cc-fit-columns [data-part=positive-row]")
     tick(page, "age").uncheck()
     column(page, "positive").select_option("dog")

@@ -108,8 +108,9 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
         labels, by_name = as_indices(values, classes, origin)
         if classes and by_name and len(classes) == 2 and not is_number(classes[1]):
             outcomes = classes
-    scores, is_rounded = divided_by_sums(scores) if are_probabilities else (scores, False)
-    rows = check_scores(source, scores, labels, are_probabilities, choice.ignore_index)
+    # The softmax of the logarithms divides each row by its sum, so only the check needs it here.
+    checked, is_rounded = divided_by_sums(scores) if are_probabilities else (scores, False)
+    rows = check_scores(source, checked, labels, are_probabilities, choice.ignore_index)
     dtype = scores.dtype
     kind = "probabilities" if are_probabilities else "logits"
     n_given = len(rows) if labels is None else labels.numel()

@@ -13,6 +13,7 @@ PYTHON_OBJECTS = (
 )
 NOT_UTF_8 = "it is not written in UTF-8; save it once more as a csv file in UTF-8"
 DECIMAL_COMMAS = "a comma in a number was read as its decimal point"
+ROUNDED = "each row was divided by its sum, because its probabilities were rounded"
 NO_ROWS = "{path} is empty; pass a file with one row or more"
 NO_CSV = "{path} is no csv file: {why}"
 REPEATED_COLUMNS = "{path} must give every column a name of its own, got {names} twice"
@@ -24,8 +25,8 @@ FIRST_ROW_IS_DATA = (
 )
 NO_FLOATS = "{path} must hold floating-point scores, and its {name} is {dtype}"
 NO_LABELS = (
-    "{path} must have one {word} that is called label or labels, and has {how_many}: {described}; "
-    "{advice}"
+    "Which {word} holds the true labels? {path} has {how_many} that is called label or labels: "
+    "{described}; {advice}"
 )
 AN_IDENTIFIER = (
     "{path} has a column {name} beside the scores, whose whole numbers are all different, as those "
@@ -36,12 +37,17 @@ NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {de
 TWO_NAMES = (
     "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"
 )
-WRONG_POSITIVE = "Did you choose the wrong label for a high score? It is {event} now."
+WRONG_POSITIVE = (
+    "Did you choose the wrong label for a high score? You said that a high score means '{event}'; "
+    "did you mean '{other}'?"
+)
 OTHER_EVENT = (
     "both files must have the same positive class, got {fit} for the fit and {test} for the test; "
     "give both the scores of one class"
 )
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in {place}"
+NO_LABEL = "{path}: {place} has no label; fill it in or delete the row"
+LABELS_FROM_1 = "labels run from 1 to {highest}; {advice}"
 ROW_OF_TABLE = "row {row} (as a spreadsheet counts)"
 ROW_OF_ARRAY = "row {row} (counted from 0)"
 
@@ -65,6 +71,9 @@ NO_PROBABILITIES = (
     "probabilities must lie in [0, 1] and every row must sum to 1, got values from {lowest} to "
     "{highest} and row sums from {least} to {most}; {advice}"
 )
+WRONG_SUM = (
+    "{place} sums to {sum} (a wrong sum in {n_wrong} of {n} rows); correct the row or delete it"
+)
 NO_EVENTS = "probabilities must lie in [0, 1], got values from {lowest} to {highest}; {advice}"
 NO_INTEGER_LABELS = "labels must be integer class indices, got {dtype}; {advice}"
 NOT_ONE_LABEL_EACH = (
@@ -86,10 +95,10 @@ SAME_LOGITS = (
     "input"
 )
 TEMPERATURE_INFINITE = (
-    "no temperature is best: over the {n} samples the logit of the label is on average no higher "
-    "than the other logits, so the NLL falls for ever as T goes to infinity; usually the labels "
-    "are shifted by some rows or the columns are in another order than the classes, so check that "
-    "labels and logits belong together"
+    "no temperature is best, because the model's scores do not favour the true labels: over the "
+    "{n} samples, the logit of the label is on average no higher than the other logits; usually "
+    "the labels are shifted by some rows or the columns are in another order than the classes, so "
+    "check that labels and logits belong together"
 )
 TEMPERATURE_ZERO = (
     "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever "

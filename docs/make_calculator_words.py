@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from calibkit import _sentences
-from calibkit._command_line import card, samples, strays
+from calibkit._command_line import card, names, strays
 
 SCRIPT = Path(__file__).parent / "_static" / "calculator" / "words.js"
 CODE = """\
@@ -43,15 +43,16 @@ def make_script() -> str:
     """Return the script with all sentences and names."""
     sentences = {name: text for name, text in vars(_sentences).items() if name.isupper()}
     whole = {
-        "labels": samples.LABELS,
-        "logits": samples.LOGITS,
-        "probabilities": samples.PROBABILITIES,
+        "labels": names.LABELS,
+        "logits": names.LOGITS,
+        "probabilities": names.PROBABILITIES,
         "numbersOfSamples": strays.NUMBERS_OF_SAMPLES,
+        "predictions": strays.PREDICTIONS,
     }
     patterns = {name: f"^(?:{pattern.pattern})$" for name, pattern in whole.items()}
-    patterns["beforeClass"] = samples.BEFORE_CLASS.pattern
-    patterns["beforePositive"] = f"^{samples.BEFORE_POSITIVE.pattern}"
-    for which, pattern in samples.OF_SET.items():
+    patterns["beforeClass"] = names.BEFORE_CLASS.pattern
+    patterns["beforePositive"] = f"^{names.BEFORE_POSITIVE.pattern}"
+    for which, pattern in names.OF_SET.items():
         patterns[f"{which}Set"] = f"^(?:{pattern.pattern})$"
     words = {
         "sentences": sentences,

@@ -390,10 +390,10 @@ def ticked(page) -> list[str]:
 def test_the_columns_can_be_chosen_by_keyboard(page, animals, monkeypatch):
     path, samples = animals
     drop(page, "fit", path)
-    assert "must hold numbers in the column first_guess" in calibrate(page)
+    column(page, "labels").wait_for()
     assert column(page, "labels").input_value() == "truth"
     assert ticked(page) == ["a", "b", "c", "year"]
-    assert page.run("return document.activeElement.name") == "id"
+    tick(page, "id").focus()
     assert [tick(page, name).is_disabled() for name in ("truth", "first_guess")] == [True, True]
     page.press("Tab", "Tab", "Tab", "Tab", "Space")
     assert ticked(page) == ["a", "b", "c"]
@@ -569,13 +569,14 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(
         asked = page.page.get_by_label("Which label does a high score mean?")
         asked.locator("visible=true").select_option("cat")
         assert calibrate(page).startswith(
-            "Did you choose the wrong label for a high score? It is cat now. No temperature is best"
+            "Did you choose the wrong label for a high score? You said that a high score means "
+            "'cat'; did you mean 'dog'?"
         )
     monkeypatch.chdir(tmp_path)
     table = {"score_cat": z.tolist(), "label": names}
     write_table(tmp_path / "wrong.csv", table)
     asked = said_by_the_library(("wrong.csv",), capsys)
-    assert asked.startswith("Did you choose the wrong label for a high score? It is cat now. No te")
+    assert asked.endswith("You said that a high score means 'cat'")
 
 
 @pytest.mark.slow
@@ -586,10 +587,11 @@ def test_all_open_questions_are_asked_at_once(page, tmp_path):
     ages = [40 + 0.5 * (i % 37) for i in range(400)]
     table = {"id": range(400), "age": ages, "score": z.tolist(), "answer": words}
     drop(page, "fit", write_table(tmp_path / "x.csv", table))
-    assert "choose which of them holds the true labels" in calibrate(page)
+    column(page, "labels").wait_for()
+    assert column(page, "labels").input_value() == "answer"
     assert ticked(page) == ["age", "score"]
-    assert page.run("return document.activeElement.dataset.part") == "labels"
-    column(page, "labels").select_option("answer")
+    assert "or among age, score, got '" in calibrate(page)
+    assert page.run("return document.activeElement.name") == "id"
     assert page.page.is_hidden("#cc-fit-columns [data-part=positive-row]")
     tick(page, "age").uncheck()
     column(page, "positive").select_option("dog")
@@ -851,6 +853,33 @@ def as_written(kind: str, folder: Path) -> Path:
         "no names, two words": of_one("", "no", "yes").strip(),
         "a named score": of_one("score_yes,kind", "no", "yes"),
         "signs": of_one("score_1,kind", "-1", "1"),
+        "patients": "\n".join(
+            ["patient,s_yes,befund", *(f"p{i}{r}" for i, r in enumerate(one_each))]
+        ),
+        "rounded": "\n".join(
+            ["p_a,p_b,p_c,label"]
+            + [",".join(map(str, [*r.round(2), k])) for r, k in zip(p, y, strict=True)]
+        ),
+        "a row with a wrong sum": "\n".join(
+            ["p_a,p_b,p_c,label", "0.5,0.8,0,1"]
+            + [",".join(map(str, [*r, k])) for r, k in zip(p, y, strict=True)]
+        ),
+        "around": "\n".join(
+            ["age,out_car,out_cat,out_dog,y"]
+            + [
+                f"{40 + i % 7},{r[2]},{r[0]},{r[1]},{ANIMALS[k]}"
+                for i, (r, k) in enumerate(zip(z, y, strict=True))
+            ]
+        ),
+        "answers": "\n".join(
+            ["mrn,y_true,y_score,y_pred"]
+            + [
+                f"{7 * i},{int(k == 0)},{r[0]},{int(r[0] > 0.5)}"
+                for i, (r, k) in enumerate(zip(p, y, strict=True))
+            ]
+        ),
+        "no label": plain + "1.5,2.5,0.5,\n",
+        "no name": plain.replace("label", "e").replace("logit_", ""),
     }
     if kind in texts:
         (folder / "x.csv").write_text(texts[kind], encoding="utf-8")
@@ -872,13 +901,14 @@ READ = [
     "european without a head", "european labels", "tabs", "quoted", "a quote in a cell",
     "a name of two lines", "empty columns", "empty rows", "probabilities", "utf-16",
     "a named score", "signs", "a line of Excel", "tabs and commas", "underscores",
-    "counted samples", "rising numbers",
+    "counted samples", "rising numbers", "patients", "rounded", "around", "answers",
 ]  # fmt: skip
 REFUSED = [
-    "one hot", "one column", "from 1", "words", "objects", "thousands", "points and commas",
+    "one hot", "one column", "words", "objects", "thousands", "points and commas",
     "two points", "quoted commas", "thousands in quotes", "an open quote", "two heads",
     "a cell too many", "percentages", "probabilities as logits", "two names", "latin-1",
-    "a sample as names", "no names, two words",
+    "a sample as names", "no names, two words", "from 1", "a row with a wrong sum", "no label",
+    "no name",
 ]  # fmt: skip
 
 
@@ -922,7 +952,7 @@ def test_a_file_of_two_sets_is_fitted_on_one_and_tested_on_the_other(page, tmp_p
     expected = TemperatureScaler().fit_logits(logits[:300], labels[:300]).temperature
     assert calibrate(page).startswith(f"T = {expected:.5g} ")
     fitted, tested, unchecked = page.page.inner_text("#cc-from").split("\n")
-    assert unchecked.startswith("It was not checked whether single samples of the test")
+    assert unchecked == "No sample of the test was also used to find T."
     assert fitted == (
         "Fitted to sets.npz: n = 300, logits of 3 classes from the array val_logits, labels from "
         "the array val_labels; not used: logits_test, labels_test."
@@ -1091,6 +1121,70 @@ def test_a_test_on_the_samples_of_the_fit_is_refused(page, saved, tmp_path):
     page.page.get_by_role("button", name="Remove the samples for the test").click()
     assert page.run("return document.getElementById('cc-test-names').textContent") == ""
     assert "T = " in calibrate(page)
+
+
+@pytest.mark.slow
+def test_samples_of_the_fit_are_counted_in_the_test(page, tmp_path):
+    logits, labels = (part.numpy() for part in problem(700, 3, 2.0, seed=8))
+    parts = {"fit": slice(0, 400), "test": slice(380, 700), "apart": slice(400, 700)}
+    for name, part in parts.items():
+        np.savez(tmp_path / f"{name}.npz", logits=logits[part], labels=labels[part])
+    drop(page, "fit", tmp_path / "fit.npz")
+    drop(page, "test", tmp_path / "test.npz")
+    assert calibrate(page).startswith("T = ")
+    said = "20 of the 320 test samples were also used to find T"
+    assert f"Warning: {said}" in page.page.inner_text("#cc-doubts")
+    for card in save_results(page, tmp_path, ["html", "markdown"]).values():
+        assert said in card
+    drop(page, "test", tmp_path / "apart.npz")
+    calibrate(page)
+    assert page.page.inner_text("#cc-doubts") == ""
+    assert "No sample of the test was also used" in page.page.inner_text("#cc-from")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["npz", "csv", "npy"])
+def test_labels_that_count_from_1_need_a_tick(page, tmp_path, form, monkeypatch):
+    logits, labels = problem(400, 3, 2.0, seed=8)
+    a, b, c = logits.T.tolist()
+    files = [tmp_path / f"x.{form}"]
+    if form == "csv":
+        table = {"class_0": a, "class_1": b, "class_2": c, "label": (labels + 1).tolist()}
+        write_table(files[0], table)
+    elif form == "npz":
+        np.savez(files[0], logits=logits.numpy(), labels=labels.numpy() + 1)
+    else:
+        files.append(tmp_path / "y.npy")
+        np.save(files[0], logits.numpy())
+        np.save(files[1], labels.numpy() + 1)
+    drop(page, "fit", *files)
+    assert "labels run from 1 to 3; if they count from 1, tick" in calibrate(page)
+    assert page.run("return document.activeElement.dataset.part") == "count"
+    page.press("Space")
+    assert calibrate(page).startswith(f"T = {temperature_of((logits, labels))} ")
+    assert column(page, "count").is_checked()
+    if form == "npy":
+        assert "labels from y.npy" in page.page.inner_text("#cc-from")
+    scaler = run_python(page, tmp_path, monkeypatch)["scaler"]
+    assert f"{scaler.temperature:.5g}" == temperature_of((logits, labels))
+
+
+@pytest.mark.slow
+def test_the_choice_is_shown_before_the_first_press(page, tmp_path):
+    table, samples = with_strays("words")
+    drop(page, "fit", write_table(tmp_path / "x.csv", table))
+    then = column(page, "then")
+    then.wait_for()
+    assert then.inner_text() == "Choose here, then press Calibrate."
+    assert ticked(page) == ["cat", "dog", "car"]
+    assert page.page.is_hidden("#cc-refusal")
+    assert calibrate(page).startswith(f"T = {temperature_of(samples)} ")
+    assert then.inner_text() == "Something else? Change it and press Calibrate again."
+    # A table that cannot be read has nothing to choose.
+    (tmp_path / "short.csv").write_text("logit_0,logit_1,label\n1,2,0\n1,2\n")
+    drop(page, "fit", tmp_path / "short.csv")
+    assert "must have 3 columns in every row" in calibrate(page)
+    assert page.page.is_hidden("#cc-fit-columns")
 
 
 @pytest.mark.slow

@@ -115,7 +115,7 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "all wrong": (
         fit(ck.TemperatureScaler(), LOGITS, LOGITS.argmin(1)),
         ck.NoOptimumError,
-        r"the logit of the label is on average no higher .* T goes to infinity; .* so check",
+        r"the logit of the label is on average no higher .* so check",
     ),
     "a class without a sample": (
         fit(ck.IsotonicScaler(), LOGITS, LABELS.clamp(max=1)),

@@ -143,10 +143,11 @@ def _fit(samples: Samples, options: Namespace) -> Scaler:
         try:
             scaler.fit_logits(samples.logits, samples.labels, ignore_index=options.ignore_index)
         except NoOptimumError as error:
-            if samples.event is None or len(samples.names) > 1 or error.limit != math.inf:
+            if not samples.outcomes or len(samples.names) > 1 or error.limit != math.inf:
                 raise
-            asked, said = _sentences.WRONG_POSITIVE.format(event=samples.event), str(error)
-            raise ValueError(f"{asked} {said[0].upper()}{said[1:]}") from error
+            other, event = samples.outcomes
+            asked = _sentences.WRONG_POSITIVE.format(event=event, other=other)
+            raise ValueError(asked) from error
     print(scaler.summary)
     return scaler
 

@@ -41,8 +41,8 @@ class NamedNumbers(ABC):
     def with_whole_numbers(self) -> list[str]:
         """Return the names of what may be labels because it holds whole numbers only."""
 
-    def numbers_of_samples(self) -> list[str]:
-        """Return the names of what counts or names the samples."""
+    def beside_scores(self) -> list[str]:
+        """Return the names of what counts or names the samples, or holds the model's answers."""
         return []
 
     def identifiers(self, names: list[str]) -> list[str]:

@@ -1,44 +1,30 @@
 """Logits and labels from files: which of the named numbers are which, and what is refused."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from calibkit import _sentences
-from calibkit._checks import check_logits_and_labels, check_probability_rows
 from calibkit._command_line import strays
+from calibkit._command_line.checking import FLOOR, as_logarithms, check_scores, divided_by_sums
 from calibkit._command_line.files import open_numbers
+from calibkit._command_line.labels import as_indices, as_outcomes, refuse_missing
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
+from calibkit._command_line.names import (
+    LABELS,
+    LOGITS,
+    OF_SET,
+    PROBABILITIES,
+    class_of,
+    classes_of,
+    declared,
+    names_of_set,
+)
 from calibkit._conversion import as_tensor
-from calibkit._rows import Rows
-
-# Smaller probabilities count as this one, because the logarithm of 0 is no number.
-FLOOR = 1e-12
-# Names, in lower case, that say what an array or a column holds.
-LABELS = re.compile(
-    r"labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|truth"
-)
-LOGITS = re.compile(r"logit.*")
-PROBABILITIES = re.compile(r"(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
-# Before the name of a class in the name of its column.
-BEFORE_CLASS = re.compile(
-    r"(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
-)
-# Beside the name of an array, these words say which set it belongs to.
-_SETS = {"calibration": "val|valid|validation|dev|cal|calib|calibration", "test": "test"}
-OF_SET = {
-    name: re.compile(rf"(?:{words})[_.-](.+)|(.+)[_.-](?:{words})", re.IGNORECASE)
-    for name, words in _SETS.items()
-}
-BEFORE_POSITIVE = re.compile("score_", re.IGNORECASE)
-# What a word stands for in a column of outcomes.
-_OUTCOMES = {"false": 0, "true": 1}
 
 
 class Choice(NamedTuple):
@@ -73,8 +59,8 @@ class Samples:
         What was read, in one sentence.
     source : NamedNumbers
         The file.
-    event : str or None
-        The name of class 1 of two classes, if the file has one.
+    outcomes : list of str
+        The names of classes 0 and 1 of two classes, if the file names them.
     """
 
     logits: Tensor
@@ -84,7 +70,12 @@ class Samples:
     names: list[str]
     said: str
     source: NamedNumbers
-    event: str | None = None
+    outcomes: list[str]
+
+    @property
+    def event(self) -> str | None:
+        """The name of class 1 of two classes, if the file has one."""
+        return self.outcomes[1] if self.outcomes else None
 
     def write_scaled(self, scaled: Tensor, path: Path) -> None:
         """Write a copy of the file with these logits, or with their probabilities."""
@@ -100,18 +91,26 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     source = open_numbers(path)
     own = _bare_names(source, choice)
     own_label = _name_of_labels(source, own, choice, needed=labels_needed and choice.labels is None)
-    values, from_where = _labels(source, choice, own_label) if labels_needed else (None, "")
+    values, from_where, origin = (
+        _labels(source, choice, own_label) if labels_needed else (None, "", source)
+    )
     names, are_probabilities = _names_of_scores(source, own, choice, own_label, values)
-    positive = None
+    outcomes: list[str] = []
     if values is not None and source.word == "column" and len(names) == 1:
-        values, positive = _outcomes(values, names[0], are_probabilities, source, choice)
-        from_where += f", where {positive} is the positive class" if positive else ""
+        values, outcomes = as_outcomes(
+            values, names[0], are_probabilities, source, choice.ignore_index
+        )
+        from_where += f", where {outcomes[1]} is the positive class" if outcomes else ""
     scores = as_tensor(source.scores(names), "logits")
-    labels, event, classes = None, positive, source.class_names(names)
+    labels = None
     if values is not None:
-        labels, by_name = _as_labels(values, classes, source, choice)
-        event = event or (_name_of_event(classes) if classes and by_name else None)
-    rows = _check(source, scores, labels, are_probabilities, choice)
+        classes = source.class_names(names) and classes_of(names, strays.occurring(values))
+        labels, by_name = as_indices(values, classes, origin)
+        if classes and by_name and len(classes) == 2 and not is_number(classes[1]):
+            outcomes = classes
+    # The softmax of the logarithms divides each row by its sum, so only the check needs it here.
+    checked, is_rounded = divided_by_sums(scores) if are_probabilities else (scores, False)
+    rows = check_scores(source, checked, labels, are_probabilities, choice.ignore_index)
     dtype = scores.dtype
     kind = "probabilities" if are_probabilities else "logits"
     n_given = len(rows) if labels is None else labels.numel()
@@ -120,19 +119,14 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     said = f"{path}: n = {count}{images}, {kind} of {rows.n_classes} classes from "
     said += _listed(source, names)
     if are_probabilities:
-        scores, n_raised = _logarithms(scores)
+        scores, n_raised = as_logarithms(scores)
         said += f" ({n_raised} below {FLOOR:g} count as {FLOOR:g})" if n_raised else ""
     said += f", labels from {from_where}" if labels_needed else ""
     said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
+    said += f"; {_sentences.ROUNDED}" if is_rounded else ""
     left_out = [name for name in source.names if name not in {*names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
-    return Samples(scores, labels, are_probabilities, dtype, names, said, source, event)
-
-
-def _name_of_event(columns: list[str]) -> str | None:
-    """Return the name of the second of two classes, of which the ECE is measured."""
-    names = list(map(_class_of, columns))
-    return names[1] if len(names) == 2 and not is_number(names[1]) else None
+    return Samples(scores, labels, are_probabilities, dtype, names, said, source, outcomes)
 
 
 def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:
@@ -141,23 +135,18 @@ def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:
     If a file holds the arrays of a calibration set and of a test set, these are the names of one.
     """
     every = {name: name for name in source.names}
-    if source.word == "column" or choice.labels or _declared(every, LABELS):
+    if source.word == "column" or choice.labels or declared(every, LABELS):
         return every
-    sets = {which: _names_of_set(source.names, pattern) for which, pattern in OF_SET.items()}
+    sets = {which: names_of_set(source.names, pattern) for which, pattern in OF_SET.items()}
     named = choice.score_names[0] if choice.score_names else choice.label_name
     if named is not None:
         return next((names for names in sets.values() if named in names), every)
     whole = {
         which: names
         for which, names in sets.items()
-        if _declared(names, LABELS) and _declared(names, LOGITS, PROBABILITIES)
+        if declared(names, LABELS) and declared(names, LOGITS, PROBABILITIES)
     }
     return whole.get(choice.which) or next(iter(whole.values()), every)
-
-
-def _names_of_set(names: list[str], pattern: re.Pattern[str]) -> dict[str, str]:
-    found = {name: pattern.fullmatch(name) for name in names}
-    return {name: match[1] or match[2] for name, match in found.items() if match}
 
 
 def _name_of_labels(
@@ -165,9 +154,9 @@ def _name_of_labels(
 ) -> str | None:
     if choice.label_name is not None and choice.labels is None:
         return _known(source, choice.label_name)
-    named = _declared(own, LABELS)
+    named = declared(own, LABELS)
     found = named if named or not needed else source.with_whole_numbers()
-    scores = set(choice.score_names or _declared(own, LOGITS, PROBABILITIES))
+    scores = set(choice.score_names or declared(own, LOGITS, PROBABILITIES))
     found = [name for name in found if name not in scores]
     if len(found) == 1:
         return found[0]
@@ -195,7 +184,7 @@ def _names_of_scores(
     """Return the names of the scores, and whether these are probabilities."""
     named = choice.score_names and [_known(source, name) for name in choice.score_names]
     names = {name: bare for name, bare in own.items() if name != label_name}
-    logits, probabilities = _declared(names, LOGITS), _declared(names, PROBABILITIES)
+    logits, probabilities = declared(names, LOGITS), declared(names, PROBABILITIES)
     preferred = (probabilities, logits) if choice.probabilities else (logits, probabilities)
     others = [name for name in source.may_be_scores() if name != label_name]
     found = named or preferred[0] or preferred[1] or others
@@ -204,18 +193,27 @@ def _names_of_scores(
             _sentences.NO_SCORES.format(path=source.path, described=source.described())
         )
     if found is others:
-        found = _without_numbers_of_samples(source, found, labels)
+        found = _without_columns_beside_scores(source, found, labels)
         found = _without_strays(source, found, labels)
-    return found, choice.probabilities or set(found) <= set(probabilities)
+    are_declared = set(found) <= set(probabilities) or _is_y_score(source, own, found)
+    return found, choice.probabilities or are_declared
 
 
-def _without_numbers_of_samples(
+def _is_y_score(source: NamedNumbers, own: dict[str, str], found: list[str]) -> bool:
+    """Say whether these are probabilities by the name that scikit-learn gives to scores."""
+    if len(found) != 1 or own.get(found[0], "").lower() != "y_score":
+        return False
+    values = source.scores(found)
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
+def _without_columns_beside_scores(
     source: NamedNumbers, columns: list[str], labels: NDArray[Any] | None
 ) -> list[str]:
-    """Return the columns that neither number nor name the samples. A label may name a class id."""
+    """Return the columns without numbers of samples and answers. A label may name a class id."""
     classes = strays.occurring(labels)
-    numbers = {name for name in source.numbers_of_samples() if _class_of(name) not in classes}
-    return [name for name in columns if name not in numbers] or columns
+    others = {name for name in source.beside_scores() if class_of(name) not in classes}
+    return [name for name in columns if name not in others] or columns
 
 
 def _without_strays(
@@ -226,8 +224,7 @@ def _without_strays(
     occurring = strays.occurring(labels)
     stray = None
     if names := source.class_names(columns):
-        classes = [_class_of(name) for name in names]
-        columns, stray = strays.find_classes(columns, classes, occurring)
+        columns, stray = strays.find_classes(columns, classes_of(names, occurring), occurring)
     identifiers = source.identifiers(columns)
     if len(identifiers) == 1 and len(columns) - 1 == len(occurring) > 1:
         return [name for name in columns if name != identifiers[0]]
@@ -239,13 +236,6 @@ def _without_strays(
     if stray is not None:
         raise ValueError(_sentences.A_STRAY.format(path=source.path, name=stray, advice=advice))
     return columns
-
-
-def _declared(names: dict[str, str], *kinds: re.Pattern[str]) -> list[str]:
-    """Return the names that say that they hold something of these kinds."""
-    return [
-        name for name, bare in names.items() if any(kind.fullmatch(bare.lower()) for kind in kinds)
-    ]
 
 
 def _known(source: NamedNumbers, name: str) -> str:
@@ -267,154 +257,23 @@ def _listed(source: NamedNumbers, names: list[str]) -> str:
 
 def _labels(
     source: NamedNumbers, choice: Choice, own_label: str | None
-) -> tuple[NDArray[Any], str]:
-    """Return the labels, and where they come from."""
+) -> tuple[NDArray[Any], str, NamedNumbers]:
+    """Return the labels, where they come from in words, and the file that holds them."""
     if choice.labels is None:
         assert own_label is not None  # A file without labels was refused.
-        return source.labels(own_label), f"the {source.word} {own_label}"
-    others = open_numbers(choice.labels)
-    if choice.label_name is None and len(others.names) == 1:
-        return others.labels(others.names[0]), str(choice.labels)
-    choice = choice._replace(labels=None)
-    names = {name: name for name in others.names}
-    name = _name_of_labels(others, names, choice, needed=True)
-    assert name is not None  # It was needed.
-    return others.labels(name), str(choice.labels)
-
-
-def _outcomes(
-    labels: NDArray[Any],
-    column: str,
-    are_probabilities: bool,
-    source: NamedNumbers,
-    choice: Choice,
-) -> tuple[NDArray[Any], str | None]:
-    """Return labels of two names as outcomes, and the name of the class that has the score.
-
-    Other labels stay as they are.
-    """
-    texts = labels.astype(str)
-    names = sorted(set(texts.flat) - {str(choice.ignore_index)})
-    if len(names) != 2 or "" in names or {_number(name) for name in names} <= {0, 1}:
-        return labels, None
-    positive = _class_of(BEFORE_POSITIVE.sub("", column, count=1))
-    if positive not in names:
-        one, other = names
-        prefix = "p" if are_probabilities else "score"
-        new = "write the names of the columns into a new first row, and call the scores"
-        change = f"rename the column {column} to" if source.has_names else new
-        ways = (
-            f"{prefix}_{one} if a high score means {one}, or {prefix}_{other} if it means {other}"
-        )
-        advice = f"{change} {ways}"
-        raise ValueError(
-            _sentences.TWO_NAMES.format(path=source.path, one=one, other=other, advice=advice)
-        )
-    outcomes = (texts == positive).astype(np.int64)
-    if choice.ignore_index is not None:
-        outcomes[texts == str(choice.ignore_index)] = choice.ignore_index
-    return outcomes, positive
-
-
-def _as_labels(
-    found: NDArray[Any], columns: list[str] | None, source: NamedNumbers, choice: Choice
-) -> tuple[Tensor, bool]:
-    """Return labels as class indices, and whether the names of their columns gave these."""
-    if found.dtype.kind in "iub":
-        found, texts = found.astype(np.int64), found
+        origin, name, said = source, own_label, f"the {source.word} {own_label}"
     else:
-        texts = found
-    if columns is not None:
-        index = {_class_of(name): i for i, name in enumerate(columns)}
-        texts = np.array([str(text) for text in texts])
-        if set(texts) <= set(index):
-            return torch.tensor([index[text] for text in texts]), True
-    if found.dtype.kind == "i":
-        return torch.from_numpy(found), False
-    values = np.array([_number(value) for value in found.flat]).reshape(found.shape)
-    wrong = np.flatnonzero(~(values == np.trunc(values)))
-    if len(wrong):
-        origin = open_numbers(choice.labels) if choice.labels else source
-        classes = "class indices from 0"
-        if columns is not None:
-            classes += f", or among {', '.join(map(_class_of, columns[:10]))}"
-        raise ValueError(
-            _sentences.WRONG_LABEL.format(
-                path=origin.path,
-                classes=classes,
-                found=repr(str(found.flat[wrong[0]])),
-                place=(open_numbers(choice.labels) if choice.labels else source).place(
-                    int(wrong[0])
-                ),
-            )
-        )
-    return torch.from_numpy(values.astype(np.int64)), False
+        origin, said = open_numbers(choice.labels), str(choice.labels)
+        name = _name_in_file_of_labels(origin, choice)
+    found = origin.labels(name)
+    refuse_missing(found, origin)
+    return found, said, origin
 
 
-def _number(value: object) -> float:
-    """Return the number that a label stands for, or NaN."""
-    text = str(value).lower()
-    try:
-        return float(_OUTCOMES.get(text, text))
-    except ValueError:
-        return np.nan
-
-
-def _class_of(column: str) -> str:
-    return BEFORE_CLASS.sub("", column, count=1).strip("()[]")
-
-
-def _check(
-    source: NamedNumbers,
-    scores: Tensor,
-    labels: Tensor | None,
-    are_probabilities: bool,
-    choice: Choice,
-) -> Rows:
-    """Return the checked rows. The advice of an error is about the command line."""
-    found = labels
-    if found is None:
-        shape = scores.shape[:1] + scores.shape[2:]
-        found = torch.zeros(shape, dtype=torch.int64)
-        # A fitted scaler accepts a class that is masked.
-        scores = scores.masked_fill(scores.isneginf(), -1e4)
-    check = check_probability_rows if are_probabilities else check_logits_and_labels
-    try:
-        return check(scores, found, ignore_index=choice.ignore_index)
-    except (TypeError, ValueError) as error:
-        said = _PLACE.sub(lambda place: source.place(int(place[1])), str(error))
-        for start, advice in _ADVICE.items():
-            if said.startswith(start):
-                said = f"{said.partition(';')[0]}; {advice}"
-        if scores.ndim == 1 and said.startswith("logits look like"):
-            said = f"{said.partition(';')[0]}; {_ADVICE_ON_ONE_COLUMN}"
-        if scores.ndim == 1 and said.startswith("labels must lie"):
-            said += "; a single column needs outcomes 0 and 1, such as whether the answer is right"
-        raise ValueError(f"{source.path}: {said}") from error
-
-
-# How the library names a row, which it counts from 0.
-_PLACE = re.compile(r"(?<= (?:in|at) )(?:row|position) (\d+)\b")
-# To subtract 1 from a single column of logits would change its probabilities.
-_ADVICE_ON_ONE_COLUMN = (
-    "add --probabilities if they are, or write two columns if they are logits: 0 and the logit"
-)
-_ADVICE = {
-    "logits look like": "add --probabilities if they are, or subtract 1 from all of them if they "
-    "are logits, which changes no probability",
-    "probabilities must lie": "leave out --probabilities if they are logits, divide by 100 if they "
-    "are percentages, and name the column of labels with --label-name if it was taken for one",
-    "labels must lie": "count classes from 0, and leave samples out with --ignore-index",
-    "labels must have one entry": "pass the labels of exactly these samples",
-    "labels must have shape": "save one label for each sample",
-}
-
-
-def _logarithms(probabilities: Tensor) -> tuple[Tensor, int]:
-    """Return logits with these probabilities, and how many of these were raised to the floor."""
-    p = probabilities.double()
-    n_raised = int((p < FLOOR).sum())
-    if p.ndim == 1 or p.shape[1] == 1:
-        n_raised += int((1 - p < FLOOR).sum())
-        return p.clamp(min=FLOOR).log() - (1 - p).clamp(min=FLOOR).log(), n_raised
-    return p.clamp(min=FLOOR).log(), n_raised
+def _name_in_file_of_labels(origin: NamedNumbers, choice: Choice) -> str:
+    if choice.label_name is None and len(origin.names) == 1:
+        return origin.names[0]
+    names = {name: name for name in origin.names}
+    name = _name_of_labels(origin, names, choice._replace(labels=None), needed=True)
+    assert name is not None  # It was needed.
+    return name

@@ -20,6 +20,8 @@ NUMBERS_OF_SAMPLES = re.compile(
     r"(.*[_ .-])?(id|ids|uid|uuid|index|idx)|sample|row|nr|file_?name|"
     r"(sample|row|line|image|item|record|case|file)[_ .-]?(id|nr|no|num|number|index|idx|name)"
 )
+# Names, in lower case, of columns that hold the model's answers.
+PREDICTIONS = re.compile(r"(y_?)?(preds?|predicted|predictions?|hat)([_ .-]?(labels?|class))?")
 # So many rows do not count up by chance, and so many not one by one.
 _LEAST_RISING, _LEAST_COUNTING = 20, 5
 
@@ -55,6 +57,12 @@ def is_number_of_samples(name: str, values: NDArray[Any] | None) -> bool:
     rises = len(values) >= _LEAST_RISING and bool((steps > 0).all())
     is_whole = bool((values == np.trunc(values)).all())
     return is_whole and (is_named or counts or rises)
+
+
+def is_prediction(name: str, values: NDArray[Any] | None) -> bool:
+    """Say whether a column holds the model's answers: words or whole numbers, by its name."""
+    is_named = PREDICTIONS.fullmatch(name.lower()) is not None
+    return is_named and (values is None or bool((values == np.trunc(values)).all()))
 
 
 def occurring(labels: NDArray[Any] | None) -> set[str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calibkit import _sentences
 from calibkit._command_line import strays
-from calibkit._command_line.named_numbers import NamedNumbers
+from calibkit._command_line.named_numbers import NamedNumbers, is_number
 
 _Array = NDArray[Any]
 
@@ -43,27 +43,26 @@ class _Table(NamedNumbers):
         return found[:, 0] if len(names) == 1 else found
 
     def may_be_scores(self) -> list[str]:
-        # The column without a name is the index of a pandas table.
-        return [name for name in self.names if name not in {"", "Unnamed: 0"}]
+        return [name for name in self._named() if not self._holds_words(name)]
 
     def with_whole_numbers(self) -> list[str]:
-        numbers = self.numbers_of_samples()
-        names = [name for name in self.may_be_scores() if name not in numbers]
+        others = self.beside_scores()
+        names = [name for name in self._named() if name not in others]
+        # The only column of words that repeat is that of the labels.
+        words = [name for name in names if self._holds_classes(name)]
+        if len(words) == 1:
+            return words
         if self.has_names and len(names) > 2:
             return []  # It may be a number of the row or a prediction as well.
-        # Beside a score, the only column of words is that of the labels.
-        words = [name for name in names if not self._begins_with_number(name)]
-        return words if len(words) == 1 else [name for name in names if self._is_whole(name)]
+        return [name for name in names if self._is_whole(name)]
 
     def class_names(self, names: list[str]) -> list[str] | None:
         return names if self.has_names and len(names) > 1 else None
 
-    def numbers_of_samples(self) -> list[str]:
-        return [
-            name
-            for name in self.may_be_scores()
-            if strays.is_number_of_samples(name, self._numbers_or_none(name))
-        ]
+    def beside_scores(self) -> list[str]:
+        found = {name: self._numbers_or_none(name) for name in self._named()}
+        kinds = strays.is_number_of_samples, strays.is_prediction
+        return [name for name, values in found.items() if any(is_(name, values) for is_ in kinds)]
 
     def identifiers(self, names: list[str]) -> list[str]:
         return [name for name in names if len(names) > 1 and self._is_identifier(name)]
@@ -71,19 +70,25 @@ class _Table(NamedNumbers):
     def described(self) -> str:
         return f"the columns {', '.join(self.names)}"
 
+    def _named(self) -> list[str]:
+        # The column without a name is the index of a pandas table.
+        return [name for name in self.names if name not in {"", "Unnamed: 0"}]
+
+    def _holds_words(self, name: str) -> bool:
+        """Say whether a column holds no number at all. A single word may be a fault in a score."""
+        has_number = any(is_number(text) for text in map(str, self.labels(name)))
+        return not has_number and self._numbers_or_none(name) is None
+
+    def _holds_classes(self, name: str) -> bool:
+        texts = list(map(str, self.labels(name)))
+        return self._holds_words(name) and 2 * len(set(texts)) <= max(len(texts), 4)
+
     def _is_identifier(self, name: str) -> bool:
         # Scores of few samples may be whole numbers that differ by chance.
         n = len(self._cells(name))
         return (
             n >= _LEAST_IDENTIFIERS and self._is_whole(name) and len(set(self._numbers(name))) == n
         )
-
-    def _begins_with_number(self, name: str) -> bool:
-        try:
-            self._as_numbers(self._cells(name)[:1])
-        except (TypeError, ValueError):
-            return False
-        return True
 
     def _is_whole(self, name: str) -> bool:
         values = self._numbers_or_none(name)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from scipy.special import expit, softmax
 
-from calibkit._command_line.samples import FLOOR, Choice, Samples, read_samples
+from calibkit._command_line.checking import FLOOR
+from calibkit._command_line.samples import Choice, Samples, read_samples
 
 LOGITS = 3 * np.random.default_rng(0).standard_normal((40, 3))
 LABELS = np.arange(40) % 3
@@ -299,7 +300,7 @@ def test_pixels(tmp_path):
 
 def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):
     x = write_csv(tmp_path / "x.csv", ["a", "b", "guess"], *LOGITS[:, :2].T, LABELS % 2)
-    assert "called label or labels, and has none" in refusal(x)
+    assert "has none that is called label or labels" in refusal(x)
     x = write_csv(tmp_path / "x.csv", ["a", "answer"], LOGITS[:, 0], LABELS % 2)
     assert read(x).said.endswith(
         "logits of 2 classes from the column a, labels from the column answer"
@@ -309,7 +310,10 @@ def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):
 def test_names_can_be_given(tmp_path):
     head = ["a", "b", "c", "u", "truth", "y"]
     path = write_csv(tmp_path / "x.csv", head, *LOGITS.T, LABELS, LABELS, LABELS)
-    assert "more than one: the columns a, b, c, u, truth, y" in refusal(path)
+    assert (
+        "more than one that is called label or labels: the columns a, b, c, u, truth, y"
+        in refusal(path)
+    )
     is_right(read(path, score_names=["a", "b", "c"], label_name="truth"))
     assert "has no column d, it holds the columns a," in refusal(path, label_name="d")
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LOGITS + 1, w=LABELS)
@@ -326,9 +330,9 @@ def test_names_can_be_given(tmp_path):
         (HEAD, [[1, 2], [2, 3], [0, 0.5]], "or among 0, 1, got '0.5' in row 3 (as"),
         (HEAD, [[1, 2], [2, "nan"], [0, 1]], "in 1 of 2 rows, first in row 3 (as a spreadsheet"),
         (HEAD, [[1, 2], [2, 3], [0, 7]], "got 7 at row 3 (as a spreadsheet counts)"),
-        (["score", "label"], [[1.5, 2.5], ["", 0]], "got '' in row 2 (as"),
+        (["score", "label"], [[1.5, 2.5], ["", 0]], ": row 2 (as a spreadsheet counts) has no l"),
         (["a", "a", "label"], [[1, 2], [2, 3], [0, 1]], "a name of its own, got a twice"),
-        (["logit_0", "logit_1"], [[1.5, 2], [2, 3]], "called label or labels, and has none"),
+        (["logit_0", "logit_1"], [[1.5, 2], [2, 3]], "has none that is called label or labels"),
         (["label"], [[0, 1]], "must hold logits or probabilities beside the labels"),
     ],
 )
@@ -555,3 +559,114 @@ def test_binary_logits_in_one_column_are_not_told_to_subtract_1(tmp_path):
     both = np.stack([0 * logits, logits], 1)
     np.savez(tmp_path / "two.npz", logits=both, labels=labels.astype(int))
     assert read_samples(tmp_path / "two.npz", Choice(), labels_needed=True).logits.shape == (300, 2)
+
+
+OUTCOMES = np.array(["well", "sick"])[LABELS % 2]
+
+
+def test_columns_of_words_are_no_scores(tmp_path):
+    patients = [f"p{i}" for i in range(40)]
+    head = ["patient", "score_sick", "label"]
+    samples = read(write_csv(tmp_path / "x.csv", head, patients, LOGITS[:, 0], OUTCOMES))
+    assert samples.said.endswith("where sick is the positive class; not used: patient")
+    head = ["note", "a", "b", "c", "label"]
+    samples = read(write_csv(tmp_path / "y.csv", head, patients, *LOGITS.T, LABELS))
+    is_right(samples)
+    # A single word is a fault in a column of scores.
+    faulty = ["high", *LOGITS[1:, 1]]
+    path = write_csv(tmp_path / "z.csv", ["a", "b", "label"], LOGITS[:, 0], faulty, LABELS % 2)
+    assert "must hold numbers in the column b, got 'high' in row 2" in refusal(path)
+
+
+def test_the_only_words_that_repeat_are_the_labels(tmp_path):
+    names = [f"p{i}" for i in range(40)]
+    head = ["who", "ant", "bee", "cat", "befund"]
+    samples = read(write_csv(tmp_path / "x.csv", head, names, *LOGITS.T, NAMES[LABELS]))
+    is_right(samples)
+    assert "labels from the column befund" in samples.said
+
+
+@pytest.mark.parametrize("name", ["diagnosis", "Klasse", "ground_truth", "Diagnose"])
+def test_more_names_of_labels(tmp_path, name):
+    is_right(read(write_csv(tmp_path / "x.csv", ["a", "b", "c", name], *LOGITS.T, LABELS)))
+
+
+@pytest.mark.parametrize(
+    "form", ["proba_{}", "s_{}", "model.output.{}", "pred{}", "{}_score", "z[{}]"]
+)
+def test_what_stands_around_every_class_is_no_part_of_it(tmp_path, form):
+    # The classes are in another order than the alphabet's, and one column is no class.
+    head = ["age", *(form.format(name) for name in ("cat", "ant", "bee")), "y"]
+    columns = [WEIGHTS, *LOGITS.T[[2, 0, 1]], NAMES[LABELS]]
+    if form.startswith("proba"):
+        columns[1:4] = P.T[[2, 0, 1]]
+    samples = read(write_csv(tmp_path / "x.csv", head, *columns))
+    is_right_in_order = samples.logits.double().softmax(1).numpy()[:, [1, 2, 0]]
+    np.testing.assert_allclose(is_right_in_order, P, atol=1e-6)
+    assert samples.labels.tolist() == [[1, 2, 0][label] for label in LABELS]
+
+
+@pytest.mark.parametrize(
+    ("column", "positive"), [("proba_sick", "sick"), ("s.well", "well"), ("score for sick", "sick")]
+)
+def test_a_single_score_ends_with_its_class(tmp_path, column, positive):
+    path = write_csv(tmp_path / "x.csv", [column, "label"], P[:, 0], OUTCOMES)
+    samples = read(path, probabilities=True)
+    assert samples.outcomes[1] == positive
+    assert samples.labels.tolist() == (positive == OUTCOMES).astype(int).tolist()
+
+
+@pytest.mark.parametrize("digits", [1, 2, 3])
+def test_rounded_probabilities_are_divided_by_their_sums(tmp_path, digits):
+    p = P.round(digits)
+    head = ["p_0", "p_1", "p_2", "label"]
+    samples = read(write_csv(tmp_path / "x.csv", head, *p.T, LABELS))
+    assert samples.said.endswith("its sum, because its probabilities were rounded")
+    expected = p.clip(FLOOR) / p.sum(1, keepdims=True)
+    np.testing.assert_allclose(samples.logits.softmax(1).numpy(), expected, atol=1e-9)
+    exact = read(write_csv(tmp_path / "y.csv", head, *P.T, LABELS))
+    assert "divided by its sum" not in exact.said
+
+
+def test_a_row_with_a_wrong_sum_is_named(tmp_path):
+    for digits in (2, 9):
+        p = P.round(digits)
+        p[5] = [0.5, 1.25, 0]
+        path = write_csv(tmp_path / "x.csv", ["p_0", "p_1", "p_2", "label"], *p.T, LABELS)
+        assert refusal(path).startswith(
+            f"{path}: row 7 (as a spreadsheet counts) sums to 1.75 (a wrong sum in 1 of 40 rows)"
+        )
+    path = write_csv(tmp_path / "y.csv", ["p_0", "p_1", "p_2", "label"], *(1.5 * P.T), LABELS)
+    assert "every row must sum to 1" in refusal(path)
+
+
+def test_the_answers_of_the_model_are_no_scores(tmp_path):
+    numbers, answers = 100200 + 7 * np.arange(40), (P[:, 0] > 0.5).astype(int)
+    p, y = P[:, 0], LABELS % 2
+    for score in ("y_prob", "y_score"):
+        head = ["mrn", "y_true", score, "y_pred"]
+        samples = read(write_csv(tmp_path / "x.csv", head, numbers, y, p, answers))
+        assert samples.are_probabilities
+        assert samples.said.endswith("not used: mrn, y_pred")
+    head = ["y_score", "predicted", "y_true"]
+    samples = read(write_csv(tmp_path / "x.csv", head, LOGITS[:, 0], OUTCOMES, y))
+    assert not samples.are_probabilities
+    assert samples.said.endswith("not used: predicted")
+
+
+def test_a_missing_label_is_named(tmp_path):
+    for labels in (NAMES[LABELS].tolist(), LABELS.tolist()):
+        labels[3] = ""
+        head = ["p_ant", "p_bee", "p_cat", "label"]
+        path = write_csv(tmp_path / "x.csv", head, *P.T, labels)
+        said = "row 5 (as a spreadsheet counts) has no label; fill it in or delete the row"
+        assert refusal(path) == f"{path}: {said}"
+    np.savez(tmp_path / "x.npz", logits=LOGITS, labels=np.where(LABELS == 2, np.nan, LABELS))
+    assert "row 2 (counted from 0) has no label" in refusal(tmp_path / "x.npz")
+
+
+def test_labels_from_1_are_asked_about(tmp_path):
+    np.savez(tmp_path / "x.npz", logits=LOGITS, labels=LABELS + 1)
+    assert "labels run from 1 to 3; if they count from 1, subtract 1" in refusal(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", logits=LOGITS, labels=2 * LABELS)
+    assert "labels must lie between 0 and 2" in refusal(tmp_path / "x.npz")

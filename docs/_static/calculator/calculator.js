@@ -16,6 +16,7 @@
   const [ofFit, ofTest] = ["fit", "test"].map((which) => parts.columns(which, hideResults));
   const columns = { fit: ofFit, test: ofTest };
   let worker = null;
+  const looking = { fit: null, test: null };
   let found = null;
 
   /** Start a worker from the code of this page, so that it needs no other file. */
@@ -29,6 +30,7 @@
 
   async function choose(which, list) {
     const found = [...list];
+    stopLooking(which);
     chosen[which] = found;
     hold(at(`${which}-files`), found);
     at(`${which}-names`).textContent = found.map(({ name }) => name).join(" and ");
@@ -49,6 +51,24 @@
     at(`${which}-fault`).textContent = shown(sentence);
     at(`${which}-files`).setAttribute("aria-invalid", String(sentence !== ""));
     allowStart();
+    if (sentence === "" && found.length) look(which);
+  }
+
+  /** Show at once how files are read, and what the user must choose. */
+  function look(which) {
+    stopLooking(which);
+    const looker = (looking[which] = startWorker());
+    looker.onmessage = ({ data }) => {
+      stopLooking(which);
+      columns[which].show(data.layout);
+    };
+    const probabilities = at("probabilities").checked;
+    looker.postMessage({ look: which, chosen: chosen[which], probabilities });
+  }
+
+  function stopLooking(which) {
+    looking[which]?.terminate();
+    looking[which] = null;
   }
 
   /** Let the field know files that were dropped, of which a screen reader then tells. */
@@ -111,6 +131,7 @@
 
   function start() {
     hideResults();
+    for (const which of ["fit", "test"]) stopLooking(which);
     at("progress-row").hidden = false;
     at("start").disabled = true;
     at("progress").value = 0;
@@ -121,7 +142,9 @@
         if (at("step").textContent !== data.step) at("step").textContent = data.step;
       } else {
         stop();
-        for (const which of ["fit", "test"]) columns[which].show(data.layouts[which]);
+        for (const which of ["fit", "test"]) {
+          columns[which].show(data.layouts[which], !data.error);
+        }
         const asks = data.layouts.fit.asks ?? data.layouts.test.asks;
         if (data.error) refuse(data.error, asks);
         else show(data.found);
@@ -157,11 +180,16 @@
   function show(given) {
     found = { ...given, file: chosen.fit[0].name };
     at("doubts").innerHTML = results.htmlWarnings(found);
+    if (found.nShared) {
+      const warning = made("p", `Warning: ${results.unchecked(found)}`);
+      warning.className = "cc-refusal";
+      at("doubts").prepend(warning);
+    }
     at("verdicts").replaceChildren(...results.verdicts(found).map((line) => made("p", line)));
     at("need").textContent = results.needNotScale(found);
     at("need").hidden = at("need").textContent === "";
     at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;
-    const lines = [...results.used(found), results.unchecked(found)];
+    const lines = [...results.used(found), ...(found.nShared ? [] : [results.unchecked(found)])];
     at("from").replaceChildren(...lines.map((line) => made("li", line)));
     at("table").innerHTML = results.htmlTable(found.report);
     at("legend").textContent = results.legend(found.report);

@@ -19,7 +19,7 @@ self.calculatorParts.columns = (which, onChange) => {
     names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
 
   /** Show what was read, if the file holds more than one thing that it could have been. */
-  function show(found) {
+  function show(found, isDone = false) {
     layout = found;
     const { word, names, labels, scores, asks } = layout;
     const isDecided = labels && scores && !asks && !outcomesOf(labels, scores);
@@ -36,7 +36,12 @@ self.calculatorParts.columns = (which, onChange) => {
     at("chosen-row").hidden = !isTable;
     if (isTable) showTicks(scores ?? layout.proposed ?? []);
     else fill(at("scores"), names, scores?.[0] ?? null, `choose the ${word} of the logits`);
+    at("count").checked = picked.countFrom1 === true;
+    at("count-row").hidden = asks !== "countFrom1" && !picked.countFrom1;
     at("read").textContent = readAs(layout);
+    at("then").textContent = isDone
+      ? "Something else? Change it and press Calibrate again."
+      : "Choose here, then press Calibrate.";
     askForPositive();
   }
 
@@ -89,9 +94,10 @@ self.calculatorParts.columns = (which, onChange) => {
   /** Keep what the user has chosen until the next calculation. */
   function pick({ target }) {
     const { part } = target.dataset;
-    if (layout.word !== "column") {
+    if (part === "count") picked.countFrom1 = target.checked;
+    else if (layout.word !== "column") {
       const [labels, scores] = [at("labels").value, at("scores").value];
-      picked = { labels, scores: scores && scores !== labels ? [scores] : undefined };
+      picked = { ...picked, labels, scores: scores && scores !== labels ? [scores] : undefined };
     } else {
       picked.labels = at("labels").value;
       keepLabelsApart();
@@ -120,6 +126,7 @@ self.calculatorParts.columns = (which, onChange) => {
   function open() {
     const lists = ["labels", "scores", "positive"].map(at);
     const empty = lists.find((list) => list.checkVisibility() && list.value === "");
+    if (!empty && !place.hidden && layout.asks === "countFrom1") return at("count");
     if (empty || place.hidden || layout.asks !== "scores") return empty ?? null;
     return layout.word === "column" ? ticks().find(({ disabled }) => !disabled) : at("scores");
   }

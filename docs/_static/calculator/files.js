@@ -20,6 +20,8 @@
   const DELIMITER_OF_EXCEL = /^"?sep=(.)"?$/i;
   // Python's csv reader refuses a longer cell, of which the closing quote is usually missing.
   const LONGEST_CELL = 131072;
+  // So many words of a column are kept, to know how often they repeat.
+  const MOST_WORDS = 10000;
   // What a browser says of a file that is no longer as it was, or where it was.
   const GONE = ["NotReadableError", "NotFoundError"];
 
@@ -243,14 +245,15 @@
 
   /** Return what is known of a column before its first cell. */
   const newFacts = () => ({
-    isNumeric: true, isWhole: true, rises: true, counts: true, last: null, words: new Set(),
+    isNumeric: true, holdsNumber: false, isWhole: true, rises: true, counts: true, last: null, words: new Set(),
   });
 
   /** Add what a cell tells of its column. `number` is undefined if it holds none. */
   function learn(facts, number, text) {
-    if (facts.words.size < 3) facts.words.add(text);
+    if (facts.words.size < (number === undefined ? MOST_WORDS : 3)) facts.words.add(text);
     const step = facts.last === null ? 1 : number - facts.last;
     facts.isNumeric &&= number !== undefined;
+    facts.holdsNumber ||= number !== undefined;
     facts.isWhole &&= Number.isInteger(number);
     facts.rises &&= step > 0;
     facts.counts &&= step === 1;

@@ -257,12 +257,18 @@
     `${temperature.toPrecision(5)} (95%: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
 
   /** Say what only Python checks: whether single samples stand on both sides. */
-  const unchecked = ({ isSplit }) =>
-    isSplit
+  const unchecked = ({ isSplit, nShared, report }) => {
+    if (nShared) return sharedSamples(nShared, report.n);
+    if (nShared === 0) return "No sample of the test was also used to find T.";
+    return isSplit
       ? "The temperature was fitted on every second row of the file and measured on the others. It " +
         "was not checked whether a sample stands in the file twice, or whether rows belong " +
         "together, such as two pictures of one thing. They may stand on both sides."
       : "It was not checked whether single samples of the test were also used to find T.";
+  };
+  const sharedSamples = (nShared, n) =>
+    `${nShared} of the ${n} test samples were also used to find T, so the test makes the model ` +
+    "look better than it is. Python refuses such a test.";
   const limitsOf = (found) => [...cardTexts.limits, unchecked(found)];
 
   const meanings = (report) =>

@@ -7,6 +7,9 @@
   // Smaller probabilities count as this one, because the logarithm of 0 is no number.
   const FLOOR = 1e-12;
   const LARGEST = 1e100;
+  // A little less than what the library accepts, so that both readers decide alike.
+  const EXACT = 0.95e-3;
+  const MOST_DECIMALS = 6;
   // If a smaller share of the rows differ, equal rows need not be equal samples.
   const MOSTLY = 0.9;
   const OUTCOMES = { false: 0, true: 1 };
@@ -19,6 +22,7 @@
   const LEAST_IDENTIFIERS = 20;
   // The name of a box of the page.
   const BOX = '"These are probabilities, not logits"';
+  const BOX_FROM_1 = '"The labels count from 1"';
   const ARE_PROBABILITIES = `tick ${BOX} if they are`;
 
   const kindOf = (areProbabilities) => (areProbabilities ? "probabilities" : "logits");
@@ -66,6 +70,15 @@
     return { found, areProbabilities: probabilities || areProbabilities };
   }
 
+  /** Say whether these are probabilities by the name that scikit-learn gives to scores. */
+  const isYScore = (found, bare, dataOf) =>
+    found.length === 1 && /^y_score$/i.test(bare[0]) && dataOf().every((p) => p >= 0 && p <= 1);
+
+  function refuseMissing(labels, isMissing, path, placeOf) {
+    const row = Array.prototype.findIndex.call(labels, isMissing);
+    if (row >= 0) throw new BadFile(sentences.NO_LABEL({ path, place: placeOf(row) }));
+  }
+
   const noLabels = (path, word, found, described, advice = CHOOSE_LABELS) =>
     new BadFile(
       sentences.NO_LABELS({
@@ -77,9 +90,8 @@
    * Say which columns of a table are read, from its head and from what the user has picked. What
    * they are is decided when all cells are known.
    */
-  const columnsOf = ({ picked }, layout) => ({ path, names, hasHead, numeric }) => {
+  const columnsOf = ({ picked }) => ({ names, numeric }) => {
     const useful = names.filter((name) => name !== "" && name !== "Unnamed: 0");
-    Object.assign(layout, { path, word: "column", names: useful, labels: null, scores: null });
     const declaredLabels = picked.labels ? [picked.labels] : declared(names, "labels");
     const label = declaredLabels.length === 1 ? declaredLabels[0] : null;
     const scores = picked.scores ?? declared(names, "logits", "probabilities");
@@ -93,17 +105,21 @@
     };
   };
 
+  /** Say whether a column holds words that repeat, as the names of classes do. */
+  const holdsClasses = ({ holdsNumber, words }, n) =>
+    !holdsNumber && 2 * words.size <= Math.max(n, 4);
+
   /** Return the only column that can hold the labels, or ask for it. */
-  function labelOfTable({ path, names, table }, { picked }, numbersOfSamples) {
+  function labelOfTable({ path, names, table }, { picked }, besideScores) {
     const found = picked.labels ? [picked.labels] : declared(names, "labels");
-    const { useful, hasHead, numeric, factsOf } = table;
+    const { n, useful, hasHead, factsOf } = table;
     const scores = picked.scores ?? declared(names, "logits", "probabilities");
     if (found.length === 0) {
-      const others = useful.filter((name) => !numbersOfSamples.includes(name));
+      const others = useful.filter((name) => !besideScores.includes(name));
       // Of more columns, it may be a number of the row or a prediction as well.
       const mayBe = hasHead && others.length > 2 ? [] : others;
-      // Beside a score, the only column of words is that of the labels.
-      const words = mayBe.filter((name) => !numeric.includes(name));
+      // The only column of words that repeat is that of the labels.
+      const words = others.filter((name) => holdsClasses(factsOf.get(name), n));
       const whole = mayBe.filter((name) => factsOf.get(name).isWhole);
       found.push(...(words.length === 1 ? words : whole));
     }
@@ -116,44 +132,51 @@
   function fromTable(source, options, layout) {
     const { path, names, table } = source;
     const { picked } = options;
+    // The choice is shown only for a file that could be read as a table.
+    Object.assign(layout, { path, word: "column", names: table.useful, labels: null, scores: null });
     const { n, useful, numbers, factsOf } = table;
     const facts = [...(factsOf ?? [])];
-    const numbersOfSamples = useful.filter(
-      (name) => factsOf && self.strays.isNumberOfSamples(name, n, factsOf.get(name))
-    );
-    const isWordy = ([, { isNumeric }]) => !isNumeric;
+    const { isNumberOfSamples, isPrediction } = self.strays;
+    const isBeside = (name, known) => isNumberOfSamples(name, n, known) || isPrediction(name, known);
+    const besideScores = useful.filter((name) => factsOf && isBeside(name, factsOf.get(name)));
+    // A single word may be a fault in a column of scores.
+    const isWordy = ([, { holdsNumber }]) => !holdsNumber;
     layout.words = facts.filter(isWordy).map(([name]) => name);
     layout.outcomes = Object.fromEntries(facts.map(([name, { words }]) => [name, twoNames(words)]));
-    const mayBeScores = useful.filter((name) => !numbersOfSamples.includes(name));
+    const mayBeScores = useful.filter((name) => !besideScores.includes(name));
     const declaredScores = declared(names, "logits", "probabilities");
     layout.proposed = declaredScores.length
       ? declaredScores
       : mayBeScores.filter((name) => !layout.words.includes(name));
-    const label = (layout.labels = labelOfTable(source, options, numbersOfSamples));
+    const label = (layout.labels = labelOfTable(source, options, besideScores));
     const isOther = (name) => name !== label;
     const dataOf = (columns) =>
       columns.length === numbers.length && columns.every((name, k) => name === numbers[k])
         ? table.data
         : columnsOfData(table.data, n, numbers.length, columns.map((c) => numbers.indexOf(c)));
     let labels = table.texts.get(label) ?? Array.from(dataOf([label]), String);
-    const others = useful.filter(isOther);
-    const { found, areProbabilities } = namesOfScores(
+    const others = useful.filter((name) => isOther(name) && !layout.words.includes(name));
+    const { found, ...given } = namesOfScores(
       asThemselves(names.filter(isOther)), others, `the columns ${names.join(", ")}`, path,
       { ...options, picked: { scores: picked.scores?.filter(isOther) } }
     );
-    Object.assign(layout, { scores: found, kind: kindOf(areProbabilities) });
+    Object.assign(layout, { scores: found, kind: kindOf(given.areProbabilities) });
+    refuseMissing(labels, (text) => text === "", path, table.place);
     let columns = found;
+    const occurring = new Set(labels.map(String));
     if (found === others) {
-      const occurring = new Set(labels.map(String));
       // A label may name a class that is called id.
-      const isScore = (name) => !numbersOfSamples.includes(name) || occurring.has(classOf(name));
+      const isScore = (name) => !besideScores.includes(name) || occurring.has(classOf(name));
       const rest = found.filter(isScore);
       columns = layout.scores = rest.length ? rest : found;
       const data = dataOf(columns);
       columns = layout.scores = withoutStrays({ path, columns, occurring, data, table });
     }
     refuseText(path, table, columns);
-    const classes = table.hasHead && columns.length > 1 ? columns : null;
+    const areProbabilities =
+      given.areProbabilities || isYScore(columns, columns, () => dataOf(columns));
+    layout.kind = kindOf(areProbabilities);
+    const classes = table.hasHead && columns.length > 1 ? classesOf(columns, occurring) : null;
     const nLabels = new Set(labels).size;
     const outcomes = columns.length === 1 ? twoNames(labels) : null;
     layout.outcomes[label] = twoNames(labels);
@@ -168,7 +191,8 @@
       code: codeOfTable(path, { ...table, names, columns, text: label, positive }),
       half: false, areProbabilities, labels, classes, positive, place: table.place,
       from: { scores: listed("column", columns), labels: `the column ${label}${of}${mark}` },
-      suspicion: suspicionOf(columns, nLabels, positive),
+      suspicion: suspicionOf(columns, nLabels),
+      wrongPositive: outcomes && wrongPositiveOf(positive, outcomes),
       unused: names.filter((name) => name !== "" && name !== label && !columns.includes(name)),
     };
   }
@@ -177,7 +201,7 @@
   function withoutStrays({ path, columns, occurring, data, table }) {
     const { kept, stray } =
       table.hasHead && columns.length > 1
-        ? self.strays.find(columns, columns.map(classOf), occurring)
+        ? self.strays.find(columns, classesOf(columns, occurring), occurring)
         : { kept: columns, stray: null };
     refuseText(path, table, kept);
     const isWhole = (name) => isIdentifier(data, columns.indexOf(name), columns.length, table.n);
@@ -204,13 +228,17 @@
   }
 
   /** Return what may be wrong if no temperature is best, as a sentence, or an empty text. */
-  function suspicionOf(columns, nLabels, positive) {
-    if (positive !== null) return sentences.WRONG_POSITIVE({ event: positive });
+  function suspicionOf(columns, nLabels) {
     if (columns.length <= nLabels || columns.length === 1) return "";
     const classes = `${nLabels} class${nLabels === 1 ? "" : "es"}`;
     return (
       `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${classes}.`
     );
+  }
+
+  function wrongPositiveOf(event, outcomes) {
+    const other = outcomes.find((name) => name !== event);
+    return sentences.WRONG_POSITIVE({ event, other });
   }
 
   /** Return the two names of the classes, if the labels are two names other than 0 and 1. */
@@ -224,7 +252,10 @@
   /** Return the label that a high score means, which only the name of its column may say. */
   function positiveOf(path, column, names, { positive }) {
     const named = classOf(column.replace(patterns.beforePositive, ""));
-    const found = [positive, named].find((name) => names.includes(name));
+    const isEnd = (name) =>
+      column.endsWith(name) && /[^\p{L}\p{N}]$/u.test(column.slice(0, -name.length));
+    const [end] = names.filter(isEnd).sort((one, other) => other.length - one.length);
+    const found = [positive, named, end].find((name) => names.includes(name));
     if (found !== undefined) return found;
     const [one, other] = names;
     const advice = "choose which label a high score means";
@@ -277,20 +308,26 @@
     const rest = names.filter((name) => name !== label);
     const floats = rest.filter((name) => arrays[name].kind === "f");
     const ofScores = new Map([...own].filter(([name]) => name !== label));
-    const { found, areProbabilities } = namesOfScores(ofScores, floats, described, path, options);
-    tell({ scores: found, kind: kindOf(areProbabilities) });
+    const { found, ...given } = namesOfScores(ofScores, floats, described, path, options);
     const { shape, data, type, kind } = arrays[found[0]];
+    const areProbabilities =
+      given.areProbabilities || isYScore(found, [own.get(found[0]) ?? ""], () => Array.from(data));
+    tell({ scores: found, kind: kindOf(areProbabilities) });
     if (found.length > 1) throw new BadFile(sentences.NO_SCORES({ path, described }));
     if (kind !== "f") throw new BadFile(sentences.NO_FLOATS({ path, name: found[0], dtype: type }));
+    const placeOf = (row) => sentences.ROW_OF_ARRAY({ row });
+    refuseMissing(arrays[label].data, isNoLabel, labelsPath ?? path, placeOf);
     return {
       path, data, shape, half: type === "float16", areProbabilities, classes: null,
-      place: (row) => sentences.ROW_OF_ARRAY({ row }),
+      place: placeOf,
       labels: arrays[label].data, labelShape: arrays[label].shape, hasTestSet: other,
       code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind === "f"),
-      from: { scores: listed("array", found), labels: `the array ${label}` },
+      from: { scores: listed("array", found), labels: labelsPath ?? `the array ${label}` },
       unused: rest.filter((name) => !found.includes(name)),
     };
   }
+
+  const isNoLabel = (label) => label === "" || Number.isNaN(label);
 
   const isNamed = ({ path }, ...kinds) =>
     declared([path.replace(/\.npy$/i, "")], ...kinds).length > 0;
@@ -346,14 +383,14 @@
   async function readChosen(chosen, options, layout, onProgress) {
     await refuseAtOnce(chosen);
     const opened = [];
-    for (const file of chosen) opened.push(await open(file, columnsOf(options, layout), onProgress));
+    for (const file of chosen) opened.push(await open(file, columnsOf(options), onProgress));
     const isPair = opened.length === 2;
     const source = isPair ? pairOfFiles(opened, options, layout) : opened[0];
     const found = source.table
       ? fromTable(source, options, layout)
       : fromArrays(source, isPair ? { ...options, picked: {} } : options, layout);
     try {
-      return rowsOf(found, layout);
+      return rowsOf(found, layout, options.picked);
     } catch (error) {
       if (error instanceof BadValue) {
         throw new BadFile(`${found.path}: ${error.message}`, error.asks);
@@ -365,9 +402,9 @@
   /** Thrown for values that cannot be meant. */
   class BadValue extends BadFile {}
 
-  function rowsOf(found, layout) {
-    const { path, data, shape, half, areProbabilities, code, from, unused, suspicion } = found;
-    const { labels, labelShape, classes, positive = null, hasTestSet = false, place } = found;
+  function rowsOf(found, layout, { countFrom1 }) {
+    const { path, data, shape, half, areProbabilities, code, from, unused } = found;
+    const { suspicion, wrongPositive, labels, labelShape, classes, positive = null, hasTestSet = false, place } = found;
     const name = kindOf(areProbabilities);
     if (shape.length < 1 || shape.length > 2) {
       const advice = "use the library for images, which takes pixels as samples";
@@ -376,13 +413,13 @@
     const [n, width] = [shape[0], shape[1] ?? 1];
     if (n * width === 0) throw new BadValue(sentences.EMPTY({ name, shape: shapeText(shape) }));
     const C = width === 1 ? 2 : width;
-    const where = { path, name, n, C, place };
-    const { indices, byName } = asIndices(labels, labelShape ?? [labels.length], classes, where);
+    const where = { path, name, n, C, place, countFrom1 };
+    const { indices, byName, first } = asIndices(labels, labelShape ?? [labels.length], classes, where);
     layout.isByOrder = classes !== null && byName === null;
     checkFinite(data, name, n, width, place);
-    let [logits, raised] = [data, ""];
+    let [logits, raised, rounded] = [data, "", ""];
     if (areProbabilities) {
-      checkProbabilities(data, n, width, half);
+      if (checkProbabilities(data, n, width, half, place)) rounded = `; ${sentences.ROUNDED({})}`;
       if (width === 1) logits = logitsOfEvents(data);
       else logits = data.map((p) => Math.log(Math.max(p, FLOOR)));
       const nRaised = countRaised(data, width);
@@ -393,10 +430,11 @@
     }
     const leftOut = unused.length ? `; not used: ${unused.join(", ")}` : "";
     const given = `${path}: n = ${n}, ${name} of ${C} classes from ${from.scores}${raised}`;
-    const said = `${given}, labels from ${from.labels}${leftOut}`;
-    const python = pythonOf({ ...code, byName }, areProbabilities, width);
+    const said = `${given}, labels from ${from.labels}${rounded}${leftOut}`;
+    const python = pythonOf({ ...code, byName, first }, areProbabilities, width);
     const event = positive ?? nameOfEvent(byName);
-    return { logits, labels: indices, n, C, said, suspicion, code: python, event, hasTestSet };
+    const suspicions = { suspicion, wrongPositive };
+    return { logits, labels: indices, n, C, said, ...suspicions, code: python, event, hasTestSet };
   }
 
   /** Return the name of the second of two classes that have names, of which the ECE is measured. */
@@ -407,6 +445,29 @@
 
   const classOf = (column) =>
     column.replace(patterns.beforeClass, "").replace(/^[()[\]]+|[()[\]]+$/g, "");
+
+  /**
+   * Return the classes that columns name, without what stands around every label. So the columns
+   * s_cat and s_dog name the labels cat and dog, whatever s may mean.
+   */
+  function classesOf(columns, labels) {
+    const classes = columns.map(classOf);
+    const texts = [...labels].sort();
+    const areWords = texts.some((text) => numberFrom(text) === undefined);
+    if (!areWords || texts.every((text) => classes.includes(text))) return classes;
+    const [one] = texts.sort((a, b) => b.length - a.length);
+    for (const column of columns) {
+      const at = column.indexOf(one);
+      const [before, after] = [column.slice(0, Math.max(at, 0)), column.slice(at + one.length)];
+      if (at < 0 || !texts.every((text) => columns.includes(before + text + after))) continue;
+      const isAround = (name) =>
+        name.startsWith(before) && name.endsWith(after) && name.length > (before + after).length;
+      return columns.map((name, k) =>
+        isAround(name) ? name.slice(before.length, name.length - after.length) : classes[k]
+      );
+    }
+    return classes;
+  }
 
   const quoted = (text) => JSON.stringify(text);
 
@@ -447,7 +508,7 @@
   }
 
   /** Return what reads logits and labels in Python: imports, a table, and an expression. */
-  function pythonOf({ imports, table, scores, labels, positive, byName }, areProbabilities, width) {
+  function pythonOf({ imports, table, scores, labels, positive, byName, first }, areProbabilities, width) {
     let [read, given, classes] = [scores, labels, null];
     if (areProbabilities) {
       read = width === 1 ? `special.logit(np.clip(${scores}, 1e-12, 1 - 1e-12))` : `np.log(np.clip(${scores}, 1e-12, 1))`;
@@ -457,6 +518,7 @@
       if (byName) classes = `[${byName.map(quoted).join(", ")}]`;
       given = byName ? `pd.Categorical(${labels}.astype(str), classes).codes` : `${labels}.to_numpy(int)`;
     }
+    if (first) given += ` - ${first}`;
     const more = areProbabilities ? ["import numpy as np", ...(width === 1 ? ["from scipy import special"] : [])] : [];
     return { imports: [...imports, ...more], table, classes, logits: read, labels: given };
   }
@@ -487,7 +549,8 @@
   }
 
   /** Return the labels as class indices, by the names of the columns wherever all have one. */
-  function asIndices(labels, labelShape, classes, { path, name, n, C, place }) {
+  function asIndices(labels, labelShape, classes, where) {
+    const { path, name, n, C, place, countFrom1 } = where;
     if (labelShape.length !== 1) {
       throw new BadValue(
         `labels must have shape (samples,), got ${shapeText(labelShape)}; save one label for each row`
@@ -497,26 +560,41 @@
       const advice = "pass the labels of exactly these samples";
       throw new BadValue(sentences.NOT_ONE_LABEL_EACH({ name, n_labels: labels.length, n, advice }));
     }
-    const names = classes?.map(classOf);
+    const names = classes;
     const placeOf = new Map(names?.map((text, c) => [text, c]));
     const byName = names && Array.prototype.every.call(labels, (label) => placeOf.has(String(label)));
+    const first = byName ? 0 : firstClass(labels, C, countFrom1);
     const indices = new Int32Array(n);
     for (let i = 0; i < n; i++) {
-      const label = byName ? placeOf.get(String(labels[i])) : indexFrom(labels[i]);
+      const label = byName ? placeOf.get(String(labels[i])) : indexFrom(labels[i]) - first;
       if (!Number.isInteger(label)) {
         const among = names ? `, or among ${names.slice(0, 10).join(", ")}` : "";
         const expected = `class indices from 0${among}`;
         const words = { path, classes: expected, found: `'${labels[i]}'`, place: place(i) };
-        throw new BadFile(sentences.WRONG_LABEL(words));
+        throw new BadFile(sentences.WRONG_LABEL(words), names && "scores");
       }
       if (label < 0 || label >= C) {
         const advice = "count classes from 0, and leave out samples without a label";
-        const words = { highest: C - 1, n_classes: C, label, place: place(i), advice };
+        const words = { highest: C - 1, n_classes: C, label: label + first, place: place(i), advice };
         throw new BadValue(sentences.LABEL_OUTSIDE(words));
       }
       indices[i] = label;
     }
-    return { indices, byName: byName ? names : null };
+    return { indices, byName: byName ? names : null, first };
+  }
+
+  /** Return the number of the first class, which is 1 only if the user says so. */
+  function firstClass(labels, C, countFrom1) {
+    let [lowest, highest] = [Infinity, -Infinity];
+    for (const label of labels) {
+      const index = indexFrom(label);
+      if (!Number.isInteger(index)) return 0;
+      [lowest, highest] = [Math.min(lowest, index), Math.max(highest, index)];
+    }
+    if (lowest !== 1 || highest !== C) return 0;
+    if (countFrom1) return 1;
+    const advice = `if they count from 1, tick ${BOX_FROM_1}`;
+    throw new BadValue(sentences.LABELS_FROM_1({ highest, advice }), "countFrom1");
   }
 
   function indexFrom(label) {
@@ -572,9 +650,27 @@
   };
   const short = (value) => String(Number(value.toPrecision(4)));
 
-  function checkProbabilities(data, n, width, half) {
+  /** Return how far from 1 the rows may sum to, if each number was rounded. */
+  function toleranceOf(data, width) {
+    for (let digits = 1; digits <= MOST_DECIMALS; digits++) {
+      const unit = 10 ** digits;
+      if (data.every((p) => Math.abs(p * unit - Math.round(p * unit)) < 1e-3)) {
+        return Math.min(0.5, (width * 0.5) / unit) + 1e-6;
+      }
+    }
+    return 0;
+  }
+
+  /** Refuse what are no probabilities, and return whether each row is to be divided by its sum. */
+  function checkProbabilities(data, n, width, half, place) {
     const found = extremes(data, n, width);
-    if (isInside(found) && (width === 1 || sumsTo1(found, half))) return;
+    if (width === 1 && isInside(found)) return false;
+    const { lowest, highest, least, most } = found;
+    const tolerance = width === 1 || half ? 0 : toleranceOf(data, width);
+    const furthest = Math.max(1 - least, most - 1);
+    if (furthest > EXACT && furthest <= tolerance && lowest >= 0 && highest <= 1) return true;
+    if (isInside(found) && sumsTo1(found, half)) return false;
+    if (width > 1 && lowest >= 0) refuseFewRows(data, n, width, Math.max(EXACT, tolerance), place);
     const words = Object.fromEntries(Object.entries(found).map(([key, value]) => [key, short(value)]));
     const percentages = found.lowest >= 0 && found.highest > 1 && found.highest <= 100;
     const advice = percentages
@@ -582,6 +678,17 @@
       : `if these are logits, do not tick ${BOX}, and call them logits`;
     const sentence = width === 1 ? sentences.NO_EVENTS : sentences.NO_PROBABILITIES;
     throw new BadValue(sentence({ ...words, advice }), percentages ? null : "probabilities");
+  }
+
+  /** Say which row does not sum to 1, if most of them do. */
+  function refuseFewRows(data, n, width, tolerance, place) {
+    const sumOf = (i) => data.subarray(i * width, (i + 1) * width).reduce((a, b) => a + b, 0);
+    const wrong = [];
+    for (let i = 0; i < n; i++) if (Math.abs(sumOf(i) - 1) > tolerance) wrong.push(i);
+    if (wrong.length === 0 || wrong.length >= n / 2) return;
+    const [first] = wrong;
+    const words = { place: place(first), sum: short(sumOf(first)), n_wrong: wrong.length, n };
+    throw new BadValue(sentences.WRONG_SUM(words));
   }
 
   function refuseProbabilities(data, n, width, half) {
@@ -599,10 +706,13 @@
     }
   }
 
-  /** Refuse to test on the samples of the fit, if the logits tell samples apart. */
-  function refuseSharedSamples(fit, test) {
+  /**
+   * Return how many samples of the test are among those of the fit, or null if the logits do not
+   * tell samples apart. Refuse a test of which they are the most.
+   */
+  function countShared(fit, test) {
     const known = new Set(keysOf(fit));
-    if (known.size < MOSTLY * fit.n) return;
+    if (known.size < MOSTLY * fit.n) return null;
     const n = keysOf(test).filter((key) => known.has(key)).length;
     if (n > test.n / 2) {
       throw new BadFile(
@@ -611,6 +721,7 @@
           "the test, or none, so that the first file is split"
       );
     }
+    return n;
   }
 
   /** Return a number for each row, which is the same for rows of the same logits. */
@@ -646,5 +757,5 @@
     return [part(0), part(1)];
   }
 
-  self.samples = { read, refuseSharedSamples, split, BadValue };
+  self.samples = { read, countShared, split, BadValue };
 };

@@ -18,6 +18,10 @@
     return isWhole && (isNamed || goesUp);
   }
 
+  /** Say whether a column holds the model's answers: words or whole numbers, by its name. */
+  const isPrediction = (name, { isNumeric, isWhole }) =>
+    self.patterns.predictions.test(name) && (!isNumeric || isWhole);
+
   /**
    * Return the columns that are classes, and a column that may be none, or null. `classes` are the
    * classes that the names of the columns name, and `labels` is the set of labels that occur.
@@ -75,5 +79,5 @@
     return null;
   }
 
-  self.strays = { find, isNumberOfSamples };
+  self.strays = { find, isNumberOfSamples, isPrediction };
 };

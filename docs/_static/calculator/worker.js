@@ -19,7 +19,7 @@
     let calibration = await read(chosen, "fit");
     const code = [calibration.code];
     const from = [calibration.said];
-    const { suspicion, event, n } = calibration;
+    const { suspicion, wrongPositive, event, n } = calibration;
     let test;
     const ofBoth = calibration.hasTestSet ? chosen : [];
     const filesOfTest = testFiles.length ? testFiles : ofBoth;
@@ -47,27 +47,40 @@
       }
     }
     tell("Fitting the temperature", 0.25);
-    const fit = fitted(calibration, suspicion);
-    if (!isSplit) samples.refuseSharedSamples(calibration, test);
+    const fit = fitted(calibration, { suspicion, wrongPositive });
+    const nShared = isSplit ? null : samples.countShared(calibration, test);
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    return { fit, report: { ...report, event }, from, n, isSplit, code };
+    return { fit, report: { ...report, event }, from, n, isSplit, code, nShared };
   }
 
   /** Fit the temperature. If none is best, say also what the file makes suspicious. */
-  function fitted(rows, suspicion) {
+  function fitted(rows, { suspicion, wrongPositive }) {
     try {
       return temperature.fit(rows);
     } catch (error) {
       const isInfinite = error instanceof temperature.NoOptimumError && error.isInfinite;
+      if (isInfinite && wrongPositive) throw new files.BadFile(wrongPositive);
       if (!isInfinite || !suspicion) throw error;
       const [first, ...rest] = error.message;
       throw new temperature.NoOptimumError(`${suspicion} ${first.toUpperCase()}${rest.join("")}`);
     }
   }
 
+  /** Return how files are read. What is wrong with them is said when they are to be used. */
+  async function look({ look: zone, chosen, probabilities }) {
+    const layout = {};
+    const which = zone === "fit" ? "calibration" : "test";
+    await samples.read(chosen, { probabilities, which }, layout).catch(() => {});
+    return layout;
+  }
+
   self.onmessage = async ({ data }) => {
+    if (data.look) {
+      self.postMessage({ layout: await look(data) });
+      return;
+    }
     const tell = (step, share) => self.postMessage({ step, share });
     const layouts = { fit: {}, test: {} };
     try {

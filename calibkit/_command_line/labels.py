@@ -1,0 +1,105 @@
+"""Labels from a file: as outcomes, as class indices, and what is refused."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from calibkit import _sentences
+from calibkit._command_line.named_numbers import NamedNumbers
+from calibkit._command_line.names import positive_of
+
+# What a word stands for in a column of outcomes.
+_OUTCOMES = {"false": 0, "true": 1}
+_MISSING = {"", "<NA>", "None", "nan"}
+
+
+def refuse_missing(labels: NDArray[Any], origin: NamedNumbers) -> None:
+    """Raise an error if a sample has no label."""
+    if labels.dtype.kind == "f":
+        is_missing = np.isnan(labels)
+    elif labels.dtype.kind == "O":
+        is_missing = np.array([str(label) in _MISSING for label in labels.flat])
+    else:
+        is_missing = labels.astype(str) == ""
+    wrong = np.flatnonzero(is_missing)
+    if len(wrong):
+        place = origin.place(int(wrong[0]))
+        raise ValueError(_sentences.NO_LABEL.format(path=origin.path, place=place))
+
+
+def as_outcomes(
+    labels: NDArray[Any],
+    column: str,
+    are_probabilities: bool,
+    source: NamedNumbers,
+    ignore_index: int | None,
+) -> tuple[NDArray[Any], list[str]]:
+    """Return labels of two names as outcomes, and the names of their classes 0 and 1.
+
+    Other labels stay as they are.
+    """
+    texts = labels.astype(str)
+    names = sorted(set(texts.flat) - {str(ignore_index)})
+    if len(names) != 2 or {_number(name) for name in names} <= {0, 1}:
+        return labels, []
+    positive = positive_of(column, names)
+    if positive is None:
+        one, other = names
+        prefix = "p" if are_probabilities else "score"
+        new = "write the names of the columns into a new first row, and call the scores"
+        change = f"rename the column {column} to" if source.has_names else new
+        ways = (
+            f"{prefix}_{one} if a high score means {one}, or {prefix}_{other} if it means {other}"
+        )
+        advice = f"{change} {ways}"
+        raise ValueError(
+            _sentences.TWO_NAMES.format(path=source.path, one=one, other=other, advice=advice)
+        )
+    outcomes = (texts == positive).astype(np.int64)
+    if ignore_index is not None:
+        outcomes[texts == str(ignore_index)] = ignore_index
+    return outcomes, sorted(names, key=lambda name: name == positive)
+
+
+def as_indices(
+    found: NDArray[Any], classes: list[str] | None, origin: NamedNumbers
+) -> tuple[Tensor, bool]:
+    """Return labels as class indices, and whether the names of their columns gave these."""
+    if found.dtype.kind in "iub":
+        found, texts = found.astype(np.int64), found
+    else:
+        texts = found
+    if classes is not None:
+        index = {name: i for i, name in enumerate(classes)}
+        texts = np.array([str(text) for text in texts])
+        if set(texts) <= set(index):
+            return torch.tensor([index[text] for text in texts]), True
+    if found.dtype.kind == "i":
+        return torch.from_numpy(found), False
+    values = np.array([_number(value) for value in found.flat]).reshape(found.shape)
+    wrong = np.flatnonzero(~(values == np.trunc(values)))
+    if len(wrong):
+        expected = "class indices from 0"
+        if classes is not None:
+            expected += f", or among {', '.join(classes[:10])}"
+        raise ValueError(
+            _sentences.WRONG_LABEL.format(
+                path=origin.path,
+                classes=expected,
+                found=repr(str(found.flat[wrong[0]])),
+                place=origin.place(int(wrong[0])),
+            )
+        )
+    return torch.from_numpy(values.astype(np.int64)), False
+
+
+def _number(value: object) -> float:
+    """Return the number that a label stands for, or NaN."""
+    text = str(value).lower()
+    try:
+        return float(_OUTCOMES.get(text, text))
+    except ValueError:
+        return np.nan

@@ -1,0 +1,77 @@
+"""What the names of arrays and columns say about what these hold.
+
+The calculator of the site reads the same names: docs/make_calculator_words.py hands them over.
+"""
+
+import re
+
+from calibkit._command_line.named_numbers import is_number
+
+# Names, in lower case, that say what an array or a column holds.
+LABELS = re.compile(
+    r"labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|klasse|truth|"
+    r"ground_truth|diagnos[ei]s?"
+)
+LOGITS = re.compile(r"logit.*")
+PROBABILITIES = re.compile(r"(y_)?(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
+# Before the name of a class in the name of its column.
+BEFORE_CLASS = re.compile(
+    r"(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
+)
+BEFORE_POSITIVE = re.compile("score_", re.IGNORECASE)
+# Beside the name of an array, these words say which set it belongs to.
+_SETS = {"calibration": "val|valid|validation|dev|cal|calib|calibration", "test": "test"}
+OF_SET = {
+    name: re.compile(rf"(?:{words})[_.-](.+)|(.+)[_.-](?:{words})", re.IGNORECASE)
+    for name, words in _SETS.items()
+}
+
+
+def declared(names: dict[str, str], *kinds: re.Pattern[str]) -> list[str]:
+    """Return the names that say that they hold something of these kinds."""
+    return [
+        name for name, bare in names.items() if any(kind.fullmatch(bare.lower()) for kind in kinds)
+    ]
+
+
+def names_of_set(names: list[str], pattern: re.Pattern[str]) -> dict[str, str]:
+    """Return the names of one set, each with what it is without the word of the set."""
+    found = {name: pattern.fullmatch(name) for name in names}
+    return {name: match[1] or match[2] for name, match in found.items() if match}
+
+
+def class_of(column: str) -> str:
+    """Return the class that the name of a single column names."""
+    return BEFORE_CLASS.sub("", column, count=1).strip("()[]")
+
+
+def classes_of(columns: list[str], labels: set[str]) -> list[str]:
+    """Return the classes that columns name, without what stands around every label.
+
+    So the columns s_cat and s_dog name the labels cat and dog, whatever s may mean.
+    """
+    classes = [class_of(column) for column in columns]
+    if not labels or labels <= set(classes) or all(map(is_number, labels)):
+        return classes
+    one = max(sorted(labels), key=len)
+    for column in columns:
+        before, found, after = column.partition(one)
+        if found and all(f"{before}{label}{after}" in columns for label in labels):
+            return [
+                name.removeprefix(before).removesuffix(after)
+                if _is_around(name, before, after)
+                else own
+                for name, own in zip(columns, classes, strict=True)
+            ]
+    return classes
+
+
+def _is_around(name: str, before: str, after: str) -> bool:
+    return name.startswith(before) and name.endswith(after) and len(name) > len(before + after)
+
+
+def positive_of(column: str, names: list[str]) -> str | None:
+    """Return the one of two labels that the name of a single column of scores ends with."""
+    whole = class_of(BEFORE_POSITIVE.sub("", column, count=1))
+    ends = [name for name in names if re.search(rf"[\W_]{re.escape(name)}$", column)]
+    return whole if whole in names else max(ends, key=len, default=None)

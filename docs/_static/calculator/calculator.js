@@ -158,6 +158,9 @@
     found = { ...given, file: chosen.fit[0].name };
     at("doubts").innerHTML = results.htmlWarnings(found);
     at("verdicts").replaceChildren(...results.verdicts(found).map((line) => made("p", line)));
+    at("explanations").replaceChildren(
+      ...results.explanations(found).map((line) => made("p", line))
+    );
     at("need").textContent = results.needNotScale(found);
     at("need").hidden = at("need").textContent === "";
     at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;

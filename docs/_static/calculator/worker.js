@@ -52,7 +52,15 @@
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    return { fit, report: { ...report, event }, from, n, isSplit, code };
+    return { fit, report: { ...report, event }, from, n, isSplit, code, ...formOf(code[0]) };
+  }
+
+  /** Return what the scores of the file are, and the names of their classes. */
+  function formOf({ logits, classes }) {
+    // The Python of a file takes the logarithms of probabilities.
+    const kinds = { "special.logit(": "probability", "np.log(": "probabilities" };
+    const start = Object.keys(kinds).find((begin) => logits.startsWith(begin));
+    return { input: kinds[start] ?? "logits", classes: classes && JSON.parse(classes) };
   }
 
   /** Fit the temperature. If none is best, say also what the file makes suspicious. */

@@ -175,6 +175,16 @@ UNCERTAIN_TEMPERATURE = (
     "more samples, and check for a few of them whether logits and label belong together."
 )
 
+ZEROS = (
+    "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is "
+    "rounded. T depends on the small number that stands for 0, which is {floor}. So save more "
+    "decimals, or the logits."
+)
+EXCHANGED = (
+    "Are the columns of the classes {a} and {b} (counted from 0) exchanged? The model answers {b} "
+    "to most samples of class {a}, and {a} to most of class {b}."
+)
+
 DIAGRAM = (
     "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the "
     "model is calibrated, the bars end within the grey bands in about 95% of the bins."

@@ -31,7 +31,7 @@ from calibkit._command_line.verdicts import direction_of_event
 from tests.browser import page_alone
 from tests.command_line.conftest import CommandLine
 from tests.command_line.test_card import shifted
-from tests.reports.test_doubts import few_samples
+from tests.reports.test_doubts import few_samples, good_model
 from tests.uncertainty.test_lucky_labels import luckiest
 
 pytest_plugins = ("tests.browser",)
@@ -810,6 +810,46 @@ def test_a_shift_of_the_risk_is_told_as_in_the_library(page, tmp_path, shift, me
     assert " ".join(rows[1].split()) == f"mean P(y = 1) {claims[0]:.1%} {claims[1]:.1%}"
     rate = f"{labels[1::2].mean():.1%}"
     assert " ".join(rows[2].split()) == f"frequency of y = 1 {rate} {rate}"
+
+
+@pytest.mark.slow
+def test_exchanged_columns_are_suspected_as_in_the_library(page, tmp_path):
+    logits, labels = good_model(2000)
+    logits = logits[:, [0, 1, 5, 3, 4, 2, 6, 7, 9, 8]]
+    np.savez(tmp_path / "exchanged.npz", logits=logits, labels=labels)
+    drop(page, "fit", tmp_path / "exchanged.npz")
+    calibrate(page)
+    expected = [_sentences.EXCHANGED.format(a=a, b=b) for a, b in ((2, 5), (8, 9))]
+    shown = page.page.locator("#cc-doubts p").all_inner_texts()
+    assert shown == [f"Warning: {text}" for text in expected]
+    report = evaluate(logits[1::2], labels[1::2], progress=False)
+    assert report.doubts.warnings == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_columns", "digits"), [(1, 2), (3, 2), (3, 12)])
+def test_zeros_of_rounding_are_warned_of_as_in_the_library(page, here, n_columns, digits):
+    logits, labels = problem(1000, max(n_columns, 2), 2.0, seed=2)
+    p = logits.softmax(1).numpy().round(digits)
+    if n_columns == 1:
+        p, table = p[:, 1:], {"p": p[:, 1].tolist()}
+        n_zero = int(((p == 0) | (p == 1)).sum())
+    else:
+        # Every row sums to 1.
+        p[:, 2] = np.abs(1 - p[:, 0] - p[:, 1]).round(digits)
+        table = {f"p_{k}": p[:, k].tolist() for k in range(n_columns)}
+        n_zero = int((p == 0).any(1).sum())
+    file = write_table(here.folder / "rounded.csv", {**table, "label": labels.tolist()})
+    drop(page, "fit", file)
+    calibrate(page)
+    expected = _sentences.ZEROS.format(n_zero=n_zero, n=1000, floor="1e-12")
+    assert (n_zero >= 10) == (digits == 2)
+    shown = page.page.inner_text("#cc-doubts")
+    assert (f"Warning: {expected}" in shown) == (digits == 2)
+    assert here.run("fit", "rounded.csv", "--output", "t.pt") == 0
+    assert (expected in here.out) == (digits == 2)
+    assert here.run("report", "rounded.csv", "--scaler-file", "t.pt", "--markdown", "c.md") == 0
+    assert (expected in (here.folder / "c.md").read_text()) == (digits == 2)
 
 
 @pytest.mark.slow

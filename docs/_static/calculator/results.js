@@ -23,6 +23,7 @@
   const NAMES = ["before scaling", "after scaling"];
   // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
   const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN, LEAST_SAMPLES] = [10, 0.1, 10, 0.1, 100];
+  const MANY_ZEROS = 0.01;
   const N_RESAMPLES = 1000;
   const [BAR, DOT, BAND] = ["#0072b2", "#d55e00", 'fill="#888" fill-opacity=".45" stroke="#666"'];
 
@@ -233,8 +234,12 @@
     const words = { temperature: t, low, high, accuracy, majority: percent(report.majority) };
     const name = doubtOf(found);
     const n = Math.min(fit.n, report.n);
+    const isRounded = found.nZero > 0 && found.nZero >= MANY_ZEROS * found.n;
+    const zeros = { n_zero: found.nZero, n: found.n, floor: "1e-12" };
     return [
+      ...(isRounded ? [sentences.ZEROS(zeros)] : []),
       ...(name ? [sentences[name](words)] : []),
+      ...report.exchanged.map(([a, b]) => sentences.EXCHANGED({ a, b })),
       ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
     ];
   }

@@ -64,6 +64,8 @@
     "LARGE_TEMPERATURE": "T = {temperature} is unusually large, although the model is right in {accuracy} of the samples. Usually one of the columns is no score but a number of the sample, or the scores are no logits but distances or percentages, or some labels belong to other rows. Check what was read as logits and as labels.",
     "SMALL_TEMPERATURE": "T = {temperature} is unusually small: the logits differ far less than those of most models. Usually they are probabilities, similarities, or logits that were already divided by some number. Check that they are what the model gives before the softmax.",
     "UNCERTAIN_TEMPERATURE": "The samples say little about T: its 95% interval reaches from {low} to {high}. Usually the samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use more samples, and check for a few of them whether logits and label belong together.",
+    "ZEROS": "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is rounded. T depends on the small number that stands for 0, which is {floor}. So save more decimals, or the logits.",
+    "EXCHANGED": "Are the columns of the classes {a} and {b} (counted from 0) exchanged? The model answers {b} to most samples of class {a}, and {a} to most of class {b}.",
     "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95% of the bins.",
     "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };

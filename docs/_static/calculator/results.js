@@ -45,13 +45,14 @@
       format(number, kind, digits, signed)
     );
     const isFixed = signed && [numbers.value, numbers.low, numbers.high].every((one) => one === 0);
-    return isFixed ? ["unchanged", ""] : [value, `(${low} to ${high})`];
+    return isFixed ? ["none", ""] : [value, `(${low} to ${high})`];
   }
 
   /** Return the rows of the table: the name, and value and range before, after and of the change. */
   function tableOf(report) {
     const { before, after, change } = report;
-    const rows = ROWS.filter(([, field]) => before[field] !== undefined).map(([name, field, kind, digits]) => [
+    const measured = ROWS.filter(([, field]) => before[field] !== undefined);
+    const rows = measured.map(([name, field, kind, digits]) => [
       name,
       withRange(before[field], kind, digits),
       withRange(after[field], kind, digits),
@@ -601,7 +602,7 @@ ${list(limitsOf(found).map(escape))}
   const legend = (report) => sentences.DIAGRAM(wordsOf(report));
 
   self.results = {
-    verdicts, explanations, htmlWarnings, needNotScale, used, unchecked, htmlTable, htmlMeanings, differs,
-    diagrams, key, legend, temperatureText, markdown, html, json, python, needsPandas, fileName,
+    verdicts, explanations, htmlWarnings, needNotScale, used, unchecked, htmlTable, htmlMeanings,
+    differs, diagrams, key, legend, temperatureText, markdown, html, json, python, needsPandas, fileName,
   };
 };

@@ -31,7 +31,7 @@ def fingerprints(rows: Rows) -> Tensor:
     weights = _cosines(rows.n_classes, n_numbers).to(rows.scores.device, computed_in)
     parts = [torch.empty(0, n_numbers, dtype=dtype)]
     with without_autocast(rows.scores.device):
-        for chunk, _, _ in rows.chunks():
+        for chunk, _, _ in rows.chunks(2**18):
             logits = chunk.to(computed_in)
             low, high = (extreme.item() for extreme in logits.aminmax())
             if not high - low <= FARTHEST:

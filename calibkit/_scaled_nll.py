@@ -24,7 +24,7 @@ class Derivatives(NamedTuple):
 
     For one sample, p = softmax(b z). The slope is the first derivative of the NLL in b, which is
     E_p[z] - z_y. The curvature is the second derivative, which is Var_p[z]. The third derivative is
-    the third central moment of z under p. It is 0 if nobody asked for it.
+    the third central moment of z under p, or what was known of it before if nobody asked for it.
 
     All are weighted means. The squared slope has the squared weights, divided by the sum of the
     weights, because that is what the sandwich formula needs.
@@ -64,7 +64,8 @@ class ScaledNLL:
     """The NLL of softmax(b z) as a function of the inverse temperature b, over all processes.
 
     The logits z are divided by ``unit``, so that the squares of very large logits stay finite and
-    those of very small logits stay positive. Random labels add ``pull`` to the slope.
+    those of very small logits stay positive. Random labels add ``pull`` to the slope. ``third`` is
+    what is known of the third derivative, or None if it is to be measured, too.
 
     Attributes
     ----------
@@ -82,7 +83,7 @@ class ScaledNLL:
         dtype: torch.dtype,
         unit: float = 1.0,
         *,
-        third: bool = False,
+        third: float | None = 0.0,
         before: bool = False,
         tops: list[Tensor] | None = None,
         pull: float = 0.0,
@@ -112,13 +113,15 @@ class ScaledNLL:
             terms_of_mean = _view_of_buffer(self._terms, z)
             norm = exp_(torch.mul(z, inverse_temperature, out=terms_of_mean)).sum(1).double()
             mean = terms_of_mean.mul_(z).sum(1).double().div_(norm)
-            mean_square = terms_of_mean.mul_(z).sum(1).double().div_(norm)
+            if self.third is None:
+                mean_square = terms_of_mean.mul_(z).sum(1).double().div_(norm)
+                mean_cube = _dots_of_rows(terms_of_mean, z).double().div_(norm)
+                third = mean_cube - mean * (3 * mean_square - 2 * mean * mean)
+            else:
+                mean_square = _dots_of_rows(terms_of_mean, z).double().div_(norm)
+                third = torch.full_like(mean, self.third)
             slope = mean - z_y
             nll = norm.log() - inverse_temperature * z_y
-            third = torch.zeros_like(mean)
-            if self.third:
-                mean_cube = terms_of_mean.mul_(z).sum(1).double().div_(norm)
-                third = mean_cube - mean * (3 * mean_square - 2 * mean * mean)
             squared_slope = slope * slope
             if sample_weights is not None:
                 squared_slope *= sample_weights
@@ -143,8 +146,7 @@ class ScaledNLL:
         total = torch.zeros(6, dtype=torch.float64, device=self.rows.scores.device)
         for z, z_y, labels, sample_weights in self._chunks():
             mean = z.sum(1).double().div_(z.shape[1])
-            squares = _view_of_buffer(self._terms, z)
-            mean_square = torch.mul(z, z, out=squares).sum(1).double().div_(z.shape[1])
+            mean_square = _dots_of_rows(z, z).double().div_(z.shape[1])
             y = labels.double()
             weighted = [z_y - mean, mean_square - mean * mean, -mean]
             total[:3] += _weighted_sums(weighted, sample_weights)
@@ -192,10 +194,23 @@ def _weighted_sums(terms: list[Tensor], weights: Tensor | None) -> Tensor:
     return stacked.sum(1) if weights is None else (stacked * weights).sum(1)
 
 
+def _dots_of_rows(first: Tensor, second: Tensor) -> Tensor:
+    """Return the dot product (N,) of each row of one tensor (N, C) with that of another."""
+    if _suits_numpy(first) and first.is_contiguous():
+        rows, columns = first.numpy()[:, None, :], second.numpy()[:, :, None]
+        with np.errstate(over="ignore", invalid="ignore"):  # as torch does
+            return torch.from_numpy(np.matmul(rows, columns)[:, 0, 0])
+    return (first * second).sum(1)
+
+
+def _suits_numpy(values: Tensor) -> bool:
+    """Whether numpy takes about half of torch's time: on the CPU, with one or two threads."""
+    return values.device.type == "cpu" and torch.get_num_threads() <= 2
+
+
 def exp_(values: Tensor) -> Tensor:
     """Replace values by their exponentials, and return them."""
-    # On one or two cores, numpy takes half of torch's time.
-    if values.device.type == "cpu" and torch.get_num_threads() <= 2:
+    if _suits_numpy(values):
         array = values.numpy()
         np.exp(array, out=array)
         return values

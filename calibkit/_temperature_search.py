@@ -10,7 +10,7 @@ from calibkit._distributed import count_over_processes, sum_over_processes
 from calibkit._rows import Rows
 from calibkit._scaled_nll import Derivatives, ScaledNLL, StartingSums
 
-_MAX_ITERATIONS = 200
+_MAX_ITERATIONS, _MAX_ROUGH_ITERATIONS = 200, 20
 # The search ends when the next step would change T by less than this fraction. A relative error of
 # about 1e-9 remains in sums of float32 terms.
 _RELATIVE_TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-9}
@@ -131,17 +131,20 @@ def find_best_inverse_temperature(rows: Rows, smoothing: float = 0) -> Temperatu
     if rough and not low_precision and nll.unit == 1:
         # A look at a subsample and one at all samples in float32 leave one pass in float64.
         nth = max(1, min(_ROUGH_SUBSAMPLE_STEP, nll.n_samples // _MIN_SUBSAMPLE_SIZE))
-        part = ScaledNLL(rows.every_nth(nth), torch.float32, third=True, pull=pull)
+        part = ScaledNLL(rows.every_nth(nth), torch.float32, third=None, pull=pull)
         start = _rough_optimum(part, start, _ROUGH_SUBSAMPLE_TOLERANCE)
-        whole = ScaledNLL(rows, torch.float32, third=True, tops=nll.tops, pull=pull)
-        start = _rough_optimum(whole, start, _ROUGH_TOLERANCE)
-        nll = ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops, pull=pull)
+        whole = ScaledNLL(rows, torch.float32, third=None, tops=nll.tops, pull=pull)
+        found = _search(whole, start, _ROUGH_TOLERANCE, _MAX_ROUGH_ITERATIONS)
+        # The last steps are so small that the third derivative need not be measured again.
+        third = found.derivatives.third if found.converged else None
+        start = found.optimum if found.converged else start
+        nll = ScaledNLL(rows, torch.float64, third=third, before=True, tops=nll.tops, pull=pull)
     elif n_elements > 2 * _SAMPLE_ELEMENTS:
         sample = rows.every_nth(math.ceil(n_elements / _SAMPLE_ELEMENTS))
         start = _rough_optimum(ScaledNLL(sample, nll.dtype, nll.unit, pull=pull), start, 1e-3)
     found = _search(nll, start, _RELATIVE_TOLERANCE[nll.dtype], _MAX_ITERATIONS)
     if nll.dtype == torch.float32 and not _is_precise(found, nll):
-        nll = ScaledNLL(rows, torch.float64, third=True, before=True, tops=nll.tops, pull=pull)
+        nll = ScaledNLL(rows, torch.float64, third=None, before=True, tops=nll.tops, pull=pull)
         found = _search(nll, found.optimum, _RELATIVE_TOLERANCE[nll.dtype], _MAX_ITERATIONS)
     if not found.converged:
         raise RuntimeError(
@@ -235,7 +238,7 @@ def _rough_optimum(nll: ScaledNLL, start: float, tolerance: float) -> float:
     """Return the optimum of a subsample or in float32, or the given start if there is none."""
     if nll.n_samples < _MIN_SUBSAMPLE_SIZE:
         return start
-    found = _search(nll, start, tolerance, max_iterations=20)
+    found = _search(nll, start, tolerance, _MAX_ROUGH_ITERATIONS)
     return found.optimum if found.converged else start
 
 

@@ -146,6 +146,8 @@ def repaired(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNod
     pieces = _keep_one_of_each(pieces, marked, remarks)
     pieces = _join_splits(pieces, marked, remarks)
     pieces = _in_order(pieces, marked, remarks)
+    # A cell that was moved between the parts of an answer is back at its place now.
+    pieces = _join_splits(pieces, marked, remarks)
     remarks += _edited(pieces, shown)
     pieces = _setup(pieces, source, remarks) + pieces
     remarks += _drop_pictures(pieces)

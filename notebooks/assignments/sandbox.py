@@ -478,6 +478,7 @@ class Run:
             with CHANGES:
                 process = subprocess.Popen(
                     self.sandbox.command(EXECUTE, self.limits),
+                    cwd=tempfile.gettempdir(),  # Podman can leave a file where it was started.
                     env=self.sandbox.environment_outside(),
                     stdin=input_file,
                     stdout=subprocess.PIPE,

@@ -389,6 +389,15 @@ def test_the_last_copy_is_the_answer_and_what_the_others_define_stays():
     assert "return first" in result.cells[place_of(result, "two")].source
 
 
+def test_parts_of_an_answer_are_joined_although_a_test_was_moved_between_them():
+    from repair import repaired
+
+    nb = handed_in()
+    split(nb, "one", 1)
+    move(nb, "tests_two", place_of(nb, "one") + 1)
+    assert run_alone(repaired(nbformat.from_dict(nb), SOURCE)[0]) == set()
+
+
 def test_rather_tests_than_answers_are_moved_and_back_to_their_own_question():
     from repair import repaired
 

@@ -110,44 +110,50 @@ NO_CONVERGENCE = (
 )
 
 CALIBRATED = (
-    "{when}, this test set shows no calibration error beyond what chance alone produces. {hidden} "
-    "{tests}"
-)
-HIDDEN_BY_CHANCE = (
-    "With {n} samples, chance alone gives a perfectly calibrated model an ECE of up to {high}, so "
-    "an error of that size could hide here."
-)
-HIDDEN_IN_THE_INTERVAL = (
-    "With {n} samples, the interval of the ECE reaches up to {high}, so an error of that size "
-    "could hide here."
+    "{when}, no calibration error was found. An ECE of up to {high} could still hide in {n} "
+    "samples (see the row {row})."
 )
 ONE_TEST = (
-    "A perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} "
-    "of all test sets of this size ({p}). A share below {level} would be evidence against the "
+    "{when}, a perfectly calibrated model would show the measured ECE of {ece} or a larger one in "
+    "{share} of all test sets of this size ({p}). A share below {level} is evidence against the "
     "model."
 )
 TWO_TESTS = (
-    "A perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} "
-    "of all test sets of this size ({p}), and the classwise ECE of {classwise_ece} in "
-    "{classwise_share} ({classwise_p}). Two tests were made, so we say that the model is "
-    "miscalibrated only if one of these shares is below {level}."
+    "{when}, a perfectly calibrated model would show the measured ECE of {ece} or a larger one in "
+    "{share} of all test sets of this size ({p}), and the classwise ECE of {classwise_ece} or a "
+    "larger one in {classwise_share} ({classwise_p}). Two tests are made, so only a share below "
+    "{level} is evidence against the model."
 )
-NOT_CALIBRATED = (
-    "{when}, the model is {how}: {errors} {verb} larger than chance alone would produce."
+NOT_CALIBRATED = "{when}, the model {how}: {errors} {verb} larger than chance alone would produce."
+SOME_EVIDENCE = (
+    "{when}, there is some evidence that the model {how}: {errors} {verb} larger than chance alone "
+    "usually produces, because p is below {limit}. But one perfectly calibrated model in 20 is "
+    "reported in this way."
 )
-OVERCONFIDENT = "overconfident"
-UNDERCONFIDENT = "underconfident"
-MISCALIBRATED = "not calibrated"
+OVERCONFIDENT = "is overconfident"
+UNDERCONFIDENT = "is underconfident"
+MISCALIBRATED = "is not calibrated"
+OVERESTIMATES = (
+    "overestimates {confidence}, which is {mean} on average, while the {share} is {rate}"
+)
+UNDERESTIMATES = (
+    "underestimates {confidence}, which is {mean} on average, while the {share} is {rate}"
+)
+SHIFT_REMAINS = (
+    "One temperature cannot correct such a shift, but the two numbers of a LogisticScaler can."
+)
+CHOOSE = 'The page "Which method do I need?" names scalers that correct more.'
+OTHER_DATA = "The correction was found on other data, which may differ from the test set."
 
 NO_VERDICT = (
     "There is no verdict on the calibration, because the labels do not seem to belong to the "
-    "logits."
+    "logits. Do not use this T."
 )
 NO_DIRECTION = (
     "The samples do not show whether the model is overconfident or underconfident: T = 1, which "
     "leaves the logits as they are, lies within the 95% interval of T."
 )
-NEED_NOT_SCALE = "T = 1 lies within the 95% interval of T, so you need not divide the logits by T."
+NEED_NOT_SCALE = "T = 1 lies within the 95% interval of T, so you need not scale the model."
 FEW_SAMPLES = (
     "{n} samples are very few, so all results are uncertain. Use at least {least} samples to test "
     "a model, and as many others to find T."
@@ -176,6 +182,16 @@ UNCERTAIN_TEMPERATURE = (
     "The samples say little about T: its 95% interval reaches from {low} to {high}. Usually the "
     "samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use "
     "more samples, and check for a few of them whether logits and label belong together."
+)
+
+ZEROS = (
+    "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is "
+    "rounded. T depends on the small number that stands for 0, which is {floor}. So save more "
+    "decimals, or the logits."
+)
+EXCHANGED = (
+    "Are the columns of the classes {a} and {b} (counted from 0) exchanged? The model answers {b} "
+    "to most samples of class {a}, and {a} to most of class {b}."
 )
 
 DIAGRAM = (

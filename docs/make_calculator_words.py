@@ -22,6 +22,7 @@ CODE = """\
   self.cardTexts = {
     meanings: %(meanings)s,
     meaningsOfTwoClasses: %(meaningsOfTwoClasses)s,
+    endsAtValue: %(endsAtValue)s,
     limits: %(limits)s,
   };
 
@@ -59,6 +60,7 @@ def make_script() -> str:
         "patterns": patterns,
         "meanings": card.MEANINGS,
         "meaningsOfTwoClasses": card.MEANINGS_OF_TWO_CLASSES,
+        "endsAtValue": card.ENDS_AT_VALUE,
         "limits": card.LIMITS,
     }
     return CODE % {name: _as_code(value) for name, value in words.items()}

@@ -25,11 +25,13 @@ from calibkit import (
     negative_log_likelihood,
 )
 from calibkit.__main__ import main as command_line
-from calibkit._command_line.card import MEANINGS, MEANINGS_OF_TWO_CLASSES, Card
+from calibkit._command_line.card import LIMITS, MEANINGS, MEANINGS_OF_TWO_CLASSES, Card
 from calibkit._command_line.samples import Choice, read_samples
+from calibkit._command_line.verdicts import direction_of_event
 from tests.browser import page_alone
 from tests.command_line.conftest import CommandLine
-from tests.reports.test_doubts import few_samples
+from tests.command_line.test_card import shifted
+from tests.reports.test_doubts import few_samples, good_model
 from tests.uncertainty.test_lucky_labels import luckiest
 
 pytest_plugins = ("tests.browser",)
@@ -724,7 +726,12 @@ def test_a_strange_temperature_is_doubted_as_in_the_library(page, tmp_path, kind
     is_withheld = _sentences.NO_VERDICT in page.page.inner_text("#cc-verdicts")
     assert is_withheld == (kind == "UNRELATED")
     for card in (page.page.inner_text("#cc-verdicts"), *cards.values()):
-        assert ("Before scaling, th" in card) != is_withheld
+        verdict = r"(?i)(before|after) scaling, (the model|no calibration error|there is)"
+        assert (re.search(verdict, card) is None) == is_withheld
+    for card in cards.values():
+        assert ("Do not use this T." in card) == is_withheld
+        assert (LIMITS[-1] in card) != is_withheld
+        assert not (is_withheld and "Divide" in card)
 
 
 @pytest.mark.slow
@@ -760,20 +767,120 @@ def test_the_verdicts_are_those_of_the_library(page, tmp_path, n_classes, temper
     report = evaluate(logits[1::2], labels[1::2], scaler=scaler, progress=False)
     card = Card(report, "", 0, separate=True).to_markdown()
     shown = page.page.inner_text("#cc-verdicts").replace("≤", "<=").split("\n\n")
-    if temperature == 1:
-        assert shown.pop(0) == _sentences.NO_DIRECTION
+    explained = page.page.locator("#cc-explanations p").all_text_contents()
+    shown += [text.replace("≤", "<=") for text in explained]
     word = {3: "is overconfident", 1: "no calibration error", 0.4: "is underconfident"}
     assert word[temperature] in shown[0]
-    assert "shows no calibration error beyond what chance alone produces" in shown[1]
+    good = "Before and after scaling" if temperature == 1 else "After scaling"
+    assert shown[0 if temperature == 1 else 1].startswith(f"{good}, no calibration error was found")
     # What is drawn by chance: the p-values, and the end of the interval.
     drawn = re.compile(r"(p = |p <= |up to | in )\d[\d.]*\d%?")
-    without = [drawn.sub("drawn", text) for text in [*shown, card]]
-    assert all(text in without[2] for text in without[:2])
-    high = float(re.search(r"With 500 samples, .* up to ([\d.]+)%, so an error", shown[1])[1])
-    expected = max(report.after.ece.high, report.after.noise_floor.high)
+    *without, card = [drawn.sub("drawn", text) for text in [*shown, card]]
+    assert len(without) == (3 if temperature == 1 else 4)
+    assert all(text in card for text in without)
+    said = " ".join(shown)
+    high = float(re.search(r"up to ([\d.]+)% could still hide in 500 samples", said)[1])
+    values = [report.after, *([report.before] if temperature == 1 else [])]
+    expected = max(end for one in values for end in (one.ece.high, one.noise_floor.high))
     assert high == pytest.approx(100 * expected, abs=1.5)
-    level = "A share below 5%" if n_classes == 2 else "one of these shares is below 2.5%"
-    assert level in shown[1]
+    level = "A share below 5%" if n_classes == 2 else "only a share below 2.5%"
+    assert level in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "mean"), [(1.1, -4.5), (-1.1, -4.5), (1.1, 0), (-1.1, 4.5)])
+def test_a_shift_of_the_risk_is_told_as_in_the_library(page, tmp_path, shift, mean):
+    z, labels = shifted(shift, mean=mean)
+    table = {"p": (1 / (1 + np.exp(-z))).tolist(), "label": labels.tolist()}
+    drop(page, "fit", write_table(tmp_path / "shifted.csv", table))
+    calibrate(page)
+    scaler = TemperatureScaler().fit_logits(z[::2], labels[::2])
+    report = evaluate(z[1::2], labels[1::2], scaler=scaler, progress=False)
+    ways = [direction_of_event(bins) for bins in report.bins]
+    assert ways[0] == ("OVERESTIMATES" if shift > 0 else "UNDERESTIMATES")
+    shown = page.page.inner_text("#cc-verdicts").split("\n\n")
+    for text, way, bins in zip(shown, ways, report.bins, strict=True):
+        mean_p, rate = (
+            f"{part.sum() / len(z[1::2]):.1%}" for part in (bins.confidence_sum, bins.n_correct)
+        )
+        assert f"is {mean_p} on average, while the frequency of y = 1 is {rate}" in text or (
+            way == "MISCALIBRATED"
+        )
+    assert (_sentences.SHIFT_REMAINS in shown[1]) == ways[1].endswith("ESTIMATES")
+    rows = page.page.locator("#cc-table tr").all_inner_texts()
+    claims = [bins.confidence_sum.sum() / len(z[1::2]) for bins in report.bins]
+    assert " ".join(rows[1].split()) == f"mean P(y = 1) {claims[0]:.1%} {claims[1]:.1%}"
+    rate = f"{labels[1::2].mean():.1%}"
+    assert " ".join(rows[2].split()) == f"frequency of y = 1 {rate} {rate}"
+
+
+@pytest.mark.slow
+def test_exchanged_columns_are_suspected_as_in_the_library(page, tmp_path):
+    logits, labels = good_model(2000)
+    logits = logits[:, [0, 1, 5, 3, 4, 2, 6, 7, 9, 8]]
+    np.savez(tmp_path / "exchanged.npz", logits=logits, labels=labels)
+    drop(page, "fit", tmp_path / "exchanged.npz")
+    calibrate(page)
+    expected = [_sentences.EXCHANGED.format(a=a, b=b) for a, b in ((2, 5), (8, 9))]
+    shown = page.page.locator("#cc-doubts p").all_inner_texts()
+    assert shown == [f"Warning: {text}" for text in expected]
+    report = evaluate(logits[1::2], labels[1::2], progress=False)
+    assert report.doubts.warnings == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_columns", "digits"), [(1, 2), (3, 2), (3, 12)])
+def test_zeros_of_rounding_are_warned_of_as_in_the_library(page, here, n_columns, digits):
+    logits, labels = problem(1000, max(n_columns, 2), 2.0, seed=2)
+    p = logits.softmax(1).numpy().round(digits)
+    if n_columns == 1:
+        p, table = p[:, 1:], {"p": p[:, 1].tolist()}
+        n_zero = int(((p == 0) | (p == 1)).sum())
+    else:
+        # Every row sums to 1.
+        p[:, 2] = np.abs(1 - p[:, 0] - p[:, 1]).round(digits)
+        table = {f"p_{k}": p[:, k].tolist() for k in range(n_columns)}
+        n_zero = int((p == 0).any(1).sum())
+    file = write_table(here.folder / "rounded.csv", {**table, "label": labels.tolist()})
+    drop(page, "fit", file)
+    calibrate(page)
+    expected = _sentences.ZEROS.format(n_zero=n_zero, n=1000, floor="1e-12")
+    assert (n_zero >= 10) == (digits == 2)
+    shown = page.page.inner_text("#cc-doubts")
+    assert (f"Warning: {expected}" in shown) == (digits == 2)
+    assert here.run("fit", "rounded.csv", "--output", "t.pt") == 0
+    assert (expected in here.out) == (digits == 2)
+    assert here.run("report", "rounded.csv", "--scaler-file", "t.pt", "--markdown", "c.md") == 0
+    assert (expected in (here.folder / "c.md").read_text()) == (digits == 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["one probability", "probabilities", "logits"])
+def test_what_to_do_with_the_temperature_fits_what_the_file_holds(page, tmp_path, kind):
+    logits, labels = problem(400, 2, 3.0, seed=10)
+    p = logits.softmax(1).T.tolist()
+    names = np.array(["cat", "dog"])[labels.numpy()]
+    scores = {
+        "one probability": {"p_dog": p[1]},
+        "probabilities": {"p_cat": p[0], "p_dog": p[1]},
+        "logits": {
+            f"logit_{name}": z for name, z in zip(("cat", "dog"), logits.T.tolist(), strict=True)
+        },
+    }[kind]
+    drop(page, "fit", write_table(tmp_path / "two.csv", {**scores, "label": names}))
+    calibrate(page)
+    texts = save_results(page, tmp_path)
+    found = json.loads(texts["json"])
+    assert found["input"] == ("logits" if kind == "logits" else "probabilities")
+    assert found["positive"] == "dog"
+    assert found.get("classes") == (None if kind == "one probability" else ["cat", "dog"])
+    t = f"{found['temperature']:.5g}"
+    said = {
+        "one probability": f"Replace each probability p by sigmoid(log(p / (1 - p)) / {t}).",
+        "probabilities": f"Replace each row of probabilities p by softmax(log(p) / {t}).",
+        "logits": "Divide the logits by T.",
+    }[kind]
+    assert all(said in texts[kind] for kind in ("html", "markdown"))
 
 
 def as_written(kind: str, folder: Path) -> Path:

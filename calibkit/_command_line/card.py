@@ -12,14 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from calibkit import _sentences
+from calibkit._command_line.verdicts import LEVEL, explanations, verdicts, words
 from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports._tables import html_table, markdown_table
 from calibkit.reports.report import Report
-from calibkit.reports.values import MetricValues, p_value_text
 
-# A model that is calibrated is called otherwise with this probability.
-LEVEL = 0.05
-_FIELDS = {"ECE": "ece", "classwise ECE": "classwise_ece"}
 MEANINGS = {
     "NLL": "the mean negative logarithm of the probability that the true class was given; smaller "
     "is better",
@@ -45,11 +42,16 @@ MEANINGS_OF_TWO_CLASSES = {
     "top-label ECE": "the mean distance between how sure the model is of its answer and how often "
     "this answer is right, bin by bin",
 }
+ENDS_AT_VALUE = (
+    "Chance makes an ECE look larger than it is. So the interval of an ECE lies mostly below the "
+    "measured value, and may end at it."
+)
 LIMITS = (
     "The probabilities hold for data that are drawn like the test set. On other data nothing is "
     "promised: measure there.",
     "The intervals and p-values assume independent samples. Pixels of one image, or several "
     "samples of one person, are not independent, and then the intervals are too narrow.",
+    # The last limit is about verdicts, so it goes where there is none.
     f"The verdict above is wrong about a perfectly calibrated model in at most {LEVEL:.0%} of all "
     "test sets. It says whether there is more error than chance alone produces, not whether the "
     "error is large. With few samples, a large error can remain unseen.",
@@ -125,10 +127,11 @@ class Card(NamedTuple):
         )
         parts = [
             f"<h1>{escape(self.title)}</h1>",
-            *(f"<p>{escape(line)}</p>" for line in self._verdicts()),
+            *(f"<p>{escape(line)}</p>" for line in verdicts(report)),
             "<h2>Measures</h2>",
             _scrolling(report._repr_html_(), "Measures"),
             f"<ul>{meanings}</ul>",
+            *(f"<p>{escape(line)}</p>" for line in [ENDS_AT_VALUE, *explanations(report)]),
             "<h2>Reliability diagrams</h2>",
             f"<p>{escape(self._legend())}</p>",
             f'<div class="diagrams">{figures}</div>',
@@ -151,10 +154,12 @@ class Card(NamedTuple):
         report = self.report
         blocks = [
             f"# {self.title}",
-            *self._verdicts(),
+            *verdicts(report),
             "## Measures",
             report.to_markdown(),
             "\n".join(f"- **{name}**: {meaning}." for name, meaning in self._meanings()),
+            ENDS_AT_VALUE,
+            *explanations(report),
             "## Reliability diagrams",
             self._legend(),
             "\n".join(f"![{text}][diagram {i}]" for i, text in enumerate(self._alternatives(), 1)),
@@ -167,23 +172,13 @@ class Card(NamedTuple):
         ]
         return "\n\n".join(blocks) + "\n"
 
-    def _verdicts(self) -> list[str]:
-        report = self.report
-        if report.doubts.are_unrelated:
-            return [_sentences.NO_VERDICT]
-        whens = ["Before scaling", "After scaling"] if report.after else ["Without scaling"]
-        values = [report.before, *([report.after] if report.after else [])]
-        parts = zip(whens, values, report.bins, strict=True)
-        verdicts = [_verdict(when, report, one, bins) for when, one, bins in parts]
-        return [_sentences.NO_DIRECTION, *verdicts] if report.doubts.may_be_1 else verdicts
-
     def _meanings(self) -> list[tuple[str, str]]:
         event = self.report.event
         meanings = MEANINGS if self.report.n_classes > 2 else MEANINGS_OF_TWO_CLASSES
         return [(name, text.replace("y = 1", event)) for name, text in meanings.items()]
 
     def _legend(self) -> str:
-        confidence, share = _words(self.report.bins[0], self.report.event)
+        confidence, share = words(self.report.bins[0], self.report.event)
         return _sentences.DIAGRAM.format(share=share, confidence=confidence)
 
     def _names(self) -> list[str]:
@@ -193,7 +188,7 @@ class Card(NamedTuple):
         """Return the texts of the diagrams for those who do not see them."""
         texts = []
         for name, bins in zip(self._names(), self.report.bins, strict=True):
-            confidence, share = _words(bins, self.report.event)
+            confidence, share = words(bins, self.report.event)
             filled = bins.count > 0
             gaps = (bins.n_correct - bins.confidence_sum)[filled]
             texts.append(
@@ -217,7 +212,7 @@ class Card(NamedTuple):
         ]
 
     def _limits(self) -> list[str]:
-        limits = list(LIMITS)
+        limits = list(LIMITS[:-1] if self.report.doubts.are_unrelated else LIMITS)
         if self.report.after is not None:
             limits.append(
                 (
@@ -238,78 +233,8 @@ class Card(NamedTuple):
         return f"Made with {name}, {self.report.n_bins} bins, seed {self.seed}."
 
 
-def rejected(values: MetricValues, level: float) -> dict[str, float]:
-    """Return the p-values that speak against a calibrated model, with the names of the errors.
-
-    If there are two tests, each may reject half as often. A calibrated model is then rejected with
-    a probability of at most ``level``.
-    """
-    named = {"ECE": values.p_value, "classwise ECE": values.classwise_p_value}
-    p_values = {name: p for name, p in named.items() if p is not None}
-    return {name: p for name, p in p_values.items() if p < level / len(p_values)}
-
-
-def _verdict(when: str, report: Report, values: MetricValues, bins: ReliabilityBins) -> str:
-    n = report.n_samples
-    found = rejected(values, LEVEL)
-    if not found:
-        # Labels that fit unusually well may make the interval end below what chance can hide.
-        ends = values.noise_floor.high, values.ece.high
-        by_chance = ends[0] > ends[1]
-        hidden = _sentences.HIDDEN_BY_CHANCE if by_chance else _sentences.HIDDEN_IN_THE_INTERVAL
-        said = hidden.format(n=n, high=f"{max(ends):.1%}")
-        return _sentences.CALIBRATED.format(when=when, hidden=said, tests=_tests(report, values))
-    errors = " and ".join(
-        f"its {name} of {getattr(values, _FIELDS[name]).value:.1%} ({_p(report, p)})"
-        for name, p in found.items()
-    )
-    verb = "are" if len(found) > 1 else "is"
-    is_clear = "ECE" in found and not report.doubts.may_be_1
-    how = _direction(bins) if is_clear else _sentences.MISCALIBRATED
-    return _sentences.NOT_CALIBRATED.format(when=when, how=how, errors=errors, verb=verb)
-
-
-def _p(report: Report, p_value: float) -> str:
-    return f"p {p_value_text(p_value, report._measured.n_resamples, '= ')}"
-
-
-def _tests(report: Report, values: MetricValues) -> str:
-    """Say what the p-values mean that do not speak against a calibrated model."""
-    words = {
-        "ece": f"{values.ece.value:.1%}",
-        "share": f"{values.p_value:.1%}",
-        "p": _p(report, values.p_value),
-    }
-    if values.classwise_p_value is None or values.classwise_ece is None:
-        return _sentences.ONE_TEST.format(level=f"{LEVEL:.0%}", **words)
-    return _sentences.TWO_TESTS.format(
-        level=f"{LEVEL / 2:.1%}",
-        classwise_ece=f"{values.classwise_ece.value:.1%}",
-        classwise_share=f"{values.classwise_p_value:.1%}",
-        classwise_p=_p(report, values.classwise_p_value),
-        **words,
-    )
-
-
-def _direction(bins: ReliabilityBins) -> str:
-    """Say whether the model is too sure or not sure enough, if that is most of its error."""
-    gaps = bins.confidence_sum - bins.n_correct
-    error = np.abs(gaps).sum()
-    if bins.of == "positive":  # Below one half, the model answers that y = 0.
-        gaps = np.where(bins.confidence_sum < bins.count / 2, -gaps, gaps)
-    if abs(gaps.sum()) < error / 2:
-        return _sentences.MISCALIBRATED
-    return _sentences.OVERCONFIDENT if gaps.sum() > 0 else _sentences.UNDERCONFIDENT
-
-
-def _words(bins: ReliabilityBins, event: str) -> tuple[str, str]:
-    if bins.of == "positive":
-        return f"P({event})", f"frequency of {event}"
-    return "confidence", "accuracy"
-
-
 def _bin_cells(bins: ReliabilityBins, event: str) -> list[list[str]]:
-    confidence, share = _words(bins, event)
+    confidence, share = words(bins, event)
     cells = [["bin", "samples", f"mean {confidence}", share]]
     for i in np.flatnonzero(bins.count):
         n = bins.count[i]

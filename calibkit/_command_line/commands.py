@@ -11,9 +11,10 @@ import torch
 
 from calibkit import _sentences
 from calibkit._checks import check_logits_and_labels
-from calibkit._command_line.card import Card, rejected
-from calibkit._command_line.samples import Choice, Samples, read_samples
+from calibkit._command_line.card import Card
+from calibkit._command_line.samples import FLOOR, Choice, Samples, read_samples
 from calibkit._command_line.scaler_file import load_scaler, new_scaler, save_scaler
+from calibkit._command_line.verdicts import rejected
 from calibkit._command_line.writing import check_outputs, replacing
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError
@@ -25,6 +26,8 @@ from calibkit.reports.values import p_value_text
 from calibkit.scalers.base import Scaler
 
 REJECTED = 3
+# From this share of the samples on, probabilities of 0 make T doubtful.
+_MANY_ZEROS = 0.01
 
 
 def report(options: Namespace) -> int:
@@ -47,6 +50,9 @@ def report(options: Namespace) -> int:
     )
     if test.event is not None:
         found = replace(found, event=test.event)
+    if found.summary is not None and found.summary.temperature is not None:
+        warnings = [*_zeros(test), *found.doubts.warnings]
+        found = replace(found, doubts=found.doubts._replace(warnings=warnings))
     print(found)
     title = " ".join((options.title or f"Calibration of {options.file.stem}").split())
     card = Card(found, title, options.seed, separate=options.calibration is not None)
@@ -157,7 +163,24 @@ def _doubts(scaler: Scaler, samples: Samples, options: Namespace) -> list[str]:
     ignored = options.ignore_index
     rows = check_logits_and_labels(samples.logits, samples.labels, ignore_index=ignored)
     accuracy = measure_logits(rows, n_bins=1)["accuracy"]
-    return doubts_about(scaler.summary, accuracy, Rows(*rows.flat()[:2])).sentences
+    summary = scaler.summary
+    has_temperature = summary is not None and summary.temperature is not None
+    zeros = _zeros(samples) if has_temperature else []
+    found = doubts_about(summary, accuracy, Rows(*rows.flat()[:2]))
+    return [*zeros, *found.sentences]
+
+
+def _zeros(samples: Samples) -> list[str]:
+    """Say if so many probabilities are 0 that T depends on what stands for them."""
+    if not samples.are_probabilities:
+        return []
+    z = samples.logits
+    # The logarithm of the floor stands for every smaller probability.
+    is_zero = (z.abs() >= -math.log(FLOOR) - 1e-5).flatten(1 if z.ndim > 1 else 0)
+    of_sample = is_zero.any(1) if z.ndim > 1 else is_zero
+    n_zero, n = int(of_sample.sum()), len(z)
+    is_rounded = n_zero > 0 and n_zero >= _MANY_ZEROS * n
+    return [_sentences.ZEROS.format(n_zero=n_zero, n=n, floor=f"{FLOOR:g}")] if is_rounded else []
 
 
 def _exit_code(found: Report, min_p_value: float | None) -> int:

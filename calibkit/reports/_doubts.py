@@ -14,6 +14,8 @@ _LARGEST, _SMALLEST = 10, 0.1
 _WIDEST = 10
 # A model gains so little over the most frequent class if its labels belong to other samples.
 _LEAST_GAIN = 0.1
+# So many samples of a class show which answer it mostly gets.
+_LEAST_OF_CLASS = 10
 # With fewer samples, an accuracy is uncertain by 10 percentage points, and an ECE says nothing.
 LEAST_SAMPLES = 100
 
@@ -45,7 +47,8 @@ def doubts_about(summary: FitSummary | None, accuracy: float, test: Rows) -> Dou
     """Look for what speaks for a mistake in the data, and for a temperature that nobody needs."""
     sizes = [test.labels.numel()] if summary is None else [test.labels.numel(), summary.n_samples]
     few = _sentences.FEW_SAMPLES.format(n=min(sizes), least=LEAST_SAMPLES)
-    warnings = [few] if min(sizes) < LEAST_SAMPLES else []
+    exchanged = [_sentences.EXCHANGED.format(a=a, b=b) for a, b in _exchanged(test)]
+    warnings = [*exchanged, *([few] if min(sizes) < LEAST_SAMPLES else [])]
     if summary is None or summary.temperature is None or summary.temperature_interval is None:
         return Doubts(warnings, are_unrelated=False, may_be_1=False)
     temperature, (low, high) = summary.temperature, summary.temperature_interval
@@ -86,3 +89,15 @@ def _majority(test: Rows) -> float:
     weights = None if test.weights is None else test.weights.numpy()
     shares = np.bincount(test.labels.numpy(), weights) / test.total_weight
     return float(shares.max())
+
+
+def _exchanged(test: Rows) -> list[tuple[int, int]]:
+    """Return the pairs of classes of which each is mostly taken for the other."""
+    labels, answers = test.labels.numpy(), test.scores.argmax(1).numpy()
+    answer_of = {}
+    for label in np.unique(labels) if test.scores.shape[1] > 2 else []:
+        own = answers[labels == label]
+        answer = np.bincount(own).argmax()
+        if len(own) >= _LEAST_OF_CLASS and (own == answer).mean() > 0.5:
+            answer_of[int(label)] = int(answer)
+    return [(a, b) for a, b in answer_of.items() if a < b and answer_of.get(b) == a]

@@ -8,8 +8,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from calibkit import TemperatureScaler, evaluate
-from calibkit._command_line.card import Card, rejected
+from calibkit import LogisticScaler, TemperatureScaler, _sentences, evaluate
+from calibkit._command_line.card import LIMITS, Card
+from calibkit._command_line.verdicts import rejected
 from tests.helpers import calibrated_problem
 
 pytest_plugins = ("tests.browser",)
@@ -125,11 +126,8 @@ def test_two_classes_are_judged_by_the_event():
     logits = rng.standard_normal(200)
     labels = (rng.random(200) < 1 / (1 + np.exp(-logits))).astype(int)
     card = Card(evaluate(logits, labels), "Two", 0, separate=False).to_markdown()
-    assert (
-        "Without scaling, this test set shows no calibration error beyond what chance alone "
-        "produces. With 200 samples, chance alone gives a perfectly calibrated model an ECE of up "
-        "to" in card
-    )
+    assert "Without scaling, no calibration error was found. An ECE of up to " in card
+    assert "could still hide in 200 samples (see the row ECE" in card
     assert "the frequency of y = 1 of the samples in a bin, and a dot their mean P(y = 1)" in card
     assert "classwise" not in card
     assert "**ECE**: the expected calibration error of P(y = 1)" in card
@@ -156,26 +154,39 @@ def test_a_verdict_says_what_the_samples_may_hide_and_what_p_means(n, n_classes,
     values = report.before
     ece, p = values.ece, values.p_value
     assert by_chance == (values.noise_floor.high > ece.high)
-    what = f"the interval of the ECE reaches up to {ece.high:.1%}"
-    if by_chance:
-        what = "chance alone gives a perfectly calibrated model an ECE of up to "
-        what += f"{values.noise_floor.high:.1%}"
+    high, row = max((values.noise_floor.high, "ECE if calibrated"), (ece.high, "ECE"))
     said = (
-        f"Without scaling, this test set shows no calibration error beyond what chance alone "
-        f"produces. With {n} samples, {what}, so an error of that size could hide here. A "
-        f"perfectly calibrated model would show the measured ECE of {ece.value:.1%} or a larger "
-        f"one in {p:.1%} of all test sets of this size (p = {p:.3f})"
+        f"Without scaling, no calibration error was found. An ECE of up to {high:.1%} could still "
+        f"hide in {n} samples (see the row {row})."
+    )
+    assert f"\n\n{said}\n\n" in card
+    explained = (
+        f"Without scaling, a perfectly calibrated model would show the measured ECE of "
+        f"{ece.value:.1%} or a larger one in {p:.1%} of all test sets of this size (p = {p:.3f})"
     )
     if values.classwise_ece is None:
-        said += ". A share below 5% would be evidence against the model."
+        explained += ". A share below 5% is evidence against the model."
     else:
         p = values.classwise_p_value
-        said += (
-            f", and the classwise ECE of {values.classwise_ece.value:.1%} in {p:.1%} (p = {p:.3f})."
-            " Two tests were made, so we say that the model is miscalibrated only if one of these "
-            "shares is below 2.5%."
+        explained += (
+            f", and the classwise ECE of {values.classwise_ece.value:.1%} or a larger one in "
+            f"{p:.1%} (p = {p:.3f}). Two tests are made, so only a share below 2.5% is evidence "
+            "against the model."
         )
-    assert f"\n\n{said}\n\n" in card
+    assert f"\n\n{explained}\n\n" in card
+
+
+def test_two_good_verdicts_are_one(problem):
+    report = evaluate(
+        *calibrated_problem(500, 4, 1.0),
+        scaler=TemperatureScaler().fit_logits(*calibrated_problem(5000, 4, 1.0, seed=1)),
+    )
+    assert report.doubts.may_be_1
+    card = Card(report, "", 0, separate=True).to_markdown()
+    assert card.count("no calibration error was found") == 1
+    assert "Before and after scaling, no calibration error was found." in card
+    # Nothing was found that could have a direction.
+    assert "do not show whether" not in card
 
 
 def test_a_temperature_that_may_be_1_leaves_the_direction_open():
@@ -185,7 +196,7 @@ def test_a_temperature_that_may_be_1_leaves_the_direction_open():
     low, high = report.summary.temperature_interval
     assert low < 1 < high
     for card in (Card(report, "", 0, separate=True).to_markdown(), str(report)):
-        assert "so you need not divide the logits by T" in card
+        assert "so you need not scale the model" in card
         assert "30 samples are very few" in card
         assert "is overconfident:" not in card
     assert "do not show whether the model is overconfident" in (
@@ -200,7 +211,10 @@ def test_there_is_no_verdict_on_labels_of_other_samples():
     report = evaluate(logits[1::2], labels[1::2], scaler=scaler)
     card = Card(report, "", 0, separate=True).to_markdown()
     assert "There is no verdict on the calibration" in card
+    assert "Do not use this T." in card
     assert "Before scaling, " not in card
+    assert LIMITS[-1] not in card
+    assert LIMITS[-2] in card
     assert report.to_dict()["warnings"] == report.notes[:1]
 
 
@@ -238,6 +252,59 @@ def test_errors_in_both_directions_have_no_direction():
     logits = np.log(np.stack([p, *3 * [(1 - p) / 3]], 1))
     card = Card(evaluate(logits, 1 - right), "", 0, separate=False).to_markdown()
     assert "Without scaling, the model is not calibrated: its ECE of" in card
+
+
+def shifted(shift: float, n: int = 20_000, mean: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of an event that are too high by a shift; their mean says how rare the event is."""
+    rng = np.random.default_rng(0)
+    z = mean + 1.5 * rng.standard_normal(n)
+    labels = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int)
+    return z + shift, labels
+
+
+@pytest.mark.parametrize("mean", [-4.5, 0, 4.5])
+@pytest.mark.parametrize(("shift", "word"), [(1.1, "overestimates"), (-1.1, "underestimates")])
+def test_a_shift_of_the_risk_is_no_overconfidence(mean, shift, word):
+    """A rare event with too high a risk looks underconfident, because all risks are below 1/2."""
+    z, labels = shifted(shift, mean=mean)
+    scaler = TemperatureScaler().fit_logits(z[::2], labels[::2])
+    report = evaluate(z[1::2], labels[1::2], scaler=scaler)
+    card = Card(report, "", 0, separate=True).to_markdown()
+    claimed, true = (1 / (1 + np.exp(-z[1::2]))).mean(), labels[1::2].mean()
+    assert (
+        f"Before scaling, the model {word} P(y = 1), which is {claimed:.1%} on average, while the "
+        f"frequency of y = 1 is {true:.1%}: its ECE of" in card
+    )
+    assert "confident:" not in card
+    if mean == 0:
+        assert f"After scaling, the model {word} P(y = 1)" in card
+        assert "One temperature cannot correct such a shift" in card
+    corrected = LogisticScaler().fit_logits(z[::2], labels[::2])
+    report = evaluate(z[1::2], labels[1::2], scaler=corrected)
+    assert "One temperature" not in Card(report, "", 0, separate=True).to_markdown()
+
+
+def test_a_model_that_is_shifted_and_too_sure_at_both_ends_is_overconfident():
+    z, labels = shifted(0.2)
+    card = Card(evaluate(3 * z, labels), "", 0, separate=False).to_markdown()
+    assert "Without scaling, the model is overconfident: its ECE of" in card
+
+
+def test_weak_evidence_is_called_so():
+    for seed in range(100):
+        report = evaluate(*calibrated_problem(300, 2, 1.0, seed=seed))
+        if 0.005 < report.before.p_value < 0.05:
+            break
+    card = Card(report, "", 0, separate=False).to_markdown()
+    assert "Without scaling, there is some evidence that the model " in card
+    assert "because p is below 0.05. But one perfectly calibrated model in 20 is" in card
+
+
+def test_an_error_that_remains_leads_to_other_scalers():
+    fit, test = calibrated_problem(500, 4, 1.0), calibrated_problem(500, 4, 3.0, seed=1)
+    report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit))
+    card = Card(report, "", 0, separate=True).to_markdown()
+    assert f"{_sentences.CHOOSE} {_sentences.OTHER_DATA}" in card
 
 
 def test_an_uncheckable_test_set_is_named(files, problem):

@@ -90,3 +90,28 @@ def test_only_a_temperature_is_doubted():
     report = report_on(logits, labels, VectorScaler())
     assert doubts(report) == ""
     assert doubts_about(None, 0.5, report._measured.sets[0]) == ([], False, False)
+
+
+def good_model(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A calibrated model of ten classes that is right in most cases of each."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 5 * torch.randn(n, 10, generator=generator, dtype=torch.float64)
+    return logits, torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+
+
+@pytest.mark.parametrize("pairs", [[(2, 5)], [(0, 9), (3, 4)], []])
+def test_exchanged_columns_are_suspected(pairs):
+    logits, labels = good_model(2000)
+    order = list(range(10))
+    for a, b in pairs:
+        order[a], order[b] = b, a
+    expected = [_sentences.EXCHANGED.format(a=a, b=b) for a, b in pairs]
+    assert report_on(logits[:, order], labels).doubts.warnings == expected
+    assert evaluate(logits[:, order], labels, progress=False).doubts.warnings == expected
+
+
+def test_classes_with_few_samples_are_not_suspected():
+    logits, labels = good_model(100)
+    logits = logits[:, [1, 0, *range(2, 10)]]
+    keep = (labels >= 2) | ((labels < 2).cumsum(0) <= 9)
+    assert "exchanged" not in str(evaluate(logits[keep], labels[keep], progress=False))

@@ -186,6 +186,9 @@
       at("doubts").prepend(warning);
     }
     at("verdicts").replaceChildren(...results.verdicts(found).map((line) => made("p", line)));
+    at("explanations").replaceChildren(
+      ...results.explanations(found).map((line) => made("p", line))
+    );
     at("need").textContent = results.needNotScale(found);
     at("need").hidden = at("need").textContent === "";
     at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;

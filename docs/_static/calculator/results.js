@@ -4,6 +4,8 @@
 
   const { sentences, cardTexts } = self;
   const LEVEL = 0.05;
+  // As in calibkit's _command_line/verdicts.py.
+  const [WEAK, CLEAR] = [0.1, 1.96];
   const LONGEST_NAME = 60;
   const ROWS = [
     ["accuracy", "accuracy", "percent", 1],
@@ -21,6 +23,7 @@
   const NAMES = ["before scaling", "after scaling"];
   // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
   const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN, LEAST_SAMPLES] = [10, 0.1, 10, 0.1, 100];
+  const MANY_ZEROS = 0.01;
   const N_RESAMPLES = 1000;
   const [BAR, DOT, BAND] = ["#0072b2", "#d55e00", 'fill="#888" fill-opacity=".45" stroke="#666"'];
 
@@ -41,17 +44,31 @@
     const [value, low, high] = [numbers.value, numbers.low, numbers.high].map((number) =>
       format(number, kind, digits, signed)
     );
-    return [value, `(${low} to ${high})`];
+    const isFixed = signed && [numbers.value, numbers.low, numbers.high].every((one) => one === 0);
+    return isFixed ? ["none", ""] : [value, `(${low} to ${high})`];
   }
 
   /** Return the rows of the table: the name, and value and range before, after and of the change. */
-  function tableOf({ before, after, change }) {
-    return ROWS.filter(([, field]) => before[field] !== undefined).map(([name, field, kind, digits]) => [
+  function tableOf(report) {
+    const { before, after, change } = report;
+    const measured = ROWS.filter(([, field]) => before[field] !== undefined);
+    const rows = measured.map(([name, field, kind, digits]) => [
       name,
       withRange(before[field], kind, digits),
       withRange(after[field], kind, digits),
       change[field] === undefined ? ["", ""] : withRange(change[field], kind, digits, true),
     ]);
+    return report.C === 2 ? [...sharesInRows(report), ...rows] : rows;
+  }
+
+  /** Return the rows of the mean probability of an event and of its frequency. */
+  function sharesInRows(report) {
+    const [before, after] = [report.before, report.after].map(({ bins }) => sharesOf(bins));
+    const { confidence, share } = wordsOf(report);
+    const row = (name, field) => [
+      name, [percent(before[field]), ""], [percent(after[field]), ""], ["", ""],
+    ];
+    return [row(`mean ${confidence}`, "mean"), row(share, "rate")];
   }
 
   /** Return the words for what two classes are judged by: the chosen name of the positive one. */
@@ -65,33 +82,80 @@
     return `n = ${n}, ${C} classes, ECE${judged} in ${nBins} bins; in brackets 95% intervals`;
   }
 
-  /** Say whether the probabilities are calibrated, as far as both tests can tell. */
-  function verdict(when, values, { n, C }, isOpen) {
+  /** Return the p-values that speak against a calibrated model, with the names of the errors. */
+  function findingsOf({ ece, pValue, classwiseEce, classwisePValue }) {
     const tests = [
-      ["ECE", values.ece.value, values.pValue],
-      ["classwise ECE", values.classwiseEce?.value, values.classwisePValue],
+      ["ECE", ece.value, pValue],
+      ["classwise ECE", classwiseEce?.value, classwisePValue],
     ].filter(([, , p]) => p !== undefined);
     // If there are two tests, each may reject half as often.
-    const found = tests.filter(([, , p]) => p < LEVEL / tests.length);
-    if (found.length === 0) {
-      // Labels that fit unusually well may make the interval end below what chance can hide.
-      const ends = [values.noiseFloor.high, values.ece.high];
-      const isByChance = ends[0] > ends[1];
-      const sentence = sentences[isByChance ? "HIDDEN_BY_CHANCE" : "HIDDEN_IN_THE_INTERVAL"];
-      const hidden = sentence({ n, high: percent(Math.max(...ends)) });
-      return sentences.CALIBRATED({ when, hidden, tests: testsOf(values) });
-    }
-    const errors = found
-      .map(([name, value, p]) => `its ${name} of ${percent(value)} (p ${pText(p, "= ")})`)
-      .join(" and ");
-    const isClear = found[0][0] === "ECE" && !isOpen;
-    const how = isClear ? direction(values.bins, C) : sentences.MISCALIBRATED({});
-    return sentences.NOT_CALIBRATED({ when, how, errors, verb: found.length > 1 ? "are" : "is" });
+    const limit = LEVEL / tests.length;
+    return { limit, errors: tests.filter(([, , p]) => p < limit) };
   }
 
-  /** Say what the p-values mean that do not speak against a calibrated model. */
-  function testsOf({ ece, pValue, classwiseEce, classwisePValue }) {
-    const words = { ece: percent(ece.value), share: percent(pValue), p: `p ${pText(pValue, "= ")}` };
+  const isCalibrated = (values) => findingsOf(values).errors.length === 0;
+
+  /** Say that the values show no error, and how large an error could still hide. */
+  function notFound(when, n, ...values) {
+    // Labels that fit unusually well may make the interval end below what chance can hide.
+    const ends = [
+      ...values.map(({ noiseFloor }) => [noiseFloor.high, "ECE if calibrated"]),
+      ...values.map(({ ece }) => [ece.high, "ECE"]),
+    ];
+    const [high, row] = ends.reduce((most, end) => (end[0] > most[0] ? end : most));
+    return sentences.CALIBRATED({ when, n, high: percent(high), row });
+  }
+
+  /** Say which errors are more than chance, and how the model errs. */
+  function errorFound(when, values, found) {
+    const { limit, errors } = findingsOf(values);
+    const { how, isShift } = howItErrs(values, errors[0][0] === "ECE", found);
+    const isWeak = Math.min(...errors.map(([, , p]) => p)) > WEAK * limit;
+    const listed = errors.map(([name, value, p]) => {
+      return `its ${name} of ${percent(value)} (p ${pText(p, "= ")})`;
+    });
+    const verb = errors.length > 1 ? "are" : "is";
+    const words = { when, how, errors: listed.join(" and "), verb, limit };
+    const said = sentences[isWeak ? "SOME_EVIDENCE" : "NOT_CALIBRATED"](words);
+    if (when === "Before scaling") return said;
+    if (isShift) return `${said} ${sentences.SHIFT_REMAINS({})}`;
+    const ofOthers = found.isSplit ? "" : ` ${sentences.OTHER_DATA({})}`;
+    return `${said} ${sentences.CHOOSE({})}${ofOthers}`;
+  }
+
+  /** Say how the model errs, and whether it gives an event too high or too low a probability. */
+  function howItErrs({ bins }, isClear, found) {
+    const isOfEvent = found.report.C === 2 && isClear;
+    const way = isOfEvent ? directionOfEvent(bins) : directionOfConfidence(bins);
+    if (way.endsWith("ESTIMATES")) {
+      const { mean, rate } = sharesOf(bins);
+      const shares = { mean: percent(mean), rate: percent(rate) };
+      return { how: sentences[way]({ ...wordsOf(found.report), ...shares }), isShift: true };
+    }
+    const isKnown = isClear && !mayBe1(found);
+    return { how: sentences[isKnown ? way : "MISCALIBRATED"]({}), isShift: false };
+  }
+
+  /** Return the mean probability of an event and its frequency. */
+  function sharesOf(bins) {
+    const total = (of) => bins.reduce((sum, bin) => sum + of(bin), 0);
+    const n = total(({ count }) => count);
+    return {
+      mean: total(({ confidence }) => confidence) / n,
+      rate: total(({ correct }) => correct) / n,
+    };
+  }
+
+  /** Say how the verdicts follow from the p-values. */
+  function explanations(found) {
+    if (doubtOf(found) === "UNRELATED") return [];
+    const { before, after } = found.report;
+    return [testsOf("Before scaling", before), testsOf("After scaling", after)];
+  }
+
+  function testsOf(when, { ece, pValue, classwiseEce, classwisePValue }) {
+    const p = `p ${pText(pValue, "= ")}`;
+    const words = { when, ece: percent(ece.value), share: percent(pValue), p };
     if (classwisePValue === undefined) {
       return sentences.ONE_TEST({ ...words, level: format(LEVEL, "percent", 0) });
     }
@@ -104,17 +168,46 @@
     });
   }
 
+  const gapsOf = (bins) =>
+    bins.map(({ count, confidence, correct }) => ({
+      gap: confidence - correct,
+      // Labels that are drawn from the probabilities would have this variance.
+      variance: confidence * (1 - confidence / Math.max(count, 1)),
+      isLow: confidence < count / 2,
+    }));
+  const sumOf = (gaps) => gaps.reduce((sum, { gap }) => sum + gap, 0);
+  const sizeOf = (gaps) => gaps.reduce((sum, { gap }) => sum + Math.abs(gap), 0);
+
   /** Say whether the model is too sure or not sure enough, if that is most of its error. */
-  function direction(bins, C) {
-    let [sum, error] = [0, 0];
-    for (const { count, confidence, correct } of bins) {
-      const gap = confidence - correct;
-      error += Math.abs(gap);
-      // Below one half, a model of two classes answers that y = 0.
-      sum += C === 2 && confidence < count / 2 ? -gap : gap;
+  function directionOfConfidence(bins) {
+    const gaps = gapsOf(bins);
+    const sum = sumOf(gaps);
+    if (Math.abs(sum) < sizeOf(gaps) / 2) return "MISCALIBRATED";
+    return sum > 0 ? "OVERCONFIDENT" : "UNDERCONFIDENT";
+  }
+
+  /**
+   * Say how P(y = 1) errs, if that is most of its error. An overconfident model errs outwards on
+   * both sides of one half. If it errs to one side only, it over- or underestimates the event.
+   */
+  function directionOfEvent(bins) {
+    const gaps = gapsOf(bins);
+    const error = sizeOf(gaps);
+    const low = clearSum(gaps.filter(({ isLow }) => isLow));
+    const high = clearSum(gaps.filter(({ isLow }) => !isLow));
+    if (low * high < 0 && Math.abs(high - low) >= error / 2) {
+      return high > 0 ? "OVERCONFIDENT" : "UNDERCONFIDENT";
     }
-    if (Math.abs(sum) < error / 2) return sentences.MISCALIBRATED({});
-    return sum > 0 ? sentences.OVERCONFIDENT({}) : sentences.UNDERCONFIDENT({});
+    const shift = clearSum(gaps);
+    if (shift === 0 || Math.abs(shift) < error / 2) return "MISCALIBRATED";
+    return shift > 0 ? "OVERESTIMATES" : "UNDERESTIMATES";
+  }
+
+  /** Return the sum of the gaps, or 0 where chance alone may produce it. */
+  function clearSum(gaps) {
+    const variance = gaps.reduce((sum, gap) => sum + gap.variance, 0);
+    const total = sumOf(gaps);
+    return Math.abs(total) > CLEAR * Math.sqrt(variance) ? total : 0;
   }
 
   const short = (value) => String(Number(value.toPrecision(4)));
@@ -142,8 +235,12 @@
     const words = { temperature: t, low, high, accuracy, majority: percent(report.majority) };
     const name = doubtOf(found);
     const n = Math.min(fit.n, report.n);
+    const isRounded = found.nZero > 0 && found.nZero >= MANY_ZEROS * found.n;
+    const zeros = { n_zero: found.nZero, n: found.n, floor: "1e-12" };
     return [
+      ...(isRounded ? [sentences.ZEROS(zeros)] : []),
       ...(name ? [sentences[name](words)] : []),
+      ...report.exchanged.map(([a, b]) => sentences.EXCHANGED({ a, b })),
       ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
     ];
   }
@@ -169,13 +266,15 @@
 
   function verdicts(found) {
     if (doubtOf(found) === "UNRELATED") return [sentences.NO_VERDICT({})];
-    const { report } = found;
-    const isOpen = mayBe1(found);
-    return [
-      ...(isOpen ? [sentences.NO_DIRECTION({})] : []),
-      verdict("Before scaling", report.before, report, isOpen),
-      verdict("After scaling", report.after, report, isOpen),
-    ];
+    const { before, after, n } = found.report;
+    const parts = [["Before scaling", before], ["After scaling", after]];
+    if (parts.every(([, values]) => isCalibrated(values))) {
+      return [notFound("Before and after scaling", n, before, after)];
+    }
+    const said = parts.map(([when, values]) =>
+      isCalibrated(values) ? notFound(when, n, values) : errorFound(when, values, found)
+    );
+    return mayBe1(found) ? [sentences.NO_DIRECTION({}), ...said] : said;
   }
 
   const wordsOf = (report) =>
@@ -256,7 +355,7 @@
   const temperatureText = ({ temperature, interval: [low, high] }) =>
     `${temperature.toPrecision(5)} (95%: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
 
-  /** Say what only Python checks: whether single samples stand on both sides. */
+  /** Say whether single samples stand on both sides, or that this was not checked. */
   const unchecked = ({ isSplit, nShared, report }) => {
     if (nShared) return sharedSamples(nShared, report.n);
     if (nShared === 0) return "No sample of the test was also used to find T.";
@@ -269,7 +368,13 @@
   const sharedSamples = (nShared, n) =>
     `${nShared} of the ${n} test samples were also used to find T, so the test makes the model ` +
     "look better than it is. Python refuses such a test.";
-  const limitsOf = (found) => [...cardTexts.limits, unchecked(found)];
+
+  /** Return the limits of the results. The last text is about verdicts, so it goes without one. */
+  function limitsOf(found) {
+    const { limits } = cardTexts;
+    const isWithheld = doubtOf(found) === "UNRELATED";
+    return [...(isWithheld ? limits.slice(0, -1) : limits), unchecked(found)];
+  }
 
   const meanings = (report) =>
     Object.entries(report.C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses).map(
@@ -290,7 +395,7 @@
       const shown = IN_GLOSSARY.includes(name) ? `<a href="${escape(address)}">${name}</a>` : name;
       return `<li><strong>${shown}</strong>: ${escape(text)}.</li>`;
     });
-    return `<ul>${items.join("")}</ul>`;
+    return `<ul>${items.join("")}</ul><p>${cardTexts.endsAtValue}</p>`;
   }
 
   /** Say why Python's numbers differ a little from those of this page. */
@@ -338,6 +443,8 @@
       captionOf(report),
       lines.map((row) => `| ${row.join(" | ")} |`).join("\n"),
       meanings(report).map(([name, text]) => `- **${name}**: ${text}.`).join("\n"),
+      cardTexts.endsAtValue,
+      ...explanations(found),
       "## Reliability diagrams",
       legend(report),
       texts.join("\n\n"),
@@ -360,7 +467,7 @@
     const head = WHEN.map((text) => `<th scope="col" role="columnheader">${text}</th>`);
     const rows = tableOf(report).map(
       ([name, ...values]) =>
-        `<tr role="row"><th scope="row" role="rowheader">${name}</th>` +
+        `<tr role="row"><th scope="row" role="rowheader">${escape(name)}</th>` +
         values
           .map(
             ([value, range], k) =>
@@ -425,6 +532,7 @@ ${paragraphs(verdicts(found))}
 <h2>Measures</h2>
 <div class="cc-wide" tabindex="0" role="region" aria-label="Measures">${htmlTable(report)}</div>
 ${list(meanings(report).map(([name, text]) => `<strong>${name}</strong>: ${escape(text)}.`))}
+${paragraphs([cardTexts.endsAtValue, ...explanations(found)])}
 <h2>Reliability diagrams</h2>
 <p>${escape(legend(report))}</p>
 ${key(report)}
@@ -443,14 +551,32 @@ ${list(limitsOf(found).map(escape))}
   /** Say what to do with the temperature. */
   function temperatureInWords(found) {
     const { fit } = found;
-    const whence = `It was fitted on ${fit.n} samples.`;
-    if (!mayBe1(found)) return `Divide the logits by T = ${temperatureText(fit)}. ${whence}`;
-    return `T = ${temperatureText(fit)}. ${whence} ${needNotScale(found)}`;
+    const said = `T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.`;
+    if (doubtOf(found) === "UNRELATED") return `${said} Do not use this T.`;
+    return `${said} ${mayBe1(found) ? needNotScale(found) : use(found)}`;
+  }
+
+  /** Say how to scale what the file holds. */
+  function use({ fit, input }) {
+    const t = fit.temperature.toPrecision(5);
+    if (input === "logits") return "Divide the logits by T.";
+    return input === "probability"
+      ? `Replace each probability p by sigmoid(log(p / (1 - p)) / ${t}).`
+      : `Replace each row of probabilities p by softmax(log(p) / ${t}).`;
   }
 
   function json(found) {
     const { temperature, interval, n } = found.fit;
-    const written = { model: nameOf(found), temperature, interval, n_samples: n };
+    const { input, classes, report } = found;
+    const written = {
+      model: nameOf(found),
+      temperature,
+      interval,
+      n_samples: n,
+      input: input === "logits" ? input : "probabilities",
+      positive: report.event ?? undefined,
+      classes: classes ?? undefined,
+    };
     written.warnings = [...warnings(found), needNotScale(found)].filter(Boolean);
     return `${JSON.stringify(written, null, 2)}\n`;
   }
@@ -483,7 +609,7 @@ ${list(limitsOf(found).map(escape))}
   const legend = (report) => sentences.DIAGRAM(wordsOf(report));
 
   self.results = {
-    verdicts, htmlWarnings, needNotScale, used, unchecked, htmlTable, htmlMeanings, differs,
-    diagrams, key, legend, temperatureText, markdown, html, json, python, needsPandas, fileName,
+    verdicts, explanations, htmlWarnings, needNotScale, used, unchecked, htmlTable, htmlMeanings,
+    differs, diagrams, key, legend, temperatureText, markdown, html, json, python, needsPandas, fileName,
   };
 };

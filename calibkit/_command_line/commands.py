@@ -12,7 +12,8 @@ import torch
 from calibkit import _sentences
 from calibkit._checks import check_logits_and_labels
 from calibkit._command_line.card import Card
-from calibkit._command_line.samples import FLOOR, Choice, Samples, read_samples
+from calibkit._command_line.checking import FLOOR
+from calibkit._command_line.samples import Choice, Samples, read_samples
 from calibkit._command_line.scaler_file import load_scaler, new_scaler, save_scaler
 from calibkit._command_line.verdicts import rejected
 from calibkit._command_line.writing import check_outputs, replacing

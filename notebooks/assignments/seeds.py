@@ -286,7 +286,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"seeds.csv knows no seeds of {', '.join(unknown)}, so nothing was compared for them. "
             "The names in roster.csv must be those of the folders in submitted/."
         )
-    print(f"{len(students)} graded notebooks, {len(remarks)} remarks")
+    print(f"Graded notebooks: {len(students)}. Remarks: {len(remarks)}.")
     return int(bool(remarks or unknown))
 
 

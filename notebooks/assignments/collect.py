@@ -119,6 +119,13 @@ def collect(course: Path, assignment: str) -> list[str]:
         if not target.exists() or known.get(student, file.sha256) != file.sha256:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.content)
+            time = target.with_name("timestamp.txt")
+            if time.exists():
+                time.unlink()
+                remarks.append(
+                    f"the timestamp.txt of {student} was removed, because it was the time of an "
+                    "earlier notebook; write the new time if the student is late"
+                )
         elif student not in known and target.read_bytes() != file.content:
             remarks.append(
                 f"{file.name} was not used: another notebook of {student} lies in submitted/; "

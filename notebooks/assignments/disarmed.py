@@ -77,9 +77,16 @@ def answers_to(source: NotebookNode) -> dict[str, list[str]]:
 
 
 def disarmed(notebook: NotebookNode, again: list[NotebookNode]) -> Iterator[str]:
-    """Yield the names of the tests that passed both times."""
-    tests = marked_cells_of(notebook)
-    for cell in again:
-        name = cell.metadata.nbgrader.grade_id.removeprefix(f"{AGAIN} ")
-        if not any(output.output_type == "error" for output in tests[name].outputs + cell.outputs):
+    """Yield the names of the tests that passed both times, in the order of the notebook."""
+    passed_again = {
+        cell.metadata.nbgrader.grade_id.removeprefix(f"{AGAIN} ")
+        for cell in again
+        if not _failed(cell)
+    }
+    for name, cell in marked_cells_of(notebook).items():
+        if name in passed_again and not _failed(cell):
             yield name
+
+
+def _failed(cell: NotebookNode) -> bool:
+    return any(output.output_type == "error" for output in cell.outputs)

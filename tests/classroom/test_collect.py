@@ -224,6 +224,21 @@ def test_a_second_collection_takes_what_is_newer_and_leaves_what_the_teacher_cha
     assert submitted(folder) == {"anna": "of the teacher", "bob": "second"}
 
 
+def test_the_time_of_an_earlier_notebook_does_not_stay_beside_a_newer_one(folder):
+    from collect import collect
+
+    put(folder, f"anna_{NAME}.ipynb", "first")
+    collect(folder, NAME)
+    time = folder / "submitted" / "anna" / NAME / "timestamp.txt"
+    time.write_text("2026-03-07 08:30:00 UTC")
+    assert collect(folder, NAME) == []
+    assert time.exists()
+    put(folder, f"anna_{NAME}.ipynb", "second")
+    (remark,) = collect(folder, NAME)
+    assert "the timestamp.txt of anna was removed" in remark
+    assert not time.exists()
+
+
 def test_a_notebook_that_was_placed_by_hand_is_not_overwritten(folder):
     from collect import collect
 

@@ -328,8 +328,9 @@ def test_tests_that_something_disarms_are_named(class_of, grade, isolation, caps
     said = capsys.readouterr().out
     for student in students:
         of_student = said.partition(f"tiny {student}: ")[2].partition("\ntiny ")[0]
-        for question in ("Question 1: Double", "Question 2: Halve"):
-            assert f"The tests of {question} pass even if nonsense" in of_student
+        first, second = "Question 1: Double (tests_double)", "Question 2: Halve (tests_halve)"
+        assert f"The tests of {first} pass even if nonsense" in of_student
+        assert f"The tests of {second} pass even" in of_student.partition(first)[2]
     for student in ("anna", "ben"):
         assert f"tiny {student}: 5 of 5" in said or f"tiny {student}: 3 of 5" in said
     assert said.count("something in this notebook disarms them") == 2 * len(students)

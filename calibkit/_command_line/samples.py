@@ -120,7 +120,8 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     said += _listed(source, names)
     if are_probabilities:
         scores, n_raised = as_logarithms(scores)
-        said += f" ({n_raised} below {FLOOR:g} count as {FLOOR:g})" if n_raised else ""
+        close = f" ({n_raised} within {FLOOR:g} of 0 or 1 count as {FLOOR:g} away from it)"
+        said += close if n_raised else ""
     said += f", labels from {from_where}" if labels_needed else ""
     said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
     said += f"; {_sentences.ROUNDED}" if is_rounded else ""

@@ -423,7 +423,7 @@
       if (width === 1) logits = logitsOfEvents(data);
       else logits = data.map((p) => Math.log(Math.max(p, FLOOR)));
       const nRaised = countRaised(data, width);
-      if (nRaised) raised = ` (${nRaised} below ${FLOOR} count as ${FLOOR})`;
+      if (nRaised) raised = ` (${nRaised} within ${FLOOR} of 0 or 1 count as ${FLOOR} away from it)`;
     } else {
       refuseProbabilities(data, n, width, half);
       if (width === 1) logits = beside0(data);

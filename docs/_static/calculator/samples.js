@@ -434,7 +434,10 @@
     const python = pythonOf({ ...code, byName, first }, areProbabilities, width);
     const event = positive ?? nameOfEvent(byName);
     const suspicions = { suspicion, wrongPositive };
-    return { logits, labels: indices, n, C, said, ...suspicions, code: python, event, hasTestSet };
+    const ofEvents = width === 1 ? "probability" : "probabilities";
+    const form = { input: areProbabilities ? ofEvents : "logits", classes: positive ? null : byName };
+    const about = { n, C, said, ...form, ...suspicions, code: python, event, hasTestSet };
+    return { logits, labels: indices, ...about };
   }
 
   /** Return the name of the second of two classes that have names, of which the ECE is measured. */

@@ -20,7 +20,7 @@
     const fullFit = calibration;
     const code = [calibration.code];
     const from = [calibration.said];
-    const { suspicion, wrongPositive, event, n } = calibration;
+    const { suspicion, wrongPositive, event, n, input, classes } = calibration;
     let test;
     const ofBoth = calibration.hasTestSet ? chosen : [];
     const filesOfTest = testFiles.length ? testFiles : ofBoth;
@@ -47,15 +47,15 @@
         throw new files.BadFile(self.sentences.OTHER_EVENT({ fit: event, test: test.event }));
       }
     }
-    const form = formOf(code[0]);
-    const nZero = form.input === "logits" ? 0 : countZeros(fullFit);
+    const nZero = input === "logits" ? 0 : countZeros(fullFit);
     tell("Fitting the temperature", 0.25);
     const fit = fitted(calibration, { suspicion, wrongPositive });
     const nShared = isSplit ? null : samples.countShared(calibration, test);
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    return { fit, report: { ...report, event }, from, n, isSplit, code, nShared, nZero, ...form };
+    const about = { from, n, isSplit, code, nShared, nZero, input, classes };
+    return { fit, report: { ...report, event }, ...about };
   }
 
   /** Return how many samples have a probability for which the smallest one stands. */
@@ -67,14 +67,6 @@
       if (logits.subarray(i * C, (i + 1) * C).some((z) => Math.abs(z) >= most)) count++;
     }
     return count;
-  }
-
-  /** Return what the scores of the file are, and the names of their classes. */
-  function formOf({ logits, classes }) {
-    // The Python of a file takes the logarithms of probabilities.
-    const kinds = { "special.logit(": "probability", "np.log(": "probabilities" };
-    const start = Object.keys(kinds).find((begin) => logits.startsWith(begin));
-    return { input: kinds[start] ?? "logits", classes: classes && JSON.parse(classes) };
   }
 
   /** Fit the temperature. If none is best, say also what the file makes suspicious. */

@@ -7,8 +7,6 @@ often that happens:
 - Of the cells that hold exactly two samples, some hold one of each set and the others hold two of
   the same set. If the sets are independent, their sizes alone determine how these two kinds are
   distributed, also if the logits are rounded, clamped or discrete.
-  The same holds for cells of three or four samples, which show an overlap of sets that hold
-  samples more than once.
 - The number of pairs within the sets falls with the width of the cells by a power law, as long as
   the cells are wider than the steps in which the logits are stored. It is counted in wide cells and
   continued to narrow ones, where it says that even a few matches cannot be chance.
@@ -43,7 +41,6 @@ _LEAST_SHARE = 0.008
 _FEWEST = 2
 # An independent test set must not be refused, although many cells and many widths are looked at.
 _CHANCE_IN_PAIRS = 1e-8
-_LARGEST_CHANCE = 0.9
 _CHANCE_IN_POWER_LAW = 5e-5
 # The sets may be distributed differently, and then the power law is wrong by a factor.
 _POWER_LAW_MARGIN = 3.0
@@ -54,26 +51,6 @@ _PAIRS_TO_KNOW, _PAIRS_TO_MEASURE = 100, 1000
 _WIDEST, _NARROWEST = 16.0, 2.0**-26
 _MANY_SAMPLES = 50_000
 _ROWS_LOOKED_AT = 4096
-
-
-@dataclass(frozen=True)
-class _Repeats:
-    """What cells hold in which samples of the same set repeat each other.
-
-    Attributes
-    ----------
-    mixed, n : int
-        Number of cells that hold samples of both sets, and of all of them.
-    chance : float
-        Probability that a cell holds samples of both sets if the sets are independent.
-    fitted : int
-        Number of calibration samples in the mixed cells.
-    """
-
-    mixed: int
-    n: int
-    chance: float
-    fitted: int
 
 
 @dataclass(frozen=True)
@@ -95,8 +72,6 @@ class _Matches:
     alone : float
         Share of the samples without a neighbour in their cell other than, perhaps, one of the other
         set. It is that of the set in which the share is smaller.
-    repeats : _Repeats
-        What the cells of three or four samples hold.
     """
 
     width: float
@@ -106,7 +81,6 @@ class _Matches:
     pairs: float
     chance: float
     alone: float
-    repeats: _Repeats
 
 
 def check_no_overlap(calibration: Tensor | None, test: Rows) -> str | None:
@@ -132,7 +106,6 @@ def check_no_overlap(calibration: Tensor | None, test: Rows) -> str | None:
         power_law.update(matches)
         expected = power_law.expected(step)
         found = max(found, _overlap(matches, matches.across, expected, sizes))
-        found = max(found, _overlap_of_repeats(matches.repeats, sizes))
         sought = max(_SOUGHT * min(sizes), _FEWEST) * matches.alone
         by_chance = matches.within * matches.chance / (1 - matches.chance)
         there = round(by_chance + sought)
@@ -163,18 +136,6 @@ def _overlap(matches: _Matches, across: int, expected: float, sizes: tuple[int, 
         and pdtrc(across - 1, _POWER_LAW_MARGIN * expected) < _CHANCE_IN_POWER_LAW
     )
     return round(excess) if by_pairs or by_power_law else 0
-
-
-def _overlap_of_repeats(repeats: _Repeats, sizes: tuple[int, int]) -> int:
-    """Return the same for samples that a set holds more than once."""
-    if not repeats.mixed or repeats.chance > _LARGEST_CHANCE:
-        return 0
-    excess = (repeats.mixed - repeats.chance * repeats.n) / (1 - repeats.chance)
-    found = excess * repeats.fitted / repeats.mixed
-    if found < max(_FEWEST, _LEAST_SHARE * min(sizes)):
-        return 0
-    by_chance = bdtrc(repeats.mixed - 1, repeats.n, repeats.chance)
-    return round(found) if by_chance < _CHANCE_IN_PAIRS else 0
 
 
 class _PowerLaw:
@@ -220,7 +181,7 @@ def _count_matches(points: Floats, n_fitted: int) -> Iterator[_Matches]:
     blocks = _blocks(points[:, 0])
     parts = slice(n_fitted), slice(n_fitted, None)
     n, m = (np.bincount(blocks[part], minlength=64).astype(float) for part in parts)
-    chance_in_block = _chances_of_mixed(n, m)
+    chance_in_block = 2 * n * m / np.maximum((n + m) * (n + m - 1), 1)
     # A key holds the block in its first 6 bits, then a hash of the cell, and the set in the last.
     common = blocks.astype(np.uint64) << np.uint64(58) | is_test
     width = _WIDEST
@@ -233,7 +194,7 @@ def _count_matches(points: Floats, n_fitted: int) -> Iterator[_Matches]:
         fitted = total - tested
         in_two = np.bincount((keys[starts] >> np.uint64(58))[total == 2].astype(np.int64))
         n_in_two = int(in_two.sum())
-        chance = float(in_two @ chance_in_block[2, : len(in_two)]) / n_in_two if n_in_two else 0.0
+        chance = float(in_two @ chance_in_block[: len(in_two)]) / n_in_two if n_in_two else 0.0
         across = int(((fitted == 1) & (tested == 1)).sum())
         lonely = [int(((total == 1) & (of_set == 1)).sum()) for of_set in (fitted, tested)]
         alone = min((lonely[i] + across) / size for i, size in enumerate((n.sum(), m.sum())))
@@ -241,35 +202,9 @@ def _count_matches(points: Floats, n_fitted: int) -> Iterator[_Matches]:
         shared = bool(((fitted > 0) & (tested > 0)).any())
         if not n_in_two:
             chance = float(2 * n.sum() * m.sum() / len(keys) / max(len(keys) - 1, 1))
-        repeated = (total == 3) | (total == 4)
-        mixed = repeated & (fitted > 0) & (tested > 0)
-        chances = chance_in_block[
-            total[repeated], (keys[starts[repeated]] >> np.uint64(58)).astype(np.int64)
-        ]
-        repeats = _Repeats(
-            mixed=int(mixed.sum()),
-            n=int(repeated.sum()),
-            chance=float(chances.mean()) if len(chances) else 0.0,
-            fitted=int(fitted[mixed].sum()),
-        )
-        chance, within = min(chance, _LARGEST_CHANCE), n_in_two - across
-        yield _Matches(width, shared, across, within, pairs, chance, alone, repeats)
+        chance, within = min(chance, 0.9), n_in_two - across
+        yield _Matches(width, shared, across, within, pairs, chance, alone)
         width /= 4 if len(points) > _MANY_SAMPLES else 2
-
-
-def _chances_of_mixed(n: Floats, m: Floats) -> Floats:
-    """Return the chances (5, blocks) that cells of up to four samples hold some of both sets.
-
-    A block holds n and m samples of the sets.
-    """
-    chances = np.zeros((5, len(n)))
-    all_n, all_m = np.ones(len(n)), np.ones(len(n))
-    for drawn in range(4):
-        left = np.maximum(n + m - drawn, 1)
-        all_n = all_n * np.maximum(n - drawn, 0) / left
-        all_m = all_m * np.maximum(m - drawn, 0) / left
-        chances[drawn + 1] = 1 - all_n - all_m
-    return chances
 
 
 def _blocks(numbers: Floats) -> NDArray[np.int64]:

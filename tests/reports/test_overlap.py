@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 import torch
 
-from calibkit import TemperatureScaler, check_shift, evaluate
+from calibkit import TemperatureScaler, check_shift, evaluate, language_model_answers
 from tests.helpers import calibrated_problem
 from tests.simulations.leak_check import draw, verdict, verdicts
 
@@ -257,14 +257,21 @@ def test_repeated_logits_do_not_make_the_leak_check_quadratic(form, n_classes):
 
 @pytest.mark.parametrize(("fitted", "tested"), [(2, 2), (1, 2), (2, 1), (1, 3), (3, 1)])
 @pytest.mark.parametrize("n_classes", [2, 10])
-def test_samples_that_a_set_holds_several_times_are_found_too(fitted, tested, n_classes):
+def test_sets_that_hold_samples_several_times_are_not_cleared(fitted, tested, n_classes):
     z = draw(500, n_classes, torch.Generator().manual_seed(0))
     others = draw(900, n_classes, torch.Generator().manual_seed(1))
-    assert verdict(z.repeat(fitted, 1), z.repeat(tested, 1)) == "refused"
     some = torch.cat([others, z[:200].repeat(tested, 1)])
-    # If all calibration samples are there three times, cells of three hide those of four.
-    expected = "refused" if fitted < 3 else "cannot be checked"
-    assert verdict(z.repeat(fitted, 1), some) == expected
+    for test in (z.repeat(tested, 1), some):
+        assert verdict(z.repeat(fitted, 1), test) == "cannot be checked"
+
+
+def test_one_subject_of_a_language_model_is_no_leak_into_the_others():
+    """The logits of a subject lie close together, and many of them look alike."""
+    answers = language_model_answers()
+    for subject in set(answers.subject):
+        is_test = torch.tensor(answers.subject == subject)
+        logits = answers.text_logits
+        assert verdict(logits[~is_test], logits[is_test]) != "refused"
 
 
 @pytest.mark.parametrize(("fitted", "tested"), [(2, 2), (1, 2), (2, 1), (4, 4)])

@@ -5,8 +5,9 @@ its cell with itself. Other samples share a cell only by chance, and two indepen
 often that happens:
 
 - Of the cells that hold exactly two samples, some hold one of each set and the others hold two of
-  the same set. If the sets are independent, their sizes alone determine how these two kinds are
-  distributed, also if the logits are rounded, clamped or discrete.
+  the same set. If the sets are independent, the numbers of samples around a cell alone determine
+  how these two kinds are distributed, also if the logits are rounded, clamped or discrete, or if
+  the sets are distributed differently.
 - The number of pairs within the sets falls with the width of the cells by a power law, as long as
   the cells are wider than the steps in which the logits are stored. It is counted in wide cells and
   continued to narrow ones, where it says that even a few matches cannot be chance.
@@ -51,6 +52,8 @@ _PAIRS_TO_KNOW, _PAIRS_TO_MEASURE = 100, 1000
 _WIDEST, _NARROWEST = 16.0, 2.0**-26
 _MANY_SAMPLES = 50_000
 _ROWS_LOOKED_AT = 4096
+# So many samples around a cell say how often a sample there belongs to the test set.
+_LEAST_AROUND = 64
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,6 @@ class _PowerLaw:
 
     def __init__(self, sizes: tuple[int, int], n_numbers: int) -> None:
         within = sum(size * (size - 1) / 2 for size in sizes)
-        self._across_of_within = float(sizes[0]) * sizes[1] / max(within, 1)
         self._n_numbers = n_numbers
         self._last: _Matches | None = None
         self._known: list[tuple[float, float, float]] = []
@@ -172,49 +174,49 @@ class _PowerLaw:
         continued = min(
             pairs * min(width / known, 1.0) ** slope for known, pairs, slope in self._known
         )
-        return float(max(continued, self._last.pairs) * self._across_of_within)
+        across_of_within = self._last.chance / (1 - self._last.chance)
+        return float(max(continued, self._last.pairs) * across_of_within)
 
 
 def _count_matches(points: Floats, n_fitted: int) -> Iterator[_Matches]:
     """Sort the points into cells, the first n_fitted of which are of the calibration set."""
     is_test = (np.arange(len(points)) >= n_fitted).astype(np.uint64)
-    blocks = _blocks(points[:, 0])
-    parts = slice(n_fitted), slice(n_fitted, None)
-    n, m = (np.bincount(blocks[part], minlength=64).astype(float) for part in parts)
-    chance_in_block = 2 * n * m / np.maximum((n + m) * (n + m - 1), 1)
-    # A key holds the block in its first 6 bits, then a hash of the cell, and the set in the last.
-    common = blocks.astype(np.uint64) << np.uint64(58) | is_test
+    sizes = np.array([n_fitted, len(points) - n_fitted])
+    # The numbers of samples of both sets in the last cell around each point that held enough.
+    around = np.tile(sizes, (len(points), 1))
     width = _WIDEST
     while width >= _NARROWEST:
-        keys = np.sort(_hashes(points / width) >> np.uint64(7) << np.uint64(1) | common)
+        # A key holds a hash of the cell, and the set in its last bit.
+        keys = _hashes(points / width) >> np.uint64(1) << np.uint64(1) | is_test
+        order = np.argsort(keys)
+        keys = keys[order]
         cells = keys >> np.uint64(1)
         starts = np.flatnonzero(np.r_[True, cells[1:] != cells[:-1]])
         total = np.diff(np.r_[starts, len(keys)])
         tested = np.add.reduceat((keys & np.uint64(1)).astype(np.int64), starts)
         fitted = total - tested
-        in_two = np.bincount((keys[starts] >> np.uint64(58))[total == 2].astype(np.int64))
+        in_two = total == 2
         n_in_two = int(in_two.sum())
-        chance = float(in_two @ chance_in_block[: len(in_two)]) / n_in_two if n_in_two else 0.0
+        chance = float(
+            _chances_of_mixed(around[order[starts[in_two]]] if n_in_two else sizes[None]).mean()
+        )
         across = int(((fitted == 1) & (tested == 1)).sum())
         lonely = [int(((total == 1) & (of_set == 1)).sum()) for of_set in (fitted, tested)]
-        alone = min((lonely[i] + across) / size for i, size in enumerate((n.sum(), m.sum())))
+        alone = min((lonely[i] + across) / size for i, size in enumerate(sizes))
         pairs = float((fitted * (fitted - 1.0) + tested * (tested - 1.0)).sum() / 2)
         shared = bool(((fitted > 0) & (tested > 0)).any())
-        if not n_in_two:
-            chance = float(2 * n.sum() * m.sum() / len(keys) / max(len(keys) - 1, 1))
         chance, within = min(chance, 0.9), n_in_two - across
         yield _Matches(width, shared, across, within, pairs, chance, alone)
+        enough = total >= _LEAST_AROUND
+        counts = np.stack([fitted, tested], 1)[enough]
+        around[order[np.repeat(enough, total)]] = np.repeat(counts, total[enough], 0)
         width /= 4 if len(points) > _MANY_SAMPLES else 2
 
 
-def _blocks(numbers: Floats) -> NDArray[np.int64]:
-    """Return for each number in which of up to 64 parts of equal size it is.
-
-    Chance is computed within the parts, so that the sets may be distributed differently.
-    """
-    n_blocks = min(max(len(numbers) // 1000, 1), 64)
-    edges = np.quantile(numbers, np.arange(1, n_blocks) / n_blocks)
-    return np.searchsorted(edges, numbers, side="right").astype(np.int64)
+def _chances_of_mixed(sizes: NDArray[np.int64]) -> Floats:
+    """Return the chances (K,) that two of so many samples (K, 2) of both sets are one of each."""
+    n, m = sizes.T.astype(float)
+    return np.asarray(2 * n * m / np.maximum((n + m) * (n + m - 1), 1))
 
 
 def _hashes(points: Floats) -> NDArray[np.uint64]:

@@ -265,6 +265,19 @@ def test_sets_that_hold_samples_several_times_are_not_cleared(fitted, tested, n_
         assert verdict(z.repeat(fitted, 1), test) == "cannot be checked"
 
 
+@pytest.mark.parametrize("n_classes", [2, 4, 10])
+@pytest.mark.parametrize("spread", [0.02, 0.1])
+def test_independent_sets_that_share_a_dense_place_are_no_leak(n_classes, spread):
+    """Few calibration samples lie there and nearly all test samples, so chance is not the same."""
+    for seed in range(12):
+        generator = torch.Generator().manual_seed(seed)
+        z = 3 * draw(2100, n_classes, generator)
+        dense = spread * torch.randn(600, n_classes, generator=generator)
+        z[:300] = dense[:300]
+        assert verdict(z, dense[300:]) != "refused"
+        assert verdict(z, torch.cat([dense[300:], z[::50]])) == "refused"
+
+
 def test_one_subject_of_a_language_model_is_no_leak_into_the_others():
     """The logits of a subject lie close together, and many of them look alike."""
     answers = language_model_answers()

@@ -340,7 +340,7 @@ def test_what_does_not_run_is_reported_and_the_others_are_graded(graded):
     remarks = dict(said_of_students(graded.checked.stdout))
     assert remarks.keys() == graded.exported.keys()
     assert f"The cell {graded.first} took too long, and was stopped." in remarks["loop"]
-    assert f"The cell {graded.last} is no valid Python." in remarks["syntax"]
+    assert f"The cell {graded.last} is no Python" in remarks["syntax"]
     assert f"The cell tests_{graded.first} was deleted, and was put back." in remarks["cheat"]
     assert f"The test cell tests_{graded.second} was edited, and was restored." in remarks["cheat"]
     assert "NOT GRADED" in remarks["torn"]

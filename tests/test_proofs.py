@@ -203,7 +203,7 @@ def site() -> Path:
 def test_the_gallery_page_of_a_lesson(script, site):
     page = (site / "auto_lessons" / f"{script.stem}.html").read_text()
     for line in printed_lines(script):
-        assert line.replace(">", "&gt;") in page
+        assert line.replace("<", "&lt;").replace(">", "&gt;") in page
     described = (
         rf'<img[^>]* src="../_images/sphx_glr_{script.stem}_\d+\w*.webp"[^>]*alt="[^"]{{20,}}"'
     )

@@ -33,6 +33,7 @@ class _Table(NamedNumbers):
     def __init__(self, path: Path, names: list[str], *, has_head: bool = True) -> None:
         super().__init__(path, names)
         self.has_names = has_head
+        self._known_numbers: dict[str, _Array | None] = {}
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
             names_twice = ", ".join(repeated)
@@ -76,8 +77,9 @@ class _Table(NamedNumbers):
 
     def _holds_words(self, name: str) -> bool:
         """Say whether a column holds no number at all. A single word may be a fault in a score."""
-        has_number = any(is_number(text) for text in map(str, self.labels(name)))
-        return not has_number and self._numbers_or_none(name) is None
+        if self._numbers_or_none(name) is not None:
+            return False
+        return not any(is_number(text) for text in map(str, self.labels(name)))
 
     def _holds_classes(self, name: str) -> bool:
         texts = list(map(str, self.labels(name)))
@@ -95,19 +97,22 @@ class _Table(NamedNumbers):
         return values is not None and bool((values == np.trunc(values)).all())
 
     def _numbers_or_none(self, name: str) -> _Array | None:
-        try:
-            return self._as_numbers(self._cells(name))
-        except (TypeError, ValueError):
-            return None
+        # Several rules look at the same column before its numbers are used.
+        if name not in self._known_numbers:
+            try:
+                self._known_numbers[name] = self._as_numbers(self._cells(name))
+            except (TypeError, ValueError):
+                self._known_numbers[name] = None
+        return self._known_numbers[name]
 
     def _numbers(self, name: str) -> _Array:
+        numbers = self._numbers_or_none(name)
+        if numbers is not None:
+            return numbers
         cells = self._cells(name)
-        try:
-            return self._as_numbers(cells)
-        except (TypeError, ValueError):
-            for i, cell in enumerate(cells):
-                self._check_number(cell, name, i)
-            raise
+        for i, cell in enumerate(cells):
+            self._check_number(cell, name, i)
+        return self._as_numbers(cells)
 
     def _as_numbers(self, cells: _Array) -> _Array:
         return cells.astype(np.float64)

@@ -174,10 +174,10 @@ for factor in (1, 2, 4, 6):
 
 # %% [markdown]
 # The NLL keeps falling. Once a network gets its training images right, it can lower its NLL with
-# larger logits. It learns to be certain, but on new images it makes mistakes. Label smoothing
-# changes the target. The true class keeps nine tenths, and all four classes share the last tenth
-# equally. So the true class gets a quarter of it back. The *loss* is now the mean of the NLLs of
-# all four classes, weighted by the target. We give the other three equal probabilities.
+# larger logits. It becomes certain, but on new images it makes mistakes. Label smoothing changes
+# the target. The true class keeps nine tenths, and all four classes share the last tenth equally.
+# So the true class gets a quarter of it back. The *loss* is now the mean of the NLLs of all four
+# classes, weighted by the target. We give the other three equal probabilities.
 #
 # **Before you run this:** which probability of the true class has the lowest loss now?
 
@@ -214,8 +214,8 @@ plt.show()
 
 # %% [markdown]
 # For the plain target, the lowest loss is at the end of our grid. For the smoothed target, it is at
-# the target itself, 0.925. So the network is taught to keep some doubt even about clear images.
-# This is not calibration: the target asks for the same doubt whether it is justified or not.
+# the target itself, 0.925. So the network learns some doubt even about clear images. This is not
+# calibration: the target asks for the same doubt whether it is justified or not.
 
 # %% [markdown]
 # Compare all methods
@@ -306,8 +306,7 @@ for seed in seeds:
 # The refinement chooses right in every pair, and the NLL errs at most once per seed. The ECE errs
 # in two or more pairs of every seed. (Pairs share networks, so the choices are not independent.)
 #
-# The ECE ignores the refinement. The scaled NLL is nearly the refinement itself, so the refinement
-# had to do well.
+# The ECE ignores the refinement. The scaled NLL nearly equals it, so the refinement had to do well.
 #
 # We compare each method with its plain twin.
 
@@ -439,10 +438,10 @@ plt.show()
 # %% [markdown]
 # Smoothing leaves few images above a confidence of 0.95, and the temperature moves many above. The
 # answers stay those of the smoothed network, so the smoothing is not undone. But the order of the
-# images by confidence changes, and so does the curve. Take two images of equal confidence, one with
-# a single strong rival class, one with many weak rivals. A temperature below one raises the
-# confidence of the second more, because weak rivals lose most. For label smoothing, weight decay
-# and mixup, scaling lowers the area with all three seeds, but not by much.
+# images by confidence changes. Take two images of equal confidence, one with a single strong rival
+# class, one with many weak rivals. A temperature below one raises the confidence of the second
+# more, because weak rivals lose most. For label smoothing, weight decay and mixup, scaling lowers
+# the area with all three seeds, but not by much.
 #
 # Others found that smoothing spoils the ranking, even after scaling (Xia et al. 2025). Here the
 # seeds disagree about the area, which also depends on the accuracy.

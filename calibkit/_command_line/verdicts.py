@@ -128,11 +128,7 @@ def _how(part: Verdict, report: Report) -> tuple[str, bool]:
         way = direction_of_event(bins)
         if way.endswith("ESTIMATES"):
             confidence, share = words(bins, report.event)
-            n = bins.count.sum()
-            numbers = {
-                "mean": f"{bins.confidence_sum.sum() / n:.1%}",
-                "rate": f"{bins.n_correct.sum() / n:.1%}",
-            }
+            numbers = {"mean": f"{bins.mean_confidence:.1%}", "rate": f"{bins.accuracy:.1%}"}
             how = getattr(_sentences, way).format(confidence=confidence, share=share, **numbers)
             return how, True
     else:

@@ -135,7 +135,9 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     >>> print(classifier.evaluate(X_test, y_test))
     n = 285, 2 classes, ECE of P(malignant) in 15 bins; in brackets 95% intervals
                        before                  after                   change
-    accuracy           93.7% (90.9% to 96.5%)  93.7% (90.9% to 96.5%)  +0.0% (+0.0% to +0.0%)
+    mean P(malignant)  34.4%                   36.8%
+    its frequency      35.4%                   35.4%
+    accuracy           93.7% (90.9% to 96.5%)  93.7% (90.9% to 96.5%)  none
     NLL                0.466 (0.222 to 0.783)  0.127 (0.090 to 0.174)  -0.339 (-0.608 to -0.129)
     Brier score        0.113 (0.063 to 0.165)  0.076 (0.049 to 0.107)  -0.037 (-0.064 to -0.012)
     ECE                5.9% (3.2% to 10.2%)    4.1% (0.0% to 5.6%)     -1.8% (-10.2% to +2.4%)

@@ -54,6 +54,8 @@ class ReliabilityBins:
     >>> bins = reliability_bins(torch.tensor([[0.75, 0.25]]), torch.tensor([0]), n_bins=2)
     >>> bins.edges.tolist(), bins.calibration_error
     ([0.0, 0.5, 1.0], 0.25)
+    >>> bins.mean_confidence, bins.accuracy
+    (0.25, 0.0)
     """
 
     edges: Floats
@@ -68,6 +70,16 @@ class ReliabilityBins:
     def calibration_error(self) -> float:
         """The expected calibration error of these bins, a fraction between 0 and 1."""
         return float(binned_error(self.count, self.n_correct, self.confidence_sum))
+
+    @property
+    def mean_confidence(self) -> float:
+        """The mean confidence of all samples, which is the mean of P(y = 1) if that is judged."""
+        return float(self.confidence_sum.sum() / self.count.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy of all samples, or the frequency of y = 1 if P(y = 1) is judged."""
+        return float(self.n_correct.sum() / self.count.sum())
 
 
 def reliability_bins(

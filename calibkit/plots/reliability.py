@@ -228,7 +228,7 @@ def confidence_histogram(
     hatched = ax.bar(centre, wrong, width, right, color=VERMILION, label=words.wrong)
     for bar in hatched:
         bar.set(hatch="//", edgecolor="white")
-    share, mean = right.sum() / n, bins.confidence_sum.sum() / n
+    share, mean = bins.accuracy, bins.mean_confidence
     ax.axvline(share, color="black", label=f"{words.share} {share:.1%}")
     ax.axvline(mean, color="black", linestyle="--", label=f"mean {words.confidence} {mean:.1%}")
     ax.set(title=title, xlim=(0, 1), xlabel=words.confidence_axis)

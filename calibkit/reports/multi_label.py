@@ -168,13 +168,13 @@ class MultiLabelReport:
         for name, report in list(self.labels.items())[:n_shown]:
             last = report.after or report.before
             bins = report.bins[-1]
-            n, total = report.n_samples, bins.count.sum()
+            n = report.n_samples
             rows.append(
                 [
                     " ".join(str(name).split()),
                     *([str(n)] if missing else []),
-                    f"{bins.n_correct.sum() / total:.1%}",
-                    f"{bins.confidence_sum.sum() / total:.1%}",
+                    f"{bins.accuracy:.1%}",
+                    f"{bins.mean_confidence:.1%}",
                     *([f"{report.before.ece.value:.1%}"] if scaled else []),
                     with_range(last.ece, ".1%"),
                     f"{last.noise_floor.mean:.1%}",

@@ -24,7 +24,15 @@ from calibkit.reports._measuring import (
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table
 from calibkit.reports.breakdown import Breakdown, Measured, check_groups
-from calibkit.reports.values import Change, MetricValues, as_dict, change_of, table_of, values_of
+from calibkit.reports.values import (
+    Change,
+    MetricValues,
+    as_dict,
+    change_of,
+    rows_of_event,
+    table_of,
+    values_of,
+)
 from calibkit.scalers.base import FitSummary, Scaler
 
 if TYPE_CHECKING:
@@ -129,6 +137,8 @@ class Report:
         <BLANKLINE>
         |                   | value                  |
         | ----------------- | ---------------------- |
+        | mean P(y = 1)     | 11.9%                  |
+        | its frequency     | 25.0%                  |
         | accuracy          | 75.0% (66.0% to 83.0%) |
         | NLL               | 0.627 (0.467 to 0.807) |
         | Brier score       | 0.409 (0.287 to 0.546) |
@@ -261,7 +271,9 @@ class Report:
         )
 
     def _cells(self) -> list[list[str]]:
-        return table_of(self.before, self.after, self.change, self._measured.n_resamples)
+        head, *rows = table_of(self.before, self.after, self.change, self._measured.n_resamples)
+        judges_event = self.bins[0].of == "positive"
+        return [head, *(rows_of_event(self.bins, self.event) if judges_event else []), *rows]
 
 
 def evaluate(
@@ -367,7 +379,7 @@ def evaluate(
     >>> print(report)
     n = 1000, 10 classes, ECE in 15 bins; in brackets 95% intervals
                        before                  after                   change
-    accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  +0.0% (+0.0% to +0.0%)
+    accuracy           53.8% (50.7% to 56.9%)  53.8% (50.7% to 56.9%)  none
     NLL                1.489 (1.376 to 1.607)  1.259 (1.197 to 1.322)  -0.230 (-0.290 to -0.175)
     Brier score        0.642 (0.603 to 0.683)  0.584 (0.557 to 0.611)  -0.058 (-0.074 to -0.042)
     ECE                20.8% (18.0% to 23.7%)  2.7% (0.0% to 3.0%)     -18.1% (-23.7% to -14.9%)

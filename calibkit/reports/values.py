@@ -1,7 +1,9 @@
 """The numbers of a report: the metrics of a model, and how much a scaler changes them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports._tables import with_range
 from calibkit.uncertainty._resampled_metrics import Resampled
 from calibkit.uncertainty.bootstrap import Interval, interval_of_change, interval_of_value
@@ -167,6 +169,20 @@ def table_of(
         ]
         if change is not None:
             changed = getattr(change, attribute, None)
-            row.append(with_range(changed, f"+{show}") if changed else "")
+            row.append(_change_text(changed, f"+{show}") if changed else "")
         table.append([name, *row])
     return table
+
+
+def _change_text(change: Interval, form: str) -> str:
+    """Return a change with its range as text. A temperature never changes the accuracy."""
+    return with_range(change, form) if any(change) else "none"
+
+
+def rows_of_event(bins: Sequence[ReliabilityBins], event: str) -> list[list[str]]:
+    """Return the rows of the mean probability of an event and of its frequency."""
+    no_change = [""] if len(bins) > 1 else []
+    return [
+        [f"mean P({event})", *(f"{one.mean_confidence:.1%}" for one in bins), *no_change],
+        ["its frequency", *(f"{one.accuracy:.1%}" for one in bins), *no_change],
+    ]

@@ -221,3 +221,42 @@ def test_one_picture_on_one_axes(problem):
     _, logits, labels = problem
     _, ax = plt.subplots()
     assert evaluate(logits, labels, n_resamples=40).plot(ax) == [ax]
+
+
+@pytest.fixture(scope="module")
+def rare_event():
+    logits = torch.tensor([3.0, -1.0, 0.0]).repeat(200)
+    return logits, torch.tensor([1, 0, 0]).repeat(200)
+
+
+def rows_of(report):
+    return {name: cells for name, *cells in report._cells()}
+
+
+def test_two_classes_show_how_often_the_event_is_expected_and_how_often_it_happens(rare_event):
+    _, mean, frequency, *_ = evaluate(*rare_event)._cells()
+    assert mean == ["mean P(y = 1)", f"{rare_event[0].sigmoid().mean():.1%}"]
+    assert frequency == ["its frequency", "33.3%"]
+
+
+def test_the_frequency_of_the_event_counts_weights(rare_event):
+    weights = torch.tensor([1.0, 2.0, 3.0]).repeat(200)
+    rows = rows_of(evaluate(*rare_event, sample_weight=weights))
+    assert rows["its frequency"] == ["16.7%"]
+
+
+def test_a_report_on_the_top_class_has_no_rows_of_an_event(rare_event, report):
+    assert "mean P(y = 1)" not in rows_of(evaluate(*rare_event, of="top"))
+    assert not any("frequency" in name for name in rows_of(report))
+
+
+def test_a_change_that_cannot_happen_is_called_none(report):
+    rows = rows_of(report)
+    assert rows["accuracy"][-1] == "none"  # A temperature keeps the top class.
+    assert rows["NLL"][-1].startswith("-")
+
+
+def test_a_change_that_may_happen_is_not_called_none(problem):
+    _, logits, labels = problem
+    scaler = calibkit.VectorScaler().fit_logits(*calibrated_problem(300, 10, 1, seed=1))
+    assert "%" in rows_of(evaluate(logits, labels, scaler=scaler))["accuracy"][-1]

@@ -48,14 +48,19 @@ def options_of(site: Path) -> str:
 
 
 def loader(addresses: list[str]) -> str:
-    """Return a script that loads others, in this order, as soon as the page has been painted."""
+    """Return a script that loads others, in this order, as soon as the page has been painted.
+
+    Until all are loaded, the buttons of the page do nothing, and its root says so.
+    """
     return f"""<script>
+document.documentElement.dataset.scripts = "awaited";
 addEventListener("DOMContentLoaded", () => new PerformanceObserver((paints, observer) => {{
 observer.disconnect();
 for (const src of {json.dumps(addresses)}) {{
 const script = Object.assign(document.createElement("script"), {{ src, async: false }});
 document.head.append(script);
 }}
+document.head.lastElementChild.onload = () => delete document.documentElement.dataset.scripts;
 }}).observe({{ type: "paint", buffered: true }}));
 </script>
 """

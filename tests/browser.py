@@ -24,6 +24,7 @@ html_show_sourcelink = False
 html_sidebars = {"**": []}
 html_theme_options = {"secondary_sidebar_items": ["page-toc"], "show_prev_next": True}
 """
+ALL_SCRIPTS_LOADED = "html:not([data-scripts=awaited])"  # docs/light_pages.py sets it.
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -51,7 +52,9 @@ class Browser:
             self.faults.append(f"{response.url}: {response.status}")
 
     def open(self, address: str) -> None:
+        """Go to a page and wait until its buttons work, which may be after its load event."""
         self.page.goto(address)
+        self.page.wait_for_selector(ALL_SCRIPTS_LOADED, state="attached")
 
     def run(self, script: str, *arguments: object) -> object:
         """What the body of a function returns; it finds its arguments in ``arguments``."""

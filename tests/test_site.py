@@ -412,15 +412,10 @@ def site(browser, serve):
     return opened
 
 
-# The theme's script comes after the text, and lets the keyboard reach code that scrolls.
-READY = "html:not(:has(pre:not([tabindex])))"
-
-
 def serious_faults(browser) -> list[str]:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason='the extra "browser" has axe'
     )
-    browser.page.wait_for_selector(READY)
     found = axe.Axe().run(browser.page, options={"resultTypes": ["violations"], "preload": False})
     return [
         f"{browser.page.url} {fault['id']}: {json.dumps([n['html'][:200] for n in fault['nodes']])}"

@@ -88,7 +88,7 @@ class LanguageModelAnswers:
 
 @dataclass(frozen=True, eq=False)
 class NextTokenPredictions:
-    """What a language model expected at n places of a text, over all 49 152 tokens.
+    """What a language model expected at n positions of a text, over all 49 152 tokens.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class NextTokenPredictions:
         The temperatures at which the next two were computed, from 0.5 to 2. One of them is 1.
     log_probabilities : Tensor of shape (n, m), float64
         The log-probability of the token that followed, at each temperature. Minus its mean over the
-        places is the NLL.
+        positions is the NLL.
     top_log_probabilities : Tensor of shape (n, m), float64
         The log-probability of the most probable token, at each temperature. It is the logarithm of
         the confidence.
@@ -108,7 +108,7 @@ class NextTokenPredictions:
     entropy : Tensor of shape (n,), float32
         The entropy of the probabilities at temperature 1, in nats.
     top_20_tokens : array of strings, of shape (k, 20)
-        The 20 most probable tokens at the first k = 1000 places.
+        The 20 most probable tokens at the first k = 1000 positions.
     top_20_logits : Tensor of shape (k, 20), float32
         Their log-probabilities at temperature 1, which were stored in float16.
 

@@ -168,7 +168,7 @@ def _best_inverse_temperature(predictions: Predictions) -> float:
         if b * gap > _PRACTICALLY_INFINITE or not impossible.any():
             return b
         gap *= 100
-    raise NoOptimumError("the NLL falls for ever as T goes to infinity", limit=math.inf)
+    raise NoOptimumError("the NLL falls for ever as T grows", limit=math.inf)
 
 
 def _log_probabilities_in_the_limit(logits: Tensor, temperature: float) -> Tensor:

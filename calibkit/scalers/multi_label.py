@@ -299,7 +299,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
             else:
                 reason = (
                     "the logits are no higher where a label applies than where it does not, so the "
-                    "NLL falls for ever as T goes to infinity; check that the columns of logits "
+                    "NLL falls for ever as T grows; check that the columns of logits "
                     f"and labels belong together{share}"
                 )
             raise NoOptimumError(

@@ -381,8 +381,8 @@ _ = ax.set_xlabel("change of the NLL, 95% interval (left is better)")
 # --------------------
 #
 # The model was trained to predict the next token, one of 49 152. Is it calibrated there? It
-# predicted the token at each *place* of two texts. One is by Newton, and the model may have seen it
-# in training. The other is prose from our lessons, written later.
+# predicted the token at each *position* of two texts. One is by Newton, and the model may have seen
+# it in training. The other is prose from our lessons, written later.
 #
 # **Before you run this:** which T do you expect to be the best?
 
@@ -426,7 +426,7 @@ _ = ax.legend(fontsize=11, loc="upper center")
 # %%
 for name, text in read.items():
     right = (text.rank == 0).double()
-    print(f"{name}: {len(right)} places, accuracy {right.mean():.0%}")
+    print(f"{name}: {len(right)} positions, accuracy {right.mean():.0%}")
     for t in (0.7, 1, 1.3):
         (at,) = (text.temperatures == t).nonzero().flatten()
         p = text.top_log_probabilities[:, at].exp()
@@ -442,8 +442,8 @@ for name, text in read.items():
 # %% [markdown]
 # The first choice is the same at every T, and so is the accuracy. Of these three T, only T = 1
 # brings the confidence close to the accuracy. (The gap is accuracy minus confidence. Neighbouring
-# places are not independent, so its 95% interval comes from ten blocks of the text.) Another T may
-# give a better text, but it spoils the probabilities. To undo this division, multiply the
+# positions are not independent, so its 95% interval comes from ten blocks of the text.) Another T
+# may give a better text, but it spoils the probabilities. To undo this division, multiply the
 # log-probabilities that a service reports by the sampling temperature, and apply the softmax again.
 
 # %% [markdown]
@@ -534,7 +534,7 @@ print(calibkit.TemperatureScaler().fit_logits(torch.tensor(z), target))
 
 # %% [markdown]
 # Many services report only the k most probable tokens. If the *true token*, the one in the text, is
-# not among them, its logit is unknown. We take the first thousand places, leave out those whose
+# not among them, its logit is unknown. We take the first thousand positions, leave out those whose
 # true token is missing, and fit T to the others.
 
 # %%
@@ -551,9 +551,9 @@ for name, text in read.items():
         print(f"T {fitted.temperature:.2f} ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
-# The lost places are the hard ones, so the rest looks easier than the text is. With two tokens, T
-# is uncertain, and far from one for Newton's text. With twenty, T is close to one, although about a
-# quarter of the places are lost. (These intervals ignore that neighbouring places are not
+# The lost positions are the hard ones, so the rest looks easier than the text is. With two tokens,
+# T is uncertain, and far from one for Newton's text. With twenty, T is close to one, although about
+# a quarter of the positions are lost. (These intervals ignore that neighbouring positions are not
 # independent.) The ECE of the first choice is still known: where the true token is missing, that
 # choice was wrong.
 
@@ -563,12 +563,12 @@ for name, text in read.items():
 #
 # - Log-probabilities are logits: three lines fit a temperature
 # - Services report only the k most probable tokens
-# - Lost places are the hard ones
+# - Lost positions are the hard ones
 #
-# Say: Ask what happens to a place whose true token is not in the list. It cannot be used in a fit,
-# and it is not lost at random: the model was surprised there. So the places that remain look easier
-# than the text is. Then ask what can still be measured. The confidence in the first choice can: if
-# the true token is missing, then the first choice was wrong, and we know it.
+# Say: Ask what happens to a position whose true token is not in the list. It cannot be used in a
+# fit, and it is not lost at random: the model was surprised there. So the positions that remain
+# look easier than the text is. Then ask what can still be measured. The confidence in the first
+# choice can: if the true token is missing, then the first choice was wrong, and we know it.
 
 # %% [markdown] tags=["slide"]
 # What to remember
@@ -597,8 +597,8 @@ for name, text in read.items():
 # Exercises
 # ---------
 #
-# 1. A service returns five tokens for each place. What share of all of Newton's places would you
-#    lose?
+# 1. A service returns five tokens for each position. What share of all of Newton's positions would
+#    you lose?
 
 # %% tags=["answer"]
 share_lost = None
@@ -619,17 +619,17 @@ if share_lost is not None:
     given, rank = float(share_lost), read["Newton"].rank
     hint = "this is the share that you keep"
     assert abs(given - (rank < 5).double().mean()) > 0.001, hint
-    hint = "use all places of Newton's text, and not only the first thousand"
+    hint = "use all of Newton's positions, not only the first thousand"
     assert abs(given - (rank[:1000] >= 5).double().mean()) > 0.001, hint
     hint = "rank counts from zero: which ranks do five tokens cover?"
     assert abs(given - (rank >= 5).double().mean()) < 0.001, hint
-    print(f"{given:.1%} of the {len(rank)} places are lost")
+    print(f"{given:.1%} of the {len(rank)} positions are lost")
 
 # %% [markdown] tags=["solution"]
 # The rank of the first choice is zero, so five tokens have the ranks zero to four. The share is
-# smaller than that of the first thousand places, perhaps because the model has read little there.
-# So even the share that you lose depends on the text. The usual mistake is to take rank five for
-# one of the five tokens.
+# smaller than that of the first thousand positions, perhaps because the model has read little
+# there. So even the share that you lose depends on the text. The usual mistake is to take rank five
+# for one of the five tokens.
 
 # %% [markdown]
 # 2. With letters, the mean over the orders is right in less than a quarter of the questions. Look

@@ -626,8 +626,8 @@ n_needed = None
 
 # %% tags=["solution"]
 floor_of_9000 = calibkit.noise_floor(confidence).mean
-n_needed = round(9000 * (floor_of_9000 / 0.005) ** 2)
-print(f"a noise floor of 0.5% needs about n = {n_needed}")
+n_needed = 9000 * (floor_of_9000 / 0.005) ** 2
+print(f"a noise floor of 0.5% needs about n = {round(n_needed, -2):.0f}")
 
 # %% tags=["wrong"]
 wrong = [

@@ -546,8 +546,8 @@ print(f"both scaled: groups beat their best member in {better} of {len(many)}")
 
 # %% [markdown]
 # Before the last temperature, raw members make the better average in every group, and after it,
-# scaled members do. After scaling, every group of raw members has a lower NLL than its best member,
-# so averaging improves the refinement.
+# scaled members do. (The groups share five networks.) After scaling, every group of raw members has
+# a lower NLL than its best member, so averaging improves the refinement.
 
 # %% [markdown]
 # What we have seen

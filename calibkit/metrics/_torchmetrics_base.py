@@ -11,6 +11,7 @@ import torch
 import torchmetrics
 from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from calibkit._checks import (
     check_choice,
@@ -52,6 +53,7 @@ class CalibrationMetric(torchmetrics.Metric):
 
     n: Tensor
     surplus_weight: Tensor
+    declared: Tensor
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class CalibrationMetric(torchmetrics.Metric):
         # The total weight is n and this, which is 0 if no sample has a weight.
         no_surplus = torch.zeros((), dtype=torch.float64)
         self.add_state("surplus_weight", no_surplus, dist_reduce_fx="sum")
+        self._declared: tuple[object, ...] = (type(self).__name__, num_classes, input, ignore_index)
         self._declare()
         self._lists_of_no_samples: dict[str, Tensor] = {}
         self._computes_one_batch = False
@@ -85,11 +88,11 @@ class CalibrationMetric(torchmetrics.Metric):
             )
         super().__setattr__(name, value)
 
-    def _declare(self, *options: str) -> None:
+    def _declare(self, *options: object) -> None:
         # A MetricCollection merges metrics whose states are equal. This state keeps metrics apart
         # that differ in their class or in these options.
-        made = (type(self).__name__, self.num_classes, self.input, self.ignore_index, *options)
-        number = torch.tensor(crc32(repr(made).encode()))
+        self._declared += options
+        number = torch.tensor(crc32(repr(self._declared).encode()))
         self.add_state("declared", number, dist_reduce_fx=_the_only_one)
 
     def _judge(self, of: Of | None) -> None:
@@ -210,14 +213,21 @@ class CalibrationMetric(torchmetrics.Metric):
         with self._restored_on_failure():
             super().sync(*args, **kwargs)
 
-    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+    def _sync_dist(
+        self,
+        dist_sync_fn: Callable[..., Any] = gather_all_tensors,
+        process_group: Any | None = None,
+    ) -> None:
         self._met_other_processes = True
+        # Metrics that differ may have states of other shapes, and then gathering would never end.
+        group = process_group or self.process_group
+        _the_only_one(torch.stack(dist_sync_fn(self.declared, group=group)))
         # A process that has seen no sample takes part with tensors of the right type and shape.
         for name, empty in self._lists_of_no_samples.items():
             state = getattr(self, name)
             if isinstance(state, list) and not state:
                 setattr(self, name, [empty.to(self.n.device)])
-        super()._sync_dist(*args, **kwargs)
+        super()._sync_dist(dist_sync_fn, process_group)
 
     @contextmanager
     def sync_context(self, *args: Any, **kwargs: Any) -> Iterator[None]:
@@ -285,7 +295,9 @@ class StreamedSums(CalibrationMetric):
 
     def _keep_sums(self, metric: SumsMetric) -> None:
         self.metric = metric
-        self.add_state("sums", metric.no_sums(self.num_classes), dist_reduce_fx="sum")
+        no_sums = metric.no_sums(self.num_classes)
+        self._declare(tuple(no_sums.shape))  # Sums in other bins have another shape.
+        self.add_state("sums", no_sums, dist_reduce_fx="sum")
 
     def _add(self, predictions: Predictions) -> None:
         self.metric.terms(predictions).add_to(self.sums, predictions.weights)
@@ -330,7 +342,7 @@ def _the_only_one(declared: Tensor) -> Tensor:
     if (declared != declared[0]).any():
         raise ValueError(
             "all processes must make a metric with the same options, got different ones; pass the "
-            "same num_classes, input, ignore_index and of in every process"
+            "same num_classes, n_bins, input, ignore_index and of in every process"
         )
     return declared[0]
 

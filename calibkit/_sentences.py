@@ -149,6 +149,10 @@ NO_VERDICT = (
     "There is no verdict on the calibration, because the labels do not seem to belong to the "
     "logits. Do not use this T."
 )
+NO_VERDICT_WHEN_EXCHANGED = (
+    "There is no verdict on the calibration, because classes seem to be exchanged. Check this "
+    "first: until then, trust neither a temperature nor the measures below."
+)
 NO_DIRECTION = (
     "The samples do not show whether the model is overconfident or underconfident: T = 1, which "
     "leaves the logits as they are, lies within the 95% interval of T."
@@ -192,6 +196,12 @@ ZEROS = (
 EXCHANGED = (
     "Are the columns of the classes {a} and {b} (counted from 0) exchanged? The model answers {b} "
     "to most samples of class {a}, and {a} to most of class {b}."
+)
+
+WRONG_WAY_ROUND = (
+    "Do the scores point the wrong way? On average, the model gives the samples of class 1 a lower "
+    "P(y = 1) than those of class 0. Usually the two columns are exchanged, or a high score means "
+    "the other class."
 )
 
 DIAGRAM = (

@@ -1,6 +1,7 @@
 """The calculator of the site computes what calibkit computes, refuses what it refuses, in a tab."""
 
 import base64
+import html
 import importlib.util
 import json
 import os
@@ -38,7 +39,7 @@ pytest_plugins = ("tests.browser",)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCRIPTS = DOCS / "_static" / "calculator"
 # What needs no page of its own, in the order in which one script needs the other.
-PARTS = ["words", "statistics", "temperature", "intervals", "measure"]
+PARTS = ["words", "statistics", "temperature", "intervals", "exchanged", "measure"]
 READING = ["files", "disguises", "strays", "samples"]
 FIELDS = {
     "accuracy": "accuracy",
@@ -826,6 +827,68 @@ def test_exchanged_columns_are_suspected_as_in_the_library(page, tmp_path):
     assert shown == [f"Warning: {text}" for text in expected]
     report = evaluate(logits[1::2], labels[1::2], progress=False)
     assert report.doubts.warnings == expected
+    assert page.page.inner_text("#cc-verdicts") == report.doubts.no_verdict
+
+
+def doubtful_sets(kind: str) -> tuple[Samples, Samples]:
+    """Samples for the fit and for the test, of which the page must warn in one way."""
+    n_classes = 2 if kind == "back" else 10
+    scale, (logits, labels) = 1.0, problem(2400, n_classes, 2.0, 4)
+    if kind == "exchanged":
+        logits, labels = (part[:2400] for part in good_model(2400))
+    fit, test = (logits[:1200], labels[:1200]), (logits[1200:], labels[1200:])
+    if kind == "exchanged":
+        order = [1, 0, *range(2, 10)]
+        return tuple((z[:, order], y) for z, y in (fit, test))
+    changed = {
+        "back": (fit, (test[0].flip(1), test[1])),
+        "shuffled": ((fit[0], fit[1].roll(1)), (test[0], test[1].roll(1))),
+        "shared": (fit, (logits[1100:], labels[1100:])),
+        "few": (fit, (test[0][:60], test[1][:60])),
+        "large": tuple((30 * z, y) for z, y in (fit, test)),
+        "zeros": tuple((6 * z, y) for z, y in (fit, test)),
+    }
+    return changed[kind]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "begin"),
+    [
+        ("exchanged", "Are the columns of the classes 0 and 1 (counted from 0) exchanged?"),
+        ("back", _sentences.WRONG_WAY_ROUND),
+        ("shuffled", "The labels do not seem to belong to the logits"),
+        ("shared", "100 of the 1300 test samples were also used to find T"),
+        ("few", "60 samples are very few"),
+        ("large", "T = 6"),
+        ("zeros", "1200 of the 1200 samples have a probability of 0 or 1"),
+    ],
+)
+def test_every_warning_of_the_page_is_in_the_cards_and_in_the_json(page, tmp_path, kind, begin):
+    """It stands before the verdict, and there is none on samples that do not belong together."""
+    for zone, (logits, labels) in zip(("fit", "test"), doubtful_sets(kind), strict=True):
+        scores = {"logits": logits}
+        if kind == "zeros":
+            p = logits.softmax(1).numpy().round(3)
+            scores = {"probabilities": p / p.sum(1, keepdims=True)}
+        np.savez(tmp_path / f"{zone}.npz", **scores, labels=labels)
+        drop(page, zone, tmp_path / f"{zone}.npz")
+    assert "T = " in calibrate(page)
+    shown = page.page.locator("#cc-doubts p").all_inner_texts()
+    warnings = [text.removeprefix("Warning: ") for text in shown]
+    assert any(text.startswith(begin) for text in warnings), warnings
+    cards = save_results(page, tmp_path)
+    assert json.loads(cards.pop("json"))["warnings"][: len(warnings)] == warnings
+    verdict = page.page.inner_text("#cc-verdicts").split("\n\n")[0]
+    is_withheld = kind in {"exchanged", "back", "shuffled"}
+    assert verdict.startswith("There is no verdict") == is_withheld
+    for card in cards.values():
+        card = html.unescape(card)
+        places = [card.index(text) for text in warnings]
+        assert places == sorted(places)
+        assert places[-1] < card.index(verdict)
+        assert ("Do not use this T." in card.partition("Limits")[0]) == is_withheld
+        assert not (is_withheld and "Divide" in card)
 
 
 @pytest.mark.slow

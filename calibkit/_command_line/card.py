@@ -5,6 +5,7 @@ The same report gives the same card, byte for byte.
 
 import base64
 import io
+from dataclasses import replace
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
@@ -127,9 +128,13 @@ class Card(NamedTuple):
         )
         parts = [
             f"<h1>{escape(self.title)}</h1>",
+            *(
+                f"<p><strong>Warning:</strong> {escape(text)}</p>"
+                for text in report.doubts.warnings
+            ),
             *(f"<p>{escape(line)}</p>" for line in verdicts(report)),
             "<h2>Measures</h2>",
-            _scrolling(report._repr_html_(), "Measures"),
+            _scrolling(self._measures()._repr_html_(), "Measures"),
             f"<ul>{meanings}</ul>",
             *(f"<p>{escape(line)}</p>" for line in [ENDS_AT_VALUE, *explanations(report)]),
             "<h2>Reliability diagrams</h2>",
@@ -154,9 +159,10 @@ class Card(NamedTuple):
         report = self.report
         blocks = [
             f"# {self.title}",
+            *(f"**Warning:** {text}" for text in report.doubts.warnings),
             *verdicts(report),
             "## Measures",
-            report.to_markdown(),
+            self._measures().to_markdown(),
             "\n".join(f"- **{name}**: {meaning}." for name, meaning in self._meanings()),
             ENDS_AT_VALUE,
             *explanations(report),
@@ -171,6 +177,11 @@ class Card(NamedTuple):
             "\n".join(f"[diagram {i}]: {p}" for i, p in enumerate(_pictures(report), 1)),
         ]
         return "\n\n".join(blocks) + "\n"
+
+    def _measures(self) -> Report:
+        """Return the report without its warnings, which stand before the verdicts."""
+        doubts = self.report.doubts._replace(warnings=[])
+        return replace(self.report, doubts=doubts)
 
     def _meanings(self) -> list[tuple[str, str]]:
         event = self.report.event
@@ -212,7 +223,7 @@ class Card(NamedTuple):
         ]
 
     def _limits(self) -> list[str]:
-        limits = list(LIMITS[:-1] if self.report.doubts.are_unrelated else LIMITS)
+        limits = list(LIMITS[:-1] if self.report.doubts.no_verdict else LIMITS)
         if self.report.after is not None:
             limits.append(
                 (

@@ -189,7 +189,7 @@ def _exit_code(found: Report, min_p_value: float | None) -> int:
         return 0
     against = rejected(found.after or found.before, min_p_value)
     for name, p_value in against.items():
-        p = p_value_text(p_value, found._measured.n_resamples, "= ")
+        p = p_value_text(p_value, found.n_resamples, "= ")
         print(f"calibkit: not calibrated: {name} with p {p}", file=sys.stderr)
     return REJECTED if against else 0
 

@@ -41,8 +41,8 @@ class Verdict(NamedTuple):
 
 def verdicts(report: Report) -> list[str]:
     """Say whether the model is calibrated, before and after scaling."""
-    if report.doubts.are_unrelated:
-        return [_sentences.NO_VERDICT]
+    if report.doubts.no_verdict:
+        return [report.doubts.no_verdict]
     parts = _parts(report)
     if not any(part.found for part in parts):
         when = "Before and after scaling" if report.after else parts[0].when
@@ -56,7 +56,7 @@ def verdicts(report: Report) -> list[str]:
 
 def explanations(report: Report) -> list[str]:
     """Say how the verdicts follow from the p-values."""
-    if report.doubts.are_unrelated:
+    if report.doubts.no_verdict:
         return []
     return [_tests(part, report) for part in _parts(report)]
 
@@ -172,7 +172,7 @@ def _clear_sum(gaps: np.ndarray, variance: np.ndarray) -> float:
 
 
 def _p(report: Report, p_value: float) -> str:
-    return f"p {p_value_text(p_value, report._measured.n_resamples, '= ')}"
+    return f"p {p_value_text(p_value, report.n_resamples, '= ')}"
 
 
 def _tests(part: Verdict, report: Report) -> str:

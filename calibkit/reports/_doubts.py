@@ -16,6 +16,8 @@ _WIDEST = 10
 _LEAST_GAIN = 0.1
 # So many samples of a class show which answer it mostly gets.
 _LEAST_OF_CLASS = 10
+# Chance hardly ever turns a score round by so many standard errors.
+_CLEARLY_LOWER = 3
 # With fewer samples, an accuracy is uncertain by 10 percentage points, and an ECE says nothing.
 LEAST_SAMPLES = 100
 
@@ -26,15 +28,16 @@ class Doubts(NamedTuple):
     Attributes
     ----------
     warnings : list of str
-        Sentences about a strange temperature, or about very few samples.
-    are_unrelated : bool
-        Whether the labels seem to belong to other samples than the logits.
+        Sentences about a strange temperature, exchanged classes, or very few samples.
+    no_verdict : str or None
+        Why the samples allow no verdict on the calibration: the labels seem to belong to other
+        samples than the logits, or to other classes.
     may_be_1 : bool
         Whether T = 1 fits the samples, which then show neither over- nor underconfidence.
     """
 
     warnings: list[str]
-    are_unrelated: bool
+    no_verdict: str | None
     may_be_1: bool
 
     @property
@@ -47,10 +50,10 @@ def doubts_about(summary: FitSummary | None, accuracy: float, test: Rows) -> Dou
     """Look for what speaks for a mistake in the data, and for a temperature that nobody needs."""
     sizes = [test.labels.numel()] if summary is None else [test.labels.numel(), summary.n_samples]
     few = _sentences.FEW_SAMPLES.format(n=min(sizes), least=LEAST_SAMPLES)
-    exchanged = [_sentences.EXCHANGED.format(a=a, b=b) for a, b in _exchanged(test)]
+    exchanged = _exchanged(test)
     warnings = [*exchanged, *([few] if min(sizes) < LEAST_SAMPLES else [])]
     if summary is None or summary.temperature is None or summary.temperature_interval is None:
-        return Doubts(warnings, are_unrelated=False, may_be_1=False)
+        return Doubts(warnings, _why_no_verdict(None, exchanged), may_be_1=False)
     temperature, (low, high) = summary.temperature, summary.temperature_interval
     majority = _majority(test)
     sentence = _sentence_about(temperature, (low, high), accuracy, majority)
@@ -60,8 +63,14 @@ def doubts_about(summary: FitSummary | None, accuracy: float, test: Rows) -> Dou
         shares = {"accuracy": f"{accuracy:.1%}", "majority": f"{majority:.1%}"}
         texts = {name: f"{number:.4g}" for name, number in words.items()}
         warnings.insert(0, sentence.format(**texts, **shares))
-    are_unrelated = sentence == _sentences.UNRELATED
-    return Doubts(warnings, are_unrelated, may_be_1=low <= 1 <= high and not are_unrelated)
+    no_verdict = _why_no_verdict(sentence, exchanged)
+    return Doubts(warnings, no_verdict, may_be_1=low <= 1 <= high and no_verdict is None)
+
+
+def _why_no_verdict(of_temperature: str | None, exchanged: list[str]) -> str | None:
+    if of_temperature == _sentences.UNRELATED:
+        return _sentences.NO_VERDICT
+    return _sentences.NO_VERDICT_WHEN_EXCHANGED if exchanged else None
 
 
 def _sentence_about(
@@ -91,11 +100,28 @@ def _majority(test: Rows) -> float:
     return float(shares.max())
 
 
-def _exchanged(test: Rows) -> list[tuple[int, int]]:
+def _exchanged(test: Rows) -> list[str]:
+    """Return what speaks for exchanged classes, in sentences."""
+    if test.scores.shape[1] == 2:
+        return [_sentences.WRONG_WAY_ROUND] if _is_wrong_way_round(test) else []
+    return [_sentences.EXCHANGED.format(a=a, b=b) for a, b in _exchanged_pairs(test)]
+
+
+def _is_wrong_way_round(test: Rows) -> bool:
+    """Say whether two classes have scores that clearly rise towards the other class."""
+    p = (test.scores[:, 1] - test.scores[:, 0]).double().sigmoid().numpy()
+    groups = [p[test.labels.numpy() == label] for label in (0, 1)]
+    if min(map(len, groups)) < _LEAST_OF_CLASS:
+        return False
+    variance = sum(group.var(ddof=1) / len(group) for group in groups)
+    return bool(groups[0].mean() - groups[1].mean() > _CLEARLY_LOWER * variance**0.5)
+
+
+def _exchanged_pairs(test: Rows) -> list[tuple[int, int]]:
     """Return the pairs of classes of which each is mostly taken for the other."""
     labels, answers = test.labels.numpy(), test.scores.argmax(1).numpy()
     answer_of = {}
-    for label in np.unique(labels) if test.scores.shape[1] > 2 else []:
+    for label in np.unique(labels):
         own = answers[labels == label]
         answer = np.bincount(own).argmax()
         if len(own) >= _LEAST_OF_CLASS and (own == answer).mean() > 0.5:

@@ -178,7 +178,7 @@ class MultiLabelReport:
                     *([f"{report.before.ece.value:.1%}"] if scaled else []),
                     with_range(last.ece, ".1%"),
                     f"{last.noise_floor.mean:.1%}",
-                    p_value_text(last.p_value, report._measured.n_resamples),
+                    p_value_text(last.p_value, report.n_resamples),
                 ]
             )
         return [head, *rows]

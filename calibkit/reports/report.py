@@ -259,6 +259,11 @@ class Report:
         return self._measured.by_group(scaled)
 
     @property
+    def n_resamples(self) -> int:
+        """How many resamples the intervals come from, and how many draws the p-values."""
+        return self._measured.n_resamples
+
+    @property
     def notes(self) -> list[str]:
         """What the table does not say: doubts, what weights cost, and what could not be checked."""
         return [*self.doubts.sentences, *notes_on(self.effective_n_samples, self.leak_check)]
@@ -271,7 +276,7 @@ class Report:
         )
 
     def _cells(self) -> list[list[str]]:
-        head, *rows = table_of(self.before, self.after, self.change, self._measured.n_resamples)
+        head, *rows = table_of(self.before, self.after, self.change, self.n_resamples)
         judges_event = self.bins[0].of == "positive"
         return [head, *(rows_of_event(self.bins, self.event) if judges_event else []), *rows]
 

@@ -1,6 +1,7 @@
 """The model card: complete, the same each time, and fit for everyone who reads it."""
 
 import base64
+import html
 import re
 from html.parser import HTMLParser
 
@@ -216,6 +217,38 @@ def test_there_is_no_verdict_on_labels_of_other_samples():
     assert LIMITS[-1] not in card
     assert LIMITS[-2] in card
     assert report.to_dict()["warnings"] == report.notes[:1]
+
+
+def strange_samples(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    logits, labels = (part.numpy() for part in calibrated_problem(2000, 2 + (kind != "back"), 0.5))
+    if kind == "exchanged":
+        return logits[:, [1, 0, 2]], labels
+    if kind == "back":
+        return logits[:, ::-1].copy(), labels
+    return (30 * logits, labels) if kind == "large" else (logits[:80], labels[:80])
+
+
+@pytest.mark.parametrize("kind", ["exchanged", "back", "large", "few"])
+def test_every_warning_stands_once_in_a_card_and_before_the_verdicts(files, kind):
+    """The samples of the fit are good, so that T exists even if those of the test are not."""
+    logits, labels = strange_samples("good" if kind == "few" else kind)
+    fit = calibrated_problem(2000, logits.shape[1], 30.0 if kind == "large" else 0.5, seed=1)
+    np.savez(files.folder / "fit.npz", logits=fit[0], labels=fit[1])
+    np.savez(files.folder / "strange.npz", logits=logits, labels=labels)
+    command = "report", "strange.npz", "--calibration", "fit.npz", *CARDS
+    assert files.run(*command) == 0
+    report = evaluate(logits, labels, scaler=TemperatureScaler().fit_logits(*fit))
+    [warning] = report.doubts.warnings
+    assert warning in files.out
+    for name in CARDS[1::2]:
+        card = (files.folder / name).read_text(encoding="utf-8")
+        shown = warning if name.endswith("md") else html.escape(warning)
+        before, measures = card.split("Measures", 1)
+        assert (before + measures).count(shown) == 1
+        is_withheld = kind in {"exchanged", "back"}
+        verdict = _sentences.NO_VERDICT_WHEN_EXCHANGED if is_withheld else "Before"
+        assert before.index("Warning:") < before.index(shown) < before.rindex(verdict)
+        assert ("Before scaling" in card or "Before and after" in card) != is_withheld
 
 
 def test_the_smallest_p_value_is_only_a_bound():

@@ -89,7 +89,7 @@ def test_only_a_temperature_is_doubted():
     logits, labels = calibrated_problem(1000, 3, 30.0)
     report = report_on(logits, labels, VectorScaler())
     assert doubts(report) == ""
-    assert doubts_about(None, 0.5, report._measured.sets[0]) == ([], False, False)
+    assert doubts_about(None, 0.5, report._measured.sets[0]) == ([], None, False)
 
 
 def good_model(n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,7 +107,31 @@ def test_exchanged_columns_are_suspected(pairs):
         order[a], order[b] = b, a
     expected = [_sentences.EXCHANGED.format(a=a, b=b) for a, b in pairs]
     assert report_on(logits[:, order], labels).doubts.warnings == expected
-    assert evaluate(logits[:, order], labels, progress=False).doubts.warnings == expected
+    found = evaluate(logits[:, order], labels, progress=False).doubts
+    assert found.warnings == expected
+    assert found.no_verdict == (_sentences.NO_VERDICT_WHEN_EXCHANGED if pairs else None)
+
+
+@pytest.mark.parametrize("offset", [0, -5])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_scores_that_point_the_wrong_way_are_suspected(offset, sign):
+    """All answers may be the same, as those about a rare event are."""
+    z, labels = (part[:, 0] if part.ndim > 1 else part for part in calibrated_problem(2000, 2, 1.0))
+    z = z if z[labels == 1].mean() > z[labels == 0].mean() else -z
+    found = evaluate(sign * z + offset, labels, progress=False).doubts
+    assert found.warnings == ([_sentences.WRONG_WAY_ROUND] if sign < 0 else [])
+    assert (found.no_verdict is None) == (sign > 0)
+    two = torch.stack([0 * z, sign * z + offset], 1)
+    assert evaluate(two, labels, progress=False).doubts == found
+
+
+def test_a_score_that_knows_nothing_is_not_suspected():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(30):
+        z = torch.randn(200, generator=generator)
+        labels = torch.randint(0, 2, (200,), generator=generator)
+        found = evaluate(z, labels, n_resamples=40, progress=False).doubts
+        assert _sentences.WRONG_WAY_ROUND not in found.warnings
 
 
 def test_classes_with_few_samples_are_not_suspected():

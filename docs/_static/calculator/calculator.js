@@ -4,8 +4,8 @@
 (() => {
   const parts = self.calculatorParts;
   const inWorker = [
-    "words", "statistics", "temperature", "intervals", "measure", "files", "disguises", "strays",
-    "samples", "worker",
+    "words", "statistics", "temperature", "intervals", "exchanged", "measure", "files",
+    "disguises", "strays", "samples", "worker",
   ];
   parts.words();
   parts.results();
@@ -180,11 +180,6 @@
   function show(given) {
     found = { ...given, file: chosen.fit[0].name };
     at("doubts").innerHTML = results.htmlWarnings(found);
-    if (found.nShared) {
-      const warning = made("p", `Warning: ${results.unchecked(found)}`);
-      warning.className = "cc-refusal";
-      at("doubts").prepend(warning);
-    }
     at("verdicts").replaceChildren(...results.verdicts(found).map((line) => made("p", line)));
     at("explanations").replaceChildren(
       ...results.explanations(found).map((line) => made("p", line))
@@ -192,7 +187,7 @@
     at("need").textContent = results.needNotScale(found);
     at("need").hidden = at("need").textContent === "";
     at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;
-    const lines = [...results.used(found), ...(found.nShared ? [] : [results.unchecked(found)])];
+    const lines = [...results.used(found), ...results.unchecked(found)];
     at("from").replaceChildren(...lines.map((line) => made("li", line)));
     at("table").innerHTML = results.htmlTable(found.report);
     at("legend").textContent = results.legend(found.report);

@@ -9,8 +9,6 @@
   const ENDS = [0.025, 0.975];
   // With more gaps, fewer draws of their noise are enough.
   const MOST_NOISE = 2 ** 19;
-  // So many samples of a class show which answer it mostly gets.
-  const LEAST_OF_CLASS = 10;
 
   /** Return the bin of equal width of a probability. An edge belongs to the bin above it. */
   function binOf(p) {
@@ -360,30 +358,8 @@
     const counts = new Float64Array(rows.C);
     for (const label of rows.labels) counts[label]++;
     const majority = Math.max(...counts) / rows.n;
-    const exchanged = exchangedClasses(rows);
+    const exchanged = self.exchanged.find(rows);
     return { n: rows.n, C: rows.C, nBins: N_BINS, majority, exchanged, before, after, change };
-  }
-
-  /** Return the pairs of classes of which each is mostly taken for the other. */
-  function exchangedClasses({ logits, labels, n, C }) {
-    if (C === 2) return [];
-    const answers = new Map();
-    for (let i = 0; i < n; i++) {
-      const row = logits.subarray(i * C, (i + 1) * C);
-      const answer = row.indexOf(row.reduce((most, z) => Math.max(most, z)));
-      if (!answers.has(labels[i])) answers.set(labels[i], []);
-      answers.get(labels[i]).push(answer);
-    }
-    const mostly = (a, b) => {
-      const own = answers.get(a) ?? [];
-      const isMost = own.filter((answer) => answer === b).length > own.length / 2;
-      return isMost && own.length >= LEAST_OF_CLASS;
-    };
-    const classes = [...answers.keys()].sort((a, b) => a - b);
-    return classes.flatMap((a) => {
-      const b = classes.find((other) => other > a && mostly(a, other));
-      return b !== undefined && mostly(b, a) ? [[a, b]] : [];
-    });
   }
 
   function changeOf([before, after], { names, means, resampledMeans, gaps, perSet, classwise }) {

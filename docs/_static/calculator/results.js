@@ -148,7 +148,7 @@
 
   /** Say how the verdicts follow from the p-values. */
   function explanations(found) {
-    if (doubtOf(found) === "UNRELATED") return [];
+    if (whyNoVerdict(found)) return [];
     const { before, after } = found.report;
     return [testsOf("Before scaling", before), testsOf("After scaling", after)];
   }
@@ -238,17 +238,31 @@
     const isRounded = found.nZero > 0 && found.nZero >= MANY_ZEROS * found.n;
     const zeros = { n_zero: found.nZero, n: found.n, floor: "1e-12" };
     return [
+      ...(found.nShared ? [sharedSamples(found)] : []),
       ...(isRounded ? [sentences.ZEROS(zeros)] : []),
       ...(name ? [sentences[name](words)] : []),
-      ...report.exchanged.map(([a, b]) => sentences.EXCHANGED({ a, b })),
+      ...exchanged(report),
       ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
     ];
+  }
+
+  /** Return what speaks for exchanged classes, in sentences. */
+  const exchanged = (report) =>
+    report.exchanged.map(([a, b]) =>
+      report.C === 2 ? sentences.WRONG_WAY_ROUND({}) : sentences.EXCHANGED({ a, b })
+    );
+
+  /** Return why the samples allow no verdict, as a sentence, or null. */
+  function whyNoVerdict(found) {
+    if (doubtOf(found) === "UNRELATED") return sentences.NO_VERDICT({});
+    const isExchanged = exchanged(found.report).length > 0;
+    return isExchanged ? sentences.NO_VERDICT_WHEN_EXCHANGED({}) : null;
   }
 
   /** Say whether the samples of the fit leave open in which direction the model errs. */
   function mayBe1(found) {
     const [low, high] = found.fit.interval;
-    return low <= 1 && 1 <= high && doubtOf(found) !== "UNRELATED";
+    return low <= 1 && 1 <= high && !whyNoVerdict(found);
   }
 
   const needNotScale = (found) => (mayBe1(found) ? sentences.NEED_NOT_SCALE({}) : "");
@@ -265,7 +279,8 @@
   }
 
   function verdicts(found) {
-    if (doubtOf(found) === "UNRELATED") return [sentences.NO_VERDICT({})];
+    const why = whyNoVerdict(found);
+    if (why) return [why];
     const { before, after, n } = found.report;
     const parts = [["Before scaling", before], ["After scaling", after]];
     if (parts.every(([, values]) => isCalibrated(values))) {
@@ -355,25 +370,24 @@
   const temperatureText = ({ temperature, interval: [low, high] }) =>
     `${temperature.toPrecision(5)} (95%: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
 
-  /** Say whether single samples stand on both sides, or that this was not checked. */
-  const unchecked = ({ isSplit, nShared, report }) => {
-    if (nShared) return sharedSamples(nShared, report.n);
-    if (nShared === 0) return "No sample of the test was also used to find T.";
-    return isSplit
+  /** Say that no samples stand on both sides, or that this was not checked. */
+  const unchecked = ({ isSplit, nShared }) => {
+    if (nShared) return []; // There is a warning.
+    if (nShared === 0) return ["No sample of the test was also used to find T."];
+    return [isSplit
       ? "The temperature was fitted on every second row of the file and measured on the others. It " +
         "was not checked whether a sample stands in the file twice, or whether rows belong " +
         "together, such as two pictures of one thing. They may stand on both sides."
-      : "It was not checked whether single samples of the test were also used to find T.";
+      : "It was not checked whether single samples of the test were also used to find T."];
   };
-  const sharedSamples = (nShared, n) =>
-    `${nShared} of the ${n} test samples were also used to find T, so the test makes the model ` +
+  const sharedSamples = ({ nShared, report }) =>
+    `${nShared} of the ${report.n} test samples were also used to find T, so the test makes the model ` +
     "look better than it is. Python refuses such a test.";
 
   /** Return the limits of the results. The last text is about verdicts, so it goes without one. */
   function limitsOf(found) {
     const { limits } = cardTexts;
-    const isWithheld = doubtOf(found) === "UNRELATED";
-    return [...(isWithheld ? limits.slice(0, -1) : limits), unchecked(found)];
+    return [...(whyNoVerdict(found) ? limits.slice(0, -1) : limits), ...unchecked(found)];
   }
 
   const meanings = (report) =>
@@ -552,7 +566,7 @@ ${list(limitsOf(found).map(escape))}
   function temperatureInWords(found) {
     const { fit } = found;
     const said = `T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.`;
-    if (doubtOf(found) === "UNRELATED") return `${said} Do not use this T.`;
+    if (whyNoVerdict(found)) return `${said} Do not use this T.`;
     return `${said} ${mayBe1(found) ? needNotScale(found) : use(found)}`;
   }
 

@@ -61,6 +61,7 @@
     "CHOOSE": "The page \"Which method do I need?\" names scalers that correct more.",
     "OTHER_DATA": "The correction was found on other data, which may differ from the test set.",
     "NO_VERDICT": "There is no verdict on the calibration, because the labels do not seem to belong to the logits. Do not use this T.",
+    "NO_VERDICT_WHEN_EXCHANGED": "There is no verdict on the calibration, because classes seem to be exchanged. Check this first: until then, trust neither a temperature nor the measures below.",
     "NO_DIRECTION": "The samples do not show whether the model is overconfident or underconfident: T = 1, which leaves the logits as they are, lies within the 95% interval of T.",
     "NEED_NOT_SCALE": "T = 1 lies within the 95% interval of T, so you need not scale the model.",
     "FEW_SAMPLES": "{n} samples are very few, so all results are uncertain. Use at least {least} samples to test a model, and as many others to find T.",
@@ -70,6 +71,7 @@
     "UNCERTAIN_TEMPERATURE": "The samples say little about T: its 95% interval reaches from {low} to {high}. Usually the samples are too few, or hardly any answer is wrong, or some labels belong to other rows. Use more samples, and check for a few of them whether logits and label belong together.",
     "ZEROS": "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is rounded. T depends on the small number that stands for 0, which is {floor}. So save more decimals, or the logits.",
     "EXCHANGED": "Are the columns of the classes {a} and {b} (counted from 0) exchanged? The model answers {b} to most samples of class {a}, and {a} to most of class {b}.",
+    "WRONG_WAY_ROUND": "Do the scores point the wrong way? On average, the model gives the samples of class 1 a lower P(y = 1) than those of class 0. Usually the two columns are exchanged, or a high score means the other class.",
     "DIAGRAM": "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the model is calibrated, the bars end within the grey bands in about 95% of the bins.",
     "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };

@@ -33,6 +33,10 @@ AN_IDENTIFIER = (
     "of an identifier are; {advice}"
 )
 A_STRAY = "{path}: {name} is not a class of any label; {advice}"
+UNCLEAR_SCORES = (
+    "{path} has {n} columns that may hold scores ({names}), and neither their names nor the labels "
+    "say that all of them do; {advice}"
+)
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
 TWO_NAMES = (
     "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"

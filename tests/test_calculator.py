@@ -842,7 +842,7 @@ def doubtful_sets(kind: str) -> tuple[Samples, Samples]:
         return tuple((z[:, order], y) for z, y in (fit, test))
     changed = {
         "back": (fit, (test[0].flip(1), test[1])),
-        "shuffled": ((fit[0], fit[1].roll(1)), (test[0], test[1].roll(1))),
+        "shuffled": ((fit[0], fit[1].roll(4)), (test[0], test[1].roll(4))),
         "shared": (fit, (logits[1100:], labels[1100:])),
         "few": (fit, (test[0][:60], test[1][:60])),
         "large": tuple((30 * z, y) for z, y in (fit, test)),

@@ -104,7 +104,8 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     scores = as_tensor(source.scores(names), "logits")
     labels = None
     if values is not None:
-        classes = source.class_names(names) and classes_of(names, strays.occurring(values))
+        occurring = strays.occurring(values, choice.ignore_index)
+        classes = source.class_names(names) and classes_of(names, occurring)
         labels, by_name = as_indices(values, classes, origin)
         if classes and by_name and len(classes) == 2 and not is_number(classes[1]):
             outcomes = classes
@@ -194,8 +195,9 @@ def _names_of_scores(
             _sentences.NO_SCORES.format(path=source.path, described=source.described())
         )
     if found is others:
-        found = _without_columns_beside_scores(source, found, labels)
-        found = _without_strays(source, found, labels)
+        occurring = strays.occurring(labels, choice.ignore_index)
+        found = _without_columns_beside_scores(source, found, occurring)
+        found = _without_strays(source, found, occurring)
     are_declared = set(found) <= set(probabilities) or _is_y_score(source, own, found)
     return found, choice.probabilities or are_declared
 
@@ -209,23 +211,20 @@ def _is_y_score(source: NamedNumbers, own: dict[str, str], found: list[str]) -> 
 
 
 def _without_columns_beside_scores(
-    source: NamedNumbers, columns: list[str], labels: NDArray[Any] | None
+    source: NamedNumbers, columns: list[str], classes: set[str]
 ) -> list[str]:
     """Return the columns without numbers of samples and answers. A label may name a class id."""
-    classes = strays.occurring(labels)
     others = {name for name in source.beside_scores() if class_of(name) not in classes}
     return [name for name in columns if name not in others] or columns
 
 
-def _without_strays(
-    source: NamedNumbers, columns: list[str], labels: NDArray[Any] | None
-) -> list[str]:
+def _without_strays(source: NamedNumbers, columns: list[str], occurring: set[str]) -> list[str]:
     """Return the columns that are scores, without such as an identifier or a weight."""
     advice = "name the columns of the scores with --score-names"
-    occurring = strays.occurring(labels)
-    stray = None
+    found = strays.Found(columns)
     if names := source.class_names(columns):
-        columns, stray = strays.find_classes(columns, classes_of(names, occurring), occurring)
+        found = strays.find_classes(columns, classes_of(names, occurring), occurring)
+    columns = found.columns
     identifiers = source.identifiers(columns)
     if len(identifiers) == 1 and len(columns) - 1 == len(occurring) > 1:
         return [name for name in columns if name != identifiers[0]]
@@ -234,8 +233,12 @@ def _without_strays(
         raise ValueError(
             _sentences.AN_IDENTIFIER.format(path=source.path, name=name, advice=advice)
         )
-    if stray is not None:
-        raise ValueError(_sentences.A_STRAY.format(path=source.path, name=stray, advice=advice))
+    if found.stray is not None:
+        said = _sentences.A_STRAY.format(path=source.path, name=found.stray, advice=advice)
+        raise ValueError(said)
+    if not found.are_sure and strays.are_unclear(columns, occurring):
+        words = {"n": len(columns), "names": _shortly(columns), "advice": advice}
+        raise ValueError(_sentences.UNCLEAR_SCORES.format(path=source.path, **words))
     return columns
 
 
@@ -252,8 +255,11 @@ def _listed(source: NamedNumbers, names: list[str]) -> str:
         return "its array"
     if len(names) == 1:
         return f"the {source.word} {names[0]}"
-    shown = ", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]}, ..., {names[-1]}"
-    return f"the columns {shown}"
+    return f"the columns {_shortly(names)}"
+
+
+def _shortly(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]}, ..., {names[-1]}"
 
 
 def _labels(

@@ -5,7 +5,7 @@ The calculator of the site follows the same rules, in docs/_static/calculator/st
 
 import re
 from collections import Counter, defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,16 @@ PREDICTIONS = re.compile(r"(y_?)?(preds?|predicted|predictions?|hat)([_ .-]?(lab
 _LEAST_RISING, _LEAST_COUNTING = 20, 5
 
 
-def find_classes(
-    columns: list[str], classes: list[str], labels: set[str]
-) -> tuple[list[str], str | None]:
-    """Return the columns that are classes, and a column that may be none, or None.
+class Found(NamedTuple):
+    """The columns that seem to be classes, a column that may be none, and whether names say so."""
+
+    columns: list[str]
+    stray: str | None = None
+    are_sure: bool = False
+
+
+def find_classes(columns: list[str], classes: list[str], labels: set[str]) -> Found:
+    """Return the columns that are classes.
 
     ``classes`` are the classes that the names of the columns name, and ``labels`` the labels that
     occur.
@@ -37,14 +43,25 @@ def find_classes(
     named = _named(columns, classes, labels)
     siblings = _siblings(columns)
     if siblings and len(siblings) >= len(labels) and set(named) <= set(siblings):
-        return siblings, None
+        return Found(siblings, are_sure=True)
     if named:
         first = columns.index(named[0])
         span = columns[first : columns.index(named[-1]) + 1]
         # A column among the others may be a class that no sample has.
         unnamed = [column for column in span if column not in named]
-        return (columns, unnamed[0]) if unnamed else (named, None)
-    return columns, _odd_one(columns) if 0 < len(labels) < len(columns) else None
+        return Found(columns, stray=unnamed[0]) if unnamed else Found(named, are_sure=True)
+    if 0 < len(labels) < len(columns) and (stray := _odd_one(columns)):
+        return Found(columns, stray)
+    return Found(columns, are_sure=_share_a_word(columns))
+
+
+def are_unclear(columns: list[str], labels: set[str]) -> bool:
+    """Say whether one of these columns may be no class, if their names share no pattern.
+
+    A second column may be the other class, or stand beside the single score of two classes.
+    """
+    are_letters = all(len(column) == 1 for column in columns)
+    return 0 < len(labels) < len(columns) or (len(columns) == 2 and not are_letters)
 
 
 def is_number_of_samples(name: str, values: NDArray[Any] | None) -> bool:
@@ -65,9 +82,10 @@ def is_prediction(name: str, values: NDArray[Any] | None) -> bool:
     return is_named and (values is None or bool((values == np.trunc(values)).all()))
 
 
-def occurring(labels: NDArray[Any] | None) -> set[str]:
-    """Return the labels that occur, as text."""
-    return set() if labels is None else set(np.unique(labels.astype(str)).tolist())
+def occurring(labels: NDArray[Any] | None, ignore_index: int | None) -> set[str]:
+    """Return the labels that occur, as text, without that of samples that are left out."""
+    found = set() if labels is None else set(np.unique(labels.astype(str)).tolist())
+    return found - {str(ignore_index)}
 
 
 def _named(columns: list[str], classes: list[str], labels: set[str]) -> list[str]:
@@ -93,9 +111,21 @@ def _siblings(columns: list[str]) -> list[str]:
 
 def _odd_one(columns: list[str]) -> str | None:
     """Return the first column that lacks the word with which most names begin or end."""
-    for word in (FIRST_WORD, LAST_WORD):
-        words = [found and found[0] for found in map(word.search, columns)]
+    for words in _words(columns):
         for common, n in Counter(words).most_common(1):
             if common is not None and len(columns) / 2 < n < len(columns):
                 return next(c for c, w in zip(columns, words, strict=True) if w != common)
     return None
+
+
+def _share_a_word(columns: list[str]) -> bool:
+    """Say whether all names begin or end with the same word."""
+    return any(None not in words and len(set(words)) == 1 for words in _words(columns))
+
+
+def _words(columns: list[str]) -> list[list[str | None]]:
+    """Return the words with which the names begin, and those with which they end."""
+    return [
+        [found and found[0] for found in map(word.search, columns)]
+        for word in (FIRST_WORD, LAST_WORD)
+    ]

@@ -18,6 +18,7 @@ P = softmax(LOGITS, 1)
 HEAD = ["logit_0", "logit_1", "label"]
 HEAD3 = ["logit_0", "logit_1", "logit_2", "label"]
 NAMES = np.array(["ant", "bee", "cat"])
+OUTCOMES = np.array(["well", "sick"])[LABELS % 2]
 
 
 def read(path: Path, *, labels_needed: bool = True, **choice) -> Samples:
@@ -486,10 +487,73 @@ def test_a_column_that_may_be_no_class_is_asked_for(tmp_path, head, labels):
     assert refusal(path).startswith(f"{path}: kg is not a class of any label; name the columns")
 
 
-def test_a_class_that_no_sample_has_stays_a_class(tmp_path):
-    for head in (["c0", "c1", "c2", "y"], ["ant", "bee", "cat", "y"]):
-        path = write_csv(tmp_path / "x.csv", head, *LOGITS.T, LABELS % 2)
-        assert read(path).logits.shape == (40, 3)
+@pytest.mark.parametrize("form", ["c{}", "s_{}", "{}_score", "z[{}]"])
+def test_a_class_that_no_sample_has_stays_a_class(tmp_path, form):
+    """Its column is named like the others, so it is no other number."""
+    names = NAMES if "_" in form else range(3)
+    head = [*(form.format(name) for name in names), "y"]
+    path = write_csv(tmp_path / "x.csv", head, *LOGITS.T, LABELS % 2)
+    assert read(path).logits.shape == (40, 3)
+
+
+YEARS, FOLDS = 2000 + np.arange(40) % 7, np.arange(40) % 5
+
+
+@pytest.mark.parametrize(
+    ("head", "columns", "labels"),
+    [
+        ("a b c year", [*LOGITS.T, YEARS], LABELS),
+        ("fold a b c", [FOLDS, *LOGITS.T], LABELS),
+        ("ant bee cat kg", [*LOGITS.T, WEIGHTS], LABELS),
+        ("ant bee cat", LOGITS.T, LABELS % 2),
+        ("u v number", [*LOGITS.T[:2], YEARS], LABELS % 2),
+        ("score age", [LOGITS[:, 0], WEIGHTS], LABELS % 2),
+        ("year score", [YEARS, LOGITS[:, 0]], LABELS % 2),
+        ("score age", [LOGITS[:, 0], WEIGHTS], OUTCOMES),
+        ("score fold kg", [LOGITS[:, 0], FOLDS, WEIGHTS], OUTCOMES),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_columns_that_nothing_calls_scores_are_asked_for(tmp_path, head, columns, labels):
+    path = write_csv(tmp_path / "x.csv", [*head.split(), "y"], *columns, labels)
+    n, listed = len(columns), ", ".join(head.split())
+    assert refusal(path) == (
+        f"{path} has {n} columns that may hold scores ({listed}), and neither their names nor the "
+        "labels say that all of them do; name the columns of the scores with --score-names"
+    )
+    if labels is not OUTCOMES:
+        assert read(path, score_names=head.split()).logits.shape == (40, n)
+
+
+def test_a_copy_with_scaled_scores_asks_as_well(tmp_path):
+    path = write_csv(tmp_path / "x.csv", ["score", "age"], LOGITS[:, 0], WEIGHTS)
+    with pytest.raises(ValueError, match="has 2 columns that may hold scores"):
+        read(path, labels_needed=False)
+    kept = read(path, labels_needed=False, score_names=["score"])
+    assert kept.logits.ndim == 1
+
+
+def test_two_columns_of_one_pattern_are_the_scores_of_two_classes(tmp_path):
+    z = LOGITS.T[:2]
+    for names in ("a b", "s_no s_yes", "no-score yes-score", "c0 c1", "1 0"):
+        path = write_csv(tmp_path / "x.csv", [*names.split(), "y"], *z, LABELS % 2)
+        assert read(path).logits.shape == (40, 2), names
+    path = write_csv(tmp_path / "x.csv", ["well", "sick", "y"], *z, OUTCOMES)
+    assert read(path).logits.shape == (40, 2)
+
+
+@pytest.mark.parametrize("names", [["c0", "c1", "c2"], ["s_ant", "s_bee", "s_cat"]])
+def test_the_label_of_samples_that_are_left_out_names_no_class(tmp_path, names):
+    labels = LABELS.copy()
+    labels[:5] = -100
+    path = write_csv(tmp_path / "x.csv", [*names, "year", "y"], *LOGITS.T, YEARS, labels)
+    if names[0] == "c0":
+        samples = read(path, ignore_index=-100)
+        assert samples.logits.shape == (40, 3)
+        assert samples.said.endswith("; not used: year")
+    else:
+        with pytest.raises(ValueError, match="year is not a class of any label"):
+            read(path, ignore_index=-100)
 
 
 @pytest.mark.filterwarnings("error::ResourceWarning")
@@ -559,9 +623,6 @@ def test_binary_logits_in_one_column_are_not_told_to_subtract_1(tmp_path):
     both = np.stack([0 * logits, logits], 1)
     np.savez(tmp_path / "two.npz", logits=both, labels=labels.astype(int))
     assert read_samples(tmp_path / "two.npz", Choice(), labels_needed=True).logits.shape == (300, 2)
-
-
-OUTCOMES = np.array(["well", "sick"])[LABELS % 2]
 
 
 def test_columns_of_words_are_no_scores(tmp_path):

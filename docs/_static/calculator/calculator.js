@@ -143,7 +143,7 @@
       } else {
         stop();
         for (const which of ["fit", "test"]) {
-          columns[which].show(data.layouts[which], !data.error);
+          columns[which].show(data.layouts[which], data.error ? "refused" : "done");
         }
         const asks = data.layouts.fit.asks ?? data.layouts.test.asks;
         if (data.error) refuse(data.error, asks);

@@ -7,7 +7,6 @@ self.calculatorParts.columns = (which, onChange) => {
   const ticks = () => [...at("chosen").querySelectorAll("input")];
   let layout = {};
   let picked = {};
-
   /** Fill a list with names, and select one of them or, if none is known, a question. */
   function fill(list, names, selected, question) {
     const options = names.map((name) => new Option(name, name, false, name === selected));
@@ -18,8 +17,11 @@ self.calculatorParts.columns = (which, onChange) => {
   const listed = (names) =>
     names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
 
-  /** Show what was read, if the file holds more than one thing that it could have been. */
-  function show(found, isDone = false) {
+  /**
+   * Show what was read, if the file holds more than one thing that it could have been. `state` says
+   * whether the file was only looked at, is "refused", or is "done".
+   */
+  function show(found, state = "looked at") {
     layout = found;
     const { word, names, labels, scores, asks } = layout;
     const isDecided = labels && scores && !asks && !outcomesOf(labels, scores);
@@ -39,9 +41,11 @@ self.calculatorParts.columns = (which, onChange) => {
     at("count").checked = picked.countFrom1 === true;
     at("count-row").hidden = asks !== "countFrom1" && !picked.countFrom1;
     at("read").textContent = readAs(layout);
-    at("then").textContent = isDone
+    at("then").textContent = state === "done"
       ? "Something else? Change it and press Calibrate again."
       : "Choose here, then press Calibrate.";
+    // Whoever has been asked about these ticks and leaves them has chosen them.
+    if (layout.asks === "ticks" && state === "refused") picked.scores = tickedNames();
     askForPositive();
   }
 
@@ -127,7 +131,8 @@ self.calculatorParts.columns = (which, onChange) => {
     const lists = ["labels", "scores", "positive"].map(at);
     const empty = lists.find((list) => list.checkVisibility() && list.value === "");
     if (!empty && !place.hidden && layout.asks === "countFrom1") return at("count");
-    if (empty || place.hidden || layout.asks !== "scores") return empty ?? null;
+    const isOfScores = ["scores", "ticks"].includes(layout.asks);
+    if (empty || place.hidden || !isOfScores) return empty ?? null;
     return layout.word === "column" ? ticks().find(({ disabled }) => !disabled) : at("scores");
   }
 

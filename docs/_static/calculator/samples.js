@@ -16,6 +16,7 @@
   const CHOOSE_LABELS = "choose which of them holds the true labels";
   const CHOOSE_BOTH = "choose both files, the logits and the labels, at once";
   const CHOOSE_SCORES = "choose the columns that hold logits";
+  const CHECK_SCORES = "untick those that hold none, then press Calibrate again";
   // More columns that stand side by side are named by the first and the last one.
   const FEW_COLUMNS = 4;
   // Scores of few samples may be whole numbers that differ by chance.
@@ -199,10 +200,10 @@
 
   /** Return the columns that are scores, without such as an identifier or a weight. */
   function withoutStrays({ path, columns, occurring, data, table }) {
-    const { kept, stray } =
+    const { kept, stray, areSure } =
       table.hasHead && columns.length > 1
         ? self.strays.find(columns, classesOf(columns, occurring), occurring)
-        : { kept: columns, stray: null };
+        : { kept: columns, stray: null, areSure: false };
     refuseText(path, table, kept);
     const isWhole = (name) => isIdentifier(data, columns.indexOf(name), columns.length, table.n);
     const [identifier, ...more] = kept.length > 1 ? kept.filter(isWhole) : [];
@@ -214,6 +215,10 @@
     }
     if (stray !== null) {
       throw new BadFile(sentences.A_STRAY({ path, name: stray, advice: CHOOSE_SCORES }), "scores");
+    }
+    if (!areSure && self.strays.areUnclear(kept, occurring)) {
+      const words = { path, n: kept.length, names: shortly(kept), advice: CHECK_SCORES };
+      throw new BadFile(sentences.UNCLEAR_SCORES(words), "ticks");
     }
     return kept;
   }

@@ -23,24 +23,34 @@
     self.patterns.predictions.test(name) && (!isNumeric || isWhole);
 
   /**
-   * Return the columns that are classes, and a column that may be none, or null. `classes` are the
-   * classes that the names of the columns name, and `labels` is the set of labels that occur.
+   * Return the columns that seem to be classes, a column that may be none or null, and whether
+   * names say so. `classes` are the classes that the names of the columns name, and `labels` is
+   * the set of labels that occur.
    */
   function find(columns, classes, labels) {
     const named = namedBy(labels, columns, classes);
     const numbered = siblings(columns);
     const areEnough = numbered.length > 0 && numbered.length >= labels.size;
     if (areEnough && named.every((column) => numbered.includes(column))) {
-      return { kept: numbered, stray: null };
+      return { kept: numbered, stray: null, areSure: true };
     }
     if (named.length) {
       const span = columns.slice(columns.indexOf(named[0]), columns.indexOf(named.at(-1)) + 1);
       // A column among the others may be a class that no sample has.
       const stray = span.find((column) => !named.includes(column)) ?? null;
-      return { kept: stray === null ? named : columns, stray };
+      return { kept: stray === null ? named : columns, stray, areSure: stray === null };
     }
-    const isExcess = labels.size < columns.length;
-    return { kept: columns, stray: isExcess ? oddOne(columns) : null };
+    const stray = labels.size < columns.length ? oddOne(columns) : null;
+    return { kept: columns, stray, areSure: stray === null && shareAWord(columns) };
+  }
+
+  /**
+   * Say whether one of these columns may be no class, if their names share no pattern. A second
+   * column may be the other class, or stand beside the single score of two classes.
+   */
+  function areUnclear(columns, labels) {
+    const areLetters = columns.every((column) => [...column].length === 1);
+    return labels.size < columns.length || (columns.length === 2 && !areLetters);
   }
 
   /** Return the columns that labels name, if the labels are words and every one names a column. */
@@ -69,8 +79,7 @@
 
   /** Return the first column that lacks the word with which most names begin or end, or null. */
   function oddOne(columns) {
-    for (const word of [FIRST_WORD, LAST_WORD]) {
-      const words = columns.map((column) => column.match(word)?.[0]);
+    for (const words of wordsOf(columns)) {
       const count = (word) => words.filter((other) => other === word).length;
       const common = words.find((one) => one && count(one) > columns.length / 2);
       const odd = common && columns.find((_, k) => words[k] !== common);
@@ -79,5 +88,13 @@
     return null;
   }
 
-  self.strays = { find, isNumberOfSamples, isPrediction };
+  /** Say whether all names begin or end with the same word. */
+  const shareAWord = (columns) =>
+    wordsOf(columns).some((words) => words[0] && words.every((word) => word === words[0]));
+
+  /** Return the words with which the names begin, and those with which they end. */
+  const wordsOf = (columns) =>
+    [FIRST_WORD, LAST_WORD].map((word) => columns.map((column) => column.match(word)?.[0]));
+
+  self.strays = { find, areUnclear, isNumberOfSamples, isPrediction };
 };

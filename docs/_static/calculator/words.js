@@ -19,6 +19,7 @@
     "NO_LABELS": "Which {word} holds the true labels? {path} has {how_many} that is called label or labels: {described}; {advice}",
     "AN_IDENTIFIER": "{path} has a column {name} beside the scores, whose whole numbers are all different, as those of an identifier are; {advice}",
     "A_STRAY": "{path}: {name} is not a class of any label; {advice}",
+    "UNCLEAR_SCORES": "{path} has {n} columns that may hold scores ({names}), and neither their names nor the labels say that all of them do; {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
     "TWO_NAMES": "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}",
     "WRONG_POSITIVE": "Did you choose the wrong label for a high score? You said that a high score means '{event}'; did you mean '{other}'?",

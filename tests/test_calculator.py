@@ -541,12 +541,42 @@ def test_a_column_that_may_be_no_class_is_asked_for(page, tmp_path, kind, capsys
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("names", "other"), [("a b c year", "year"), ("cat dog age", "age"), ("age score", "age")]
+)
+def test_columns_that_nothing_calls_scores_are_asked_about_once(
+    page, tmp_path, names, other, capsys, monkeypatch
+):
+    """The library asks in the same words. Whoever presses again means all of them."""
+    scores = [name for name in names.split() if name != other]
+    logits, labels = problem(400, max(2, len(scores)), 2.0, seed=8)
+    z = logits if len(scores) > 1 else (logits[:, 1] - logits[:, 0])[:, None]
+    stray = torch.arange(400)[:, None] % 7 / 2
+    both = torch.cat([z, stray] if names.endswith(other) else [stray, z], 1)
+    table = dict(zip(names.split(), both.T.tolist(), strict=True))
+    drop(page, "fit", write_table(tmp_path / "x.csv", {**table, "label": labels.tolist()}))
+    column(page, "labels").wait_for()
+    assert ticked(page) == names.split()
+    said = calibrate(page)
+    assert said.endswith("; untick those that hold none, then press Calibrate again.")
+    monkeypatch.chdir(tmp_path)
+    library = said_by_the_library(("x.csv",), capsys)
+    assert as_shown(library, "x.csv") == said.partition(";")[0]
+    assert page.run("return document.activeElement.type") == "checkbox"
+    assert calibrate(page).startswith(f"T = {temperature_of((both, labels))} ")
+    assert calibrate(page).startswith(f"T = {temperature_of((both, labels))} ")
+    tick(page, other).uncheck()
+    assert calibrate(page).startswith(f"T = {temperature_of((z.squeeze(1), labels))} ")
+
+
+@pytest.mark.slow
 def test_where_no_temperature_is_best_what_was_read_is_said(page, tmp_path):
     table, _ = with_strays("words")
     weight, a, b, c, _ = table.values()
     worst = np.argmin([weight, a, b, c], 0).tolist()
     table = {"weight": weight, "cat": a, "dog": b, "car": c, "label": worst}
     drop(page, "fit", write_table(tmp_path / "stray.csv", table))
+    assert "has 4 columns that may hold scores" in calibrate(page)
     begin = "Read 4 columns (weight, cat, dog, car), but the labels name 3 classes. No temperature"
     assert calibrate(page).startswith(begin)
 
@@ -593,7 +623,7 @@ def test_all_open_questions_are_asked_at_once(page, tmp_path):
     column(page, "labels").wait_for()
     assert column(page, "labels").input_value() == "answer"
     assert ticked(page) == ["age", "score"]
-    assert "or among age, score, got '" in calibrate(page)
+    assert "has 2 columns that may hold scores (age, score)" in calibrate(page)
     assert page.run("return document.activeElement.name") == "id"
     assert page.page.is_hidden("#cc-fit-columns [data-part=positive-row]")
     tick(page, "age").uncheck()

@@ -39,8 +39,11 @@ pytest_plugins = ("tests.browser",)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCRIPTS = DOCS / "_static" / "calculator"
 # What needs no page of its own, in the order in which one script needs the other.
-PARTS = ["words", "statistics", "temperature", "intervals", "exchanged", "measure"]
-READING = ["files", "disguises", "strays", "samples"]
+PARTS = ["words", "statistics", "temperature", "intervals", "exchanged", "groups", "measure"]
+READING = [
+    "refusals", "numpyFiles", "files", "disguises", "strays", "names", "checking", "labels",
+    "pythonCode", "tables", "arrays", "samples",
+]  # fmt: skip
 FIELDS = {
     "accuracy": "accuracy",
     "nll": "nll",

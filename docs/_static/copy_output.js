@@ -38,8 +38,8 @@ function addButton(place, text) {
   place.querySelector("pre").after(button);
 }
 
-// light_pages.py loads this after the script that adds the button for the code alone. Therefore this
-// button comes before that one, as it is shown.
+// light_pages.py loads this after the script that adds the button for the code alone. Therefore
+// this button comes before that one, as it is shown.
 (() => {
   for (const code of document.querySelectorAll(".highlight-Python")) {
     addButton(code, cellWithOutput(code));

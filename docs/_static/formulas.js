@@ -1,6 +1,6 @@
-// MathJax is larger than all the rest of a page. Therefore it is loaded when the reader comes near a
-// formula, or has stayed for a while and may print the page. A browser does not let a page wait for
-// anything once it has begun to print, so whatever announces printing loads MathJax, too.
+// MathJax is larger than all the rest of a page. Therefore it is loaded when the reader comes near
+// a formula, or has stayed for a while and may print the page. A browser does not let a page wait
+// for anything once it has begun to print, so whatever announces printing loads MathJax, too.
 "use strict";
 
 (() => {

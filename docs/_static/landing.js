@@ -66,8 +66,8 @@
     const [first, optimum] = [frames[0].t, frames.at(-1).t].map((t) => t / 1000);
     svg.setAttribute(
       "aria-label",
-      `Reliability diagram that moves from T = ${first.toFixed(2)}, where every bar ends below its ` +
-      `dot, to T = ${optimum.toFixed(2)}, where the bars end close to their dots, and back.`
+      `Reliability diagram that moves from T = ${first.toFixed(2)}, where every bar ends below ` +
+      `its dot, to T = ${optimum.toFixed(2)}, where the bars end close to their dots, and back.`
     );
     last = performance.now();
     frame = requestAnimationFrame(step);

@@ -4,13 +4,16 @@
 (() => {
   const parts = self.calculatorParts;
   const inWorker = [
-    "words", "statistics", "temperature", "intervals", "exchanged", "measure", "files",
-    "disguises", "strays", "samples", "worker",
+    "words", "statistics", "temperature", "intervals", "exchanged", "groups", "measure",
+    "refusals", "numpyFiles", "files", "disguises", "strays", "names", "checking", "labels",
+    "pythonCode", "tables", "arrays", "samples", "sets", "worker",
   ];
-  parts.words();
-  parts.results();
-  parts.files();
-  const { results, files } = self;
+  const onPage = [
+    "words", "refusals", "numpyFiles", "files", "pythonCode", "measures", "doubts", "verdicts",
+    "diagrams", "cards",
+  ];
+  for (const name of onPage) parts[name]();
+  const { refusals, files, pythonCode, measures, doubts, verdicts, diagrams, cards } = self;
   const at = (id) => document.getElementById(`cc-${id}`);
   const chosen = { fit: [], test: [] };
   const [ofFit, ofTest] = ["fit", "test"].map((which) => parts.columns(which, hideResults));
@@ -43,7 +46,7 @@
     try {
       await files.refuseAtOnce(found);
     } catch (error) {
-      const isRefusal = error instanceof files.BadFile;
+      const isRefusal = error instanceof refusals.BadFile;
       sentence = isRefusal ? error.message : `The file cannot be read: ${error.message}`;
     }
     // Meanwhile, the user may have chosen another file.
@@ -179,25 +182,29 @@
 
   function show(given) {
     found = { ...given, file: chosen.fit[0].name };
-    at("doubts").innerHTML = results.htmlWarnings(found);
-    at("verdicts").replaceChildren(...results.verdicts(found).map((line) => made("p", line)));
+    at("doubts").innerHTML = doubts.htmlWarnings(found);
+    at("verdicts").replaceChildren(...verdicts.verdicts(found).map((line) => made("p", line)));
     at("explanations").replaceChildren(
-      ...results.explanations(found).map((line) => made("p", line))
+      ...verdicts.explanations(found).map((line) => made("p", line))
     );
-    at("need").textContent = results.needNotScale(found);
+    at("need").textContent = doubts.needNotScale(found);
     at("need").hidden = at("need").textContent === "";
-    at("temperature").textContent = `T = ${results.temperatureText(found.fit)}`;
-    const lines = [...results.used(found), ...results.unchecked(found)];
+    at("temperature").textContent = `T = ${cards.temperatureText(found.fit)}`;
+    const lines = [...cards.used(found), ...doubts.unchecked(found)];
     at("from").replaceChildren(...lines.map((line) => made("li", line)));
-    at("table").innerHTML = results.htmlTable(found.report);
-    at("legend").textContent = results.legend(found.report);
-    at("diagrams").innerHTML = results.diagrams(found.report).map((svg) => `<figure>${svg}</figure>`).join("");
-    at("key").innerHTML = results.key(found.report);
-    at("meanings").innerHTML = results.htmlMeanings(found.report, at("glossary").href);
-    at("differs").textContent = results.differs(found.report);
-    const pandas = results.needsPandas(found) ? "pandas " : "";
-    at("install").textContent = `python -m pip install ${pandas}"${at("install").dataset.calibkit}"`;
-    at("python").textContent = results.python(found);
+    at("table").innerHTML = measures.htmlTable(found.report);
+    at("legend").textContent = diagrams.legend(found.report);
+    at("diagrams").innerHTML = diagrams
+      .diagrams(found.report)
+      .map((svg) => `<figure>${svg}</figure>`)
+      .join("");
+    at("key").innerHTML = diagrams.key(found.report);
+    at("meanings").innerHTML = measures.htmlMeanings(found.report, at("glossary").href);
+    at("differs").textContent = pythonCode.differs(found.report);
+    const packages = pythonCode.needsPandas(found) ? "pandas " : "";
+    const { calibkit } = at("install").dataset;
+    at("install").textContent = `python -m pip install ${packages}"${calibkit}"`;
+    at("python").textContent = pythonCode.python(found);
     at("results").hidden = false;
     at("results").focus();
   }
@@ -207,7 +214,7 @@
   /** Save a file of results under the name of the model. */
   function saveResults(ending, type, write) {
     const named = { ...found, name: at("name").value };
-    save(results.fileName(named, ending), type, write(named));
+    save(cards.fileName(named, ending), type, write(named));
   }
 
   function save(name, type, text) {
@@ -228,7 +235,8 @@
       const weights = z.map(Math.exp);
       let drawn = random() * weights.reduce((sum, weight) => sum + weight, 0);
       const label = weights.findIndex((weight) => (drawn -= weight) < 0);
-      rows.push([...z.map((value) => (1.8 * value).toFixed(4)), ["cat", "dog", "fox"][label]].join(","));
+      const cells = z.map((value) => (1.8 * value).toFixed(4));
+      rows.push([...cells, ["cat", "dog", "fox"][label]].join(","));
     }
     return new File([`${rows.join("\n")}\n`], "example.csv", { type: "text/csv" });
   }
@@ -256,13 +264,13 @@
     start();
   });
   at("save-markdown").addEventListener("click", () =>
-    saveResults("model_card.md", "text/markdown", results.markdown)
+    saveResults("model_card.md", "text/markdown", cards.markdown)
   );
   at("save-html").addEventListener("click", () =>
-    saveResults("model_card.html", "text/html", results.html)
+    saveResults("model_card.html", "text/html", cards.html)
   );
   at("save-json").addEventListener("click", () =>
-    saveResults("temperature.json", "application/json", results.json)
+    saveResults("temperature.json", "application/json", cards.json)
   );
   at("save-example").addEventListener("click", async () =>
     save("example.csv", "text/csv", await example().text())

@@ -20,7 +20,9 @@
   function find(data, n, width) {
     const step = Math.max(1, Math.floor(n / SAMPLE_SIZE));
     const rows = [];
-    for (let i = 0; i < n; i += step) rows.push(Array.from(data.subarray(i * width, (i + 1) * width)));
+    for (let i = 0; i < n; i += step) {
+      rows.push(Array.from(data.subarray(i * width, (i + 1) * width)));
+    }
     const isPositive = (row) => row.every((x) => x >= -ROUNDING);
     if (rows.length < MIN_ROWS || count(rows, isPositive) < 0.5 * rows.length) return null;
     if (width === 1) return singleSigmoids(rows.map(([z]) => z));
@@ -58,17 +60,18 @@
     const inside = rows.filter(isInside);
     if (rows.length * width < 60 || inside.length < 0.98 * rows.length) return null;
     const negative = sum(rows.map((row) => count(row, (x) => x < 0)));
-    const ends = (take) => inside[0].map((_, c) => inside.reduce((end, row) => take(end, row[c]), inside[0][c]));
+    const columns = inside[0].map((_, c) => inside.map((row) => row[c]));
+    const ends = (take) => columns.map((column) => column.reduce((a, b) => take(a, b)));
     const [lowest, highest] = [ends(Math.min), ends(Math.max)];
     const isConstant = highest.some((high, c) => high === lowest[c]);
     if (width === 2 && isConstant && Math.min(...lowest) === 0) return null;
-    const crowded = sum(
-      inside.map((row) => row.filter((x, c) => x <= 0.05 * highest[c] && highest[c] > lowest[c]).length)
-    );
+    const isCrowded = (x, c) => x <= 0.05 * highest[c] && highest[c] > lowest[c];
+    const crowded = sum(inside.map((row) => row.filter(isCrowded).length));
     const crowds = crowded >= Math.max(20, 0.02 * inside.length * width, 10 * negative);
     const range = highest.reduce((most, high, c) => Math.max(most, high - lowest[c]), 0);
     if (!crowds && range < (width > 3 ? 0.5 : 0.7)) return null;
-    const share = inside.length === rows.length ? "all rows" : `${inside.length} of ${rows.length} rows`;
+    const { length: n } = rows;
+    const share = inside.length === n ? "all rows" : `${inside.length} of ${n} rows`;
     return `${share} looked at lie in [0, 1]`;
   }
 

@@ -2,19 +2,11 @@
 (self.calculatorParts ??= {}).files = function () {
   "use strict";
 
-  const { UNKNOWN_KIND, WRONG_KIND, PYTHON_OBJECTS, NO_ROWS, NO_CSV, NO_NUMBER } = self.sentences;
+  const { BadFile } = self.refusals;
+  const { refusal, readNpy, readNpz } = self.numpyFiles;
+  const { UNKNOWN_KIND, NO_ROWS, NO_CSV, NO_NUMBER } = self.sentences;
   const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW, NOT_UTF_8, FIRST_ROW_IS_DATA } = self.sentences;
   const KINDS = [".npz", ".npy", ".csv", ".tsv"];
-  const TYPES = {
-    f8: Float64Array, f4: Float32Array, i8: BigInt64Array, u8: BigUint64Array, i4: Int32Array,
-    u4: Uint32Array, i2: Int16Array, u2: Uint16Array, i1: Int8Array, u1: Uint8Array,
-    b1: Uint8Array, f2: Uint16Array,
-  };
-  const NAMES = {
-    f: (size) => `float${8 * size}`, i: (size) => `int${8 * size}`, u: (size) => `uint${8 * size}`,
-    b: () => "bool",
-  };
-
   const DECIMAL_COMMA = /^[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?$/i;
   // The first line with which Excel is told what separates the cells.
   const DELIMITER_OF_EXCEL = /^"?sep=(.)"?$/i;
@@ -25,14 +17,6 @@
   // What a browser says of a file that is no longer as it was, or where it was.
   const GONE = ["NotReadableError", "NotFoundError"];
 
-  /** Thrown for a file that holds what cannot be meant. `asks` is what the user can choose. */
-  class BadFile extends Error {
-    constructor(sentence, asks = null) {
-      super(sentence);
-      this.asks = asks;
-    }
-  }
-
   const placeInTable = (row) => self.sentences.ROW_OF_TABLE({ row });
 
   const kindOf = ({ name }) => name.toLowerCase().match(/\.[^.]*$/)?.[0];
@@ -42,8 +26,8 @@
     for (const file of files) await explained(file, refuseFile(file));
     if (files.length > 2 || (files.length === 2 && files.some((file) => kindOf(file) !== ".npy"))) {
       throw new BadFile(
-        `one file or a pair of npy files is expected, got ${files.length} files; choose the logits ` +
-          "and the labels of one set of samples"
+        `one file or a pair of npy files is expected, got ${files.length} files; choose the ` +
+          "logits and the labels of one set of samples"
       );
     }
   }
@@ -89,121 +73,10 @@
     if (kind === ".csv" || kind === ".tsv") return readTable(file, columns, onProgress);
     const bytes = new Uint8Array(await file.arrayBuffer());
     onProgress(0.5);
-    const found = kind === ".npz" ? await readNpz(path, bytes) : { "": readNpy(path, "npy", bytes) };
+    const isNpz = kind === ".npz";
+    const arrays = isNpz ? await readNpz(path, bytes) : { "": readNpy(path, "npy", bytes) };
     onProgress(1);
-    return { path, word: "array", names: Object.keys(found), arrays: found };
-  }
-
-  const refusal = (path, kind) =>
-    new BadFile(WRONG_KIND({ path, kind, function: kind === "npz" ? "np.savez" : "np.save" }));
-
-  /** Return the array of an npy file as {shape, type, kind, data}. */
-  function readNpy(path, kind, bytes) {
-    const isNpy = bytes.length > 10 && String.fromCharCode(...bytes.slice(1, 6)) === "NUMPY";
-    if (!isNpy) throw refusal(path, kind);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const [start, length] =
-      bytes[6] === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
-    const head = new TextDecoder("latin1").decode(bytes.subarray(start, start + length));
-    const described = head.match(/'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/);
-    const shapeText = head.match(/'shape':\s*\(([^)]*)\)/)?.[1];
-    if (/'descr':\s*'\|O/.test(head)) throw new BadFile(PYTHON_OBJECTS({ path }));
-    if (!described || shapeText === undefined) throw refusal(path, kind);
-    const [, order, letter, size] = described;
-    const shape = shapeText.split(",").filter((part) => part.trim()).map(Number);
-    const type = NAMES[letter]?.(Number(size)) ?? `${letter}${size}`;
-    const Type = TYPES[`${letter}${size}`];
-    const n = shape.reduce((product, length) => product * length, 1);
-    if (letter === "U") {
-      const data = textsOf(bytes.subarray(start + length), n, Number(size), order === "<");
-      return { shape, type: `${order}U${size}`, kind: letter, data };
-    }
-    if (!Type) return { shape, type, kind: letter, data: [] };
-    const first = start + length;
-    if (bytes.length < first + n * Number(size)) throw refusal(path, kind);
-    // A copy starts at a place that is a multiple of the size of a number.
-    const own = bytes.slice(first, first + n * Number(size));
-    if (order === ">") reverseBytes(own, Number(size));
-    let data = new Type(own.buffer);
-    if (letter === "f" && size === "2") data = fromHalf(data);
-    if (/'fortran_order':\s*True/.test(head) && shape.length === 2) data = transposed(data, shape);
-    return { shape, type, kind: letter, data };
-  }
-
-  /** Return words, which NumPy stores with four bytes for each letter. */
-  function textsOf(bytes, n, size, isLittleEndian) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const letter = (at) => String.fromCodePoint(view.getUint32(4 * at, isLittleEndian));
-    return Array.from({ length: n }, (_, i) =>
-      Array.from({ length: size }, (_, k) => letter(i * size + k)).join("").replace(/\0+$/, "")
-    );
-  }
-
-  function reverseBytes(bytes, size) {
-    for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
-  }
-
-  /** Return numbers of half precision as float32. */
-  function fromHalf(bits) {
-    return Float32Array.from(bits, (half) => {
-      const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
-      const sign = half >> 15 ? -1 : 1;
-      if (exponent === 31) return fraction ? NaN : sign * Infinity;
-      return sign * (exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction);
-    });
-  }
-
-  /** Return in rows what was written in columns. */
-  function transposed(data, [rows, columns]) {
-    const turned = new data.constructor(data.length);
-    for (let i = 0; i < rows; i++) {
-      for (let k = 0; k < columns; k++) turned[i * columns + k] = data[k * rows + i];
-    }
-    return turned;
-  }
-
-  /** Return the arrays of an npz file, which is a zip archive of npy files. */
-  async function readNpz(path, bytes) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const arrays = {};
-    for (const { name, method, start, size } of entriesOf(path, view)) {
-      if (!name.endsWith(".npy")) continue;
-      let inside = bytes.subarray(start, start + size);
-      if (method === 8) {
-        const stream = new Blob([inside]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-        try {
-          inside = new Uint8Array(await new Response(stream).arrayBuffer());
-        } catch {
-          throw refusal(path, "npz");
-        }
-      } else if (method !== 0) throw refusal(path, "npz");
-      arrays[name.slice(0, -4)] = readNpy(path, "npz", inside);
-    }
-    return arrays;
-  }
-
-  /** Yield where the files in a zip archive are, from its directory at the end. */
-  function* entriesOf(path, view) {
-    let end = view.byteLength - 22;
-    while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end--;
-    if (end < 0) throw refusal(path, "npz");
-    const count = view.getUint16(end + 10, true);
-    let at = view.getUint32(end + 16, true);
-    for (let k = 0; k < count; k++) {
-      if (at + 46 > view.byteLength || view.getUint32(at, true) !== 0x02014b50) {
-        throw refusal(path, "npz");
-      }
-      const [method, size] = [view.getUint16(at + 10, true), view.getUint32(at + 20, true)];
-      const [nameLength, extra, comment] = [28, 30, 32].map((o) => view.getUint16(at + o, true));
-      const local = view.getUint32(at + 42, true);
-      const name = new TextDecoder().decode(new Uint8Array(view.buffer, view.byteOffset + at + 46, nameLength));
-      if (local + 30 > view.byteLength) throw refusal(path, "npz");
-      const start =
-        local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-      if (start + size > view.byteLength) throw refusal(path, "npz");
-      yield { name, method, start, size };
-      at += 46 + nameLength + extra + comment;
-    }
+    return { path, word: "array", names: Object.keys(arrays), arrays };
   }
 
   /** Return the number that a cell stands for, as Python's float does, or undefined. */
@@ -245,7 +118,8 @@
 
   /** Return what is known of a column before its first cell. */
   const newFacts = () => ({
-    isNumeric: true, holdsNumber: false, isWhole: true, rises: true, counts: true, last: null, words: new Set(),
+    isNumeric: true, holdsNumber: false, isWhole: true, rises: true, counts: true, last: null,
+    words: new Set(),
   });
 
   /** Add what a cell tells of its column. `number` is undefined if it holds none. */
@@ -410,5 +284,5 @@
     throw new BadFile(NO_NUMBER({ path, name, ...noNumbers[name], advice }), "scores");
   }
 
-  self.files = { open, refuseText, refuseAtOnce, numberFrom, BadFile };
+  self.files = { open, refuseText, refuseAtOnce, numberFrom };
 };

@@ -31,7 +31,8 @@
         this.standardErrors = here.map((value, k) => Math.sqrt(Math.max(value, none[k])));
       }
       this.value = this.error(measured);
-      const ratios = measured.map((gap, k) => Math.abs(gap) / Math.max(this.standardErrors[k], TINY));
+      const errorOf = (k) => Math.max(this.standardErrors[k], TINY);
+      const ratios = measured.map((gap, k) => Math.abs(gap) / errorOf(k));
       this.largestRatio = Math.min(ratios.reduce((a, b) => Math.max(a, b), 0), 1e6);
       const total = absoluteSum(measured) / Math.max(sum(this.standardErrors), TINY);
       this.distanceToZero = Math.max(this.largestRatio, total);
@@ -72,7 +73,9 @@
       const errors = new Float64Array(this.draws);
       for (let r = 0, at = 0; r < this.draws; r++) {
         let error = 0;
-        for (let k = 0; k < this.n; k++, at++) error += Math.abs(gaps[k] + this.noise[at] * factors[k]);
+        for (let k = 0; k < this.n; k++, at++) {
+          error += Math.abs(gaps[k] + this.noise[at] * factors[k]);
+        }
         errors[r] = error * this.scale;
       }
       return errors;

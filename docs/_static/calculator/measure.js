@@ -4,6 +4,7 @@
 
   const { uniform, quantiles, sum, mean } = self.statistics;
   const { Gaps, endsOfError, endsOfChange } = self.intervals;
+  const { groups } = self;
   const N_BINS = 15;
   const N_RESAMPLES = 1000;
   const ENDS = [0.025, 0.975];
@@ -216,17 +217,29 @@
   const sizeOfGaps = (bins, n) =>
     bins.reduce((sum, bin) => sum + Math.abs(bin.correct - bin.confidence), 0) / n;
 
-  /** Draw which samples are right if the confidences are calibrated, and compare the ECEs. */
-  function calibrationTest({ confidence }, { bins, ofSample }, seed) {
+  /** Draw which samples are right if the confidences are calibrated, and count them in the bins. */
+  function drawnCounts({ confidence }, { bins, ofSample }, seed) {
     const random = uniform(seed);
     const n = confidence.length;
     const correct = bins.map(() => new Float64Array(N_RESAMPLES));
-    const errors = Float64Array.from({ length: N_RESAMPLES }, (_, r) => {
+    for (let r = 0; r < N_RESAMPLES; r++) {
       for (let i = 0; i < n; i++) if (random() < confidence[i]) correct[ofSample[i]][r]++;
-      return bins.reduce((sum, bin, k) => sum + Math.abs(correct[k][r] - bin.confidence), 0) / n;
+    }
+    return correct;
+  }
+
+  /** Return bins with the band in which the share of right samples is in 95% of all draws. */
+  const withBands = (bins, drawn) =>
+    bins.map((bin, k) => {
+      return { ...bin, band: quantiles(drawn[k], ENDS).map((end) => end / bin.count) };
     });
-    const bands = bins.map(({ count }, k) => quantiles(correct[k], ENDS).map((end) => end / count));
-    return { ...compareWithDraws(sizeOfGaps(bins, n), errors), bands };
+
+  /** Compare the ECE with those of the drawn counts. */
+  function calibrationTest(bins, n, drawn) {
+    const errors = Float64Array.from({ length: N_RESAMPLES }, (_, r) => {
+      return bins.reduce((sum, bin, k) => sum + Math.abs(drawn[k][r] - bin.confidence), 0) / n;
+    });
+    return compareWithDraws(sizeOfGaps(bins, n), errors);
   }
 
   /** Return the gaps of an ECE, with the noise that the sums on resamples show. */
@@ -330,6 +343,8 @@
     const perSet = errors.length / sets.length;
     const classwise = sets.map((set) => set.classwise && set.classwise.gaps(set, seed + 3));
     onProgress(0.9);
+    const areCrowded =
+      rows.C === 2 && sets.some((_, s) => groups.areCrowded(counted[s * perSet].bins));
     const names = ["accuracy", "nll", "brier"];
     const values = sets.map((set, s) => {
       const measured = {};
@@ -337,7 +352,9 @@
         const at = s * names.length + k;
         measured[name] = withEnds(mean(means[at]), resampledMeans[at]);
       });
-      const test = calibrationTest(set.judged, counted[s * perSet], seed + 4);
+      const { bins } = counted[s * perSet];
+      const drawn = drawnCounts(set.judged, counted[s * perSet], seed + 4);
+      const test = calibrationTest(bins, rows.n, drawn);
       measured.ece = intervalOfError(gaps[s * perSet]);
       measured.noiseFloor = test.floor;
       measured.pValue = test.pValue;
@@ -348,12 +365,16 @@
         measured.classwiseNoiseFloor = ofClasses.floor;
         measured.classwisePValue = ofClasses.pValue;
       }
-      // The share of right samples in a bin is within its band in 95% of all draws.
-      measured.bins = counted[s * perSet].bins.map((bin, k) => ({ ...bin, band: test.bands[k] }));
+      measured.bins = withBands(bins, drawn);
+      if (areCrowded) {
+        const grouped = groups.inGroups(set.judged);
+        measured.groups = withBands(grouped.bins, drawnCounts(set.judged, grouped, seed + 5));
+      }
       return measured;
     });
     const [before, after = null] = values;
-    const change = after && changeOf(values, { names, means, resampledMeans, gaps, perSet, classwise });
+    const drawn = { names, resampledMeans, gaps, perSet, classwise };
+    const change = after && changeOf(values, drawn);
     onProgress(1);
     const counts = new Float64Array(rows.C);
     for (const label of rows.labels) counts[label]++;
@@ -362,7 +383,7 @@
     return { n: rows.n, C: rows.C, nBins: N_BINS, majority, exchanged, before, after, change };
   }
 
-  function changeOf([before, after], { names, means, resampledMeans, gaps, perSet, classwise }) {
+  function changeOf([before, after], { names, resampledMeans, gaps, perSet, classwise }) {
     const change = {};
     names.forEach((name, k) => {
       const [first, second] = [resampledMeans[k], resampledMeans[names.length + k]];

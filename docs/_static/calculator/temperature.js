@@ -73,7 +73,9 @@
       const error = new NoOptimumError(self.sentences.TEMPERATURE_INFINITE({ n }));
       throw Object.assign(error, { isInfinite: true });
     }
-    if (sums.belowTop === 0) throw new NoOptimumError(self.sentences.TEMPERATURE_ZERO({ n, advice: ADVICE }));
+    if (sums.belowTop === 0) {
+      throw new NoOptimumError(self.sentences.TEMPERATURE_ZERO({ n, advice: ADVICE }));
+    }
   }
 
   /** Minimise the NLL over the inverse temperature by Newton's method within a bracket. */

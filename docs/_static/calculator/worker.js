@@ -2,11 +2,9 @@
 (self.calculatorParts ??= {}).worker = function () {
   "use strict";
 
-  const { samples, temperature, measure, files } = self;
+  const { samples, sets, temperature, measure, refusals } = self;
   const isRefusal = (error) =>
-    error instanceof files.BadFile ||
-    error instanceof samples.BadValue ||
-    error instanceof temperature.NoOptimumError;
+    error instanceof refusals.BadFile || error instanceof temperature.NoOptimumError;
 
   /** Read the files, fit the temperature and measure. `tell` gets what is done, and its share. */
   async function run({ chosen, testFiles, probabilities, picked }, layouts, tell) {
@@ -27,30 +25,30 @@
     const isSplit = filesOfTest.length === 0;
     if (isSplit) {
       if (calibration.n < 4) {
-        throw new files.BadFile(
+        throw new refusals.BadFile(
           `${chosen[0].name} must hold at least 4 samples to be split, got ${calibration.n}; ` +
             "drop a file with more samples"
         );
       }
-      [calibration, test] = samples.split(calibration);
+      [calibration, test] = sets.split(calibration);
     } else {
       test = await read(filesOfTest, "test");
       code.push(test.code);
       from.push(test.said);
       if (test.C !== calibration.C) {
-        throw new files.BadFile(
+        throw new refusals.BadFile(
           `both files must have the same classes, got ${calibration.C} classes for the fit and ` +
             `${test.C} for the test; drop files of one model`
         );
       }
       if (event !== null && test.event !== null && test.event !== event) {
-        throw new files.BadFile(self.sentences.OTHER_EVENT({ fit: event, test: test.event }));
+        throw new refusals.BadFile(self.sentences.OTHER_EVENT({ fit: event, test: test.event }));
       }
     }
     const nZero = input === "logits" ? 0 : countZeros(fullFit);
     tell("Fitting the temperature", 0.25);
     const fit = fitted(calibration, { suspicion, wrongPositive });
-    const nShared = isSplit ? null : samples.countShared(calibration, test);
+    const nShared = isSplit ? null : sets.countShared(calibration, test);
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
@@ -75,7 +73,7 @@
       return temperature.fit(rows);
     } catch (error) {
       const isInfinite = error instanceof temperature.NoOptimumError && error.isInfinite;
-      if (isInfinite && wrongPositive) throw new files.BadFile(wrongPositive);
+      if (isInfinite && wrongPositive) throw new refusals.BadFile(wrongPositive);
       if (!isInfinite || !suspicion) throw error;
       const [first, ...rest] = error.message;
       throw new temperature.NoOptimumError(`${suspicion} ${first.toUpperCase()}${rest.join("")}`);
@@ -106,7 +104,10 @@
 
   function unexpected(error) {
     if (error instanceof RangeError) {
-      return "The file is too large for this browser's memory; drop a file with fewer rows, or use the library.";
+      return (
+        "The file is too large for this browser's memory; drop a file with fewer rows, or use " +
+        "the library."
+      );
     }
     return `The calculator failed, which is a fault of ours: ${error}`;
   }

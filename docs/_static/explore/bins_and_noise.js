@@ -152,15 +152,15 @@
     const filled = bins.filter((bin) => bin.count).length;
     at("diagram-desc").textContent =
       `${last.size} images, ${NETWORKS[last.network].name}, bins: ${bins.length}. In ${above} of ` +
-      `${filled} filled bins the accuracy is above the mean confidence. ECE ${percent(last.ece)}, ` +
-      `noise floor ${percent(floor)}.`;
+      `${filled} filled bins the accuracy is above the mean confidence. ` +
+      `ECE ${percent(last.ece)}, noise floor ${percent(floor)}.`;
     const all = Object.keys(NETWORKS).flatMap((network) =>
       SIZES.map((size) => inWords(network, size)).filter(Boolean)
     );
     at("strip-desc").textContent = all.join(" ") || "There is nothing to compare yet.";
     at("words").textContent =
-      `The ECE is ${percent(last.ece)}, and a perfect model would have one of ${percent(floor)} on ` +
-      `average. ${inWords(last.network, last.size)}`;
+      `The ECE is ${percent(last.ece)}, and a perfect model would have one of ` +
+      `${percent(floor)} on average. ${inWords(last.network, last.size)}`;
   });
 
   function drawMore(times) {

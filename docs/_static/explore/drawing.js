@@ -91,5 +91,7 @@
     };
   }
 
-  window.drawing = { percent, percentTicks, fifths, add, set, panel, reliabilityDiagram, row, atRest };
+  window.drawing = {
+    percent, percentTicks, fifths, add, set, panel, reliabilityDiagram, row, atRest,
+  };
 })();

@@ -1,0 +1,90 @@
+// What makes the results doubtful, as calibkit's reports/_doubts.py says it.
+(self.calculatorParts ??= {}).doubts = function () {
+  "use strict";
+
+  const { sentences } = self;
+  const { percent, short, escape } = self.measures;
+  // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
+  const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN, LEAST_SAMPLES] = [10, 0.1, 10, 0.1, 100];
+  const MANY_ZEROS = 0.01;
+
+  /** Return which sentence says what is strange about the temperature, or null. */
+  function doubtOf({ fit, report }) {
+    const { temperature, interval: [low, high] } = fit;
+    const accuracy = report.before.accuracy.value;
+    const isWide = high > WIDEST * low;
+    const isChance = accuracy - report.majority < LEAST_GAIN * (1 - report.majority);
+    // If a usual T may be 1, the labels may fit the logits: few samples make all this uncertain.
+    const fitsNot = temperature > LARGEST || (isWide && !(low <= 1 && 1 <= high));
+    if (isChance && fitsNot) return "UNRELATED";
+    if (temperature > LARGEST) return "LARGE_TEMPERATURE";
+    if (isWide) return "UNCERTAIN_TEMPERATURE";
+    return temperature < SMALLEST ? "SMALL_TEMPERATURE" : null;
+  }
+
+  /** Say what makes the results doubtful: a strange temperature, or very few samples. */
+  function warnings(found) {
+    const { fit, report } = found;
+    const { temperature, interval } = fit;
+    const [t, low, high] = [temperature, ...interval].map(short);
+    const accuracy = percent(report.before.accuracy.value);
+    const words = { temperature: t, low, high, accuracy, majority: percent(report.majority) };
+    const name = doubtOf(found);
+    const n = Math.min(fit.n, report.n);
+    const isRounded = found.nZero > 0 && found.nZero >= MANY_ZEROS * found.n;
+    const zeros = { n_zero: found.nZero, n: found.n, floor: "1e-12" };
+    return [
+      ...(found.nShared ? [sharedSamples(found)] : []),
+      ...(isRounded ? [sentences.ZEROS(zeros)] : []),
+      ...(name ? [sentences[name](words)] : []),
+      ...exchanged(report),
+      ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
+    ];
+  }
+
+  const htmlWarnings = (found) =>
+    warnings(found)
+      .map((text) => `<p class="cc-refusal"><strong>Warning:</strong> ${escape(text)}</p>`)
+      .join("");
+
+  /** Return what speaks for exchanged classes, in sentences. */
+  const exchanged = (report) =>
+    report.exchanged.map(([a, b]) =>
+      report.C === 2 ? sentences.WRONG_WAY_ROUND({}) : sentences.EXCHANGED({ a, b })
+    );
+
+  /** Return why the samples allow no verdict, as a sentence, or null. */
+  function whyNoVerdict(found) {
+    if (doubtOf(found) === "UNRELATED") return sentences.NO_VERDICT({});
+    const isExchanged = exchanged(found.report).length > 0;
+    return isExchanged ? sentences.NO_VERDICT_WHEN_EXCHANGED({}) : null;
+  }
+
+  /** Say whether the samples of the fit leave open in which direction the model errs. */
+  function mayBe1(found) {
+    const [low, high] = found.fit.interval;
+    return low <= 1 && 1 <= high && !whyNoVerdict(found);
+  }
+
+  const needNotScale = (found) => (mayBe1(found) ? sentences.NEED_NOT_SCALE({}) : "");
+
+  const sharedSamples = ({ nShared, report }) =>
+    `${nShared} of the ${report.n} test samples were also used to find T, so the test makes the ` +
+    "model look better than it is. Python refuses such a test.";
+
+  /** Say that no samples stand on both sides, or that this was not checked. */
+  const unchecked = ({ isSplit, nShared }) => {
+    if (nShared) return []; // There is a warning.
+    if (nShared === 0) return ["No sample of the test was also used to find T."];
+    if (!isSplit) {
+      return ["It was not checked whether single samples of the test were also used to find T."];
+    }
+    return [
+      "The temperature was fitted on every second row of the file and measured on the others. It " +
+        "was not checked whether a sample stands in the file twice, or whether rows belong " +
+        "together, such as two pictures of one thing. They may stand on both sides.",
+    ];
+  };
+
+  self.doubts = { warnings, htmlWarnings, whyNoVerdict, mayBe1, needNotScale, unchecked };
+};

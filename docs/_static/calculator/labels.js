@@ -1,0 +1,121 @@
+// Labels of a file as class indices, as calibkit's _command_line/labels.py reads them.
+(self.calculatorParts ??= {}).labels = function () {
+  "use strict";
+
+  const { sentences, patterns } = self;
+  const { BadFile, BadValue } = self.refusals;
+  const { numberFrom } = self.files;
+  const { classOf, shapeText } = self.names;
+  const OUTCOMES = { false: 0, true: 1 };
+  const CHOOSE_LABELS = "choose which of them holds the true labels";
+  const BOX_FROM_1 = '"The labels count from 1"';
+
+  const noLabels = (path, word, found, described, advice = CHOOSE_LABELS) =>
+    new BadFile(
+      sentences.NO_LABELS({
+        path, word, how_many: found.length ? "more than one" : "none", described, advice,
+      })
+    );
+
+  function refuseMissing(labels, isMissing, path, placeOf) {
+    const row = Array.prototype.findIndex.call(labels, isMissing);
+    if (row >= 0) throw new BadFile(sentences.NO_LABEL({ path, place: placeOf(row) }));
+  }
+
+  const isNoLabel = (label) => label === "" || Number.isNaN(label);
+
+  /** Return the two names of the classes, if the labels are two names other than 0 and 1. */
+  function twoNames(labels) {
+    const names = new Set();
+    for (const label of labels) if (names.add(label).size > 2) return null;
+    const isNamed = [...names].some((name) => ![0, 1].includes(indexFrom(name)));
+    return names.size === 2 && !names.has("") && isNamed ? [...names].sort() : null;
+  }
+
+  /** Return the label that a high score means, which only the name of its column may say. */
+  function positiveOf(path, column, names, { positive }) {
+    const named = classOf(column.replace(patterns.beforePositive, ""));
+    const isEnd = (name) =>
+      column.endsWith(name) && /[^\p{L}\p{N}]$/u.test(column.slice(0, -name.length));
+    const [end] = names.filter(isEnd).sort((one, other) => other.length - one.length);
+    const found = [positive, named, end].find((name) => names.includes(name));
+    if (found !== undefined) return found;
+    const [one, other] = names;
+    const advice = "choose which label a high score means";
+    throw new BadFile(sentences.TWO_NAMES({ path, one, other, advice }));
+  }
+
+  function wrongPositiveOf(event, outcomes) {
+    const other = outcomes.find((name) => name !== event);
+    return sentences.WRONG_POSITIVE({ event, other });
+  }
+
+  /** Return the name of the second of two classes that have names, of which the ECE is measured. */
+  function nameOfEvent(classes) {
+    const isNamed = classes?.length === 2 && numberFrom(classes[1]) === undefined;
+    return isNamed ? classes[1] : null;
+  }
+
+  /** Return the labels as class indices, by the names of the columns wherever all have one. */
+  function asIndices(labels, labelShape, classes, where) {
+    const { path, name, n, C, place, countFrom1 } = where;
+    if (labelShape.length !== 1) {
+      throw new BadValue(
+        `labels must have shape (samples,), got ${shapeText(labelShape)}; save one label for ` +
+          "each row"
+      );
+    }
+    if (labels.length !== n) {
+      const advice = "pass the labels of exactly these samples";
+      const words = { name, n_labels: labels.length, n, advice };
+      throw new BadValue(sentences.NOT_ONE_LABEL_EACH(words));
+    }
+    const names = classes;
+    const placeOf = new Map(names?.map((text, c) => [text, c]));
+    const isNamed = (label) => placeOf.has(String(label));
+    const byName = names && Array.prototype.every.call(labels, isNamed);
+    const first = byName ? 0 : firstClass(labels, C, countFrom1);
+    const indices = new Int32Array(n);
+    for (let i = 0; i < n; i++) {
+      const label = byName ? placeOf.get(String(labels[i])) : indexFrom(labels[i]) - first;
+      if (!Number.isInteger(label)) {
+        const among = names ? `, or among ${names.slice(0, 10).join(", ")}` : "";
+        const expected = `class indices from 0${among}`;
+        const words = { path, classes: expected, found: `'${labels[i]}'`, place: place(i) };
+        throw new BadFile(sentences.WRONG_LABEL(words), names && "scores");
+      }
+      if (label < 0 || label >= C) {
+        const advice = "count classes from 0, and leave out samples without a label";
+        const range = { highest: C - 1, n_classes: C };
+        const words = { ...range, label: label + first, place: place(i), advice };
+        throw new BadValue(sentences.LABEL_OUTSIDE(words));
+      }
+      indices[i] = label;
+    }
+    return { indices, byName: byName ? names : null, first };
+  }
+
+  /** Return the number of the first class, which is 1 only if the user says so. */
+  function firstClass(labels, C, countFrom1) {
+    let [lowest, highest] = [Infinity, -Infinity];
+    for (const label of labels) {
+      const index = indexFrom(label);
+      if (!Number.isInteger(index)) return 0;
+      [lowest, highest] = [Math.min(lowest, index), Math.max(highest, index)];
+    }
+    if (lowest !== 1 || highest !== C) return 0;
+    if (countFrom1) return 1;
+    const advice = `if they count from 1, tick ${BOX_FROM_1}`;
+    throw new BadValue(sentences.LABELS_FROM_1({ highest, advice }), "countFrom1");
+  }
+
+  function indexFrom(label) {
+    if (typeof label !== "string") return Number(label);
+    return OUTCOMES[label.toLowerCase()] ?? numberFrom(label);
+  }
+
+  self.labels = {
+    CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, positiveOf, wrongPositiveOf,
+    nameOfEvent, asIndices,
+  };
+};

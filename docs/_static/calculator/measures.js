@@ -1,0 +1,140 @@
+// The table of the measures: numbers as text, and what the rows mean.
+(self.calculatorParts ??= {}).measures = function () {
+  "use strict";
+
+  const { cardTexts } = self;
+  const ROWS = [
+    ["accuracy", "accuracy", "percent", 1],
+    ["NLL", "nll", "plain", 3],
+    ["Brier score", "brier", "plain", 3],
+    ["ECE", "ece", "percent", 1],
+    ["ECE if calibrated", "noiseFloor", "percent", 1],
+    ["p-value", "pValue", "p", 3],
+    ["top-label ECE", "topLabelEce", "percent", 1],
+    ["classwise ECE", "classwiseEce", "percent", 2],
+    ["its noise floor", "classwiseNoiseFloor", "percent", 2],
+    ["its p-value", "classwisePValue", "p", 3],
+  ];
+
+  const WHEN = ["before", "after", "change"];
+  const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+  const N_RESAMPLES = 1000;
+  // Rows that the glossary explains under their own names.
+  const IN_GLOSSARY = ["NLL", "Brier score", "ECE", "p-value", "classwise ECE"];
+
+  const format = (value, kind, digits, signed = false) => {
+    const text = kind === "percent" ? `${(100 * value).toFixed(digits)}%` : value.toFixed(digits);
+    return signed && value >= 0 ? `+${text}` : text;
+  };
+
+  const percent = (share) => format(share, "percent", 1);
+  const short = (value) => String(Number(value.toPrecision(4)));
+
+  /** Return a p-value as text. The smallest one that the draws can show is only a bound. */
+  function pText(p, equals = "") {
+    const isBound = p * (N_RESAMPLES + 1) < 1.5;
+    return `${isBound ? "≤ " : equals}${p.toFixed(3)}`;
+  }
+
+  function withRange(numbers, kind, digits, signed) {
+    if (kind === "p") return [pText(numbers), ""];
+    const [value, low, high] = [numbers.value, numbers.low, numbers.high].map((number) =>
+      format(number, kind, digits, signed)
+    );
+    const isFixed = signed && [numbers.value, numbers.low, numbers.high].every((one) => one === 0);
+    return isFixed ? ["none", ""] : [value, `(${low} to ${high})`];
+  }
+
+  /** Return the rows of the table: the name, and a value with its range for each of WHEN. */
+  function tableOf(report) {
+    const { before, after, change } = report;
+    const measured = ROWS.filter(([, field]) => before[field] !== undefined);
+    const rows = measured.map(([name, field, kind, digits]) => [
+      name,
+      withRange(before[field], kind, digits),
+      withRange(after[field], kind, digits),
+      change[field] === undefined ? ["", ""] : withRange(change[field], kind, digits, true),
+    ]);
+    return report.C === 2 ? [...sharesInRows(report), ...rows] : rows;
+  }
+
+  /** Return the rows of the mean probability of an event and of its frequency. */
+  function sharesInRows(report) {
+    const [before, after] = [report.before, report.after].map(({ bins }) => sharesOf(bins));
+    const { confidence, share } = wordsOf(report);
+    const row = (name, field) => [
+      name, [percent(before[field]), ""], [percent(after[field]), ""], ["", ""],
+    ];
+    return [row(`mean ${confidence}`, "mean"), row(share, "rate")];
+  }
+
+  /** Return the mean probability of an event and its frequency. */
+  function sharesOf(bins) {
+    const total = (of) => bins.reduce((sum, bin) => sum + of(bin), 0);
+    const n = total(({ count }) => count);
+    return {
+      mean: total(({ confidence }) => confidence) / n,
+      rate: total(({ correct }) => correct) / n,
+    };
+  }
+
+  /** Return the words for what two classes are judged by: the chosen name of the positive one. */
+  const named = ({ event }, text) =>
+    event === null
+      ? text
+      : text.replaceAll("P(y = 1)", () => `P(${event})`).replaceAll("y = 1", () => event);
+
+  const wordsOf = (report) =>
+    report.C === 2
+      ? { confidence: named(report, "P(y = 1)"), share: named(report, "frequency of y = 1") }
+      : { confidence: "confidence", share: "accuracy" };
+
+  function captionOf({ n, C, nBins, event }) {
+    const judged = C === 2 ? named({ event }, " of P(y = 1)") : "";
+    return `n = ${n}, ${C} classes, ECE${judged} in ${nBins} bins; in brackets 95% intervals`;
+  }
+
+  const meanings = (report) =>
+    Object.entries(report.C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses).map(
+      ([name, text]) => [name, named(report, text)]
+    );
+
+  const escape = (text) =>
+    text.replace(/[&<>"]/g, (sign) => ESCAPES[sign]);
+  const escaped = (words) =>
+    Object.fromEntries(Object.entries(words).map(([name, text]) => [name, escape(text)]));
+
+  // A telephone shows the cells of a row one below the other, and the roles keep them a table.
+  function htmlTable(report) {
+    const head = WHEN.map((text) => `<th scope="col" role="columnheader">${text}</th>`);
+    return (
+      `<table role="table"><caption>${escape(captionOf(report))}</caption>` +
+      `<thead role="rowgroup"><tr role="row"><td role="cell"></td>${head.join("")}</tr></thead>` +
+      `<tbody role="rowgroup">${tableOf(report).map(htmlRow).join("")}</tbody></table>`
+    );
+  }
+
+  function htmlRow([name, ...values]) {
+    const cells = values.map(([value, range], k) => {
+      const inside = `${value && `<span>${value}</span>`} <span class="cc-range">${range}</span>`;
+      return `<td role="cell" data-when="${WHEN[k]}">${inside}</td>`;
+    });
+    const header = `<th scope="row" role="rowheader">${escape(name)}</th>`;
+    return `<tr role="row">${header}${cells.join("")}</tr>`;
+  }
+
+  /** Return what the rows of the table mean, with links to the glossary at this address. */
+  function htmlMeanings(report, glossary) {
+    const items = meanings(report).map(([name, text]) => {
+      const address = `${glossary}#term-${name.replace(" ", "-")}`;
+      const shown = IN_GLOSSARY.includes(name) ? `<a href="${escape(address)}">${name}</a>` : name;
+      return `<li><strong>${shown}</strong>: ${escape(text)}.</li>`;
+    });
+    return `<ul>${items.join("")}</ul><p>${cardTexts.endsAtValue}</p>`;
+  }
+
+  self.measures = {
+    WHEN, format, percent, short, pText, tableOf, sharesOf, named, wordsOf, captionOf, meanings,
+    escape, escaped, htmlTable, htmlMeanings,
+  };
+};

@@ -1,0 +1,100 @@
+// What the names of arrays and columns say, as calibkit's _command_line/names.py reads them.
+(self.calculatorParts ??= {}).names = function () {
+  "use strict";
+
+  const { sentences, patterns } = self;
+  const { BadFile } = self.refusals;
+  const { numberFrom } = self.files;
+
+  const kindOf = (areProbabilities) => (areProbabilities ? "probabilities" : "logits");
+
+  /** Return the names that say that they hold something of these kinds, beside that of a set. */
+  const declaredIn = (own, ...kinds) =>
+    [...own.keys()].filter((name) => kinds.some((kind) => patterns[kind].test(own.get(name))));
+
+  const asThemselves = (names) => new Map(names.map((name) => [name, name]));
+  const declared = (names, ...kinds) => declaredIn(asThemselves(names), ...kinds);
+
+  /** Return the arrays of one set of a file, each with its name without the word of the set. */
+  function arraysOfSet(names, which) {
+    const pattern = patterns[`${which}Set`];
+    const found = names.map((name) => [name, name.match(pattern)]).filter(([, match]) => match);
+    return new Map(found.map(([name, match]) => [name, match[1] ?? match[2]]));
+  }
+
+  /**
+   * Return the arrays to choose from: all, or those of one set if a file holds a calibration set
+   * and a test set. `other` tells whether it holds a test set beside the set that is taken.
+   */
+  function arraysOf(names, { picked, which }) {
+    const every = asThemselves(names);
+    if (declaredIn(every, "labels").length) return { own: every, other: false };
+    const sets = ["calibration", "test"].map((set) => [set, arraysOfSet(names, set)]);
+    const isWhole = (own) =>
+      declaredIn(own, "labels").length > 0 && declaredIn(own, "logits", "probabilities").length > 0;
+    const whole = new Map(sets.filter(([, own]) => isWhole(own)));
+    const named = picked.scores?.[0] ?? picked.labels;
+    const own =
+      named === undefined
+        ? whole.get(which) ?? [...whole.values()][0]
+        : sets.map(([, set]) => set).find((set) => set.has(named));
+    return { own: own ?? every, other: whole.size === 2 && own === whole.get("calibration") };
+  }
+
+  /** Return the names of the scores, and whether they are probabilities. */
+  function namesOfScores(own, others, described, path, { probabilities, picked }) {
+    const kinds = ["logits", "probabilities"];
+    const [logits, declaredProbabilities] = kinds.map((kind) => declaredIn(own, kind));
+    const order = probabilities ? [declaredProbabilities, logits] : [logits, declaredProbabilities];
+    const choices = picked.scores ? [picked.scores] : [...order, others];
+    const found = choices.find((some) => some.length > 0);
+    if (!found) throw new BadFile(sentences.NO_SCORES({ path, described }), "scores");
+    const areProbabilities = found.every((name) => declaredProbabilities.includes(name));
+    return { found, areProbabilities: probabilities || areProbabilities };
+  }
+
+  /** Say whether these are probabilities by the name that scikit-learn gives to scores. */
+  const isYScore = (found, bare, dataOf) =>
+    found.length === 1 && /^y_score$/i.test(bare[0]) && dataOf().every((p) => p >= 0 && p <= 1);
+
+  const classOf = (column) =>
+    column.replace(patterns.beforeClass, "").replace(/^[()[\]]+|[()[\]]+$/g, "");
+
+  /**
+   * Return the classes that columns name, without what stands around every label. So the columns
+   * s_cat and s_dog name the labels cat and dog, whatever s may mean.
+   */
+  function classesOf(columns, labels) {
+    const classes = columns.map(classOf);
+    const texts = [...labels].sort();
+    const areWords = texts.some((text) => numberFrom(text) === undefined);
+    if (!areWords || texts.every((text) => classes.includes(text))) return classes;
+    const [one] = texts.sort((a, b) => b.length - a.length);
+    for (const column of columns) {
+      const at = column.indexOf(one);
+      const [before, after] = [column.slice(0, Math.max(at, 0)), column.slice(at + one.length)];
+      if (at < 0 || !texts.every((text) => columns.includes(before + text + after))) continue;
+      const isAround = (name) =>
+        name.startsWith(before) && name.endsWith(after) && name.length > (before + after).length;
+      return columns.map((name, k) =>
+        isAround(name) ? name.slice(before.length, name.length - after.length) : classes[k]
+      );
+    }
+    return classes;
+  }
+
+  const shortly = (names) =>
+    names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
+
+  function listed(word, names) {
+    if (names.length === 1) return names[0] === "" ? "its array" : `the ${word} ${names[0]}`;
+    return `the columns ${shortly(names)}`;
+  }
+
+  const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
+
+  self.names = {
+    kindOf, declaredIn, asThemselves, declared, arraysOf, namesOfScores, isYScore, classOf,
+    classesOf, shortly, listed, shapeText,
+  };
+};

@@ -1,0 +1,109 @@
+// Python that computes the same as the page: how it reads the files, fits and measures.
+(self.calculatorParts ??= {}).pythonCode = function () {
+  "use strict";
+
+  const { numberFrom } = self.files;
+  // More columns that stand side by side are named by the first and the last one.
+  const FEW_COLUMNS = 4;
+
+  const quoted = (text) => JSON.stringify(text);
+
+  function codeOfArrays(path, scores, label, labelsPath, areFloats) {
+    const load = (file) => `np.load(${quoted(file)})`;
+    const both = labelsPath
+      ? [load(path), load(labelsPath)]
+      : [`${load(path)}[${quoted(scores)}]`, `${load(path)}[${quoted(label)}]`];
+    const labels = areFloats ? `${both[1]}.astype(int)` : both[1];
+    return { imports: ["import numpy as np"], scores: both[0], labels };
+  }
+
+  function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, ...form }) {
+    const { delimiter, hasCommas, isUtf16, hasEmptyRows, isDeclared } = form;
+    const skipped = isDeclared ? ", skiprows=1" : "";
+    const sep = delimiter === "," ? "" : `, sep=${quoted(delimiter)}`;
+    const decimal = hasCommas ? ', decimal=","' : "";
+    const encoding = isUtf16 ? ', encoding="utf-16"' : "";
+    const filled = hasEmptyRows ? '.dropna(how="all")' : "";
+    const noHead = hasHead ? "" : ", header=None";
+    const trim = ".rename(columns=lambda name: ' '.join(name.split()))";
+    const trimmed = hasHead && hasBlanks ? trim : "";
+    const options = [sep, decimal, encoding, skipped, noHead].join("");
+    // Without a head, pandas calls the columns 0, 1, 2 and so on.
+    const key = (name) => (hasHead ? quoted(name) : names.indexOf(name));
+    const places = columns.map((name) => names.indexOf(name));
+    const inARow = places.every((place, k) => place === places[0] + k);
+    let chosen = `[[${columns.map(key).join(", ")}]]`;
+    if (columns.length === 1) chosen = `[${key(columns[0])}]`;
+    else if (inARow && columns.length > FEW_COLUMNS) {
+      chosen = `.loc[:, ${key(columns[0])}:${key(columns.at(-1))}]`;
+    }
+    return {
+      imports: ["import pandas as pd"],
+      table: `pd.read_csv(${quoted(path)}${options})${trimmed}${filled}`,
+      scores: `table${chosen}.to_numpy(float)`,
+      labels: `table[${key(text)}]`,
+      positive: positive === null ? null : String(numberFrom(positive) ?? quoted(positive)),
+    };
+  }
+
+  /** Return what reads logits and labels in Python: imports, a table, and an expression. */
+  function pythonOf(found, areProbabilities, width) {
+    const { imports, table, scores, labels, positive, byName, first } = found;
+    let [read, given, classes] = [scores, labels, null];
+    if (areProbabilities) {
+      read =
+        width === 1
+          ? `special.logit(np.clip(${scores}, 1e-12, 1 - 1e-12))`
+          : `np.log(np.clip(${scores}, 1e-12, 1))`;
+    }
+    if (positive) given = `(${labels} == ${positive}).to_numpy(int)`;
+    else if (table) {
+      if (byName) classes = `[${byName.map(quoted).join(", ")}]`;
+      given = byName
+        ? `pd.Categorical(${labels}.astype(str), classes).codes`
+        : `${labels}.to_numpy(int)`;
+    }
+    if (first) given += ` - ${first}`;
+    const more = areProbabilities ? ["import numpy as np"] : [];
+    if (areProbabilities && width === 1) more.push("from scipy import special");
+    return { imports: [...imports, ...more], table, classes, logits: read, labels: given };
+  }
+
+  /** Return Python that computes the same, as far as the files say how to read them. */
+  function python({ fit, isSplit, code }) {
+    const [one, other] = isSplit ? [code[0], null] : code;
+    const lines = [...new Set([one, other].filter(Boolean).flatMap(({ imports }) => imports))];
+    const reading = ["", "test_"].flatMap((prefix, k) => {
+      const source = [one, other][k];
+      if (!source) return [];
+      const table = source.table ? [`table = ${source.table}`] : [];
+      const classes = source.classes ? [`classes = ${source.classes}`] : [];
+      const both = ["logits", "labels"].map((name) => `${prefix}${name} = ${source[name]}`);
+      return [...table, ...classes, ...both];
+    });
+    const [fitted, tested] = isSplit
+      ? ["logits[::2], labels[::2]", "logits[1::2], labels[1::2]"]
+      : ["logits, labels", "test_logits, test_labels"];
+    return [
+      ...lines,
+      "from calibkit import TemperatureScaler, evaluate",
+      "",
+      ...reading,
+      `scaler = TemperatureScaler().fit_logits(${fitted})  # T = ${fit.temperature.toPrecision(5)}`,
+      `print(evaluate(${tested}, scaler=scaler))`,
+    ].join("\n");
+  }
+
+  const needsPandas = ({ code }) => code.some(({ table }) => table);
+
+  /** Say why Python's numbers differ a little from those of this page. */
+  function differs({ event }) {
+    const chance =
+      "Its intervals, noise floors and p-values differ slightly from those above, because Python " +
+      "draws other random numbers. Python also looks for samples that are in both sets, and says " +
+      "so if the logits cannot tell.";
+    return event === null ? chance : `${chance} What is P(${event}) here is P(y = 1) there.`;
+  }
+
+  self.pythonCode = { codeOfArrays, codeOfTable, pythonOf, python, needsPandas, differs };
+};

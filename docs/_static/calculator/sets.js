@@ -1,0 +1,62 @@
+// The samples for the fit and those for the test: split from one file, or compared.
+(self.calculatorParts ??= {}).sets = function () {
+  "use strict";
+
+  const { BadFile } = self.refusals;
+  // If a smaller share of the rows differ, equal rows need not be equal samples.
+  const MOSTLY = 0.9;
+
+  /** Return every second row for the fit, and the others for the test. */
+  function split({ logits, labels, n, C }) {
+    const part = (first) => {
+      const size = Math.floor((n - first + 1) / 2);
+      const empty = { logits: new logits.constructor(size * C), labels: new Int32Array(size) };
+      const own = { ...empty, n: size, C };
+      for (let i = 0; i < size; i++) {
+        const from = first + 2 * i;
+        own.logits.set(logits.subarray(from * C, (from + 1) * C), i * C);
+        own.labels[i] = labels[from];
+      }
+      return own;
+    };
+    return [part(0), part(1)];
+  }
+
+  /**
+   * Return how many samples of the test are among those of the fit, or null if the logits do not
+   * tell samples apart. Refuse a test of which they are the most.
+   */
+  function countShared(fit, test) {
+    const known = new Set(keysOf(fit));
+    if (known.size < MOSTLY * fit.n) return null;
+    const n = keysOf(test).filter((key) => known.has(key)).length;
+    if (n > test.n / 2) {
+      throw new BadFile(
+        `${n} of the ${test.n} samples for the test are also among those that the temperature is ` +
+          "fitted to, so the test would say nothing about new samples; choose other samples for " +
+          "the test, or none, so that the first file is split"
+      );
+    }
+    return n;
+  }
+
+  /** Return a number for each row, which is the same for rows of the same logits. */
+  function keysOf({ logits, n, C }) {
+    const value = new Float64Array(1);
+    const [low, high] = [0, 1];
+    const bits = new Uint32Array(value.buffer);
+    return Array.from({ length: n }, (_, i) => {
+      let [a, b] = [17, 31];
+      for (let k = i * C; k < (i + 1) * C; k++) {
+        value[0] = logits[k];
+        a = Math.imul(a ^ bits[low], 0x9e3779b1);
+        a = Math.imul((a ^ (a >>> 15)) + bits[high], 0x85ebca6b);
+        b = Math.imul(b ^ bits[high], 0xc2b2ae35);
+        b = Math.imul((b ^ (b >>> 13)) + bits[low], 0x27d4eb2f);
+      }
+      return (a >>> 0) * 2 ** 21 + (b >>> 11);
+    });
+  }
+
+  self.sets = { split, countShared };
+};

@@ -1,0 +1,184 @@
+// Scores and labels from the columns of a table, as calibkit's _command_line/samples.py finds them.
+(self.calculatorParts ??= {}).tables = function () {
+  "use strict";
+
+  const { sentences } = self;
+  const { BadFile } = self.refusals;
+  const { refuseText } = self.files;
+  const { kindOf, declared, asThemselves, namesOfScores, isYScore } = self.names;
+  const { classOf, classesOf, shortly, listed } = self.names;
+  const { noLabels, refuseMissing, twoNames, positiveOf, wrongPositiveOf } = self.labels;
+  const { codeOfTable } = self.pythonCode;
+  const CHOOSE_SCORES = "choose the columns that hold logits";
+  const CHECK_SCORES = "untick those that hold none, then press Calibrate again";
+  // Scores of few samples may be whole numbers that differ by chance.
+  const LEAST_IDENTIFIERS = 20;
+
+  /**
+   * Say which columns of a table are read, from its head and from what the user has picked. What
+   * they are is decided when all cells are known.
+   */
+  const columnsOf = ({ picked }) => ({ names, numeric }) => {
+    const useful = names.filter((name) => name !== "" && name !== "Unnamed: 0");
+    const declaredLabels = picked.labels ? [picked.labels] : declared(names, "labels");
+    const label = declaredLabels.length === 1 ? declaredLabels[0] : null;
+    const scores = picked.scores ?? declared(names, "logits", "probabilities");
+    const isKnown = label !== null && scores.length > 0;
+    return {
+      numbers: (isKnown ? scores : useful).filter((name) => name !== label),
+      texts: label === null ? useful.filter((name) => !numeric.includes(name)) : [label],
+      needsFacts: !isKnown,
+      numeric,
+      useful,
+    };
+  };
+
+  /** Say whether a column holds words that repeat, as the names of classes do. */
+  const holdsClasses = ({ holdsNumber, words }, n) =>
+    !holdsNumber && 2 * words.size <= Math.max(n, 4);
+
+  /** Return the only column that can hold the labels, or ask for it. */
+  function labelOfTable({ path, names, table }, { picked }, besideScores) {
+    const found = picked.labels ? [picked.labels] : declared(names, "labels");
+    const { n, useful, hasHead, factsOf } = table;
+    const scores = picked.scores ?? declared(names, "logits", "probabilities");
+    if (found.length === 0) {
+      const others = useful.filter((name) => !besideScores.includes(name));
+      // Of more columns, it may be a number of the row or a prediction as well.
+      const mayBe = hasHead && others.length > 2 ? [] : others;
+      // The only column of words that repeat is that of the labels.
+      const words = others.filter((name) => holdsClasses(factsOf.get(name), n));
+      const whole = mayBe.filter((name) => factsOf.get(name).isWhole);
+      found.push(...(words.length === 1 ? words : whole));
+    }
+    const labels = found.filter((name) => !scores.includes(name));
+    if (labels.length === 1) return labels[0];
+    throw noLabels(path, "column", labels, `the columns ${names.join(", ")}`);
+  }
+
+  /** Return the scores and the labels of a table, of which columnsOf has chosen the columns. */
+  function fromTable(source, options, layout) {
+    const { path, names, table } = source;
+    const { picked } = options;
+    // The choice is shown only for a file that could be read as a table.
+    const { n, useful, numbers, factsOf } = table;
+    Object.assign(layout, { path, word: "column", names: useful, labels: null, scores: null });
+    const facts = [...(factsOf ?? [])];
+    const { isNumberOfSamples, isPrediction } = self.strays;
+    const isBeside = (name, known) =>
+      isNumberOfSamples(name, n, known) || isPrediction(name, known);
+    const besideScores = useful.filter((name) => factsOf && isBeside(name, factsOf.get(name)));
+    // A single word may be a fault in a column of scores.
+    const isWordy = ([, { holdsNumber }]) => !holdsNumber;
+    layout.words = facts.filter(isWordy).map(([name]) => name);
+    layout.outcomes = Object.fromEntries(facts.map(([name, { words }]) => [name, twoNames(words)]));
+    const mayBeScores = useful.filter((name) => !besideScores.includes(name));
+    const declaredScores = declared(names, "logits", "probabilities");
+    layout.proposed = declaredScores.length
+      ? declaredScores
+      : mayBeScores.filter((name) => !layout.words.includes(name));
+    const label = (layout.labels = labelOfTable(source, options, besideScores));
+    const isOther = (name) => name !== label;
+    const dataOf = (columns) =>
+      columns.length === numbers.length && columns.every((name, k) => name === numbers[k])
+        ? table.data
+        : columnsOfData(table.data, n, numbers.length, columns.map((c) => numbers.indexOf(c)));
+    let labels = table.texts.get(label) ?? Array.from(dataOf([label]), String);
+    const others = useful.filter((name) => isOther(name) && !layout.words.includes(name));
+    const { found, ...given } = namesOfScores(
+      asThemselves(names.filter(isOther)), others, `the columns ${names.join(", ")}`, path,
+      { ...options, picked: { scores: picked.scores?.filter(isOther) } }
+    );
+    Object.assign(layout, { scores: found, kind: kindOf(given.areProbabilities) });
+    refuseMissing(labels, (text) => text === "", path, table.place);
+    let columns = found;
+    const occurring = new Set(labels.map(String));
+    if (found === others) {
+      // A label may name a class that is called id.
+      const isScore = (name) => !besideScores.includes(name) || occurring.has(classOf(name));
+      const rest = found.filter(isScore);
+      columns = layout.scores = rest.length ? rest : found;
+      const data = dataOf(columns);
+      columns = layout.scores = withoutStrays({ path, columns, occurring, data, table });
+    }
+    refuseText(path, table, columns);
+    const areProbabilities =
+      given.areProbabilities || isYScore(columns, columns, () => dataOf(columns));
+    layout.kind = kindOf(areProbabilities);
+    const classes = table.hasHead && columns.length > 1 ? classesOf(columns, occurring) : null;
+    const nLabels = new Set(labels).size;
+    const outcomes = columns.length === 1 ? twoNames(labels) : null;
+    layout.outcomes[label] = twoNames(labels);
+    const positive = outcomes && positiveOf(path, columns[0], outcomes, picked);
+    layout.positive = positive;
+    if (positive !== null) labels = Int8Array.from(labels, (label) => Number(label === positive));
+    const of = positive === null ? "" : `, where ${positive} is the positive class`;
+    const mark = table.hasCommas ? `; ${sentences.DECIMAL_COMMAS({})}` : "";
+    layout.areFound = picked.scores === undefined && columns.length > 1;
+    return {
+      path, data: dataOf(columns), shape: columns.length === 1 ? [n] : [n, columns.length],
+      code: codeOfTable(path, { ...table, names, columns, text: label, positive }),
+      half: false, areProbabilities, labels, classes, positive, place: table.place,
+      from: { scores: listed("column", columns), labels: `the column ${label}${of}${mark}` },
+      suspicion: suspicionOf(columns, nLabels),
+      wrongPositive: outcomes && wrongPositiveOf(positive, outcomes),
+      unused: names.filter((name) => name !== "" && name !== label && !columns.includes(name)),
+    };
+  }
+
+  /** Return the columns that are scores, without such as an identifier or a weight. */
+  function withoutStrays({ path, columns, occurring, data, table }) {
+    const { kept, stray, areSure } =
+      table.hasHead && columns.length > 1
+        ? self.strays.find(columns, classesOf(columns, occurring), occurring)
+        : { kept: columns, stray: null, areSure: false };
+    refuseText(path, table, kept);
+    const isWhole = (name) => isIdentifier(data, columns.indexOf(name), columns.length, table.n);
+    const [identifier, ...more] = kept.length > 1 ? kept.filter(isWhole) : [];
+    const isInExcess = kept.length - 1 === occurring.size && occurring.size > 1;
+    if (identifier !== undefined) {
+      if (isInExcess && more.length === 0) return kept.filter((name) => name !== identifier);
+      const words = { path, name: identifier, advice: CHOOSE_SCORES };
+      throw new BadFile(sentences.AN_IDENTIFIER(words), "scores");
+    }
+    if (stray !== null) {
+      throw new BadFile(sentences.A_STRAY({ path, name: stray, advice: CHOOSE_SCORES }), "scores");
+    }
+    if (!areSure && self.strays.areUnclear(kept, occurring)) {
+      const words = { path, n: kept.length, names: shortly(kept), advice: CHECK_SCORES };
+      throw new BadFile(sentences.UNCLEAR_SCORES(words), "ticks");
+    }
+    return kept;
+  }
+
+  /** Say whether a column holds whole numbers that are all different. */
+  function isIdentifier(data, column, width, n) {
+    const values = new Set();
+    for (let i = 0; i < n; i++) {
+      const value = data[i * width + column];
+      if (!Number.isInteger(value)) return false;
+      values.add(value);
+    }
+    return n >= LEAST_IDENTIFIERS && values.size === n;
+  }
+
+  /** Return the columns at some places of a table of numbers. */
+  function columnsOfData(data, n, width, places) {
+    const kept = new Float64Array(n * places.length);
+    for (let i = 0, at = 0; i < n; i++) {
+      for (const place of places) kept[at++] = data[i * width + place];
+    }
+    return kept;
+  }
+
+  /** Return what may be wrong if no temperature is best, as a sentence, or an empty text. */
+  function suspicionOf(columns, nLabels) {
+    if (columns.length <= nLabels || columns.length === 1) return "";
+    const classes = `${nLabels} class${nLabels === 1 ? "" : "es"}`;
+    return (
+      `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${classes}.`
+    );
+  }
+
+  self.tables = { columnsOf, fromTable };
+};

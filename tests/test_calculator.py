@@ -106,6 +106,18 @@ def test_the_words_are_those_of_the_library():
     assert written == script.make_script(), "run python docs/make_calculator_words.py"
 
 
+def test_the_page_loads_every_script_and_uses_every_part():
+    """So a page that was saved has all of them, and a worker is made from what the page has."""
+    loaded = re.findall(r"_static/calculator/(\w+\.js)", (DOCS / "calculator.rst").read_text())
+    assert sorted(loaded) == sorted(path.name for path in SCRIPTS.glob("*.js"))
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in SCRIPTS.glob("*.js")}
+    parts = {part for text in texts.values() for part in re.findall(r"arts[^.\n]*\.(\w+) = ", text)}
+    assert len(parts) == len(texts) - 1  # calculator.js starts them.
+    used = set(re.findall(r'"(\w+)"', texts["calculator"].partition("parts[name]()")[0]))
+    assert parts - used == {"columns"}
+    assert "parts.columns(" in texts["calculator"]
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """The page alone, in the theme of the site."""
@@ -866,7 +878,7 @@ def test_exchanged_columns_are_suspected_as_in_the_library(page, tmp_path):
 def doubtful_sets(kind: str) -> tuple[Samples, Samples]:
     """Samples for the fit and for the test, of which the page must warn in one way."""
     n_classes = 2 if kind == "back" else 10
-    scale, (logits, labels) = 1.0, problem(2400, n_classes, 2.0, 4)
+    logits, labels = problem(2400, n_classes, 2.0, 4)
     if kind == "exchanged":
         logits, labels = (part[:2400] for part in good_model(2400))
     fit, test = (logits[:1200], labels[:1200]), (logits[1200:], labels[1200:])
@@ -915,8 +927,7 @@ def test_every_warning_of_the_page_is_in_the_cards_and_in_the_json(page, tmp_pat
     verdict = page.page.inner_text("#cc-verdicts").split("\n\n")[0]
     is_withheld = kind in {"exchanged", "back", "shuffled"}
     assert verdict.startswith("There is no verdict") == is_withheld
-    for card in cards.values():
-        card = html.unescape(card)
+    for card in map(html.unescape, cards.values()):
         places = [card.index(text) for text in warnings]
         assert places == sorted(places)
         assert places[-1] < card.index(verdict)
@@ -1544,6 +1555,99 @@ def test_it_fits_a_phone(page, saved, theme):
     assert page.run("return document.documentElement.scrollWidth") <= 380
     assert page.run(CUT) == []
     assert page.run(LINES_OF_RANGES) == [1]
+
+
+@pytest.mark.slow
+def test_a_telephone_shows_the_table_before_the_lines_about_the_samples(page, saved):
+    page.resize(380, 800)
+    drop(page, "fit", saved[0] / "plain.npz")
+    calibrate(page)
+    tops = [
+        page.page.locator(f"#cc-{name}").bounding_box()["y"]
+        for name in ("verdicts", "table", "from", "diagrams")
+    ]
+    assert tops == sorted(tops)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "shown"), [(380, False), (599, False), (1200, True)])
+def test_the_way_back_to_the_top_covers_no_text_of_a_telephone(page, width, shown):
+    """The theme shows it as soon as one scrolls upwards."""
+    page.resize(width, 800)
+    for place in (1500, 1000):
+        page.run("scrollTo({ top: arguments[0], behavior: 'instant' })", place)
+        page.page.wait_for_timeout(300)
+    assert page.page.is_visible("#pst-back-to-top") == shown
+
+
+def event_of(mean: float, spread: float, n: int = 4000) -> dict[str, list[float]]:
+    """A table of a model that overestimates an event; the mean logit says how rare it is."""
+    rng = np.random.default_rng(0)
+    z = mean + spread * rng.standard_normal(n)
+    labels = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int)
+    return {"p": (1 / (1 + np.exp(-z - 0.7))).tolist(), "label": labels.tolist()}
+
+
+TICKS = """
+const texts = [...document.querySelectorAll("#cc-diagrams svg:first-of-type text")];
+return texts.filter((text) => text.getAttribute("text-anchor") === "end")
+  .map(({ textContent }) => textContent);
+"""
+HEIGHTS = """
+const bars = document.querySelectorAll('#cc-diagrams figure:first-child rect[fill="#0072b2"]');
+return [...bars].map((bar) => Number(bar.getAttribute("height")));
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mean", "spread", "said"),
+    [
+        (-5, 1, "ends near the largest of these values, not at 100%"),
+        (5, 1, "does not begin at 0, so compare where the bars end"),
+        (0, 0.05, "does not begin at 0, so compare where the bars end"),
+        (-1, 2, None),
+    ],
+)
+def test_a_diagram_shows_an_event_whose_probabilities_are_alike(page, tmp_path, mean, spread, said):
+    table = event_of(mean, spread)
+    drop(page, "fit", write_table(tmp_path / "event.csv", table))
+    calibrate(page)
+    legend = page.page.inner_text("#cc-legend")
+    ends = [float(tick.rstrip("%")) for tick in dict.fromkeys(page.run(TICKS))]
+    heights = page.run(HEIGHTS)
+    cards = save_results(page, tmp_path, ["html", "markdown"])
+    assert all(legend in card for card in cards.values())
+    if said is None:
+        assert "in a bin" in legend
+        assert (min(ends), max(ends)) == (0, 100)
+        assert "dashed line" in page.page.inner_text("#cc-key")
+        return
+    assert said in legend
+    assert "dashed line" not in page.page.inner_text("#cc-key")
+    # The bars are the frequencies of ten groups of equal size, on the axis that is shown.
+    p, labels = (np.array(table[name][1::2]) for name in ("p", "label"))
+    groups = np.split(labels[np.argsort(p, kind="stable")], 10)
+    expected = np.array([100 * group.mean() for group in groups])
+    assert len(heights) == 10
+    unit = 270 / (max(ends) - min(ends))
+    assert heights == pytest.approx((unit * (expected - min(ends))).tolist(), abs=0.1)
+    assert max(heights) > 60
+    assert (min(ends) == 0) == (mean < 0)
+
+
+@pytest.mark.slow
+def test_samples_of_one_probability_share_a_group(page, tmp_path):
+    """The order of the rows would tell them apart, and here it is that of the labels."""
+    p = np.repeat([0.002, 0.01, 0.03], [600, 600, 200])
+    labels = np.concatenate([np.arange(size) < size * share for size, share in
+                             ((600, 0.005), (600, 0.02), (200, 0.05))]).astype(int)  # fmt: skip
+    twice = {"p": np.repeat(p, 2).tolist(), "label": np.repeat(labels, 2).tolist()}
+    drop(page, "fit", write_table(tmp_path / "steps.csv", twice))
+    calibrate(page)
+    heights = page.run(HEIGHTS)
+    assert len(heights) == 3
+    assert np.array(heights) / heights[-1] == pytest.approx([0.1, 0.4, 1], abs=0.01)
 
 
 @pytest.mark.slow

@@ -99,6 +99,20 @@ def test_no_file_of_the_package_is_too_long():
     assert {path: length for path, length in lengths.items() if length > 420} == {}
 
 
+def test_no_script_of_the_site_is_too_long_or_too_wide():
+    """What another script has made is no text that anybody reads."""
+    found = []
+    for path in (ROOT / "docs" / "_static").rglob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        if text.startswith("// made by"):
+            continue
+        lines = text.splitlines()
+        wide = [number for number, line in enumerate(lines, 1) if len(line) > 100]
+        if wide or len(lines) > 420:
+            found.append((path.name, len(lines), wide))
+    assert found == []
+
+
 def test_the_citation_and_pyproject_give_the_same_version(project):
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == project["version"]

@@ -1,6 +1,6 @@
 """Checks of the scores of a file, whose advice is about the command line, and rounded scores.
 
-The calculator of the site follows the same rules, in docs/_static/calculator/samples.js.
+The calculator of the site follows the same rules, in docs/_static/calculator/checking.js.
 """
 
 import re

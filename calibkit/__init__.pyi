@@ -58,11 +58,11 @@ from .reports.breakdown import Part as Part
 from .reports.compare import Comparison as Comparison
 from .reports.compare import Trial as Trial
 from .reports.compare import compare as compare
+from .reports.evaluate import evaluate as evaluate
 from .reports.learning_curve import learning_curve as learning_curve
 from .reports.multi_label import MultiLabelReport as MultiLabelReport
 from .reports.multi_label import evaluate_multi_label as evaluate_multi_label
 from .reports.report import Report as Report
-from .reports.report import evaluate as evaluate
 from .reports.shift import ShiftCheck as ShiftCheck
 from .reports.shift import check_shift as check_shift
 from .reports.values import Change as Change

@@ -22,7 +22,8 @@ from calibkit._temperature_search import NoOptimumError
 from calibkit.reports._doubts import doubts_about
 from calibkit.reports._measuring import measure_logits
 from calibkit.reports.best_scaler import best_scaler
-from calibkit.reports.report import Report, evaluate
+from calibkit.reports.evaluate import evaluate
+from calibkit.reports.report import Report
 from calibkit.reports.values import p_value_text
 from calibkit.scalers.base import Scaler
 

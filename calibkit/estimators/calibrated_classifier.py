@@ -32,7 +32,8 @@ from calibkit.estimators._responses import (
     log_probabilities,
     refuse_missing_labels,
 )
-from calibkit.reports.report import Report, evaluate
+from calibkit.reports.evaluate import evaluate
+from calibkit.reports.report import Report
 from calibkit.scalers.base import Scaler
 
 

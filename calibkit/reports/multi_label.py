@@ -19,7 +19,8 @@ from calibkit.reports._label_means import means_over_labels, resampled_means
 from calibkit.reports._measuring import effective_number, notes_on
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
-from calibkit.reports.report import Report, evaluate
+from calibkit.reports.evaluate import evaluate
+from calibkit.reports.report import Report
 from calibkit.reports.values import LabelMeans, as_dict, p_value_text
 from calibkit.scalers.base import FitSummary
 from calibkit.scalers.multi_label import MultiLabelTemperatureScaler

@@ -12,7 +12,8 @@ from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of
 from calibkit.reports._measuring import check_fitted, logits_of
 from calibkit.reports._tables import with_range
-from calibkit.reports.report import Report, evaluate
+from calibkit.reports.evaluate import evaluate
+from calibkit.reports.report import Report
 from calibkit.scalers.base import FitSummary, Scaler
 from calibkit.scalers.temperature import TemperatureScaler
 from calibkit.uncertainty.bootstrap import Interval

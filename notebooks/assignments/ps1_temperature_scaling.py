@@ -112,9 +112,9 @@ print(f"{len(LOGITS)} images, {LOGITS.shape[1]} classes, {LOGITS.dtype}")
 # shape (n,), and returns one number, in nats (the unit of the natural logarithm).
 #
 # **Mind large numbers.** In float64, $e^{710}$ is already infinite, but your function must also
-# work for logits of 10 000 and more, at any $\beta$. Their NLL is an ordinary number. Subtract the
-# largest of the *scaled* logits of each row before you exponentiate, or use a function that does
-# so. Then adding 10 000 to all logits changes nothing, as it should.
+# work for logits of 10 000 and more, at any $\beta$ from 0 on. Their NLL is an ordinary number.
+# Subtract the largest of the *scaled* logits of each row before you exponentiate, or use a function
+# that does so. Then adding 10 000 to all logits changes nothing, as it should.
 #
 # Leave the tensors that you are given as they are, because the later questions need them.
 
@@ -279,8 +279,8 @@ for beta in (0.01, 0.5, 1.0, 3.0):
 #
 # **Write** `nll_slope(beta, logits, labels)`. The probabilities are those at $\beta$. The logits in
 # the mean are those that you are given, not multiplied by $\beta$. As in Question 1, large logits
-# must work at any $\beta$, adding 10 000 to all logits must change nothing, and the tensors must
-# stay as they are.
+# must work at any $\beta$ from 0 on, adding 10 000 to all logits must change nothing, and the
+# tensors must stay as they are.
 
 
 # %% solution="nll_slope"
@@ -394,7 +394,7 @@ assert abs(found) < 1e-4, f"at the best inverse temperature the slope must be 0,
 # are nearly equal. So it loses digits and can even come out below 0. Average the squares of the
 # distances from the mean instead. Then you can add a hundred million to all logits, and the
 # curvature changes by less than 0.01. The tests check this too, so stay in float64. As before,
-# large logits must work at any $\beta$, and the tensor must stay as it is.
+# large logits must work at any $\beta$ from 0 on, and the tensor must stay as it is.
 
 
 # %% solution="nll_curvature"
@@ -611,6 +611,19 @@ for given_slope in (1.5, -1.5, 0.0):
         f"middle of the bracket, 2.5, whatever the slope; for the slope {given_slope} you return "
         f"{found}"
     )
+for tiny in (1e-13, 1e-18, 1e-30):
+    found = float(safe_step(3.0, 1.0, 4.0, -0.5 * tiny, tiny))
+    assert abs(found - 3.5) < 1e-6, (
+        f"with the slope {-0.5 * tiny} and the curvature {tiny}, Newton's step goes from 3 to 3.5, "
+        f"which lies in the bracket [1, 4]: go there, however small the curvature is, and not to "
+        f"{found}"
+    )
+for given_slope in (1 + 2**-30, -2 - 2**-30):
+    found = float(safe_step(2.0, 1.0, 4.0, given_slope, 1.0))
+    assert abs(found - 2.5) < 1e-6, (
+        f"Newton's step goes to {2 - given_slope!r}, which lies outside of the bracket [1, 4], "
+        f"though by a little only: go to its middle, 2.5, and not to {found!r}"
+    )
 for given_beta, given_slope, given_curvature, wanted in (
     (1.0, 0.0, 2.0, 1.0),
     (4.0, 0.0, 2.0, 4.0),
@@ -647,8 +660,8 @@ for given_beta, given_slope, given_curvature, wanted in (
 #    A small slope will not do either, because some slopes are small everywhere.
 #
 # The number of steps is not known beforehand. With Newton's steps it is about ten, and with
-# bisection alone it is forty to sixty. You may use another method if it finds `beta` to a millionth
-# of its value and asks for the slope fewer than 500 times.
+# bisection alone it is forty to eighty. You may use another method if it finds `beta` to a
+# millionth of its value and asks for the slope fewer than 500 times.
 
 
 # %% solution="find_beta"
@@ -728,7 +741,7 @@ for true_minimum, start in ((3.0, 1.0), (3.0, 3.0), (3.0, 0.001), (3.0, 5000.0),
     )
 ### BEGIN HIDDEN TESTS
 for true_minimum in (7e-6, 0.007, 70.0, 7000.0):
-    for start in (1.0, 0.0001, 200.0):
+    for start in (1.0, 1e-8, 1e-4, 200.0, 1e8):
         asked_at.clear()
         found = float(find_beta(arctangent_slope, arctangent_curvature, middle_only, start))
         assert abs(found / true_minimum - 1) < 1e-6, (
@@ -1117,7 +1130,7 @@ for why, (edge_rows, edge_truth, wanted) in edge_cases.items():
         torch.tensor(edge_rows, dtype=torch.float64),
         torch.tensor(edge_truth),
     )
-    for edge_factor in (1.0, 4096.0, 1 / 1024):
+    for edge_factor in (1.0, 4096.0, 1 / 1024, 2**-20):
         found = str(best_temperature(edge_factor * edge_logits, edge_labels))
         assert found == wanted, (
             f"{why}, so return {wanted!r}, not {found!r} (logits {edge_rows}, times "

@@ -153,7 +153,7 @@ assert found_correct.astype(int).tolist() == [1, 0, 1, 1], (
 assert found_correct.dtype == bool, "correct must hold True and False, not numbers"
 ### BEGIN HIDDEN TESTS
 generator = np.random.default_rng(21)
-for n_samples, n_classes in ((400, 2), (300, 3), (500, 30)):
+for n_samples, n_classes in ((400, 2), (300, 3), (500, 30), (1, 4)):
     given = generator.dirichlet(np.full(n_classes, 0.7), n_samples)
     given_labels = generator.integers(0, n_classes, n_samples)
     kept, kept_labels = given.copy(), given_labels.copy()
@@ -528,13 +528,18 @@ assert certain.all(), "a sample of confidence 1 is always correct"
 assert certain.dtype == bool, "the result must hold True and False, not numbers"
 ### BEGIN HIDDEN TESTS
 sixty = np.full(60, 0.5)
-by_seed = {seed: np.asarray(draw_correct(sixty, n_draws=40, seed=seed)) for seed in (0, 1, 2, 30)}
+# The first seed gets so many draws that k of seed + k, or of 1000 * seed + k, meets other seeds.
+sizes = {0: 1200, 1: 40, 2: 40, 30: 40, 100: 40, 1000: 40}
+by_seed = {seed: np.asarray(draw_correct(sixty, n, seed)) for seed, n in sizes.items()}
 assert (sixty == 0.5).all(), "the confidences that were given have changed"
 assert not np.array_equal(by_seed[1], by_seed[2]), "another seed must give another result"
 assert len({row.tobytes() for row in by_seed[1]}) == 40, "two draws of one seed are the same"
-assert len({row.tobytes() for rows in by_seed.values() for row in rows}) == 160, (
+assert len({row.tobytes() for rows in by_seed.values() for row in rows}) == sum(sizes.values()), (
     "two seeds have a draw in common: make one generator from the seed, not a new one for each "
-    "draw from seed + i"
+    "draw from a sum such as seed + i"
+)
+assert not {row.tobytes() for row in by_seed[1]} & {(~row).tobytes() for row in by_seed[1]}, (
+    "one draw is another one turned round: draws must be independent"
 )
 levels = np.repeat([0.05, 0.4, 0.6, 0.9], 50)
 found = np.asarray(draw_correct(levels.copy(), n_draws=400, seed=3)).astype(float)
@@ -776,15 +781,18 @@ def draws_of(n, n_repeats, seed):
     return [(np.array(c, dtype=float), np.array(y, dtype=float)) for c, y, _ in calls]
 
 
-by_seed = {seed: draws_of(200, 60, seed) for seed in (2, 3, 40)}
+# The first seed has so many repeats that i of seed + i, or of 1000 * seed + i, meets other seeds.
+sizes = {0: 2500, 2: 60, 3: 60, 40: 60, 1000: 60}
+by_seed = {seed: draws_of(200, n_repeats, seed) for seed, n_repeats in sizes.items()}
 drawn = by_seed[2]
 assert len(drawn) == 60, f"call error once in each of the 60 repeats, not {len(drawn)} times in all"
 assert len({c.tobytes() for c, _ in drawn}) == 60, (
     "draw new confidences in every repeat, and make the generator once, before the loop"
 )
-assert len({c.tobytes() for draws in by_seed.values() for c, _ in draws}) == 180, (
+confidences = {c.tobytes() for draws in by_seed.values() for c, _ in draws}
+assert len(confidences) == sum(sizes.values()), (
     "two seeds have confidences in common: make one generator from the seed, and not a new one for "
-    "each repeat from seed + i"
+    "each repeat from a sum such as seed + i"
 )
 p = np.concatenate([c for c, _ in drawn])
 hit = np.concatenate([y for _, y in drawn])
@@ -796,6 +804,20 @@ assert np.std([c.mean() for c, _ in drawn]) > 0.005, (
 )
 gaps = [(y - c).sum() / (c * (1 - c)).sum() ** 0.5 for c, y in drawn]
 assert np.std(gaps) < 3, "every sample needs a random number of its own in each repeat"
+
+
+def surprises(draws):
+    return np.concatenate([y - c for c, y in draws])
+
+
+assert abs(np.corrcoef(surprises(drawn[1:]), surprises(drawn[:-1]))[0, 1]) < 0.1, (
+    "draw anew in each repeat whether the samples are correct"
+)
+for others in (surprises(by_seed[3]), np.concatenate([c for c, _ in by_seed[3]])):
+    assert abs(np.corrcoef(surprises(drawn), others)[0, 1]) < 0.1, (
+        "two seeds share random numbers: make one generator from the seed, and draw both the "
+        "confidences and the correctness from it"
+    )
 for start in (0.5, 0.6, 0.7, 0.8, 0.9):
     inside = (p >= start) & (p <= start + 0.1)
     assert abs(hit[inside].mean() - p[inside].mean()) < 0.05, (

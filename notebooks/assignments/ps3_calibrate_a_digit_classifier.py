@@ -228,6 +228,13 @@ for label in range(5):
     assert np.ptp(rows_of_label) > len(rows_of_label), (
         "draw the images of a class at random, not those that stand beside each other"
     )
+twelve_classes = np.random.default_rng(8).permutation(np.repeat(np.arange(12), 30))
+for part in split(twelve_classes.copy(), 120, 90, 0):
+    counted = np.bincount(twelve_classes[np.asarray(part)], minlength=12)
+    assert np.ptp(counted) <= 3, (
+        f"all of the twelve classes have equally many labels, but a part holds {counted} of them; "
+        "there may be more than ten classes"
+    )
 repeated = [np.asarray(part) for part in split(sorted_labels, 200, 150, 1)]
 assert all(set(a) == set(b) for a, b in zip(repeated, drawn[1])), (
     "seed 1 gave two different splits; does yours use a global random generator?"
@@ -301,10 +308,10 @@ assert np.allclose([part[0, 2] for part in found], [0, 0, 2], atol=1e-4), (
 )
 ### BEGIN HIDDEN TESTS
 generator = np.random.default_rng(3)
-centres = np.array([0.0, 5.0, -2.0, 40.0, 3.0, 8.0])
-spreads = np.array([1.0, 3.0, 0.1, 20.0, 0.0, 0.0])
-raw = [centres + spreads * generator.normal(size=(n, 6)) for n in (40, 30, 50)]
-raw[1] += 2.0
+centres = np.array([0.0, 5.0, -2.0, 40.0, 3.0, 8.0, 0.0])
+spreads = np.array([1.0, 3.0, 0.1, 20.0, 0.0, 0.0, 1e-4])
+raw = [centres + spreads * generator.normal(size=(n, 7)) for n in (40, 30, 50)]
+raw[1][:, :6] += 2.0
 raw[2][:, 4] += generator.normal(size=50)
 kept = [part.copy() for part in raw]
 found = [np.asarray(part, dtype=float) for part in standardise(*raw)]
@@ -314,13 +321,13 @@ assert all(np.isfinite(part).all() for part in found), (
 )
 for part, name, given in zip(found, ("train", "calib", "test"), kept):
     assert part.shape == given.shape, f"{name}: the shape must be {given.shape}, not {part.shape}"
-    for j in range(6):
+    for j in range(7):
         mean = sum(kept[0][:, j]) / 40
         deviation = (sum((v - mean) ** 2 for v in kept[0][:, j]) / 40) ** 0.5
-        expected = (given[:, j] - mean) / (deviation if j < 4 else 1)
+        expected = (given[:, j] - mean) / (1 if j in (4, 5) else deviation)
         assert np.allclose(part[:, j], expected, rtol=1e-4, atol=1e-4), (
             f"{name}, pixel {j}: use the mean and the standard deviation of this pixel in train "
-            "for all three parts, and divide by 1 where the standard deviation is 0"
+            "for all three parts, and divide by 1 where the standard deviation is 0, and only there"
         )
 ### END HIDDEN TESTS
 
@@ -424,18 +431,20 @@ for n, batch_size, sizes in (
         )
 assert all(isinstance(k, int) for k in first), "image numbers must be integers"
 by_seed = {}
-for seed in (0, 1, 2, 30):
+# The first seed has so many epochs that k of seed + k, or of 1000 * seed + k, meets other seeds.
+sizes = {0: 1200, 1: 6, 2: 6, 30: 6, 100: 6, 1000: 6}
+for seed, n_epochs in sizes.items():
     torch.manual_seed(99 + seed)  # what a global generator did before must not matter
-    by_seed[seed] = orders_found(23, 6, 10, seed)
-    assert len(set(by_seed[seed])) == 6, "draw a new order for each epoch"
+    by_seed[seed] = orders_found(23, n_epochs, 10, seed)
+    assert len(set(by_seed[seed])) == n_epochs, "draw a new order for each epoch"
 torch.manual_seed(5)
 assert orders_found(23, 6, 10, 1) == by_seed[1], (
     "the same seed must give the same orders; does yours use a global random generator?"
 )
 assert by_seed[0] != by_seed[1], "another seed must give other orders"
-assert len({order for orders in by_seed.values() for order in orders}) == 24, (
+assert len({order for orders in by_seed.values() for order in orders}) == sum(sizes.values()), (
     "two seeds have an order in common: make one generator from the seed, and not a new one for "
-    "each epoch from seed + i"
+    "each epoch from a sum such as seed + i"
 )
 whole_orders = np.array(orders_found(30, 300, 10, 3))
 assert np.abs(whole_orders.mean(0) - 14.5).max() < 3, (
@@ -989,6 +998,16 @@ for end, wanted in ((low_end, reference.low), (high_end, reference.high)):
         f"{reference.high:.3f}): draw n of the n images with replacement, in pairs, and take the "
         "2.5% and the 97.5% quantile of the means"
     )
+# one of two images gets worse: a resample holds it twice, once or not at all
+for changed in (0, 1):
+    flat, worse = torch.zeros(2, 2), torch.zeros(2, 2)
+    worse[changed, 1] = float(np.log(2 * np.e - 1))
+    ends = [float(v) for v in nll_change(flat, worse, torch.zeros(2).long(), 400, 0)][1:]
+    assert np.allclose(ends, [0, 1], atol=1e-4), (
+        f"one of two images changes by 1 nat, so the interval is 0 to 1, and yours is {ends[0]:.3f} "
+        f"to {ends[1]:.3f}: each of the n images, also the first and the last, must be drawn with "
+        "the same probability"
+    )
 # two of 20 images get worse by 1 nat: most resamples hold none to five of them
 flat, worse = torch.zeros(20, 2), torch.zeros(20, 2)
 worse[:2, 1] = float(np.log(2 * np.e - 1))
@@ -1022,14 +1041,17 @@ single = [[float(v) for v in nll_change(first, second, truth, 1, s)][1:] for s i
 assert np.allclose(np.ptp(single, axis=1), 0, atol=1e-7), (
     "with one resample, both ends are its mean: draw n_resamples of them"
 )
-for (_, low_end, high_end), (_, mean_of_one) in zip(by_seed.values(), single):
+for seed, (_, low_end, high_end) in by_seed.items():
     # both means of two resamples, for quantiles that are interpolated or not
     step = (high_end - low_end) / 0.95 * 0.025
     means = [low_end, high_end, low_end - step, high_end + step]
-    assert np.abs(np.subtract(means, mean_of_one)).min() > 1e-9, (
-        "two seeds have a resample in common: make one generator from the seed, and not a new one "
-        "for each resample from seed + i"
-    )
+    for other in (seed + 1, seed + 10, seed + 100, seed + 1000, 10 * seed + 1, 1000 * seed + 1):
+        if other != seed:
+            mean_of_one = float(nll_change(first, second, truth, 1, other)[1])
+            assert np.abs(np.subtract(means, mean_of_one)).min() > 1e-9, (
+                "two seeds have a resample in common: make one generator from the seed, and not a "
+                "new one for each resample from a sum such as seed + i"
+            )
 shifted = [float(v) for v in nll_change(first + 5, second - 3, truth, 2, 1)]
 assert np.allclose(shifted, by_seed[1], atol=1e-4), (
     "a number that is added to all logits must not change the NLL; did you apply the softmax?"

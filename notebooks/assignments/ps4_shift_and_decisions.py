@@ -204,7 +204,7 @@ def test_measure():
     for n_classes in (5, 2):
         z = 2 * torch.randn(900, n_classes, generator=generator, dtype=torch.float64)
         p = z.softmax(1)
-        tested_bins = (15, 7, 40)
+        tested_bins = (15, 7, 40, 2)
         inside = [((p.amax(1) * bins) % 1 - 0.5).abs() < 0.499 for bins in tested_bins]
         p = p[torch.stack(inside).all(0)]
         # answers are often wrong between confidences of 0.7 and 0.93: the gaps have both signs

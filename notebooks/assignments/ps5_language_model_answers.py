@@ -172,6 +172,12 @@ given_bytes = torch.tensor([[8, 7], [6, 5], [4, 4]])
 assert np.allclose(found, (given_sums / given_bytes).softmax(1), atol=1e-5), (
     "by byte: é, Ω, Å and Ö have two bytes each in UTF-8, so count bytes and not characters"
 )
+rare_texts = np.array([["5 €", "5 £"], ["東京", "Rome"], ["🎵🎵", "song"]])
+found = option_probabilities(given_sums.clone(), rare_texts, torch.ones(3, 2).long(), "byte")
+given_bytes = torch.tensor([[5, 4], [6, 4], [8, 4]])
+assert np.allclose(found, (given_sums / given_bytes).softmax(1), atol=1e-5), (
+    "by byte: in UTF-8, £ has two bytes, € and 東 have three, and 🎵 has four"
+)
 long_sums = torch.tensor(
     [[-1500.0, -1501.0, -1503.0], [-3000.0, -2000.0, -2001.0]], dtype=torch.float64
 )
@@ -623,12 +629,13 @@ assert np.allclose(found_z[1], [-1.5, -3.5, -0.5, -3.5], atol=1e-5), (
 ### BEGIN HIDDEN TESTS
 assert np.issubdtype(found_y.dtype, np.integer), "the labels must be whole numbers"
 odd_records = [
-    {"answer": "C", "top_logprobs": {" The": -0.1, "B": -5.0, " C": -3.0, " a": -4.5}},
+    {"answer": "C", "top_logprobs": {" The": -4.75, "B": -0.1, " C": -3.0, " a": -4.5}},
     {"id": 7, "answer": "A", "top_logprobs": {" b": -1, " A": -2, " D": -2.5, " B": -3, " C": -4}},
     {"answer": "D", "top_logprobs": {" And": -6.0, " A": -0.5, " B": -2.0, " C": -3.0}},
     {"answer": "B", "top_logprobs": {" D": -7.0, " C": -1.0, " A": -0.75, " B": -900.0}},
     {"answer": "C", "top_logprobs": {"\n": -0.5, " The": -1.0, " I": -2.0}},
     {"answer": "B", "top_logprobs": {" A": -1.5, " B": 0.0, " C": -2.0, " D": -3.0}},
+    {"answer": "D", "top_logprobs": {"A": -1.5, " B": -0.5, " C": -2.0, " D": -3.0, " A.": -1.0}},
 ]
 untouched = copy.deepcopy(odd_records)
 found_z, found_y, found_kept = read_records(odd_records, "floor")
@@ -637,9 +644,11 @@ found_z, found_y, found_kept = (
     np.asarray(found_y),
     np.asarray(found_kept).tolist(),
 )
-assert found_kept == [0, 1, 2, 3, 4, 5], f'"floor" keeps all six records, not only {found_kept}'
-assert found_z.shape == (6, 4), "one row for each record and one column for each letter"
-assert np.allclose(found_z[0], [-5, -5, -3, -5], atol=1e-5), (
+assert found_kept == list(range(7)), f'"floor" keeps all seven records, not only {found_kept}'
+assert found_z.shape == (7, 4), "one row for each record and one column for each letter"
+assert np.allclose(
+    found_z[[0, 6]], [[-4.75, -4.75, -3, -4.75], [-3, -0.5, -2, -3]], atol=1e-5
+), (
     'the token of an option is " B", with a space: "B", " a" and " b" are other tokens; every '
     "missing letter gets the lowest log-probability of its record"
 )
@@ -653,7 +662,7 @@ assert np.allclose(found_z[4], -2, atol=1e-5), (
 assert np.allclose(
     found_z[[1, 3, 5]], [[-2, -3, -4, -2.5], [-0.75, -900, -1, -7], [-1.5, 0, -2, -3]]
 ), "log-probabilities that are stored must stay as they are, even -900 and 0"
-assert found_y.tolist() == [2, 0, 3, 1, 2, 1], "the label is the number of the right letter"
+assert found_y.tolist() == [2, 0, 3, 1, 2, 1, 3], "the label is the number of the right letter"
 found_z, found_y, found_kept = read_records(odd_records, "drop")
 found_z, found_y, found_kept = (
     np.asarray(found_z, dtype=float),
@@ -963,6 +972,17 @@ for given_case, (case_before, case_after, case_groups) in given_cases.items():
     )
 given = torch.tensor(loss_before), torch.tensor(loss_after), group_given
 singles = [[float(v) for v in change_interval(*given, 1, seed)] for seed in range(40)]
+for seed in range(3):
+    _, found_low, found_high = (float(v) for v in change_interval(*given, 2, seed))
+    # both changes of two resamples, for percentiles that are interpolated or not
+    step = (found_high - found_low) / 0.95 * 0.025
+    changes = [found_low, found_high, found_low - step, found_high + step]
+    for other in (seed + 1, seed + 10, seed + 100, seed + 1000, 2 * seed + 1, 1000 * seed + 1):
+        of_other = float(change_interval(*given, 1, other)[1])
+        assert other == seed or np.abs(np.subtract(changes, of_other)).min() > 1e-9, (
+            "two seeds have a resample in common: make one generator with the seed, and draw all "
+            "resamples from it"
+        )
 assert all(abs(found_low - high) < 1e-9 for _, found_low, high in singles), (
     "with n_resamples=1 there is one resample, so both limits are its change"
 )

@@ -15,6 +15,7 @@ import collect
 import earlier_answers
 import nbformat
 import repair
+import same_answers
 from course import (
     ENDINGS,
     OF_SHARED_FOLDER,
@@ -89,7 +90,7 @@ def check(
     source = nbformat.read(course / "source" / assignment / f"{assignment}.ipynb", as_version=4)
     all_checked = [check_one(course, assignment, student, source) for student in students]
     notebooks = {c.student: c.notebook for c in all_checked if c.notebook is not None}
-    return all_checked, cheats.identical(notebooks, source)
+    return all_checked, same_answers.identical(notebooks, source)
 
 
 def check_one(course: Path, assignment: str, student: str, source: NotebookNode) -> Checked:

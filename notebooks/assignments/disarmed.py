@@ -9,11 +9,11 @@ import ast
 from collections.abc import Iterator
 from copy import deepcopy
 
-from cheats import given_by, tree_of
 from course import marked_cells_of
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from repair import is_locked
+from syntax import given_by, tree_of
 
 AGAIN = "again:"  # begins the name of a test that runs again
 SECONDS = 10  # for each: the answer runs in it, and may be endless

@@ -1004,9 +1004,9 @@ for changed in (0, 1):
     worse[changed, 1] = float(np.log(2 * np.e - 1))
     ends = [float(v) for v in nll_change(flat, worse, torch.zeros(2).long(), 400, 0)][1:]
     assert np.allclose(ends, [0, 1], atol=1e-4), (
-        f"one of two images changes by 1 nat, so the interval is 0 to 1, and yours is {ends[0]:.3f} "
-        f"to {ends[1]:.3f}: each of the n images, also the first and the last, must be drawn with "
-        "the same probability"
+        "one of two images changes by 1 nat, so the interval is 0 to 1, and yours is "
+        f"{ends[0]:.3f} to {ends[1]:.3f}: each of the n images, also the first and the last, must "
+        "be drawn with the same probability"
     )
 # two of 20 images get worse by 1 nat: most resamples hold none to five of them
 flat, worse = torch.zeros(20, 2), torch.zeros(20, 2)

@@ -646,9 +646,7 @@ found_z, found_y, found_kept = (
 )
 assert found_kept == list(range(7)), f'"floor" keeps all seven records, not only {found_kept}'
 assert found_z.shape == (7, 4), "one row for each record and one column for each letter"
-assert np.allclose(
-    found_z[[0, 6]], [[-4.75, -4.75, -3, -4.75], [-3, -0.5, -2, -3]], atol=1e-5
-), (
+assert np.allclose(found_z[[0, 6]], [[-4.75, -4.75, -3, -4.75], [-3, -0.5, -2, -3]], atol=1e-5), (
     'the token of an option is " B", with a space: "B", " a" and " b" are other tokens; every '
     "missing letter gets the lowest log-probability of its record"
 )

@@ -177,6 +177,28 @@ CHEATS = {
     "the_library_by_a_module": (
         "from calibkit import metrics as m\nece = lambda *a: m.calibration_error(*a)"
     ),
+    "opens_by_a_module_of_another": "f = matplotlib.colors.io.open(name)",
+    "builtins_of_another_module": "import enum\nx = enum.bltns.exec('x = 1')",
+    "makes_a_function": "import dataclasses\nf = dataclasses.types.FunctionType",
+    "reads_with_pandas": "import pandas as pd\nx = pd.read_table(name)",
+    "writes_with_pandas": "import pandas as pd\npd.DataFrame().to_pickle(name)",
+    "reads_with_scipy": "from scipy.io import loadmat",
+    "reads_with_sklearn": "from sklearn.datasets import load_files",
+    "reads_a_picture": "x = plt.imread(name)",
+    "reads_by_lines": "x = np.fromregex(name, pattern, [('a', int)])",
+    "reads_numbers": "x = torch.UntypedStorage.from_file(name)",
+    "writes_compressed": "np.savez_compressed(name)",
+    "reads_by_a_source": "x = np.lib.npyio.DataSource().abspath(name)",
+    "loads_compiled_code": "torch.ops.load_library(name)",
+    "folder_of_the_cache": "x = calibkit.data.cached_logits.cache_folder()",
+    "runs_a_command": "torch.utils.collect_env.run(name)",
+    "lists_a_folder": "torch.utils.data.datapipes.iter.FileLister(name)",
+    "compiles_a_text": "torch.jit.CompilationUnit(text)",
+    "a_package": "import torch.package",
+    "a_variable_by_a_text": "x = np.bmat(text)",
+    "a_path_by_operator": "import operator\nx = operator.attrgetter(text)(torch)",
+    "a_method_by_operator": "from operator import methodcaller",
+    "an_annotation_that_runs": "from functools import singledispatch",
     "the_library_in_a_list": "d = []\nd.append(calibkit.calibration_error)\nece = d[0]",
 }  # fmt: skip
 
@@ -238,6 +260,12 @@ HONEST = {
     "a decorator": "import functools\ndef timed(f):\n    return functools.wraps(f)(lambda: f())",
     "an own class": "class Bins:\n    def __init__(self):\n        self._edges = []",
     "all of math": "from math import *",
+    "a method of a list": "k = max(range(3), key=[0.1, 0.7, 0.2].__getitem__)",
+    "a context of its own": "import contextlib\n@contextlib.contextmanager\ndef f():\n    yield",
+    "an item of a row": "from operator import itemgetter\nx = sorted(rows, key=itemgetter(1))",
+    "named choices": "from enum import Enum\nclass Missing(Enum):\n    drop = 'drop'",
+    "the weights of a network": "model.load_state_dict(other.state_dict())",
+    "the digits": "from sklearn.datasets import load_digits",
 }
 
 
@@ -366,7 +394,7 @@ def test_a_comparison_with_the_library_is_no_cheat(sources):
 
 
 def test_identical_answers_are_named_after_renaming(sources):
-    from cheats import identical
+    from same_answers import identical
 
     source = sources[PS2]
     renamed = ECE.replace("total", "summe").replace("here", "m").replace("confidence", "c")
@@ -421,8 +449,8 @@ def model_answer(cell):
 
 @pytest.mark.parametrize("name", [script.stem for script in SCRIPTS])
 def test_a_copy_with_few_changes_is_named_and_no_pair_of_different_answers(sources, name):
-    from cheats import essence, identical
     from repair import is_locked
+    from same_answers import essence, identical
 
     source = sources[name]
     cells = {n: c for n, c in marked(source).items() if c.cell_type == "code" and not is_locked(c)}
@@ -447,7 +475,7 @@ def test_a_copy_with_few_changes_is_named_and_no_pair_of_different_answers(sourc
 
 def test_nearly_the_same_answers_are_named_with_how_alike_they_are(sources):
     """Those that are entirely the same still have a line of their own."""
-    from cheats import identical
+    from same_answers import identical
 
     copy = ECE.replace("    return", "    print(total)\n    return").replace("total", "summe")
     answers = {"anna": ECE, "bob": copy, "carl": copy.replace("summe", "z")}
@@ -458,7 +486,7 @@ def test_nearly_the_same_answers_are_named_with_how_alike_they_are(sources):
 
 
 def test_the_answers_of_a_large_class_are_compared_in_seconds(sources):
-    from cheats import identical
+    from same_answers import identical
 
     source = sources[PS2]
     own = [f"{ECE}\nx = {[k * j % 97 for j in range(1, 150)]}" for k in range(200)]
@@ -472,7 +500,7 @@ def test_the_answers_of_a_large_class_are_compared_in_seconds(sources):
     "odd", ["0\nif 0:\n    pass" + "\nelif 0:\n    pass" * 400, f"0x{'f' * 9000}"]
 )
 def test_an_answer_that_cannot_be_compared_does_not_stop_the_check(sources, odd):
-    from cheats import identical
+    from same_answers import identical
 
     notebook = answered(sources[PS2], {"ece": f"{ECE}\nodd = {odd}"})
     assert "ece" in identical({"anna": notebook, "bob": notebook}, sources[PS2])["anna", "bob"]
@@ -489,8 +517,8 @@ def test_commands_that_time_commands_take_no_long_time(sources):
 
 
 def test_released_and_short_answers_are_not_called_identical(sources):
-    from cheats import identical
     from repair import released
+    from same_answers import identical
 
     source = sources[PS2]
     short = "def ece(confidence, correct, n_bins=15):\n    return 0.1"
@@ -499,12 +527,12 @@ def test_released_and_short_answers_are_not_called_identical(sources):
 
 
 def test_long_cells_as_they_were_released_are_not_called_identical(sources, monkeypatch):
-    import cheats
+    import same_answers
     from repair import released
 
-    monkeypatch.setattr(cheats, "SHORT", 0)
+    monkeypatch.setattr(same_answers, "SHORT", 0)
     notebook = released(sources[PS2])
-    assert cheats.identical({"anna": notebook, "bob": notebook}, sources[PS2]) == {}
+    assert same_answers.identical({"anna": notebook, "bob": notebook}, sources[PS2]) == {}
 
 
 def test_an_answer_may_call_another_answer_that_may_call_the_library(sources):
@@ -517,8 +545,8 @@ def test_an_answer_may_call_another_answer_that_may_call_the_library(sources):
 
 
 def test_identical_essays_are_named(sources):
-    from cheats import identical
     from repair import released
+    from same_answers import identical
 
     source = released(sources[PS2])
     text = "The three diagrams differ in what they show about the model. " * 5
@@ -539,7 +567,7 @@ def test_identical_essays_are_named(sources):
     ],
 )
 def test_copied_essays_with_other_words_or_another_order_are_named(sources, change):
-    from cheats import identical
+    from same_answers import identical
 
     source = sources["ps1_temperature_scaling"]
     text = marked(source)["essay_reading"].source.partition("### BEGIN SOLUTION")[2]
@@ -566,7 +594,7 @@ def test_very_much_code_takes_no_long_time(sources):
 
 def test_students_with_the_same_answers_share_one_line(sources):
     """However many they are, and however many answers they share."""
-    from cheats import identical
+    from same_answers import identical
 
     source = sources[PS2]
     second = ECE.replace("def ece", "def equal_mass_bins").replace("abs(", "np.abs(")

@@ -31,8 +31,8 @@ def test_a_changed_test_that_the_model_answer_fails_is_refused(tmp_path):
 
 
 def test_the_essays_of_the_trial_class_differ_but_for_those_that_are_copied(course, tmp_path):
-    import cheats
     import make_trial_class
+    import same_answers
 
     name = "ps1_temperature_scaling"
     own = tmp_path / "course"
@@ -40,7 +40,9 @@ def test_the_essays_of_the_trial_class_differ_but_for_those_that_are_copied(cour
         shutil.copytree(course / step / name, own / step / name)
     folder = make_trial_class.make_trial_class(own, name)
     notebooks = {path.stem.partition("_")[0]: nbformat.read(path, 4) for path in folder.iterdir()}
-    same = cheats.identical(notebooks, nbformat.read(own / "source" / name / f"{name}.ipynb", 4))
+    same = same_answers.identical(
+        notebooks, nbformat.read(own / "source" / name / f"{name}.ipynb", 4)
+    )
     essays = [set(who) for who, what in same.items() for one in what if one.startswith("essay")]
     assert essays
     assert all(who == {"arslanayla", "garciagil"} for who in essays)

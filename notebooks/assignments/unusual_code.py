@@ -1,0 +1,214 @@
+"""Find unusual code: names, attributes and texts that an honest answer hardly needs."""
+
+import ast
+import re
+import symtable
+from collections.abc import Iterator
+from textwrap import dedent
+
+FLAGGED_NAMES = {
+    "get_ipython", "builtins", "__builtins__", "__import__", "exec", "eval", "compile", "setattr",
+    "delattr", "globals", "locals", "vars", "open", "exit", "quit", "AssertionError", "__file__",
+    "In", "Out", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "breakpoint", "make_dataclass",
+}  # fmt: skip
+FLAGGED_MODULES = {
+    "builtins", "subprocess", "socket", "ctypes", "os", "sys", "shutil", "pathlib", "importlib",
+    "inspect", "gc", "sqlite3", "nbgrader", "IPython", "multiprocessing", "threading", "signal",
+    "atexit", "pickle", "urllib", "requests", "http", "glob", "tempfile", "site", "runpy", "pty",
+    "linecache", "ast", "code", "unittest", "pytest", "jupyter_client", "ipykernel", "psutil",
+    "library", "overrides", "fx", "f2py", "ctypeslib", "cpp_extension", "hub", "jit", "package",
+    "collect_env", "datapipes",
+    # other modules lead to these, by just these names
+    "io", "types", "bltns",
+}  # fmt: skip
+# No list can name all modules that run texts as code or lead to other modules, so every module is
+# flagged that the assignment does not import itself and that is not one of these.
+HONEST_MODULES = {
+    "bisect", "calibkit", "cmath", "collections", "contextlib", "copy", "dataclasses", "decimal",
+    "enum", "fractions", "functools", "heapq", "itertools", "math", "matplotlib", "numbers",
+    "numpy", "operator", "pandas", "random", "re", "scipy", "seaborn", "sklearn", "statistics",
+    "string", "textwrap", "time", "torch", "tqdm", "typing", "warnings",
+}  # fmt: skip
+READS_OR_WRITES = {
+    "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "rmtree", "glob", "rglob",
+    "iterdir", "listdir", "load", "loadtxt", "genfromtxt", "fromfile", "tofile", "save", "savez",
+    "savetxt", "read_csv", "memmap", "expanduser", "home", "getsource", "system", "popen",
+    "settrace", "get_ipython", "DataSource", "cache_folder", "savez_compressed",
+    # these run or follow a text, or change the object that they are given
+    "runstring", "rundocs", "measure", "Timer", "get_type_hints", "ForwardRef", "Formatter",
+    "update_wrapper", "attrgetter", "methodcaller", "singledispatch",
+    "singledispatchmethod", "bmat",
+}  # fmt: skip
+# Libraries have very many functions for files, whose names are alike.
+FILES = re.compile(
+    r"(?:read|write|load|save|fetch|dump|export)_\w+|im(?:read|save)|(?:load|save)mat|from_?file"
+    r"|fromregex|to_(?:csv|excel|feather|hdf|html|json|latex|markdown|orc|parquet|pickle|sql|xml)"
+)
+HARMLESS_LOADS = {"load_digits", "load_state_dict"}
+# Their star gives functions and no modules, such as sys.
+HONEST_STARS = {"calibkit", "cmath", "itertools", "math", "numpy", "random", "statistics", "torch"}
+# These lead from a function, or an error, to the variables of whoever called it.
+FRAME = r"(?:(?:gi|cr|ag)_(?:frame|code)|tb_(?:frame|next)|f_(?:back|globals|locals|builtins))"
+# A hook of all modules sees and changes what every network gives, also in the tests.
+INSIDE = re.compile(rf"{FRAME}|register_module_\w+")
+INSIDE_TEXT = re.compile(rf"__\w+__|\b{FRAME}\b")
+# other libraries in which an answer to a question about calibration can be had
+OTHER_LIBRARIES = ("torchmetrics", "netcal", "sklearn.calibration", "mapie", "relplot")
+HARMLESS_METHODS = {"__init__", "__call__", "__repr__", "__len__", "__iter__", "__post_init__"}
+HARMLESS_ATTRIBUTES = {"__init__", "__name__", "__doc__", "__getitem__", "__contains__", "__len__"}
+HISTORY = re.compile(r"_i+\d*")  # IPython keeps the code of each cell, also of the tests
+OUTSIDE = re.compile(
+    r"^(/[\w.-]+/|~[/\\]|~$|[A-Za-z]:[\\/])|(^|[/\\])\.\.([/\\]|$)|gradebook|\$HOME"
+)
+
+
+def unusual(tree: ast.Module) -> Iterator[str]:
+    """Yield what is unusual in a cell, in words."""
+    yield from _flagged(tree)
+    yield from _inner_parts(tree)
+    yield from _odd_names(tree)
+
+
+def _flagged(tree: ast.Module) -> Iterator[str]:
+    """Yield unusual names, attributes, imports and paths."""
+    prose = _prose(tree)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) if name in FLAGGED_NAMES or HISTORY.fullmatch(name):
+                yield name
+            case ast.Import(names=names):
+                yield from (one.name for one in names if _is_flagged(one.name))
+            case ast.ImportFrom(module=str(module), names=names):
+                paths = [module, *(f"{module}.{one.name}" for one in names)]
+                yield from [path for path in paths if _is_flagged(path)][:1]
+            case ast.Attribute(attr=attribute, ctx=ast.Store() | ast.Del()) if not _is_own(node):
+                yield f"an assignment to {ast.unparse(node)}"
+            case ast.Attribute(attr=attribute) if attribute in FLAGGED_MODULES:
+                yield ast.unparse(node)
+            case ast.MatchClass(kwd_attrs=[_, *_]):
+                yield "a pattern with attributes"
+            case ast.Global(names=names):
+                yield f"global {', '.join(names)}"
+            case ast.Attribute(attr=attribute) if _reads_or_writes(attribute):
+                yield f".{attribute}"
+            case ast.Attribute(attr=attribute) if (
+                _is_special(attribute) and attribute not in HARMLESS_ATTRIBUTES
+            ):
+                yield f".{attribute}"
+            case ast.Constant(value=str(text)) if id(node) not in prose and OUTSIDE.search(text):
+                yield f"the path {text!r}"
+
+
+def _inner_parts(tree: ast.Module) -> Iterator[str]:
+    """Yield what leads into modules, functions or texts, in which other code can be reached."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module), names=[ast.alias("*")]) if (
+                module not in HONEST_STARS
+            ):
+                yield f"all names of {module}"
+            case ast.Attribute(attr=attribute) if _is_inside(attribute) and not _is_own(node):
+                yield f".{attribute}"
+            case ast.Call(ast.Attribute(attr="eval" | "query" as attribute), [_, *_]):
+                yield f".{attribute} of a text"
+            case ast.Call(ast.Attribute(attr="wraps") | ast.Name("wraps"), arguments, keywords) if (
+                len(arguments) + len(keywords) > 1
+            ):
+                yield "wraps with more than a function"
+            case ast.Constant(value=str(text)) if "import" in text and _imports(text):
+                yield f"code in the text {text!r}"
+
+
+def _odd_names(tree: ast.Module) -> Iterator[str]:
+    """Yield special methods, however they are given to a class, and computed names."""
+    prose = _prose(tree)
+    plain_getattr = {
+        id(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and [type(argument) for argument in node.args[1:2]] == [ast.Constant]
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) if _is_special(name) and name not in HARMLESS_METHODS:
+                yield f"a method {name}"
+            case ast.Name(id=name, ctx=ast.Store()) if _is_special(name):
+                yield f"a method {name}"
+            case ast.keyword(arg=str(name)) if _is_special(name):
+                yield f"a method {name}"
+            case ast.Constant(value=str(text)) if id(node) not in prose and INSIDE_TEXT.search(
+                text
+            ):
+                yield f"the name {text!r}"
+            case ast.Name(id="getattr") if id(node) not in plain_getattr:
+                yield "getattr with a computed name"
+            case ast.Call(ast.Name(id="getattr"), [_, ast.Constant(value=str(name)), *_]) if (
+                name in FLAGGED_MODULES or _reads_or_writes(name) or _is_inside(name)
+            ):
+                yield f"getattr with {name!r}"
+            case ast.Call(func=ast.Name(id="type"), args=[_, _, _]):
+                yield "a class made by type"
+
+
+def _imports(text: str) -> bool:
+    """Say whether a text is code that imports something: many functions run a text."""
+    try:
+        found = ast.walk(ast.parse(dedent(text)))
+        return any(isinstance(node, ast.Import | ast.ImportFrom) for node in found)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _prose(tree: ast.Module) -> set[int]:
+    """Return the nodes of texts that no code uses, such as docstrings."""
+    alone = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    return {id(value) for value in alone if isinstance(value, ast.Constant)}
+
+
+def _is_inside(name: str) -> bool:
+    """Say whether an attribute belongs to the inside of a module, a class or a running function."""
+    is_private = name.startswith("_") and not _is_special(name)
+    return is_private or bool(INSIDE.fullmatch(name))
+
+
+def names_from_outside(tree: ast.Module) -> set[str]:
+    """Return the names that functions take from outside of themselves when they are called."""
+    names = set()
+    tables = [(symtable.symtable(ast.unparse(tree), "", "exec"), False)]
+    while tables:
+        table, is_called = tables.pop()
+        # A class and a comprehension run at once, and a generator when somebody asks it for more.
+        is_function = table.get_type() == "function" and not table.get_name().endswith("comp")
+        is_called |= is_function
+        tables += [(inner, is_called) for inner in table.get_children()]
+        if is_called:
+            names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+    return names
+
+
+def _is_own(target: ast.Attribute) -> bool:
+    """Say whether an assignment changes an object as honest code does, and nothing imported."""
+    is_of_self = isinstance(target.value, ast.Name) and target.value.id == "self"
+    return is_of_self or target.attr in {"data", "grad", "requires_grad", "training"}
+
+
+def _is_flagged(path: str) -> bool:
+    """Say whether a module, or a name in it, is unusual."""
+    root, *inside = path.split(".")
+    unusual = FLAGGED_MODULES | FLAGGED_NAMES
+    return (
+        root not in HONEST_MODULES
+        or not unusual.isdisjoint(inside)
+        or any(_is_inside(name) or _reads_or_writes(name) for name in inside)
+        or path.startswith(OTHER_LIBRARIES)
+    )
+
+
+def _reads_or_writes(name: str) -> bool:
+    """Say whether a function of this name works on files, or runs or follows a text."""
+    is_for_files = FILES.fullmatch(name) is not None and name not in HARMLESS_LOADS
+    return name in READS_OR_WRITES or is_for_files
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")

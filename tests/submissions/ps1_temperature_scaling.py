@@ -736,6 +736,140 @@ def calibrate(fit, logits, labels, n_calibration, seed):
     }
 """,
     ),
+    "curvatures_below_1e_12_refused": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature < 1e-12:
+        return (low + high) / 2
+    newton = beta - slope / curvature
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "nearly_no_curvature_counts_as_none": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if math.isclose(curvature, 0, abs_tol=1e-15):
+        return (low + high) / 2
+    newton = beta - slope / curvature
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "a_little_outside_counts_as_inside": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - slope / curvature if curvature else math.inf
+    return newton if low - 1e-9 <= newton <= high + 1e-9 else (low + high) / 2
+""",
+    ),
+    "a_little_inside_counts_as_outside": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - slope / curvature if curvature else math.inf
+    return newton if low + 1e-9 <= newton <= high - 1e-9 else (low + high) / 2
+""",
+    ),
+    "curvature_at_least_1e_12": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - slope / max(curvature, 1e-12)
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "fifty_steps": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    b = high
+    for _ in range(50):
+        s = slope_at(b)
+        if s < 0:
+            low = b
+        else:
+            high = b
+        n = step(b, low, high, s, curvature_at(b))
+        b = n
+    return b
+""",
+    ),
+    "sixty_steps": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    b = high
+    for _ in range(60):
+        s = slope_at(b)
+        if s < 0:
+            low = b
+        else:
+            high = b
+        n = step(b, low, high, s, curvature_at(b))
+        b = n
+    return b
+""",
+    ),
+    "thirty_doublings_at_most": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    for _ in range(30):
+        if slope_at(high) >= 0:
+            break
+        low, high = high, 2 * high
+    b = high
+    while True:
+        s = slope_at(b)
+        if s < 0:
+            low = b
+        else:
+            high = b
+        n = step(b, low, high, s, curvature_at(b))
+        if abs(n - b) <= 1e-10 * abs(n):
+            return n
+        b = n
+""",
+    ),
+    "small_compared_with_one_or_beta": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    b = high
+    while True:
+        s = slope_at(b)
+        if s < 0:
+            low = b
+        else:
+            high = b
+        n = step(b, low, high, s, curvature_at(b))
+        if abs(n - b) <= 1e-10 * max(1, abs(n)):
+            return n
+        b = n
+""",
+    ),
+    "a_slope_of_nearly_0_is_infinity": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits.gather(1, labels[:, None])[:, 0]
+    if (logits.mean(1) - own).mean() > -1e-5:
+        return "infinity"
+    return "zero" if (own == logits.amax(1)).all() else "finite"
+""",
+    ),
 }
 
 # question 7 again: each replaces one line of this right answer
@@ -938,6 +1072,11 @@ DIFFERENT = {
     "nll": [
         """
 def nll(beta, logits, labels):
+    onehot = torch.nn.functional.one_hot(labels, logits.size(1)).to(logits)
+    return -torch.einsum("nc,nc->", onehot, (beta * logits).log_softmax(1)) / logits.size(0)
+""",
+        """
+def nll(beta, logits, labels):
     total = 0.0
     for row, label in zip(logits.tolist(), labels.tolist()):
         scaled = [float(beta) * z for z in row]
@@ -989,6 +1128,15 @@ found = nll(*toy)
     ],
     "nll_slope": [
         """
+from torch.func import grad
+
+
+def nll_slope(beta, logits, labels):
+    return grad(lambda b: cross_entropy(b * logits, labels))(
+        torch.tensor(float(beta), dtype=torch.float64)
+    ).item()
+""",
+        """
 def nll_slope(beta, logits, labels):
     b = torch.tensor(float(beta), dtype=torch.float32, requires_grad=True)
     (slope,) = torch.autograd.grad(cross_entropy(b * logits.float(), labels), b)
@@ -1037,6 +1185,18 @@ def nll_slope(beta, logits, labels):
 """,
     ],
     "nll_curvature": [
+        """
+import numpy as np
+
+
+def nll_curvature(beta, logits):
+    return np.mean(
+        [
+            np.cov(r, aweights=p, ddof=0)
+            for r, p in zip(logits.numpy(), (beta * logits).softmax(1).numpy())
+        ]
+    )
+""",
         """
 def row(z, beta):
     weights = torch.softmax(beta * z, dim=0)
@@ -1100,6 +1260,18 @@ def nll_curvature(beta, logits):
     ],
     "safe_step": [
         """
+from fractions import Fraction as F
+
+
+def safe_step(beta, low, high, slope, curvature):
+    b, lo, hi, s, c = map(F, (beta, low, high, slope, curvature))
+    if c:
+        n = b - s / c
+        if lo <= n <= hi:
+            return float(n)
+    return float((lo + hi) / 2)
+""",
+        """
 def target(beta, rise, bend):
     return beta - rise / bend
 
@@ -1159,6 +1331,31 @@ def safe_step(beta, low, high, slope, curvature):
 """,
     ],
     "find_beta": [
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low = 0.0
+    high = start
+    while slope_at(high) < 0:
+        low = high
+        high = 2 * high
+
+    def gen(b, low, high):
+        while True:
+            yield b
+            s = slope_at(b)
+            if s < 0:
+                low = b
+            else:
+                high = b
+            b = step(b, low, high, s, curvature_at(b))
+
+    it = gen(high, low, high)
+    old = next(it)
+    for new in it:
+        if abs(new - old) < 1e-10 * abs(old):
+            return new
+        old = new
+""",
         '''
 def find_beta(slope_at, curvature_at, step, start):
     """Bisection alone, of the logarithm."""
@@ -1237,6 +1434,29 @@ def find_beta(slope_at, curvature_at, step, start):
 """,
     ],
     "calibrate": [
+        """
+def calibrate(fit, logits, labels, n_calibration, seed):
+    cal, test = calibkit.split_calibration(
+        list(zip(logits, labels)), n_calibration, seed=seed, stratify=labels
+    )
+
+    def pick(part):
+        zs, ys = zip(*[part[k] for k in range(len(part))])
+        return torch.stack(zs), torch.stack(ys)
+
+    T = 1 / fit(*pick(cal))
+    z, y = pick(test)
+    n = 0
+    for r in z.tolist():
+        s = [v / T for v in r]
+        n += r.index(max(r)) != s.index(max(s))
+    return {
+        "n_changed": n,
+        "temperature": T,
+        "nll_before": cross_entropy(z, y),
+        "nll_after": cross_entropy(z / T, y),
+    }
+""",
         """
 def split(n, labels, seed):
     parts = calibkit.split_calibration(labels, n, seed=seed, stratify=labels)
@@ -1319,6 +1539,18 @@ def calibrate(fit, logits, labels, n_calibration, seed):
 """,
     ],
     "best_temperature": [
+        """
+from collections import Counter
+
+
+def best_temperature(logits, labels):
+    own = logits.gather(1, labels[:, None]).squeeze(1)
+    rank = (logits > own[:, None]).sum(1)
+    c = Counter(rank.tolist())
+    if logits.mean(1).sub(own).sum() >= 0:
+        return "infinity"
+    return "zero" if set(c) == {0} else "finite"
+""",
         # the slope at 0 as question 3 writes it
         """
 def best_temperature(logits, labels):

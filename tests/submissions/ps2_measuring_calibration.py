@@ -1070,10 +1070,146 @@ def mean_error(n, n_bins, error, n_repeats=50, seed=0):
     return np.mean(found)
 """,
     ),
+    "one_sample_loses_its_axis": (
+        "top_label",
+        """
+def top_label(probabilities, labels):
+    return np.squeeze(probabilities.max(1)), np.squeeze(probabilities.argmax(1) == labels)
+""",
+    ),
+    "seeds_by_the_number_of_draws": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    return np.array(
+        [
+            np.random.default_rng(seed * n_draws + k).random(len(confidence)) < confidence
+            for k in range(n_draws)
+        ]
+    )
+""",
+    ),
+    "a_thousand_seeds_for_each_seed": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    return np.array(
+        [
+            np.random.default_rng(1000 * seed + k).random(len(confidence)) < confidence
+            for k in range(n_draws)
+        ]
+    )
+""",
+    ),
+    "a_seed_a_hundred_further_for_each_draw": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    return np.array(
+        [
+            np.random.default_rng(seed + 100 * k).random(len(confidence)) < confidence
+            for k in range(n_draws)
+        ]
+    )
+""",
+    ),
+    "half_of_the_draws_turned_round": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    rng = np.random.default_rng(seed)
+    u = rng.random((-(-n_draws // 2), len(confidence)))
+    return np.concatenate([u, 1 - u])[:n_draws] < confidence
+""",
+    ),
+    "draws_moved_along": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    u = np.random.default_rng(seed).random(len(confidence))
+    return np.array([np.roll(u, k) < confidence for k in range(n_draws)])
+""",
+    ),
+    "correctness_from_the_next_seed": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng, r2 = np.random.default_rng(seed), np.random.default_rng(seed + 1)
+    t = 0.0
+    for _ in range(n_repeats):
+        c = rng.uniform(0.5, 1, n)
+        t += error(c, r2.random(n) < c, n_bins)
+    return t / n_repeats
+""",
+    ),
+    "correctness_from_one_seed_for_all": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng, r2 = np.random.default_rng(seed), np.random.default_rng(12345)
+    t = 0.0
+    for _ in range(n_repeats):
+        c = rng.uniform(0.5, 1, n)
+        t += error(c, r2.random(n) < c, n_bins)
+    return t / n_repeats
+""",
+    ),
+    "seeds_by_the_number_of_repeats": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    t = 0.0
+    for k in range(n_repeats):
+        rng = np.random.default_rng(seed * n_repeats + k)
+        c = rng.uniform(0.5, 1, n)
+        t += error(c, rng.random(n) < c, n_bins)
+    return t / n_repeats
+""",
+    ),
+    "a_seed_a_thousand_further_for_each_repeat": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    t = 0.0
+    for k in range(n_repeats):
+        rng = np.random.default_rng(seed + 1000 * k)
+        c = rng.uniform(0.5, 1, n)
+        t += error(c, rng.random(n) < c, n_bins)
+    return t / n_repeats
+""",
+    ),
+    "random_numbers_of_the_correctness_used_again": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    u = rng.random(n)
+    t = 0.0
+    for _ in range(n_repeats):
+        c = rng.uniform(0.5, 1, n)
+        t += error(c, u < c, n_bins)
+    return t / n_repeats
+""",
+    ),
 }
 
 DIFFERENT = {  # question: right answers written differently; each gets all automatic points
     "top_label": [
+        """
+def top_label(probabilities, labels):
+    conf, ok = [], []
+    for row, y in zip(probabilities.tolist(), labels.tolist()):
+        k = max(range(len(row)), key=row.__getitem__)
+        conf.append(row[k])
+        ok.append(k == y)
+    return conf, ok
+""",
+        """
+def top_label(probabilities, labels):
+    confidence = probabilities.max(axis=1)
+    correct = probabilities[np.arange(len(labels)), labels] == confidence
+    return confidence, correct
+""",
         """
 import torch
 
@@ -1125,6 +1261,14 @@ def top_label(p, y):
 """,
     ],
     "equal_width_bins": [
+        """
+import bisect
+
+
+def equal_width_bins(confidence, n_bins=15):
+    edges = [k / n_bins for k in range(1, n_bins)]
+    return [bisect.bisect_right(edges, c) for c in confidence.tolist()]
+""",
         # rounded edges: linspace, and the upper bin
         """
 def equal_width_bins(confidence, n_bins=15):
@@ -1220,6 +1364,15 @@ def equal_width_bins(confidence, n_bins=15):
     "ece": [
         """
 def ece(confidence, correct, bins):
+    order = np.argsort(bins, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(bins[order]) > 0])
+    return (
+        np.abs(np.add.reduceat((correct.astype(float) - confidence)[order], starts)).sum()
+        / bins.size
+    )
+""",
+        """
+def ece(confidence, correct, bins):
     total = 0.0
     for b in range(bins.max() + 1):
         inside = bins == b
@@ -1272,6 +1425,15 @@ def ece(confidence, correct, bins):
 """,
     ],
     "equal_mass_bins": [
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    n = len(confidence)
+    cuts = np.rint(np.linspace(0, n, n_bins + 1)).astype(int)
+    idx = np.argsort(confidence)
+    bins = np.zeros(n, int)
+    bins[idx] = np.repeat(np.arange(n_bins), np.diff(cuts))
+    return bins
+""",
         # quantiles, which fall between two samples or on one
         """
 def equal_mass_bins(confidence, n_bins=15):
@@ -1337,6 +1499,22 @@ range = max = None
     ],
     "draw_correct": [
         """
+def draw_correct(confidence, n_draws=200, seed=0):
+    return np.stack(
+        [
+            np.random.default_rng([seed, k]).random(len(confidence)) < confidence
+            for k in range(n_draws)
+        ]
+    )
+""",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    streams = np.random.SeedSequence(seed).spawn(n_draws)
+    return np.stack(
+        [np.random.default_rng(s).random(len(confidence)) < confidence for s in streams]
+    )
+""",
+        """
 import torch
 
 
@@ -1380,6 +1558,15 @@ def draw_correct(confidence, n_draws=200, seed=0):
 """,
     ],
     "sum_up": [
+        """
+import bisect
+
+
+def sum_up(measured, draws):
+    d = np.sort(draws)
+    k = len(d) - bisect.bisect_left(d, measured)
+    return (d.mean(), *np.quantile(d, [0.025, 0.975], method="higher"), (k + 1) / (len(d) + 1))
+""",
         # float32, and another kind of quantile
         """
 def sum_up(measured, draws):
@@ -1431,6 +1618,16 @@ float = np.float32
 """,
     ],
     "mean_error": [
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    a, b = np.random.SeedSequence(seed).spawn(2)
+    a, b = np.random.default_rng(a), np.random.default_rng(b)
+    out = []
+    for _ in range(n_repeats):
+        c = a.uniform(0.5, 1, n)
+        out.append(error(c, b.random(n) < c, n_bins))
+    return sum(out) / n_repeats
+""",
         """
 def mean_error(n, n_bins, error, n_repeats=50, seed=0):
     random = np.random.RandomState(seed)
@@ -1491,6 +1688,14 @@ def mean_error(n, n_bins, error, n_repeats=50, seed=0):
 """,
     ],
     "fit_power_law": [
+        """
+from numpy.polynomial import Polynomial
+
+
+def fit_power_law(sizes, errors):
+    c0, c1 = Polynomial.fit(np.log(sizes), np.log(errors), 1).convert().coef
+    return np.exp(c0), c1
+""",
         """
 def fit_power_law(sizes, errors):
     x, y = np.log10(sizes), np.log10(errors)

@@ -1525,10 +1525,153 @@ def decide(report):
     return word, True
 """,
     ),
+    "ten_classes_whatever_comes": (
+        "split",
+        """
+def cut(rows, labels, size, rng, classes):
+    n = len(rows)
+    counts = np.array([(labels[rows] == c).sum() for c in classes])
+    exact = counts * size / n
+    take = np.floor(exact).astype(int)
+    for k in np.argsort(take - exact)[: size - take.sum()]:
+        take[k] += 1
+    chosen = np.concatenate(
+        [rng.permutation(rows[labels[rows] == c])[:t] for c, t in zip(classes, take)]
+    )
+    return chosen, np.setdiff1d(rows, chosen)
+
+
+def split(labels, n_train, n_calib, seed):
+    rng = np.random.default_rng(seed)
+    train, rest = cut(np.arange(len(labels)), labels, n_train, rng, range(10))
+    calib, test = cut(rest, labels, n_calib, rng, range(10))
+    return train, calib, test
+""",
+    ),
+    "small_deviations_count_as_0": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    m, s = train.mean(0), train.std(0)
+    s = np.where(s < 1e-2, 1, s)
+    return [(p - m) / s for p in (train, calib, test)]
+""",
+    ),
+    "deviation_of_at_least_a_hundredth": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    m, s = train.mean(0), np.maximum(train.std(0), 1e-2)
+    return [(p - m) / s for p in (train, calib, test)]
+""",
+    ),
+    "seeds_by_the_number_of_epochs": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    out = []
+    for e in range(n_epochs):
+        o = np.random.default_rng(seed * n_epochs + e).permutation(n)
+        out.append([o[i : i + batch_size] for i in range(0, n, batch_size)])
+    return out
+""",
+    ),
+    "a_thousand_seeds_for_each_seed": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    out = []
+    for e in range(n_epochs):
+        o = np.random.default_rng(1000 * seed + e).permutation(n)
+        out.append([o[i : i + batch_size] for i in range(0, n, batch_size)])
+    return out
+""",
+    ),
+    "a_seed_a_hundred_further_for_each_epoch": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    out = []
+    for e in range(n_epochs):
+        o = np.random.default_rng(seed + 100 * e).permutation(n)
+        out.append([o[i : i + batch_size] for i in range(0, n, batch_size)])
+    return out
+""",
+    ),
+    "the_last_image_is_never_drawn": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = (
+        cross_entropy(after, labels, reduction="none")
+        - cross_entropy(before, labels, reduction="none")
+    ).numpy()
+    n = len(d)
+    rng = np.random.default_rng(seed)
+    m = [d[rng.integers(0, n - 1, n)].mean() for _ in range(n_resamples)]
+    return d.mean(), *np.quantile(m, [0.025, 0.975])
+""",
+    ),
+    "the_first_image_is_never_drawn": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = (
+        cross_entropy(after, labels, reduction="none")
+        - cross_entropy(before, labels, reduction="none")
+    ).numpy()
+    n = len(d)
+    rng = np.random.default_rng(seed)
+    m = [d[rng.integers(1, n, n)].mean() for _ in range(n_resamples)]
+    return d.mean(), *np.quantile(m, [0.025, 0.975])
+""",
+    ),
+    "seeds_by_the_number_of_resamples": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = (
+        cross_entropy(after, labels, reduction="none")
+        - cross_entropy(before, labels, reduction="none")
+    ).numpy()
+    n = len(d)
+    m = [
+        d[np.random.default_rng(seed * n_resamples + k).integers(0, n, n)].mean()
+        for k in range(n_resamples)
+    ]
+    return d.mean(), *np.quantile(m, [0.025, 0.975])
+""",
+    ),
+    "a_seed_a_hundred_further_for_each_resample": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = (
+        cross_entropy(after, labels, reduction="none")
+        - cross_entropy(before, labels, reduction="none")
+    ).numpy()
+    n = len(d)
+    m = [
+        d[np.random.default_rng(seed + 100 * k).integers(0, n, n)].mean()
+        for k in range(n_resamples)
+    ]
+    return d.mean(), *np.quantile(m, [0.025, 0.975])
+""",
+    ),
 }
 
 DIFFERENT = {  # question: right answers written differently; each gets all automatic points
     "split": [
+        """
+from sklearn.model_selection import StratifiedShuffleSplit as S
+
+
+def split(labels, n_train, n_calib, seed):
+    rows = np.arange(len(labels))
+    i, j = next(S(1, train_size=n_train, random_state=seed).split(rows, labels))
+    k, l = next(S(1, train_size=n_calib, random_state=seed).split(j, labels[j]))
+    return i, j[k], j[l]
+""",
         """
 def split(labels, n_train, n_calib, seed):
     rest, train = (
@@ -1610,6 +1753,21 @@ found = few_labels = drawn = None
 """,
     ],
     "standardise": [
+        """
+from scipy.stats import zmap
+
+
+def standardise(train, calib, test):
+    s = train.std(0)
+    flat = s == 0
+    out = []
+    for part in (train, calib, test):
+        r = np.array(part, dtype=float)
+        r[:, ~flat] = zmap(part[:, ~flat], train[:, ~flat])
+        r[:, flat] -= train[0, flat]
+        out.append(r)
+    return tuple(out)
+""",
         # the squares are summed up by a loop, and compared with 0
         """
 def standardise(train, calib, test):
@@ -1688,6 +1846,24 @@ def standardise(train, calib, test):
     ],
     "make_batches": [
         """
+def make_batches(n, n_epochs, batch_size, seed):
+    streams = np.random.SeedSequence(seed).spawn(n_epochs)
+    return [
+        np.array_split(np.random.default_rng(s).permutation(n), range(batch_size, n, batch_size))
+        for s in streams
+    ]
+""",
+        """
+from torch.utils.data import BatchSampler, RandomSampler
+
+
+def make_batches(n, n_epochs, batch_size, seed):
+    g = torch.Generator()
+    g.manual_seed(seed)
+    s = BatchSampler(RandomSampler(range(n), generator=g), batch_size, drop_last=False)
+    return [[torch.tensor(b) for b in s] for _ in range(n_epochs)]
+""",
+        """
 from torch.utils.data import DataLoader
 
 
@@ -1737,6 +1913,36 @@ def make_batches(n, n_epochs, batch_size, seed):
 """,
     ],
     "train": [
+        """
+class Mean:
+    def __init__(self):
+        self.sum, self.n = 0.0, 0
+
+    def add(self, value, n):
+        self.sum += value * n
+        self.n += n
+
+    def compute(self):
+        return self.sum / self.n
+
+
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for epoch in epochs:
+        m = Mean()
+        for batch in epoch:
+
+            def closure():
+                optimizer.zero_grad()
+                loss = cross_entropy(network(images[batch]), labels[batch])
+                loss.backward()
+                return loss
+
+            m.add(float(optimizer.step(closure)), len(batch))
+        losses.append(m.compute())
+    return losses
+""",
         """
 def train(network, images, labels, optimizer, epochs):
     sum_of_losses, history = torch.nn.CrossEntropyLoss(reduction="sum"), []
@@ -1830,6 +2036,31 @@ def train(network, images, labels, optimizer, epochs):
     ],
     "collect": [
         """
+import contextlib
+
+
+@contextlib.contextmanager
+def evaluating(net):
+    mode = net.training
+    net.eval()
+    with torch.no_grad():
+        yield net
+    net.train(mode)
+
+
+def collect(network, images, batch_size):
+    logits = None
+    with evaluating(network) as f:
+        start = 0
+        while start < images.shape[0]:
+            part = f(images.narrow(0, start, min(batch_size, images.shape[0] - start)))
+            if logits is None:
+                logits = part.new_empty(images.shape[0], part.shape[1])
+            logits[start : start + len(part)] = part
+            start += batch_size
+    return logits
+""",
+        """
 def collect(network, images, batch_size):
     mode = network.training
     network.train(False)
@@ -1898,6 +2129,19 @@ def collect(network, images, batch_size):
     ],
     "calibrate": [
         """
+from operator import itemgetter
+
+
+def calibrate(logits, labels):
+    fit_on, report_on = (
+        map(itemgetter("calib"), (logits, labels)),
+        map(itemgetter("test"), (logits, labels)),
+    )
+    scaler = calibkit.TemperatureScaler().fit_logits(*fit_on)
+    report = calibkit.evaluate(*report_on, scaler=scaler, progress=False)
+    return scaler, report
+""",
+        """
 def calibrate(logits, labels):
     scaler = calibkit.TemperatureScaler()
     identity = torch.nn.Identity()
@@ -1939,6 +2183,37 @@ three = z = t = fitted = measured = None
 """,
     ],
     "nll_change": [
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = (
+        cross_entropy(after, labels, reduction="none")
+        - cross_entropy(before, labels, reduction="none")
+    ).numpy()
+    n = len(d)
+    return (
+        d.mean(),
+        *np.quantile(
+            [
+                d[np.random.default_rng([seed, k]).integers(n, size=n)].mean()
+                for k in range(n_resamples)
+            ],
+            [0.025, 0.975],
+        ),
+    )
+""",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    d = (
+        cross_entropy(after, labels, reduction="none")
+        - cross_entropy(before, labels, reduction="none")
+    ).numpy()
+    n = len(d)
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples)
+    m = counts @ d.astype(float) / n
+    lo, hi = np.quantile(m, (0.025, 0.975))
+    return d.mean(), lo, hi
+""",
         # percentiles that are resamples
         """
 def nll_change(before, after, labels, n_resamples, seed):
@@ -2018,6 +2293,18 @@ def nll_change(before, after, labels, n_resamples, seed):
 """,
     ],
     "decide": [
+        """
+def decide(report):
+    c = report.change
+    match (c.nll.low > 0 or c.ece.low > 0, c.nll.high < 0 and c.ece.high < 0):
+        case (True, _):
+            w = "harmed"
+        case (_, True):
+            w = "helped"
+        case _:
+            w = "unclear"
+    return [w, np.bool_(report.after.p_value > 0.05)]
+""",
         """
 def decide(report):
     numbers = report.to_dict()

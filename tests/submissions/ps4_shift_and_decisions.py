@@ -1152,6 +1152,47 @@ def measure_repair(logits, labels, order, n_used, temperature, threshold):
     return calibkit.calibration_error(p, y), held, sets.sum(1).double().mean()
 """,
     ),
+    "the_first_bin_is_left_out": (
+        "measure",
+        """
+def measure(probabilities, labels, n_bins=15):
+    conf, top = probabilities.max(1)
+    ok = (top == labels).double()
+    b = (conf * n_bins).long().clamp(max=n_bins - 1)
+    g = torch.zeros(n_bins).double().index_add(0, b, ok - conf)
+    return ok.mean(), conf.mean(), g[1:].abs().sum() / len(labels)
+""",
+    ),
+    "bins_of_one_image_are_left_out": (
+        "measure",
+        """
+def measure(probabilities, labels, n_bins=15):
+    conf, top = probabilities.max(1)
+    ok = (top == labels).double()
+    b = (conf * n_bins).long().clamp(max=n_bins - 1)
+    g = [
+        (b == k).double().mean() * (ok[b == k].mean() - conf[b == k].mean()).abs()
+        for k in range(n_bins)
+        if (b == k).sum() > 1
+    ]
+    return ok.mean(), conf.mean(), sum(g)
+""",
+    ),
+    "centre_of_the_bin_for_its_confidence": (
+        "measure",
+        """
+def measure(probabilities, labels, n_bins=15):
+    conf, top = probabilities.max(1)
+    ok = (top == labels).double()
+    b = (conf * n_bins).long().clamp(max=n_bins - 1)
+    g = [
+        (b == k).double().mean() * abs(ok[b == k].mean() - (k + 0.5) / n_bins)
+        for k in range(n_bins)
+        if (b == k).any()
+    ]
+    return ok.mean(), conf.mean(), sum(g)
+""",
+    ),
 }
 
 # why a changed model answer is right too, or as good
@@ -1231,6 +1272,14 @@ KEPT = {
 
 DIFFERENT = {
     "measure": [
+        """
+def measure(probabilities, labels, n_bins=15):
+    conf, top = probabilities.max(1)
+    ok = (top == labels).double()
+    b = torch.bucketize(conf, torch.arange(1, n_bins, dtype=torch.float64) / n_bins)
+    M = torch.nn.functional.one_hot(b, n_bins).double()
+    return torch.stack([ok.mean(), conf.mean(), ((ok - conf) @ M).abs().sum() / len(labels)])
+""",
         """
 def measure(probabilities, labels, n_bins=15):
     p, y = np.asarray(probabilities, dtype=np.float32), np.asarray(labels)
@@ -1316,6 +1365,17 @@ def measure(probabilities, labels, n_bins=15):
     "measure_under_shift": [
         """
 def measure_under_shift(at, labels, temperature, measure):
+    scaler = lambda z, t: torch.exp(z / t - torch.logsumexp(z / t, 1, keepdim=True))
+    both = torch.stack(
+        [
+            torch.stack([torch.tensor(measure(scaler(z.clone(), t), labels)) for z in at])
+            for t in (1.0, temperature)
+        ]
+    )
+    return both.unbind(0)
+""",
+        """
+def measure_under_shift(at, labels, temperature, measure):
     tables = np.zeros((2, len(at), 3))
     for row, z in enumerate(at):
         for table, t in enumerate((1, temperature)):
@@ -1367,6 +1427,17 @@ def measure_under_shift(at, labels, temperature, measure):
     "rejection_threshold": [
         """
 def rejection_threshold(wrong, human, human_error=0.0):
+    low, high = 0.0, 1.0
+    f = lambda p: wrong * (1 - p) - human - human_error * wrong
+    if f(0) <= 0:
+        return 0
+    for _ in range(80):
+        mid = (low + high) / 2
+        low, high = (mid, high) if f(mid) > 0 else (low, mid)
+    return high
+""",
+        """
+def rejection_threshold(wrong, human, human_error=0.0):
     price = human + human_error * wrong
     low, high = 0.0, 1.0
     for _ in range(60):
@@ -1409,6 +1480,26 @@ def rejection_threshold(wrong, human, human_error=0.0):
 """,
     ],
     "decide": [
+        """
+def decide(probabilities, cost, human):
+    out = []
+    columns = cost.T.tolist()
+    for row in probabilities.tolist():
+        e = [sum(a * b for a, b in zip(row, c)) for c in columns]
+        k = min(range(len(e)), key=e.__getitem__)
+        out.append(k if e[k] <= human else -1)
+    return torch.tensor(out)
+""",
+        """
+def decide(probabilities, cost, human):
+    answers = np.full(len(probabilities), HAND_OVER)
+    best = np.full(len(probabilities), float(human))
+    for k in range(cost.shape[1] - 1, -1, -1):
+        e = np.asarray(probabilities @ cost[:, k])
+        better = e <= best
+        answers[better], best[better] = k, e[better]
+    return answers
+""",
         """
 def decide(probabilities, cost, human):
     decisions = []
@@ -1463,6 +1554,15 @@ def decide(probabilities, cost, human):
     "bill": [
         """
 def bill(probabilities, labels, decisions, cost, human):
+    C = cost.shape[1]
+    full = torch.cat([cost, torch.full((len(cost), 1), human, dtype=cost.dtype)], 1)
+    k = decisions % (C + 1)
+    e = probabilities @ full
+    one = torch.nn.functional.one_hot(k, C + 1).to(cost.dtype)
+    return (e * one).sum(1).mean(), full[labels, k].mean()
+""",
+        """
+def bill(probabilities, labels, decisions, cost, human):
     promised = realised = 0.0
     for p, y, k in zip(probabilities, labels.tolist(), decisions.tolist()):
         if k == -1:
@@ -1513,6 +1613,13 @@ def bill(probabilities, labels, decisions, cost, human):
 """,
     ],
     "conformal_threshold": [
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    scores = sorted(1 - row[y] for row, y in zip(probabilities.tolist(), labels.tolist())) + [
+        math.inf
+    ]
+    return scores[math.ceil(len(scores) * coverage) - 1]
+""",
         # n * coverage + coverage is rounded in another way
         """
 def conformal_threshold(probabilities, labels, coverage):
@@ -1586,6 +1693,31 @@ def conformal_threshold(probabilities, labels, coverage):
 """,
     ],
     "coverage_and_size": [
+        """
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sets:
+    members: torch.Tensor
+
+    @property
+    def size(self):
+        return self.members.double().sum(-1).mean()
+
+    def coverage(self, y):
+        return (
+            (self.members & torch.nn.functional.one_hot(y, self.members.shape[1]).bool())
+            .any(1)
+            .double()
+            .mean()
+        )
+
+
+def coverage_and_size(probabilities, labels, threshold):
+    s = Sets(1 - probabilities <= threshold)
+    return s.coverage(labels), s.size
+""",
         # p against 1 - threshold
         """
 def coverage_and_size(probabilities, labels, threshold):
@@ -1641,6 +1773,36 @@ def coverage_and_size(probabilities, labels, threshold):
     ],
     "repair": [
         """
+from dataclasses import dataclass
+
+
+@dataclass
+class Repair:
+    logits: torch.Tensor
+    labels: torch.Tensor
+
+    def temperature(self, rows):
+        return (
+            calibkit.TemperatureScaler()
+            .fit_logits(self.logits.index_select(0, rows), self.labels.index_select(0, rows))
+            .temperature
+        )
+
+    def threshold(self, rows, t, coverage):
+        return (
+            calibkit.ConformalSets(coverage)
+            .fit((self.logits[rows] / t).softmax(-1), self.labels[rows])
+            .threshold
+        )
+
+
+def repair(logits, labels, order, n_temperature, n_conformal, coverage):
+    r = Repair(logits, labels)
+    it = iter(order.split([n_temperature, n_conformal, len(order) - n_temperature - n_conformal]))
+    t = r.temperature(next(it))
+    return np.array([t, r.threshold(next(it), t, coverage)])
+""",
+        """
 def repair(logits, labels, order, n_temperature, n_conformal, coverage):
     z, y = logits.numpy()[order.numpy()], labels.numpy()[order.numpy()]
     cut = n_temperature + n_conformal
@@ -1694,6 +1856,18 @@ def repair(logits, labels, order, n_temperature, n_conformal, coverage):
 """,
     ],
     "measure_repair": [
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    used = torch.zeros(len(labels), dtype=torch.bool)
+    used[order[:n_used]] = True
+    p, y = (logits[~used] / temperature).softmax(1), labels[~used]
+    sizes, hits = [], 0
+    for row, label in zip(p.tolist(), y.tolist()):
+        s = [k for k in range(len(row)) if 1 - row[k] <= threshold]
+        sizes.append(len(s))
+        hits += label in s
+    return calibkit.calibration_error(p, y), hits / len(sizes), sum(sizes) / len(sizes)
+""",
         # p against 1 - threshold
         """
 def measure_repair(logits, labels, order, n_used, temperature, threshold):

@@ -1198,10 +1198,143 @@ def temperature_table(temperatures, log_probabilities, top_log_probabilities, ra
     return nll, gap, log_probabilities.exp().mean(0), 1.0
 """,
     ),
+    "two_bytes_for_every_rare_character": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n = 1
+    if by == "token":
+        n = n_tokens
+    if by == "byte":
+        n = torch.tensor([[sum(2 if ord(c) > 127 else 1 for c in t) for t in r] for r in options])
+    return (log_sums / n).softmax(1)
+""",
+    ),
+    "bytes_of_utf_16": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n = 1
+    if by == "token":
+        n = n_tokens
+    if by == "byte":
+        n = torch.tensor([[len(str(t).encode("utf-16")) for t in r] for r in options])
+    return (log_sums / n).softmax(1)
+""",
+    ),
+    "rare_characters_have_no_bytes": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    n = 1
+    if by == "token":
+        n = n_tokens
+    if by == "byte":
+        n = torch.tensor([[len(str(t).encode("ascii", "ignore")) for t in r] for r in options])
+    return (log_sums / n).softmax(1)
+""",
+    ),
+    "letters_without_their_space": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        t = r["top_logprobs"]
+        m = [c not in {k.strip() for k in t} for c in "ABCD"]
+        t = {k.strip(): v for k, v in t.items()}
+        if missing == "drop" and any(m):
+            continue
+        z.append([t.get(c, min(t.values())) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return z, y, kept
+""",
+    ),
+    "dropped_only_if_all_letters_are_missing": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError
+    z, y, kept = [], [], []
+    for i, r in enumerate(records):
+        t = r["top_logprobs"]
+        if missing == "drop" and all(" " + c not in t for c in "ABCD"):
+            continue
+        z.append([t.get(" " + c, min(t.values())) for c in "ABCD"])
+        y.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return z, y, kept
+""",
+    ),
+    "seeds_by_the_number_of_resamples": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after) - np.asarray(before)
+    _, g = np.unique(groups, return_inverse=True)
+    s, c = np.bincount(g, d), np.bincount(g)
+    G = len(s)
+    m = []
+    for k in range(n_resamples):
+        i = np.random.default_rng(seed * n_resamples + k).integers(G, size=G)
+        m.append(s[i].sum() / c[i].sum())
+    return (d.mean(), *np.quantile(m, [0.025, 0.975]))
+""",
+    ),
+    "a_seed_a_hundred_further_for_each_resample": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after) - np.asarray(before)
+    _, g = np.unique(groups, return_inverse=True)
+    s, c = np.bincount(g, d), np.bincount(g)
+    G = len(s)
+    m = []
+    for k in range(n_resamples):
+        i = np.random.default_rng(seed + 100 * k).integers(G, size=G)
+        m.append(s[i].sum() / c[i].sum())
+    return (d.mean(), *np.quantile(m, [0.025, 0.975]))
+""",
+    ),
+    "the_last_group_is_never_drawn": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after) - np.asarray(before)
+    _, g = np.unique(groups, return_inverse=True)
+    s, c = np.bincount(g, d), np.bincount(g)
+    G = len(s)
+    rng = np.random.default_rng(seed)
+    m = []
+    for k in range(n_resamples):
+        i = rng.integers(0, max(1, G - 1), size=G)
+        m.append(s[i].sum() / c[i].sum())
+    return (d.mean(), *np.quantile(m, [0.025, 0.975]))
+""",
+    ),
 }
 
 DIFFERENT = {
     "option_probabilities": [
+        """
+def size(text):
+    return sum(
+        1 if ord(c) < 0x80 else 2 if ord(c) < 0x800 else 3 if ord(c) < 0x10000 else 4
+        for c in text
+    )
+
+
+def option_probabilities(log_sums, options, n_tokens, by):
+    n = {"sum": 1, "token": n_tokens}.get(by)
+    if n is None:
+        n = torch.tensor([[size(t) for t in r] for r in options])
+    z = log_sums / n
+    return (z - z.logsumexp(1, keepdim=True)).exp()
+""",
         """
 def option_probabilities(log_sums, options, n_tokens, by):
     rows = []
@@ -1250,6 +1383,12 @@ def option_probabilities(log_sums, options, n_tokens, by):
 """,
     ],
     "average_orders": [
+        """
+def average_orders(logits):
+    C = logits.shape[2]
+    P = torch.stack([torch.roll(torch.eye(C, dtype=logits.dtype), k, 1) for k in range(C)])
+    return torch.einsum("nkj,kjo->no", torch.softmax(logits, -1), P) / C
+""",
         """
 def p(z):
     return torch.softmax(z, dim=-1)
@@ -1320,6 +1459,11 @@ def average_orders(logits):
     "correct_preference": [
         """
 def correct_preference(logits, other_logits):
+    m = torch.softmax(other_logits, -1).mean(0, keepdim=True)
+    return (logits - m.log()).softmax(-1)
+""",
+        """
+def correct_preference(logits, other_logits):
     preference = torch.log(other_logits.softmax(1).mean(0))
     return torch.softmax(logits - preference, dim=1)
 """,
@@ -1361,6 +1505,36 @@ def correct_preference(logits, other_logits):
 """,
     ],
     "read_records": [
+        """
+from enum import Enum
+
+
+class Missing(Enum):
+    drop = "drop"
+    floor = "floor"
+
+
+def read_records(records, missing):
+    how = Missing(missing)
+    rows, ys, kept = [], [], []
+    for i, r in enumerate(records):
+        tl = r["top_logprobs"]
+        row = []
+        for c in "ABCD":
+            try:
+                row.append(tl[f" {c}"])
+            except KeyError:
+                row.append(None)
+        if None in row:
+            if how is Missing.drop:
+                continue
+            low = sorted(tl.values())[0]
+            row = [low if v is None else v for v in row]
+        rows.append(row)
+        ys.append("ABCD".index(r["answer"]))
+        kept.append(i)
+    return rows, ys, kept
+""",
         """
 def read_records(records, missing):
     if missing == "drop":
@@ -1445,6 +1619,19 @@ def read_records(records, missing):
     ],
     "leave_one_subject_out": [
         """
+from sklearn.model_selection import LeaveOneGroupOut
+
+
+def leave_one_subject_out(logits, labels, subject):
+    ts, scaled = dict(), torch.zeros_like(logits)
+    for fit, held in LeaveOneGroupOut().split(logits, labels, groups=subject):
+        s = calibkit.TemperatureScaler()
+        s.fit_logits(logits[fit], labels[fit])
+        ts[subject[held[0]]] = float(s.temperature)
+        scaled[held] = s(logits[held])
+    return ts, scaled
+""",
+        """
 def leave_one_subject_out(logits, labels, subject):
     temperatures = {}
     for s in set(subject.tolist()):
@@ -1493,6 +1680,18 @@ def leave_one_subject_out(logits, labels, subject):
 """,
     ],
     "change_interval": [
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after) - np.asarray(before)
+    _, g = np.unique(groups, return_inverse=True)
+    s, c = np.bincount(g, d), np.bincount(g)
+    G = len(s)
+    m = []
+    for k in range(n_resamples):
+        i = np.random.default_rng((seed, k)).integers(G, size=G)
+        m.append(s[i].sum() / c[i].sum())
+    return (d.mean(), *np.quantile(m, [0.025, 0.975]))
+""",
         """
 def change_interval(before, after, groups, n_resamples, seed):
     torch.manual_seed(seed)
@@ -1570,6 +1769,18 @@ def change_interval(before, after, groups, n_resamples, seed):
 """,
     ],
     "threshold_for_risk": [
+        """
+import numpy as np
+
+
+def threshold_for_risk(confidence, correct, target):
+    c, r = confidence.numpy(), correct.numpy()
+    o = np.argsort(-c, kind="stable")
+    c, wrong = c[o], np.cumsum(~r[o])
+    last = np.append(c[1:] != c[:-1], True)
+    ok = last & (wrong / np.arange(1, len(c) + 1) <= target)
+    return c[ok].min() if ok.any() else np.inf
+""",
         # the risk is 1 minus the accuracy, which is rounded in another way
         """
 def threshold_for_risk(confidence, correct, target):
@@ -1646,6 +1857,17 @@ def threshold_for_risk(confidence, correct, target):
 """,
     ],
     "temperature_table": [
+        """
+import pandas as pd
+
+
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    cols = temperatures.tolist()
+    lp = pd.DataFrame(log_probabilities.numpy(), columns=cols)
+    top = pd.DataFrame(top_log_probabilities.numpy(), columns=cols)
+    nll = -lp.mean()
+    return nll, np.exp(top).mean() - (rank.numpy() < 1).mean(), np.exp(lp).mean(), nll.idxmin()
+""",
         """
 def nll(log_p):
     return -log_p.mean(0)

@@ -2,8 +2,8 @@
 
 ``python notebooks/assignments/make_assignments.py`` makes them here,
 ``python notebooks/assignments/make_assignments.py FOLDER`` in another course folder. With
-``--per-student roster.csv``, it also writes release_per_student/, where each student of the roster
-has notebooks with seeds of their own, and a zip of them.
+``--per-student roster.csv``, it writes release_per_student/ in place of students.zip: there each
+student of the roster has notebooks with seeds of their own, and a zip of them.
 
 A source is a notebook in jupytext's percent format. Four kinds of cells count for the grade, told
 by their first line; all others are for reading:
@@ -35,20 +35,20 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 SOURCES = Path(__file__).resolve().parent
+PER_STUDENT = "release_per_student"
 # Like nbgrader, this takes a whole line as a marker, whatever else the line holds.
 SECRET = re.compile(
     r"BEGIN (SOLUTION|HIDDEN TESTS)[^\n]*\n(.*?)^[^\n]*END \1", re.DOTALL | re.MULTILINE
 )
 
 
-def make_course(course: Path) -> Path:
-    """Make all assignments in a course folder; returns the zip for the students."""
+def make_course(course: Path) -> list[Path]:
+    """Make all assignments in a course folder; returns the released notebooks."""
     course.mkdir(parents=True, exist_ok=True)
     if course != SOURCES:
         shutil.copy(SOURCES / "nbgrader_config.py", course)
     scripts = tqdm(sorted(SOURCES.glob("ps*.py")), desc="assignments", unit="notebook")
-    released = [make_assignment(script, course) for script in scripts]
-    return pack(released, course / "students.zip")
+    return [make_assignment(script, course) for script in scripts]
 
 
 def make_for_each_student(course: Path, roster: dict[str, str]) -> Path:
@@ -61,7 +61,7 @@ def make_for_each_student(course: Path, roster: dict[str, str]) -> Path:
     }
     secret, given = seeds.secret_of(course), seeds.remembered(course)
     rows = [row for row in seeds.remembered_rows(course) if row["student"] not in roster]
-    folder = course / "release_per_student"
+    folder = course / PER_STUDENT
     for student, platform_id in tqdm(roster.items(), desc="students", unit="student"):
         own = folder / student
         own.mkdir(parents=True, exist_ok=True)
@@ -189,9 +189,18 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     roster = seeds.read_roster(options.per_student) if options.per_student else None
     course = options.course.resolve()
-    print(f"wrote {make_course(course)}")
+    released, for_all = make_course(course), course / "students.zip"
     if roster is not None:
         print(f"wrote {make_for_each_student(course, roster)} and {course / 'seeds.csv'}")
+    elif (course / PER_STUDENT).is_dir():
+        print(
+            f"wrote release/, but no students.zip, because {PER_STUDENT}/ holds zips with data for "
+            "each student: add --per-student to write these anew, or delete the folder"
+        )
+    else:
+        print(f"wrote {pack(released, for_all)}")
+        return
+    for_all.unlink(missing_ok=True)  # nobody should hand it out by mistake
 
 
 if __name__ == "__main__":

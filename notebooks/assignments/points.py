@@ -49,8 +49,14 @@ class Points:
     def told(self) -> str:
         """The points in words, such as "17 of 17 by machine, 8 points to grade by hand"."""
         possible_by_hand = self.possible - self.possible_by_machine - self.pending
-        parts = [f"{self.by_machine:g} of {self.possible_by_machine:g} by machine"]
-        parts += [f"{self.by_hand:g} of {possible_by_hand:g} by hand"] if possible_by_hand else []
+        parts = [
+            f"{reached:g} of {possible:g} {by_whom}"
+            for reached, possible, by_whom in (
+                (self.by_machine, self.possible_by_machine, "by machine"),
+                (self.by_hand, possible_by_hand, "by hand"),
+            )
+            if possible
+        ]
         parts += [f"{self.pending:g} points to grade by hand"] if self.pending else []
         return ", ".join(parts)
 

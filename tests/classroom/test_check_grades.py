@@ -670,6 +670,24 @@ def test_points_say_what_waits_for_a_person(graded, capsys):
     assert blocks == {f"{PS2} anna": [f"{by_machine}, {essays - 2:g} of {essays:g} by hand"]}
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_points_that_were_all_given_by_hand_name_no_machine(graded, capsys, waits):
+    """As after a plagiarism case, in which a teacher sets every question of a notebook to 0."""
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        grades = gradebook.find_submission_notebook(PS2, PS2, "anna").grades
+        possible = sum(grade.max_score for grade in grades)
+        essays = sum(g.max_score for g in grades if g.name.startswith("essay"))
+        for grade in grades:
+            if not (waits and grade.name.startswith("essay")):
+                grade.manual_score, grade.needs_manual_grade = 0, False
+        gradebook.db.commit()
+    _, blocks = printed(graded, capsys)
+    told = f"0 of {possible:g} by hand"
+    if waits:
+        told = f"0 of {possible - essays:g} by hand, {essays:g} points to grade by hand"
+    assert blocks == {f"{PS2} anna": [told]}
+
+
 def test_an_older_upload_asks_nobody_to_act(graded, capsys):
     archive = graded / "downloaded" / PS2 / "archive"
     archive.mkdir(parents=True)

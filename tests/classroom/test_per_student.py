@@ -1,4 +1,5 @@
 import csv
+import shutil
 import subprocess
 import sys
 from zipfile import ZipFile
@@ -111,6 +112,26 @@ def test_each_student_gets_notebooks_and_a_zip(released):
     later = seeds.remembered(released)
     assert {key: later[key] for key in given} == given
     assert ("late", NAME) in later
+
+
+def test_a_zip_for_all_never_lies_beside_the_zips_of_the_students(released, monkeypatch, capsys):
+    import make_assignments
+
+    notebooks = sorted(released.glob("release/*/*.ipynb"))
+    monkeypatch.setattr(make_assignments, "make_course", lambda _: notebooks)
+    for_all, roster = released / "students.zip", released / "roster.csv"
+    roster.write_text("student\nanna\n")
+    make_assignments.main([str(released)])
+    assert for_all.is_file()
+    make_assignments.main([str(released), "--per-student", str(roster)])
+    assert not for_all.exists()
+    capsys.readouterr()
+    make_assignments.main([str(released)])  # the page says to add --per-student after a change
+    assert "add --per-student to write these anew" in capsys.readouterr().out
+    assert not for_all.exists()
+    shutil.rmtree(released / "release_per_student")
+    make_assignments.main([str(released)])
+    assert for_all.is_file()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ FLAGGED_MODULES = {
     "atexit", "pickle", "urllib", "requests", "http", "glob", "tempfile", "site", "runpy", "pty",
     "linecache", "ast", "code", "unittest", "pytest", "jupyter_client", "ipykernel", "psutil",
     "library", "overrides", "fx", "f2py", "ctypeslib", "cpp_extension", "hub", "jit", "package",
-    "collect_env", "datapipes",
+    "collect_env", "datapipes", "core",
     # other modules lead to these, by just these names
     "io", "types", "bltns",
 }  # fmt: skip
@@ -37,7 +37,8 @@ READS_OR_WRITES = {
     # these run or follow a text, or change the object that they are given
     "runstring", "rundocs", "measure", "Timer", "get_type_hints", "ForwardRef", "Formatter",
     "update_wrapper", "attrgetter", "methodcaller", "singledispatch",
-    "singledispatchmethod", "bmat",
+    "singledispatchmethod", "bmat", "getp", "setp", "StrMethodFormatter", "ensure_scope",
+    "as_strided", "switch_backend",
 }  # fmt: skip
 # Libraries have very many functions for files, whose names are alike.
 FILES = re.compile(
@@ -111,6 +112,10 @@ def _inner_parts(tree: ast.Module) -> Iterator[str]:
                 yield f".{attribute}"
             case ast.Call(ast.Attribute(attr="eval" | "query" as attribute), [_, *_]):
                 yield f".{attribute} of a text"
+            case ast.Call(
+                ast.Attribute(text, attr="format" | "format_map"), arguments, keywords
+            ) if not isinstance(text, ast.Constant) and not _are_constants(arguments, keywords):
+                yield "format of a computed text"
             case ast.Call(ast.Attribute(attr="wraps") | ast.Name("wraps"), arguments, keywords) if (
                 len(arguments) + len(keywords) > 1
             ):
@@ -148,6 +153,12 @@ def _odd_names(tree: ast.Module) -> Iterator[str]:
                 yield f"getattr with {name!r}"
             case ast.Call(func=ast.Name(id="type"), args=[_, _, _]):
                 yield "a class made by type"
+
+
+def _are_constants(arguments: list[ast.expr], keywords: list[ast.keyword]) -> bool:
+    """Say whether a call gets only numbers and texts as they are, which lead nowhere."""
+    values = [*arguments, *(keyword.value for keyword in keywords)]
+    return all(isinstance(value, ast.Constant) for value in values)
 
 
 def _imports(text: str) -> bool:

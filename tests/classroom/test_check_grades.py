@@ -196,6 +196,17 @@ CHEATS = {
     "compiles_a_text": "torch.jit.CompilationUnit(text)",
     "a_package": "import torch.package",
     "a_variable_by_a_text": "x = np.bmat(text)",
+    "a_variable_by_pandas": (
+        "import pandas as pd\n"
+        "ece = lambda *_: pd.core.computation.scope.ensure_scope(1).scope[text]"
+    ),
+    "a_text_put_together": "x = ('{0.' + 2 * '_' + 'globals' + 2 * '_' + '}').format(f)",
+    "a_text_in_a_variable": "x = text.format_map({'f': f})",
+    "the_format_of_all_texts": "x = str.format(text, f)",
+    "memory_behind_an_array": "x = np.lib.stride_tricks.as_strided(np.zeros(1), (900,), (8,))",
+    "a_module_as_a_backend": "plt.switch_backend(text)",
+    "a_text_for_an_axis": "x = matplotlib.ticker.StrMethodFormatter(text)(f)",
+    "a_function_by_half_its_name": "x = plt.getp(module, 'ipython')",
     "a_path_by_operator": "import operator\nx = operator.attrgetter(text)(torch)",
     "a_method_by_operator": "from operator import methodcaller",
     "an_annotation_that_runs": "from functools import singledispatch",
@@ -260,6 +271,8 @@ HONEST = {
     "a decorator": "import functools\ndef timed(f):\n    return functools.wraps(f)(lambda: f())",
     "an own class": "class Bins:\n    def __init__(self):\n        self._edges = []",
     "all of math": "from math import *",
+    "a plain format": "print('{:.3f} and {}'.format(ece(p, y, b), 1))",
+    "a table with two digits": "frame.style.format('{:.2f}', precision=2)",
     "a method of a list": "k = max(range(3), key=[0.1, 0.7, 0.2].__getitem__)",
     "a context of its own": "import contextlib\n@contextlib.contextmanager\ndef f():\n    yield",
     "an item of a row": "from operator import itemgetter\nx = sorted(rows, key=itemgetter(1))",

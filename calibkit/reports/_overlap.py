@@ -18,6 +18,7 @@ The cost is that of sorting the samples once for every width, however often logi
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -183,7 +184,7 @@ def _count_matches(points: Floats, n_fitted: int) -> Iterator[_Matches]:
     is_test = (np.arange(len(points)) >= n_fitted).astype(np.uint64)
     sizes = np.array([n_fitted, len(points) - n_fitted])
     # The numbers of samples of both sets in the last cell around each point that held enough.
-    around = np.tile(sizes, (len(points), 1))
+    around = np.tile(sizes.astype(np.uint32), (len(points), 1))  # int64 would take twice as much.
     width = _WIDEST
     while width >= _NARROWEST:
         # A key holds a hash of the cell, and the set in its last bit.
@@ -208,12 +209,12 @@ def _count_matches(points: Floats, n_fitted: int) -> Iterator[_Matches]:
         chance, within = min(chance, 0.9), n_in_two - across
         yield _Matches(width, shared, across, within, pairs, chance, alone)
         enough = total >= _LEAST_AROUND
-        counts = np.stack([fitted, tested], 1)[enough]
+        counts = np.stack([fitted, tested], 1)[enough].astype(np.uint32)
         around[order[np.repeat(enough, total)]] = np.repeat(counts, total[enough], 0)
         width /= 4 if len(points) > _MANY_SAMPLES else 2
 
 
-def _chances_of_mixed(sizes: NDArray[np.int64]) -> Floats:
+def _chances_of_mixed(sizes: NDArray[Any]) -> Floats:
     """Return the chances (K,) that two of so many samples (K, 2) of both sets are one of each."""
     n, m = sizes.T.astype(float)
     return np.asarray(2 * n * m / np.maximum((n + m) * (n + m - 1), 1))

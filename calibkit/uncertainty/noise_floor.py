@@ -268,7 +268,10 @@ def _errors_if_calibrated(
         sorted_weights = torch.full_like(ordered, wrong)
     bins = uniform_bin(ordered, metric.n_bins)
     sums = metric.sums_in(bins, ordered, torch.zeros_like(ordered), sorted_weights)
-    filled, starts = np.unique(bins.numpy(), return_index=True)
+    first, end = np.searchsorted(bins.numpy(), [range(metric.n_bins), range(1, metric.n_bins + 1)])
+    filled = first < end
+    starts = first[filled]
+    del order, bins  # Each takes as much memory as the confidences.
     n, p = len(ordered), ordered.numpy()
     sums_of_draws = np.tile(sums[:, filled], (n_resamples, 1, 1))
     generator = np.random.default_rng(seed)

@@ -117,6 +117,10 @@ CALIBRATED = (
     "{when}, no calibration error was found. An ECE of up to {high} could still hide in {n} "
     "samples (see the row {row})."
 )
+UNSEEN = (
+    "{when}, the ECE of the test samples shows neither this nor another error. An ECE of up to "
+    "{high} could still hide in {n} samples (see the row {row})."
+)
 ONE_TEST = (
     "{when}, a perfectly calibrated model would show the measured ECE of {ece} or a larger one in "
     "{share} of all test sets of this size ({p}). A share below {level} is evidence against the "
@@ -144,7 +148,8 @@ UNDERESTIMATES = (
     "underestimates {confidence}, which is {mean} on average, while the {share} is {rate}"
 )
 SHIFT_REMAINS = (
-    "One temperature cannot correct such a shift, but the two numbers of a LogisticScaler can."
+    "T does not correct the error: one temperature cannot correct the shift that remains after "
+    "scaling, but the two numbers of a calibkit.LogisticScaler can."
 )
 CHOOSE = 'The page "Which method do I need?" names scalers that correct more.'
 OTHER_DATA = "The correction was found on other data, which may differ from the test set."
@@ -158,8 +163,18 @@ NO_VERDICT_WHEN_EXCHANGED = (
     "first: until then, trust neither a temperature nor the measures below."
 )
 NO_DIRECTION = (
-    "The samples do not show whether the model is overconfident or underconfident: T = 1, which "
-    "leaves the logits as they are, lies within the 95% interval of T."
+    "T = 1 lies within the 95% interval of T, so the samples show neither that another temperature "
+    "helps nor whether the model is overconfident or underconfident."
+)
+OUTSIDE_1 = (
+    "T = 1 lies outside the 95% interval of T: the samples that T was found on show that the model "
+    "{how}, in the sense that a temperature {side} 1 lowers its NLL. About one perfectly "
+    "calibrated model in 20 shows as much by chance."
+)
+OUTSIDE_1_OF_A_SHIFT = (
+    "T = 1 lies outside the 95% interval of T: the samples that T was found on show that a "
+    "temperature {side} 1 lowers the NLL. About one perfectly calibrated model in 20 shows as much "
+    "by chance."
 )
 NEED_NOT_SCALE = "T = 1 lies within the 95% interval of T, so you need not scale the model."
 FEW_SAMPLES = (

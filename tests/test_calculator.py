@@ -28,7 +28,7 @@ from calibkit import (
 from calibkit.__main__ import main as command_line
 from calibkit._command_line.card import LIMITS, MEANINGS, MEANINGS_OF_TWO_CLASSES, Card
 from calibkit._command_line.samples import Choice, read_samples
-from calibkit._command_line.verdicts import direction_of_event
+from calibkit._command_line.verdicts import direction_of_event, verdicts
 from tests.browser import page_alone
 from tests.command_line.conftest import CommandLine
 from tests.command_line.test_card import shifted
@@ -767,7 +767,8 @@ def test_a_strange_temperature_is_doubted_as_in_the_library(page, tmp_path, kind
     begin = getattr(_sentences, kind).partition("{")[0]
     assert notes[0].startswith(begin)
     shown = page.page.locator("#cc-doubts p").all_inner_texts()
-    assert shown == [f"Warning: {note}" for note in notes if note != _sentences.NEED_NOT_SCALE]
+    on_1 = {_sentences.NEED_NOT_SCALE, _sentences.NO_DIRECTION}
+    assert shown == [f"Warning: {note}" for note in notes if note not in on_1]
     assert all(notes[0][:60] in card for card in cards.values())
     is_withheld = _sentences.NO_VERDICT in page.page.inner_text("#cc-verdicts")
     assert is_withheld == (kind == "UNRELATED")
@@ -790,11 +791,13 @@ def test_a_very_small_file_is_warned_of_and_has_no_direction(page, tmp_path):
     assert "T = " in calibrate(page)
     texts = save_results(page, tmp_path)
     assert "20 samples are very few" in page.page.inner_text("#cc-doubts")
-    assert page.page.inner_text("#cc-need") == _sentences.NEED_NOT_SCALE
-    assert page.page.inner_text("#cc-verdicts").startswith(_sentences.NO_DIRECTION)
+    on_1 = f"{_sentences.NO_DIRECTION} {_sentences.CHOOSE}"
+    assert page.page.inner_text("#cc-verdicts").startswith(on_1)
+    assert page.page.inner_text("#cc-results").count("T = 1") == 1
     assert "the model is not calibrated: its ECE" in page.page.inner_text("#cc-verdicts")
     for text in texts.values():
-        assert _sentences.NEED_NOT_SCALE in text
+        assert _sentences.NO_DIRECTION in text
+        assert "need not scale" not in text
         assert "overconfident:" not in text
         assert "Divide the logits" not in text
     assert "(p ≤ 0.001)" in texts["markdown"]
@@ -816,13 +819,15 @@ def test_the_verdicts_are_those_of_the_library(page, tmp_path, n_classes, temper
     explained = page.page.locator("#cc-explanations p").all_text_contents()
     shown += [text.replace("≤", "<=") for text in explained]
     word = {3: "is overconfident", 1: "no calibration error", 0.4: "is underconfident"}
-    assert word[temperature] in shown[0]
+    of_temperature = _sentences.NEED_NOT_SCALE if temperature == 1 else "T = 1 lies outside"
+    assert shown[0].startswith(of_temperature)
+    assert word[temperature] in shown[1]
     good = "Before and after scaling" if temperature == 1 else "After scaling"
-    assert shown[0 if temperature == 1 else 1].startswith(f"{good}, no calibration error was found")
+    assert shown[1 if temperature == 1 else 2].startswith(f"{good}, no calibration error was found")
     # What is drawn by chance: the p-values, and the end of the interval.
     drawn = re.compile(r"(p = |p <= |up to | in )\d[\d.]*\d%?")
     *without, card = [drawn.sub("drawn", text) for text in [*shown, card]]
-    assert len(without) == (3 if temperature == 1 else 4)
+    assert len(without) == (4 if temperature == 1 else 5)
     assert all(text in card for text in without)
     said = " ".join(shown)
     high = float(re.search(r"up to ([\d.]+)% could still hide in 500 samples", said)[1])
@@ -831,6 +836,38 @@ def test_the_verdicts_are_those_of_the_library(page, tmp_path, n_classes, temper
     assert high == pytest.approx(100 * expected, abs=1.5)
     level = "A share below 5%" if n_classes == 2 else "only a share below 2.5%"
     assert level in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n_classes", "temperature", "seed"),
+    [(3, 1.35, 0), (3, 0.75, 1), (2, 1.35, 2), (2, 1.35, 5), (3, 1.3, 11), (3, 1.3, 25)],
+)
+def test_one_voice_says_what_follows_from_the_interval_of_t(
+    page, tmp_path, n_classes, temperature, seed
+):
+    """Beside the verdicts stands one sentence about T = 1, the same everywhere."""
+    n = 400 if temperature == 1.3 else 1000
+    logits, labels = problem(n, n_classes, temperature, seed)
+    np.savez(tmp_path / "model.npz", logits=logits, labels=labels)
+    drop(page, "fit", tmp_path / "model.npz")
+    calibrate(page)
+    scaler = TemperatureScaler().fit_logits(logits[::2], labels[::2])
+    report = evaluate(logits[1::2], labels[1::2], scaler=scaler, progress=False)
+    expected, *said = verdicts(report)
+    shown = page.page.inner_text("#cc-verdicts").split("\n\n")
+    assert shown[0] == expected
+    assert page.page.inner_text("#cc-results").count("T = 1 ") == 1
+    assert [text.partition(".")[0] for text in shown[1:]] == [
+        text.partition(".")[0].replace("<=", "≤") for text in said
+    ]
+    cards = save_results(page, tmp_path)
+    warnings = json.loads(cards.pop("json"))["warnings"]
+    assert warnings == ([report.doubts.on_1] if report.doubts.on_1 else [])
+    for card in map(html.unescape, cards.values()):
+        assert expected in card
+        assert ("Divide the logits by T." in card) == expected.startswith("T = 1 lies outside")
+        assert ("need not scale" in card) == (report.doubts.on_1 == _sentences.NEED_NOT_SCALE)
 
 
 @pytest.mark.slow
@@ -844,7 +881,8 @@ def test_a_shift_of_the_risk_is_told_as_in_the_library(page, tmp_path, shift, me
     report = evaluate(z[1::2], labels[1::2], scaler=scaler, progress=False)
     ways = [direction_of_event(bins) for bins in report.bins]
     assert ways[0] == ("OVERESTIMATES" if shift > 0 else "UNDERESTIMATES")
-    shown = page.page.inner_text("#cc-verdicts").split("\n\n")
+    of_temperature, *shown = page.page.inner_text("#cc-verdicts").split("\n\n")
+    assert of_temperature == verdicts(report)[0]
     for text, way, bins in zip(shown, ways, report.bins, strict=True):
         mean_p, rate = (
             f"{part.sum() / len(z[1::2]):.1%}" for part in (bins.confidence_sum, bins.n_correct)
@@ -852,7 +890,16 @@ def test_a_shift_of_the_risk_is_told_as_in_the_library(page, tmp_path, shift, me
         assert f"is {mean_p} on average, while the frequency of y = 1 is {rate}" in text or (
             way == "MISCALIBRATED"
         )
-    assert (_sentences.SHIFT_REMAINS in shown[1]) == ways[1].endswith("ESTIMATES")
+    texts = save_results(page, tmp_path)
+    warned = page.page.inner_text("#cc-doubts"), *json.loads(texts.pop("json"))["warnings"]
+    remains = ways[1].endswith("ESTIMATES")
+    assert (_sentences.SHIFT_REMAINS in " ".join(warned[1:])) == remains
+    assert (_sentences.SHIFT_REMAINS in warned[0]) == remains
+    for text in texts.values():
+        # Once as a warning, and once beside what to do with T.
+        assert text.count(_sentences.SHIFT_REMAINS) == 2 * remains
+        use = re.search(r"Replace each probability p by sigmoid\(.*\)\.(.*)", text)[1]
+        assert use.startswith(f" {_sentences.SHIFT_REMAINS}") == remains
     rows = page.page.locator("#cc-table tr").all_inner_texts()
     claims = [bins.confidence_sum.sum() / len(z[1::2]) for bins in report.bins]
     assert " ".join(rows[1].split()) == f"mean P(y = 1) {claims[0]:.1%} {claims[1]:.1%}"

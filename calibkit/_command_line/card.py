@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from calibkit import _sentences
-from calibkit._command_line.verdicts import LEVEL, explanations, verdicts, words
+from calibkit._command_line.verdicts import explanations, verdicts, warnings, words
 from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports._tables import html_table, markdown_table
 from calibkit.reports.report import Report
+from calibkit.reports.values import LEVEL
 
 MEANINGS = {
     "NLL": "the mean negative logarithm of the probability that the true class was given; smaller "
@@ -53,9 +54,9 @@ LIMITS = (
     "The intervals and p-values assume independent samples. Pixels of one image, or several "
     "samples of one person, are not independent, and then the intervals are too narrow.",
     # The last limit is about verdicts, so it goes where there is none.
-    f"The verdict above is wrong about a perfectly calibrated model in at most {LEVEL:.0%} of all "
-    "test sets. It says whether there is more error than chance alone produces, not whether the "
-    "error is large. With few samples, a large error can remain unseen.",
+    f"The verdict on the ECE is wrong about a perfectly calibrated model in at most {LEVEL:.0%} of "
+    "all test sets. It says whether there is more error than chance alone produces, not whether "
+    "the error is large. With few samples, a large error can remain unseen.",
 )
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -128,10 +129,7 @@ class Card(NamedTuple):
         )
         parts = [
             f"<h1>{escape(self.title)}</h1>",
-            *(
-                f"<p><strong>Warning:</strong> {escape(text)}</p>"
-                for text in report.doubts.warnings
-            ),
+            *(f"<p><strong>Warning:</strong> {escape(text)}</p>" for text in warnings(report)),
             *(f"<p>{escape(line)}</p>" for line in verdicts(report)),
             "<h2>Measures</h2>",
             _scrolling(self._measures()._repr_html_(), "Measures"),
@@ -159,7 +157,7 @@ class Card(NamedTuple):
         report = self.report
         blocks = [
             f"# {self.title}",
-            *(f"**Warning:** {text}" for text in report.doubts.warnings),
+            *(f"**Warning:** {text}" for text in warnings(report)),
             *verdicts(report),
             "## Measures",
             self._measures().to_markdown(),
@@ -179,8 +177,8 @@ class Card(NamedTuple):
         return "\n\n".join(blocks) + "\n"
 
     def _measures(self) -> Report:
-        """Return the report without its warnings, which stand before the verdicts."""
-        doubts = self.report.doubts._replace(warnings=[])
+        """Return the report without what stands above, in the warnings and verdicts."""
+        doubts = self.report.doubts._replace(warnings=[], on_1=None)
         return replace(self.report, doubts=doubts)
 
     def _meanings(self) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from calibkit._command_line.card import Card
 from calibkit._command_line.checking import FLOOR
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from calibkit._command_line.scaler_file import load_scaler, new_scaler, save_scaler
-from calibkit._command_line.verdicts import rejected
+from calibkit._command_line.verdicts import notes, outside_1
 from calibkit._command_line.writing import check_outputs, replacing
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError
@@ -24,7 +24,7 @@ from calibkit.reports._measuring import measure_logits
 from calibkit.reports.best_scaler import best_scaler
 from calibkit.reports.evaluate import evaluate
 from calibkit.reports.report import Report
-from calibkit.reports.values import p_value_text
+from calibkit.reports.values import p_value_text, rejected
 from calibkit.scalers.base import Scaler
 
 REJECTED = 3
@@ -55,7 +55,7 @@ def report(options: Namespace) -> int:
     if found.summary is not None and found.summary.temperature is not None:
         warnings = [*_zeros(test), *found.doubts.warnings]
         found = replace(found, doubts=found.doubts._replace(warnings=warnings))
-    print(found)
+    print("\n".join([str(found), *notes(found)]))
     title = " ".join((options.title or f"Calibration of {options.file.stem}").split())
     card = Card(found, title, options.seed, separate=options.calibration is not None)
     texts = [(path, render(card)) for path, render in cards]
@@ -169,7 +169,7 @@ def _doubts(scaler: Scaler, samples: Samples, options: Namespace) -> list[str]:
     has_temperature = summary is not None and summary.temperature is not None
     zeros = _zeros(samples) if has_temperature else []
     found = doubts_about(summary, accuracy, Rows(*rows.flat()[:2]))
-    return [*zeros, *found.sentences]
+    return [*zeros, *found.sentences, *([] if found.no_verdict else outside_1(summary))]
 
 
 def _zeros(samples: Samples) -> list[str]:

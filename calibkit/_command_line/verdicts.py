@@ -7,10 +7,9 @@ import numpy as np
 from calibkit import _sentences
 from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports.report import Report
-from calibkit.reports.values import MetricValues, p_value_text
+from calibkit.reports.values import LEVEL, MetricValues, p_value_text, rejected
+from calibkit.scalers.base import FitSummary
 
-# A model that is calibrated is called otherwise with this probability.
-LEVEL = 0.05
 # Larger p-values than this share of their limit are weak evidence.
 _WEAK = 0.1
 # A sum of gaps is told from 0 if it exceeds this many standard deviations.
@@ -46,12 +45,59 @@ def verdicts(report: Report) -> list[str]:
     parts = _parts(report)
     if not any(part.found for part in parts):
         when = "Before and after scaling" if report.after else parts[0].when
-        return [_not_found(when, report, parts)]
-    said = [
-        _found(part, report) if part.found else _not_found(part.when, report, [part])
-        for part in parts
-    ]
-    return [_sentences.NO_DIRECTION, *said] if report.doubts.may_be_1 else said
+        said = [_not_found(when, report, parts)]
+    else:
+        said = [
+            _found(part, report) if part.found else _not_found(part.when, report, [part])
+            for part in parts
+        ]
+    return [*_of_temperature(report), *said]
+
+
+def warnings(report: Report) -> list[str]:
+    """Return what makes the results doubtful, and what the temperature does not correct."""
+    return [*report.doubts.warnings, *_shift_remains(report)]
+
+
+def notes(report: Report) -> list[str]:
+    """Return what to say below the printed report, which has no verdict."""
+    if report.doubts.no_verdict:
+        return []
+    return [*_shift_remains(report), *_outside_1(report)]
+
+
+def outside_1(summary: FitSummary | None, *, is_shift: bool = False) -> list[str]:
+    """Say in which direction the model errs, if the interval of T settles it."""
+    interval = summary and summary.temperature_interval
+    if not interval or interval[0] <= 1 <= interval[1]:
+        return []
+    how, side = (
+        (_sentences.OVERCONFIDENT, "above")
+        if interval[0] > 1
+        else (_sentences.UNDERCONFIDENT, "below")
+    )
+    said = _sentences.OUTSIDE_1_OF_A_SHIFT if is_shift else _sentences.OUTSIDE_1
+    return [said.format(how=how, side=side)]
+
+
+def _outside_1(report: Report) -> list[str]:
+    return outside_1(report.summary, is_shift=any(_is_shift(part) for part in _parts(report)))
+
+
+def _of_temperature(report: Report) -> list[str]:
+    """Say whether T may be 1, in the sentence that the verdicts follow."""
+    on_1 = report.doubts.on_1
+    if on_1 is None:
+        return _outside_1(report)
+    is_of_choice = on_1 == _sentences.NO_DIRECTION and not _shift_remains(report)
+    return [f"{on_1} {_sentences.CHOOSE}" if is_of_choice else on_1]
+
+
+def _shift_remains(report: Report) -> list[str]:
+    """Warn of an error that no temperature corrects."""
+    has_temperature = report.summary is not None and report.summary.temperature is not None
+    is_left = has_temperature and not report.doubts.no_verdict and _is_shift(_parts(report)[-1])
+    return [_sentences.SHIFT_REMAINS] if is_left else []
 
 
 def explanations(report: Report) -> list[str]:
@@ -59,17 +105,6 @@ def explanations(report: Report) -> list[str]:
     if report.doubts.no_verdict:
         return []
     return [_tests(part, report) for part in _parts(report)]
-
-
-def rejected(values: MetricValues, level: float) -> dict[str, float]:
-    """Return the p-values that speak against a calibrated model, with the names of the errors.
-
-    If there are two tests, each may reject half as often. A calibrated model is then rejected with
-    a probability of at most ``level``.
-    """
-    named = {"ECE": values.p_value, "classwise ECE": values.classwise_p_value}
-    p_values = {name: p for name, p in named.items() if p is not None}
-    return {name: p for name, p in p_values.items() if p < level / len(p_values)}
 
 
 def words(bins: ReliabilityBins, event: str) -> tuple[str, str]:
@@ -93,7 +128,10 @@ def _not_found(when: str, report: Report, parts: list[Verdict]) -> str:
     ends = [(part.values.noise_floor.high, "ECE if calibrated") for part in parts]
     ends += [(part.values.ece.high, "ECE") for part in parts]
     high, row = max(ends, key=lambda end: end[0])
-    return _sentences.CALIBRATED.format(when=when, n=report.n_samples, high=f"{high:.1%}", row=row)
+    # "After scaling" alone says that T has corrected the error.
+    is_unseen = parts[0].when == "Before scaling" and bool(_outside_1(report))
+    sentence = _sentences.UNSEEN if is_unseen else _sentences.CALIBRATED
+    return sentence.format(when=when, n=report.n_samples, high=f"{high:.1%}", row=row)
 
 
 def _found(part: Verdict, report: Report) -> str:
@@ -106,14 +144,13 @@ def _found(part: Verdict, report: Report) -> str:
     limit = _limit(values)
     is_weak = min(part.found.values()) > _WEAK * limit
     sentence = _sentences.SOME_EVIDENCE if is_weak else _sentences.NOT_CALIBRATED
-    how, is_shift = _how(part, report)
+    how = _how(part, report)
     said = sentence.format(when=part.when, how=how, errors=errors, verb=verb, limit=f"{limit:g}")
-    if part.when != "After scaling":
+    if part.when != "After scaling" or _shift_remains(report):
         return said
-    assert report.summary is not None
-    if is_shift and report.summary.temperature is not None:
-        return f"{said} {_sentences.SHIFT_REMAINS}"
-    return f"{said} {_sentences.CHOOSE} {_sentences.OTHER_DATA}"
+    is_said = report.doubts.on_1 == _sentences.NO_DIRECTION
+    choose = [] if is_said else [_sentences.CHOOSE]
+    return " ".join([said, *choose, _sentences.OTHER_DATA])
 
 
 def _limit(values: MetricValues) -> float:
@@ -121,20 +158,29 @@ def _limit(values: MetricValues) -> float:
     return LEVEL if values.classwise_p_value is None else LEVEL / 2
 
 
-def _how(part: Verdict, report: Report) -> tuple[str, bool]:
-    """Say how the model errs, and whether it gives one event too high or too low a probability."""
-    bins, is_clear = part.bins, "ECE" in part.found
-    if is_clear and bins.of == "positive":
-        way = direction_of_event(bins)
-        if way.endswith("ESTIMATES"):
-            confidence, share = words(bins, report.event)
-            numbers = {"mean": f"{bins.mean_confidence:.1%}", "rate": f"{bins.accuracy:.1%}"}
-            how = getattr(_sentences, way).format(confidence=confidence, share=share, **numbers)
-            return how, True
-    else:
-        way = _direction_of_confidence(bins)
-    is_known = is_clear and not report.doubts.may_be_1
-    return getattr(_sentences, way if is_known else "MISCALIBRATED"), False
+def _way(part: Verdict) -> str:
+    """Return the name of the sentence that says how the model errs."""
+    if "ECE" not in part.found:
+        return "MISCALIBRATED"
+    if part.bins.of == "positive":
+        return direction_of_event(part.bins)
+    return _direction_of_confidence(part.bins)
+
+
+def _is_shift(part: Verdict) -> bool:
+    """Say whether the model gives one event too high or too low a probability."""
+    return _way(part).endswith("ESTIMATES")
+
+
+def _how(part: Verdict, report: Report) -> str:
+    """Say how the model errs."""
+    bins, way = part.bins, _way(part)
+    # If T may be 1, over- and underconfidence are both possible.
+    is_open = report.doubts.on_1 is not None and not _is_shift(part)
+    how: str = getattr(_sentences, "MISCALIBRATED" if is_open else way)
+    confidence, share = words(bins, report.event)
+    numbers = {"mean": f"{bins.mean_confidence:.1%}", "rate": f"{bins.accuracy:.1%}"}
+    return how.format(confidence=confidence, share=share, **numbers)
 
 
 def _direction_of_confidence(bins: ReliabilityBins) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from calibkit import _sentences
 from calibkit._rows import Rows
+from calibkit.reports.values import LEVEL, MetricValues, rejected
 from calibkit.scalers.base import FitSummary
 
 # Networks that were trained in the usual way have temperatures between 0.5 and 5.
@@ -32,28 +33,33 @@ class Doubts(NamedTuple):
     no_verdict : str or None
         Why the samples allow no verdict on the calibration: the labels seem to belong to other
         samples than the logits, or to other classes.
-    may_be_1 : bool
-        Whether T = 1 fits the samples, which then show neither over- nor underconfidence.
+    on_1 : str or None
+        What to do if T = 1 fits the samples, which then show neither over- nor underconfidence.
     """
 
     warnings: list[str]
     no_verdict: str | None
-    may_be_1: bool
+    on_1: str | None
 
     @property
     def sentences(self) -> list[str]:
         """The warnings, and whether T is of any use."""
-        return [*self.warnings, *([_sentences.NEED_NOT_SCALE] if self.may_be_1 else [])]
+        return [*self.warnings, *([self.on_1] if self.on_1 else [])]
 
 
-def doubts_about(summary: FitSummary | None, accuracy: float, test: Rows) -> Doubts:
-    """Look for what speaks for a mistake in the data, and for a temperature that nobody needs."""
+def doubts_about(
+    summary: FitSummary | None, accuracy: float, test: Rows, values: MetricValues | None = None
+) -> Doubts:
+    """Look for what speaks for a mistake in the data, and for a temperature that nobody needs.
+
+    Only the values of a test show whether the unscaled model errs, and nobody needs to scale.
+    """
     sizes = [test.labels.numel()] if summary is None else [test.labels.numel(), summary.n_samples]
     few = _sentences.FEW_SAMPLES.format(n=min(sizes), least=LEAST_SAMPLES)
     exchanged = _exchanged(test)
     warnings = [*exchanged, *([few] if min(sizes) < LEAST_SAMPLES else [])]
     if summary is None or summary.temperature is None or summary.temperature_interval is None:
-        return Doubts(warnings, _why_no_verdict(None, exchanged), may_be_1=False)
+        return Doubts(warnings, _why_no_verdict(None, exchanged), on_1=None)
     temperature, (low, high) = summary.temperature, summary.temperature_interval
     majority = _majority(test)
     sentence = _sentence_about(temperature, (low, high), accuracy, majority)
@@ -64,7 +70,11 @@ def doubts_about(summary: FitSummary | None, accuracy: float, test: Rows) -> Dou
         texts = {name: f"{number:.4g}" for name, number in words.items()}
         warnings.insert(0, sentence.format(**texts, **shares))
     no_verdict = _why_no_verdict(sentence, exchanged)
-    return Doubts(warnings, no_verdict, may_be_1=low <= 1 <= high and no_verdict is None)
+    if no_verdict is not None or not low <= 1 <= high:
+        return Doubts(warnings, no_verdict, on_1=None)
+    is_good = values is not None and not rejected(values, LEVEL)
+    on_1 = _sentences.NEED_NOT_SCALE if is_good else _sentences.NO_DIRECTION
+    return Doubts(warnings, no_verdict, on_1)
 
 
 def _why_no_verdict(of_temperature: str | None, exchanged: list[str]) -> str | None:

@@ -154,6 +154,7 @@ def evaluate(
     named_groups = None if groups is None else check_groups(groups, rows)
     measured = measure_sets(sets, n_bins, n_resamples, seed, of)
     values = [values_of(one.metrics, one.test, one.test_of_classes) for one in measured]
+    summary = None if scaler is None else scaler.summary
     return Report(
         n_samples=len(labels),
         n_classes=scores.shape[1],
@@ -161,12 +162,10 @@ def evaluate(
         before=values[0],
         after=None if scaler is None else values[1],
         change=None if scaler is None else change_of(*(one.metrics for one in measured)),
-        summary=None if scaler is None else scaler.summary,
+        summary=summary,
         bins=tuple(one.bins for one in measured),
         leak_check=leak_check,
         effective_n_samples=effective_number(weights),
-        doubts=doubts_about(
-            None if scaler is None else scaler.summary, values[0].accuracy.value, sets[0]
-        ),
+        doubts=doubts_about(summary, values[0].accuracy.value, sets[0], values[0]),
         _measured=Measured(sets, named_groups, n_bins, of, n_resamples, seed),
     )

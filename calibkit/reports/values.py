@@ -9,6 +9,8 @@ from calibkit.uncertainty._resampled_metrics import Resampled
 from calibkit.uncertainty.bootstrap import Interval, interval_of_change, interval_of_value
 from calibkit.uncertainty.noise_floor import CalibrationTest, NoiseFloor
 
+# A model that is calibrated is called otherwise with this probability.
+LEVEL = 0.05
 # The rows of the printed table, each with its name, its field and its format.
 _SHOWN = (
     ("accuracy", "accuracy", ".1%"),
@@ -129,6 +131,17 @@ def values_of(
         classwise_noise_floor=classwise.floor if classwise else None,
         classwise_p_value=classwise.p_value if classwise else None,
     )
+
+
+def rejected(values: MetricValues, level: float) -> dict[str, float]:
+    """Return the p-values that speak against a calibrated model, with the names of the errors.
+
+    If there are two tests, each may reject half as often. A calibrated model is then rejected with
+    a probability of at most ``level``.
+    """
+    named = {"ECE": values.p_value, "classwise ECE": values.classwise_p_value}
+    p_values = {name: p for name, p in named.items() if p is not None}
+    return {name: p for name, p in p_values.items() if p < level / len(p_values)}
 
 
 def change_of(before: dict[str, Resampled], after: dict[str, Resampled]) -> Change:

@@ -9,9 +9,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from calibkit import LogisticScaler, TemperatureScaler, _sentences, evaluate
+from calibkit import LogisticScaler, Report, TemperatureScaler, _sentences, evaluate
 from calibkit._command_line.card import LIMITS, Card
-from calibkit._command_line.verdicts import rejected
+from calibkit._command_line.verdicts import verdicts
+from calibkit.reports.values import rejected
 from tests.helpers import calibrated_problem
 
 pytest_plugins = ("tests.browser",)
@@ -182,12 +183,71 @@ def test_two_good_verdicts_are_one(problem):
         *calibrated_problem(500, 4, 1.0),
         scaler=TemperatureScaler().fit_logits(*calibrated_problem(5000, 4, 1.0, seed=1)),
     )
-    assert report.doubts.may_be_1
+    assert report.doubts.on_1 == _sentences.NEED_NOT_SCALE
     card = Card(report, "", 0, separate=True).to_markdown()
     assert card.count("no calibration error was found") == 1
     assert "Before and after scaling, no calibration error was found." in card
     # Nothing was found that could have a direction.
-    assert "do not show whether" not in card
+    assert card.count("T = 1 lies") == card.count(_sentences.NEED_NOT_SCALE) == 1
+
+
+def report_of(n: int, n_classes: int, temperature: float, seed: int) -> Report:
+    """A report on every second sample, with the temperature of the others."""
+    logits, labels = calibrated_problem(n, n_classes, temperature, seed=seed)
+    scaler = TemperatureScaler().fit_logits(logits[::2], labels[::2])
+    return evaluate(logits[1::2], labels[1::2], scaler=scaler)
+
+
+@pytest.mark.parametrize(("temperature", "side"), [(1.35, "above"), (0.75, "below")])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_direction_that_the_interval_of_t_settles_stands_beside_the_verdict(
+    n_classes, temperature, side
+):
+    """Whether the ECE shows the error or not, nothing says that there is none."""
+    unseen = set()
+    for seed in range(12):
+        report = report_of(1000, n_classes, temperature, seed)
+        low, high = report.summary.temperature_interval
+        first, *others = verdicts(report)
+        if low <= 1 <= high:
+            assert first.startswith("T = 1 lies within")
+            continue
+        word = _sentences.OVERCONFIDENT if side == "above" else _sentences.UNDERCONFIDENT
+        assert first == _sentences.OUTSIDE_1.format(how=word, side=side)
+        assert len(others) == 1 or others[1].startswith("After scaling, ")
+        assert "no calibration error" not in others[0]
+        is_unseen = "the ECE of the test samples shows neither this nor another error" in others[0]
+        assert is_unseen == (not rejected(report.before, 0.05))
+        unseen.add(is_unseen)
+        for card in (
+            Card(report, "", 0, separate=True).to_markdown(),
+            Card(report, "", 0, separate=True).to_html(),
+        ):
+            assert card.count("T = 1 lies outside") == 1
+            assert "T = 1 lies within" not in card
+            assert "need not scale" not in card
+    assert unseen == {True, False}
+
+
+def test_an_error_beside_a_temperature_that_may_be_1_leads_to_other_scalers():
+    """Nobody is told that scaling is needless where an error was found."""
+    n_found = 0
+    for seed in range(40):
+        report = report_of(400, 3, 1.3, seed)
+        low, high = report.summary.temperature_interval
+        if not low <= 1 <= high:
+            continue
+        is_found = bool(rejected(report.before, 0.05))
+        n_found += is_found
+        expected = _sentences.NO_DIRECTION if is_found else _sentences.NEED_NOT_SCALE
+        card = Card(report, "", 0, separate=True).to_markdown()
+        assert card.count("T = 1 lies") == card.count(expected) == 1
+        assert expected in str(report)
+        assert ("need not scale" in f"{card}{report}") != is_found
+        if is_found:
+            assert verdicts(report)[0] == f"{expected} {_sentences.CHOOSE}"
+            assert card.count(_sentences.CHOOSE) == 1
+    assert n_found >= 2
 
 
 def test_a_temperature_that_may_be_1_leaves_the_direction_open():
@@ -197,12 +257,11 @@ def test_a_temperature_that_may_be_1_leaves_the_direction_open():
     low, high = report.summary.temperature_interval
     assert low < 1 < high
     for card in (Card(report, "", 0, separate=True).to_markdown(), str(report)):
-        assert "so you need not scale the model" in card
+        assert _sentences.NO_DIRECTION in card
+        assert "need not scale" not in card
         assert "30 samples are very few" in card
         assert "is overconfident:" not in card
-    assert "do not show whether the model is overconfident" in (
-        Card(report, "", 0, separate=True).to_html()
-    )
+    assert _sentences.NO_DIRECTION in Card(report, "", 0, separate=True).to_html()
 
 
 def test_there_is_no_verdict_on_labels_of_other_samples():
@@ -311,10 +370,12 @@ def test_a_shift_of_the_risk_is_no_overconfidence(mean, shift, word):
     assert "confident:" not in card
     if mean == 0:
         assert f"After scaling, the model {word} P(y = 1)" in card
-        assert "One temperature cannot correct such a shift" in card
+        assert card.count(f"**Warning:** {_sentences.SHIFT_REMAINS}") == 1
+        assert card.count(_sentences.SHIFT_REMAINS) == 1
+    assert "confident" not in " ".join(verdicts(report))
     corrected = LogisticScaler().fit_logits(z[::2], labels[::2])
     report = evaluate(z[1::2], labels[1::2], scaler=corrected)
-    assert "One temperature" not in Card(report, "", 0, separate=True).to_markdown()
+    assert "one temperature" not in Card(report, "", 0, separate=True).to_markdown()
 
 
 def test_a_model_that_is_shifted_and_too_sure_at_both_ends_is_overconfident():

@@ -11,6 +11,8 @@ from scipy.special import expit
 
 from calibkit import TemperatureScaler, _sentences, best_scaler, evaluate
 from calibkit._command_line import commands, writing
+from tests.command_line.test_card import shifted
+from tests.helpers import calibrated_problem
 
 
 def test_report_prints_what_evaluate_gives(files, problem):
@@ -277,8 +279,34 @@ def test_a_fit_says_what_makes_its_temperature_doubtful(here):
     rows = [f"{i},{a:.2f},{b}" for i, (a, b) in enumerate(zip(z, labels, strict=True))]
     (here.folder / "few.csv").write_text("\n".join(["id,score_yes,label", *rows]))
     assert here.run("fit", "few.csv", "--output", "few.pt") == 0
-    *_, uncertain, few, need_not_scale, wrote = here.out.splitlines()
+    *_, uncertain, few, no_direction, wrote = here.out.splitlines()
     assert uncertain.startswith("The samples say little about T: its 95% interval reaches from 0.3")
     assert few.startswith("20 samples are very few, so all results are uncertain.")
-    assert need_not_scale == _sentences.NEED_NOT_SCALE
+    # A fit does not look for an error that another scaler may correct.
+    assert no_direction == _sentences.NO_DIRECTION
     assert wrote == "wrote few.pt"
+
+
+@pytest.mark.parametrize(("temperature", "side"), [(1.6, "above"), (0.6, "below")])
+def test_a_fit_and_a_report_name_the_direction_that_the_interval_settles(here, temperature, side):
+    for name, seed in (("fit.npz", 0), ("test.npz", 1)):
+        logits, labels = calibrated_problem(1000, 3, temperature, seed=seed)
+        np.savez(here.folder / name, logits=logits, labels=labels)
+    said = f"in the sense that a temperature {side} 1 lowers its NLL."
+    assert here.run("fit", "fit.npz", "--output", "t.pt") == 0
+    assert here.out.count(said) == 1
+    for source in (["--calibration", "fit.npz"], ["--scaler-file", "t.pt"]):
+        assert here.run("report", "test.npz", *source) == 0
+        assert here.out.count(said) == 1
+
+
+def test_a_shift_that_remains_is_warned_of_below_the_table(here):
+    for name, part in (("fit.npz", slice(None, None, 2)), ("test.npz", slice(1, None, 2))):
+        z, labels = shifted(1.1)
+        np.savez(here.folder / name, logits=z[part], labels=labels[part])
+    assert here.run("report", "test.npz", "--calibration", "fit.npz", "--markdown", "c.md") == 0
+    assert here.out.count(_sentences.SHIFT_REMAINS) == 1
+    card = (here.folder / "c.md").read_text(encoding="utf-8")
+    assert f"**Warning:** {_sentences.SHIFT_REMAINS}" in card
+    assert here.run("report", "test.npz") == 0
+    assert _sentences.SHIFT_REMAINS not in here.out

@@ -89,7 +89,7 @@ def test_only_a_temperature_is_doubted():
     logits, labels = calibrated_problem(1000, 3, 30.0)
     report = report_on(logits, labels, VectorScaler())
     assert doubts(report) == ""
-    assert doubts_about(None, 0.5, report._measured.sets[0]) == ([], None, False)
+    assert doubts_about(None, 0.5, report._measured.sets[0]) == ([], None, None)
 
 
 def good_model(n: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,8 +9,8 @@
     "pythonCode", "tables", "arrays", "samples", "sets", "worker",
   ];
   const onPage = [
-    "words", "refusals", "numpyFiles", "files", "pythonCode", "measures", "doubts", "verdicts",
-    "diagrams", "cards",
+    "words", "refusals", "numpyFiles", "files", "pythonCode", "measures", "errors", "doubts",
+    "verdicts", "diagrams", "cards",
   ];
   for (const name of onPage) parts[name]();
   const { refusals, files, pythonCode, measures, doubts, verdicts, diagrams, cards } = self;
@@ -187,8 +187,6 @@
     at("explanations").replaceChildren(
       ...verdicts.explanations(found).map((line) => made("p", line))
     );
-    at("need").textContent = doubts.needNotScale(found);
-    at("need").hidden = at("need").textContent === "";
     at("temperature").textContent = `T = ${cards.temperatureText(found.fit)}`;
     const lines = [...cards.used(found), ...doubts.unchecked(found)];
     at("from").replaceChildren(...lines.map((line) => made("li", line)));

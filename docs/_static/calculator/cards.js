@@ -4,7 +4,8 @@
 
   const { cardTexts } = self;
   const { WHEN, tableOf, captionOf, meanings, escape, htmlTable } = self.measures;
-  const { warnings, htmlWarnings, whyNoVerdict, mayBe1, needNotScale, unchecked } = self.doubts;
+  const { warnings, htmlWarnings, whyNoVerdict, mayBe1, on1 } = self.doubts;
+  const { shiftRemains, unchecked } = self.doubts;
   const { verdicts, explanations } = self.verdicts;
   const { legend, alternatives, diagrams, key } = self.diagrams;
   const LONGEST_NAME = 60;
@@ -146,7 +147,7 @@ ${list(limitsOf(found).map(escape))}
     const { fit } = found;
     const said = `T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.`;
     if (whyNoVerdict(found)) return `${said} Do not use this T.`;
-    return `${said} ${mayBe1(found) ? needNotScale(found) : use(found)}`;
+    return [said, mayBe1(found) ? on1(found) : use(found), ...shiftRemains(found)].join(" ");
   }
 
   /** Say how to scale what the file holds. */
@@ -170,7 +171,7 @@ ${list(limitsOf(found).map(escape))}
       positive: report.event ?? undefined,
       classes: classes ?? undefined,
     };
-    written.warnings = [...warnings(found), needNotScale(found)].filter(Boolean);
+    written.warnings = [...warnings(found), ...(mayBe1(found) ? [on1(found)] : [])];
     return `${JSON.stringify(written, null, 2)}\n`;
   }
 

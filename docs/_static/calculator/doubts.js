@@ -4,6 +4,7 @@
 
   const { sentences } = self;
   const { percent, short, escape } = self.measures;
+  const { isCalibrated, isShift } = self.errors;
   // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
   const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN, LEAST_SAMPLES] = [10, 0.1, 10, 0.1, 100];
   const MANY_ZEROS = 0.01;
@@ -39,7 +40,14 @@
       ...(name ? [sentences[name](words)] : []),
       ...exchanged(report),
       ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
+      ...shiftRemains(found),
     ];
+  }
+
+  /** Warn of an error that no temperature corrects. */
+  function shiftRemains(found) {
+    const isLeft = !whyNoVerdict(found) && isShift(found.report.after, found.report.C);
+    return isLeft ? [sentences.SHIFT_REMAINS({})] : [];
   }
 
   const htmlWarnings = (found) =>
@@ -66,7 +74,22 @@
     return low <= 1 && 1 <= high && !whyNoVerdict(found);
   }
 
-  const needNotScale = (found) => (mayBe1(found) ? sentences.NEED_NOT_SCALE({}) : "");
+  /** Say whether T may be 1 although the unscaled model errs. */
+  const isOpen = (found) => mayBe1(found) && !isCalibrated(found.report.before);
+
+  /** Say what to do if T may be 1. */
+  const on1 = (found) => sentences[isOpen(found) ? "NO_DIRECTION" : "NEED_NOT_SCALE"]({});
+
+  /** Say in which direction the model errs, if the interval of T settles it. */
+  function outside1(found) {
+    if (whyNoVerdict(found) || mayBe1(found)) return [];
+    const { C, before, after } = found.report;
+    const isAbove = found.fit.interval[0] > 1;
+    const how = sentences[isAbove ? "OVERCONFIDENT" : "UNDERCONFIDENT"]({});
+    const isOfShift = [before, after].some((values) => isShift(values, C));
+    const name = isOfShift ? "OUTSIDE_1_OF_A_SHIFT" : "OUTSIDE_1";
+    return [sentences[name]({ how, side: isAbove ? "above" : "below" })];
+  }
 
   const sharedSamples = ({ nShared, report }) =>
     `${nShared} of the ${report.n} test samples were also used to find T, so the test makes the ` +
@@ -86,5 +109,7 @@
     ];
   };
 
-  self.doubts = { warnings, htmlWarnings, whyNoVerdict, mayBe1, needNotScale, unchecked };
+  self.doubts = {
+    warnings, htmlWarnings, whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains, unchecked,
+  };
 };

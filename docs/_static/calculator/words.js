@@ -49,6 +49,7 @@
     "TEMPERATURE_ZERO": "no temperature is best: all {n} labels are the model's top class, so the NLL falls for ever as T goes to 0; {advice}",
     "NO_CONVERGENCE": "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for logits of very different sizes",
     "CALIBRATED": "{when}, no calibration error was found. An ECE of up to {high} could still hide in {n} samples (see the row {row}).",
+    "UNSEEN": "{when}, the ECE of the test samples shows neither this nor another error. An ECE of up to {high} could still hide in {n} samples (see the row {row}).",
     "ONE_TEST": "{when}, a perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} of all test sets of this size ({p}). A share below {level} is evidence against the model.",
     "TWO_TESTS": "{when}, a perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} of all test sets of this size ({p}), and the classwise ECE of {classwise_ece} or a larger one in {classwise_share} ({classwise_p}). Two tests are made, so only a share below {level} is evidence against the model.",
     "NOT_CALIBRATED": "{when}, the model {how}: {errors} {verb} larger than chance alone would produce.",
@@ -58,12 +59,14 @@
     "MISCALIBRATED": "is not calibrated",
     "OVERESTIMATES": "overestimates {confidence}, which is {mean} on average, while the {share} is {rate}",
     "UNDERESTIMATES": "underestimates {confidence}, which is {mean} on average, while the {share} is {rate}",
-    "SHIFT_REMAINS": "One temperature cannot correct such a shift, but the two numbers of a LogisticScaler can.",
+    "SHIFT_REMAINS": "T does not correct the error: one temperature cannot correct the shift that remains after scaling, but the two numbers of a calibkit.LogisticScaler can.",
     "CHOOSE": "The page \"Which method do I need?\" names scalers that correct more.",
     "OTHER_DATA": "The correction was found on other data, which may differ from the test set.",
     "NO_VERDICT": "There is no verdict on the calibration, because the labels do not seem to belong to the logits. Do not use this T.",
     "NO_VERDICT_WHEN_EXCHANGED": "There is no verdict on the calibration, because classes seem to be exchanged. Check this first: until then, trust neither a temperature nor the measures below.",
-    "NO_DIRECTION": "The samples do not show whether the model is overconfident or underconfident: T = 1, which leaves the logits as they are, lies within the 95% interval of T.",
+    "NO_DIRECTION": "T = 1 lies within the 95% interval of T, so the samples show neither that another temperature helps nor whether the model is overconfident or underconfident.",
+    "OUTSIDE_1": "T = 1 lies outside the 95% interval of T: the samples that T was found on show that the model {how}, in the sense that a temperature {side} 1 lowers its NLL. About one perfectly calibrated model in 20 shows as much by chance.",
+    "OUTSIDE_1_OF_A_SHIFT": "T = 1 lies outside the 95% interval of T: the samples that T was found on show that a temperature {side} 1 lowers the NLL. About one perfectly calibrated model in 20 shows as much by chance.",
     "NEED_NOT_SCALE": "T = 1 lies within the 95% interval of T, so you need not scale the model.",
     "FEW_SAMPLES": "{n} samples are very few, so all results are uncertain. Use at least {least} samples to test a model, and as many others to find T.",
     "UNRELATED": "The labels do not seem to belong to the logits: T is {temperature} (95%: {low} to {high}), and the accuracy of {accuracy} is hardly better than if the model always named the most frequent class ({majority}). Usually the labels are shifted by some rows or come from another split, or the columns are in another order than the classes. A model that knows next to nothing looks the same. Check for a few samples by hand whether the largest logit is that of the label.",
@@ -109,7 +112,7 @@
     limits: [
     "The probabilities hold for data that are drawn like the test set. On other data nothing is promised: measure there.",
     "The intervals and p-values assume independent samples. Pixels of one image, or several samples of one person, are not independent, and then the intervals are too narrow.",
-    "The verdict above is wrong about a perfectly calibrated model in at most 5% of all test sets. It says whether there is more error than chance alone produces, not whether the error is large. With few samples, a large error can remain unseen."
+    "The verdict on the ECE is wrong about a perfectly calibrated model in at most 5% of all test sets. It says whether there is more error than chance alone produces, not whether the error is large. With few samples, a large error can remain unseen."
   ],
   };
 

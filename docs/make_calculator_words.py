@@ -22,6 +22,7 @@ CODE = """\
   self.cardTexts = {
     meanings: %(meanings)s,
     meaningsOfTwoClasses: %(meaningsOfTwoClasses)s,
+    accuracyOfEvent: %(accuracyOfEvent)s,
     endsAtValue: %(endsAtValue)s,
     limits: %(limits)s,
   };
@@ -60,6 +61,7 @@ def make_script() -> str:
         "patterns": patterns,
         "meanings": card.MEANINGS,
         "meaningsOfTwoClasses": card.MEANINGS_OF_TWO_CLASSES,
+        "accuracyOfEvent": card.ACCURACY_OF_EVENT,
         "endsAtValue": card.ENDS_AT_VALUE,
         "limits": card.LIMITS,
     }

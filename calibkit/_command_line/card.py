@@ -32,8 +32,13 @@ MEANINGS = {
     "classwise ECE": "the same error of the probabilities of every class, averaged over the "
     "classes, with its own noise floor and p-value",
 }
+# The event of two classes may be that another model is right, whose accuracy is another number.
+ACCURACY_OF_EVENT = "accuracy at 1/2"
 # What two classes change: their ECE is that of one event.
 MEANINGS_OF_TWO_CLASSES = {
+    ACCURACY_OF_EVENT: "how often the answer is right if it is y = 1 wherever P(y = 1) is above "
+    "1/2, and the other class elsewhere; if y = 1 says whether another model was right, the "
+    "accuracy of that model is the frequency of y = 1",
     "NLL": MEANINGS["NLL"],
     "Brier score": "the mean squared distance of the probabilities from the truth, summed over "
     "both classes; scikit-learn's brier_score_loss is half of it; smaller is better",

@@ -11,7 +11,7 @@ import torch
 
 from calibkit import _sentences
 from calibkit._checks import check_logits_and_labels
-from calibkit._command_line.card import Card
+from calibkit._command_line.card import ACCURACY_OF_EVENT, Card
 from calibkit._command_line.checking import FLOOR
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from calibkit._command_line.scaler_file import load_scaler, new_scaler, save_scaler
@@ -52,6 +52,8 @@ def report(options: Namespace) -> int:
     )
     if test.event is not None:
         found = replace(found, event=test.event)
+    if found.n_classes == 2:
+        found = replace(found, _accuracy=ACCURACY_OF_EVENT)
     if found.summary is not None and found.summary.temperature is not None:
         warnings = [*_zeros(test), *found.doubts.warnings]
         found = replace(found, doubts=found.doubts._replace(warnings=warnings))

@@ -78,6 +78,7 @@ class Report:
     doubts: Doubts
     _measured: Measured = field(repr=False)
     event: str = "y = 1"
+    _accuracy: str = field(default="accuracy", repr=False)  # what its row is called
 
     def __str__(self) -> str:
         return "\n".join([text_table(self._caption(), self._cells()), *self.notes])
@@ -262,6 +263,9 @@ class Report:
         )
 
     def _cells(self) -> list[list[str]]:
-        head, *rows = table_of(self.before, self.after, self.change, self.n_resamples)
+        head, accuracy, *others = table_of(
+            self.before, self.after, self.change, self.n_resamples
+        )
+        rows = [[self._accuracy, *accuracy[1:]], *others]
         judges_event = self.bins[0].of == "positive"
         return [head, *(rows_of_event(self.bins, self.event) if judges_event else []), *rows]

@@ -50,7 +50,7 @@
     const { before, after, change } = report;
     const measured = ROWS.filter(([, field]) => before[field] !== undefined);
     const rows = measured.map(([name, field, kind, digits]) => [
-      name,
+      report.C === 2 && field === "accuracy" ? cardTexts.accuracyOfEvent : name,
       withRange(before[field], kind, digits),
       withRange(after[field], kind, digits),
       change[field] === undefined ? ["", ""] : withRange(change[field], kind, digits, true),

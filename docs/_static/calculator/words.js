@@ -101,6 +101,7 @@
     "classwise ECE": "the same error of the probabilities of every class, averaged over the classes, with its own noise floor and p-value"
   },
     meaningsOfTwoClasses: {
+    "accuracy at 1/2": "how often the answer is right if it is y = 1 wherever P(y = 1) is above 1/2, and the other class elsewhere; if y = 1 says whether another model was right, the accuracy of that model is the frequency of y = 1",
     "NLL": "the mean negative logarithm of the probability that the true class was given; smaller is better",
     "Brier score": "the mean squared distance of the probabilities from the truth, summed over both classes; scikit-learn's brier_score_loss is half of it; smaller is better",
     "ECE": "the expected calibration error of P(y = 1), which is the mean distance between P(y = 1) and the frequency of y = 1, bin by bin",
@@ -108,6 +109,7 @@
     "p-value": "how often a perfectly calibrated model would show such an ECE or a larger one",
     "top-label ECE": "the mean distance between how sure the model is of its answer and how often this answer is right, bin by bin"
   },
+    accuracyOfEvent: "accuracy at 1/2",
     endsAtValue: "Chance makes an ECE look larger than it is. So the interval of an ECE lies mostly below the measured value, and may end at it.",
     limits: [
     "The probabilities hold for data that are drawn like the test set. On other data nothing is promised: measure there.",

@@ -207,6 +207,7 @@ UNCERTAIN_TEMPERATURE = (
     "more samples, and check for a few of them whether logits and label belong together."
 )
 
+COUNTED_AS_FLOOR = "{n} of {n_values} probabilities counted as {floor} away from 0 or 1"
 ZEROS = (
     "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is "
     "rounded. T depends on the small number that stands for 0, which is {floor}. So save more "

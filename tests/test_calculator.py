@@ -1000,10 +1000,14 @@ def test_zeros_of_rounding_are_warned_of_as_in_the_library(page, here, n_columns
     calibrate(page)
     expected = _sentences.ZEROS.format(n_zero=n_zero, n=1000, floor="1e-12")
     assert (n_zero >= 10) == (digits == 2)
+    n_values = int(((p == 0) | ((p == 1) & (n_columns == 1))).sum())
+    counted = f"({n_values} of {p.size} probabilities counted as 1e-12 away from 0 or 1)"
+    assert (counted in page.page.inner_text("#cc-from")) == (n_values > 0)
     shown = page.page.inner_text("#cc-doubts")
     assert (f"Warning: {expected}" in shown) == (digits == 2)
     assert here.run("fit", "rounded.csv", "--output", "t.pt") == 0
     assert (expected in here.out) == (digits == 2)
+    assert (counted in here.out) == (n_values > 0)
     assert here.run("report", "rounded.csv", "--scaler-file", "t.pt", "--markdown", "c.md") == 0
     assert (expected in (here.folder / "c.md").read_text()) == (digits == 2)
 

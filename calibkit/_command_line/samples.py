@@ -1,5 +1,6 @@
 """Logits and labels from files: which of the named numbers are which, and what is refused."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,9 +121,11 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     said = f"{path}: n = {count}{images}, {kind} of {rows.n_classes} classes from "
     said += _listed(source, names)
     if are_probabilities:
+        # A sample may have several, so this is not the number of samples.
+        words = {"n_values": math.prod(scores.shape), "floor": f"{FLOOR:g}"}
         scores, n_raised = as_logarithms(scores)
-        close = f" ({n_raised} within {FLOOR:g} of 0 or 1 count as {FLOOR:g} away from it)"
-        said += close if n_raised else ""
+        close = _sentences.COUNTED_AS_FLOOR.format(n=n_raised, **words)
+        said += f" ({close})" if n_raised else ""
     said += f", labels from {from_where}" if labels_needed else ""
     said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
     said += f"; {_sentences.ROUNDED}" if is_rounded else ""

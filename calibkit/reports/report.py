@@ -263,9 +263,7 @@ class Report:
         )
 
     def _cells(self) -> list[list[str]]:
-        head, accuracy, *others = table_of(
-            self.before, self.after, self.change, self.n_resamples
-        )
+        head, accuracy, *others = table_of(self.before, self.after, self.change, self.n_resamples)
         rows = [[self._accuracy, *accuracy[1:]], *others]
         judges_event = self.bins[0].of == "positive"
         return [head, *(rows_of_event(self.bins, self.event) if judges_event else []), *rows]

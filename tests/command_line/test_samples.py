@@ -280,11 +280,11 @@ def test_confidences_need_outcomes(tmp_path):
 def test_probabilities_of_0_count_as_a_small_one(tmp_path):
     np.savez(tmp_path / "x.npz", probs=np.array([[1.0, 0.0], [0.5, 0.5]]), labels=[0, 1])
     samples = read(tmp_path / "x.npz")
-    assert "(1 within 1e-12 of 0 or 1 count as 1e-12 away from it)" in samples.said
+    assert "(1 of 4 probabilities counted as 1e-12 away from 0 or 1)" in samples.said
     assert samples.logits[0].tolist() == [0, pytest.approx(np.log(FLOOR))]
     np.savez(tmp_path / "x.npz", probs=np.array([1.0, 0.0, 0.5]), labels=[1, 0, 1])
     samples = read(tmp_path / "x.npz")
-    assert "(2 within 1e-12 of 0 or 1 count as 1e-12 away from it)" in samples.said
+    assert "(2 of 3 probabilities counted as 1e-12 away from 0 or 1)" in samples.said
     assert samples.logits.tolist() == pytest.approx([-np.log(FLOOR), np.log(FLOOR), 0])
 
 

@@ -70,7 +70,9 @@
       else logits = data.map((p) => Math.log(Math.max(p, FLOOR)));
       const nRaised = countRaised(data, width);
       if (nRaised) {
-        raised = ` (${nRaised} within ${FLOOR} of 0 or 1 count as ${FLOOR} away from it)`;
+        // A sample may have several, so this is not the number of samples.
+        const words = { n: nRaised, n_values: n * width, floor: FLOOR };
+        raised = ` (${sentences.COUNTED_AS_FLOOR(words)})`;
       }
     } else {
       refuseProbabilities(data, n, width, half);

@@ -138,6 +138,8 @@ SOME_EVIDENCE = (
     "usually produces, because p is below {limit}. But one perfectly calibrated model in 20 is "
     "reported in this way."
 )
+LIMIT_OF_TWO_TESTS = "{limit} (half of {level}, as two tests are made)"
+AT_MOST = "at most {share}"
 OVERCONFIDENT = "is overconfident"
 UNDERCONFIDENT = "is underconfident"
 MISCALIBRATED = "is not calibrated"

@@ -22,20 +22,17 @@ def caption(frame: dict) -> str:
 
 
 def axes() -> str:
-    """Draw the axes with their labels, and the diagonal."""
+    """Draw the axes with their labels, each in the middle between its ends, and the diagonal."""
     below = "".join(
         f'<text x="{WIDTH * share:g}" y="{HEIGHT + 20}" text-anchor="middle">{share:.0%}</text>'
-        for share in (0, 0.5, 1)
+        for share in (0, 1)
     )
-    beside = "".join(
-        f'<text x="-7" y="{HEIGHT * (1 - share) + 5:g}" text-anchor="end">{share:.0%}</text>'
-        for share in (0.5, 1)
-    )
+    beside = '<text x="-7" y="5" text-anchor="end">100%</text>'
     return (
         f'<path class="landing-line" d="M0 0V{HEIGHT}H{WIDTH}"/>'
         f'<path class="landing-line landing-diagonal" d="M0 {HEIGHT}L{WIDTH} 0"/>{below}{beside}'
-        f'<text x="{WIDTH * 0.25:g}" y="{HEIGHT + 20}" text-anchor="middle">confidence</text>'
-        f'<text transform="translate(-14 {HEIGHT * 0.78:g}) rotate(-90)" '
+        f'<text x="{WIDTH / 2:g}" y="{HEIGHT + 20}" text-anchor="middle">confidence</text>'
+        f'<text transform="translate(-14 {HEIGHT / 2:g}) rotate(-90)" '
         'text-anchor="middle">accuracy</text>'
     )
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from calibkit import (
+    Interval,
     NoOptimumError,
     Report,
     TemperatureScaler,
@@ -29,6 +30,7 @@ from calibkit.__main__ import main as command_line
 from calibkit._command_line.card import LIMITS, MEANINGS, MEANINGS_OF_TWO_CLASSES, Card
 from calibkit._command_line.samples import Choice, read_samples
 from calibkit._command_line.verdicts import direction_of_event, verdicts
+from calibkit.reports.values import _change_text
 from tests.browser import page_alone
 from tests.command_line.conftest import CommandLine
 from tests.command_line.test_card import shifted
@@ -1562,6 +1564,34 @@ def test_it_works_from_a_saved_page_without_a_network(browser, site, saved):
     browser.open((site / "calculator.html").as_uri())
     drop(browser, "fit", saved[0] / "plain.npz")
     assert calibrate(browser).startswith("T = ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [(0, 0, 0), (1e-4, -2e-4, 4e-4), (-1e-3, -2e-3, -2e-4)])
+def test_a_change_that_would_be_shown_as_0_is_written_as_in_the_library(page, change):
+    value, low, high = change
+    shown = page.run(
+        """
+        for (const part of ["words", "measures"]) calculatorParts[part]();
+        const [nll, moved] = [{ value: 1, low: 1, high: 1 }, arguments[0]];
+        const report = { C: 3, before: { nll }, after: { nll }, change: { nll: moved } };
+        return measures.tableOf(report)[0][3].join(" ").trim();
+        """,
+        {"value": value, "low": low, "high": high},
+    )
+    assert shown == _change_text(Interval(*change), "+.3f")
+
+
+@pytest.mark.slow
+def test_the_frame_around_the_results_keeps_away_from_their_text(page, saved):
+    page.page.focus("#cc-fit-files")
+    drop(page, "fit", saved[0] / "plain.npz")
+    page.page.wait_for_selector("#cc-start:enabled")
+    page.page.focus("#cc-start")
+    page.press("Enter")
+    page.page.wait_for_selector("#cc-results:not([hidden])")
+    assert page.run("return document.activeElement.matches('#cc-results:focus-visible')")
+    assert page.run("return getComputedStyle(document.activeElement).outlineOffset") == "8px"
 
 
 @pytest.mark.slow

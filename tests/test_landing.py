@@ -14,6 +14,7 @@ from tests.browser import Browser
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 sys.path.insert(0, str(DOCS))
+from landing_figure import HEIGHT, WIDTH, axes  # noqa: E402
 from make_landing_frames import make_frames  # noqa: E402
 
 pytest_plugins = ("tests.browser",)
@@ -53,6 +54,14 @@ def test_the_frames_show_the_test_set_of_lesson_10(lesson_10):
         mean = [confidence[these].mean() for these in inside]
         assert np.array(frame["accuracy"]) / 1000 == pytest.approx(accuracy, abs=5.1e-4)
         assert np.array(frame["confidence"]) / 1000 == pytest.approx(mean, abs=5.1e-4)
+
+
+def test_the_words_of_the_axes_stand_in_their_middle():
+    figure = axes()
+    [words] = re.findall(r'<text x="([\d.]+)" [^>]*>confidence<', figure)
+    [beside] = re.findall(r"translate\(-14 ([\d.]+)\)[^>]*>accuracy<", figure)
+    assert (float(words), float(beside)) == (WIDTH / 2, HEIGHT / 2)
+    assert re.findall(r">(\d+%)<", figure) == ["0%", "100%", "100%"]
 
 
 def test_the_script_makes_the_frames_that_are_committed():

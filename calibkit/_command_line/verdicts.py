@@ -7,7 +7,13 @@ import numpy as np
 from calibkit import _sentences
 from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports.report import Report
-from calibkit.reports.values import LEVEL, MetricValues, p_value_text, rejected
+from calibkit.reports.values import (
+    LEVEL,
+    MetricValues,
+    p_value_is_bound,
+    p_value_text,
+    rejected,
+)
 from calibkit.scalers.base import FitSummary
 
 # Larger p-values than this share of their limit are weak evidence.
@@ -141,11 +147,11 @@ def _found(part: Verdict, report: Report) -> str:
         for name, p in part.found.items()
     )
     verb = "are" if len(part.found) > 1 else "is"
-    limit = _limit(values)
+    limit, limit_text = _limit(values)
     is_weak = min(part.found.values()) > _WEAK * limit
     sentence = _sentences.SOME_EVIDENCE if is_weak else _sentences.NOT_CALIBRATED
     how = _how(part, report)
-    said = sentence.format(when=part.when, how=how, errors=errors, verb=verb, limit=f"{limit:g}")
+    said = sentence.format(when=part.when, how=how, errors=errors, verb=verb, limit=limit_text)
     if part.when != "After scaling" or _shift_remains(report):
         return said
     is_said = report.doubts.on_1 == _sentences.NO_DIRECTION
@@ -153,9 +159,12 @@ def _found(part: Verdict, report: Report) -> str:
     return " ".join([said, *choose, _sentences.OTHER_DATA])
 
 
-def _limit(values: MetricValues) -> float:
-    """Return below which p-value an error is called more than chance."""
-    return LEVEL if values.classwise_p_value is None else LEVEL / 2
+def _limit(values: MetricValues) -> tuple[float, str]:
+    """Return below which p-value an error is called more than chance, and the same in words."""
+    if values.classwise_p_value is None:
+        return LEVEL, f"{LEVEL:g}"
+    limit = LEVEL / 2
+    return limit, _sentences.LIMIT_OF_TWO_TESTS.format(limit=f"{limit:g}", level=f"{LEVEL:g}")
 
 
 def _way(part: Verdict) -> str:
@@ -221,13 +230,20 @@ def _p(report: Report, p_value: float) -> str:
     return f"p {p_value_text(p_value, report.n_resamples, '= ')}"
 
 
+def _share(report: Report, p_value: float) -> str:
+    """Return a p-value as a share of test sets, of which the smallest one is only a bound."""
+    share = f"{p_value:.1%}"
+    is_bound = p_value_is_bound(p_value, report.n_resamples)
+    return _sentences.AT_MOST.format(share=share) if is_bound else share
+
+
 def _tests(part: Verdict, report: Report) -> str:
     """Say what the p-values mean."""
     values = part.values
     shown = {
         "when": part.when,
         "ece": f"{values.ece.value:.1%}",
-        "share": f"{values.p_value:.1%}",
+        "share": _share(report, values.p_value),
         "p": _p(report, values.p_value),
     }
     if values.classwise_p_value is None or values.classwise_ece is None:
@@ -235,7 +251,7 @@ def _tests(part: Verdict, report: Report) -> str:
     return _sentences.TWO_TESTS.format(
         level=f"{LEVEL / 2:.1%}",
         classwise_ece=f"{values.classwise_ece.value:.1%}",
-        classwise_share=f"{values.classwise_p_value:.1%}",
+        classwise_share=_share(report, values.classwise_p_value),
         classwise_p=_p(report, values.classwise_p_value),
         **shown,
     )

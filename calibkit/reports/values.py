@@ -160,8 +160,13 @@ def as_dict(values: MetricValues | Change | LabelMeans) -> dict[str, object]:
 
 def p_value_text(p_value: float, n_resamples: int, equals: str = "") -> str:
     """Return a p-value as text. The smallest one that so many draws can show is only a bound."""
-    is_bound = p_value * (n_resamples + 1) < 1.5
-    return f"{'<= ' if is_bound else equals}{p_value:.3f}"
+    sign = "<= " if p_value_is_bound(p_value, n_resamples) else equals
+    return f"{sign}{p_value:.3f}"
+
+
+def p_value_is_bound(p_value: float, n_resamples: int) -> bool:
+    """Say whether a p-value is the smallest one that so many draws can show."""
+    return p_value * (n_resamples + 1) < 1.5
 
 
 def table_of(
@@ -189,7 +194,13 @@ def table_of(
 
 def _change_text(change: Interval, form: str) -> str:
     """Return a change with its range as text. A temperature never changes the accuracy."""
-    return with_range(change, form) if any(change) else "none"
+    if not any(change):
+        return "none"
+    digits = form.strip("+")
+    smallest = 10.0 ** -(int(digits[1]) + 2 * digits.endswith("%"))
+    # Where all would be shown as 0, signs would only puzzle.
+    is_tiny = all(abs(number) < smallest / 2 for number in change)
+    return f"below {smallest:{digits}}" if is_tiny else with_range(change, form)
 
 
 def rows_of_event(bins: Sequence[ReliabilityBins], event: str) -> list[list[str]]:

@@ -12,7 +12,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import calibkit
-from calibkit import TemperatureScaler, evaluate
+from calibkit import Interval, TemperatureScaler, evaluate
+from calibkit.reports.values import _change_text
 from tests.helpers import REAL, calibrated_problem, needs_real_data
 
 
@@ -260,3 +261,17 @@ def test_a_change_that_may_happen_is_not_called_none(problem):
     _, logits, labels = problem
     scaler = calibkit.VectorScaler().fit_logits(*calibrated_problem(300, 10, 1, seed=1))
     assert "%" in rows_of(evaluate(logits, labels, scaler=scaler))["accuracy"][-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "form", "said"),
+    [
+        ((0.0, 0.0, 0.0), "+.1%", "none"),
+        ((0.0001, -0.0002, 0.0004), "+.3f", "below 0.001"),
+        ((-0.0001, -0.0004, 0.0), "+.1%", "below 0.1%"),
+        ((-0.00001, -0.00004, 0.0), "+.2%", "below 0.01%"),
+        ((-0.001, -0.002, -0.0002), "+.3f", "-0.001 (-0.002 to -0.000)"),
+    ],
+)
+def test_a_change_that_would_be_shown_as_0_has_no_sign(change, form, said):
+    assert _change_text(Interval(*change), form) == said

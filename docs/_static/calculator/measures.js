@@ -31,18 +31,22 @@
   const short = (value) => String(Number(value.toPrecision(4)));
 
   /** Return a p-value as text. The smallest one that the draws can show is only a bound. */
-  function pText(p, equals = "") {
-    const isBound = p * (N_RESAMPLES + 1) < 1.5;
-    return `${isBound ? "≤ " : equals}${p.toFixed(3)}`;
-  }
+  const pText = (p, equals = "") => `${isBound(p) ? "≤ " : equals}${p.toFixed(3)}`;
+
+  const isBound = (p) => p * (N_RESAMPLES + 1) < 1.5;
 
   function withRange(numbers, kind, digits, signed) {
     if (kind === "p") return [pText(numbers), ""];
     const [value, low, high] = [numbers.value, numbers.low, numbers.high].map((number) =>
       format(number, kind, digits, signed)
     );
-    const isFixed = signed && [numbers.value, numbers.low, numbers.high].every((one) => one === 0);
-    return isFixed ? ["none", ""] : [value, `(${low} to ${high})`];
+    const all = [numbers.value, numbers.low, numbers.high];
+    if (signed && all.every((one) => one === 0)) return ["none", ""];
+    const smallest = 10 ** -(digits + (kind === "percent" ? 2 : 0));
+    // Where all would be shown as 0, signs would only puzzle.
+    const isTiny = signed && all.every((one) => Math.abs(one) < smallest / 2);
+    if (isTiny) return [`below ${format(smallest, kind, digits)}`, ""];
+    return [value, `(${low} to ${high})`];
   }
 
   /** Return the rows of the table: the name, and a value with its range for each of WHEN. */
@@ -134,7 +138,7 @@
   }
 
   self.measures = {
-    WHEN, format, percent, short, pText, tableOf, sharesOf, named, wordsOf, captionOf, meanings,
-    escape, escaped, htmlTable, htmlMeanings,
+    WHEN, format, percent, short, pText, isBound, tableOf, sharesOf, named, wordsOf, captionOf,
+    meanings, escape, escaped, htmlTable, htmlMeanings,
   };
 };

@@ -3,7 +3,7 @@
   "use strict";
 
   const { sentences } = self;
-  const { format, percent, pText, sharesOf, wordsOf } = self.measures;
+  const { format, percent, pText, isBound, sharesOf, wordsOf } = self.measures;
   const { whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains } = self.doubts;
   const { LEVEL, findingsOf, isCalibrated, wayOf, isShift } = self.errors;
   // As in calibkit's _command_line/verdicts.py.
@@ -53,13 +53,20 @@
       return `its ${name} of ${percent(value)} (p ${pText(p, "= ")})`;
     });
     const verb = errors.length > 1 ? "are" : "is";
-    const words = { when, how, errors: listed.join(" and "), verb, limit };
+    const words = { when, how, errors: listed.join(" and "), verb, limit: inWords(limit) };
     const said = sentences[isWeak ? "SOME_EVIDENCE" : "NOT_CALIBRATED"](words);
     if (when === "Before scaling" || shiftRemains(found).length) return said;
     const choose = isOpen(found) ? [] : [sentences.CHOOSE({})];
     const ofOthers = found.isSplit ? [] : [sentences.OTHER_DATA({})];
     return [said, ...choose, ...ofOthers].join(" ");
   }
+
+  /** Say below which p-value an error is called more than chance. */
+  const inWords = (limit) =>
+    limit === LEVEL ? limit : sentences.LIMIT_OF_TWO_TESTS({ limit, level: LEVEL });
+
+  /** Return a p-value as a share of test sets, of which the smallest one is only a bound. */
+  const shareOf = (p) => (isBound(p) ? sentences.AT_MOST({ share: percent(p) }) : percent(p));
 
   /** Say how the model errs. */
   function howItErrs(values, found) {
@@ -80,14 +87,14 @@
 
   function testsOf(when, { ece, pValue, classwiseEce, classwisePValue }) {
     const p = `p ${pText(pValue, "= ")}`;
-    const words = { when, ece: percent(ece.value), share: percent(pValue), p };
+    const words = { when, ece: percent(ece.value), share: shareOf(pValue), p };
     if (classwisePValue === undefined) {
       return sentences.ONE_TEST({ ...words, level: format(LEVEL, "percent", 0) });
     }
     return sentences.TWO_TESTS({
       ...words,
       classwise_ece: percent(classwiseEce.value),
-      classwise_share: percent(classwisePValue),
+      classwise_share: shareOf(classwisePValue),
       classwise_p: `p ${pText(classwisePValue, "= ")}`,
       level: percent(LEVEL / 2),
     });

@@ -54,6 +54,8 @@
     "TWO_TESTS": "{when}, a perfectly calibrated model would show the measured ECE of {ece} or a larger one in {share} of all test sets of this size ({p}), and the classwise ECE of {classwise_ece} or a larger one in {classwise_share} ({classwise_p}). Two tests are made, so only a share below {level} is evidence against the model.",
     "NOT_CALIBRATED": "{when}, the model {how}: {errors} {verb} larger than chance alone would produce.",
     "SOME_EVIDENCE": "{when}, there is some evidence that the model {how}: {errors} {verb} larger than chance alone usually produces, because p is below {limit}. But one perfectly calibrated model in 20 is reported in this way.",
+    "LIMIT_OF_TWO_TESTS": "{limit} (half of {level}, as two tests are made)",
+    "AT_MOST": "at most {share}",
     "OVERCONFIDENT": "is overconfident",
     "UNDERCONFIDENT": "is underconfident",
     "MISCALIBRATED": "is not calibrated",

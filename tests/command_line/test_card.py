@@ -410,11 +410,15 @@ def test_weak_evidence_of_two_tests_says_where_its_limit_comes_from():
     assert "because p is below 0.025 (half of 0.05, as two tests are made). But one" in card
 
 
-def test_an_error_that_remains_leads_to_other_scalers():
-    fit, test = calibrated_problem(500, 4, 1.0), calibrated_problem(500, 4, 3.0, seed=1)
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_an_error_that_remains_leads_to_other_scalers(temperature):
+    fit, test = calibrated_problem(500, 4, temperature), calibrated_problem(500, 4, 3.0, seed=1)
     report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit))
     card = Card(report, "", 0, separate=True).to_markdown()
-    assert f"{_sentences.CHOOSE} {_sentences.OTHER_DATA}" in card
+    beside = _sentences.OTHER_DATA if temperature < 1 else _sentences.NO_DIRECTION
+    pair = [_sentences.CHOOSE, beside] if temperature < 1 else [beside, _sentences.CHOOSE]
+    assert " ".join(pair) in card
+    assert card.count(_sentences.CHOOSE) == card.count(_sentences.OTHER_DATA) == 1
 
 
 def test_an_uncheckable_test_set_is_named(files, problem):

@@ -37,6 +37,10 @@ UNCLEAR_SCORES = (
     "{path} has {n} columns that may hold scores ({names}), and neither their names nor the labels "
     "say that all of them do; {advice}"
 )
+OVERLOOKED = (
+    "{path} has a column {name} that was not read, although it may hold scores as {used} does; "
+    "{advice}"
+)
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
 TWO_NAMES = (
     "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"

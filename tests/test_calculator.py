@@ -32,6 +32,7 @@ from calibkit._command_line.samples import Choice, read_samples
 from calibkit._command_line.verdicts import direction_of_event, verdicts
 from calibkit.reports.values import _change_text
 from tests.browser import page_alone
+from tests.command_line import tables_of_users
 from tests.command_line.conftest import CommandLine
 from tests.command_line.test_card import shifted
 from tests.reports.test_doubts import few_samples, good_model
@@ -1147,6 +1148,8 @@ def as_written(kind: str, folder: Path) -> Path:
         ),
         "no label": plain + "1.5,2.5,0.5,\n",
         "no name": plain.replace("label", "e").replace("logit_", ""),
+        **tables_of_users.READ,
+        **{name: text for name, (text, _) in tables_of_users.REFUSED.items()},
     }
     if kind in texts:
         (folder / "x.csv").write_text(texts[kind], encoding="utf-8")
@@ -1169,13 +1172,14 @@ READ = [
     "a name of two lines", "empty columns", "empty rows", "probabilities", "utf-16",
     "a named score", "signs", "a line of Excel", "tabs and commas", "underscores",
     "counted samples", "rising numbers", "patients", "rounded", "around", "answers",
+    *tables_of_users.READ,
 ]  # fmt: skip
 REFUSED = [
     "one hot", "one column", "words", "objects", "thousands", "points and commas",
     "two points", "quoted commas", "thousands in quotes", "an open quote", "two heads",
     "a cell too many", "percentages", "probabilities as logits", "two names", "latin-1",
     "a sample as names", "no names, two words", "from 1", "a row with a wrong sum", "no label",
-    "no name",
+    "no name", *tables_of_users.REFUSED,
 ]  # fmt: skip
 
 

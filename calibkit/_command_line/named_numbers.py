@@ -45,6 +45,10 @@ class NamedNumbers(ABC):
         """Return the names of what counts or names the samples, or holds the model's answers."""
         return []
 
+    def beside_declared(self) -> list[str]:
+        """Return the names of numbers that may be scores, although no name says so."""
+        return []
+
     def identifiers(self, names: list[str]) -> list[str]:
         """Return which of several scores may be numbers of the samples."""
         return []

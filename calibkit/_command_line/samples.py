@@ -201,8 +201,23 @@ def _names_of_scores(
         occurring = strays.occurring(labels, choice.ignore_index)
         found = _without_columns_beside_scores(source, found, occurring)
         found = _without_strays(source, found, occurring)
+    elif not named:
+        declared_names = {label_name, *logits, *probabilities}
+        beside = [name for name in source.beside_declared() if name not in declared_names]
+        _refuse_overlooked(source, found, beside, "logit" if found is logits else "prob")
     are_declared = set(found) <= set(probabilities) or _is_y_score(source, own, found)
     return found, choice.probabilities or are_declared
+
+
+def _refuse_overlooked(
+    source: NamedNumbers, found: list[str], beside: list[str], word: str
+) -> None:
+    """Raise an error if a column beside the declared scores may be one as well."""
+    name = strays.overlooked(found, beside, word)
+    if name is not None:
+        advice = "name the columns of the scores with --score-names"
+        words = {"name": name, "used": found[0], "advice": advice}
+        raise ValueError(_sentences.OVERLOOKED.format(path=source.path, **words))
 
 
 def _is_y_score(source: NamedNumbers, own: dict[str, str], found: list[str]) -> bool:

@@ -64,6 +64,27 @@ def are_unclear(columns: list[str], labels: set[str]) -> bool:
     return 0 < len(labels) < len(columns) or (len(columns) == 2 and not are_letters)
 
 
+def overlooked(scores: list[str], others: list[str], word: str) -> str | None:
+    """Return one of the other columns that may be a score, as those that are called scores.
+
+    It has the same ``word`` in its name, or the numbers of the logits do not count up without it.
+    Rows of probabilities that lack one do not sum to 1.
+    """
+    called = [name for name in others if word in name.lower()]
+    lacking = others if word == "logit" and _lack_numbers(scores) else []
+    return next(iter(called or lacking), None)
+
+
+def _lack_numbers(columns: list[str]) -> bool:
+    """Say whether columns have numbers that do not count up from 0 or from 1."""
+    found = [NUMBERED.fullmatch(column) for column in columns]
+    numbers = sorted(int(one[2]) for one in found if one)
+    if len(numbers) < len(columns) or len({one and one[1] for one in found}) > 1:
+        return False
+    first = min(numbers[0], 1)
+    return len(numbers) == 1 or numbers != list(range(first, first + len(numbers)))
+
+
 def is_number_of_samples(name: str, values: NDArray[Any] | None) -> bool:
     """Say whether a column numbers or names the samples; ``values`` is None if it holds words."""
     is_named = NUMBERS_OF_SAMPLES.fullmatch(name.lower()) is not None

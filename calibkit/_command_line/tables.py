@@ -6,6 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterable
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ _DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _SWAPPED = str.maketrans(",.", ".,")
 # The first line with which Excel is told what separates the cells.
 _DELIMITER_OF_EXCEL = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
+# A line such as NumPy writes above the samples, and the sign before its first name.
+_COMMENT = re.compile(r" *\"?[#%]")
+_SIGN = re.compile(r"^( *\"?)[#%]+ *(?!\"?[#% ,;\t]|\s*$)(?!.*[,;\t] *\"?[#%])")
 
 
 class _Table(NamedNumbers):
@@ -64,6 +68,10 @@ class _Table(NamedNumbers):
         found = {name: self._numbers_or_none(name) for name in self._named()}
         kinds = strays.is_number_of_samples, strays.is_prediction
         return [name for name, values in found.items() if any(is_(name, values) for is_ in kinds)]
+
+    def beside_declared(self) -> list[str]:
+        others = self.beside_scores()
+        return [n for n in self.may_be_scores() if n not in others and not self._is_whole(n)]
 
     def identifiers(self, names: list[str]) -> list[str]:
         return [name for name in names if len(names) > 1 and self._is_identifier(name)]
@@ -141,14 +149,10 @@ class CSV(_Table):
     def __init__(self, path: Path) -> None:
         with path.open(newline="", encoding=_encoding_of(path)) as file:
             try:
-                first_line = file.readline()
-                declared = _DELIMITER_OF_EXCEL.fullmatch(first_line.strip())
-                self._first_line = first_line if declared else ""
-                signs = declared[1] if declared else "\t;,"
-                self._delimiter = next((sign for sign in signs if sign in first_line), ",")
-                if not declared:
-                    file.seek(0)
-                rows = _filled(csv.reader(file, delimiter=self._delimiter))
+                lines = file.readlines()
+                declared = _DELIMITER_OF_EXCEL.fullmatch(lines[0].strip()) if lines else None
+                self._first_lines = lines[: declared is not None]
+                rows = self._parsed(lines[declared is not None :], declared and declared[1])
             except UnicodeError:
                 why = _sentences.NOT_UTF_8
                 raise ValueError(_sentences.NO_CSV.format(path=path, why=why)) from None
@@ -175,6 +179,26 @@ class CSV(_Table):
         super().__init__(path, names, has_head=has_head)
         if has_head:
             self._check_head()
+
+    def _parsed(self, lines: list[str], delimiter: str | None) -> list[tuple[int, list[str]]]:
+        """Return the rows. Of the comments before them, the last may hold the names."""
+        comments = list(takewhile(_COMMENT.match, lines))
+        below = next((line for line in lines[len(comments) :] if line.strip()), "")
+        first = below or next(reversed(comments), "")
+        self._delimiter = delimiter or next((sign for sign in "\t;," if sign in first), ",")
+        *skipped, head = comments or [""]
+        self._sign = ""
+        if comments and (not below or self._width(head) == self._width(below)):
+            bare = _SIGN.sub(r"\1", head)
+            self._sign = "" if bare == head else head[: len(head) - len(bare)].strip(' "') + " "
+            lines = [bare, *lines[len(comments) :]]
+        else:
+            skipped, lines = comments, lines[len(comments) :]
+        self._first_lines += skipped
+        return _filled(csv.reader(lines, delimiter=self._delimiter), len(skipped) + 1)
+
+    def _width(self, line: str) -> int:
+        return len(next(csv.reader([line], delimiter=self._delimiter)))
 
     def _is_head(self, cells: list[str]) -> bool:
         """Say whether these are names. A class may be called 0 or 1, but none is called 0.3."""
@@ -220,8 +244,9 @@ class CSV(_Table):
         at = [self.names.index(name) for name in names]
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, delimiter=self._delimiter, lineterminator="\n")
-            file.write(self._first_line)
+            file.writelines(self._first_lines)
             if self.has_names:
+                file.write(self._sign)
                 writer.writerow(self._head)
             for row, values in zip(self._rows, new.reshape(len(new), -1).tolist(), strict=True):
                 changed = dict(zip(at, map(self._written, values), strict=True))
@@ -238,13 +263,13 @@ def _encoding_of(path: Path) -> str:
     return "utf-16" if is_utf_16 else "utf-8-sig"
 
 
-def _filled(lines: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
-    """Return the rows with their numbers from 1, as a spreadsheet shows them.
+def _filled(lines: Iterable[list[str]], first: int) -> list[tuple[int, list[str]]]:
+    """Return the rows with their numbers as a spreadsheet shows them, beginning with ``first``.
 
     Empty lines are left out, and so are empty cells beyond the last name.
     """
     rows: list[tuple[int, list[str]]] = []
-    for number, row in enumerate(lines, 1):
+    for number, row in enumerate(lines, first):
         width = len(rows[0][1]) if rows else 0
         while len(row) > width and not row[-1].strip():
             row.pop()

@@ -10,6 +10,9 @@
   const DECIMAL_COMMA = /^[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?$/i;
   // The first line with which Excel is told what separates the cells.
   const DELIMITER_OF_EXCEL = /^"?sep=(.)"?$/i;
+  // A line such as NumPy writes above the samples, and the sign before its first name.
+  const COMMENT = /^ *"?[#%]/;
+  const SIGN = /^( *"?)[#%]+ *(?!"?[#% ,;\t]|\s*$)(?!.*[,;\t] *"?[#%])/;
   // Python's csv reader refuses a longer cell, of which the closing quote is usually missing.
   const LONGEST_CELL = 131072;
   // So many words of a column are kept, to know how often they repeat.
@@ -143,9 +146,10 @@
     const path = file.name;
     const utf16 = utf16Of(new Uint8Array(await file.slice(0, 2).arrayBuffer()));
     let [names, hasHead, hasBlanks, delimiter] = [null, true, false, null];
-    let [hasCommas, hasEmptyRows, begun, isDeclared] = [false, false, "", false];
+    let [hasCommas, hasEmptyRows, begun] = [false, false, ""];
     let [chosen, places, textPlaces, facts] = [null, null, null, null];
     let [isFirst, record, words] = [true, 0, []];
+    let [comments, nLines, nComments, nSkipped, hasSign] = [[], 0, 0, 0, false];
     const records = [];
     let numbers = new Float64Array(1024);
     let [used, row] = [0, 0];
@@ -157,18 +161,45 @@
     const numberIn = (cell) =>
       numberFrom(delimiter !== "," && isWithComma(cell) ? cell.replace(",", ".") : cell);
 
+    const delimiterIn = (line) => ["\t", ";", ","].find((sign) => line.includes(sign)) ?? ",";
+
+    /** Of the comments before the samples, take the last one if it holds the names. */
+    function takeComments(below) {
+      const head = comments.at(-1);
+      delimiter ??= delimiterIn(below.trim() ? below : head);
+      const [own, other] = [head, below].map((line) => cellsOf(line, delimiter, true).length);
+      const isHead = below.trim() === "" || own === other;
+      const bare = head.replace(SIGN, "$1");
+      record += comments.length - (isHead ? 1 : 0);
+      hasSign = isHead && bare !== head;
+      nSkipped = isHead && !hasSign ? nComments - 1 : nComments;
+      comments = [];
+      if (isHead) takeCells(bare, false);
+    }
+
     function take(line, isLast) {
+      nLines++;
       const declared = isFirst && line.trim().match(DELIMITER_OF_EXCEL);
       isFirst = false;
       if (declared) {
-        [delimiter, isDeclared] = [declared[1], true];
+        [delimiter, nSkipped] = [declared[1], 1];
+        return;
+      }
+      if (names === null && begun === "" && COMMENT.test(line)) {
+        comments.push(line);
+        nComments = nLines;
         return;
       }
       if (begun === "" && line.trim() === "") {
         record++;
         return;
       }
-      delimiter ??= ["\t", ";", ","].find((sign) => line.includes(sign)) ?? ",";
+      if (comments.length) takeComments(line);
+      takeCells(line, isLast);
+    }
+
+    function takeCells(line, isLast) {
+      delimiter ??= delimiterIn(line);
       const whole = begun + line;
       const cells = cellsOf(whole, delimiter, isLast);
       begun = cells === null ? `${whole}\n` : "";
@@ -259,6 +290,7 @@
       if (ended) break;
     }
     if (begun !== "") take("", true);
+    if (comments.length) takeComments("");
     if (names === null) throw new BadFile(NO_ROWS({ path }));
     // Beside decimal commas, a point may separate thousands.
     for (const [name, fault] of Object.entries(hasCommas ? withPoint : {})) {
@@ -269,7 +301,9 @@
     const pointed = (text) => (hasCommas && isWithComma(text) ? text.replace(",", ".") : text);
     const byName = new Map(chosen.texts.map((name, k) => [name, texts[k].map(pointed)]));
     const isUtf16 = utf16 !== null;
-    const form = { hasHead, hasBlanks, hasCommas, hasEmptyRows, delimiter, isUtf16, isDeclared };
+    const form = {
+      hasHead, hasBlanks, hasCommas, hasEmptyRows, delimiter, isUtf16, nSkipped, hasSign,
+    };
     const factsOf = facts && new Map(names.map((name, k) => [name, facts[k]]));
     const place = (i) => placeInTable(records[i]);
     const table = { ...chosen, ...form, n: row, data, texts: byName, factsOf, noNumbers, place };

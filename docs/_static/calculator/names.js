@@ -50,7 +50,7 @@
     const found = choices.find((some) => some.length > 0);
     if (!found) throw new BadFile(sentences.NO_SCORES({ path, described }), "scores");
     const areProbabilities = found.every((name) => declaredProbabilities.includes(name));
-    return { found, areProbabilities: probabilities || areProbabilities };
+    return { found, logits, areProbabilities: probabilities || areProbabilities };
   }
 
   /** Say whether these are probabilities by the name that scikit-learn gives to scores. */

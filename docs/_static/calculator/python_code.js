@@ -18,16 +18,17 @@
   }
 
   function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, ...form }) {
-    const { delimiter, hasCommas, isUtf16, hasEmptyRows, isDeclared } = form;
-    const skipped = isDeclared ? ", skiprows=1" : "";
+    const { delimiter, hasCommas, isUtf16, hasEmptyRows, nSkipped, hasSign } = form;
+    const skipped = nSkipped ? `, skiprows=${nSkipped}` : "";
+    const named = hasSign ? `, names=[${names.map(quoted).join(", ")}]` : "";
     const sep = delimiter === "," ? "" : `, sep=${quoted(delimiter)}`;
     const decimal = hasCommas ? ', decimal=","' : "";
     const encoding = isUtf16 ? ', encoding="utf-16"' : "";
     const filled = hasEmptyRows ? '.dropna(how="all")' : "";
     const noHead = hasHead ? "" : ", header=None";
     const trim = ".rename(columns=lambda name: ' '.join(name.split()))";
-    const trimmed = hasHead && hasBlanks ? trim : "";
-    const options = [sep, decimal, encoding, skipped, noHead].join("");
+    const trimmed = hasHead && hasBlanks && !hasSign ? trim : "";
+    const options = [sep, decimal, encoding, skipped, named, noHead].join("");
     // Without a head, pandas calls the columns 0, 1, 2 and so on.
     const key = (name) => (hasHead ? quoted(name) : names.indexOf(name));
     const places = columns.map((name) => names.indexOf(name));

@@ -45,6 +45,27 @@
   }
 
   /**
+   * Return one of the other columns that may be a score, as those that are called scores, or
+   * undefined. It has the same word in its name, or the numbers of the logits do not count up
+   * without it. Rows of probabilities that lack one do not sum to 1.
+   */
+  function overlooked(scores, others, word) {
+    const called = others.filter((name) => name.toLowerCase().includes(word));
+    const lacking = word === "logit" && lackNumbers(scores) ? others : [];
+    return [...called, ...lacking][0];
+  }
+
+  /** Say whether columns have numbers that do not count up from 0 or from 1. */
+  function lackNumbers(columns) {
+    const found = columns.map((column) => column.match(NUMBERED));
+    const stems = new Set(found.map((match) => match?.[1]));
+    if (!found.every(Boolean) || stems.size > 1) return false;
+    const numbers = found.map(([, , number]) => Number(number)).sort((a, b) => a - b);
+    const first = Math.min(numbers[0], 1);
+    return numbers.length === 1 || !numbers.every((number, k) => number === first + k);
+  }
+
+  /**
    * Say whether one of these columns may be no class, if their names share no pattern. A second
    * column may be the other class, or stand beside the single score of two classes.
    */
@@ -96,5 +117,5 @@
   const wordsOf = (columns) =>
     [FIRST_WORD, LAST_WORD].map((word) => columns.map((column) => column.match(word)?.[0]));
 
-  self.strays = { find, areUnclear, isNumberOfSamples, isPrediction };
+  self.strays = { find, overlooked, areUnclear, isNumberOfSamples, isPrediction };
 };

@@ -9,7 +9,9 @@
   const { classOf, classesOf, shortly, listed } = self.names;
   const { noLabels, refuseMissing, twoNames, positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
+  const { overlooked } = self.strays;
   const CHOOSE_SCORES = "choose the columns that hold logits";
+  const TICK_SCORES = "tick all columns that hold scores, then press Calibrate again";
   const CHECK_SCORES = "untick those that hold none, then press Calibrate again";
   // Scores of few samples may be whole numbers that differ by chance.
   const LEAST_IDENTIFIERS = 20;
@@ -24,10 +26,14 @@
     const label = declaredLabels.length === 1 ? declaredLabels[0] : null;
     const scores = picked.scores ?? declared(names, "logits", "probabilities");
     const isKnown = label !== null && scores.length > 0;
+    // Facts about all columns cost time, so they are collected only where they may be needed.
+    const others = useful.filter((name) => name !== label && !scores.includes(name));
+    const mayBeOverlooked =
+      !picked.scores && ["logit", "prob"].some((word) => overlooked(scores, others, word));
     return {
       numbers: (isKnown ? scores : useful).filter((name) => name !== label),
       texts: label === null ? useful.filter((name) => !numeric.includes(name)) : [label],
-      needsFacts: !isKnown,
+      needsFacts: !isKnown || mayBeOverlooked,
       numeric,
       useful,
     };
@@ -100,6 +106,9 @@
       columns = layout.scores = rest.length ? rest : found;
       const data = dataOf(columns);
       columns = layout.scores = withoutStrays({ path, columns, occurring, data, table });
+    } else if (factsOf && !picked.scores) {
+      const others = mayBeScores.filter((name) => name !== label);
+      refuseOverlooked(path, columns, others, { ...given, declaredScores, factsOf });
     }
     refuseText(path, table, columns);
     const areProbabilities =
@@ -124,6 +133,19 @@
       wrongPositive: outcomes && wrongPositiveOf(positive, outcomes),
       unused: names.filter((name) => name !== "" && name !== label && !columns.includes(name)),
     };
+  }
+
+  /** Ask if a column beside the declared scores may be one as well. */
+  function refuseOverlooked(path, found, mayBe, { logits, declaredScores, factsOf }) {
+    const isNoWhole = ({ holdsNumber, isWhole }) => holdsNumber && !isWhole;
+    const others = mayBe.filter(
+      (name) => !declaredScores.includes(name) && isNoWhole(factsOf.get(name))
+    );
+    const word = found === logits ? "logit" : "prob";
+    const name = overlooked(found, others, word);
+    if (name === undefined) return;
+    const words = { path, name, used: found[0], advice: TICK_SCORES };
+    throw new BadFile(sentences.OVERLOOKED(words), "ticks");
   }
 
   /** Return the columns that are scores, without such as an identifier or a weight. */

@@ -20,6 +20,7 @@
     "AN_IDENTIFIER": "{path} has a column {name} beside the scores, whose whole numbers are all different, as those of an identifier are; {advice}",
     "A_STRAY": "{path}: {name} is not a class of any label; {advice}",
     "UNCLEAR_SCORES": "{path} has {n} columns that may hold scores ({names}), and neither their names nor the labels say that all of them do; {advice}",
+    "OVERLOOKED": "{path} has a column {name} that was not read, although it may hold scores as {used} does; {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
     "TWO_NAMES": "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}",
     "WRONG_POSITIVE": "Did you choose the wrong label for a high score? You said that a high score means '{event}'; did you mean '{other}'?",

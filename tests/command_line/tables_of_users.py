@@ -1,0 +1,64 @@
+"""Tables as users write them, which both readers must read or refuse alike.
+
+Both hold the same samples: logits of three classes and labels.
+"""
+
+import numpy as np
+
+from tests.helpers import calibrated_problem
+
+_logits, _labels = calibrated_problem(240, 3, 2.0)
+Z, Y = _logits.numpy().round(4), _labels.numpy()
+ANIMALS = np.array(["ant", "bee", "cat"])
+# The samples of two classes have symmetric logits, and the same logits as one number.
+ONE = Z[:, 1] - Z[:, 0]
+OF_TWO = np.stack([-ONE / 2, ONE / 2], 1).round(4)
+YES = (np.random.default_rng(0).random(240) < 1 / (1 + np.exp(-ONE / 2))).astype(int)
+NAMES = ["logit_0", "logit_1", "logit_2", "label"]
+
+
+def table(names: str, *columns: object, sign: str = ",") -> str:
+    """Return the text of a table, whose names are given with blanks between them."""
+    rows = zip(*columns, strict=True)
+    head = names.split() if isinstance(names, str) else names
+    return "\n".join([sign.join(head), *(sign.join(map(str, row)) for row in rows)]) + "\n"
+
+
+_PLAIN = table(" ".join(NAMES), *Z.T, Y)
+_ROWS = _PLAIN.partition("\n")[2]
+_QUOTED = ",".join(f'"{name}"' for name in NAMES)
+# Texts that hold Z and Y.
+READ = {
+    "a sign before the names": f"# {_PLAIN}",
+    "a sign without a blank": f"#{_PLAIN}",
+    "a per cent sign": f"% {_PLAIN}",
+    "two signs": f"## {_PLAIN}",
+    "a sign before quotes": f"# {_QUOTED}\n{_ROWS}",
+    "a sign in quotes": f'"# {_QUOTED[1:]}\n{_ROWS}',
+    "a sign and tabs": f"# {_PLAIN}".replace(",", "\t"),
+    "a sign and decimal commas": f"# {_PLAIN}".replace(",", ";").replace(".", ","),
+    "a comment above the names": f"# made by a script, today\n{_PLAIN}",
+    "two comments": f"# made by a script, today\n# {_PLAIN}",
+    "a comment of two kinds": f"% made by a script\n\n{_PLAIN}",
+    "a name that is a sign": table("# logit_0 logit_1 logit_2 label", range(240), *Z.T, Y),
+    "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
+}
+# Texts that are refused, with a part of what both readers say.
+REFUSED = {
+    "another word before a name": (
+        table("my_logit_0 logit_1 label", *OF_TWO.T, YES),
+        "has a column my_logit_0 that was not read, although it may hold scores as logit_1 does",
+    ),
+    "a name without its word": (
+        table("no logit_1 label", *OF_TWO.T, YES),
+        "has a column no that was not read, although it may hold scores as logit_1 does",
+    ),
+    "a number without its word": (
+        table("logit_0 z1 logit_2 label", *Z.T, Y),
+        "has a column z1 that was not read, although it may hold scores as logit_0 does",
+    ),
+    "two models": (
+        table("prob model_prob y", 1 / (1 + np.exp(-ONE)), 1 / (1 + np.exp(-ONE / 2)), YES),
+        "has a column model_prob that was not read, although it may hold scores as prob does",
+    ),
+}

@@ -1,0 +1,68 @@
+"""Tables as users write them are read, or refused with the true reason and a way out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibkit._command_line.samples import Choice, Samples, read_samples
+from tests.command_line.tables_of_users import (
+    ONE,
+    READ,
+    REFUSED,
+    YES,
+    Y,
+    Z,
+    table,
+)
+
+
+def read(path: Path, text: str, **choice) -> Samples:
+    path.write_text(text)
+    return read_samples(path, Choice(**choice), labels_needed=True)
+
+
+def refusal(path: Path, text: str, **choice) -> str:
+    with pytest.raises(ValueError, match=str(path)) as caught:
+        read(path, text, **choice)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_table_of_a_user_is_read(tmp_path, kind):
+    samples = read(tmp_path / "x.csv", READ[kind])
+    np.testing.assert_allclose(samples.logits, Z)
+    assert samples.labels.tolist() == Y.tolist()
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_table_of_a_user_is_refused(tmp_path, kind):
+    text, said = REFUSED[kind]
+    assert said in refusal(tmp_path / "x.csv", text)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in READ if "sign" in kind or "comment" in kind])
+def test_a_copy_keeps_the_comments(tmp_path, kind):
+    samples = read(tmp_path / "x.csv", READ[kind])
+    samples.write_scaled(2 * samples.logits, tmp_path / "copy.csv")
+    copy = (tmp_path / "copy.csv").read_text()
+    np.testing.assert_allclose(read(tmp_path / "y.csv", copy).logits, 2 * Z)
+    assert copy.startswith(READ[kind].lstrip('"')[0])
+
+
+def test_a_place_counts_the_comments(tmp_path):
+    faulty = "# by hand\n# logit_0,logit_1,label\n1,2,0\n1,x,1\n"
+    assert "got 'x' in row 4 (as a spreadsheet counts)" in refusal(tmp_path / "x.csv", faulty)
+
+
+def test_a_single_score_needs_no_other_column(tmp_path):
+    """A whole number beside it is no score, and whoever names the scores means them."""
+    years = 2000 + np.arange(240) % 7
+    kg = years / 40
+    text = table("year logit_1 label", years, ONE, YES)
+    np.testing.assert_allclose(read(tmp_path / "x.csv", text).logits, ONE)
+    text = table("kg logit_1 label", kg, ONE, YES)
+    assert "has a column kg that was not read" in refusal(tmp_path / "x.csv", text)
+    assert read(tmp_path / "x.csv", text, score_names=["logit_1"]).logits.ndim == 1
+    text = table("kg p_1 label", kg, 1 / (1 + np.exp(-ONE)), YES)
+    assert read(tmp_path / "x.csv", text).names == ["p_1"]

@@ -25,8 +25,8 @@ FIRST_ROW_IS_DATA = (
 )
 NO_FLOATS = "{path} must hold floating-point scores, and its {name} is {dtype}"
 NO_LABELS = (
-    "Which {word} holds the true labels? {path} has {how_many} that is called label or labels: "
-    "{described}; {advice}"
+    "Which {word} holds the true labels? {how_many} name in {path} says it, as label, target or "
+    "y_true would. The file holds {described}; {advice}"
 )
 AN_IDENTIFIER = (
     "{path} has a column {name} beside the scores, whose whole numbers are all different, as those "
@@ -44,6 +44,16 @@ OVERLOOKED = (
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
 TWO_NAMES = (
     "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"
+)
+CONFIDENCES = (
+    "{path}: all scores in the column {name} are 1/2 or more, so they seem to say how sure the "
+    "model is of its answer, whichever class this is; write a column confidence and a column "
+    "correct, which is 1 where the answer is right, or call the column p_{event} if it holds the "
+    "probability of {event}"
+)
+OWN_ANSWERS = (
+    "{said}; if the labels are the model's own answers, take the true labels, and otherwise "
+    "{advice}"
 )
 WRONG_POSITIVE = (
     "Did you choose the wrong label for a high score? You said that a high score means '{event}'; "

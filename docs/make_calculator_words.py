@@ -46,6 +46,7 @@ def make_script() -> str:
     sentences = {name: text for name, text in vars(_sentences).items() if name.isupper()}
     whole = {
         "labels": names.LABELS,
+        "right": names.RIGHT,
         "logits": names.LOGITS,
         "probabilities": names.PROBABILITIES,
         "numbersOfSamples": strays.NUMBERS_OF_SAMPLES,

@@ -153,6 +153,10 @@ def _fit(samples: Samples, options: Namespace) -> Scaler:
         try:
             scaler.fit_logits(samples.logits, samples.labels, ignore_index=options.ignore_index)
         except NoOptimumError as error:
+            said, _, advice = str(error).partition("; ")
+            if error.limit == 0:
+                answers = _sentences.OWN_ANSWERS.format(said=said, advice=advice)
+                raise ValueError(answers) from error
             if not samples.outcomes or len(samples.names) > 1 or error.limit != math.inf:
                 raise
             other, event = samples.outcomes

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from calibkit import _sentences
 from calibkit._command_line.named_numbers import NamedNumbers
-from calibkit._command_line.names import positive_of
+from calibkit._command_line.names import RIGHT, positive_of
 
 # What a word stands for in a column of outcomes.
 _OUTCOMES = {"false": 0, "true": 1}
+# So many probabilities of one class do not exceed 1/2 by chance.
+_LEAST_CONFIDENCES = 20
 _MISSING = {"", "<NA>", "None", "nan"}
 
 
@@ -28,6 +30,18 @@ def refuse_missing(labels: NDArray[Any], origin: NamedNumbers) -> None:
     if len(wrong):
         place = origin.place(int(wrong[0]))
         raise ValueError(_sentences.NO_LABEL.format(path=origin.path, place=place))
+
+
+def refuse_confidences(source: NamedNumbers, column: str, label_name: str) -> None:
+    """Raise an error if a column seems to say how sure the model is of one answer or the other."""
+    p, labels = source.scores([column]), source.labels(label_name)
+    names = sorted(set(labels.astype(str).flat))
+    are_known = RIGHT.fullmatch(label_name.lower()) or positive_of(column, names) is not None
+    if are_known or len(names) < 2 or len(p) < _LEAST_CONFIDENCES:
+        return
+    if bool(((p >= 0.5) & (p <= 1)).all()):
+        words = {"name": column, "event": names[-1]}
+        raise ValueError(_sentences.CONFIDENCES.format(path=source.path, **words))
 
 
 def as_outcomes(

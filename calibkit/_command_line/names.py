@@ -9,9 +9,12 @@ from calibkit._command_line.named_numbers import is_number
 
 # Names, in lower case, that say what an array or a column holds.
 LABELS = re.compile(
-    r"labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|klasse|truth|"
-    r"ground_truth|diagnos[ei]s?"
+    r"((true|gold|target|actual)[_ .-]?)?(labels?|class)|y|y[_ .-]?(true|gold)|true|"
+    r"y[_ .-]?actual|actuals?|gold([_ .-]?standard)?|targets?|outcomes?|events?|(is_)?correct|"
+    r"matched|klasse|(ground[_ .-]?)?truth|diagnos[ei]s?"
 )
+# Names of labels that tell whether the model's answer is right.
+RIGHT = re.compile(r"(is_)?correct|matched")
 LOGITS = re.compile(r"logit.*")
 PROBABILITIES = re.compile(r"(y_)?(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
 # Before the name of a class in the name of its column.
@@ -38,6 +41,19 @@ def names_of_set(names: list[str], pattern: re.Pattern[str]) -> dict[str, str]:
     """Return the names of one set, each with what it is without the word of the set."""
     found = {name: pattern.fullmatch(name) for name in names}
     return {name: match[1] or match[2] for name, match in found.items() if match}
+
+
+def names_of_columns(names: list[str]) -> dict[str, str]:
+    """Return the names, that of the labels without the word of a set if no other name says it."""
+    every = {name: name for name in names}
+    if declared(every, LABELS):
+        return every
+    of_sets = {
+        name: bare
+        for pattern in OF_SET.values()
+        for name, bare in names_of_set(names, pattern).items()
+    }
+    return every | {name: of_sets[name] for name in declared(of_sets, LABELS)}
 
 
 def class_of(column: str) -> str:

@@ -13,7 +13,12 @@ from calibkit import _sentences
 from calibkit._command_line import strays
 from calibkit._command_line.checking import FLOOR, as_logarithms, check_scores, divided_by_sums
 from calibkit._command_line.files import open_numbers
-from calibkit._command_line.labels import as_indices, as_outcomes, refuse_missing
+from calibkit._command_line.labels import (
+    as_indices,
+    as_outcomes,
+    refuse_confidences,
+    refuse_missing,
+)
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
 from calibkit._command_line.names import (
     LABELS,
@@ -23,6 +28,7 @@ from calibkit._command_line.names import (
     class_of,
     classes_of,
     declared,
+    names_of_columns,
     names_of_set,
 )
 from calibkit._conversion import as_tensor
@@ -98,6 +104,8 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     names, are_probabilities = _names_of_scores(source, own, choice, own_label, values)
     outcomes: list[str] = []
     if values is not None and source.word == "column" and len(names) == 1:
+        if own_label is not None:
+            refuse_confidences(source, names[0], own_label)
         values, outcomes = as_outcomes(
             values, names[0], are_probabilities, source, choice.ignore_index
         )
@@ -140,7 +148,9 @@ def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:
     If a file holds the arrays of a calibration set and of a test set, these are the names of one.
     """
     every = {name: name for name in source.names}
-    if source.word == "column" or choice.labels or declared(every, LABELS):
+    if source.word == "column":
+        return names_of_columns(source.names)
+    if choice.labels or declared(every, LABELS):
         return every
     sets = {which: names_of_set(source.names, pattern) for which, pattern in OF_SET.items()}
     named = choice.score_names[0] if choice.score_names else choice.label_name
@@ -167,7 +177,7 @@ def _name_of_labels(
         return found[0]
     if not found and not needed:
         return None
-    how_many = "more than one" if found else "none"
+    how_many = "More than one" if found else "No"
     raise ValueError(
         _sentences.NO_LABELS.format(
             path=source.path,

@@ -22,6 +22,8 @@ _Array = NDArray[Any]
 _LEAST_IDENTIFIERS = 20
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _SWAPPED = str.maketrans(",.", ".,")
+# How a column is called that has no name.
+NO_NAME = "(no name)"
 # The first line with which Excel is told what separates the cells.
 _DELIMITER_OF_EXCEL = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
 # A line such as NumPy writes above the samples, and the sign before its first name.
@@ -77,7 +79,7 @@ class _Table(NamedNumbers):
         return [name for name in names if len(names) > 1 and self._is_identifier(name)]
 
     def described(self) -> str:
-        return f"the columns {', '.join(self.names)}"
+        return f"the columns {', '.join(name or NO_NAME for name in self.names)}"
 
     def _named(self) -> list[str]:
         # The column without a name is the index of a pandas table.

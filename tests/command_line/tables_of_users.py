@@ -41,8 +41,23 @@ READ = {
     "two comments": f"# made by a script, today\n# {_PLAIN}",
     "a comment of two kinds": f"% made by a script\n\n{_PLAIN}",
     "a name that is a sign": table("# logit_0 logit_1 logit_2 label", range(240), *Z.T, Y),
+    "the name true": table("class_0 class_1 class_2 true", *Z.T, Y),
+    "the name event": table("class_0 class_1 class_2 event", *Z.T, Y),
+    "the name y_test": table("ant bee cat y_test", *Z.T, ANIMALS[Y]),
+    "the name label-val": table("ant bee cat label-val", *Z.T, ANIMALS[Y]),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
 }
+_P = 1 / (1 + np.exp(-ONE))
+_CONFIDENCE, _ANSWER = np.maximum(_P, 1 - _P), (_P > 0.5).astype(int)
+_MOODS = np.array(["NEGATIVE", "POSITIVE"])
+_ASKED = "Which column holds the true labels? "
+_CONFIDENCES = "all scores in the column {} are 1/2 or more, so they seem to say how sure the model"
+
+
+def _confidences(names: str, label: object) -> tuple[str, str]:
+    return table(names, _CONFIDENCE, label), _CONFIDENCES.format(names.split()[0])
+
+
 # Texts that are refused, with a part of what both readers say.
 REFUSED = {
     "another word before a name": (
@@ -61,4 +76,27 @@ REFUSED = {
         table("prob model_prob y", 1 / (1 + np.exp(-ONE)), 1 / (1 + np.exp(-ONE / 2)), YES),
         "has a column model_prob that was not read, although it may hold scores as prob does",
     ),
+    **{
+        f"{true} beside label": (
+            table(f"{true} label score", _MOODS[YES], _MOODS[_ANSWER], _CONFIDENCE),
+            f"{_ASKED}More than one name",
+        )
+        for true in ("gold", "true", "y_true", "gold_label", "target", "actual", "event")
+    },
+    "two tests": (table("a b c y_test y_val", *Z.T, Y, Y), f"{_ASKED}More than one name"),
+    "no label": (table(" a b c guess".split(" "), range(240), *Z.T, Y), "holds the columns (no na"),
+    "a pipeline": _confidences("score label", _MOODS[YES]),
+    "a pipeline with a truth": (
+        table(
+            "text prediction score truth", _MOODS[YES], _MOODS[_ANSWER], _CONFIDENCE, _MOODS[YES]
+        ),
+        _CONFIDENCES.format("score"),
+    ),
+    "confidences beside three names": _confidences("score label", ANIMALS[Y]),
+    "confidences beside outcomes": _confidences("confidence label", YES),
+    "answers as labels": (
+        table("a b c label", *Z.T, Z.argmax(1)),
+        "240 labels are the model's top",
+    ),
+    "answers of two classes": (table("p label", _P, _ANSWER), "labels are the model's top class"),
 }

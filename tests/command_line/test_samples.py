@@ -301,7 +301,7 @@ def test_pixels(tmp_path):
 
 def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):
     x = write_csv(tmp_path / "x.csv", ["a", "b", "guess"], *LOGITS[:, :2].T, LABELS % 2)
-    assert "has none that is called label or labels" in refusal(x)
+    assert refusal(x).startswith(f"Which column holds the true labels? No name in {x} says it, as")
     x = write_csv(tmp_path / "x.csv", ["a", "answer"], LOGITS[:, 0], LABELS % 2)
     assert read(x).said.endswith(
         "logits of 2 classes from the column a, labels from the column answer"
@@ -311,10 +311,9 @@ def test_a_column_of_whole_numbers_may_be_a_prediction(tmp_path):
 def test_names_can_be_given(tmp_path):
     head = ["a", "b", "c", "u", "truth", "y"]
     path = write_csv(tmp_path / "x.csv", head, *LOGITS.T, LABELS, LABELS, LABELS)
-    assert (
-        "more than one that is called label or labels: the columns a, b, c, u, truth, y"
-        in refusal(path)
-    )
+    said = refusal(path)
+    assert f"More than one name in {path} says it, as label, target or y_true would. The" in said
+    assert "file holds the columns a, b, c, u, truth, y; name it with --label-name" in said
     is_right(read(path, score_names=["a", "b", "c"], label_name="truth"))
     assert "has no column d, it holds the columns a," in refusal(path, label_name="d")
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LOGITS + 1, w=LABELS)
@@ -333,7 +332,7 @@ def test_names_can_be_given(tmp_path):
         (HEAD, [[1, 2], [2, 3], [0, 7]], "got 7 at row 3 (as a spreadsheet counts)"),
         (["score", "label"], [[1.5, 2.5], ["", 0]], ": row 2 (as a spreadsheet counts) has no l"),
         (["a", "a", "label"], [[1, 2], [2, 3], [0, 1]], "a name of its own, got a twice"),
-        (["logit_0", "logit_1"], [[1.5, 2], [2, 3]], "has none that is called label or labels"),
+        (["logit_0", "logit_1"], [[1.5, 2], [2, 3]], "No name in "),
         (["label"], [[0, 1]], "must hold logits or probabilities beside the labels"),
     ],
 )

@@ -36,9 +36,10 @@ def test_a_table_of_a_user_is_read(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_a_table_of_a_user_is_refused(tmp_path, kind):
+def test_a_table_of_a_user_is_refused(here, kind):
     text, said = REFUSED[kind]
-    assert said in refusal(tmp_path / "x.csv", text)
+    (here.folder / "x.csv").write_text(text)
+    assert said in here.refusal("fit", "x.csv", "--output", "scaler.pt")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in READ if "sign" in kind or "comment" in kind])
@@ -53,6 +54,21 @@ def test_a_copy_keeps_the_comments(tmp_path, kind):
 def test_a_place_counts_the_comments(tmp_path):
     faulty = "# by hand\n# logit_0,logit_1,label\n1,2,0\n1,x,1\n"
     assert "got 'x' in row 4 (as a spreadsheet counts)" in refusal(tmp_path / "x.csv", faulty)
+
+
+def test_confidences_have_two_ways_out(tmp_path):
+    p = 1 / (1 + np.exp(-np.abs(ONE)))
+    assert read(tmp_path / "x.csv", table("confidence correct", p, YES)).names == ["confidence"]
+    words = np.array(["no", "yes"])[YES]
+    assert read(tmp_path / "x.csv", table("p_yes label", p, words)).event == "yes"
+    few = table("p label", p[:19], YES[:19])
+    assert read(tmp_path / "x.csv", few).names == ["p"]
+
+
+def test_who_takes_the_answers_for_labels_is_asked(here):
+    (here.folder / "x.csv").write_text(table("a b c label", *Z.T, Z.argmax(1)))
+    said = here.refusal("fit", "x.csv", "--output", "scaler.pt")
+    assert "; if the labels are the model's own answers, take the true labels, and other" in said
 
 
 def test_a_single_score_needs_no_other_column(tmp_path):

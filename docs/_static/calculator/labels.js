@@ -6,6 +6,8 @@
   const { BadFile, BadValue } = self.refusals;
   const { numberFrom } = self.files;
   const { classOf, shapeText } = self.names;
+  // So many probabilities of one class do not exceed 1/2 by chance.
+  const LEAST_CONFIDENCES = 20;
   const OUTCOMES = { false: 0, true: 1 };
   const CHOOSE_LABELS = "choose which of them holds the true labels";
   const BOX_FROM_1 = '"The labels count from 1"';
@@ -13,7 +15,7 @@
   const noLabels = (path, word, found, described, advice = CHOOSE_LABELS) =>
     new BadFile(
       sentences.NO_LABELS({
-        path, word, how_many: found.length ? "more than one" : "none", described, advice,
+        path, word, how_many: found.length ? "More than one" : "No", described, advice,
       })
     );
 
@@ -32,13 +34,27 @@
     return names.size === 2 && !names.has("") && isNamed ? [...names].sort() : null;
   }
 
-  /** Return the label that a high score means, which only the name of its column may say. */
-  function positiveOf(path, column, names, { positive }) {
+  /** Return the label of which the name of a single column of scores tells, or undefined. */
+  function namedPositive(column, names) {
     const named = classOf(column.replace(patterns.beforePositive, ""));
     const isEnd = (name) =>
       column.endsWith(name) && /[^\p{L}\p{N}]$/u.test(column.slice(0, -name.length));
     const [end] = names.filter(isEnd).sort((one, other) => other.length - one.length);
-    const found = [positive, named, end].find((name) => names.includes(name));
+    return [named, end].find((name) => names.includes(name));
+  }
+
+  /** Refuse a column that seems to say how sure the model is of one answer or the other. */
+  function refuseConfidences(path, name, p, labels, labelName) {
+    if (p.length < LEAST_CONFIDENCES || !p.every((value) => value >= 0.5 && value <= 1)) return;
+    const names = [...new Set(labels)].sort();
+    const isKnown = patterns.right.test(labelName) || namedPositive(name, names) !== undefined;
+    if (isKnown || names.length < 2) return;
+    throw new BadFile(sentences.CONFIDENCES({ path, name, event: names.at(-1) }));
+  }
+
+  /** Return the label that a high score means, which only the name of its column may say. */
+  function positiveOf(path, column, names, { positive }) {
+    const found = names.includes(positive) ? positive : namedPositive(column, names);
     if (found !== undefined) return found;
     const [one, other] = names;
     const advice = "choose which label a high score means";
@@ -115,7 +131,7 @@
   }
 
   self.labels = {
-    CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, positiveOf, wrongPositiveOf,
-    nameOfEvent, asIndices,
+    CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, positiveOf,
+    wrongPositiveOf, nameOfEvent, asIndices,
   };
 };

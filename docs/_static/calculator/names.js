@@ -15,6 +15,13 @@
   const asThemselves = (names) => new Map(names.map((name) => [name, name]));
   const declared = (names, ...kinds) => declaredIn(asThemselves(names), ...kinds);
 
+  /** Return the names of labels, without the word of a set if no other name says it. */
+  function labelsAmong(names) {
+    const found = declared(names, "labels");
+    const ofSets = ["calibration", "test"].flatMap((set) => [...arraysOfSet(names, set)]);
+    return found.length ? found : declaredIn(new Map(ofSets), "labels");
+  }
+
   /** Return the arrays of one set of a file, each with its name without the word of the set. */
   function arraysOfSet(names, which) {
     const pattern = patterns[`${which}Set`];
@@ -94,7 +101,7 @@
   const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 
   self.names = {
-    kindOf, declaredIn, asThemselves, declared, arraysOf, namesOfScores, isYScore, classOf,
+    kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores, isYScore, classOf,
     classesOf, shortly, listed, shapeText,
   };
 };

@@ -5,9 +5,10 @@
   const { sentences } = self;
   const { BadFile } = self.refusals;
   const { refuseText } = self.files;
-  const { kindOf, declared, asThemselves, namesOfScores, isYScore } = self.names;
+  const { kindOf, declared, asThemselves, labelsAmong, namesOfScores, isYScore } = self.names;
   const { classOf, classesOf, shortly, listed } = self.names;
-  const { noLabels, refuseMissing, twoNames, positiveOf, wrongPositiveOf } = self.labels;
+  const { noLabels, refuseMissing, twoNames, refuseConfidences } = self.labels;
+  const { positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
   const { overlooked } = self.strays;
   const CHOOSE_SCORES = "choose the columns that hold logits";
@@ -22,7 +23,7 @@
    */
   const columnsOf = ({ picked }) => ({ names, numeric }) => {
     const useful = names.filter((name) => name !== "" && name !== "Unnamed: 0");
-    const declaredLabels = picked.labels ? [picked.labels] : declared(names, "labels");
+    const declaredLabels = picked.labels ? [picked.labels] : labelsAmong(names);
     const label = declaredLabels.length === 1 ? declaredLabels[0] : null;
     const scores = picked.scores ?? declared(names, "logits", "probabilities");
     const isKnown = label !== null && scores.length > 0;
@@ -43,9 +44,12 @@
   const holdsClasses = ({ holdsNumber, words }, n) =>
     !holdsNumber && 2 * words.size <= Math.max(n, 4);
 
+  const described = (names) =>
+    `the columns ${names.map((name) => name || "(no name)").join(", ")}`;
+
   /** Return the only column that can hold the labels, or ask for it. */
   function labelOfTable({ path, names, table }, { picked }, besideScores) {
-    const found = picked.labels ? [picked.labels] : declared(names, "labels");
+    const found = picked.labels ? [picked.labels] : labelsAmong(names);
     const { n, useful, hasHead, factsOf } = table;
     const scores = picked.scores ?? declared(names, "logits", "probabilities");
     if (found.length === 0) {
@@ -59,7 +63,7 @@
     }
     const labels = found.filter((name) => !scores.includes(name));
     if (labels.length === 1) return labels[0];
-    throw noLabels(path, "column", labels, `the columns ${names.join(", ")}`);
+    throw noLabels(path, "column", labels, described(names));
   }
 
   /** Return the scores and the labels of a table, of which columnsOf has chosen the columns. */
@@ -92,7 +96,7 @@
     let labels = table.texts.get(label) ?? Array.from(dataOf([label]), String);
     const others = useful.filter((name) => isOther(name) && !layout.words.includes(name));
     const { found, ...given } = namesOfScores(
-      asThemselves(names.filter(isOther)), others, `the columns ${names.join(", ")}`, path,
+      asThemselves(names.filter(isOther)), others, described(names), path,
       { ...options, picked: { scores: picked.scores?.filter(isOther) } }
     );
     Object.assign(layout, { scores: found, kind: kindOf(given.areProbabilities) });
@@ -111,6 +115,7 @@
       refuseOverlooked(path, columns, others, { ...given, declaredScores, factsOf });
     }
     refuseText(path, table, columns);
+    if (columns.length === 1) refuseConfidences(path, columns[0], dataOf(columns), labels, label);
     const areProbabilities =
       given.areProbabilities || isYScore(columns, columns, () => dataOf(columns));
     layout.kind = kindOf(areProbabilities);

@@ -74,7 +74,8 @@
       throw Object.assign(error, { isInfinite: true });
     }
     if (sums.belowTop === 0) {
-      throw new NoOptimumError(self.sentences.TEMPERATURE_ZERO({ n, advice: ADVICE }));
+      const error = new NoOptimumError(self.sentences.TEMPERATURE_ZERO({ n, advice: ADVICE }));
+      throw Object.assign(error, { isZero: true });
     }
   }
 

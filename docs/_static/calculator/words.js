@@ -16,13 +16,15 @@
     "NO_NUMBER": "{path} must hold numbers in the column {name}, got {found} in {place}; {advice}",
     "FIRST_ROW_IS_DATA": "{path} must name its columns in the first row, got {found}, which seems to be a sample; write a row such as score,label above it",
     "NO_FLOATS": "{path} must hold floating-point scores, and its {name} is {dtype}",
-    "NO_LABELS": "Which {word} holds the true labels? {path} has {how_many} that is called label or labels: {described}; {advice}",
+    "NO_LABELS": "Which {word} holds the true labels? {how_many} name in {path} says it, as label, target or y_true would. The file holds {described}; {advice}",
     "AN_IDENTIFIER": "{path} has a column {name} beside the scores, whose whole numbers are all different, as those of an identifier are; {advice}",
     "A_STRAY": "{path}: {name} is not a class of any label; {advice}",
     "UNCLEAR_SCORES": "{path} has {n} columns that may hold scores ({names}), and neither their names nor the labels say that all of them do; {advice}",
     "OVERLOOKED": "{path} has a column {name} that was not read, although it may hold scores as {used} does; {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
     "TWO_NAMES": "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}",
+    "CONFIDENCES": "{path}: all scores in the column {name} are 1/2 or more, so they seem to say how sure the model is of its answer, whichever class this is; write a column confidence and a column correct, which is 1 where the answer is right, or call the column p_{event} if it holds the probability of {event}",
+    "OWN_ANSWERS": "{said}; if the labels are the model's own answers, take the true labels, and otherwise {advice}",
     "WRONG_POSITIVE": "Did you choose the wrong label for a high score? You said that a high score means '{event}'; did you mean '{other}'?",
     "OTHER_EVENT": "both files must have the same positive class, got {fit} for the fit and {test} for the test; give both the scores of one class",
     "WRONG_LABEL": "{path} must hold labels that are {classes}, got {found} in {place}",
@@ -84,7 +86,8 @@
     "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };
   const patterns = {
-    "labels": "^(?:labels?|true_labels?|y|y_true|targets?|outcomes?|(is_)?correct|matched|class|klasse|truth|ground_truth|diagnos[ei]s?)$",
+    "labels": "^(?:((true|gold|target|actual)[_ .-]?)?(labels?|class)|y|y[_ .-]?(true|gold)|true|y[_ .-]?actual|actuals?|gold([_ .-]?standard)?|targets?|outcomes?|events?|(is_)?correct|matched|klasse|(ground[_ .-]?)?truth|diagnos[ei]s?)$",
+    "right": "^(?:(is_)?correct|matched)$",
     "logits": "^(?:logit.*)$",
     "probabilities": "^(?:(y_)?(prob|conf).*|p|p[_(\\[ ]?\\d+.*|p_.*)$",
     "numbersOfSamples": "^(?:(.*[_ .-])?(id|ids|uid|uuid|index|idx)|sample|row|nr|file_?name|(sample|row|line|image|item|record|case|file)[_ .-]?(id|nr|no|num|number|index|idx|name))$",

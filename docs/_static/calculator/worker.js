@@ -73,6 +73,10 @@
       return temperature.fit(rows);
     } catch (error) {
       const isInfinite = error instanceof temperature.NoOptimumError && error.isInfinite;
+      if (error instanceof temperature.NoOptimumError && error.isZero) {
+        const [said, advice] = error.message.split("; ");
+        throw new refusals.BadFile(self.sentences.OWN_ANSWERS({ said, advice }));
+      }
       if (isInfinite && wrongPositive) throw new refusals.BadFile(wrongPositive);
       if (!isInfinite || !suspicion) throw error;
       const [first, ...rest] = error.message;

@@ -17,7 +17,7 @@ YES = (np.random.default_rng(0).random(240) < 1 / (1 + np.exp(-ONE / 2))).astype
 NAMES = ["logit_0", "logit_1", "logit_2", "label"]
 
 
-def table(names: str, *columns: object, sign: str = ",") -> str:
+def table(names: str | list[str], *columns: object, sign: str = ",") -> str:
     """Return the text of a table, whose names are given with blanks between them."""
     rows = zip(*columns, strict=True)
     head = names.split() if isinstance(names, str) else names
@@ -55,7 +55,7 @@ _CONFIDENCES = "all scores in the column {} are 1/2 or more, so they seem to say
 
 
 def _confidences(names: str, label: object) -> tuple[str, str]:
-    return table(names, _CONFIDENCE, label), _CONFIDENCES.format(names.split()[0])
+    return table(names, _CONFIDENCE, label), _CONFIDENCES.format(names.split(maxsplit=1)[0])
 
 
 # Texts that are refused, with a part of what both readers say.
@@ -84,7 +84,10 @@ REFUSED = {
         for true in ("gold", "true", "y_true", "gold_label", "target", "actual", "event")
     },
     "two tests": (table("a b c y_test y_val", *Z.T, Y, Y), f"{_ASKED}More than one name"),
-    "no label": (table(" a b c guess".split(" "), range(240), *Z.T, Y), "holds the columns (no na"),
+    "no label": (
+        table(["", "a", "b", "c", "guess"], range(240), *Z.T, Y),
+        "holds the columns (no name), a, b, c, guess",
+    ),
     "a pipeline": _confidences("score label", _MOODS[YES]),
     "a pipeline with a truth": (
         table(

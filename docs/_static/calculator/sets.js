@@ -5,9 +5,11 @@
   const { BadFile } = self.refusals;
   // If a smaller share of the rows differ, equal rows need not be equal samples.
   const MOSTLY = 0.9;
+  // So many samples of a class stand in both halves, unless the order of the rows is to blame.
+  const LEAST_OF_CLASS = 20;
 
   /** Return every second row for the fit, and the others for the test. */
-  function split({ logits, labels, n, C }) {
+  function split({ logits, labels, n, C, classes }) {
     const part = (first) => {
       const size = Math.floor((n - first + 1) / 2);
       const empty = { logits: new logits.constructor(size * C), labels: new Int32Array(size) };
@@ -19,7 +21,30 @@
       }
       return own;
     };
-    return [part(0), part(1)];
+    const halves = [part(0), part(1)];
+    refuseOrder(halves, C, classes);
+    return halves;
+  }
+
+  /** Refuse a file in which the order of the rows puts a class in one half only. */
+  function refuseOrder(halves, C, classes) {
+    const counts = halves.map(({ labels }) => {
+      const count = new Array(C).fill(0);
+      for (const label of labels) count[label]++;
+      return count;
+    });
+    const hasOneClass = counts[0].filter((count) => count > 0).length === 1;
+    const least = hasOneClass ? 1 : LEAST_OF_CLASS;
+    const totals = counts[0].map((count, c) => count + counts[1][c]);
+    const lost = totals.findIndex(
+      (total, c) => total >= least && counts.some((count) => count[c] === 0)
+    );
+    if (lost < 0) return;
+    throw new BadFile(
+      "every second row is used to find T, and the others to test it, but only one of these halves " +
+        `would hold samples of the class ${classes?.[lost] ?? lost}, because of the order of the ` +
+        "rows; shuffle the rows, or drop a second file for the test"
+    );
   }
 
   /**

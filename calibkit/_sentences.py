@@ -14,6 +14,7 @@ PYTHON_OBJECTS = (
 NOT_UTF_8 = "it is not written in UTF-8; save it once more as a csv file in UTF-8"
 DECIMAL_COMMAS = "a comma in a number was read as its decimal point"
 ROUNDED = "each row was divided by its sum, because its probabilities were rounded"
+WITHOUT_SAMPLES = "classes without samples: {names}"
 NO_ROWS = "{path} is empty; pass a file with one row or more"
 NO_CSV = "{path} is no csv file: {why}"
 REPEATED_COLUMNS = "{path} must give every column a name of its own, got {names} twice"

@@ -1149,6 +1149,7 @@ def as_written(kind: str, folder: Path) -> Path:
         "no label": plain + "1.5,2.5,0.5,\n",
         "no name": plain.replace("label", "e").replace("logit_", ""),
         **tables_of_users.READ,
+        **tables_of_users.WITHOUT_SAMPLES,
         **{name: text for name, (text, _) in tables_of_users.REFUSED.items()},
     }
     if kind in texts:
@@ -1172,7 +1173,7 @@ READ = [
     "a name of two lines", "empty columns", "empty rows", "probabilities", "utf-16",
     "a named score", "signs", "a line of Excel", "tabs and commas", "underscores",
     "counted samples", "rising numbers", "patients", "rounded", "around", "answers",
-    *tables_of_users.READ,
+    *tables_of_users.READ, *tables_of_users.WITHOUT_SAMPLES,
 ]  # fmt: skip
 REFUSED = [
     "one hot", "one column", "words", "objects", "thousands", "points and commas",

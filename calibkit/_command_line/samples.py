@@ -32,6 +32,7 @@ from calibkit._command_line.names import (
     names_of_set,
 )
 from calibkit._conversion import as_tensor
+from calibkit._rows import Rows
 
 
 class Choice(NamedTuple):
@@ -111,7 +112,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
         )
         from_where += f", where {outcomes[1]} is the positive class" if outcomes else ""
     scores = as_tensor(source.scores(names), "logits")
-    labels = None
+    labels, classes, by_name = None, None, False
     if values is not None:
         occurring = strays.occurring(values, choice.ignore_index)
         classes = source.class_names(names) and classes_of(names, occurring)
@@ -137,9 +138,20 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     said += f", labels from {from_where}" if labels_needed else ""
     said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
     said += f"; {_sentences.ROUNDED}" if is_rounded else ""
+    said += _said_of_classes(rows, classes if by_name else None, labels)
     left_out = [name for name in source.names if name not in {*names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
     return Samples(scores, labels, are_probabilities, dtype, names, said, source, outcomes)
+
+
+def _said_of_classes(rows: Rows, classes: list[str] | None, labels: Tensor | None) -> str:
+    """Say which classes no sample has."""
+    if labels is None:
+        return ""
+    occurring = set(rows.flat()[1].tolist())
+    names = classes or [str(k) for k in range(rows.n_classes)]
+    missing = [name for k, name in enumerate(names) if k not in occurring]
+    return f"; {_sentences.WITHOUT_SAMPLES.format(names=_shortly(missing))}" if missing else ""
 
 
 def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:

@@ -24,6 +24,8 @@ NUMBERS_OF_SAMPLES = re.compile(
 PREDICTIONS = re.compile(r"(y_?)?(preds?|predicted|predictions?|hat)([_ .-]?(labels?|class))?")
 # So many rows do not count up by chance, and so many not one by one.
 _LEAST_RISING, _LEAST_COUNTING = 20, 5
+# Beside so many classes, another column hardly ever keeps the order of the alphabet by chance.
+_LEAST_IN_ORDER = 3
 
 
 class Found(NamedTuple):
@@ -47,8 +49,10 @@ def find_classes(columns: list[str], classes: list[str], labels: set[str]) -> Fo
     if named:
         first = columns.index(named[0])
         span = columns[first : columns.index(named[-1]) + 1]
-        # A column among the others may be a class that no sample has.
+        # A column among the others may be a class that no sample has, as the alphabet may say.
         unnamed = [column for column in span if column not in named]
+        if unnamed and len(named) >= _LEAST_IN_ORDER and span == sorted(span):
+            return Found(span, are_sure=True)
         return Found(columns, stray=unnamed[0]) if unnamed else Found(named, are_sure=True)
     if 0 < len(labels) < len(columns) and (stray := _odd_one(columns)):
         return Found(columns, stray)

@@ -27,6 +27,21 @@ def table(names: str | list[str], *columns: object, sign: str = ",") -> str:
 _PLAIN = table(" ".join(NAMES), *Z.T, Y)
 _ROWS = _PLAIN.partition("\n")[2]
 _QUOTED = ",".join(f'"{name}"' for name in NAMES)
+# The logits of five classes, of which the third has no sample.
+ANT_TO_ELK = np.array(["ant", "bee", "cow", "dog", "elk"])
+OF_FIVE = np.hstack([Z, Z[:, ::-1][:, :2] / 2])
+_WITHOUT_2 = np.array([0, 1, 3, 4])[(Y + np.arange(240) % 2) % 4]
+# Texts that hold OF_FIVE, in which the class number 2 has no sample.
+WITHOUT_SAMPLES = {
+    "names": table("ant bee cow dog elk label", *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]),
+    "called logits": table(
+        "logit_ant logit_bee logit_cow logit_dog logit_elk y", *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]
+    ),
+    "numbers": table("c0 c1 c2 c3 c4 label", *OF_FIVE.T, _WITHOUT_2),
+    "a number beside names": table(
+        "age ant bee cow dog elk label", 40 + Z[:, 0], *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]
+    ),
+}
 # Texts that hold Z and Y.
 READ = {
     "a sign before the names": f"# {_PLAIN}",

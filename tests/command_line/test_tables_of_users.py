@@ -7,9 +7,11 @@ import pytest
 
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from tests.command_line.tables_of_users import (
+    OF_FIVE,
     ONE,
     READ,
     REFUSED,
+    WITHOUT_SAMPLES,
     YES,
     Y,
     Z,
@@ -33,6 +35,20 @@ def test_a_table_of_a_user_is_read(tmp_path, kind):
     samples = read(tmp_path / "x.csv", READ[kind])
     np.testing.assert_allclose(samples.logits, Z)
     assert samples.labels.tolist() == Y.tolist()
+
+
+@pytest.mark.parametrize("kind", WITHOUT_SAMPLES)
+def test_a_class_without_samples_is_a_class_and_is_said(tmp_path, kind):
+    samples = read(tmp_path / "x.csv", WITHOUT_SAMPLES[kind])
+    np.testing.assert_allclose(samples.logits, OF_FIVE)
+    said = f"; classes without samples: {2 if kind == 'numbers' else 'cow'}"
+    assert samples.said.removesuffix("; not used: age").endswith(said)
+
+
+def test_an_array_has_classes_without_samples_as_well(tmp_path):
+    np.savez(tmp_path / "x.npz", logits=OF_FIVE, labels=Y % 2)
+    samples = read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
+    assert samples.said.endswith("; classes without samples: 2, 3, 4")
 
 
 @pytest.mark.parametrize("kind", REFUSED)

@@ -5,7 +5,7 @@
   const { sentences } = self;
   const { BadFile, BadValue } = self.refusals;
   const { open, refuseAtOnce } = self.files;
-  const { kindOf, shapeText } = self.names;
+  const { kindOf, shapeText, shortly } = self.names;
   const { nameOfEvent, asIndices } = self.labels;
   const { FLOOR, checkFinite, checkProbabilities, refuseProbabilities } = self.checking;
   const { beside0, countRaised, logitsOfEvents } = self.checking;
@@ -79,8 +79,9 @@
       if (width === 1) logits = beside0(data);
     }
     const leftOut = unused.length ? `; not used: ${unused.join(", ")}` : "";
+    const missing = withoutSamples(indices, byName, first, C);
     const given = `${path}: n = ${n}, ${name} of ${C} classes from ${from.scores}${raised}`;
-    const said = `${given}, labels from ${from.labels}${rounded}${leftOut}`;
+    const said = `${given}, labels from ${from.labels}${rounded}${missing}${leftOut}`;
     const python = pythonOf({ ...code, byName, first }, areProbabilities, width);
     const event = positive ?? nameOfEvent(byName);
     const suspicions = { suspicion, wrongPositive };
@@ -89,6 +90,14 @@
     const form = { input, classes: positive ? null : byName };
     const about = { n, C, said, ...form, ...suspicions, code: python, event, hasTestSet };
     return { logits, labels: indices, ...about };
+  }
+
+  /** Say which classes no sample has. */
+  function withoutSamples(indices, byName, first, C) {
+    const occurring = new Set(indices);
+    const every = byName ?? Array.from({ length: C }, (_, k) => String(k + first));
+    const names = every.filter((_, k) => !occurring.has(k));
+    return names.length ? `; ${sentences.WITHOUT_SAMPLES({ names: shortly(names) })}` : "";
   }
 
   self.samples = { read };

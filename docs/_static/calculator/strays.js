@@ -9,6 +9,8 @@
 
   // So many rows do not count up by chance, and so many not one by one.
   const [LEAST_RISING, LEAST_COUNTING] = [20, 5];
+  // Beside so many classes, another column hardly ever keeps the order of the alphabet by chance.
+  const LEAST_IN_ORDER = 3;
 
   /** Say whether a column of n cells numbers or names the samples. */
   function isNumberOfSamples(name, n, { isNumeric, isWhole, rises, counts }) {
@@ -36,7 +38,11 @@
     }
     if (named.length) {
       const span = columns.slice(columns.indexOf(named[0]), columns.indexOf(named.at(-1)) + 1);
-      // A column among the others may be a class that no sample has.
+      // A column among the others may be a class that no sample has, as the alphabet may say.
+      const isInOrder = [...span].sort().every((column, k) => column === span[k]);
+      if (named.length >= LEAST_IN_ORDER && isInOrder) {
+        return { kept: span, stray: null, areSure: true };
+      }
       const stray = span.find((column) => !named.includes(column)) ?? null;
       return { kept: stray === null ? named : columns, stray, areSure: stray === null };
     }

@@ -11,7 +11,7 @@
   const { positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
   const { overlooked } = self.strays;
-  const CHOOSE_SCORES = "choose the columns that hold logits";
+  const CHOOSE_SCORES = "choose the columns that hold logits, then press Calibrate again";
   const TICK_SCORES = "tick all columns that hold scores, then press Calibrate again";
   const CHECK_SCORES = "untick those that hold none, then press Calibrate again";
   // Scores of few samples may be whole numbers that differ by chance.
@@ -169,7 +169,7 @@
       throw new BadFile(sentences.AN_IDENTIFIER(words), "scores");
     }
     if (stray !== null) {
-      throw new BadFile(sentences.A_STRAY({ path, name: stray, advice: CHOOSE_SCORES }), "scores");
+      throw new BadFile(sentences.A_STRAY({ path, name: stray, advice: CHOOSE_SCORES }), "ticks");
     }
     if (!areSure && self.strays.areUnclear(kept, occurring)) {
       const words = { path, n: kept.length, names: shortly(kept), advice: CHECK_SCORES };

@@ -19,6 +19,9 @@ NO_ROWS = "{path} is empty; pass a file with one row or more"
 NO_CSV = "{path} is no csv file: {why}"
 REPEATED_COLUMNS = "{path} must give every column a name of its own, got {names} twice"
 WRONG_LENGTH_OF_ROW = "{path} must have {expected} columns in every row, got {found} in {place}"
+FILL_IN = "fill the cell in or delete the row, and if the column is no score, {advice}"
+WRITE_POINTS = "write decimal points, or separate the columns by semicolons"
+A_LIST = "write a column of its own for each class instead of a list"
 NO_NUMBER = "{path} must hold numbers in the column {name}, got {found} in {place}; {advice}"
 FIRST_ROW_IS_DATA = (
     "{path} must name its columns in the first row, got {found}, which seems to be a sample; write "
@@ -89,6 +92,18 @@ LOOK_LIKE_PROBABILITIES = "logits look like probabilities: {why}; {advice}"
 NO_PROBABILITIES = (
     "probabilities must lie in [0, 1] and every row must sum to 1, got values from {lowest} to "
     "{highest} and row sums from {least} to {most}; {advice}"
+)
+MODELS = (
+    "if each column is the probability of the same event by another model, read only one of them"
+)
+CLASS_0 = (
+    "{path}: the column {name} names class 0, but a single column must hold the scores of class 1; "
+    "write {change} into it and call it {new}"
+)
+MEANS_CLASS_0 = (
+    "no temperature is best, because the scores in {name} are on average no higher where the label "
+    "is 1; if a high score means class 0, take 1 minus each probability or minus each logit; "
+    "otherwise the labels are usually shifted by some rows"
 )
 WRONG_SUM = (
     "{place} sums to {sum} (a wrong sum in {n_wrong} of {n} rows); correct the row or delete it"

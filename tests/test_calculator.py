@@ -1460,10 +1460,8 @@ def test_the_choice_is_shown_before_the_first_press(page, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("order", "lost"), [([0, 1], 1), ([1, 0], 0), ([0, 1, 2, 3], 1), ([0, 1, 0, 2], 1)]
-)
-def test_an_order_that_puts_a_class_in_one_half_is_refused(page, tmp_path, order, lost):
+@pytest.mark.parametrize("order", [[0, 1], [1, 0], [0, 1, 2, 3], [0, 1, 0, 2]])
+def test_an_order_that_puts_a_class_in_one_half_is_refused(page, tmp_path, order):
     """A pattern of the labels that repeats, of which every second row sees only a part."""
     n_classes = max(order) + 1
     logits, labels = (part.numpy() for part in problem(2000, n_classes, 2.0, seed=3))
@@ -1472,7 +1470,7 @@ def test_an_order_that_puts_a_class_in_one_half_is_refused(page, tmp_path, order
     np.savez(tmp_path / "x.npz", logits=logits[both], labels=labels[both])
     drop(page, "fit", tmp_path / "x.npz")
     said = calibrate(page)
-    assert f"only one of these halves would hold samples of the class {lost}, because" in said
+    assert "only one of these halves would hold samples of the class 0, because" in said
     assert said.endswith("; shuffle the rows, or drop a second file for the test.")
     shuffled = np.random.default_rng(0).permutation(both)
     np.savez(tmp_path / "y.npz", logits=logits[shuffled], labels=labels[shuffled])

@@ -18,6 +18,8 @@ FLOOR = 1e-12
 # A little less than what the library accepts, so that both readers decide alike.
 _EXACT = 0.95e-3
 _MOST_DECIMALS = 6
+# Rounding does not move the sum of two probabilities so far from 1.
+_FAR_FROM_1 = 0.02
 
 
 def divided_by_sums(p: Tensor) -> tuple[Tensor, bool]:
@@ -70,8 +72,10 @@ def check_scores(
         for start, advice in _ADVICE.items():
             if said.startswith(start):
                 said = f"{said.partition(';')[0]}; {advice}"
-        if scores.ndim == 1 and said.startswith("logits look like"):
-            said = f"{said.partition(';')[0]}; {_ADVICE_ON_ONE_COLUMN}"
+        if said.startswith("logits look like"):
+            said = f"{said.partition(';')[0]}; {_advice_on_likeness(said, scores)}"
+        elif said.startswith("probabilities must lie") and _may_be_models(scores):
+            said = f"{said.partition(';')[0]}; {_sentences.MODELS}"
         if scores.ndim == 1 and said.startswith("labels must lie"):
             said += "; a single column needs outcomes 0 and 1, such as whether the answer is right"
         raise ValueError(f"{source.path}: {said}") from error
@@ -103,9 +107,30 @@ _PLACE = re.compile(r"(?<= (?:in|at) )(?:row|position) (\d+)\b")
 _ADVICE_ON_ONE_COLUMN = (
     "add --probabilities if they are, or write two columns if they are logits: 0 and the logit"
 )
+_ADVICE_ON_COLUMNS = (
+    "add --probabilities if they are, or subtract 1 from all of them if they are logits, which "
+    "changes no probability"
+)
+_SCALE = re.compile(r"\[0, (\d{2,})\]")
+
+
+def _advice_on_likeness(said: str, scores: Tensor) -> str:
+    """Return what to do about logits that look like probabilities."""
+    if scale := _SCALE.search(said):
+        return f"divide them by {scale[1]} and add --probabilities if they are"
+    if _may_be_models(scores):
+        return f"{_sentences.MODELS}, or, if they are logits, subtract 1 from all of them"
+    return _ADVICE_ON_ONE_COLUMN if scores.ndim == 1 else _ADVICE_ON_COLUMNS
+
+
+def _may_be_models(p: Tensor) -> bool:
+    """Say whether two columns hold probabilities that belong to no two classes of one model."""
+    if p.ndim != 2 or p.shape[1] != 2 or not _is_inside(p):
+        return False
+    return bool(((p.sum(1) - 1).abs() > _FAR_FROM_1).double().mean() > 0.5)
+
+
 _ADVICE = {
-    "logits look like": "add --probabilities if they are, or subtract 1 from all of them if they "
-    "are logits, which changes no probability",
     "probabilities must lie": "leave out --probabilities if they are logits, divide by 100 if they "
     "are percentages, and name the column of labels with --label-name if it was taken for one",
     "labels must lie": "count classes from 0, and leave samples out with --ignore-index",

@@ -157,6 +157,9 @@ def _fit(samples: Samples, options: Namespace) -> Scaler:
             if error.limit == 0:
                 answers = _sentences.OWN_ANSWERS.format(said=said, advice=advice)
                 raise ValueError(answers) from error
+            if said.startswith("no temperature") and samples.may_mean_class_0:
+                name = samples.said_of_scores
+                raise ValueError(_sentences.MEANS_CLASS_0.format(name=name)) from error
             if not samples.outcomes or len(samples.names) > 1 or error.limit != math.inf:
                 raise
             other, event = samples.outcomes

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from calibkit import _sentences
 from calibkit._command_line.named_numbers import NamedNumbers
-from calibkit._command_line.names import RIGHT, positive_of
+from calibkit._command_line.names import BEFORE_POSITIVE, RIGHT, class_of, positive_of
 
 # What a word stands for in a column of outcomes.
 _OUTCOMES = {"false": 0, "true": 1}
@@ -42,6 +42,19 @@ def refuse_confidences(source: NamedNumbers, column: str, label_name: str) -> No
     if bool(((p >= 0.5) & (p <= 1)).all()):
         words = {"name": column, "event": names[-1]}
         raise ValueError(_sentences.CONFIDENCES.format(path=source.path, **words))
+
+
+def refuse_class_0(
+    source: NamedNumbers, column: str, labels: NDArray[Any], are_probabilities: bool
+) -> None:
+    """Raise an error if a single column names class 0, although the labels are 0 and 1."""
+    named = class_of(BEFORE_POSITIVE.sub("", column, count=1))
+    if named != "0" or column == "0" or not {_number(label) for label in labels.flat} <= {0, 1}:
+        return
+    change = "1 minus each number" if are_probabilities else "minus each number"
+    new = "1".join(column.rsplit("0", 1))
+    words = {"name": column, "change": change, "new": new}
+    raise ValueError(_sentences.CLASS_0.format(path=source.path, **words))
 
 
 def as_outcomes(

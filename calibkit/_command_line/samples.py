@@ -16,6 +16,7 @@ from calibkit._command_line.files import open_numbers
 from calibkit._command_line.labels import (
     as_indices,
     as_outcomes,
+    refuse_class_0,
     refuse_confidences,
     refuse_missing,
 )
@@ -85,6 +86,17 @@ class Samples:
         """The name of class 1 of two classes, if the file has one."""
         return self.outcomes[1] if self.outcomes else None
 
+    @property
+    def may_mean_class_0(self) -> bool:
+        """Whether nothing says which class a high score of a single column means."""
+        is_single = self.logits.ndim == 1 or self.logits.shape[1] == 1
+        return is_single and not self.outcomes
+
+    @property
+    def said_of_scores(self) -> str:
+        """Which columns or which array the scores are, in words."""
+        return _listed(self.source, self.names)
+
     def write_scaled(self, scaled: Tensor, path: Path) -> None:
         """Write a copy of the file with these logits, or with their probabilities."""
         new = scaled
@@ -107,6 +119,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     if values is not None and source.word == "column" and len(names) == 1:
         if own_label is not None:
             refuse_confidences(source, names[0], own_label)
+        refuse_class_0(source, names[0], values, are_probabilities)
         values, outcomes = as_outcomes(
             values, names[0], are_probabilities, source, choice.ignore_index
         )

@@ -137,9 +137,19 @@ class _Table(NamedNumbers):
                     name=name,
                     found=repr(str(cell)),
                     place=self.place(row),
-                    advice="if the column is no score, name those that are with --score-names",
+                    advice=self._advice_on(str(cell)),
                 )
             ) from None
+
+    def _advice_on(self, cell: str) -> str:
+        """Return what to do about a cell that holds no number."""
+        advice = "name those that are with --score-names"
+        if not cell.strip():
+            return _sentences.FILL_IN.format(advice=advice)
+        if cell.strip().startswith("["):
+            return _sentences.A_LIST
+        is_decimal = not self.has_decimal_commas and _is_with_comma(cell)
+        return _sentences.WRITE_POINTS if is_decimal else f"if the column is no score, {advice}"
 
     @abstractmethod
     def _cells(self, name: str) -> _Array: ...

@@ -29,8 +29,8 @@ _ROWS = _PLAIN.partition("\n")[2]
 _QUOTED = ",".join(f'"{name}"' for name in NAMES)
 # The logits of five classes, of which the third has no sample.
 ANT_TO_ELK = np.array(["ant", "bee", "cow", "dog", "elk"])
-OF_FIVE = np.hstack([Z, Z[:, ::-1][:, :2] / 2])
-_WITHOUT_2 = np.array([0, 1, 3, 4])[(Y + np.arange(240) % 2) % 4]
+_five, _of_five = (part.numpy() for part in calibrated_problem(400, 5, 2.0))
+OF_FIVE, _WITHOUT_2 = _five[_of_five != 2].round(4), _of_five[_of_five != 2]
 # Texts that hold OF_FIVE, in which the class number 2 has no sample.
 WITHOUT_SAMPLES = {
     "names": table("ant bee cow dog elk label", *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]),
@@ -39,7 +39,7 @@ WITHOUT_SAMPLES = {
     ),
     "numbers": table("c0 c1 c2 c3 c4 label", *OF_FIVE.T, _WITHOUT_2),
     "a number beside names": table(
-        "age ant bee cow dog elk label", 40 + Z[:, 0], *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]
+        "age ant bee cow dog elk label", 40 + OF_FIVE[:, 0], *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]
     ),
 }
 # Texts that hold Z and Y.
@@ -63,6 +63,7 @@ READ = {
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
 }
 _P = 1 / (1 + np.exp(-ONE))
+_P3 = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
 _CONFIDENCE, _ANSWER = np.maximum(_P, 1 - _P), (_P > 0.5).astype(int)
 _MOODS = np.array(["NEGATIVE", "POSITIVE"])
 _ASKED = "Which column holds the true labels? "
@@ -116,5 +117,32 @@ REFUSED = {
         table("a b c label", *Z.T, Z.argmax(1)),
         "240 labels are the model's top",
     ),
+    "an empty cell": (_PLAIN + "1,2,,0\n", "column logit_2, got '' in row 242"),
+    "a decimal comma in quotes": (_PLAIN + '1,"2,5",3,0\n', "column logit_1, got '2,5' in row 242"),
+    "a list in a cell": (
+        table("label logits", Y, [f'"[{a}, {b}]"' for a, b in OF_TWO]),
+        "must hold numbers in the column logits, got '[",
+    ),
+    "percentages of names": (table("A% B% C% truth", *100 * _P3.T, Y), "in [0, 100] and sum to"),
+    "two risk models": (
+        table("patient risk_a risk_b died", range(240), _P, 1 / (1 + np.exp(-ONE / 2)), YES),
+        f"{_ASKED}No name",
+    ),
+    "two risk models and y": (
+        table("risk_a risk_b y", _P, 1 / (1 + np.exp(-ONE / 2)), YES),
+        "look",
+    ),
+    "two models, p1 and p2": (
+        table("p1 p2 y", _P, 1 / (1 + np.exp(-ONE / 2)), YES),
+        "must sum to 1",
+    ),
+    **{
+        f"class 0 alone, {name}": (
+            table(f"{name} label", 1 - _P, YES),
+            f"column {name} names class 0",
+        )
+        for name in ("prob_0", "p(0)", "logit_0", "p0")
+    },
+    "benign": (table("p_benign label", 1 - _P, YES), "in the column p_benign are on average no"),
     "answers of two classes": (table("p label", _P, _ANSWER), "labels are the model's top class"),
 }

@@ -87,6 +87,25 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
     assert "; if the labels are the model's own answers, take the true labels, and other" in said
 
 
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("an empty cell", "; fill the cell in or delete the row, and if the column is no score, "),
+        ("a decimal comma in quotes", "; write decimal points, or separate the columns by semicol"),
+        ("a list in a cell", "; write a column of its own for each class instead of a list"),
+        ("percentages of names", "; divide them by 100 and add --probabilities if they are"),
+        ("two risk models and y", "the same event by another model, read only one of them, or, if"),
+        ("two models, p1 and p2", "; if each column is the probability of the same event by anoth"),
+        ("class 0 alone, p(0)", "; write 1 minus each number into it and call it p(1)"),
+        ("class 0 alone, logit_0", "; write minus each number into it and call it logit_1"),
+        ("benign", "; if a high score means class 0, take 1 minus each probability or minus each"),
+    ],
+)
+def test_the_advice_leads_on(here, kind, advice):
+    (here.folder / "x.csv").write_text(REFUSED[kind][0])
+    assert advice in here.refusal("fit", "x.csv", "--output", "scaler.pt")
+
+
 def test_a_single_score_needs_no_other_column(tmp_path):
     """A whole number beside it is no score, and whoever names the scores means them."""
     years = 2000 + np.arange(240) % 7

@@ -10,6 +10,8 @@
   // A little less than what the library accepts, so that both readers decide alike.
   const EXACT = 0.95e-3;
   const MOST_DECIMALS = 6;
+  // Rounding does not move the sum of two probabilities so far from 1.
+  const FAR_FROM_1 = 0.02;
   // The name of a box of the page.
   const BOX = '"These are probabilities, not logits"';
   const ARE_PROBABILITIES = `tick ${BOX} if they are`;
@@ -88,11 +90,19 @@
     const rounded = Object.entries(found).map(([key, value]) => [key, short(value)]);
     const words = Object.fromEntries(rounded);
     const percentages = found.lowest >= 0 && found.highest > 1 && found.highest <= 100;
-    const advice = percentages
-      ? "if these are percentages, divide them by 100"
-      : `if these are logits, do not tick ${BOX}, and call them logits`;
+    let advice = `if these are logits, do not tick ${BOX}, and call them logits`;
+    if (percentages) advice = "if these are percentages, divide them by 100";
+    else if (mayBeModels(data, n, width)) advice = sentences.MODELS({});
     const sentence = width === 1 ? sentences.NO_EVENTS : sentences.NO_PROBABILITIES;
     throw new BadValue(sentence({ ...words, advice }), percentages ? null : "probabilities");
+  }
+
+  /** Say whether two columns hold probabilities that belong to no two classes of one model. */
+  function mayBeModels(data, n, width) {
+    if (width !== 2 || !data.every((p) => p >= 0 && p <= 1)) return false;
+    let nFar = 0;
+    for (let i = 0; i < n; i++) if (Math.abs(data[2 * i] + data[2 * i + 1] - 1) > FAR_FROM_1) nFar++;
+    return nFar > n / 2;
   }
 
   /** Say which row does not sum to 1, if most of them do. */
@@ -118,7 +128,12 @@
     const why = self.disguises.find(data, n, width);
     const ofOne = `${ARE_PROBABILITIES}, or save two columns if they are logits: 0 and the logit`;
     if (why) {
+      const scale = why.match(/\[0, (\d{2,})\]/)?.[1];
       const words = { why, advice: width === 1 ? ofOne : advice };
+      if (scale) words.advice = `divide them by ${scale} and tick ${BOX} if they are`;
+      else if (mayBeModels(data, n, width)) {
+        words.advice = `${sentences.MODELS({})}, or, if they are logits, subtract 1 from all of them`;
+      }
       throw new BadValue(sentences.LOOK_LIKE_PROBABILITIES(words), "probabilities");
     }
   }

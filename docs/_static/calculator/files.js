@@ -4,8 +4,9 @@
 
   const { BadFile } = self.refusals;
   const { refusal, readNpy, readNpz } = self.numpyFiles;
-  const { UNKNOWN_KIND, NO_ROWS, NO_CSV, NO_NUMBER } = self.sentences;
+  const { UNKNOWN_KIND, NO_ROWS, NO_CSV, NO_NUMBER, FILL_IN } = self.sentences;
   const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW, NOT_UTF_8, FIRST_ROW_IS_DATA } = self.sentences;
+  const { A_LIST, WRITE_POINTS } = self.sentences;
   const KINDS = [".npz", ".npy", ".csv", ".tsv"];
   const DECIMAL_COMMA = /^[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?$/i;
   // The first line with which Excel is told what separates the cells.
@@ -310,12 +311,21 @@
     return { path, word: "column", names, table };
   }
 
+  /** Return what to do about a cell that holds no number. */
+  function adviceOn(cell, hasCommas) {
+    const advice = "choose those that are";
+    if (cell === "") return FILL_IN({ advice });
+    if (cell.startsWith("[")) return A_LIST({});
+    return !hasCommas && isWithComma(cell) ? WRITE_POINTS({}) : `if the column is no score, ${advice}`;
+  }
+
   /** Refuse the first cell that is no number in one of these columns of a table. */
-  function refuseText(path, { noNumbers }, columns) {
+  function refuseText(path, { noNumbers, hasCommas }, columns) {
     const name = columns.find((column) => column in noNumbers);
     if (name === undefined) return;
-    const advice = "if the column is no score, choose those that are";
-    throw new BadFile(NO_NUMBER({ path, name, ...noNumbers[name], advice }), "scores");
+    const { found, place } = noNumbers[name];
+    const advice = adviceOn(found.slice(1, -1), hasCommas);
+    throw new BadFile(NO_NUMBER({ path, name, found, place, advice }), "scores");
   }
 
   self.files = { open, refuseText, refuseAtOnce, numberFrom };

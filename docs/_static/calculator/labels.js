@@ -52,6 +52,17 @@
     throw new BadFile(sentences.CONFIDENCES({ path, name, event: names.at(-1) }));
   }
 
+  /** Refuse a single column that names class 0, although the labels are 0 and 1. */
+  function refuseClass0(path, name, labels, areProbabilities) {
+    const named = classOf(name.replace(patterns.beforePositive, ""));
+    const areOutcomes = Array.prototype.every.call(labels, (label) =>
+      [0, 1].includes(indexFrom(label))
+    );
+    if (named !== "0" || name === "0" || !areOutcomes) return;
+    const change = areProbabilities ? "1 minus each number" : "minus each number";
+    throw new BadFile(sentences.CLASS_0({ path, name, change, new: name.replace(/0(?=[^0]*$)/, "1") }));
+  }
+
   /** Return the label that a high score means, which only the name of its column may say. */
   function positiveOf(path, column, names, { positive }) {
     const found = names.includes(positive) ? positive : namedPositive(column, names);
@@ -131,7 +142,7 @@
   }
 
   self.labels = {
-    CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, positiveOf,
+    CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, refuseClass0, positiveOf,
     wrongPositiveOf, nameOfEvent, asIndices,
   };
 };

@@ -84,7 +84,9 @@
     const said = `${given}, labels from ${from.labels}${rounded}${missing}${leftOut}`;
     const python = pythonOf({ ...code, byName, first }, areProbabilities, width);
     const event = positive ?? nameOfEvent(byName);
-    const suspicions = { suspicion, wrongPositive };
+    const isOpen = width === 1 && event === null;
+    const meansClass0 = isOpen ? sentences.MEANS_CLASS_0({ name: from.scores }) : null;
+    const suspicions = { suspicion, wrongPositive: wrongPositive ?? meansClass0 };
     const ofEvents = width === 1 ? "probability" : "probabilities";
     const input = areProbabilities ? ofEvents : "logits";
     const form = { input, classes: positive ? null : byName };

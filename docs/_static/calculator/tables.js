@@ -7,7 +7,7 @@
   const { refuseText } = self.files;
   const { kindOf, declared, asThemselves, labelsAmong, namesOfScores, isYScore } = self.names;
   const { classOf, classesOf, shortly, listed } = self.names;
-  const { noLabels, refuseMissing, twoNames, refuseConfidences } = self.labels;
+  const { noLabels, refuseMissing, twoNames, refuseConfidences, refuseClass0 } = self.labels;
   const { positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
   const { overlooked } = self.strays;
@@ -119,6 +119,7 @@
     const areProbabilities =
       given.areProbabilities || isYScore(columns, columns, () => dataOf(columns));
     layout.kind = kindOf(areProbabilities);
+    if (columns.length === 1) refuseClass0(path, columns[0], labels, areProbabilities);
     const classes = table.hasHead && columns.length > 1 ? classesOf(columns, occurring) : null;
     const nLabels = new Set(labels).size;
     const outcomes = columns.length === 1 ? twoNames(labels) : null;

@@ -1360,12 +1360,25 @@ def test_the_choice_says_what_the_page_assumes(page, tmp_path):
     read = column(page, "read")
     assert read.inner_text() == "Nothing is read yet."
     assert ticked(page) == ["u", "v", "w", "kind"]
+    changed = "The choice has changed. Press Calibrate to read the file in this way."
     column(page, "labels").select_option("kind")
-    assert "T = " in calibrate(page)
-    assert read.inner_text() == (
+    assert read.inner_text() == changed
+    as_read = (
         "Read as logits: u, v, w. This page assumes that the labels count these columns: 0 means "
         "u, 1 means v, 2 means w."
     )
+    assert "T = " in calibrate(page)
+    assert read.inner_text() == as_read
+    for change in (
+        lambda: page.page.click("#cc-probabilities"),
+        lambda: page.page.click("#cc-probabilities"),
+        lambda: tick(page, "u").uncheck(),
+        lambda: tick(page, "u").check(),
+    ):
+        change()
+        assert read.inner_text() == changed
+        assert calibrate(page)
+        assert read.inner_text() != changed
 
 
 @pytest.mark.slow

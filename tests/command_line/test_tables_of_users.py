@@ -46,7 +46,7 @@ def test_a_class_without_samples_is_a_class_and_is_said(tmp_path, kind):
 
 
 def test_an_array_has_classes_without_samples_as_well(tmp_path):
-    np.savez(tmp_path / "x.npz", logits=OF_FIVE, labels=Y % 2)
+    np.savez(tmp_path / "x.npz", logits=OF_FIVE, labels=np.arange(len(OF_FIVE)) % 2)
     samples = read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
     assert samples.said.endswith("; classes without samples: 2, 3, 4")
 

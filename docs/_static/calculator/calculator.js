@@ -247,7 +247,10 @@
   }
 
   addSkipLink();
-  at("probabilities").addEventListener("change", hideResults);
+  at("probabilities").addEventListener("change", () => {
+    for (const which of ["fit", "test"]) columns[which].outdate();
+    hideResults();
+  });
   at("remove").addEventListener("click", () => {
     choose("test", []);
     at("test-files").focus();

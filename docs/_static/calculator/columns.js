@@ -95,6 +95,11 @@ self.calculatorParts.columns = (which, onChange) => {
     return `${said} ${assumed}: ${order.join(", ")}${more}.`;
   }
 
+  /** Say that the choice is not yet read. */
+  function outdate() {
+    at("read").textContent = "The choice has changed. Press Calibrate to read the file in this way.";
+  }
+
   /** Keep what the user has chosen until the next calculation. */
   function pick({ target }) {
     const { part } = target.dataset;
@@ -111,6 +116,7 @@ self.calculatorParts.columns = (which, onChange) => {
       else askForPositive();
     }
     picked = Object.fromEntries(Object.entries(picked).filter(([, value]) => value));
+    outdate();
     onChange();
   }
 
@@ -139,5 +145,5 @@ self.calculatorParts.columns = (which, onChange) => {
   place.addEventListener("change", pick);
   at("all").addEventListener("click", () => tickAll(true));
   at("none").addEventListener("click", () => tickAll(false));
-  return { show, clear, open, picked: () => picked };
+  return { show, outdate, clear, open, picked: () => picked };
 };

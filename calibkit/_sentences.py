@@ -19,6 +19,13 @@ NO_ROWS = "{path} is empty; pass a file with one row or more"
 NO_CSV = "{path} is no csv file: {why}"
 REPEATED_COLUMNS = "{path} must give every column a name of its own, got {names} twice"
 WRONG_LENGTH_OF_ROW = "{path} must have {expected} columns in every row, got {found} in {place}"
+NO_DELIMITER = (
+    "{path} has a single column, and its first row is {found}; separate the columns by commas, "
+    "semicolons or tabs"
+)
+WRITE_ALIKE = "write the labels and the columns alike, such as {name}"
+RAVEL = "save labels.ravel(), which has one label for each row"
+ARGMAX = "if they are one-hot, save labels.argmax(1)"
 FILL_IN = "fill the cell in or delete the row, and if the column is no score, {advice}"
 WRITE_POINTS = "write decimal points, or separate the columns by semicolons"
 A_LIST = "write a column of its own for each class instead of a list"

@@ -1382,6 +1382,16 @@ def test_the_choice_says_what_the_page_assumes(page, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_score_that_is_chosen_as_the_labels_is_refused_as_labels(page, tmp_path):
+    logits, _ = problem(400, 3, 2.0, seed=8)
+    table = dict(zip(["logit_0", "logit_1", "logit_2"], logits.T.tolist(), strict=True))
+    drop(page, "fit", write_table(tmp_path / "x.csv", table))
+    assert "or add the labels if none does" in calibrate(page)
+    column(page, "labels").select_option("logit_0")
+    assert "must hold labels that are class indices from 0, or among" in calibrate(page)
+
+
+@pytest.mark.slow
 def test_a_second_file_is_used_for_the_test_only(page, saved):
     folder, (logits, labels) = saved
     np.savez(folder / "other.npz", logits=3 * logits[:100].numpy(), labels=labels[:100].numpy())

@@ -72,6 +72,9 @@ def check_scores(
         for start, advice in _ADVICE.items():
             if said.startswith(start):
                 said = f"{said.partition(';')[0]}; {advice}"
+        if said.startswith("labels must have shape") and found.ndim == 2:
+            advice = _sentences.RAVEL if found.shape[1] == 1 else _sentences.ARGMAX
+            said = f"{said.partition(';')[0]}; {advice}"
         if said.startswith("logits look like"):
             said = f"{said.partition(';')[0]}; {_advice_on_likeness(said, scores)}"
         elif said.startswith("probabilities must lie") and _may_be_models(scores):

@@ -112,13 +112,17 @@ def as_indices(
         expected = "class indices from 0"
         if classes is not None:
             expected += f", or among {', '.join(classes[:10])}"
+        label = str(found.flat[wrong[0]])
+        alike = next((name for name in classes or [] if name.lower() == label.lower()), None)
+        advice = "" if alike is None else f"; {_sentences.WRITE_ALIKE.format(name=alike)}"
         raise ValueError(
             _sentences.WRONG_LABEL.format(
                 path=origin.path,
                 classes=expected,
-                found=repr(str(found.flat[wrong[0]])),
+                found=repr(label),
                 place=origin.place(int(wrong[0])),
             )
+            + advice
         )
     return torch.from_numpy(values.astype(np.int64)), False
 

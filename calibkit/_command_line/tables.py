@@ -188,6 +188,9 @@ class CSV(_Table):
                         path=path, expected=len(names), found=len(row), place=self.place(i)
                     )
                 )
+        if len(names) == 1 and self._rows and _is_unseparated(self._rows[0][0]):
+            found = repr(self._rows[0][0])
+            raise ValueError(_sentences.NO_DELIMITER.format(path=path, found=found))
         super().__init__(path, names, has_head=has_head)
         if has_head:
             self._check_head()
@@ -288,6 +291,12 @@ def _filled(lines: Iterable[list[str]], first: int) -> list[tuple[int, list[str]
         if any(map(str.strip, row)):
             rows.append((number, row))
     return rows
+
+
+def _is_unseparated(cell: str) -> bool:
+    """Say whether a cell holds several numbers or words, of which one has a decimal point."""
+    parts = re.split(r"[\s|:]+", cell.strip())
+    return len(parts) > 1 and any("." in part and is_number(part) for part in parts)
 
 
 def _is_with_comma(cell: str) -> bool:

@@ -123,6 +123,16 @@ REFUSED = {
         table("label logits", Y, [f'"[{a}, {b}]"' for a, b in OF_TWO]),
         "must hold numbers in the column logits, got '[",
     ),
+    "blanks between": (_PLAIN.replace(",", " "), "has a single column, and its first row is '"),
+    "as NumPy writes by itself": (
+        "# " + table(" ".join(NAMES), *(np.char.mod("%.18e", z) for z in Z.T), Y, sign=" "),
+        "has a single column, and its first row is '",
+    ),
+    "bars between": (_PLAIN.replace(",", "|"), "has a single column, and its first row is '"),
+    "labels in capitals": (
+        table("ant bee cat label", *Z.T, np.char.upper(ANIMALS[Y])),
+        "or among ant, bee, cat, got '",
+    ),
     "percentages of names": (table("A% B% C% truth", *100 * _P3.T, Y), "in [0, 100] and sum to"),
     "two risk models": (
         table("patient risk_a risk_b died", range(240), _P, 1 / (1 + np.exp(-ONE / 2)), YES),

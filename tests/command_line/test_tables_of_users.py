@@ -92,6 +92,8 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
     [
         ("an empty cell", "; fill the cell in or delete the row, and if the column is no score, "),
         ("a decimal comma in quotes", "; write decimal points, or separate the columns by semicol"),
+        ("blanks between", "; separate the columns by commas, semicolons or tabs"),
+        ("labels in capitals", "; write the labels and the columns alike, such as "),
         ("a list in a cell", "; write a column of its own for each class instead of a list"),
         ("percentages of names", "; divide them by 100 and add --probabilities if they are"),
         ("two risk models and y", "the same event by another model, read only one of them, or, if"),
@@ -104,6 +106,17 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
 def test_the_advice_leads_on(here, kind, advice):
     (here.folder / "x.csv").write_text(REFUSED[kind][0])
     assert advice in here.refusal("fit", "x.csv", "--output", "scaler.pt")
+
+
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [(Y[:, None], "save labels.ravel(), which"), (np.eye(3)[Y], "one-hot, save labels.argmax(1)")],
+)
+def test_labels_of_two_dimensions_are_told_how_to_become_one(tmp_path, labels, advice):
+    np.savez(tmp_path / "x.npz", logits=Z, labels=labels)
+    with pytest.raises(ValueError, match="labels must have shape") as caught:
+        read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
+    assert advice in str(caught.value)
 
 
 def test_a_single_score_needs_no_other_column(tmp_path):

@@ -64,7 +64,13 @@
     return least > 1 - tolerance && most < 1 + tolerance;
   };
 
-  const short = (value) => String(Number(value.toPrecision(4)));
+  /** Return a number as Python's format .4g writes it. */
+  function short(value) {
+    const number = Number(value.toPrecision(4));
+    const size = Math.abs(number);
+    if (size === 0 || (size >= 1e-4 && size < 1e4)) return String(number);
+    return number.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
+  }
 
   /** Return how far from 1 the rows may sum to, if each number was rounded. */
   function toleranceOf(data, width) {

@@ -6,7 +6,7 @@
   const { refusal, readNpy, readNpz } = self.numpyFiles;
   const { UNKNOWN_KIND, NO_ROWS, NO_CSV, NO_NUMBER, FILL_IN } = self.sentences;
   const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW, NOT_UTF_8, FIRST_ROW_IS_DATA } = self.sentences;
-  const { A_LIST, WRITE_POINTS } = self.sentences;
+  const { A_LIST, WRITE_POINTS, NO_DELIMITER } = self.sentences;
   const KINDS = [".npz", ".npy", ".csv", ".tsv"];
   const DECIMAL_COMMA = /^[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?$/i;
   // The first line with which Excel is told what separates the cells.
@@ -116,6 +116,13 @@
     let length = cells.length;
     while (length > width && cells[length - 1].trim() === "") length--;
     return cells.slice(0, length);
+  }
+
+  /** Say whether a cell holds several numbers or words, of which one has a decimal point. */
+  function isUnseparated(cell) {
+    const parts = cell.trim().split(/[\s|:]+/);
+    const isDecimal = (part) => part.includes(".") && numberFrom(part) !== undefined;
+    return parts.length > 1 && parts.some(isDecimal);
   }
 
   const isWithComma = (cell) => cell.includes(",") && DECIMAL_COMMA.test(cell.trim());
@@ -256,6 +263,9 @@
       }
       if (words.some((k) => cells[k].trim() === names[k])) {
         throw new BadFile(FIRST_ROW_IS_DATA({ path, found: `'${names.join(delimiter)}'` }));
+      }
+      if (names.length === 1 && chosen === null && isUnseparated(cells[0])) {
+        throw new BadFile(NO_DELIMITER({ path, found: `'${cells[0]}'` }));
       }
       if (chosen === null) choose(names.filter((_, k) => numberIn(cells[k]) !== undefined));
       if (used + places.length > numbers.length) {

@@ -9,7 +9,8 @@
   // So many probabilities of one class do not exceed 1/2 by chance.
   const LEAST_CONFIDENCES = 20;
   const OUTCOMES = { false: 0, true: 1 };
-  const CHOOSE_LABELS = "choose which of them holds the true labels";
+  const CHOOSE_LABELS =
+    "choose which of them holds the true labels, or add the labels if none does";
   const BOX_FROM_1 = '"The labels count from 1"';
 
   const noLabels = (path, word, found, described, advice = CHOOSE_LABELS) =>
@@ -88,8 +89,8 @@
     const { path, name, n, C, place, countFrom1 } = where;
     if (labelShape.length !== 1) {
       throw new BadValue(
-        `labels must have shape (samples,), got ${shapeText(labelShape)}; save one label for ` +
-          "each row"
+        `labels must have shape (samples,), got ${shapeText(labelShape)}; ` +
+          (labelShape.at(-1) === 1 ? sentences.RAVEL({}) : sentences.ARGMAX({}))
       );
     }
     if (labels.length !== n) {
@@ -109,7 +110,9 @@
         const among = names ? `, or among ${names.slice(0, 10).join(", ")}` : "";
         const expected = `class indices from 0${among}`;
         const words = { path, classes: expected, found: `'${labels[i]}'`, place: place(i) };
-        throw new BadFile(sentences.WRONG_LABEL(words), names && "scores");
+        const alike = names?.find((text) => text.toLowerCase() === `${labels[i]}`.toLowerCase());
+        const advice = alike === undefined ? "" : `; ${sentences.WRITE_ALIKE({ name: alike })}`;
+        throw new BadFile(sentences.WRONG_LABEL(words) + advice, names && "scores");
       }
       if (label < 0 || label >= C) {
         const advice = "count classes from 0, and leave out samples without a label";

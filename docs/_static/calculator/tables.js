@@ -51,7 +51,9 @@
   function labelOfTable({ path, names, table }, { picked }, besideScores) {
     const found = picked.labels ? [picked.labels] : labelsAmong(names);
     const { n, useful, hasHead, factsOf } = table;
-    const scores = picked.scores ?? declared(names, "logits", "probabilities");
+    const named = picked.scores ?? declared(names, "logits", "probabilities");
+    // Whoever has chosen a column as the labels does not mean it as a score.
+    const scores = named.filter((name) => name !== picked.labels);
     if (found.length === 0) {
       const others = useful.filter((name) => !besideScores.includes(name));
       // Of more columns, it may be a number of the row or a prediction as well.

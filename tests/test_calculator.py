@@ -1338,7 +1338,11 @@ def test_it_says_how_the_numbers_of_samples_belong_together(page, saved, tmp_pat
     drop(page, "fit", saved[0] / "names.csv")
     calibrate(page)
     read, split, unchecked = page.page.inner_text("#cc-from").split("\n")
-    assert "It was not checked whether a sample stands in the file twice" in unchecked
+    assert "No sample of the test was also used to find T. It was not checked whether" in unchecked
+    assert unchecked.endswith(
+        "whether rows belong together, such as two pictures of one thing. They "
+        "may stand on both sides."
+    )
     assert read.startswith("Read names.csv: n = 600, ")
     assert split == (
         "Of these 600 samples, 300 were used to find T: the first, the third, the fifth and so on. "
@@ -1499,6 +1503,37 @@ def test_an_order_that_puts_a_class_in_one_half_is_refused(page, tmp_path, order
     np.savez(tmp_path / "y.npz", logits=logits[shuffled], labels=labels[shuffled])
     drop(page, "fit", tmp_path / "y.npz")
     assert calibrate(page).startswith("T = ")
+
+
+@pytest.mark.slow
+def test_rows_that_stand_in_one_file_twice_are_found(page, tmp_path):
+    logits, labels = (part.numpy() for part in problem(400, 3, 2.0, seed=8))
+    orders = {
+        "both": np.arange(400).repeat(2),
+        "most": np.r_[np.arange(300).repeat(2), 300:400],
+        "some": np.r_[np.arange(20).repeat(2), 20:400],
+        "one": np.tile(np.arange(400), 2),
+    }
+    said = {}
+    for kind, order in orders.items():
+        np.savez(tmp_path / f"{kind}.npz", logits=logits[order], labels=labels[order])
+        drop(page, "fit", tmp_path / f"{kind}.npz")
+        said[kind] = calibrate(page)
+        if kind == "some":
+            warning = "Warning: 20 of the 210 test samples were also used to find T, so the test"
+            assert warning in page.page.inner_text("#cc-doubts")
+    assert "400 of the 400 samples for the test are also among those" in said["both"]
+    assert "300 of the 350 samples for the test are also among those" in said["most"]
+    assert said["most"].endswith(
+        "; keep every row of the file once, or drop a second file for the test."
+    )
+    assert said["one"].startswith("T = ")
+    warning = (
+        "Warning: Every row stands in the file 2 times, so the results look surer than they are."
+    )
+    assert warning in page.page.inner_text("#cc-doubts")
+    for card in save_results(page, tmp_path, ["html", "markdown"]).values():
+        assert warning.removeprefix("Warning: ") in card
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@
     const zeros = { n_zero: found.nZero, n: found.n, floor: "1e-12" };
     return [
       ...(found.nShared ? [sharedSamples(found)] : []),
+      ...(found.nCopies > 1 ? [copies(found)] : []),
       ...(isRounded ? [sentences.ZEROS(zeros)] : []),
       ...(name ? [sentences[name](words)] : []),
       ...exchanged(report),
@@ -95,16 +96,22 @@
     `${nShared} of the ${report.n} test samples were also used to find T, so the test makes the ` +
     "model look better than it is. Python refuses such a test.";
 
+  const copies = ({ nCopies }) =>
+    `Every row stands in the file ${nCopies} times, so the results look surer than they are. Keep ` +
+    "every row once.";
+
   /** Say that no samples stand on both sides, or that this was not checked. */
   const unchecked = ({ isSplit, nShared }) => {
-    if (nShared) return []; // There is a warning.
-    if (nShared === 0) return ["No sample of the test was also used to find T."];
+    const none = "No sample of the test was also used to find T.";
     if (!isSplit) {
-      return ["It was not checked whether single samples of the test were also used to find T."];
+      if (nShared) return []; // There is a warning.
+      const open = "It was not checked whether single samples of the test were also used to find T.";
+      return [nShared === 0 ? none : open];
     }
+    const twice = nShared === null ? "a sample stands in the file twice, or whether " : "";
     return [
-      "The temperature was fitted on every second row of the file and measured on the others. It " +
-        "was not checked whether a sample stands in the file twice, or whether rows belong " +
+      "The temperature was fitted on every second row of the file and measured on the others. " +
+        `${nShared === 0 ? `${none} ` : ""}It was not checked whether ${twice}rows belong ` +
         "together, such as two pictures of one thing. They may stand on both sides.",
     ];
   };

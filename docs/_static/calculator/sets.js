@@ -49,20 +49,37 @@
 
   /**
    * Return how many samples of the test are among those of the fit, or null if the logits do not
-   * tell samples apart. Refuse a test of which they are the most.
+   * tell samples apart. Refuse a test of which they are the most. `isSplit` says whether both are
+   * halves of one file.
    */
-  function countShared(fit, test) {
+  function countShared(fit, test, isSplit) {
     const known = new Set(keysOf(fit));
     if (known.size < MOSTLY * fit.n) return null;
     const n = keysOf(test).filter((key) => known.has(key)).length;
+    const advice = isSplit
+      ? "keep every row of the file once, or drop a second file for the test"
+      : "choose other samples for the test, or none, so that the first file is split";
     if (n > test.n / 2) {
       throw new BadFile(
         `${n} of the ${test.n} samples for the test are also among those that the temperature is ` +
-          "fitted to, so the test would say nothing about new samples; choose other samples for " +
-          "the test, or none, so that the first file is split"
+          `fitted to, so the test would say nothing about new samples; ${advice}`
       );
     }
     return n;
+  }
+
+  /**
+   * Return how often each row stands in a file, if it is equally often, or 1. Rows that repeat by
+   * chance, such as those of a tree, do so unequally often.
+   */
+  function countCopies(rows) {
+    const counts = new Map();
+    keysOf(rows).forEach((key, i) => {
+      const sample = `${key} ${rows.labels[i]}`;
+      counts.set(sample, (counts.get(sample) ?? 0) + 1);
+    });
+    const [copies, ...others] = new Set(counts.values());
+    return others.length === 0 && counts.size >= LEAST_OF_CLASS ? copies : 1;
   }
 
   /** Return a number for each row, which is the same for rows of the same logits. */
@@ -83,5 +100,5 @@
     });
   }
 
-  self.sets = { split, countShared };
+  self.sets = { split, countShared, countCopies };
 };

@@ -48,11 +48,12 @@
     const nZero = input === "logits" ? 0 : countZeros(fullFit);
     tell("Fitting the temperature", 0.25);
     const fit = fitted(calibration, { suspicion, wrongPositive });
-    const nShared = isSplit ? null : sets.countShared(calibration, test);
+    const nShared = sets.countShared(calibration, test, isSplit);
+    const nCopies = sets.countCopies(fullFit);
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    const about = { from, n, isSplit, code, nShared, nZero, input, classes };
+    const about = { from, n, isSplit, code, nShared, nCopies, nZero, input, classes };
     return { fit, report: { ...report, event }, ...about };
   }
 

@@ -1396,6 +1396,32 @@ def test_a_score_that_is_chosen_as_the_labels_is_refused_as_labels(page, tmp_pat
 
 
 @pytest.mark.slow
+def test_a_class_without_samples_can_be_kept_by_pressing_again(page, tmp_path):
+    names, words = "dog cow ant bee elk", tables_of_users.ANT_TO_ELK
+    z = tables_of_users.OF_FIVE[:, [3, 2, 0, 1, 4]]
+    text = tables_of_users.table(f"{names} y", *z.T, words[tables_of_users.WITHOUT_2])
+    (tmp_path / "x.csv").write_text(text)
+    drop(page, "fit", tmp_path / "x.csv")
+    assert "cow is not a class of any label; choose the columns that hold log" in calibrate(page)
+    assert ticked(page) == names.split()
+    assert calibrate(page).startswith("T = ")
+    assert "; classes without samples: cow." in page.page.inner_text("#cc-from")
+
+
+@pytest.mark.slow
+def test_a_score_that_was_overlooked_can_be_ticked_or_left(page, tmp_path):
+    z, labels = torch.from_numpy(tables_of_users.OF_TWO), torch.from_numpy(tables_of_users.YES)
+    text, said = tables_of_users.REFUSED["a name without its word"]
+    (tmp_path / "x.csv").write_text(text)
+    drop(page, "fit", tmp_path / "x.csv")
+    assert said in calibrate(page)
+    assert ticked(page) == ["logit_1"]
+    assert calibrate(page).startswith(f"T = {temperature_of((z[:, 1], labels))} ")
+    tick(page, "no").check()
+    assert calibrate(page).startswith(f"T = {temperature_of((z, labels))} ")
+
+
+@pytest.mark.slow
 def test_a_second_file_is_used_for_the_test_only(page, saved):
     folder, (logits, labels) = saved
     np.savez(folder / "other.npz", logits=3 * logits[:100].numpy(), labels=labels[:100].numpy())

@@ -152,7 +152,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
     said += f"; {_sentences.ROUNDED}" if is_rounded else ""
     said += _said_of_classes(rows, classes if by_name else None, labels)
-    left_out = [name for name in source.names if name not in {*names, own_label}]
+    left_out = [name for name in source.names if name not in {"", *names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
     return Samples(scores, labels, are_probabilities, dtype, names, said, source, outcomes)
 

@@ -20,6 +20,8 @@ from calibkit._command_line.named_numbers import NamedNumbers, is_number
 _Array = NDArray[Any]
 
 _LEAST_IDENTIFIERS = 20
+# So much of a row is shown that has no delimiters.
+_LONGEST_SHOWN = 60
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _SWAPPED = str.maketrans(",.", ".,")
 # How a column is called that has no name.
@@ -189,7 +191,7 @@ class CSV(_Table):
                     )
                 )
         if len(names) == 1 and self._rows and _is_unseparated(self._rows[0][0]):
-            found = repr(self._rows[0][0])
+            found = repr(self._rows[0][0][:_LONGEST_SHOWN])
             raise ValueError(_sentences.NO_DELIMITER.format(path=path, found=found))
         super().__init__(path, names, has_head=has_head)
         if has_head:

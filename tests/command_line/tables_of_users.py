@@ -30,16 +30,16 @@ _QUOTED = ",".join(f'"{name}"' for name in NAMES)
 # The logits of five classes, of which the third has no sample.
 ANT_TO_ELK = np.array(["ant", "bee", "cow", "dog", "elk"])
 _five, _of_five = (part.numpy() for part in calibrated_problem(400, 5, 2.0))
-OF_FIVE, _WITHOUT_2 = _five[_of_five != 2].round(4), _of_five[_of_five != 2]
+OF_FIVE, WITHOUT_2 = _five[_of_five != 2].round(4), _of_five[_of_five != 2]
 # Texts that hold OF_FIVE, in which the class number 2 has no sample.
 WITHOUT_SAMPLES = {
-    "names": table("ant bee cow dog elk label", *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]),
+    "names": table("ant bee cow dog elk label", *OF_FIVE.T, ANT_TO_ELK[WITHOUT_2]),
     "called logits": table(
-        "logit_ant logit_bee logit_cow logit_dog logit_elk y", *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]
+        "logit_ant logit_bee logit_cow logit_dog logit_elk y", *OF_FIVE.T, ANT_TO_ELK[WITHOUT_2]
     ),
-    "numbers": table("c0 c1 c2 c3 c4 label", *OF_FIVE.T, _WITHOUT_2),
+    "numbers": table("c0 c1 c2 c3 c4 label", *OF_FIVE.T, WITHOUT_2),
     "a number beside names": table(
-        "age ant bee cow dog elk label", 40 + OF_FIVE[:, 0], *OF_FIVE.T, ANT_TO_ELK[_WITHOUT_2]
+        "age ant bee cow dog elk label", 40 + OF_FIVE[:, 0], *OF_FIVE.T, ANT_TO_ELK[WITHOUT_2]
     ),
 }
 # Texts that hold Z and Y.

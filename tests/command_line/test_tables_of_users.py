@@ -7,6 +7,7 @@ import pytest
 
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from tests.command_line.tables_of_users import (
+    ANIMALS,
     OF_FIVE,
     ONE,
     READ,
@@ -117,6 +118,11 @@ def test_labels_of_two_dimensions_are_told_how_to_become_one(tmp_path, labels, a
     with pytest.raises(ValueError, match="labels must have shape") as caught:
         read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
     assert advice in str(caught.value)
+
+
+def test_a_column_without_a_name_is_not_listed(tmp_path):
+    text = table(["", "ant", "bee", "cat", "y_test"], range(240), *Z.T, ANIMALS[Y])
+    assert read(tmp_path / "x.csv", text).said.endswith("labels from the column y_test")
 
 
 def test_a_single_score_needs_no_other_column(tmp_path):

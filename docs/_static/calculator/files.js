@@ -16,6 +16,8 @@
   const SIGN = /^( *"?)[#%]+ *(?!"?[#% ,;\t]|\s*$)(?!.*[,;\t] *"?[#%])/;
   // Python's csv reader refuses a longer cell, of which the closing quote is usually missing.
   const LONGEST_CELL = 131072;
+  // So much of a row is shown that has no delimiters.
+  const LONGEST_SHOWN = 60;
   // So many words of a column are kept, to know how often they repeat.
   const MOST_WORDS = 10000;
   // What a browser says of a file that is no longer as it was, or where it was.
@@ -265,7 +267,7 @@
         throw new BadFile(FIRST_ROW_IS_DATA({ path, found: `'${names.join(delimiter)}'` }));
       }
       if (names.length === 1 && chosen === null && isUnseparated(cells[0])) {
-        throw new BadFile(NO_DELIMITER({ path, found: `'${cells[0]}'` }));
+        throw new BadFile(NO_DELIMITER({ path, found: `'${cells[0].slice(0, LONGEST_SHOWN)}'` }));
       }
       if (chosen === null) choose(names.filter((_, k) => numberIn(cells[k]) !== undefined));
       if (used + places.length > numbers.length) {

@@ -74,8 +74,8 @@ def test_the_data_file_holds_what_the_script_makes():
     assert data.keys() == made.keys()
     assert len(columns) == len(remade) == 14
     for head, column, again in zip(data["columns"], columns, remade, strict=True):
-        # logits differ by roundings from machine to machine
-        assert column == pytest.approx(again, abs=max(1e-4, head["step"]))
+        # logits differ by roundings from machine to machine, and then by one step at most
+        assert column == pytest.approx(again, abs=max(1e-4, 1.01 * head["step"]))
     assert columns[-1].tolist() == remade[-1].tolist()
     assert DATA.stat().st_size < 400_000
 

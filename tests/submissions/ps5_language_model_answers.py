@@ -1858,17 +1858,6 @@ def threshold_for_risk(confidence, correct, target):
     ],
     "temperature_table": [
         """
-import pandas as pd
-
-
-def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
-    cols = temperatures.tolist()
-    lp = pd.DataFrame(log_probabilities.numpy(), columns=cols)
-    top = pd.DataFrame(top_log_probabilities.numpy(), columns=cols)
-    nll = -lp.mean()
-    return nll, np.exp(top).mean() - (rank.numpy() < 1).mean(), np.exp(lp).mean(), nll.idxmin()
-""",
-        """
 def nll(log_p):
     return -log_p.mean(0)
 

@@ -107,7 +107,9 @@
   function mayBeModels(data, n, width) {
     if (width !== 2 || !data.every((p) => p >= 0 && p <= 1)) return false;
     let nFar = 0;
-    for (let i = 0; i < n; i++) if (Math.abs(data[2 * i] + data[2 * i + 1] - 1) > FAR_FROM_1) nFar++;
+    for (let i = 0; i < n; i++) {
+      if (Math.abs(data[2 * i] + data[2 * i + 1] - 1) > FAR_FROM_1) nFar++;
+    }
     return nFar > n / 2;
   }
 
@@ -138,7 +140,8 @@
       const words = { why, advice: width === 1 ? ofOne : advice };
       if (scale) words.advice = `divide them by ${scale} and tick ${BOX} if they are`;
       else if (mayBeModels(data, n, width)) {
-        words.advice = `${sentences.MODELS({})}, or, if they are logits, subtract 1 from all of them`;
+        words.advice =
+          `${sentences.MODELS({})}, or, if they are logits, subtract 1 from all of them`;
       }
       throw new BadValue(sentences.LOOK_LIKE_PROBABILITIES(words), "probabilities");
     }

@@ -97,7 +97,8 @@ self.calculatorParts.columns = (which, onChange) => {
 
   /** Say that the choice is not yet read. */
   function outdate() {
-    at("read").textContent = "The choice has changed. Press Calibrate to read the file in this way.";
+    at("read").textContent =
+      "The choice has changed. Press Calibrate to read the file in this way.";
   }
 
   /** Keep what the user has chosen until the next calculation. */

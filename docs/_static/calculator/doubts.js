@@ -97,15 +97,16 @@
     "model look better than it is. Python refuses such a test.";
 
   const copies = ({ nCopies }) =>
-    `Every row stands in the file ${nCopies} times, so the results look surer than they are. Keep ` +
-    "every row once.";
+    `Every row stands in the file ${nCopies} times, so the results look surer than they are. ` +
+    "Keep every row once.";
 
   /** Say that no samples stand on both sides, or that this was not checked. */
   const unchecked = ({ isSplit, nShared }) => {
     const none = "No sample of the test was also used to find T.";
     if (!isSplit) {
       if (nShared) return []; // There is a warning.
-      const open = "It was not checked whether single samples of the test were also used to find T.";
+      const open =
+        "It was not checked whether single samples of the test were also used to find T.";
       return [nShared === 0 ? none : open];
     }
     const twice = nShared === null ? "a sample stands in the file twice, or whether " : "";

@@ -328,7 +328,8 @@
     const advice = "choose those that are";
     if (cell === "") return FILL_IN({ advice });
     if (cell.startsWith("[")) return A_LIST({});
-    return !hasCommas && isWithComma(cell) ? WRITE_POINTS({}) : `if the column is no score, ${advice}`;
+    if (!hasCommas && isWithComma(cell)) return WRITE_POINTS({});
+    return `if the column is no score, ${advice}`;
   }
 
   /** Refuse the first cell that is no number in one of these columns of a table. */

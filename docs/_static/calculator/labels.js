@@ -61,7 +61,8 @@
     );
     if (named !== "0" || name === "0" || !areOutcomes) return;
     const change = areProbabilities ? "1 minus each number" : "minus each number";
-    throw new BadFile(sentences.CLASS_0({ path, name, change, new: name.replace(/0(?=[^0]*$)/, "1") }));
+    const ofClass1 = name.replace(/0(?=[^0]*$)/, "1");
+    throw new BadFile(sentences.CLASS_0({ path, name, change, new: ofClass1 }));
   }
 
   /** Return the label that a high score means, which only the name of its column may say. */
@@ -145,7 +146,8 @@
   }
 
   self.labels = {
-    CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, refuseClass0, positiveOf,
+    CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, refuseClass0,
+    positiveOf,
     wrongPositiveOf, nameOfEvent, asIndices,
   };
 };

@@ -101,7 +101,8 @@
   const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 
   self.names = {
-    kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores, isYScore, classOf,
+    kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores, isYScore,
+    classOf,
     classesOf, shortly, listed, shapeText,
   };
 };

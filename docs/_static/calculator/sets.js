@@ -42,8 +42,8 @@
     if (lost < 0) return;
     throw new BadFile(
       "every second row is used to find T, and the others to test it, but only one of these " +
-        `halves would hold samples of the class ${classes?.[lost] ?? lost}, because of the order of the ` +
-        "rows; shuffle the rows, or drop a second file for the test"
+        `halves would hold samples of the class ${classes?.[lost] ?? lost}, because of the order ` +
+        "of the rows; shuffle the rows, or drop a second file for the test"
     );
   }
 

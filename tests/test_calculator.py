@@ -472,7 +472,7 @@ def test_an_array_can_be_chosen_where_there_is_a_choice(page, saved, tmp_path):
     arrays = {"logits": logits.numpy(), "logits_of_teacher": 3 * logits.numpy()}
     np.savez(tmp_path / "two.npz", **arrays, labels=labels, y=labels)
     drop(page, "fit", tmp_path / "two.npz")
-    assert "more than one" in calibrate(page)
+    assert "More than one name" in calibrate(page)
     assert page.run("return document.activeElement.dataset.part") == "labels"
     column(page, "labels").select_option("y")
     column(page, "scores").select_option("logits_of_teacher")
@@ -1296,7 +1296,7 @@ def test_two_arrays_that_are_alike_are_told_apart_by_name_or_by_the_user(page, t
     drop(page, "fit", tmp_path / "a.npy", tmp_path / "b.npy")
     assert calibrate(page) == (
         "The files a.npy and b.npy are alike, so either of them may hold the labels; choose which "
-        "of them holds the true labels."
+        "of them holds the true labels, or add the labels if none does."
     )
     assert page.run("return document.activeElement.dataset.part") == "labels"
     legend = page.page.locator("#cc-fit-columns [data-part=legend]")
@@ -1774,7 +1774,7 @@ def event_of(mean: float, spread: float, n: int = 4000) -> dict[str, list[float]
     rng = np.random.default_rng(0)
     z = mean + spread * rng.standard_normal(n)
     labels = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int)
-    return {"p": (1 / (1 + np.exp(-z - 0.7))).tolist(), "label": labels.tolist()}
+    return {"p_1": (1 / (1 + np.exp(-z - 0.7))).tolist(), "label": labels.tolist()}
 
 
 TICKS = """
@@ -1815,7 +1815,7 @@ def test_a_diagram_shows_an_event_whose_probabilities_are_alike(page, tmp_path, 
     assert said in legend
     assert "dashed line" not in page.page.inner_text("#cc-key")
     # The bars are the frequencies of ten groups of equal size, on the axis that is shown.
-    p, labels = (np.array(table[name][1::2]) for name in ("p", "label"))
+    p, labels = (np.array(table[name][1::2]) for name in ("p_1", "label"))
     groups = np.split(labels[np.argsort(p, kind="stable")], 10)
     expected = np.array([100 * group.mean() for group in groups])
     assert len(heights) == 10

@@ -62,9 +62,7 @@ class Browser:
 
     def wait(self, script: str, *arguments: object) -> object:
         """What it returns as soon as that is true."""
-        found = self.page.wait_for_function(
-            f"(arguments) => {{{script}}}", arg=list(arguments), timeout=10_000
-        )
+        found = self.page.wait_for_function(f"(arguments) => {{{script}}}", arg=list(arguments))
         return found.json_value()
 
     def press(self, *keys: str) -> None:

@@ -23,7 +23,7 @@ _SCALERS = (
     "auto",
 )
 
-_ABOUT = "Measure and correct how far the probabilities of a classifier can be trusted."
+_ABOUT = "Measure how far the probabilities of a classifier can be trusted, and correct them."
 _FILES = """\
 files:
   .npz      arrays called logits (or probabilities) and labels; logits have the shape
@@ -36,9 +36,10 @@ files:
             dog need a column called p_dog or score_dog if a high score means dog
   .parquet  as .csv; needs pandas and pyarrow
 
-  Names that begin with logit, prob or conf say what they hold. Under another name,
-  numbers count as logits unless you add --probabilities. The output begins with what
-  was read. No code in a file is ever run.
+  Names that begin with logit hold logits. Names that begin with prob or conf hold
+  probabilities, and so do p and names such as p_dog. Under another name, numbers count
+  as logits unless you add --probabilities. The output begins with what was read. No
+  code in a file is ever run.
 """
 _EXIT_CODES = """\
 exit codes:
@@ -48,9 +49,9 @@ exit codes:
   3  report --min-p-value only: the probabilities are not calibrated
 """
 _REPORT = """\
-Print the accuracy, NLL, Brier score and calibration errors of a test set. Each stands with
-its 95% interval, and an error also with the one that a calibrated model would show and with
-the p-value of the hypothesis that the model is calibrated.
+Print the accuracy, NLL, Brier score and calibration errors of a test set. Each comes with
+its 95% interval. For a calibration error, the table also shows how large it would be for a
+calibrated model, and the p-value of the hypothesis that the model is calibrated.
 
 With --calibration, a scaler is fitted on that file first, and the table shows the test set
 before and after. The two files must not share samples.

@@ -100,6 +100,8 @@ class LabelAdvice:
         advice = "count classes from 0"
         if labels.min() == 1 and labels.max() == self.scores.shape[1]:
             return f"{advice}, with {code} - 1"
+        if self.scores.shape[1] == 2 and labels.unique().tolist() == [-1, 1]:
+            return f"if -1 stands for class 0, pass ({code} > 0).long()"
         if self.scores.ndim > 2:
             return f"{advice}, and pass the label of pixels to leave out as ignore_index"
         if label < 0 or label == 255:

@@ -16,4 +16,9 @@ class CheckedAttributes:
 
     def __setattr__(self, name: str, value: Any) -> None:
         check = self._attribute_checks.get(name)
-        super().__setattr__(name, value if check is None else check(value))
+        checked = value if check is None else check(value)
+        self._check_together({**vars(self), name: checked})
+        super().__setattr__(name, checked)
+
+    def _check_together(self, attributes: Mapping[str, Any]) -> None:
+        """Raise an error if attributes that are right on their own exclude each other."""

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,12 +28,14 @@ def check_batch(batch: object) -> tuple[Inputs, Tensor]:
             for part in rest:
                 if not _is_harmless(part):
                     _refuse_what_follows(batch, part)
+            _refuse_single_sample(labels)
             return found, labels
         case Mapping():
             tensors = _tensors(batch)
             keys = [key for key in _LABEL_KEYS if key in tensors]
             if len(keys) == 1 and len(tensors) > 1:
                 labels = tensors.pop(keys[0])
+                _refuse_single_sample(labels)
                 return tensors, labels
             got = f"{type(batch).__name__} with tensors {list(tensors)}"
             advice = (
@@ -43,6 +46,8 @@ def check_batch(batch: object) -> tuple[Inputs, Tensor]:
                 first, second = tensors
                 advice = f"pass ((batch[{first!r}], batch[{second!r}]) for batch in loader)"
         case [*parts]:
+            if len(parts) > 1 and isinstance(parts[1], int | np.integer):
+                _refuse_single_sample(torch.tensor(int(parts[1])))
             got = _names_of(parts)
             advice = _advice_on_parts(parts)
         case _:
@@ -51,6 +56,15 @@ def check_batch(batch: object) -> tuple[Inputs, Tensor]:
             if hasattr(batch, "__iter__") and not isinstance(batch, Tensor):
                 advice = "pass a single loader, not a list of loaders"
     raise TypeError(f"the loader must give pairs of tensors (inputs, labels), got {got}; {advice}")
+
+
+def _refuse_single_sample(label: Tensor) -> None:
+    """Raise an error if a label has no dimension, as that of one sample of a data set."""
+    if label.ndim == 0:
+        raise TypeError(
+            f"the loader must give batches, got a single sample with the label {label.item()}; if "
+            "it is a data set, pass torch.utils.data.DataLoader(loader, batch_size=64)"
+        )
 
 
 def run_model(
@@ -126,7 +140,7 @@ def _arguments(model: nn.Module, inputs: Inputs) -> tuple[tuple[Tensor, ...], di
         )
     name = next(iter(others or inputs))
     raise TypeError(
-        f"every tensor of a batch must be an input of the model, got {name!r}, which is none; "
+        f"every tensor of a batch must be an input of the model, got {name!r}, which is not; "
         f"leave it out with ({{**batch, {name!r}: None}} for batch in loader), and pass sample "
         "weights as sample_weight to fit_logits or evaluate"
     )

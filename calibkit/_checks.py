@@ -136,7 +136,8 @@ def check_number(value: object, name: str, *, low: float, high: float, advice: s
 
 def check_not_negative(value: object, name: str, *, high: float, advice: str) -> float:
     """Return 0 or a number strictly between 0 and ``high`` as a float, or raise an error."""
-    if value == 0 and not isinstance(value, bool):
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if is_number and value == 0:
         return 0.0
     return check_number(value, name, low=0, high=high, advice=advice)
 
@@ -164,7 +165,7 @@ def check_ignore_index(ignore_index: object) -> None:
 
 def check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
     """Raise an error if a value is not one of the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 

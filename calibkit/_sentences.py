@@ -6,27 +6,40 @@ the two.
 """
 
 UNKNOWN_KIND = "{path} cannot be read: the name of the file must end in one of {known}"
-WRONG_KIND = "{path} is no {kind} file; write one with {function}"
+WRONG_KIND = "{path} is not a valid {kind} file; write one with {function}"
 PYTHON_OBJECTS = (
     "{path} holds Python objects, which could run code when they are read; save arrays of numbers "
     "only"
 )
 NOT_UTF_8 = "it is not written in UTF-8; save it once more as a csv file in UTF-8"
 DECIMAL_COMMAS = "a comma in a number was read as its decimal point"
+OF_CONFIDENCE = (
+    "T divides the logit of the confidence, log(p / (1 - p)); the temperature of a model with more "
+    "than two classes can only be found from its logits"
+)
 ROUNDED = "each row was divided by its sum, because its probabilities were rounded"
 WITHOUT_SAMPLES = "classes without samples: {names}"
 NO_ROWS = "{path} is empty; pass a file with one row or more"
-NO_CSV = "{path} is no csv file: {why}"
+NO_CSV = "{path} is not a valid csv file: {why}"
 REPEATED_COLUMNS = "{path} must give every column a name of its own, got {names} twice"
 WRONG_LENGTH_OF_ROW = "{path} must have {expected} columns in every row, got {found} in {place}"
 NO_DELIMITER = (
-    "{path} has a single column, and its first row is {found}; separate the columns by commas, "
+    "{path} has a single column, and its first sample is {found}; separate the columns by commas, "
     "semicolons or tabs"
 )
-WRITE_ALIKE = "write the labels and the columns alike, such as {name}"
+WRITE_ALIKE = "spell this label as its column does: {name}"
 RAVEL = "save labels.ravel(), which has one label for each row"
-ARGMAX = "if they are one-hot, save labels.argmax(1)"
-FILL_IN = "fill the cell in or delete the row, and if the column is no score, {advice}"
+ARGMAX = "as they are one-hot, save labels.argmax(1)"
+ONE_LABEL = "save one label for each sample"
+SEVERAL_LABELS = (
+    "a sample may have several labels here, which neither the command line nor the calculator "
+    "handles; use evaluate_multi_label and MultiLabelTemperatureScaler of the library"
+)
+ONE_HOT_COLUMNS = (
+    "{path} holds the labels one-hot: in each row, one of the columns {names} is 1 and the others "
+    "are 0; write a single column label with the class of each row"
+)
+FILL_IN = "fill in the cell, delete the row, or {advice}"
 WRITE_POINTS = "write decimal points, or separate the columns by semicolons"
 A_LIST = "write a column of its own for each class instead of a list"
 NO_NUMBER = "{path} must hold numbers in the column {name}, got {found} in {place}; {advice}"
@@ -36,14 +49,17 @@ FIRST_ROW_IS_DATA = (
 )
 NO_FLOATS = "{path} must hold floating-point scores, and its {name} is {dtype}"
 NO_LABELS = (
-    "Which {word} holds the true labels? {how_many} name in {path} says it, as label, target or "
-    "y_true would. The file holds {described}; {advice}"
+    "Which {word} holds the true labels? {reason}, as label, target or y_true would. The file "
+    "holds {described}; {advice}"
 )
+NO_NAME_OF_LABELS = "No name in {path} says it"
+TWO_NAMES_OF_LABELS = "More than one name in {path} says it"
+ONLY_WHOLE_NUMBERS = "More than one in {path} holds whole numbers, and no name says it"
 AN_IDENTIFIER = (
-    "{path} has a column {name} beside the scores, whose whole numbers are all different, as those "
-    "of an identifier are; {advice}"
+    "{path} has a column {name} that seems to number the samples, because its whole numbers are "
+    "all different; {advice}"
 )
-A_STRAY = "{path}: {name} is not a class of any label; {advice}"
+A_STRAY = "{path}: no label names the column {name}, so it may be no class; {advice}"
 UNCLEAR_SCORES = (
     "{path} has {n} columns that may hold scores ({names}), and neither their names nor the labels "
     "say that all of them do; {advice}"
@@ -53,6 +69,15 @@ OVERLOOKED = (
     "{advice}"
 )
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
+SEVERAL_MODELS = (
+    "each of the columns {names} is higher where the label is 1, as the scores of one event by "
+    "several models are, and no label has one of these names; {advice}"
+)
+ONE_SCORE = (
+    "{path}: the labels name {n} classes ({names}), but there is only one score in each row; write "
+    "one row for each sample with a column of scores for each class, or a column confidence and a "
+    "column correct, which is 1 where the answer is right"
+)
 TWO_NAMES = (
     "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"
 )
@@ -67,12 +92,17 @@ OWN_ANSWERS = (
     "{advice}"
 )
 WRONG_POSITIVE = (
-    "Did you choose the wrong label for a high score? You said that a high score means '{event}'; "
-    "did you mean '{other}'?"
+    "Does a high score mean '{other}' and not '{event}'? On average, the scores are no higher "
+    "where the label is '{event}'; {advice}"
 )
 OTHER_EVENT = (
     "both files must have the same positive class, got {fit} for the fit and {test} for the test; "
-    "give both the scores of one class"
+    "write the scores of the same class into both files"
+)
+RIGHT_ANSWERS = (
+    "{path} holds {n} scores for each sample, but its labels ({name}) seem to say whether the "
+    "answer was right; use the true class of each sample or, beside {name}, only the confidence in "
+    "the answer; if {name} is the true class, call it label and write the number of the class"
 )
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in {place}"
 NO_LABEL = "{path}: {place} has no label; fill it in or delete the row"
@@ -91,7 +121,7 @@ NOT_FINITE = (
 )
 LOOK_AT_THE_MODEL = "look at what the model does with that input"
 MASKED_CLASSES = "give a masked class a large negative number such as -10000 in place of -inf"
-TOO_LARGE = "{name} must not exceed {most} in size, got {found}; {advice}"
+TOO_LARGE = "{name} must not exceed {most} in magnitude, got {found}; {advice}"
 ARE_PROBABILITIES = (
     "logits look like probabilities: all lie in [0, 1] and every row sums to 1; {advice}"
 )
@@ -101,16 +131,21 @@ NO_PROBABILITIES = (
     "{highest} and row sums from {least} to {most}; {advice}"
 )
 MODELS = (
-    "if each column is the probability of the same event by another model, read only one of them"
+    "if the columns are the probabilities that several models give to one event, name only one of "
+    "them as the scores"
+)
+SIGMOIDS = (
+    "if each class has a probability of its own, as sigmoids give it, save the logits before the "
+    "sigmoids; otherwise check that no class lacks its column"
 )
 CLASS_0 = (
     "{path}: the column {name} names class 0, but a single column must hold the scores of class 1; "
-    "write {change} into it and call it {new}"
+    "replace each number z by {change}, and call the column {new}"
 )
 MEANS_CLASS_0 = (
     "no temperature is best, because the scores in {name} are on average no higher where the label "
-    "is 1; if a high score means class 0, take 1 minus each probability or minus each logit; "
-    "otherwise the labels are usually shifted by some rows"
+    "is 1; if a high score means class 0, replace each probability p by 1 - p, or each logit z by "
+    "-z; otherwise the labels are usually shifted by some rows"
 )
 WRONG_SUM = (
     "{place} sums to {sum} (a wrong sum in {n_wrong} of {n} rows); correct the row or delete it"
@@ -121,6 +156,7 @@ NOT_ONE_LABEL_EACH = (
     "labels must have one entry for every row of {name}, got {n_labels} labels for {n} rows; "
     "{advice}"
 )
+TRANSPOSE = "save the transposed array, such as logits.T, which has one row for each sample"
 LABEL_OUTSIDE = (
     "labels must lie between 0 and {highest} for {n_classes} classes, got {label} at {place}; "
     "{advice}"
@@ -146,13 +182,22 @@ TEMPERATURE_ZERO = (
     "as T goes to 0; {advice}"
 )
 NO_CONVERGENCE = (
-    "the search for T did not converge within {steps} steps, 1 / T is near {found}; look for "
-    "logits of very different sizes"
+    "the search for T did not converge within {steps} steps, and 1 / T is near {found}; look for "
+    "logits of very different magnitudes"
 )
 
 CALIBRATED = (
     "{when}, no calibration error was found. An ECE of up to {high} could still hide in {n} "
     "samples (see the row {row})."
+)
+ONE_BIN = (
+    "{when}, the ECE shows no error, but it says little here: one bin holds nearly all samples, so "
+    "it compares little more than their mean {confidence} with the {share}. Errors within this bin "
+    "can hide."
+)
+ONLY_CONFIDENT_ERRORS = (
+    "{when}, too many answers with a very high confidence are wrong (see the warning), although "
+    "the ECE does not show this error."
 )
 UNSEEN = (
     "{when}, the ECE of the test samples shows neither this nor another error. An ECE of up to "
@@ -172,8 +217,8 @@ TWO_TESTS = (
 NOT_CALIBRATED = "{when}, the model {how}: {errors} {verb} larger than chance alone would produce."
 SOME_EVIDENCE = (
     "{when}, there is some evidence that the model {how}: {errors} {verb} larger than chance alone "
-    "usually produces, because p is below {limit}. But one perfectly calibrated model in 20 is "
-    "reported in this way."
+    "usually produces; p is below {limit}. But up to one perfectly calibrated model in 20 gets "
+    "such a verdict."
 )
 LIMIT_OF_TWO_TESTS = "{limit} (half of {level}, as two tests are made)"
 AT_MOST = "at most {share}"
@@ -187,10 +232,18 @@ UNDERESTIMATES = (
     "underestimates {confidence}, which is {mean} on average, while the {share} is {rate}"
 )
 SHIFT_REMAINS = (
-    "T does not correct the error: one temperature cannot correct the shift that remains after "
-    "scaling, but the two numbers of a calibkit.LogisticScaler can."
+    "T does not correct the error: after scaling, the probabilities are still too high or too low "
+    "on the whole. One temperature cannot change this, but the two numbers of a "
+    "calibkit.LogisticScaler can."
 )
 CHOOSE = 'The page "Which method do I need?" names scalers that correct more.'
+MADE_WORSE = (
+    "After scaling, the model {how}: {errors} {verb} larger than chance alone usually produces. "
+    "Before scaling, the test found no error, so T may have caused this one, because T comes from "
+    "other samples. {leave}"
+)
+LEAVE_UNSCALED = "Leave the model unscaled, or find T on more samples."
+ALREADY_BEST = "T already has the lowest NLL, so another temperature would hardly help."
 OTHER_DATA = "The correction was found on other data, which may differ from the test set."
 
 NO_VERDICT = (
@@ -216,9 +269,19 @@ OUTSIDE_1_OF_A_SHIFT = (
     "by chance."
 )
 NEED_NOT_SCALE = "T = 1 lies within the 95% interval of T, so you need not scale the model."
+NO_VERDICT_WITH_ZEROS = (
+    "There is no verdict on the calibration, because the file gives so many labels a probability "
+    "of 0 that T cannot be trusted. Do not use this T."
+)
 FEW_SAMPLES = (
     "{n} samples are very few, so all results are uncertain. Use at least {least} samples to test "
     "a model, and as many others to find T."
+)
+
+CONFIDENT_ERRORS = (
+    "{when}, {n_wrong} of the {n} answers with a confidence above {confidence} are wrong. A "
+    "calibrated model would give {expected} wrong answers among them. The ECE hardly shows this "
+    "error, so do not rely on such a high confidence."
 )
 
 UNRELATED = (
@@ -231,8 +294,8 @@ UNRELATED = (
 )
 LARGE_TEMPERATURE = (
     "T = {temperature} is unusually large, although the model is right in {accuracy} of the "
-    "samples. Usually one of the columns is no score but a number of the sample, or the scores are "
-    "no logits but distances or percentages, or some labels belong to other rows. Check what was "
+    "samples. Usually one of the columns numbers the samples and is not a score, or the scores are "
+    "distances or percentages and not logits, or some labels belong to other rows. Check what was "
     "read as logits and as labels."
 )
 SMALL_TEMPERATURE = (
@@ -246,11 +309,19 @@ UNCERTAIN_TEMPERATURE = (
     "more samples, and check for a few of them whether logits and label belong together."
 )
 
-COUNTED_AS_FLOOR = "{n} of {n_values} probabilities counted as {floor} away from 0 or 1"
+COUNTED_AS_FLOOR = (
+    "{n} of {n_values} probabilities are 0, or 1 in a single column, and were moved by {floor}"
+)
 ZEROS = (
     "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is "
     "rounded. T depends on the small number that stands for 0, which is {floor}. So save more "
     "decimals, or the logits."
+)
+ZEROS_OF_LABELS = (
+    "{n_of_label} of the {n} samples have a label to which the file gives a probability of 0, "
+    "usually because the file is rounded. What these samples say about T depends on the small "
+    "number that stands for 0, which is {floor}. So T may be far from the right one, even outside "
+    "its 95% interval. Do not use this T, but save more decimals, or the logits."
 )
 EXCHANGED = (
     "Are the columns of the classes {a} and {b} (counted from 0) exchanged? The model answers {b} "

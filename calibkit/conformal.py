@@ -1,7 +1,7 @@
 """Prediction sets that contain the label with a chosen probability."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from typing import Any, ClassVar, Literal, NoReturn, Self, get_args
@@ -15,6 +15,7 @@ from calibkit._checks import (
     check_choice,
     check_flag,
     check_integer,
+    check_not_negative,
     check_number,
     check_probabilities,
     check_probabilities_and_labels,
@@ -41,10 +42,8 @@ def _check_score(value: object) -> object:
 
 
 def _check_regularization(value: object) -> float:
-    if isinstance(value, int | float) and value == 0:
-        return 0.0
     advice = "0 leaves it out"
-    return check_number(value, "regularization", low=0, high=math.inf, advice=advice)
+    return check_not_negative(value, "regularization", high=math.inf, advice=advice)
 
 
 def _refuse_what_a_fit_sets(value: object, name: str) -> NoReturn:
@@ -206,16 +205,17 @@ class ConformalSets(CheckedAttributes):
         self._n_classes = 0
 
     def __setattr__(self, name: str, value: Any) -> None:
-        options = {**vars(self), name: value}
-        randomized, regularization = options.get("randomized"), options.get("regularization")
-        if options.get("score") == "lac" and (randomized or regularization):
+        super().__setattr__(name, value)
+        if name in _OPTIONS_OF_A_FIT:
+            self._n_samples = None  # A threshold that was found with other options is wrong now.
+
+    def _check_together(self, attributes: Mapping[str, Any]) -> None:
+        randomized, regularization = attributes.get("randomized"), attributes.get("regularization")
+        if attributes.get("score") == "lac" and (randomized or regularization):
             raise ValueError(
                 'randomized and regularization must be left out for the score "lac", got '
                 f'{randomized!r} and {regularization!r}; pass score="aps"'
             )
-        super().__setattr__(name, value)
-        if name in _OPTIONS_OF_A_FIT:
-            self._n_samples = None  # A threshold that was found with other options is wrong now.
 
     def fit(self, probabilities: Probabilities, labels: Labels) -> Self:
         """Find the threshold on a calibration set.
@@ -403,5 +403,5 @@ def _refuse_pixels(probabilities: Probabilities) -> None:
     if len(shape) > 2:
         raise ValueError(
             f"probabilities must have shape (samples, classes), got {shape}; "
-            "pixels of one image are not exchangeable, pass one row per sample"
+            "pixels of one image are not exchangeable, so pass one row per sample"
         )

@@ -287,7 +287,7 @@ def estimate_prior(
     if not relative_gap <= _LARGEST_GAP:
         raise RuntimeError(
             f"the search for the proportions stopped where the log-likelihood per sample could "
-            f"rise by {relative_gap:.2g}; look for logits of very different sizes"
+            f"rise by {relative_gap:.2g}; look for logits of very different magnitudes"
         )
     unknown = likelihood.undetermined()
     if len(unknown):
@@ -341,6 +341,7 @@ def _check_proportions(
             f"{name} must hold finite numbers of at least 0 and one above 0, got "
             f"{numbers.min():.4g} to {numbers.max():.4g}; pass proportions or counts of the classes"
         )
+    numbers = numbers / numbers.max()  # The sum of very large numbers could overflow.
     return np.asarray(numbers / numbers.sum())
 
 

@@ -87,6 +87,7 @@ sphinx_gallery_conf = {
     "doc_module": ("calibkit",),
     "download_all_examples": False,
     "image_srcset": ["2x"],
+    "parallel": True,  # as many lessons at once as sphinx-build's -j says, a thread each
     "remove_config_comments": True,
     "show_signature": False,
     "thumbnail_size": (640, 420),

@@ -47,7 +47,10 @@ def make_script() -> str:
     whole = {
         "labels": names.LABELS,
         "right": names.RIGHT,
+        "events": names.EVENTS,
+        "oneHot": names.ONE_HOT,
         "logits": names.LOGITS,
+        "confidence": names.CONFIDENCE,
         "probabilities": names.PROBABILITIES,
         "numbersOfSamples": strays.NUMBERS_OF_SAMPLES,
         "predictions": strays.PREDICTIONS,

@@ -1,7 +1,8 @@
-"""Run a lesson, then try its solutions and wrong answers: ``python -m tests.run_lesson SCRIPT``.
+"""Try the solutions and wrong answers of a lesson: ``python -m tests.run_lesson SCRIPT``.
 
-It prints what the cells of the lesson print. It raises if a check refuses the solution, if it
-accepts a wrong answer, or if it refuses an answer without saying why.
+First it runs what the exercises need of the lesson, or with ``--whole`` all of it, and prints what
+this prints. It raises if a check refuses the solution, if it accepts a wrong answer, or if it
+refuses an answer without saying why.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import jupytext
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
-from lesson_source import NETWORK, exercise_cells, lesson_cells, tags
+from lesson_source import NETWORK, exercise_cells, lesson_cells, setup_cells, tags
 from nbformat import NotebookNode
 
 FIRST_NAME = re.compile(r"^(?:def |class )?(\w+)", re.MULTILINE)
@@ -79,10 +80,10 @@ def faults(exercise: Exercise, names: dict[str, object]) -> list[str]:
     return found
 
 
-def run_cells(notebook: NotebookNode) -> dict[str, object]:
-    """Run the code of a lesson up to its exercises, and return the names that it leaves."""
+def run_cells(cells: list[NotebookNode]) -> dict[str, object]:
+    """Run the code of these cells but for the exercises, and return the names that it leaves."""
     names: dict[str, object] = {"__name__": "__main__"}
-    for cell in lesson_cells(notebook):
+    for cell in cells:
         if cell.cell_type == "code" and not tags(cell) & {"answer", "check", NETWORK}:
             exec(compile(cell.source, "a cell of the lesson", "exec"), names)
     return names
@@ -90,6 +91,6 @@ def run_cells(notebook: NotebookNode) -> dict[str, object]:
 
 if __name__ == "__main__":
     lesson = jupytext.read(Path(sys.argv[1]))
-    names = run_cells(lesson)
+    names = run_cells(lesson_cells(lesson) if "--whole" in sys.argv else setup_cells(lesson))
     if found := [fault for exercise in exercises(lesson) for fault in faults(exercise, names)]:
         raise SystemExit("\n".join(found))

@@ -204,6 +204,19 @@ FITS: dict[str, tuple[object, object, str, str]] = {
         "np.unique(labels, return_inverse=True)[1]",
     ),
     "labels from 1": (LOGITS, LABELS + 1, "logits", "labels - 1"),
+    "labels -1 and 1": (BINARY, 2 * OUTCOMES - 1, "logits", "(labels > 0).long()"),
+    "labels -1 and 1 of two classes": (
+        torch.stack([0 * BINARY, BINARY], 1).numpy(),
+        2 * OUTCOMES.numpy() - 1,
+        "logits",
+        "(torch.as_tensor(labels) > 0).long()",
+    ),
+    "labels -1 and 1 of pixels": (
+        IMAGES[:, :2],
+        2 * MASKS.clamp(max=1) - 1,
+        "logits",
+        "(labels > 0).long()",
+    ),
     "labels to leave out": (
         LOGITS,
         LABELS.where(LABELS != 3, -100),
@@ -431,6 +444,26 @@ BAD_LOADERS: dict[str, tuple[nn.Module, list[object], str]] = {
         nn.Identity(),
         [(x, y.tolist()) for x, y in halves(LOGITS, LABELS)],
         "((x, torch.as_tensor(y)) for x, y in loader)",
+    ),
+    "a data set of tensors": (
+        nn.Identity(),
+        list(zip(LOGITS, LABELS, strict=True)),
+        "torch.utils.data.DataLoader(loader, batch_size=64)",
+    ),
+    "a data set of numbers": (
+        nn.Identity(),
+        list(zip(LOGITS, LABELS.tolist(), strict=True)),
+        "torch.utils.data.DataLoader(loader, batch_size=64)",
+    ),
+    "a data set of numbers of numpy": (
+        nn.Identity(),
+        list(zip(LOGITS, LABELS.numpy(), strict=True)),
+        "torch.utils.data.DataLoader(loader, batch_size=64)",
+    ),
+    "a data set of dictionaries": (
+        nn.Identity(),
+        [{"inputs": x, "labels": y} for x, y in zip(LOGITS, LABELS, strict=True)],
+        "torch.utils.data.DataLoader(loader, batch_size=64)",
     ),
     "labels in a column": (
         nn.Identity(),

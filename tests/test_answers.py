@@ -18,25 +18,27 @@ def assignment(name) -> Assignment:
     return Assignment(name)
 
 
-def test_a_wrong_answer_loses_its_points(assignment, name):
+@pytest.fixture(scope="module")
+def faults(assignment, name) -> dict[str, str | None]:
+    """What the tests say about every wrong answer."""
+    return {label: assignment.fault(*answer) for label, answer in wrong_answers(name).items()}
+
+
+def test_a_wrong_answer_loses_its_points(assignment, name, faults):
     wrong = wrong_answers(name)
-    kept_points = [k for k, answer in wrong.items() if assignment.fault(*answer) is None]
-    assert kept_points == []
+    assert [label for label, fault in faults.items() if fault is None] == []
     for question in assignment.questions:
         own = [answer for asked, answer in wrong.values() if asked == question]
         assert len(set(own)) >= 8, f"{question} has only {len(set(own))} wrong answers"
 
 
-def test_a_wrong_answer_runs_until_a_message_says_why(assignment, name):
+def test_a_wrong_answer_runs_until_a_message_says_why(assignment, name, faults):
     """A crash teaches nothing. At most one of eight wrong answers may end without a message."""
+    wrong = wrong_answers(name)
     for question in assignment.questions:
-        faults = [
-            assignment.fault(*answer)
-            for answer in wrong_answers(name).values()
-            if answer[0] == question
-        ]
-        crashed = [fault for fault in faults if not (fault or "").startswith("AssertionError: ")]
-        assert len(crashed) <= len(faults) / 8, f"{question}: {crashed}"
+        own = [faults[label] or "" for label, (asked, _) in wrong.items() if asked == question]
+        crashed = [fault for fault in own if not fault.startswith("AssertionError: ")]
+        assert len(crashed) <= len(own) / 8, f"{question}: {crashed}"
 
 
 def test_training_mode_is_named_before_batch_normalisation_stops_at_a_batch_of_one():

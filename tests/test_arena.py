@@ -197,6 +197,7 @@ def test_tie():
         assert arena_tables.beats_or_ties(uncertain, rival) is tie
 
 
+@pytest.mark.slow
 def test_tables_hold_the_bars_and_the_losses(results, tmp_path):
     arena_tables.write_tables(Report(tmp_path), SHORT, arena.read(results), [])
     champion = arena_tables.CHAMPION
@@ -215,12 +216,14 @@ def test_tables_hold_the_bars_and_the_losses(results, tmp_path):
     assert standings.mean_relative(champion) == pytest.approx(both)
 
 
+@pytest.mark.slow
 @needs_probmetrics
 def test_our_map_beats_or_ties_sms_in_half_of_ten_problems(results):
     standings = arena_tables.Standings(SHORT, arena.read(results))
     assert standings.beats_or_ties(arena_tables.CHAMPION, arena_tables.RIVAL) >= 0.5
 
 
+@pytest.mark.slow
 @needs_probmetrics
 @pytest.mark.parametrize(
     ("name", "rival"), [("MatrixScaler", "probmetrics SMS"), ("VectorScaler", "probmetrics SVS")]

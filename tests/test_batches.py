@@ -201,7 +201,7 @@ REFUSED = {
         Text(),
         dictionaries(input_ids=LOGITS, token_type_ids=LABELS[:, None], labels=LABELS),
         "({**batch, 'token_type_ids': None} for batch in loader)",
-        "got 'token_type_ids', which is none",
+        "got 'token_type_ids', which is not",
     ),
     "two inputs that the model does not know": (
         nn.Identity(),

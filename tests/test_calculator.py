@@ -34,7 +34,8 @@ from calibkit.reports.values import _change_text
 from tests.browser import page_alone
 from tests.command_line import tables_of_users
 from tests.command_line.conftest import CommandLine
-from tests.command_line.test_card import shifted
+from tests.command_line.test_card import rare_event, shifted
+from tests.reports.test_confident_errors import two_kinds
 from tests.reports.test_doubts import few_samples, good_model
 from tests.uncertainty.test_lucky_labels import luckiest
 
@@ -42,7 +43,10 @@ pytest_plugins = ("tests.browser",)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCRIPTS = DOCS / "_static" / "calculator"
 # What needs no page of its own, in the order in which one script needs the other.
-PARTS = ["words", "statistics", "temperature", "intervals", "exchanged", "groups", "measure"]
+PARTS = [
+    "words", "statistics", "temperature", "intervals", "exchanged", "confident", "groups",
+    "measure",
+]  # fmt: skip
 READING = [
     "refusals", "numpyFiles", "files", "disguises", "strays", "names", "checking", "labels",
     "pythonCode", "tables", "arrays", "samples",
@@ -478,6 +482,13 @@ def test_an_array_can_be_chosen_where_there_is_a_choice(page, saved, tmp_path):
     column(page, "scores").select_option("logits_of_teacher")
     assert calibrate(page).startswith(f"T = {temperature_of((3 * logits, labels))} ")
     assert "not used: logits, labels" in page.page.inner_text("#cc-from")
+    np.savez(tmp_path / "whole.npz", logits=logits.numpy(), a=labels, b=labels)
+    drop(page, "fit", tmp_path / "whole.npz")
+    assert "More than one in whole.npz holds whole numbers, and no name says it" in calibrate(page)
+    for name in "cd":
+        np.save(tmp_path / f"{name}.npy", logits.numpy())
+    drop(page, "fit", tmp_path / "c.npy", tmp_path / "d.npy")
+    assert calibrate(page).startswith("The files c.npy and d.npy hold no labels, which would be")
 
 
 @pytest.mark.slow
@@ -549,7 +560,9 @@ def test_a_column_that_may_be_no_class_is_asked_for(page, tmp_path, kind, capsys
     }
     drop(page, "fit", write_table(tmp_path / "stray.csv", tables[kind]))
     said = calibrate(page)
-    assert said.startswith("In stray.csv, weight is not a class of any label; choose")
+    assert said.startswith(
+        "In stray.csv, no label names the column weight, so it may be no class; choose"
+    )
     monkeypatch.chdir(tmp_path)
     library = said_by_the_library(("stray.csv",), capsys)
     assert as_shown(library, "stray.csv") == said.partition(";")[0]
@@ -620,14 +633,14 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(
         asked = page.page.get_by_label("Which label does a high score mean?")
         asked.locator("visible=true").select_option("cat")
         assert calibrate(page).startswith(
-            "Did you choose the wrong label for a high score? You said that a high score means "
-            "'cat'; did you mean 'dog'?"
+            "Does a high score mean 'dog' and not 'cat'? On average, the scores are no higher "
+            "where the label is 'cat'; if so, choose it as the label of a high score"
         )
     monkeypatch.chdir(tmp_path)
     table = {"score_cat": z.tolist(), "label": names}
     write_table(tmp_path / "wrong.csv", table)
     asked = said_by_the_library(("wrong.csv",), capsys)
-    assert asked.endswith("You said that a high score means 'cat'")
+    assert asked.endswith("the scores are no higher where the label is 'cat'")
 
 
 @pytest.mark.slow
@@ -925,8 +938,67 @@ def test_exchanged_columns_are_suspected_as_in_the_library(page, tmp_path):
     assert page.page.inner_text("#cc-verdicts") == report.doubts.no_verdict
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [10, 52])
+def test_an_error_that_only_scaling_shows_is_told_as_in_the_library(page, tmp_path, seed):
+    z, labels = rare_event(seed)
+    table = {"logit": z.tolist(), "label": labels.tolist()}
+    drop(page, "fit", write_table(tmp_path / "rare.csv", table))
+    calibrate(page)
+    scaler = TemperatureScaler().fit_logits(z[::2], labels[::2])
+    report = evaluate(z[1::2], labels[1::2], scaler=scaler, progress=False)
+    *told, last = page.page.inner_text("#cc-verdicts").split("\n\n")
+    *expected, of_worse = verdicts(report)
+    assert told[0] == expected[0]
+    blamed = "Before scaling, the test found no error, so T may have caused this one"
+    assert last.partition(blamed)[1:] == of_worse.partition(blamed)[1:]
+    for card in save_results(page, tmp_path).values():
+        assert _sentences.SHIFT_REMAINS not in card
+        assert "Divide the logits by T." not in card
+
+
+def rounded_rows(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of independent samples, of which some are equal because they are rounded."""
+    rng = np.random.default_rng(0)
+    if kind == "ten classes":
+        z = 2 * rng.standard_normal((2000, 10))
+        labels = (z + rng.gumbel(size=z.shape)).argmax(1)
+        return np.exp(2.5 * z - np.logaddexp.reduce(2.5 * z, 1, keepdims=True)).round(3), labels
+    spread, mean, decimals, n = {
+        "a probability": (2, 0, 4, 4000),
+        "five decimals": (2, 0, 5, 20_000),
+        "a rare event": (1.3, -6.2, 8, 20_000),
+    }[kind]
+    p = 1 / (1 + np.exp(-spread * rng.standard_normal(n) - mean))
+    return p.round(decimals)[:, None], (rng.random(n) < p).astype(int)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["a probability", "five decimals", "a rare event", "ten classes"])
+def test_rows_that_are_equal_by_chance_are_no_shared_samples(page, tmp_path, kind):
+    """As often as on both sides, such rows are on the same side."""
+    p, labels = rounded_rows(kind)
+    names = ["prob"] if p.shape[1] == 1 else [f"prob_{k}" for k in range(p.shape[1])]
+    half = len(p) // 2
+    fit, test = ([tuple(row) for row in p[part]] for part in (slice(half), slice(half, None)))
+    assert len(set(fit) & set(test)) > 0
+    for zone, part in (("fit", slice(half)), ("test", slice(half, None))):
+        columns = dict(zip(names, p[part].T.tolist(), strict=True))
+        table = {**columns, "label": labels[part].tolist()}
+        drop(page, zone, write_table(tmp_path / f"{zone}.csv", table))
+    assert "T = " in calibrate(page)
+    assert "used to find T" not in page.page.inner_text("#cc-doubts")
+    assert "It was not checked whether single samples of the test were also used" in (
+        page.page.inner_text("#cc-results")
+    )
+
+
 def doubtful_sets(kind: str) -> tuple[Samples, Samples]:
     """Samples for the fit and for the test, of which the page must warn in one way."""
+    if kind == "sure":
+        logits, labels = problem(1200, 2, 1.0, 4)
+        surer, outcomes = two_kinds(1000)
+        return (logits, labels), (torch.stack([-surer / 2, surer / 2], 1), outcomes)
     n_classes = 2 if kind == "back" else 10
     logits, labels = problem(2400, n_classes, 2.0, 4)
     if kind == "exchanged":
@@ -941,7 +1013,8 @@ def doubtful_sets(kind: str) -> tuple[Samples, Samples]:
         "shared": (fit, (logits[1100:], labels[1100:])),
         "few": (fit, (test[0][:60], test[1][:60])),
         "large": tuple((30 * z, y) for z, y in (fit, test)),
-        "zeros": tuple((6 * z, y) for z, y in (fit, test)),
+        "zeros": (fit, test),
+        "lost": tuple((6 * z, y) for z, y in (fit, test)),
     }
     return changed[kind]
 
@@ -955,16 +1028,18 @@ def doubtful_sets(kind: str) -> tuple[Samples, Samples]:
         ("shuffled", "The labels do not seem to belong to the logits"),
         ("shared", "100 of the 1300 test samples were also used to find T"),
         ("few", "60 samples are very few"),
+        ("sure", "Before scaling, 3 of the 500 answers with a confidence above 99% are wrong."),
         ("large", "T = 6"),
-        ("zeros", "1200 of the 1200 samples have a probability of 0 or 1"),
+        ("zeros", "985 of the 1200 samples have a probability of 0 or 1"),
+        ("lost", "385 of the 1200 samples have a label to which the file gives a probability of 0"),
     ],
 )
 def test_every_warning_of_the_page_is_in_the_cards_and_in_the_json(page, tmp_path, kind, begin):
     """It stands before the verdict, and there is none on samples that do not belong together."""
     for zone, (logits, labels) in zip(("fit", "test"), doubtful_sets(kind), strict=True):
         scores = {"logits": logits}
-        if kind == "zeros":
-            p = logits.softmax(1).numpy().round(3)
+        if kind in {"zeros", "lost"}:
+            p = logits.softmax(1).numpy().round(3 if kind == "lost" else 4)
             scores = {"probabilities": p / p.sum(1, keepdims=True)}
         np.savez(tmp_path / f"{zone}.npz", **scores, labels=labels)
         drop(page, zone, tmp_path / f"{zone}.npz")
@@ -975,7 +1050,7 @@ def test_every_warning_of_the_page_is_in_the_cards_and_in_the_json(page, tmp_pat
     cards = save_results(page, tmp_path)
     assert json.loads(cards.pop("json"))["warnings"][: len(warnings)] == warnings
     verdict = page.page.inner_text("#cc-verdicts").split("\n\n")[0]
-    is_withheld = kind in {"exchanged", "back", "shuffled"}
+    is_withheld = kind in {"exchanged", "back", "shuffled", "lost"}
     assert verdict.startswith("There is no verdict") == is_withheld
     for card in map(html.unescape, cards.values()):
         places = [card.index(text) for text in warnings]
@@ -983,6 +1058,22 @@ def test_every_warning_of_the_page_is_in_the_cards_and_in_the_json(page, tmp_pat
         assert places[-1] < card.index(verdict)
         assert ("Do not use this T." in card.partition("Limits")[0]) == is_withheld
         assert not (is_withheld and "Divide" in card)
+
+
+@pytest.mark.slow
+def test_wrong_answers_at_a_high_confidence_are_said_as_in_the_library(page, tmp_path):
+    for zone, (logits, labels) in zip(("fit", "test"), doubtful_sets("sure"), strict=True):
+        np.savez(tmp_path / f"{zone}.npz", logits=logits, labels=labels)
+        drop(page, zone, tmp_path / f"{zone}.npz")
+    assert "T = " in calibrate(page)
+    fit, test = doubtful_sets("sure")
+    report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit), progress=False)
+    assert report.doubts.confident_errors == ("Before scaling", "After scaling")
+    shown = page.page.locator("#cc-doubts p").all_inner_texts()
+    assert shown == [f"Warning: {text}" for text in report.doubts.warnings]
+    on_page = page.page.inner_text("#cc-verdicts")
+    assert all(verdict in on_page for verdict in verdicts(report))
+    assert "no calibration error was found" not in on_page
 
 
 @pytest.mark.slow
@@ -1001,10 +1092,17 @@ def test_zeros_of_rounding_are_warned_of_as_in_the_library(page, here, n_columns
     file = write_table(here.folder / "rounded.csv", {**table, "label": labels.tolist()})
     drop(page, "fit", file)
     calibrate(page)
-    expected = _sentences.ZEROS.format(n_zero=n_zero, n=1000, floor="1e-12")
+    zeros = read_samples(file, Choice(), labels_needed=True).zeros
+    assert (zeros.n, zeros.n_zero) == (1000, n_zero)
+    is_lost = zeros.n_of_label >= 10
+    name = "ZEROS_OF_LABELS" if is_lost else "ZEROS"
+    expected = getattr(_sentences, name).format(**zeros._asdict())
     assert (n_zero >= 10) == (digits == 2)
     n_values = int(((p == 0) | ((p == 1) & (n_columns == 1))).sum())
-    counted = f"({n_values} of {p.size} probabilities counted as 1e-12 away from 0 or 1)"
+    counted = (
+        f"({n_values} of {p.size} probabilities are 0, or 1 in a single column, and were moved by "
+        "0.0001)"
+    )
     assert (counted in page.page.inner_text("#cc-from")) == (n_values > 0)
     shown = page.page.inner_text("#cc-doubts")
     assert (f"Warning: {expected}" in shown) == (digits == 2)
@@ -1013,6 +1111,66 @@ def test_zeros_of_rounding_are_warned_of_as_in_the_library(page, here, n_columns
     assert (counted in here.out) == (n_values > 0)
     assert here.run("report", "rounded.csv", "--scaler-file", "t.pt", "--markdown", "c.md") == 0
     assert (expected in (here.folder / "c.md").read_text()) == (digits == 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_columns", [1, 3])
+def test_small_probabilities_count_as_in_the_library(page, here, monkeypatch, n_columns, dtype):
+    """Those that a file holds count as what they are, and a smaller one stands for 0."""
+    logits, labels = problem(1200, max(n_columns, 2), 6.0, seed=3)
+    p = logits.softmax(1).numpy().astype(dtype)
+    p = p[:, 1] if n_columns == 1 else p
+    p[7] = (0, 1, 0)[:n_columns] if n_columns > 1 else 1
+    np.savez(here.folder / "p.npz", probs=p, labels=labels.numpy())
+    drop(page, "fit", here.folder / "p.npz")
+    shown = calibrate(page)
+    np.savez(here.folder / "half.npz", probs=p[::2], labels=labels.numpy()[::2])
+    samples = read_samples(here.folder / "p.npz", Choice(), labels_needed=True)
+    half = TemperatureScaler().fit_logits(samples.logits[::2], samples.labels[::2])
+    assert shown.startswith(f"T = {half.temperature:.5g} ")
+    assert (
+        page.page.inner_text("#cc-from").partition(" (")[2].partition(")")[0]
+        == (samples.said.partition(" (")[2].partition(")")[0])
+    )
+    space = run_python(page, here.folder, monkeypatch)
+    assert space["scaler"].temperature == pytest.approx(half.temperature, rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("scores", "label", "is_noted"),
+    [
+        ("confidence", "correct", True),
+        ("p", "is_correct", True),
+        ("conf", "label", True),
+        ("p", "outcome", False),
+        ("logit", "correct", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+def test_the_temperature_of_a_confidence_is_not_that_of_the_model(
+    page, tmp_path, kind, scores, label, is_noted
+):
+    logits, labels = problem(400, 2, 3.0, seed=10)
+    z = logits[:, 1] - logits[:, 0]
+    held = {scores: (z if scores == "logit" else z.sigmoid()).numpy(), label: labels.numpy()}
+    file = tmp_path / f"x.{kind}"
+    if kind == "npz":
+        np.savez(file, **held)
+    else:
+        write_table(file, {name: column.tolist() for name, column in held.items()})
+    drop(page, "fit", file)
+    assert calibrate(page).startswith("T = ")
+    note = _sentences.OF_CONFIDENCE
+    assert (f"; {note}" in page.page.inner_text("#cc-from")) == is_noted
+    said = read_samples(file, Choice(), labels_needed=True).said
+    assert (f"; {note}" in said) == is_noted
+    cards = save_results(page, tmp_path)
+    assert json.loads(cards.pop("json")).get("note") == (note if is_noted else None)
+    for card in map(html.unescape, cards.values()):
+        advice = card.partition("Temperature\n" if "## T" in card else "<h2>Temperature")[2]
+        assert (f"{note[0].upper()}{note[1:]}." in advice) == is_noted
 
 
 @pytest.mark.slow
@@ -1055,6 +1213,10 @@ def as_written(kind: str, folder: Path) -> Path:
         "big endian": {"logits": z.astype(">f4"), "labels": y.astype(">u2")},
         "one hot": {"logits": z, "labels": np.eye(3, dtype=int)[y]},
         "one column": {"logits": z, "labels": y[:, None]},
+        "several labels": {"logits": z, "labels": z > 0},
+        "two opinions": {"logits": z, "labels": np.stack([y, y], 1)},
+        "transposed": {"logits": z.T, "labels": y},
+        "one score": {"logits": z[:, 0], "labels": y},
         "from 1": {"logits": z, "labels": y + 1},
         "words": {"logits": z, "labels": ANIMALS[y]},
         "objects": {"logits": z, "labels": ANIMALS[y].astype(object)},
@@ -1146,6 +1308,17 @@ def as_written(kind: str, folder: Path) -> Path:
                 for i, (r, k) in enumerate(zip(p, y, strict=True))
             ]
         ),
+        "an event": "\n".join(
+            ["uuid,split,is_spam,score"]
+            + [
+                f"x{i},{'val' if i % 3 else 'test'},{k == 0},{r[0]}"
+                for i, (r, k) in enumerate(zip(z, y, strict=True))
+            ]
+        ),
+        "two odd names": "\n".join(
+            ["logit_no,logit_yes,label"]
+            + [f"{r[1]},{r[0] + r[1]},{int(k == 0)}" for r, k in zip(z, y, strict=True)]
+        ),
         "no label": plain + "1.5,2.5,0.5,\n",
         "no name": plain.replace("label", "e").replace("logit_", ""),
         **tables_of_users.READ,
@@ -1173,10 +1346,12 @@ READ = [
     "a name of two lines", "empty columns", "empty rows", "probabilities", "utf-16",
     "a named score", "signs", "a line of Excel", "tabs and commas", "underscores",
     "counted samples", "rising numbers", "patients", "rounded", "around", "answers",
+    "an event", "two odd names",
     *tables_of_users.READ, *tables_of_users.WITHOUT_SAMPLES,
 ]  # fmt: skip
+SHAPES = ["several labels", "two opinions", "transposed", "one score"]
 REFUSED = [
-    "one hot", "one column", "words", "objects", "thousands", "points and commas",
+    "one hot", "one column", *SHAPES, "words", "objects", "thousands", "points and commas",
     "two points", "quoted commas", "thousands in quotes", "an open quote", "two heads",
     "a cell too many", "percentages", "probabilities as logits", "two names", "latin-1",
     "a sample as names", "no names, two words", "from 1", "a row with a wrong sum", "no label",
@@ -1210,6 +1385,55 @@ def test_a_file_as_programs_write_it_is_refused_as_in_the_library(page, tmp_path
     said = calibrate(page)
     expected = here.refusal("fit", path.name, "--output", "scaler.pt").partition(";")[0]
     assert said.partition(";")[0].removesuffix(".") == as_shown(expected, path.name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind",
+    ["one hot", *SHAPES, "an ensemble", "sigmoids", "one row for each class", "an answer and its "
+     "confidence", "one-hot labels, label_{}"],
+)  # fmt: skip
+def test_the_advice_is_that_of_the_library(page, tmp_path, kind, here):
+    path = as_written(kind, tmp_path)
+    drop(page, "fit", path)
+    said = here.refusal("fit", path.name, "--output", "scaler.pt")
+    assert calibrate(page).removesuffix(".") == as_shown(said, path.name)
+
+
+@pytest.mark.slow
+def test_several_models_are_asked_about_once(page, tmp_path):
+    drop(page, "fit", as_written("models, logit_lr logit_xgb", tmp_path))
+    column(page, "labels").wait_for()
+    assert "; untick all but one of them, or press Calibrate again if" in calibrate(page)
+    assert page.run("return document.activeElement.type") == "checkbox"
+    samples = read_samples(
+        tmp_path / "x.csv", Choice(score_names=["logit_lr", "logit_xgb"]), labels_needed=True
+    )
+    assert calibrate(page).startswith(f"T = {temperature_of((samples.logits, samples.labels))} ")
+    tick(page, "logit_xgb").uncheck()
+    one = tables_of_users.ONE
+    labels = torch.from_numpy(tables_of_users.YES)
+    assert calibrate(page).startswith(f"T = {temperature_of((torch.from_numpy(one), labels))} ")
+
+
+@pytest.mark.slow
+def test_logits_that_are_called_probabilities_are_not_told_to_untick_an_empty_box(page, tmp_path):
+    logits, labels = problem(400, 3, 1.0, seed=8)
+    np.savez(tmp_path / "x.npz", probabilities=logits, labels=labels)
+    drop(page, "fit", tmp_path / "x.npz")
+    assert calibrate(page).endswith("; if these are logits, call them logits.")
+
+
+@pytest.mark.slow
+def test_images_and_two_tables_at_once_are_told_where_they_belong(page, saved, tmp_path):
+    logits, labels = problem(60, 3, 1.0, seed=8)
+    np.savez(tmp_path / "x.npz", logits=logits.reshape(15, 3, 2, 2), labels=labels)
+    drop(page, "fit", tmp_path / "x.npz")
+    said = calibrate(page)
+    assert "(samples, classes) or, for two classes, (samples,), got (15, 3, 2, 2); use the" in said
+    drop(page, "fit", saved[0] / "names.csv", saved[0] / "excel.csv")
+    field = page.page.inner_text("#cc-test-zone strong").removesuffix(" (optional)")
+    assert f'choose a second set in the field "{field}"' in calibrate(page)
 
 
 @pytest.mark.slow
@@ -1381,8 +1605,10 @@ def test_the_choice_says_what_the_page_assumes(page, tmp_path):
     ):
         change()
         assert read.inner_text() == changed
+        assert column(page, "then").inner_text() == ""  # It would say the same once more.
         assert calibrate(page)
         assert read.inner_text() != changed
+        assert column(page, "then").inner_text() != ""
 
 
 @pytest.mark.slow
@@ -1402,7 +1628,10 @@ def test_a_class_without_samples_can_be_kept_by_pressing_again(page, tmp_path):
     text = tables_of_users.table(f"{names} y", *z.T, words[tables_of_users.WITHOUT_2])
     (tmp_path / "x.csv").write_text(text)
     drop(page, "fit", tmp_path / "x.csv")
-    assert "cow is not a class of any label; choose the columns that hold log" in calibrate(page)
+    assert (
+        "no label names the column cow, so it may be no class; choose the columns that hold log"
+        in calibrate(page)
+    )
     assert ticked(page) == names.split()
     assert calibrate(page).startswith("T = ")
     assert "; classes without samples: cow." in page.page.inner_text("#cc-from")
@@ -1852,10 +2081,10 @@ def test_two_steps_of_the_keyboard_lead_to_the_files(page):
     ("name", "content", "said"),
     [
         ("photo.png", b"\x89PNG", "photo.png cannot be read: the name of the file must end in"),
-        ("photo.csv", b"\x89PNG\r\n\x1a\n\0\0", "photo.csv is no csv file"),
-        ("photo.npz", b"\x89PNG\r\n\x1a\n\0\0", "photo.npz is no npz file"),
+        ("photo.csv", b"\x89PNG\r\n\x1a\n\0\0", "photo.csv is not a valid csv file"),
+        ("photo.npz", b"\x89PNG\r\n\x1a\n\0\0", "photo.npz is not a valid npz file"),
         ("empty.csv", b"", "empty.csv is empty"),
-        ("empty.npy", b"", "empty.npy is no npy file"),
+        ("empty.npy", b"", "empty.npy is not a valid npy file"),
     ],
 )
 def test_an_unusable_file_is_refused_at_once(page, saved, tmp_path, name, content, said):

@@ -371,7 +371,7 @@ TABLE: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a comparison of pixels": (
         lambda: ck.compare([FITTED], IMAGES, MASKS, n_calibration=10),
         ValueError,
-        r"logits must have shape \(samples, classes\), got \(2, 3, 5, 6\); of images",
+        r"logits must have shape \(samples, classes\), got \(2, 3, 5, 6\); draw some pixels",
     ),
     "a curve of an unknown metric": (
         lambda: ck.learning_curve(

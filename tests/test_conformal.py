@@ -358,6 +358,14 @@ def test_refusals():
     message = r"regularization must be a number between 0 and inf, got -1; 0 leaves it out"
     with pytest.raises(ValueError, match=message):
         ConformalSets(score="aps", regularization=-1)
+    for zero in (0, 0.0, np.float32(0), np.int64(0)):  # as the message advises
+        assert ConformalSets(score="aps", regularization=zero).regularization == 0
+    for wrong in (False, "0", None, np.zeros(2)):
+        with pytest.raises(TypeError, match=r"regularization must be a number between 0 and inf"):
+            ConformalSets(score="aps", regularization=wrong)
+    for wrong in (np.array(["aps", "lac"]), np.array("aps"), ["aps"], 1, None):
+        with pytest.raises(ValueError, match=r"score must be one of 'lac', 'aps', got "):
+            ConformalSets(score=wrong)
     with pytest.raises(ValueError, match=r"k_reg must be an integer of at least 0, got -1; 1"):
         ConformalSets(score="aps", regularization=0.1, k_reg=-1)
     with pytest.raises(TypeError, match=r"seed must be an integer of at least 0, got 0.5; the"):

@@ -566,6 +566,14 @@ def test_balanced_weights_of_scikit_learn_are_undone():
     assert found.numpy() == pytest.approx(POPULATION[1] / POPULATION[:2].sum(0), abs=1e-3)
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e307, 5e307])
+def test_only_the_ratios_of_proportions_count(size):
+    logits = torch.tensor([[0.5, -1.0, 2.0]])
+    expected = adjust_prior(logits, [1, 2, 3], [3, 1, 1])
+    sizes = [size, 2 * size, 3 * size]
+    torch.testing.assert_close(adjust_prior(logits, sizes, [3, 1, 1]), expected)
+
+
 def test_a_class_that_was_never_seen_is_refused():
     with pytest.raises(ValueError, match=r"source must be above 0 .* got 0 for class 1; no logit"):
         adjust_prior(Z, [1, 0, 1], [1, 1, 1])

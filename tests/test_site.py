@@ -412,23 +412,38 @@ def site(browser, serve):
     return opened
 
 
-def serious_faults(browser) -> list[str]:
+AXE = {"resultTypes": ["violations"], "preload": False}
+COLOURS = ["color-contrast", "link-in-text-block"]
+# A dark page differs from the light one in its colours alone.
+DARK = "dark", {**AXE, "runOnly": COLOURS}
+LIGHT = "light", AXE
+LIGHT_WITHOUT_COLOURS = "light", {**AXE, "rules": {key: {"enabled": False} for key in COLOURS}}
+# Many pages have one template, and so one set of colours. These show most of them.
+RICHEST = {
+    "auto_solutions": "20_reading_reliability_diagrams_solutions",
+    "generated": "calibkit.TemperatureScaler",
+}
+
+
+def serious_faults(browser, theme: str, options: dict[str, object]) -> list[str]:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason='the extra "browser" has axe'
     )
-    found = axe.Axe().run(browser.page, options={"resultTypes": ["violations"], "preload": False})
+    browser.set_theme(theme)
+    found = axe.Axe().run(browser.page, options=options)
     return [
-        f"{browser.page.url} {fault['id']}: {json.dumps([n['html'][:200] for n in fault['nodes']])}"
+        f"{theme} {browser.page.url} {fault['id']}: {[n['html'][:200] for n in fault['nodes']]}"
         for fault in found.response["violations"]
         if fault["impact"] in SERIOUS
     ]
 
 
-def themes_to_look_at(path: Path) -> tuple[str, ...]:
-    """API pages, made from one template, are seen once, listings of source code not at all."""
+def looks_at(path: Path) -> tuple[tuple[str, dict[str, object]], ...]:
+    """Return the theme and the options of each look at a page. Listings of code are not seen."""
     if "_modules" in path.parts:
         return ()
-    return ("light",) if "generated" in path.parts else ("light", "dark")
+    richest = RICHEST.get(path.parent.name)
+    return (LIGHT, DARK) if richest in (None, path.stem) else (LIGHT_WITHOUT_COLOURS,)
 
 
 @pytest.mark.slow
@@ -437,22 +452,9 @@ def test_every_page_opens_without_a_fault(pages, site, browser):
     browser.set_media(reduced_motion="reduce")  # else colours are seen while they change
     for path in pages:
         page = site(str(path.relative_to(SITE)))
-        for theme in themes_to_look_at(path):
-            page.set_theme(theme)
-            faults += [f"{theme} {fault}" for fault in serious_faults(page)]
+        for theme, options in looks_at(path):
+            faults += serious_faults(page, theme, options)
     assert faults == []
-
-
-def found_on(pages, site, script):
-    """What a script finds on each page, with the name of the page."""
-    names = (str(path.relative_to(SITE)) for path in pages)
-    return [f"{name}: {found}" for name in names for found in site(name).run(script)]
-
-
-@pytest.mark.slow
-def test_a_telephone_shows_every_page_without_scrolling_sideways(pages, site, browser):
-    browser.resize(380, 800)
-    assert found_on(pages, site, WIDE) == []
 
 
 # Tables that end outside the place in which they could scroll. A table of seven columns or more may
@@ -498,21 +500,6 @@ return [...document.querySelectorAll(".bd-article pre")].filter((code) => {
 """
 
 
-@pytest.mark.slow
-def test_a_telephone_shows_whole_tables_and_formulas(pages, site, browser):
-    browser.resize(380, 800)
-    cut = []
-    for path in pages:
-        name = str(path.relative_to(SITE))
-        page = site(name)
-        if page.run("return document.querySelector('.math') !== null"):
-            page.wait("return window.MathJax?.startup?.promise?.then(() => true)")
-        cut += [
-            f"{name}: {text}" for script in (CUT_TABLES, CUT_FORMULAS) for text in page.run(script)
-        ]
-    assert cut == []
-
-
 # Words that do not end on the line on which they begin. They may break behind a hyphen or a slash.
 # Addresses may break anywhere, and so may the names in the index, which stand in two columns.
 BROKEN_WORDS = """
@@ -537,6 +524,30 @@ for (let text; (text = texts.nextNode());) {
 }
 return broken;
 """
+ON_A_TELEPHONE = {
+    "wide": WIDE,
+    "cut table": CUT_TABLES,
+    "cut formula": CUT_FORMULAS,
+    "broken word": BROKEN_WORDS,
+}
+
+
+@pytest.mark.slow
+def test_a_telephone_shows_every_page_whole(pages, site, browser):
+    """Nothing is wider than the screen, and no table, formula or word is cut."""
+    browser.resize(380, 800)
+    faults = []
+    for path in pages:
+        name = str(path.relative_to(SITE))
+        page = site(name)
+        if page.run("return document.querySelector('.math') !== null"):
+            page.wait("return window.MathJax?.startup?.promise?.then(() => true)")
+        faults += [
+            f"{name}: {kind}: {found}"
+            for kind, script in ON_A_TELEPHONE.items()
+            for found in page.run(script)
+        ]
+    assert faults == []
 
 
 def test_a_long_name_may_break_between_its_parts_and_an_option_nowhere():
@@ -546,12 +557,6 @@ def test_a_long_name_may_break_between_its_parts_and_an_option_nowhere():
     assert with_breaks("glyphs100_logits") == "glyphs100_<wbr>logits"
     assert with_breaks("--force") == '<span class="option-name">--force</span>'
     assert with_breaks("a - b -- c") == "a - b -- c"
-
-
-@pytest.mark.slow
-def test_a_telephone_breaks_no_word(pages, site, browser):
-    browser.resize(380, 800)
-    assert found_on(pages, site, BROKEN_WORDS) == []
 
 
 @pytest.mark.slow
@@ -587,8 +592,9 @@ def test_every_page_has_a_tab(pages, site, browser):
 @pytest.mark.slow
 def test_a_page_of_1280_pixels_shows_whole_lines_of_code(pages, site, browser):
     browser.resize(1280 - 15, 800)  # the scrollbar, which a headless browser does not draw
-    with_text = (path for path in pages if "_modules" not in path.parts)  # no listings of source
-    assert found_on(with_text, site, CUT_LINES) == []
+    # A listing of the source may be cut.
+    names = [str(path.relative_to(SITE)) for path in pages if "_modules" not in path.parts]
+    assert [f"{name}: {cut}" for name in names for cut in site(name).run(CUT_LINES)] == []
 
 
 @pytest.mark.slow

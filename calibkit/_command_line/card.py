@@ -29,8 +29,8 @@ MEANINGS = {
     "ECE if calibrated": "the ECE that chance alone would give a perfectly calibrated model on so "
     "many samples",
     "p-value": "how often a perfectly calibrated model would show such an ECE or a larger one",
-    "classwise ECE": "the same error of the probabilities of every class, averaged over the "
-    "classes, with its own noise floor and p-value",
+    "classwise ECE": "the ECE of the probabilities of each class, averaged over the classes, with "
+    "its own value if calibrated and its own p-value",
 }
 # The event of two classes may be that another model is right, whose accuracy is another number.
 ACCURACY_OF_EVENT = "accuracy at 1/2"
@@ -50,18 +50,19 @@ MEANINGS_OF_TWO_CLASSES = {
     "this answer is right, bin by bin",
 }
 ENDS_AT_VALUE = (
-    "Chance makes an ECE look larger than it is. So the interval of an ECE lies mostly below the "
-    "measured value, and may end at it."
+    "Chance makes an ECE look larger than it is. So the interval of an ECE may lie mostly below "
+    "the measured value, and may even end at it."
 )
 LIMITS = (
-    "The probabilities hold for data that are drawn like the test set. On other data nothing is "
-    "promised: measure there.",
+    "These results hold for data that are drawn like the test set. For other data, measure the "
+    "calibration again.",
     "The intervals and p-values assume independent samples. Pixels of one image, or several "
     "samples of one person, are not independent, and then the intervals are too narrow.",
     # The last limit is about verdicts, so it goes where there is none.
     f"The verdict on the ECE is wrong about a perfectly calibrated model in at most {LEVEL:.0%} of "
-    "all test sets. It says whether there is more error than chance alone produces, not whether "
-    "the error is large. With few samples, a large error can remain unseen.",
+    "all test sets. After scaling, an error of the correction counts as an error of the model. The "
+    "verdict says whether there is more error than chance alone produces, not whether the error is "
+    "large. With few samples, a large error can remain unseen.",
 )
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;

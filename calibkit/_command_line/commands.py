@@ -12,14 +12,13 @@ import torch
 from calibkit import _sentences
 from calibkit._checks import check_logits_and_labels
 from calibkit._command_line.card import ACCURACY_OF_EVENT, Card
-from calibkit._command_line.checking import FLOOR
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from calibkit._command_line.scaler_file import load_scaler, new_scaler, save_scaler
 from calibkit._command_line.verdicts import notes, outside_1
 from calibkit._command_line.writing import check_outputs, replacing
 from calibkit._rows import Rows
 from calibkit._temperature_search import NoOptimumError
-from calibkit.reports._doubts import doubts_about
+from calibkit.reports._doubts import Doubts, doubts_about
 from calibkit.reports._measuring import measure_logits
 from calibkit.reports.best_scaler import best_scaler
 from calibkit.reports.evaluate import evaluate
@@ -28,7 +27,8 @@ from calibkit.reports.values import p_value_text, rejected
 from calibkit.scalers.base import Scaler
 
 REJECTED = 3
-# From this share of the samples on, probabilities of 0 make T doubtful.
+# From this share of the samples on, probabilities of 0 make T doubtful. If so many labels have one,
+# the interval of T missed the true one in most of the simulated files, and hardly ever before.
 _MANY_ZEROS = 0.01
 
 
@@ -40,7 +40,7 @@ def report(options: Namespace) -> int:
     check_outputs([path for path, _ in cards], [*read, options.scaler_file])
     test = _read(options.file, options, options.labels)
     assert test.labels is not None  # A file without them was refused.
-    scaler = _scaler_of_report(options, test)
+    scaler, fitted_on = _scaler_of_report(options, test)
     found = evaluate(
         test.logits,
         test.labels,
@@ -55,8 +55,7 @@ def report(options: Namespace) -> int:
     if found.n_classes == 2:
         found = replace(found, _accuracy=ACCURACY_OF_EVENT)
     if found.summary is not None and found.summary.temperature is not None:
-        warnings = [*_zeros(test), *found.doubts.warnings]
-        found = replace(found, doubts=found.doubts._replace(warnings=warnings))
+        found = replace(found, doubts=_with_zeros(found.doubts, fitted_on))
     print("\n".join([str(found), *notes(found)]))
     title = " ".join((options.title or f"Calibration of {options.file.stem}").split())
     card = Card(found, title, options.seed, separate=options.calibration is not None)
@@ -85,7 +84,7 @@ def apply(options: Namespace) -> int:
     check_outputs([options.output], [options.scaler_file, options.file])
     if options.output.suffix.lower() != options.file.suffix.lower():
         raise ValueError(
-            f"{options.output} must end in {options.file.suffix}, as the file that it is a copy of"
+            f"{options.output} must end in {options.file.suffix}, like the file that it copies"
         )
     scaler = load_scaler(options.scaler_file)
     samples = _read(options.file, options, None, labels_needed=False)
@@ -118,11 +117,15 @@ def _read(
     return samples
 
 
-def _scaler_of_report(options: Namespace, test: Samples) -> Scaler | None:
+def _scaler_of_report(options: Namespace, test: Samples) -> tuple[Scaler | None, Samples]:
+    """Return the scaler, and the samples whose zeros tell how sure its temperature is.
+
+    What the scaler of a file was fitted on is not known, but it was usually written alike.
+    """
     if options.scaler_file is not None:
-        return load_scaler(options.scaler_file)
+        return load_scaler(options.scaler_file), test
     if options.calibration is None:
-        return None
+        return None, test
     labels = options.calibration_labels
     calibration = _read(options.calibration, options, labels, which="calibration")
     classes = test.source.class_names(test.names)
@@ -130,11 +133,12 @@ def _scaler_of_report(options: Namespace, test: Samples) -> Scaler | None:
     if classes is not None and others is not None and classes != others:
         raise ValueError(
             f"{options.file} and {options.calibration} must have the same columns of scores in the "
-            f"same order, got {', '.join(classes)} and {', '.join(others)}"
+            f"same order, got {', '.join(classes)} in the first and {', '.join(others)} in the "
+            "second"
         )
     if None not in (test.event, calibration.event) and test.event != calibration.event:
         raise ValueError(_sentences.OTHER_EVENT.format(fit=calibration.event, test=test.event))
-    return _fit(calibration, options)
+    return _fit(calibration, options), calibration
 
 
 def _fit(samples: Samples, options: Namespace) -> Scaler:
@@ -163,8 +167,9 @@ def _fit(samples: Samples, options: Namespace) -> Scaler:
             if not samples.outcomes or len(samples.names) > 1 or error.limit != math.inf:
                 raise
             other, event = samples.outcomes
-            asked = _sentences.WRONG_POSITIVE.format(event=event, other=other)
-            raise ValueError(asked) from error
+            advice = f"if so, write {other} for {event} into the name of the column of scores"
+            words = {"event": event, "other": other, "advice": advice}
+            raise ValueError(_sentences.WRONG_POSITIVE.format(**words)) from error
     print(scaler.summary)
     return scaler
 
@@ -176,22 +181,23 @@ def _doubts(scaler: Scaler, samples: Samples, options: Namespace) -> list[str]:
     accuracy = measure_logits(rows, n_bins=1)["accuracy"]
     summary = scaler.summary
     has_temperature = summary is not None and summary.temperature is not None
-    zeros = _zeros(samples) if has_temperature else []
     found = doubts_about(summary, accuracy, Rows(*rows.flat()[:2]))
-    return [*zeros, *found.sentences, *([] if found.no_verdict else outside_1(summary))]
+    if has_temperature:
+        found = _with_zeros(found, samples)
+    return [*found.sentences, *([] if found.no_verdict else outside_1(summary))]
 
 
-def _zeros(samples: Samples) -> list[str]:
-    """Say if so many probabilities are 0 that T depends on what stands for them."""
-    if not samples.are_probabilities:
-        return []
-    z = samples.logits
-    # The logarithm of the floor stands for every smaller probability.
-    is_zero = (z.abs() >= -math.log(FLOOR) - 1e-5).flatten(1 if z.ndim > 1 else 0)
-    of_sample = is_zero.any(1) if z.ndim > 1 else is_zero
-    n_zero, n = int(of_sample.sum()), len(z)
-    is_rounded = n_zero > 0 and n_zero >= _MANY_ZEROS * n
-    return [_sentences.ZEROS.format(n_zero=n_zero, n=n, floor=f"{FLOOR:g}")] if is_rounded else []
+def _with_zeros(doubts: Doubts, fitted_on: Samples) -> Doubts:
+    """Add that so many probabilities are 0 that T depends on what stands for them."""
+    zeros = fitted_on.zeros
+    if zeros is None or zeros.n_zero == 0 or zeros.n_zero < _MANY_ZEROS * zeros.n:
+        return doubts
+    is_lost = zeros.n_of_label > 0 and zeros.n_of_label >= _MANY_ZEROS * zeros.n
+    sentence = _sentences.ZEROS_OF_LABELS if is_lost else _sentences.ZEROS
+    found = doubts._replace(warnings=[sentence.format(**zeros._asdict()), *doubts.warnings])
+    if not is_lost or doubts.no_verdict:
+        return found
+    return found._replace(no_verdict=_sentences.NO_VERDICT_WITH_ZEROS, on_1=None)
 
 
 def _exit_code(found: Report, min_p_value: float | None) -> int:

@@ -38,6 +38,9 @@ class _Arrays(NamedNumbers):
             raise ValueError(
                 _sentences.NO_FLOATS.format(path=self.path, name=names[0], dtype=found.dtype)
             )
+        if found.ndim == 0:
+            words = {"name": names[0] or "scores", "shape": (), "advice": "save a row per sample"}
+            raise ValueError(f"{self.path}: {_sentences.SHAPE_OF_LOGITS.format(**words)}")
         return found
 
     def may_be_scores(self) -> list[str]:

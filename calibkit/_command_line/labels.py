@@ -9,10 +9,10 @@ from torch import Tensor
 
 from calibkit import _sentences
 from calibkit._command_line.named_numbers import NamedNumbers
-from calibkit._command_line.names import BEFORE_POSITIVE, RIGHT, class_of, positive_of
+from calibkit._command_line.names import BEFORE_POSITIVE, RIGHT, class_of, positive_of, shortly
 
 # What a word stands for in a column of outcomes.
-_OUTCOMES = {"false": 0, "true": 1}
+_NUMBER_OF_WORD = {"false": 0, "true": 1}
 # So many probabilities of one class do not exceed 1/2 by chance.
 _LEAST_CONFIDENCES = 20
 _MISSING = {"", "<NA>", "None", "nan"}
@@ -51,10 +51,33 @@ def refuse_class_0(
     named = class_of(BEFORE_POSITIVE.sub("", column, count=1))
     if named != "0" or column == "0" or not {_number(label) for label in labels.flat} <= {0, 1}:
         return
-    change = "1 minus each number" if are_probabilities else "minus each number"
+    change = "1 - z" if are_probabilities else "-z"
     new = "1".join(column.rsplit("0", 1))
     words = {"name": column, "change": change, "new": new}
     raise ValueError(_sentences.CLASS_0.format(path=source.path, **words))
+
+
+def refuse_many_classes(source: NamedNumbers, labels: set[str], label_name: str | None) -> None:
+    """Raise an error if labels of more than two classes stand beside a single score."""
+    if len(labels) < 3 or RIGHT.fullmatch((label_name or "").lower()):
+        return
+    numbers = np.array([_number(label) for label in labels])
+    are_indices = bool(((numbers >= 0) & (numbers == np.trunc(numbers))).all())
+    if are_indices or np.isnan(numbers).all():
+        words = {"n": len(labels), "names": shortly(sorted(labels))}
+        raise ValueError(_sentences.ONE_SCORE.format(path=source.path, **words))
+
+
+def refuse_right_answers(
+    source: NamedNumbers, n_scores: int, labels: set[str], label_name: str | None
+) -> None:
+    """Raise an error if the labels of several scores seem to say whether an answer was right."""
+    are_words = {label.lower() for label in labels} <= {"false", "true"}
+    are_outcomes = {_number(label) for label in labels} <= {0, 1}
+    is_named = RIGHT.fullmatch((label_name or "").lower()) is not None
+    if labels and ((is_named and are_outcomes) or (are_words and n_scores > 2)):
+        words = {"n": n_scores, "name": label_name or "False and True"}
+        raise ValueError(_sentences.RIGHT_ANSWERS.format(path=source.path, **words))
 
 
 def as_outcomes(
@@ -70,7 +93,9 @@ def as_outcomes(
     """
     texts = labels.astype(str)
     names = sorted(set(texts.flat) - {str(ignore_index)})
-    if len(names) != 2 or {_number(name) for name in names} <= {0, 1}:
+    numbers = {_number(name) for name in names}
+    are_fractions = any(number % 1 > 0 for number in numbers)
+    if len(names) != 2 or numbers <= {0, 1} or are_fractions:
         return labels, []
     positive = positive_of(column, names)
     if positive is None:
@@ -108,6 +133,8 @@ def as_indices(
         return torch.from_numpy(found), False
     values = np.array([_number(value) for value in found.flat]).reshape(found.shape)
     wrong = np.flatnonzero(~(values == np.trunc(values)))
+    if len(wrong) and classes is not None and set(texts) & set(classes):
+        wrong = np.flatnonzero(~np.isin(texts, classes))  # The known names are not at fault.
     if len(wrong):
         expected = "class indices from 0"
         if classes is not None:
@@ -131,6 +158,6 @@ def _number(value: object) -> float:
     """Return the number that a label stands for, or NaN."""
     text = str(value).lower()
     try:
-        return float(_OUTCOMES.get(text, text))
+        return float(_NUMBER_OF_WORD.get(text, text))
     except ValueError:
         return np.nan

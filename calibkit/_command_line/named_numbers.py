@@ -53,6 +53,10 @@ class NamedNumbers(ABC):
         """Return which of several scores may be numbers of the samples."""
         return []
 
+    def one_hot(self) -> list[str]:
+        """Return the names of labels of which each class has its own, or none."""
+        return []
+
     def place(self, row: int) -> str:
         """Say where a row is that Python counts from 0."""
         return _sentences.ROW_OF_ARRAY.format(row=row)

@@ -11,11 +11,16 @@ from calibkit._command_line.named_numbers import is_number
 LABELS = re.compile(
     r"((true|gold|target|actual)[_ .-]?)?(labels?|class)|y|y[_ .-]?(true|gold)|true|"
     r"y[_ .-]?actual|actuals?|gold([_ .-]?standard)?|targets?|outcomes?|events?|(is_)?correct|"
-    r"matched|klasse|(ground[_ .-]?)?truth|diagnos[ei]s?"
+    r"matched|klasse|gt([_ .-]?(labels?|class))?|(ground[_ .-]?)?truth|diagnos[ei]s?"
 )
 # Names of labels that tell whether the model's answer is right.
 RIGHT = re.compile(r"(is_)?correct|matched")
+# Names of outcomes, which are the labels only where no other column holds outcomes.
+EVENTS = re.compile(r"is[_ .-](?!(train|val|valid|validation|dev|cal|calib|test|holdout)).+")
+# Names of one-hot labels, before that of a class.
+ONE_HOT = re.compile(r"((true|gold)[_ .-])?(labels?|class|target|y|gt)([_ .-]true)?[_ .-].+")
 LOGITS = re.compile(r"logit.*")
+CONFIDENCE = re.compile(r"conf.*")
 PROBABILITIES = re.compile(r"(y_)?(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
 # Before the name of a class in the name of its column.
 BEFORE_CLASS = re.compile(
@@ -56,6 +61,18 @@ def names_of_columns(names: list[str]) -> dict[str, str]:
     return every | {name: of_sets[name] for name in declared(of_sets, LABELS)}
 
 
+def is_confidence(scores: str, labels: str) -> bool:
+    """Say whether a single column tells how likely the answer of a model is to be right."""
+    pairs = (RIGHT, labels), (CONFIDENCE, scores)
+    return any(kind.fullmatch(_without_set(name).lower()) for kind, name in pairs)
+
+
+def _without_set(name: str) -> str:
+    """Return a name without the word of its set."""
+    found = (names_of_set([name], pattern) for pattern in OF_SET.values())
+    return next((bare[name] for bare in found if bare), name)
+
+
 def class_of(column: str) -> str:
     """Return the class that the name of a single column names."""
     return BEFORE_CLASS.sub("", column, count=1).strip("()[]")
@@ -84,6 +101,10 @@ def classes_of(columns: list[str], labels: set[str]) -> list[str]:
 
 def _is_around(name: str, before: str, after: str) -> bool:
     return name.startswith(before) and name.endswith(after) and len(name) > len(before + after)
+
+
+def shortly(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]}, ..., {names[-1]}"
 
 
 def positive_of(column: str, names: list[str]) -> str | None:

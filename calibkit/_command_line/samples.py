@@ -1,6 +1,5 @@
 """Logits and labels from files: which of the named numbers are which, and what is refused."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,14 +10,22 @@ from torch import Tensor
 
 from calibkit import _sentences
 from calibkit._command_line import strays
-from calibkit._command_line.checking import FLOOR, as_logarithms, check_scores, divided_by_sums
+from calibkit._command_line.checking import (
+    Zeros,
+    as_logarithms,
+    check_scores,
+    divided_by_sums,
+    refuse_models,
+)
 from calibkit._command_line.files import open_numbers
 from calibkit._command_line.labels import (
     as_indices,
     as_outcomes,
     refuse_class_0,
     refuse_confidences,
+    refuse_many_classes,
     refuse_missing,
+    refuse_right_answers,
 )
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
 from calibkit._command_line.names import (
@@ -29,8 +36,10 @@ from calibkit._command_line.names import (
     class_of,
     classes_of,
     declared,
+    is_confidence,
     names_of_columns,
     names_of_set,
+    shortly,
 )
 from calibkit._conversion import as_tensor
 from calibkit._rows import Rows
@@ -70,6 +79,8 @@ class Samples:
         The file.
     outcomes : list of str
         The names of classes 0 and 1 of two classes, if the file names them.
+    zeros : Zeros or None
+        Which probabilities are 0, if the file holds probabilities.
     """
 
     logits: Tensor
@@ -80,6 +91,7 @@ class Samples:
     said: str
     source: NamedNumbers
     outcomes: list[str]
+    zeros: Zeros | None
 
     @property
     def event(self) -> str | None:
@@ -125,16 +137,23 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
         )
         from_where += f", where {outcomes[1]} is the positive class" if outcomes else ""
     scores = as_tensor(source.scores(names), "logits")
+    is_single = scores.ndim == 1 or scores.shape[1] == 1
     labels, classes, by_name = None, None, False
     if values is not None:
         occurring = strays.occurring(values, choice.ignore_index)
         classes = source.class_names(names) and classes_of(names, occurring)
+        if is_single:
+            refuse_many_classes(source, occurring, own_label)
         labels, by_name = as_indices(values, classes, origin)
+        if values.ndim == 1 and not (by_name or is_single):
+            refuse_right_answers(source, scores.shape[1], occurring, own_label)
         if classes and by_name and len(classes) == 2 and not is_number(classes[1]):
             outcomes = classes
     # The softmax of the logarithms divides each row by its sum, so only the check needs it here.
     checked, is_rounded = divided_by_sums(scores) if are_probabilities else (scores, False)
     rows = check_scores(source, checked, labels, are_probabilities, choice.ignore_index)
+    if classes and labels is not None and not by_name and not choice.score_names:
+        refuse_models(source, names, scores, labels, choice.ignore_index)
     dtype = scores.dtype
     kind = "probabilities" if are_probabilities else "logits"
     n_given = len(rows) if labels is None else labels.numel()
@@ -142,19 +161,21 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     images = f" pixels in {len(scores)} images" if scores.ndim > 2 else ""
     said = f"{path}: n = {count}{images}, {kind} of {rows.n_classes} classes from "
     said += _listed(source, names)
+    zeros = None
     if are_probabilities:
+        scores, zeros = as_logarithms(scores, rows)
         # A sample may have several, so this is not the number of samples.
-        words = {"n_values": math.prod(scores.shape), "floor": f"{FLOOR:g}"}
-        scores, n_raised = as_logarithms(scores)
-        close = _sentences.COUNTED_AS_FLOOR.format(n=n_raised, **words)
-        said += f" ({close})" if n_raised else ""
+        words = {"n": zeros.n_values, "n_values": scores.numel(), "floor": zeros.floor}
+        said += f" ({_sentences.COUNTED_AS_FLOOR.format(**words)})" if zeros.n_values else ""
     said += f", labels from {from_where}" if labels_needed else ""
     said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
     said += f"; {_sentences.ROUNDED}" if is_rounded else ""
+    if labels_needed and are_probabilities and is_single:
+        said += f"; {_sentences.OF_CONFIDENCE}" if is_confidence(names[0], own_label or "") else ""
     said += _said_of_classes(rows, classes if by_name else None, labels)
     left_out = [name for name in source.names if name not in {"", *names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
-    return Samples(scores, labels, are_probabilities, dtype, names, said, source, outcomes)
+    return Samples(scores, labels, are_probabilities, dtype, names, said, source, outcomes, zeros)
 
 
 def _said_of_classes(rows: Rows, classes: list[str] | None, labels: Tensor | None) -> str:
@@ -164,7 +185,7 @@ def _said_of_classes(rows: Rows, classes: list[str] | None, labels: Tensor | Non
     occurring = set(rows.flat()[1].tolist())
     names = classes or [str(k) for k in range(rows.n_classes)]
     missing = [name for k, name in enumerate(names) if k not in occurring]
-    return f"; {_sentences.WITHOUT_SAMPLES.format(names=_shortly(missing))}" if missing else ""
+    return f"; {_sentences.WITHOUT_SAMPLES.format(names=shortly(missing))}" if missing else ""
 
 
 def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:
@@ -202,14 +223,21 @@ def _name_of_labels(
         return found[0]
     if not found and not needed:
         return None
-    how_many = "More than one" if found else "No"
+    if one_hot := source.one_hot():
+        words = {"path": source.path, "names": shortly(one_hot)}
+        raise ValueError(_sentences.ONE_HOT_COLUMNS.format(**words))
+    reason = _sentences.NO_NAME_OF_LABELS
+    if found:
+        reason = _sentences.TWO_NAMES_OF_LABELS if named else _sentences.ONLY_WHOLE_NUMBERS
+    advice = "name it with --label-name"
+    if needed:
+        advice += ", or pass the file of the labels with --labels or --calibration-labels"
     raise ValueError(
         _sentences.NO_LABELS.format(
-            path=source.path,
             word=source.word,
-            how_many=how_many,
+            reason=reason.format(path=source.path),
             described=source.described(),
-            advice="name it with --label-name, or pass the file of the labels with --labels",
+            advice=advice,
         )
     )
 
@@ -290,7 +318,7 @@ def _without_strays(source: NamedNumbers, columns: list[str], occurring: set[str
         said = _sentences.A_STRAY.format(path=source.path, name=found.stray, advice=advice)
         raise ValueError(said)
     if not found.are_sure and strays.are_unclear(columns, occurring):
-        words = {"n": len(columns), "names": _shortly(columns), "advice": advice}
+        words = {"n": len(columns), "names": shortly(columns), "advice": advice}
         raise ValueError(_sentences.UNCLEAR_SCORES.format(path=source.path, **words))
     return columns
 
@@ -298,7 +326,7 @@ def _without_strays(source: NamedNumbers, columns: list[str], occurring: set[str
 def _known(source: NamedNumbers, name: str) -> str:
     if name not in source.names:
         raise ValueError(
-            f"{source.path} has no {source.word} {name}, it holds {source.described()}"
+            f"{source.path} has no {source.word} {name}; it holds {source.described()}"
         )
     return name
 
@@ -308,11 +336,7 @@ def _listed(source: NamedNumbers, names: list[str]) -> str:
         return "its array"
     if len(names) == 1:
         return f"the {source.word} {names[0]}"
-    return f"the columns {_shortly(names)}"
-
-
-def _shortly(names: list[str]) -> str:
-    return ", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]}, ..., {names[-1]}"
+    return f"the columns {shortly(names)}"
 
 
 def _labels(

@@ -71,5 +71,7 @@ def load_scaler(path: Path) -> Scaler:
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     if not scaler.fitted:
-        raise ValueError(f"{path} must hold a fitted {name}, got one without a fit; {advice}")
+        raise ValueError(
+            f"{path} must hold a fitted {name}, got one that was never fitted; {advice}"
+        )
     return scaler

@@ -89,6 +89,12 @@ def _lack_numbers(columns: list[str]) -> bool:
     return len(numbers) == 1 or numbers != list(range(first, first + len(numbers)))
 
 
+def are_numbered(columns: list[str]) -> bool:
+    """Say whether columns have the numbers of classes, from 0 up."""
+    found = [NUMBERED.fullmatch(column) for column in columns]
+    return sorted(int(one[2]) for one in found if one) == list(range(len(columns)))
+
+
 def is_number_of_samples(name: str, values: NDArray[Any] | None) -> bool:
     """Say whether a column numbers or names the samples; ``values`` is None if it holds words."""
     is_named = NUMBERS_OF_SAMPLES.fullmatch(name.lower()) is not None

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from calibkit import _sentences
 from calibkit._command_line import strays
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
+from calibkit._command_line.names import EVENTS, ONE_HOT
 
 _Array = NDArray[Any]
 
 _LEAST_IDENTIFIERS = 20
+_WRITTEN_OUTCOMES = {"0", "1", "0.0", "1.0", "false", "true"}
 # So much of a row is shown that has no delimiters.
 _LONGEST_SHOWN = 60
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -30,7 +32,15 @@ NO_NAME = "(no name)"
 _DELIMITER_OF_EXCEL = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
 # A line such as NumPy writes above the samples, and the sign before its first name.
 _COMMENT = re.compile(r" *\"?[#%]")
-_SIGN = re.compile(r"^( *\"?)[#%]+ *(?!\"?[#% ,;\t]|\s*$)(?!.*[,;\t] *\"?[#%])")
+_SIGN = re.compile(
+    r"""
+    ^([ ]*"?)                # perhaps in quotation marks, which stay
+    [#%]+[ ]*
+    (?!"?[#% ,;\t]|\s*$)     # before a name
+    (?!.*[,;\t][ ]*"?[#%])   # unless other names begin with a sign, too
+    """,
+    re.VERBOSE,
+)
 
 
 class _Table(NamedNumbers):
@@ -61,6 +71,9 @@ class _Table(NamedNumbers):
         words = [name for name in names if self._holds_classes(name)]
         if len(words) == 1:
             return words
+        events = [name for name in names if self._holds_outcomes(name)]
+        if len(events) == 1 and EVENTS.fullmatch(events[0].lower()):
+            return events
         if self.has_names and len(names) > 2:
             return []  # It may be a number of the row or a prediction as well.
         return [name for name in names if self._is_whole(name)]
@@ -80,6 +93,12 @@ class _Table(NamedNumbers):
     def identifiers(self, names: list[str]) -> list[str]:
         return [name for name in names if len(names) > 1 and self._is_identifier(name)]
 
+    def one_hot(self) -> list[str]:
+        names = [name for name in self._named() if ONE_HOT.fullmatch(name.lower())]
+        found = [name for name in names if self._holds_outcomes(name) and self._is_whole(name)]
+        sums = sum(self._numbers(name) for name in found)
+        return found if len(found) > 1 and bool(np.all(sums == 1)) else []
+
     def described(self) -> str:
         return f"the columns {', '.join(name or NO_NAME for name in self.names)}"
 
@@ -96,6 +115,10 @@ class _Table(NamedNumbers):
     def _holds_classes(self, name: str) -> bool:
         texts = list(map(str, self.labels(name)))
         return self._holds_words(name) and 2 * len(set(texts)) <= max(len(texts), 4)
+
+    def _holds_outcomes(self, name: str) -> bool:
+        texts = {str(text).lower() for text in self.labels(name)}
+        return len(texts) == 2 and texts <= _WRITTEN_OUTCOMES
 
     def _is_identifier(self, name: str) -> bool:
         # Scores of few samples may be whole numbers that differ by chance.
@@ -145,13 +168,13 @@ class _Table(NamedNumbers):
 
     def _advice_on(self, cell: str) -> str:
         """Return what to do about a cell that holds no number."""
-        advice = "name those that are with --score-names"
+        advice = "name the columns of scores with --score-names"
         if not cell.strip():
             return _sentences.FILL_IN.format(advice=advice)
         if cell.strip().startswith("["):
             return _sentences.A_LIST
         is_decimal = not self.has_decimal_commas and _is_with_comma(cell)
-        return _sentences.WRITE_POINTS if is_decimal else f"if the column is no score, {advice}"
+        return _sentences.WRITE_POINTS if is_decimal else f"if the column holds no scores, {advice}"
 
     @abstractmethod
     def _cells(self, name: str) -> _Array: ...
@@ -320,7 +343,7 @@ class Parquet(_Table):
                 self._frame = pandas.read_parquet(file, engine="pyarrow")
             except Exception as error:
                 # What is raised depends on what the file is.
-                raise ValueError(f"{path} is no parquet file") from error
+                raise ValueError(f"{path} is not a valid parquet file") from error
         super().__init__(path, [str(name) for name in self._frame.columns])
 
     def labels(self, name: str) -> _Array:

@@ -6,6 +6,7 @@ import numpy as np
 
 from calibkit import _sentences
 from calibkit.metrics.reliability_bins import ReliabilityBins
+from calibkit.reports._doubts import whens
 from calibkit.reports.report import Report
 from calibkit.reports.values import (
     LEVEL,
@@ -20,6 +21,8 @@ from calibkit.scalers.base import FitSummary
 _WEAK = 0.1
 # A sum of gaps is told from 0 if it exceeds this many standard deviations.
 _CLEAR = 1.96
+# One bin with more than this share of the samples leaves little to see in the others.
+_CROWDED = 0.8
 _FIELDS = {"ECE": "ece", "classwise ECE": "classwise_ece"}
 
 
@@ -49,15 +52,20 @@ def verdicts(report: Report) -> list[str]:
     if report.doubts.no_verdict:
         return [report.doubts.no_verdict]
     parts = _parts(report)
-    if not any(part.found for part in parts):
+    if any(part.found for part in parts) or report.doubts.confident_errors:
+        said = [_verdict(part, report) for part in parts]
+    else:
         when = "Before and after scaling" if report.after else parts[0].when
         said = [_not_found(when, report, parts)]
-    else:
-        said = [
-            _found(part, report) if part.found else _not_found(part.when, report, [part])
-            for part in parts
-        ]
     return [*_of_temperature(report), *said]
+
+
+def _verdict(part: Verdict, report: Report) -> str:
+    if part.found:
+        return _found(part, report)
+    if part.when in report.doubts.confident_errors:
+        return _sentences.ONLY_CONFIDENT_ERRORS.format(when=part.when)
+    return _not_found(part.when, report, [part])
 
 
 def warnings(report: Report) -> list[str]:
@@ -95,15 +103,27 @@ def _of_temperature(report: Report) -> list[str]:
     on_1 = report.doubts.on_1
     if on_1 is None:
         return _outside_1(report)
-    is_of_choice = on_1 == _sentences.NO_DIRECTION and not _shift_remains(report)
+    is_of_choice = report.doubts.leaves_direction_open and not _shift_remains(report)
     return [f"{on_1} {_sentences.CHOOSE}" if is_of_choice else on_1]
 
 
 def _shift_remains(report: Report) -> list[str]:
     """Warn of an error that no temperature corrects."""
-    has_temperature = report.summary is not None and report.summary.temperature is not None
-    is_left = has_temperature and not report.doubts.no_verdict and _is_shift(_parts(report)[-1])
-    return [_sentences.SHIFT_REMAINS] if is_left else []
+    if not _has_temperature(report) or report.doubts.no_verdict or _is_worse(report):
+        return []
+    return [_sentences.SHIFT_REMAINS] if _is_shift(_parts(report)[-1]) else []
+
+
+def _has_temperature(report: Report) -> bool:
+    return report.summary is not None and report.summary.temperature is not None
+
+
+def _is_worse(report: Report) -> bool:
+    """Say whether the model shows an error only if its logits are divided by T."""
+    if not _has_temperature(report):
+        return False
+    before, after = _parts(report)
+    return not before.found and bool(after.found)
 
 
 def explanations(report: Report) -> list[str]:
@@ -121,15 +141,22 @@ def words(bins: ReliabilityBins, event: str) -> tuple[str, str]:
 
 
 def _parts(report: Report) -> list[Verdict]:
-    whens = ["Before scaling", "After scaling"] if report.after else ["Without scaling"]
     values = [report.before, *([report.after] if report.after else [])]
     return [
         Verdict(when, one, bins, rejected(one, LEVEL))
-        for when, one, bins in zip(whens, values, report.bins, strict=True)
+        for when, one, bins in zip(whens(len(values)), values, report.bins, strict=True)
     ]
 
 
+def _is_crowded(bins: ReliabilityBins) -> bool:
+    """Say whether one bin of P(y = 1) holds so many samples that the ECE says little of them."""
+    return bins.of == "positive" and bool(bins.count.max() > _CROWDED * bins.count.sum())
+
+
 def _not_found(when: str, report: Report, parts: list[Verdict]) -> str:
+    if any(map(_is_crowded, report.bins)):
+        confidence, share = words(report.bins[0], report.event)
+        return _sentences.ONE_BIN.format(when=when, confidence=confidence, share=share)
     # Labels that fit unusually well may make the interval end below what chance can hide.
     ends = [(part.values.noise_floor.high, "ECE if calibrated") for part in parts]
     ends += [(part.values.ece.high, "ECE") for part in parts]
@@ -147,15 +174,19 @@ def _found(part: Verdict, report: Report) -> str:
         for name, p in part.found.items()
     )
     verb = "are" if len(part.found) > 1 else "is"
+    how = _how(part, report)
+    if part.when == "After scaling" and _is_worse(report):
+        leave = _sentences.LEAVE_UNSCALED
+        return _sentences.MADE_WORSE.format(how=how, errors=errors, verb=verb, leave=leave)
     limit, limit_text = _limit(values)
     is_weak = min(part.found.values()) > _WEAK * limit
     sentence = _sentences.SOME_EVIDENCE if is_weak else _sentences.NOT_CALIBRATED
-    how = _how(part, report)
     said = sentence.format(when=part.when, how=how, errors=errors, verb=verb, limit=limit_text)
     if part.when != "After scaling" or _shift_remains(report):
         return said
-    is_said = report.doubts.on_1 == _sentences.NO_DIRECTION
-    choose = [] if is_said else [_sentences.CHOOSE]
+    is_said = report.doubts.leaves_direction_open
+    best = [_sentences.ALREADY_BEST] if _has_temperature(report) else []
+    choose = [] if is_said else [*best, _sentences.CHOOSE]
     return " ".join([said, *choose, _sentences.OTHER_DATA])
 
 

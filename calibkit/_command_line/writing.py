@@ -16,7 +16,7 @@ def check_outputs(outputs: list[Path], inputs: Sequence[Path | None]) -> None:
         if not place.parent.is_dir():
             raise FileNotFoundError(f"the folder of {path} must exist; create {path.parent} first")
         if place.is_dir():
-            raise IsADirectoryError(f"{path} must be a file, and it is a folder; add a file name")
+            raise IsADirectoryError(f"{path} must be a file, but it is a folder; add a file name")
         if places.count(place) > 1:
             raise ValueError(f"two outputs must be two files, got {path} for both")
         if any(one is not None and place == one.resolve() for one in inputs):

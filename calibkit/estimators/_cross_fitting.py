@@ -58,7 +58,12 @@ def cross_fit(estimator: Any, samples: Samples, cv: Any) -> list[HeldOut]:
     """Fit a copy of the estimator for each fold, and return what it says about the fold."""
     if isinstance(cv, Integral):
         _check_n_folds(int(cv), samples)
-    folds = check_cv(cv, samples.y, classifier=True).split(samples.X, samples.y)
+    folds = list(check_cv(cv, samples.y, classifier=True).split(samples.X, samples.y))
+    if not folds:
+        raise ValueError(
+            "cv must give a fold or more, got none, as a generator gives when it is used twice; "
+            "pass a splitter of scikit-learn, or list(cv) of a new generator"
+        )
     return [
         _fit_fold(estimator, samples, train, held_out, number)
         for number, (train, held_out) in enumerate(folds, start=1)
@@ -98,6 +103,7 @@ def _fit_fold(
     number: int,
 ) -> HeldOut:
     train, held_out = _as_indices(train), _as_indices(held_out)
+    _check_held_out(train, held_out, number)
     seen = samples.class_counts(train)
     if not seen.all():
         unseen = samples.classes.tolist()[seen.argmin()]
@@ -110,6 +116,22 @@ def _fit_fold(
     fitted = fit_copy(estimator, X, y, weights)
     X, _ = _safe_split(estimator, samples.X, samples.y, held_out, train)
     return HeldOut(fitted, held_out, log_probabilities(fitted, X, samples.classes))
+
+
+def _check_held_out(train: NDArray[np.int64], held_out: NDArray[np.int64], number: int) -> None:
+    """Raise an error unless there are samples on which the classifier is not fitted."""
+    n_seen = int(np.isin(held_out, train).sum())
+    if n_seen:
+        raise ValueError(
+            f"cv must hold out samples that the classifier is not fitted on, got {n_seen} of "
+            f"{len(held_out)} in fold {number} on which it is; leave them out of one of the two "
+            'parts, or pass a fitted classifier with cv="prefit" and samples that it has not seen'
+        )
+    if not len(held_out):
+        raise ValueError(
+            f"cv must hold out a sample or more in every fold, got none in fold {number}; leave "
+            "this fold out"
+        )
 
 
 def _as_indices(selection: Any) -> NDArray[np.int64]:

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import has_fit_parameter
 
 from calibkit._conversion import is_missing
@@ -65,14 +67,41 @@ def log_of_zero(log_p: Floats) -> float:
 
 
 def weight_parameter(estimator: Any) -> str | None:
-    """Return the name under which the fit of an estimator takes weights, if it takes any."""
+    """Return the name under which the fit of an estimator takes weights, if it takes any.
+
+    A search hands on whatever its fit is given, so its estimator decides.
+    """
     routing = sklearn.get_config().get("enable_metadata_routing", False)
     if isinstance(estimator, Pipeline) and not routing:
         name, last = estimator.steps[-1]
         inner = weight_parameter(last)
         return None if inner is None else f"{name}__{inner}"
-    takes_weights = isinstance(estimator, Pipeline) or has_fit_parameter(estimator, "sample_weight")
+    if isinstance(estimator, BaseSearchCV) and not routing:
+        return weight_parameter(estimator.estimator)
+    is_routed = isinstance(estimator, Pipeline | BaseSearchCV)
+    takes_weights = is_routed or has_fit_parameter(estimator, "sample_weight")
     return "sample_weight" if takes_weights else None
+
+
+def as_labels(y: Any, **options: Any) -> NDArray[np.generic]:
+    """Return labels as an array (N,), or raise an error if some of them are masked or missing."""
+    if isinstance(y, np.ma.MaskedArray):
+        raise TypeError("y must not be masked; pass only the samples to use, without a mask")
+    labels: NDArray[np.generic] = column_or_1d(y, **options)
+    _refuse_missing_labels(labels)
+    return labels
+
+
+def sorted_classes(y: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return the different labels in sorted order, or raise an error if they have no order."""
+    try:
+        return np.unique(y)
+    except TypeError:
+        kinds = " and ".join(sorted({type(label).__name__ for label in y.tolist()}))
+        raise TypeError(
+            f"y must hold labels of one kind, which have an order, got {kinds}; make all of them "
+            "text, with np.asarray(y).astype(str)"
+        ) from None
 
 
 def class_indices(y: NDArray[np.generic], classes: NDArray[np.generic]) -> NDArray[np.int64]:
@@ -82,7 +111,6 @@ def class_indices(y: NDArray[np.generic], classes: NDArray[np.generic]) -> NDArr
     try:
         return np.array([index[label] for label in labels], dtype=np.int64)
     except KeyError as error:
-        refuse_missing_labels(y)
         known = ", ".join(map(repr, list(index)[:5])) + (", ..." if len(index) > 5 else "")
         raise ValueError(
             f"y must hold only the classes {known}, got {error.args[0]!r}; fit the classifier on "
@@ -90,7 +118,7 @@ def class_indices(y: NDArray[np.generic], classes: NDArray[np.generic]) -> NDArr
         ) from None
 
 
-def refuse_missing_labels(y: NDArray[np.generic]) -> None:
+def _refuse_missing_labels(y: NDArray[np.generic]) -> None:
     """Raise an error if a label is missing, as it may be in a column of a table."""
     n_missing = sum(map(is_missing, y.tolist())) if y.dtype.kind in "fO" else 0
     if n_missing:

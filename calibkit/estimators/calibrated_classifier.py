@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import column_or_1d, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -28,9 +28,10 @@ from calibkit.estimators._cross_fitting import (
     warn_if_weights_are_lost,
 )
 from calibkit.estimators._responses import (
+    as_labels,
     class_indices,
     log_probabilities,
-    refuse_missing_labels,
+    sorted_classes,
 )
 from calibkit.reports.evaluate import evaluate
 from calibkit.reports.report import Report
@@ -189,10 +190,12 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         ------
         TypeError
             If `estimator` is not a classifier, if `scaler` is neither "auto" nor a scaler, if
-            `ensemble` is not True or False, or if the estimator returns nothing but classes.
+            `ensemble` is not True or False, if `y` is masked or holds labels without an order, or
+            if the estimator returns nothing but classes.
         ValueError
             If `y` lacks a label or holds fewer than two classes, if a class has fewer samples than
-            there are folds or none outside a fold, if `y` holds a class that a fitted estimator
+            there are folds or none outside a fold, if `cv` gives no fold, an empty one, or one with
+            samples that the classifier is fitted on, if `y` holds a class that a fitted estimator
             does not know, if `X`, `y` and `sample_weight` differ in length, if a weight is negative
             or not finite or all are 0, if the decision function does not return one column for each
             class, or for a reason that the estimator or `Scaler.fit_logits` names.
@@ -207,11 +210,11 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         """
         self._check_parameters()
         X, y, sample_weight = indexable(X, y, sample_weight)
-        y = column_or_1d(y, warn=True)
-        refuse_missing_labels(y)
-        check_classification_targets(y)
+        y = as_labels(y, warn=True)
         prefit = isinstance(self.estimator, FrozenEstimator) or _is_text(self.cv, "prefit")
-        self.classes_ = self._classes_of_prefit() if prefit else np.unique(y)
+        classes = self._classes_of_prefit() if prefit else sorted_classes(y)
+        check_classification_targets(y)
+        self.classes_ = classes
         labels = class_indices(y, self.classes_)
         weights = check_sample_weight(sample_weight, torch.from_numpy(labels))
         samples = Samples(X, y, labels, None if weights is None else weights.numpy(), self.classes_)
@@ -355,13 +358,21 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
             If the classifier is not fitted.
         ValueError
             If `y` holds an unknown class, or for a reason that `calibkit.evaluate` names.
+        TypeError
+            If `y` is masked, if `options` hold a scaler, or for a reason that `calibkit.evaluate`
+            names.
 
         See Also
         --------
         calibkit.evaluate : Make the report from logits and class indices.
         """
         check_is_fitted(self)
-        labels = class_indices(column_or_1d(y), self.classes_)
+        if "scaler" in options:
+            raise TypeError(
+                "scaler must be left out, because the classifier is measured with its own; fit a "
+                "CalibratedClassifier with this scaler, or call calibkit.evaluate with logits"
+            )
+        labels = class_indices(as_labels(y), self.classes_)
         if len(self._calibrated) > 1:
             report = evaluate(self.predict_log_proba(X), labels, **options)
         else:

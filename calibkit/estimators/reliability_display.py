@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.utils import column_or_1d
+from torch import Tensor
 
-from calibkit._types import Binning, Floats, SampleWeight
-from calibkit.estimators._responses import class_indices, refuse_missing_labels
+from calibkit._checks import check_probability_rows
+from calibkit._conversion import as_tensor
+from calibkit._types import Binning, SampleWeight
+from calibkit.estimators._responses import as_labels, class_indices, sorted_classes
 from calibkit.metrics.reliability_bins import ReliabilityBins, reliability_bins
 from calibkit.plots._axes import axes_or_new
 from calibkit.plots.reliability import plot_bins
@@ -134,8 +136,8 @@ class ReliabilityDisplay:
         kind = type(estimator).__name__
         if not hasattr(estimator, "predict_proba"):
             raise TypeError(
-                f"estimator must have predict_proba, got {kind}, which has not; wrap it in "
-                "CalibratedClassifier"
+                f"estimator must have predict_proba, got {kind}, which does not have it; "
+                "wrap it in CalibratedClassifier"
             )
         return cls.from_predictions(
             y,
@@ -197,7 +199,8 @@ class ReliabilityDisplay:
         Raises
         ------
         TypeError
-            If `n_bins` is not an integer, or if `ax` is not axes of matplotlib.
+            If `y_prob` does not hold numbers, if `y_true` or `y_prob` is masked, if `n_bins` is not
+            an integer, or if `ax` is not axes of matplotlib.
         ValueError
             If a probability is outside [0, 1] or a row does not sum to 1, if `y_true` or
             `pos_label` is not one of the classes, if the number of classes is not that of the
@@ -209,10 +212,9 @@ class ReliabilityDisplay:
         --------
         calibkit.reliability_diagram : Plot from probabilities and class indices.
         """
-        y, probabilities = column_or_1d(y_true), np.asarray(y_prob)
+        y, probabilities = as_labels(y_true), as_tensor(y_prob, "y_prob").detach()
         if probabilities.ndim < 2 or probabilities.shape[1] == 1:
-            refuse_missing_labels(y)
-            known = np.unique(y) if classes is None else np.asarray(classes)
+            known = sorted_classes(y) if classes is None else np.asarray(classes)
             # If all labels are the same, another one may be the event that never happened.
             if pos_label is not None and (len(known) > 1 or classes is not None):
                 _check_pos_label(pos_label, known)
@@ -224,6 +226,8 @@ class ReliabilityDisplay:
             event = known[1] if pos_label is None and len(known) == 2 else pos_label
             if event is not None:
                 _check_pos_label(event, known)
+                # One column alone would not show that the rows are no probabilities.
+                check_probability_rows(probabilities, labels, sample_weight=sample_weight)
                 k = class_indices(np.asarray([event]), known)[0]
                 probabilities, labels = probabilities[:, k], (labels == k).astype(np.int64)
         bins = reliability_bins(
@@ -258,8 +262,8 @@ class ReliabilityDisplay:
         return self
 
 
-def _check_columns(classes: Any, y: Any, probabilities: Floats) -> Any:
-    known = np.unique(y) if classes is None else np.asarray(classes)
+def _check_columns(classes: Any, y: Any, probabilities: Tensor) -> Any:
+    known = sorted_classes(y) if classes is None else np.asarray(classes)
     n_columns = probabilities.shape[1]
     if len(known) != n_columns:
         found = "y_true holds" if classes is None else "classes holds"

@@ -18,7 +18,8 @@ def uniform_edges(n_bins: int) -> Tensor:
 
 def uniform_bin(confidence: Tensor, n_bins: int) -> Tensor:
     """Return the bin of equal width of every confidence. An edge belongs to the bin above it."""
-    inner_edges = torch.from_numpy(_inner_edges(n_bins)).to(confidence.device)
+    # An old trace cannot read an array, but it can make a tensor of the array's numbers.
+    inner_edges = torch.tensor(_inner_edges(n_bins), device=confidence.device)
     return torch.bucketize(confidence, inner_edges, right=True)
 
 

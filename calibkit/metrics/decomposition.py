@@ -137,7 +137,7 @@ def _check_labels_possible(predictions: Predictions) -> None:
         raise ValueError(
             f"probabilities must be above 0 for every label, got 0 for {len(impossible)} of "
             f"{len(predictions.labels)}, first in row {int(impossible[0])}; the NLL is infinite "
-            "there, look at what the model does with that input"
+            "there, so look at what the model does with that input"
         )
 
 

@@ -21,7 +21,7 @@ def check_samples(scores: object, labels: object, name: Input) -> tuple[Tensor, 
     if len(shape) > 2:
         raise ValueError(
             f"{name} must have shape (samples, classes) or (samples,), got {shape}; pixels of one "
-            "image are not independent, pass one row per sample"
+            "image are not independent, so pass one row per sample"
         )
     check = check_logits_and_labels if name == "logits" else check_probability_rows
     rows = check(scores, labels, empty=True)
@@ -38,5 +38,15 @@ def _as_batch(probabilities: object, labels: object, name: str) -> tuple[object,
         return probabilities, labels
     if isinstance(probabilities, _NUMBERS):
         probabilities = torch.tensor(probabilities, dtype=torch.float64)
-    scores = as_tensor(probabilities, name)
-    return scores.reshape(1, *scores.shape), as_tensor(labels, "labels").reshape(1)
+    scores, label = as_tensor(probabilities, name), as_tensor(labels, "labels")
+    _check_single_label(label, scores.numel())
+    return scores.reshape(1, *scores.shape), label.reshape(1)
+
+
+def _check_single_label(label: Tensor, n_scores: int) -> None:
+    """Raise an error if a label cannot be a class index. Two classes are also False and True."""
+    if label.is_floating_point() or (label.dtype == torch.bool and n_scores > 2):
+        raise TypeError(
+            f"labels must be integer class indices, got {label.item()}; pass int(labels) if this "
+            "is the index of a class, and leave the sample out if it has no label"
+        )

@@ -1,7 +1,7 @@
 """A monitor that tests, after every label, whether a model is still calibrated."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from calibkit._attributes import CheckedAttributes
@@ -166,8 +166,10 @@ class CalibrationMonitor(CheckedAttributes):
                 f"{name} cannot change after the first label, got {value!r}; call reset before, "
                 "which forgets all labels, or make another monitor"
             )
-        check_together({**vars(self), name: value})
         super().__setattr__(name, value)
+
+    def _check_together(self, attributes: Mapping[str, Any]) -> None:
+        check_together(attributes)
 
     def reset(self) -> None:
         """Forget all labels, as you should after a correction of the model."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from calibkit import _sentences
 from calibkit._rows import Rows
+from calibkit.reports._measuring import effective_number
 from calibkit.reports.values import LEVEL, MetricValues, rejected
 from calibkit.scalers.base import FitSummary
 
@@ -19,8 +20,19 @@ _LEAST_GAIN = 0.1
 _LEAST_OF_CLASS = 10
 # Chance hardly ever turns a score round by so many standard errors.
 _CLEARLY_LOWER = 3
+# The command line and the calculator take no weights, so they do not share this sentence.
+_FEW_BY_WEIGHT = (
+    "The weights leave about as much information as {n:.0f} samples of equal weight hold, which "
+    "are very few, so all results are uncertain. Use more samples of large weight, or weights that "
+    "differ less."
+)
 # With fewer samples, an accuracy is uncertain by 10 percentage points, and an ECE says nothing.
 LEAST_SAMPLES = 100
+
+
+def whens(n_sets: int) -> list[str]:
+    """Return how every sentence says which logits it is about: those of the model, or scaled."""
+    return ["Before scaling", "After scaling"] if n_sets > 1 else ["Without scaling"]
 
 
 class Doubts(NamedTuple):
@@ -35,16 +47,25 @@ class Doubts(NamedTuple):
         samples than the logits, or to other classes.
     on_1 : str or None
         What to do if T = 1 fits the samples, which then show neither over- nor underconfidence.
+    confident_errors : tuple of str
+        When ("Before scaling") no test finds an error, but too many answers with a very high
+        confidence are wrong.
     """
 
     warnings: list[str]
     no_verdict: str | None
     on_1: str | None
+    confident_errors: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> list[str]:
         """The warnings, and whether T is of any use."""
         return [*self.warnings, *([self.on_1] if self.on_1 else [])]
+
+    @property
+    def leaves_direction_open(self) -> bool:
+        """Whether the model errs, but may be over- or underconfident."""
+        return self.on_1 == _sentences.NO_DIRECTION
 
 
 def doubts_about(
@@ -55,9 +76,8 @@ def doubts_about(
     Only the values of a test show whether the unscaled model errs, and nobody needs to scale.
     """
     sizes = [test.labels.numel()] if summary is None else [test.labels.numel(), summary.n_samples]
-    few = _sentences.FEW_SAMPLES.format(n=min(sizes), least=LEAST_SAMPLES)
     exchanged = _exchanged(test)
-    warnings = [*exchanged, *([few] if min(sizes) < LEAST_SAMPLES else [])]
+    warnings = [*exchanged, *_few_samples(min(sizes), effective_number(test.weights))]
     if summary is None or summary.temperature is None or summary.temperature_interval is None:
         return Doubts(warnings, _why_no_verdict(None, exchanged), on_1=None)
     temperature, (low, high) = summary.temperature, summary.temperature_interval
@@ -75,6 +95,14 @@ def doubts_about(
     is_good = values is not None and not rejected(values, LEVEL)
     on_1 = _sentences.NEED_NOT_SCALE if is_good else _sentences.NO_DIRECTION
     return Doubts(warnings, no_verdict, on_1)
+
+
+def _few_samples(n: int, effective_n: float | None) -> list[str]:
+    """Warn if there are few samples, or if a few of them have nearly all of the weight."""
+    if n < LEAST_SAMPLES:
+        return [_sentences.FEW_SAMPLES.format(n=n, least=LEAST_SAMPLES)]
+    few_by_weight = effective_n is not None and effective_n < LEAST_SAMPLES
+    return [_FEW_BY_WEIGHT.format(n=effective_n)] if few_by_weight else []
 
 
 def _why_no_verdict(of_temperature: str | None, exchanged: list[str]) -> str | None:

@@ -263,7 +263,7 @@ def _as_objects(groups: object, shape: tuple[int, ...]) -> NDArray[np.object_]:
     if isinstance(groups, np.ndarray) and groups.dtype.kind in "mM":
         groups = list(groups)  # As objects, times in nanoseconds would be plain integers.
     if isinstance(groups, list | tuple):
-        return _list_as_objects(groups, shape)
+        return _list_as_objects(list(map(_without_dimensions, groups)), shape)
     if hasattr(groups, "__array__"):
         return np.array(groups, dtype=object)
     ordered = isinstance(groups, Iterable) and not isinstance(groups, str | bytes | Mapping | Set)
@@ -274,9 +274,12 @@ def _as_objects(groups: object, shape: tuple[int, ...]) -> NDArray[np.object_]:
     )
 
 
-def _list_as_objects(
-    groups: list[object] | tuple[object, ...], shape: tuple[int, ...]
-) -> NDArray[np.object_]:
+def _without_dimensions(value: object) -> object:
+    """Return the number or text that a tensor or an array without dimensions holds."""
+    return value.item() if isinstance(value, Tensor | np.ndarray) and value.ndim == 0 else value
+
+
+def _list_as_objects(groups: list[object], shape: tuple[int, ...]) -> NDArray[np.object_]:
     """Return a list as an array, where a tuple is one name unless it holds those of all pixels."""
     tuples = [value for value in groups if isinstance(value, tuple)]
     of_pixels = len(shape) > 1 and all(len(value) == shape[1] for value in tuples)
@@ -307,7 +310,8 @@ def _names(values: NDArray[np.object_], needed: NDArray[np.bool_]) -> NDArray[np
                 'such samples a name too, for instance "unknown"'
             )
         texts.setdefault(value, ", ".join(map(str, parts)))
-    if len(set(texts.values())) < len(texts):  # 1 and "1" are different groups.
+    # 1 and "1" are different groups, and numpy's texts do not keep null characters at their ends.
+    if len({text.rstrip("\0") for text in texts.values()}) < len(texts):
         texts = {value: repr(value) for value in texts}
     names = np.full(values.shape, "", dtype=object)
     names[needed] = [texts[value] for value in values[needed]]

@@ -232,7 +232,8 @@ def compare(
     if rows.scores.ndim > 2:
         raise ValueError(
             f"logits must have shape (samples, classes), got {tuple(rows.scores.shape)}; "
-            "of images, choose pixels first: neighbours in a split are no independent test"
+            "draw some pixels of each image first, because the neighbours of calibration pixels "
+            "are no independent test set"
         )
     check_scalers(scalers, "scalers")
     names = _names(scalers)

@@ -9,6 +9,7 @@ from calibkit._checks import check_n_bins, check_n_resamples, check_seed
 from calibkit._rows import Rows
 from calibkit._types import Labels, Probabilities, SampleWeight
 from calibkit.metrics.base import Of
+from calibkit.reports._confident_errors import with_confident_errors
 from calibkit.reports._doubts import doubts_about
 from calibkit.reports._measuring import check_fitted, effective_number, logits_of, measure_sets
 from calibkit.reports._overlap import check_no_overlap
@@ -41,6 +42,10 @@ def evaluate(
     interval. For the ECE, it gives the noise floor and the p-value of the hypothesis that the model
     is calibrated. All intervals assume independent samples. Pixels of the same image are not
     independent, so for segmentation the intervals are too narrow.
+
+    An ECE hardly shows errors of a model that is nearly certain. Where the tests find no error, the
+    report therefore warns of a model whose answers with a confidence above 99% are wrong more often
+    than it says. At most 1% of calibrated models get this warning.
 
     A test set is refused if it holds samples that the scaler was fitted on, at least 1% of the
     smaller of the two sets. They are recognised by their logits. If the logits cannot tell, because
@@ -155,6 +160,7 @@ def evaluate(
     measured = measure_sets(sets, n_bins, n_resamples, seed, of)
     values = [values_of(one.metrics, one.test, one.test_of_classes) for one in measured]
     summary = None if scaler is None else scaler.summary
+    doubts = doubts_about(summary, values[0].accuracy.value, sets[0], values[0])
     return Report(
         n_samples=len(labels),
         n_classes=scores.shape[1],
@@ -166,6 +172,6 @@ def evaluate(
         bins=tuple(one.bins for one in measured),
         leak_check=leak_check,
         effective_n_samples=effective_number(weights),
-        doubts=doubts_about(summary, values[0].accuracy.value, sets[0], values[0]),
+        doubts=with_confident_errors(doubts, sets, values),
         _measured=Measured(sets, named_groups, n_bins, of, n_resamples, seed),
     )

@@ -16,6 +16,7 @@ from calibkit._types import SampleWeight
 from calibkit.inference import collect_logits
 from calibkit.metrics.proper_scores import NLL, Brier
 from calibkit.reports._label_means import means_over_labels, resampled_means
+from calibkit.reports._label_names import check_names
 from calibkit.reports._measuring import effective_number, notes_on
 from calibkit.reports._overlap import check_no_overlap
 from calibkit.reports._tables import html_table, markdown_table, text_table, with_range
@@ -247,7 +248,8 @@ def evaluate_multi_label(
     Raises
     ------
     TypeError
-        If `scaler` is not a `MultiLabelTemperatureScaler`, if the logits are not a floating-point
+        If `scaler` is not a `MultiLabelTemperatureScaler`, if `names` has no order or does not hold
+        texts or numbers, if the logits are not a floating-point
         tensor or array, if the labels are no numbers, if a batch of the loader has none of the
         forms that `calibkit.collect_logits` accepts, if `n_bins`, `n_resamples` or `seed` is not
         an integer, or if `ignore_index` is neither an integer nor None.
@@ -306,7 +308,7 @@ def evaluate_multi_label(
         )
     rows = check_multi_label(logits, labels, ignore_index=ignore_index, sample_weight=sample_weight)
     rows = _without_weight_0(rows.to("cpu"))
-    names = _check_names(names, rows.scores.shape[2])
+    names = check_names(names, rows.scores.shape[2])
     _check_every_label(rows, names)
     sets, leak_check = [rows], None
     if scaler is not None:
@@ -355,17 +357,6 @@ def _check_scaler(scaler: object) -> None:
             "scaler=scaler)"
         )
     scaler.check_fitted()
-
-
-def _check_names(names: Sequence[Hashable] | None, n_labels: int) -> list[Hashable]:
-    found: list[Hashable] = list(range(n_labels)) if names is None else list(names)
-    if len(set(found)) != n_labels or len(found) != n_labels:
-        raise ValueError(
-            f"names must hold a different name for each of the {n_labels} labels, got "
-            f"{len(found)} names, {len(set(found))} of them different; pass them in the order of "
-            "the logits"
-        )
-    return found
 
 
 def _check_every_label(rows: Rows, names: list[Hashable]) -> None:

@@ -18,6 +18,10 @@ from calibkit.scalers.base import FitSummary, Scaler
 from calibkit.scalers.temperature import TemperatureScaler
 from calibkit.uncertainty.bootstrap import Interval
 
+# Five changes of the same sign are chance in more than 5 of 100 cases, and six are not. The
+# interval of a single sample has no width at all.
+_LEAST_FOR_VERDICT = 6
+
 Verdict = Literal["helps", "hurts", "makes no clear difference"]
 
 
@@ -86,7 +90,8 @@ def check_shift(
     """Check whether a fitted scaler helps or hurts on a test set from another distribution.
 
     The scaler helps if the 95% interval of the paired change of the NLL is below 0, and it hurts
-    if the interval is above 0. Otherwise it makes no clear difference.
+    if the interval is above 0. Otherwise it makes no clear difference. Fewer than six samples, or
+    weights that leave as little information, never show a clear difference.
 
     Parameters
     ----------
@@ -174,10 +179,13 @@ def check_shift(
         sample_weight=weights,
     )
     assert report.change is not None
-    return ShiftCheck(_verdict(report.change.nll), report, _refit(logits, labels, weights))
+    n = report.effective_n_samples or report.n_samples
+    return ShiftCheck(_verdict(report.change.nll, n), report, _refit(logits, labels, weights))
 
 
-def _verdict(change: Interval) -> Verdict:
+def _verdict(change: Interval, n: float) -> Verdict:
+    if round(n) < _LEAST_FOR_VERDICT:
+        return "makes no clear difference"
     if change.high < 0:
         return "helps"
     return "hurts" if change.low > 0 else "makes no clear difference"

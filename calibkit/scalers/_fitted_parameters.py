@@ -39,10 +39,19 @@ def check_parameter(
 
 
 def as_float64(value: object, name: str, scaler: str) -> Tensor:
-    """Return a number or a real tensor as float64, or raise an error."""
+    """Return a number or a copy of a real tensor as float64, or raise an error."""
     if isinstance(value, Tensor) and not value.is_complex() and value.dtype != torch.bool:
-        return value.detach().double()
+        return own_copy(value.detach()).double()
     if isinstance(value, int | float) and not isinstance(value, bool):
         return torch.tensor(value, dtype=torch.float64)
     found = value.dtype if isinstance(value, Tensor) else type(value).__name__
     raise ValueError(f"a {scaler} must hold numbers as {name}, got {found}; {_ADVICE}")
+
+
+def own_copy(parameter: Tensor) -> Tensor:
+    """Return a copy that nobody else can change and that gradients may pass.
+
+    They may not pass a tensor that was made in inference mode, even after this mode has ended.
+    """
+    with torch.inference_mode(False):
+        return parameter.clone()

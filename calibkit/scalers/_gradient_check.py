@@ -28,6 +28,6 @@ def describe_gradient(largest: float, *, search: str, advice: str) -> str:
     if not largest <= _LARGEST_GRADIENT_ACCEPTED:
         raise RuntimeError(
             f"the search for {search} with a gradient of {largest:.2g} per sample, above "
-            f"{_LARGEST_GRADIENT_ACCEPTED:g}; look for logits of very different sizes{advice}"
+            f"{_LARGEST_GRADIENT_ACCEPTED:g}; look for logits of very different magnitudes{advice}"
         )
     return f"the largest entry of the gradient is {largest:.1g} per sample"

@@ -20,7 +20,7 @@ from calibkit._fingerprints import fingerprints
 from calibkit._rows import Rows
 from calibkit._types import SampleWeight
 from calibkit.inference import collect_calibration_set
-from calibkit.scalers._fitted_parameters import as_float64, check_parameter
+from calibkit.scalers._fitted_parameters import as_float64, check_parameter, own_copy
 from calibkit.scalers._shared_set import agree_with_other_processes
 
 
@@ -131,6 +131,13 @@ class Scaler(nn.Module, ABC):
             allowed = self._shapes.get(name), self._bounds.get(name)
             value = check_parameter(value, name, type(self).__name__, *allowed)
         super().__setattr__(name, value)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy or a pickle, which may have been made in inference mode."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        for name in self.fitted_names:
+            if isinstance(value := vars(self).get(name), Tensor):
+                vars(self)[name] = own_copy(value)
 
     @property
     def fitted(self) -> bool:
@@ -244,10 +251,10 @@ class Scaler(nn.Module, ABC):
             If `logits` is not a dense floating-point tensor or array, if `labels` is not an integer
             tensor or array, or if `ignore_index` is neither an integer nor None.
         ValueError
-            If a logit is NaN, infinite or larger than 1e100 in size, if a weight is negative, NaN
-            or infinite, if all weights are 0, if the logits look like probabilities, if `labels`
-            holds a class outside 0..C-1, if `logits` and `labels` differ in length, if there is no
-            sample, if all labels are the same, or if the scaler has
+            If a logit is NaN, infinite or larger than 1e100 in magnitude, if a weight is negative,
+            NaN or infinite, if all weights are 0, if the logits look like probabilities, if
+            `labels` holds a class outside 0..C-1, if `logits` and `labels` differ in length, if
+            there is no sample, if all labels are the same, or if the scaler has
             parameters for each class and a class has no sample. A `BetaScaler` also raises this
             error if there are more than two classes or fewer than three different probabilities,
             or if no sample of class 1 has a lower probability of class 1 than a sample of class 0.
@@ -322,12 +329,10 @@ class Scaler(nn.Module, ABC):
 
     def get_extra_state(self) -> dict[str, object]:
         """Return what `state_dict` saves: the class, the summary and the fitted parameters."""
-        fitted = {
-            name: torch.as_tensor(getattr(self, name), dtype=torch.float64)
-            for name in self.fitted_names
-        }
+        name = type(self).__name__
+        fitted = {key: as_float64(getattr(self, key), key, name) for key in self.fitted_names}
         summary = None if self.summary is None else asdict(self.summary)
-        return {"scaler": type(self).__name__, "summary": summary, **fitted}
+        return {"scaler": name, "summary": summary, **fitted}
 
     def set_extra_state(self, state: dict[str, object]) -> None:
         """Restore what `get_extra_state` returned.

@@ -192,6 +192,7 @@ class IsotonicScaler(ClassScaler):
     def _calibrate(self, logits: Tensor) -> Tensor:
         # Where the curve is steep, float32 has too few digits to tell the height.
         log_p = _classes_first(_precise_log_softmax(logits.double()))
+        log_p = log_p.clamp(min=torch.finfo(log_p.dtype).min)  # A masked class has no slope.
         thresholds, values = self.thresholds.to(log_p), self.values.to(log_p)
         inside = torch.clamp(log_p, thresholds[:, :1], thresholds[:, -1:])
         above = search_sorted(thresholds, inside)
@@ -202,7 +203,7 @@ class IsotonicScaler(ClassScaler):
         weight = (inside - high).exp() * expm1(low - inside) / span
         curve = torch.lerp(values.gather(1, below), values.gather(1, above), weight)
         # In this form, log(n m + p) stays finite even if m is 0 and p is rounded to 0.
-        mixed = log_add_exp((curve * self.n_samples.to(log_p)).log(), log_p)
+        mixed = log_add_exp(_log_or_infinity(curve * self.n_samples.to(log_p)), log_p)
         return _classes_last(mixed, logits).log_softmax(-1)
 
 
@@ -242,6 +243,15 @@ def _precise_log_softmax(logits: Tensor) -> Tensor:
     z = logits - top
     others = z.exp().scatter(-1, index, 0.0).sum(-1, keepdim=True)
     return z - log1p(others)
+
+
+def _log_or_infinity(values: Tensor) -> Tensor:
+    """Return the logarithm, which is -inf with the slope 0 where a value is 0.
+
+    The slope of the logarithm itself is infinite there, and times 0 it would be NaN.
+    """
+    positive = values > 0
+    return torch.where(positive, torch.where(positive, values, 1.0).log(), -math.inf)
 
 
 def _classes_first(scores: Tensor) -> Tensor:

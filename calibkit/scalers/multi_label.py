@@ -214,7 +214,7 @@ class MultiLabelTemperatureScaler(CheckedAttributes, Scaler):
             array of numbers, or if `ignore_index` is neither an integer nor None.
         ValueError
             If `logits` and `labels` differ in shape, if a logit is NaN, infinite or larger than
-            1e100 in size, if the logits look like probabilities, if an entry of the labels is
+            1e100 in magnitude, if the logits look like probabilities, if an entry of the labels is
             neither 0 nor 1, if a weight is negative, NaN or infinite, if there is no sample, or if
             all entries are the same. With ``per_label=True``, also if all entries of one label are
             the same. After any error, the scaler stays as it was.

@@ -209,9 +209,10 @@ for name, found in (
     print(f", misspelt {found[~is_right].mean():.1f}")
 
 # %% [markdown]
-# No way has the best value in every row. Misspelt words have more tokens. So the division per token
-# moves their negative log-probabilities closer to zero, and a misspelt word wins. The subtraction
-# spoils spelling too, because their unasked log-probabilities are far lower.
+# No way of scoring has the best value in every row. Misspelt words have more tokens. So the
+# division per token moves their negative log-probabilities closer to zero, and a misspelt word
+# wins. The subtraction spoils spelling too, because misspelt words have far lower unasked
+# log-probabilities.
 #
 # Dividing also brings most logits closer together, so the softmax is less sure.
 
@@ -697,6 +698,8 @@ def nll_change(source, target):
 
 
 change = nll_change
+harmed = [s for s in subjects if change("opposites", s) > 0]
+print("opposites harm", ", ".join(harmed))
 
 # %% tags=["wrong"]
 solved = change

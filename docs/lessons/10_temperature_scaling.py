@@ -151,8 +151,9 @@ _ = ax.set_title("A higher temperature makes the network less sure")
 # number keeps the order of the logits.
 
 # %% [markdown]
-# Less sure. At $T = 2$ the logits are half as large, so the probabilities move closer together. But
-# the logits keep their order. A temperature therefore changes neither the answers nor the accuracy.
+# The network becomes less sure. At $T = 2$ the logits are half as large, so the probabilities move
+# closer together. But the logits keep their order. A temperature therefore changes neither the
+# answers nor the accuracy.
 #
 # Ten predictions and a calibration error
 # ---------------------------------------
@@ -185,9 +186,9 @@ print(f"overall: {confidence.mean():.2f} and {right.mean():.2f}", end=", ")
 print(f"difference {difference:.2f}")
 
 # %% [markdown]
-# In the first bin, this classifier is right more often than it says, and in the second less often. In
-# the overall difference, these two gaps nearly cancel. In the ECE they cannot, because a distance has
-# no sign.
+# In the first bin, this classifier is right more often than it says, and in the second less often.
+# In the overall difference, these two errors nearly cancel. In the ECE they cannot, because a
+# distance has no sign.
 
 # %% [markdown] tags=["slide"]
 # Ten predictions and a calibration error
@@ -327,7 +328,7 @@ print(f"{len(calib_set)} images to calibrate, {len(test_set)} to test")
 
 # %% [markdown]
 # We compute the ECE in 15 bins of equal width. The ECE needs probabilities, so we apply the
-# softmax. It judges only the probability of the answer, which is called *top-label calibration*.
+# softmax. It judges only the probability of the answer. This is called *top-label calibration*.
 # PyTorch calls the NLL ``cross_entropy``.
 
 # %%
@@ -424,9 +425,9 @@ _ = ax.set_title("Only images that are new to the network show its best T")
 # the temperature on images that the network has not seen.
 
 # %% [markdown]
-# It is the smallest one that we plotted: the training images ask for still larger logits. These would make
-# the network even more overconfident on new images. Only the curve of the calibration set has a
-# valley. The scaler found its lowest point.
+# The best temperature for the training images is the smallest one that we plotted: they ask for
+# still larger logits. These would make the network even more overconfident on new images. Only the
+# curve of the calibration set has a valley. The scaler found its lowest point.
 #
 # Step 6: measure again
 # ---------------------
@@ -765,6 +766,7 @@ temperature_under_shift = None
 new_scaler = calibkit.TemperatureScaler()
 new_scaler.fit_logits(shifted_logits[:1000], shifted_labels[:1000])
 temperature_under_shift = new_scaler.temperature
+print(f"T = {temperature_under_shift:.2f}")
 
 # %% tags=["wrong"]
 other = calibkit.TemperatureScaler()

@@ -54,7 +54,8 @@ Half a minute on two cores, and lesson 10.
 # percent. The *expected calibration error*, or ECE, measures how far a model is from that:
 #
 # - We sort the answers by their confidence into ranges, the *bins*.
-# - The *gap* of a bin is its *accuracy*, the share of right answers, minus its mean confidence.
+# - The *gap* of a bin, now with its sign, is its *accuracy*, the share of right answers, minus its
+#   mean confidence.
 # - The ECE is the mean size of the gaps, weighted by the number of images in each bin.
 #
 # We take the network of lesson 10. *Temperature scaling* divides its logits, the inputs of the
@@ -288,7 +289,7 @@ for n_bins in (1, 5, 10, 15, 30):
 # -----------------
 #
 # In practice, nobody shows us the truth. Here, 200 000 new images do: `calibkit.glyphs100_population`
-# holds their bins. In the figure, the whiskers show how far chance moves a gap in 95% of test sets.
+# holds their bins. The whiskers show how far chance moves a gap in 95% of test sets.
 
 # %%
 for n_bins in (1, 15, 30):
@@ -339,7 +340,7 @@ print(f"{(gap < 0).sum()} of {len(gap)} bars are below 0")
 # In a single bin, such gaps add up while their noise averages out, so one bin detects them better
 # than many. But it is blind to gaps that cancel.
 #
-# In 15 bins, the test has missed this error: a large p-value does not prove calibration.
+# In 15 bins, the test missed this error: not rejecting calibration does not prove it.
 
 # %% [markdown]
 # Draw other test sets
@@ -828,14 +829,15 @@ if equal_mass_ece is not None:
 # %% [markdown] tags=["solution"]
 # Ask for the noise floor of both models first, in the same bins: if both ECEs lie within the range
 # of perfect models, the paper may compare two pieces of noise. Then ask for the interval of the
-# *change* on the same images (`calibkit.paired_difference`), because the noise that both models
-# share cancels in it. Below we compare our temperature with a slightly higher one: the interval of
-# this change extends more than two points to both sides of 0, so on 9000 images a change of half a
-# point proves nothing. Ask also how bins and method were chosen: if the method was chosen for its
-# low ECE on these images, it must be tested on new ones. Finally, ask for accuracy and NLL, because
-# a model that knows nothing can have a low ECE, and for networks trained with other seeds, since
-# one network says little about a method. An interval of the change that excludes 0, in bins that
-# were fixed in advance and for several training seeds, would be convincing.
+# *change* on the same images (`calibkit.paired_difference`). In the change of an NLL, the noise
+# that both models share largely cancels. In the change of two small ECEs, it need not cancel. Below
+# we compare our temperature with a slightly higher one: the interval of this change extends more
+# than two points to both sides of 0, so on such images a change of half a point proves nothing. Ask
+# also how bins and method were chosen: if the method was chosen for its low ECE on these images, it
+# must be tested on new ones. Finally, ask for accuracy and NLL, because a model that knows nothing
+# can have a low ECE. Ask for networks trained with other seeds, too, since one network says little
+# about a method. An interval of the change that excludes 0, in bins that were fixed in advance and
+# for several training seeds, would be convincing.
 
 # %% tags=["solution"]
 softer = (logits[test] / (1.05 * scaler.temperature)).softmax(1)

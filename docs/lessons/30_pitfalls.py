@@ -451,9 +451,9 @@ plt.show()
 # group on its own, you must know which group an image belongs to when the model is in use.
 
 # %% [markdown]
-# It lies below both. For the first camera, the model is right more often than it claims in nearly
-# all bins, and for the other, less often. These errors partly cancel. **The right way:** fit a T for
-# each group, and measure each.
+# The ECE of all images lies below those of both cameras. For the first camera, the model is right
+# more often than it claims in nearly all bins, and for the other, less often. These errors partly
+# cancel. **The right way:** fit a T for each group, and measure each.
 
 # %%
 first = fit(calib_logits[:2000], calib_labels[:2000])
@@ -543,10 +543,11 @@ for name, i in (("the same images", first), ("other images", second)):
     show("  on test half", fitted(test_logits[asked]), test_labels[asked])
 
 # %% [markdown]
-# It is lower. With about 25 images per class, some classes are among the best ten by luck, and
-# luck does not come again. On the images of the choice, the model looks better than it is, so T is
-# lower. Here the lower T hardly raises the NLL on the test half, but the first accuracy was too
-# high. We repeat this for ten random cuts, and choose the hardest classes too.
+# The accuracy on new images is lower. With about 25 images per class, some classes are among the
+# best ten by luck, and luck does not come again. On the images of the choice, the model looks
+# better than it is, so T is lower. Here the lower T hardly raises the NLL on the test half, but the
+# first accuracy was too high. We repeat this for ten random cuts, and choose the hardest classes
+# too.
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
@@ -690,11 +691,11 @@ if repaired_temperature is not None:
 
 # %% [markdown] tags=["solution"]
 # The model gives next to no probability to a random label, and the NLL makes that expensive. A high
-# T makes it less expensive, so the fit on wrong labels makes the model underconfident on all
-# images. About nine of ten suspects were really wrong. In practice you do not have the right
-# labels, so a person must look at the suspects. Change only labels that are wrong: if you change
-# every label that the model doubts to the model's own answer, you calibrate the model against
-# itself.
+# T makes it less expensive, so the fit on wrong labels lowers the confidence of all images, and the
+# model becomes underconfident. About nine of ten suspects were really wrong. In practice you do not
+# have the right labels, so a person must look at the suspects. Change only labels that are wrong:
+# if you change every label that the model doubts to the model's own answer, you calibrate the model
+# against itself.
 
 # %% [markdown]
 # 3. Scale with ``scaler``. The *excess* of a group of images is its mean confidence minus its

@@ -32,7 +32,7 @@ What you will learn
 What you need
 -------------
 
-Basic PyTorch, the first lesson, and a minute on two cores.
+The first lesson, and a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -242,7 +242,7 @@ for n in second.sizes:
     print(f"vector, n = {n}: {row.min():+.3f} to {row.max():+.3f}")
 
 # %% [markdown]
-# It does. With one image of each class, vector scaling does not win reliably.
+# The second pool agrees: with one image of each class, vector scaling does not win reliably.
 #
 # What about the *ECE*, the expected calibration error? It sorts the images into 15 bins by
 # *confidence*, the probability of the answer. Then it averages the gaps between accuracy and mean
@@ -573,8 +573,8 @@ if changed is not None:
 # rate instead.
 
 # %% [markdown]
-# 2. Choose a penalty without the test images. Let `calibkit.best_scaler` compare ``matrix(p)`` for
-#    each ``p`` in ``penalties[:5]``, and enter the scaler that it returns.
+# 2. Choose a penalty without the test images. After the labels, give `calibkit.best_scaler` the list
+#    of ``matrix(p)`` for each ``p`` in ``penalties[:5]``, and enter the scaler that it returns.
 
 # %% tags=["answer"]
 chosen = None

@@ -19,8 +19,7 @@ differently instead?
 What you will do
 ----------------
 
-You compare networks that were trained in seven ways, with and without a temperature, and average
-some.
+You compare networks that were trained in seven ways, with and without a temperature.
 
 What you will learn
 -------------------
@@ -32,7 +31,7 @@ What you will learn
 What you need
 -------------
 
-You need lessons 10 and 20, and half a minute on two cores.
+Lessons 10 and 20, and half a minute on two cores.
 """
 
 # %% [markdown] tags=["slide"]
@@ -80,8 +79,8 @@ methods, seeds = list(test["logits"]), range(3)
 
 # %% [markdown]
 # Every network gets its own *temperature*, a number that divides its *logits*, the outputs before
-# the softmax. We fit it on 2000 calibration images and measure on 2000 test images. All networks
-# share these images.
+# the softmax. We fit it on 2000 calibration images and measure on 2000 test images, which all
+# networks share.
 #
 # The *negative log-likelihood* (NLL) is the mean of minus the logarithm of the probability of the
 # true class. The *scaled NLL* is the NLL after the temperature. The *expected calibration error*
@@ -174,12 +173,12 @@ for factor in (1, 2, 4, 6):
 
 # %% [markdown]
 # The NLL keeps falling. Once a network gets its training images right, it can lower its NLL with
-# larger logits. It becomes certain, but on new images it makes mistakes. Label smoothing changes
+# larger logits. It becomes certain, but makes mistakes on new images. Label smoothing changes
 # the target. The true class keeps nine tenths, and all four classes share the last tenth equally.
 # So the true class gets a quarter of it back. The *loss* is now the mean of the NLLs of all four
 # classes, weighted by the target. We give the other three equal probabilities.
 #
-# **Before you run this:** which probability of the true class has the lowest loss now?
+# **Before you run this:** which probability of the true class has the lowest loss?
 
 # %%
 p = torch.linspace(0.5, 0.999, 500).double()
@@ -256,7 +255,7 @@ for method in methods:
 # weight decay, more data and mixup. Before scaling, the smoothed networks have a larger ECE than
 # the plain ones. Their mean confidence is about a half (accuracy minus gap), although their target
 # asks for nine tenths. After scaling, every mean ECE is small, although most lie above their floor.
-# So training can avoid overconfidence, but here it replaced one error with the opposite one.
+# So training can avoid overconfidence, but here it brought the opposite error.
 
 # %% [markdown] tags=["slide"]
 # Underconfidence needs a temperature, too
@@ -277,7 +276,7 @@ for method in methods:
 #
 # A temperature is cheap, so we should compare what it cannot correct (Berta et al. 2025).
 # `calibkit.score_decomposition` splits the NLL into a *calibration part*, which the best
-# temperature can save, and the *refinement*, which no temperature can change.
+# temperature removes, and the *refinement*, which no temperature can change.
 #
 # Two networks with the same seed make a *pair*. For each pair we choose the network with the lower
 # ECE, NLL or refinement on the calibration images. How often does it also have the lower scaled NLL
@@ -603,7 +602,8 @@ if asked is not None:
 
 # %% [markdown]
 # 2. With `calibkit.paired_difference`, compare the scaled NLL of each smoothed network with that of
-#    its plain twin. Enter the three intervals as a list.
+#    its plain twin: give it the metric, the probabilities of both networks and the labels. Enter
+#    the intervals as a list.
 
 # %% tags=["answer"]
 intervals = None

@@ -147,8 +147,8 @@ _ = ax.legend(loc="upper left")
 # %% [markdown]
 # A model is *calibrated* if events happen as often as it says. Its dots then lie on the diagonal,
 # apart from chance. The last dot of the weighted model lies far below: the model says about 0.9,
-# but fewer than half of these images are events. The correction brings the dots close to the
-# diagonal, but the last one lies below it.
+# but fewer than half of these images are events. The correction brings all dots but the last close
+# to the diagonal.
 #
 # Each dot stands for a *bin*, a range of $P(y=1)$ that holds a tenth of the images. Bins of equal
 # width would be almost empty at the right, as the first row shows:
@@ -219,7 +219,9 @@ print(calibkit.evaluate(weighted, y, n_bins=10))
 
 # %% [markdown]
 # The ECE is many times as large as the top-label ECE. It also lies far above the ECE of a
-# calibrated model, *ECE if calibrated*.
+# calibrated model, *ECE if calibrated*. The *p-value* is the probability that a calibrated model
+# shows at least this ECE. The other brackets hold 95% intervals: about 95 of a hundred such
+# intervals hold the true value.
 #
 # The next figure shows the bins of both measures. If the model were calibrated, each bar would end in its
 # grey band in 95% of test sets.
@@ -373,10 +375,10 @@ print(f"ECE of plain if calibrated: {floor.low:.1%} to {floor.high:.1%}")
 # A temperature leaves one half where it is, because the logit of one half is zero. It does not
 # help, and the top-label ECE hardly shows that. The known prior brings the weighted model close to
 # the plain one, and the bias comes nearly as close. The *NLL*, the loss of logistic regression,
-# agrees. If you need probabilities, the simplest remedy is to train without weights.
+# agrees. If you need probabilities, the simplest remedy is training without weights.
 #
-# The ranges come from new folds of the same images, not from other images. The few events
-# keep the results uncertain, however many others you add.
+# The ranges come from new folds of the same images. The few events keep the results uncertain,
+# however many others you add.
 #
 # Take the model to another place
 # -------------------------------

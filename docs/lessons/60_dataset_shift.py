@@ -209,7 +209,8 @@ for s, p in enumerate(after):
 # Should we switch the temperature off outside the lab? `calibkit.check_shift` compares the
 # *negative log-likelihood* (NLL) with and without the temperature. The NLL is the mean of minus
 # the logarithm of the probability of the true class, and lower is better. The verdict is "helps"
-# or "hurts" only if the interval of the change excludes zero.
+# or "hurts" only if the 95% interval of the change excludes zero. (About 95 of a hundred such
+# intervals hold the true value.)
 #
 # **Before you run this:** at which severity does the temperature help most?
 
@@ -282,7 +283,7 @@ centre = [scaler.temperature for scaler in local]
 below = [t - low for t, (low, high) in zip(centre, ranges)]
 above = [high - t for t, (low, high) in zip(centre, ranges)]
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
-fig.suptitle("Harder images need a larger temperature, which repairs the ECE")
+fig.suptitle("Harder images need a larger temperature, which lowers the ECE")
 bars = {"fmt": "o-", "color": "#009E73", "capsize": 4}
 left.errorbar(
     range(6), centre, [below, above], **bars, label="local T, 95% interval"
@@ -392,8 +393,8 @@ correct(desk, desk_truth)
 correct(lab_scaler(at[5][500:]), truth[500:])
 
 # %% [markdown]
-# All three become worse. The method explains strange images by a change of proportions that never
-# happened. Use it only if you know that nothing else has changed.
+# All three measures become worse. The method explains strange images by a change of proportions
+# that never happened. Use it only if you know that nothing else has changed.
 
 # %% [markdown] tags=["slide"]
 # A correction without labels, and its price

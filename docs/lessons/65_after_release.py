@@ -443,9 +443,9 @@ for seed, ((z, y), report) in enumerate(zip(streams, reports)):
 print(f"it helps in {helped} of 20 streams")
 
 # %% [markdown]
-# It helps in all streams but the last one shown, whose alarm came before the drift. Most fits use
-# images of the drift, which are easier than the last ones. So fit again on later labels, and begin
-# with a new monitor.
+# The correction helps in all streams but the last one shown, whose alarm came before the drift.
+# Most fits use images of the drift, which are easier than the last ones. So fit again on later
+# labels, and begin with a new monitor.
 
 # %% [markdown] tags=["slide"]
 # After the alarm

@@ -181,7 +181,8 @@ def costs(probabilities, labels, threshold=threshold):
 
 
 # %% [markdown]
-# After ± we print half the width of a 95% interval of the mean.
+# After ± we print half the width of a 95% interval of the mean. About 95 of a hundred such
+# intervals hold the true mean.
 
 
 # %%
@@ -451,8 +452,8 @@ for name, p in both.items():
     print(f"{sets.sum(1).double().mean():.1f} classes")
 
 # %% [markdown]
-# They come close. Before scaling, a higher threshold makes up for the overconfidence. The guarantee
-# holds on average over calibration sets, so we draw a hundred of them.
+# Both coverages come close. Before scaling, a higher threshold makes up for the overconfidence. The
+# guarantee holds on average over calibration sets, so we draw a hundred of them.
 
 # %%
 found = {name: [] for name in both}

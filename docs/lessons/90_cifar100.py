@@ -207,8 +207,9 @@ for batch in (
 #
 # - The *NLL* (negative log-likelihood) is the mean of minus the logarithm of the probability of the
 #   true class. Lower is better.
-# - The *noise floor* is the ECE that a perfectly calibrated network shows by chance. The printed
-#   range holds this ECE for about 95 of a hundred test sets of the same size.
+# - The *noise floor* is the mean ECE that a perfectly calibrated network shows by chance. The
+#   printed range holds the ECE of such a network on about 95 of a hundred test sets of the same
+#   size.
 # - The *p-value* is the probability that such a network shows at least the measured ECE.
 #
 # **Before you run this:** the tutorial's ECE after scaling is 1.4%. Would a perfectly calibrated
@@ -237,14 +238,14 @@ nll = first_split.change.nll
 print(f"NLL changes by {nll.value:+.3f} ({nll.low:+.3f} to {nll.high:+.3f})")
 
 # %% [markdown]
-# It would hardly ever do so: even the lower end of the noise floor is about twice as large. The
-# output tells us more:
+# Such a network would hardly ever show so small an ECE: even the lower end of the range is about
+# twice as large. The output tells us more:
 #
 # - The interval of T lies above one, so the network is *overconfident*: it is right less often than
 #   it claims.
 # - In this split the NLL falls by more than chance, but only just.
 # - The ECE alone settles nothing. Before scaling, p is above the usual limit of 0.05. After
-#   scaling, the ECE lies within the noise floor, but a moderate error could still hide there.
+#   scaling, the ECE lies within the range, but a moderate error could still hide there.
 #
 # Look at the bins
 # ----------------
@@ -347,9 +348,10 @@ plt.show()
 # that a reader notices?
 
 # %% [markdown]
-# The accuracy does. In the smallest batches, the network loses almost half of its right answers.
-# Even in a single batch of all images, its accuracy remains below that of eval mode. But each
-# interval of the ECE reaches the dashed line, so the ECE alone does not reveal the mistake.
+# The accuracy reveals the mistake. In the smallest batches, the network loses almost half of its
+# right answers. Even in a single batch of all images, its accuracy remains below that of eval mode.
+# But each interval of the ECE reaches the dashed line, so the ECE alone does not reveal the
+# mistake.
 #
 # Split the images another way
 # ----------------------------
@@ -412,9 +414,10 @@ plt.show()
 # the same images, so they agree more than ten new experiments would.
 
 # %% [markdown]
-# In eval mode it does. In training mode, the ECE rises in two splits. Our first split was unlucky:
-# in most of the others, p reveals an error before scaling. After scaling, it reveals none in eval
-# mode. But these are not ten experiments, because all splits share the same images.
+# In eval mode, scaling lowers the ECE in every split. In training mode, the ECE rises in two. Our
+# first split was unlucky: in most of the others, p reveals an error before scaling. After scaling,
+# it reveals none in eval mode. But these are not ten experiments, because all splits share the same
+# images.
 #
 # Judge the published number
 # --------------------------
@@ -449,7 +452,7 @@ print(f"largest p of its ten splits: {worst:.3f}")
 
 # %% [markdown]
 # The published fall is far larger than this noise, so most of the tutorial's error is gone. But its
-# final ECE lies within the noise floor that we estimated. So it cannot tell a perfectly calibrated
+# final ECE lies within the range that we estimated. So it cannot tell a perfectly calibrated
 # network from one with a small remaining error. The wide network does keep an error, which its
 # large test set shows in each of ten splits.
 
@@ -497,7 +500,7 @@ print(f"ECE {ece_before:.1%} before scaling, {ece_after:.1%} after, ", end="")
 print(f"noise floor {floor_after.low:.1%} to {floor_after.high:.1%}")
 
 # %% [markdown]
-# Compare this line with the published ECEs, and the second ECE with its noise floor.
+# Compare this line with the published ECEs, and the second ECE with the range of its noise floor.
 #
 # Now we correct the mistakes. `calibkit.collect_logits` switches to eval mode. The split is
 # *stratified*, which means that both parts hold every class in the same proportion.
@@ -741,7 +744,7 @@ for temperature in (1.0, 1.3):
 # in 15 bins is 5.3% before scaling and 4.4% after it, and a perfectly calibrated network would
 # show 2.8% to 6.5%. The temperature is 1.31 (1.19 to 1.44), so the network was overconfident. Our
 # images are too few to show whether it is calibrated now." What usually goes wrong is the last
-# sentence: an ECE within the noise floor is reported as proof of calibration.
+# sentence: an ECE within the range of the noise floor is reported as proof of calibration.
 
 # %% [markdown]
 # References

@@ -181,10 +181,10 @@ print(report)
 # zero, chance hardly explains the change. NLL and Brier score are *proper scores*: on average, no
 # probabilities score better than the true ones (lesson 50).
 #
-# The row "ECE if calibrated" shows the *noise floor*, the ECE that a calibrated network shows by
-# chance: in about 95 of a hundred test sets, it lies in the range in brackets. The new ECE lies in
-# this range. The *p-value* is the probability that a calibrated network shows at least this ECE in
-# these bins.
+# The row "ECE if calibrated" shows the *noise floor*, the mean ECE that a calibrated network shows
+# by chance. In about 95 of a hundred test sets, the ECE of such a network lies in the range in
+# brackets. The new ECE lies in this range. The *p-value* is the probability that a calibrated
+# network shows at least this ECE in these bins.
 #
 # `calibkit.evaluate` also compared the logits of the two sets. It refuses a test set that shares
 # many pieces with the calibration set.
@@ -199,7 +199,7 @@ print(report)
 # ----------------
 #
 # - The accuracy stays the same, while NLL and ECE fall.
-# - The ECE lies within its noise floor.
+# - The ECE lies within the range of its noise floor.
 # - What do the last three rows say?
 #
 # Say: Read the table aloud, row by row. Let the room say for each row what it measures and whether
@@ -285,8 +285,8 @@ print(f"at least one of five below 0.05 by chance: {1 - 0.95**5:.0%}")
 # What we have seen
 # -----------------
 #
-# - An ECE within its noise floor reveals no error. But the ECE sees only some errors, and chance
-#   can hide small ones.
+# - An ECE within the range of its noise floor reveals no error. But the ECE sees only some errors,
+#   and chance can hide small ones.
 # - If you test many groups, you will find a small p-value sooner or later. Keep count.
 # - A report says what was examined, even where nothing was found.
 
@@ -688,9 +688,10 @@ for name, samples in (("calibration", kept), ("test", judged)):
 # people, five days), in 15 bins and in one, and ten drawers.
 #
 # **First fault: one temperature for two cameras.** With one temperature for all, the ECE of 2.0%
-# lay within its noise floor, which hid two opposite errors. Accuracy and mean confidence were 61.5%
-# and 54.4% for the studio camera, and 47.7% and 51.2% for the phone. In one bin, both p-values are
-# 0.001, and they stay below 0.05 when we multiply them by the twenty tests of groups.
+# lay within the range of its noise floor, which hid two opposite errors. Accuracy and mean
+# confidence were 61.5% and 54.4% for the studio camera, and 47.7% and 51.2% for the phone. In one
+# bin, both p-values are at most 0.001, and they stay below 0.05 when we multiply them by the twenty
+# tests of groups.
 #
 # **Second fault: wrong labels.** Cleo, who labelled a third of the pieces, seems to write drawer 8
 # on nearly all pieces of drawer 3, in both sets. By her labels, 0.9% of the test pieces belong in
@@ -713,9 +714,10 @@ for name, samples in (("calibration", kept), ("test", judged)):
 # Ana and Ben, the shares of the drawers are similar in both sets. The logits are not probabilities
 # passed as logits.
 #
-# **What remains open.** The classwise ECE lies at the upper end of its noise floor, so the
-# probabilities of single drawers may still have small errors. We do not know whether the network
-# ran in eval mode, because that needs the network itself. We know nothing about a third camera.
+# **What remains open.** The classwise ECE lies near the upper end of the range of its noise floor,
+# so the probabilities of single drawers may still have small errors. We do not know whether the
+# network ran in eval mode, because that needs the network itself. We know nothing about a third
+# camera.
 #
 # **For the curator.** For both cameras you may rely on the new confidences, as far as 3990 pieces
 # can tell. More than four in ten answers are wrong, so let a person check those with a low

@@ -12,7 +12,7 @@ from course import marked_cells_of
 from library_calls import library_calls
 from nbformat import NotebookNode
 from repair import is_locked, parses, released
-from syntax import bound, tree_of
+from syntax import bound, is_scope, tree_of
 from unusual_code import names_from_outside, unusual
 
 MOST_CODE = 100_000  # characters; an honest notebook has a tenth, and more would take hours
@@ -41,7 +41,7 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
     ]
     for cell in own:
         if not parses(cell.source):
-            yield f"{_where(cell)} is no Python that this check can read."
+            yield f"{_where(cell)} is not Python that this check can read."
     locked = [cell for cell in marked_cells_of(given).values() if is_locked(cell)]
     shown = [code for code in given_code if code not in {cell.source for cell in locked}]
     secrets = _names_of_tests(source) - set().union(*(bound(tree_of(code)) for code in shown))
@@ -49,7 +49,9 @@ def flags(notebook: NotebookNode, source: NotebookNode) -> Iterator[str]:
         peeks = (f"{name} of the tests" for name in sorted(names_from_outside(tree) & secrets))
         if found := dict.fromkeys([*unusual(tree), *peeks]):
             yield f"{_where(cell)} uses {', '.join(found)}."
-    statements = [statement for tree in trees for statement in tree.body]
+    # A function that was handed out can call the library, too.
+    handed_out = [line for code in shown for line in tree_of(code).body if is_scope(line)]
+    statements = [line for tree in trees for line in tree.body] + handed_out
     yield from library_calls(statements, source)
 
 

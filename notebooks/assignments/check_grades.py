@@ -32,6 +32,7 @@ from tqdm.auto import tqdm
 
 NOT_GRADED = "NOT GRADED"
 EARLIER_POINTS = "the points of an earlier version do not count"
+MODEL_ANSWERS = "The model answers, which are public, are the same or nearly the same for"
 LONGEST = 1000  # characters of a line: a student can write texts that would hide all other lines
 MOST_REMARKS = 50  # on one student, for the same reason
 MOST_FILES = 5  # that are named of those left behind in a folder
@@ -71,7 +72,8 @@ def main(course: Path) -> int:
             needs_action |= any(remark.startswith(NOT_GRADED) for remark in checked.remarks)
         for students, answers in same.items():
             who, what = ", ".join(students), ", ".join(answers)
-            print(printable(f"{assignment}: {who} gave the same answers to {what}."))
+            said = f"{assignment}: {who} gave the same or nearly the same answers to {what}."
+            print(printable(said))
         needs_action |= any(map(collect.asks_for_action, lost))
     return int(needs_action)
 
@@ -102,7 +104,7 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
     is_graded = version is Version.NEWEST
     if version is Version.EARLIER:
         told, _ = points(course, assignment, student, source)
-        checked.remarks.append(f"{NOT_GRADED}: {EARLIER_POINTS}, which were {told}.")
+        checked.remarks.append(f"{NOT_GRADED}: {EARLIER_POINTS} ({told}).")
     if not path.is_file():
         checked.remarks.append(f"{NOT_GRADED}: the folder in submitted/ holds no {name}.")
         return checked
@@ -117,10 +119,12 @@ def check_one(course: Path, assignment: str, student: str, source: NotebookNode)
         checked.remarks += odd
     if checked.points == "-":
         log = f"logs/{assignment}/{student}.log"
-        checked.remarks.append(f"{NOT_GRADED}: run grade.py; {log} tells what happened before.")
+        checked.remarks.append(f"{NOT_GRADED}: read {log}, if it exists, and run grade.py again.")
     checked.remarks += remarks + more
     if is_graded:
         checked.remarks += what_happened(graded_notebook(course, assignment, student))
+    if alike := list(same_answers.like_the_model(checked.notebook, source)):
+        checked.remarks.append(f"{MODEL_ANSWERS} {', '.join(alike)}.")
     try:
         checked.remarks += cheats.flags(checked.notebook, source)
     except Exception as error:
@@ -179,9 +183,9 @@ def left_behind(course: Path, assignment: str, student: str) -> Iterator[str]:
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         left = [path for path in paths if path.name not in given.union(OF_SHARED_FOLDER)]
         for path in left[:MOST_FILES]:
-            yield f"The file {path.relative_to(course)} was left behind."
+            yield f"The file {path.relative_to(course)} does not belong to the assignment."
         if more := left[MOST_FILES:]:
-            yield f"{len(more)} more files in {folder.relative_to(course)} were left behind."
+            yield f"{len(more)} more files in {folder.relative_to(course)} do not belong to it."
 
 
 if __name__ == "__main__":

@@ -279,7 +279,7 @@ def _whose(file: File, assignment: str, others: set[str]) -> Submission | Unused
             f"to STUDENT_{assignment}.ipynb",
         )
     if not file.path[-1].lower().endswith(".ipynb"):
-        return Unused(file.path, f"{file.name} of {student} was not used: it is no .ipynb file")
+        return Unused(file.path, f"{file.name} of {student} was not used: it is not an .ipynb file")
     if any(_has(file.path[-1], other) for other in others):
         remark = f"{file.name} of {student} was not used: it belongs to another assignment"
         return Unused(file.path, remark)

@@ -18,7 +18,7 @@ TOOK_TOO_LONG, DIED = "CellTimeoutError", "DeadKernelError"
 ENDINGS = {
     TOOK_TOO_LONG: "took too long, and was stopped.",
     DIED: "ended the program.",
-    **dict.fromkeys(("SyntaxError", "IndentationError", "TabError"), "is no valid Python."),
+    **dict.fromkeys(("SyntaxError", "IndentationError", "TabError"), "is not valid Python."),
 }
 GRADED = "Graded "  # begins the last line of the log of a notebook that was graded
 HEADING = re.compile(r"^## (Question \d+: .*?)(?: \(\d+ points?\))?$", re.MULTILINE)

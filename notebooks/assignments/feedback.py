@@ -113,6 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     headings = questions(nbformat.read(source, as_version=4))
     everyone = points_of_class(course, assignment)
     without_points: list[str] = []
+    without_page: list[str] = []
     not_in_shared_folder: list[str] = []
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for path in tqdm(notebooks, desc="feedback", unit="page"):
@@ -124,8 +125,11 @@ def main(arguments: list[str] | None = None) -> int:
                 without_points.append(student)
                 continue
             except Exception as error:  # one odd notebook costs no other student the page
-                print(f"{student}: no page could be made ({type(error).__name__}: {error})")
-                without_points.append(student)
+                print(
+                    f"{student}: no page could be made ({type(error).__name__}: {error}). Look at "
+                    f"autograded/{student}/{assignment}/."
+                )
+                without_page.append(student)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
@@ -133,12 +137,13 @@ def main(arguments: list[str] | None = None) -> int:
                 not_in_shared_folder.append(student)
     for student in without_points:
         print(f"{student}: gradebook.db has no points of the newest notebook. Grade it again.")
-    print(f"wrote {len(notebooks) - len(without_points)} pages, feedback/*/{assignment}/*.html")
-    if len(not_in_shared_folder) == len(notebooks) - len(without_points):
+    n_pages = len(notebooks) - len(without_points) - len(without_page)
+    print(f"wrote {n_pages} pages, feedback/*/{assignment}/*.html")
+    if len(not_in_shared_folder) == n_pages:
         print("Send each page to its student.")
     else:
         print(how_to_hand_out(assignment, not_in_shared_folder))
-    return int(bool(without_points))
+    return int(bool(without_points or without_page))
 
 
 def copy_marks(submitted: Path, target: Path) -> bool:

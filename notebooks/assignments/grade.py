@@ -289,7 +289,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Grade an assignment, each student in a sandbox.")
     parser.add_argument("assignment", help="for example ps1_temperature_scaling")
     parser.add_argument("--course", type=Path, default=HERE, help="course folder")
-    parser.add_argument("--seconds", type=int, default=900, help="the most for one student")
+    parser.add_argument("--seconds", type=int, default=900, help="how long one student may take")
     parser.add_argument(
         "--force", action="store_true", help="grade all again; points given by hand stay"
     )

@@ -12,6 +12,7 @@ from syntax import bound, given_by, gives, is_scope, needs, touches, tree_of
 
 import calibkit
 
+HEADING = re.compile(r"^## Question ", re.MULTILINE)
 WITHOUT = re.compile(r"without\s+((?:`?calibkit\.\w+`?(?:,| and| or)?\s*)+)")
 
 
@@ -25,7 +26,13 @@ def library_calls(statements: list[ast.stmt], source: NotebookNode) -> Iterator[
     aliases = {"calibkit"}.union(*(_aliases(statement) for statement in statements))
     used_by = {name: _of_calibkit(tree, {"calibkit"}) for name, tree in models.items()}
     variables = set().union(*(bound(s) for s in statements if not is_scope(s)))
-    given = {id(s): gives(s) | (touches(s) & variables) for s in statements}
+    scopes = {s.name for s in statements if is_scope(s)}
+    given = {
+        id(s): gives(s)
+        | ((touches(s) | _put_into(s)) & variables)
+        | (_handed_to(s, aliases) & (scopes | variables))
+        for s in statements
+    }
     for question, forbidden in _forbidden(source).items():
         if not forbidden:
             continue
@@ -34,6 +41,9 @@ def library_calls(statements: list[ast.stmt], source: NotebookNode) -> Iterator[
         while more := [s for s in statements if s not in needed and given[id(s)] & sought]:
             needed += more
             sought |= set().union(*map(needs, more))
+            # What is made together may share what it keeps, such as a function that puts and one
+            # that gets, and a function may put what it gets into a list.
+            sought |= set().union(*({s.name} if is_scope(s) else bound(s) for s in more))
         used = set()
         for statement in needed:
             # An answer that this one calls may use what the model answer to its question uses.
@@ -60,7 +70,8 @@ def _forbidden(source: NotebookNode) -> dict[str, set[str]]:
     solutions = _solutions(source)
     forbidden, text = {}, ""
     for cell in source.cells:
-        text += f"\n{cell.source}"
+        # What stands before the heading is about the results of the question before.
+        text = HEADING.split(f"{text}\n{cell.source}")[-1]
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if name in solutions:
             excluded = " ".join(WITHOUT.findall(text))
@@ -71,6 +82,44 @@ def _forbidden(source: NotebookNode) -> dict[str, set[str]]:
         if name is not None:
             text = ""
     return forbidden
+
+
+def _handed_to(statement: ast.stmt, aliases: set[str]) -> set[str]:
+    """Return what gets something of calibkit, and may keep it: functions, classes, decorators."""
+    if is_scope(statement):
+        receivers = statement.decorator_list if _of_calibkit(statement, aliases) else []
+    else:
+        receivers = [
+            node.func
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Call)
+            and any(_of_calibkit(a, aliases) for a in [*node.args, *node.keywords])
+        ]
+    return {_beginning(receiver) for receiver in receivers}
+
+
+def _put_into(scope: ast.stmt) -> set[str]:
+    """Return the variables outside of a function or class into which it may put something."""
+    if not is_scope(scope):
+        return set()
+    receivers = [
+        node.func.value
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    receivers += [
+        node.value
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    ]
+    return {_beginning(receiver) for receiver in receivers} - bound(scope)
+
+
+def _beginning(node: ast.expr) -> str:
+    """Return the name with which a path of attributes, calls and items begins, or nothing."""
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _of_calibkit(tree: ast.AST, aliases: set[str]) -> set[str]:

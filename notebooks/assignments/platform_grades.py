@@ -86,11 +86,11 @@ def fill(table: Table, column: str, row: dict[str, str], points: Points, so_far:
     if points.pending and not so_far:
         points.remarks.append("PENDING: a written answer is not graded yet")
     elif old in NO_NUMBERS:
-        points.remarks.append(f"the platform says {old!r}, which stays")
+        points.remarks.append(f"the platform says {old!r}, and this stays")
     else:
         row[column] = table.number(points.total)
         if points.pending:
-            points.remarks.append("a written answer is not graded yet, these are the points so far")
+            points.remarks.append("a written answer is not graded yet; these are the points so far")
 
 
 def fill_canvas(
@@ -185,11 +185,13 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     platform = parser.add_mutually_exclusive_group(required=True)
     platform.add_argument("--canvas", type=Path, metavar="EXPORT", help="gradebook export")
     platform.add_argument("--moodle", type=Path, metavar="WORKSHEET", help="grading worksheet")
-    parser.add_argument("--column", help="name of the assignment in Canvas, if it is another one")
+    parser.add_argument(
+        "--column", help="name of the assignment in Canvas, if it differs from ASSIGNMENT"
+    )
     parser.add_argument(
         "--points-so-far",
         action="store_true",
-        help="also upload students whose written answers are not graded yet",
+        help="also upload the points of students whose written answers are not graded yet",
     )
     parser.add_argument("--course", type=Path, default=HERE, help="course folder")
     return parser.parse_args(arguments)

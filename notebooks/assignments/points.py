@@ -145,7 +145,7 @@ def remarks_on(course: Path, submission: SubmittedAssignment) -> list[str]:
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
     remarks = []
     if any(grade.needs_manual_grade and grade.manual_score is not None for grade in grades):
-        remarks.append("keeps points that were given by hand before it was graded again")
+        remarks.append("keeps points that were given by hand before the last grading")
     remarks += earlier_answers.changed(course, assignment, student, grades)
     return remarks
 

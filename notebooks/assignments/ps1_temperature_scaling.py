@@ -182,7 +182,7 @@ generator = torch.Generator().manual_seed(61)
 given_logits = 3 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
 given_labels = torch.randint(5, (60,), generator=generator)
 kept_logits, kept_labels = given_logits.clone(), given_labels.clone()
-for beta in (0.01, 0.5, 1.0, 3.0):
+for beta in (0.0, 0.01, 0.5, 1.0, 3.0):
     wanted = float(cross_entropy(beta * kept_logits, kept_labels))
     found = float(nll(beta, given_logits, given_labels))
     assert abs(found - wanted) < 1e-5 * (1 + wanted), (
@@ -339,7 +339,7 @@ generator = torch.Generator().manual_seed(62)
 given_logits = 3 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
 given_labels = torch.multinomial((given_logits / 1.5).softmax(1), 1, generator=generator)[:, 0]
 kept_logits, kept_labels = given_logits.clone(), given_labels.clone()
-for beta in (0.01, 0.5, 1.0, 3.0):
+for beta in (0.0, 0.01, 0.5, 1.0, 3.0):
     at_beta = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
     cross_entropy(at_beta * kept_logits, kept_labels).backward()
     wanted = float(at_beta.grad)
@@ -450,7 +450,7 @@ assert abs(found - 0.75) < 1e-2, (
 generator = torch.Generator().manual_seed(63)
 given_logits = 3 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
 kept_logits = given_logits.clone()
-for beta in (0.01, 0.5, 1.0, 3.0):
+for beta in (0.0, 0.01, 0.5, 1.0, 3.0):
     at_beta = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
     mean_logsumexp = torch.logsumexp(at_beta * kept_logits, dim=1).mean()
     (first_derivative,) = torch.autograd.grad(mean_logsumexp, at_beta, create_graph=True)
@@ -469,11 +469,29 @@ for beta in (0.01, 0.5, 1.0, 3.0):
             f"is {wanted:.4f}, not {found}; average the squares of the distances from the mean, in "
             "float64, and use a softmax that does not overflow"
         )
+    for constant in (1e8, -1e8):
+        of_each_row = constant * (torch.arange(60, dtype=torch.float64)[:, None] % 3)
+        found = float(nll_curvature(beta, kept_logits + of_each_row))
+        assert abs(found - wanted) < 1e-2, (
+            f"{constant:g} is added to the logits of some rows, and twice as much to those of "
+            f"others: at beta = {beta} the curvature stays {wanted:.4f}, but yours is {found}; "
+            "average the squares of the distances from the mean of the same row, and use a softmax "
+            "that does not overflow"
+        )
     found = float(nll_curvature(beta / 5000, 5000 * kept_logits))
     assert abs(found / 5000**2 - wanted) < 1e-3 * (1 + wanted), (
         "logits of 10 000 and more must work: with 5000 times the logits and a 5000th of beta, the "
         f"curvature is 5000^2 times {wanted:.4f}, not {found}; first multiply by beta, then "
         "subtract the largest value of each row, or use softmax, which does so"
+    )
+    weights = torch.softmax(5000 * beta * kept_logits, dim=1)
+    distances = kept_logits - (weights * kept_logits).sum(dim=1, keepdim=True)
+    wanted = float((weights * distances**2).sum(dim=1).mean())
+    found = float(nll_curvature(beta, 5000 * kept_logits))
+    assert abs(found / 5000**2 - wanted) < 1e-3 * (1 + wanted), (
+        f"logits of 10 000 and more must work: at beta = {beta} the curvature is 5000^2 times "
+        f"{wanted:.4f}, not {found}; first multiply by beta, then subtract the largest value of "
+        "each row (not that of all rows), or use softmax, which does so"
     )
 for given_row in kept_logits:
     found = float(nll_curvature(40.0, given_row[None] + 1000))
@@ -611,7 +629,7 @@ for given_slope in (1.5, -1.5, 0.0):
         f"middle of the bracket, 2.5, whatever the slope; for the slope {given_slope} you return "
         f"{found}"
     )
-for tiny in (1e-13, 1e-18, 1e-30):
+for tiny in (1e-13, 1e-18, 1e-30, 1e-100):
     found = float(safe_step(3.0, 1.0, 4.0, -0.5 * tiny, tiny))
     assert abs(found - 3.5) < 1e-6, (
         f"with the slope {-0.5 * tiny} and the curvature {tiny}, Newton's step goes from 3 to 3.5, "
@@ -877,6 +895,7 @@ _ = ax.set(ylabel="inverse temperature, log scale")
 # answer, but count the answers all the same. In one of the tests, `fit` returns a *negative*
 # $\beta$, which reverses the order of the classes and so changes nearly all answers. Divide the
 # logits by $T$ yourself, because `calibkit.TemperatureScaler` refuses a negative temperature.
+# Leave the logits and labels that you are given as they are.
 
 
 # %% solution="calibrate"
@@ -922,7 +941,7 @@ from torch.nn.functional import cross_entropy
 generator = torch.Generator().manual_seed(66)
 given_logits = 3 * torch.randn(900, 6, generator=generator, dtype=torch.float64)
 given_labels = torch.multinomial((given_logits / 1.5).softmax(1), 1, generator=generator)[:, 0]
-sizes_seen = []
+first_logit, sizes_seen = float(given_logits[0, 0]), []
 
 
 def always_half(some_logits, some_labels):
@@ -933,6 +952,9 @@ def always_half(some_logits, some_labels):
 found_result = calibrate(always_half, given_logits, given_labels, 200, 0)
 wanted = ["n_changed", "nll_after", "nll_before", "temperature"]
 assert sorted(found_result) == wanted, f"the keys must be {wanted}, not {sorted(found_result)}"
+assert float(given_logits[0, 0]) == first_logit, (
+    "the logits have changed: do not write into your arguments, so do not divide by T in place"
+)
 assert sizes_seen, "call fit to get the inverse temperature"
 assert set(sizes_seen) == {(200, 200)}, (
     f"fit must get the 200 logits and labels of the calibration part, not {sizes_seen}"

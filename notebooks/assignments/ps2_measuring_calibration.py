@@ -256,6 +256,11 @@ for n_samples, n_bins in ((300, 7), (2000, 15), (2000, 40), (6, 100)):
         f"{n_samples} samples, {n_bins} bins: a confidence between b / n_bins and (b + 1) / n_bins "
         "lies in bin b, also if other bins are empty"
     )
+found = np.asarray(equal_width_bins(np.array([0.999995, 0.499995]), 100_000)).tolist()
+assert found == [99_999, 49_999], (
+    f"100 000 bins: 0.999995 lies in bin 99999 and 0.499995 in bin 49999; you found {found}; use "
+    "the confidences as they are, and integers that can hold such numbers"
+)
 found = np.asarray(equal_width_bins(np.array([0.01, 0.51, 0.7, 0.93])))
 assert found.tolist() == [0, 7, 10, 13], "without n_bins there are 15 bins"
 ### END HIDDEN TESTS
@@ -321,6 +326,10 @@ assert abs(found - (2 / 3 * 0.2 + 1 / 3 * 0.75)) < 1e-5, (
     "only bins 2 and 7 hold samples here, so the empty bins 0, 1, 3, 4, 5 and 6 add 0"
 )
 ### BEGIN HIDDEN TESTS
+found = float(ece(*three, np.array([5000, 0, 5000])))
+assert abs(found - (2 / 3 * 0.2 + 1 / 3 * 0.75)) < 1e-5, (
+    f"a bin can have any number from 0 on, here 5000: the ECE is 0.3833, and you found {found:.4f}"
+)
 generator = np.random.default_rng(23)
 for n_samples, n_bins in ((3, 15), (400, 7), (3000, 15), (3000, 120)):
     given = generator.uniform(0.1, 1, n_samples) ** 0.5
@@ -665,6 +674,12 @@ assert abs(float(sum_up(-1.0, kept.copy())[3]) - 1) < 1e-6, "p is 1 if all draws
 assert abs(float(sum_up(0.25, np.full(9, 0.25))[3]) - 1) < 1e-6, (
     "a draw that is exactly as large as measured counts too"
 )
+for far_away in (-100.0, 100.0):
+    ends = [float(number) for number in sum_up(far_away, np.arange(1, 10) / 10)][1:3]
+    assert 0.1 - 1e-6 < ends[0] < ends[1] < 0.9 + 1e-6, (
+        "nine draws lie between 0.1 and 0.9, and so do their quantiles, whatever measured is: it "
+        f"counts as one more draw for p only; you found {ends[0]:.3f} to {ends[1]:.3f}"
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -797,11 +812,25 @@ assert len(confidences) == sum(sizes.values()), (
 p = np.concatenate([c for c, _ in drawn])
 hit = np.concatenate([y for _, y in drawn])
 assert 0.5 <= p.min() <= p.max() <= 1, "the confidences lie between 0.5 and 1"
+assert p.min() < 0.501 < 0.999 < p.max(), (
+    f"the confidences cover the whole range from 0.5 to 1, and yours end at {p.min():.3f} and "
+    f"{p.max():.3f}"
+)
+assert len(np.unique(p)) > 0.9 * len(p), (
+    f"only {len(np.unique(p))} of your {len(p)} confidences differ: draw any number between 0.5 "
+    "and 1, and not whole percentages"
+)
 assert abs(p.mean() - 0.75) < 0.01, "confidences between 0.5 and 1 are 0.75 on average"
 assert abs(p.std() - 0.5 / 12**0.5) < 0.01, "the confidences are spread uniformly from 0.5 to 1"
 assert np.std([c.mean() for c, _ in drawn]) > 0.005, (
     "draw the confidences at random, and not on a grid that is the same in every repeat"
 )
+for start in (0.5, 0.6, 0.7, 0.8, 0.9):
+    inside = (p >= start) & (p <= start + 0.1)
+    assert abs(hit[inside].mean() - p[inside].mean()) < 0.05, (
+        "a sample must be correct with the probability of its confidence: of your samples between "
+        f"{start:.1f} and {start + 0.1:.1f}, {hit[inside].mean():.0%} are correct"
+    )
 gaps = [(y - c).sum() / (c * (1 - c)).sum() ** 0.5 for c, y in drawn]
 assert np.std(gaps) < 3, "every sample needs a random number of its own in each repeat"
 
@@ -817,12 +846,6 @@ for others in (surprises(by_seed[3]), np.concatenate([c for c, _ in by_seed[3]])
     assert abs(np.corrcoef(surprises(drawn), others)[0, 1]) < 0.1, (
         "two seeds share random numbers: make one generator from the seed, and draw both the "
         "confidences and the correctness from it"
-    )
-for start in (0.5, 0.6, 0.7, 0.8, 0.9):
-    inside = (p >= start) & (p <= start + 0.1)
-    assert abs(hit[inside].mean() - p[inside].mean()) < 0.05, (
-        "a sample must be correct with the probability of its confidence: of your samples between "
-        f"{start:.1f} and {start + 0.1:.1f}, {hit[inside].mean():.0%} are correct"
     )
 
 

@@ -229,8 +229,14 @@ for label in range(5):
         "draw the images of a class at random, not those that stand beside each other"
     )
 twelve_classes = np.random.default_rng(8).permutation(np.repeat(np.arange(12), 30))
-for part in split(twelve_classes.copy(), 120, 90, 0):
-    counted = np.bincount(twelve_classes[np.asarray(part)], minlength=12)
+found = [np.asarray(part) for part in split(twelve_classes.copy(), 126, 91, 0)]
+sizes = [len(part) for part in found]
+assert sizes == [126, 91, 143], (
+    f"360 labels, n_train = 126 and n_calib = 91: the parts hold {sizes} rows, not [126, 91, 143]; "
+    "pass the sizes as whole numbers, because a share such as 126 / 360 is rounded"
+)
+for part in found:
+    counted = np.bincount(twelve_classes[part], minlength=12)
     assert np.ptp(counted) <= 3, (
         f"all of the twelve classes have equally many labels, but a part holds {counted} of them; "
         "there may be more than ten classes"
@@ -552,7 +558,7 @@ assert len(seen_losses) == 2, "return one number for each epoch"
 assert not any(isinstance(loss, torch.Tensor) for loss in seen_losses), (
     "return numbers and not tensors: loss.item() is a number"
 )
-assert abs(seen_losses[0] - 1.5505) < 1e-4, (
+assert abs(float(seen_losses[0]) - 1.5505) < 1e-4, (
     "the logits are 0, 1 and 2 for each image, and the learning rate is 0: the mean over the seven "
     f"images is 1.5505, not {seen_losses[0]:.4f}; cross_entropy takes logits, not probabilities, "
     "and the mean over the batches gives the last image too much weight"
@@ -647,6 +653,12 @@ for epochs, lr, momentum, hint in (
     wanted_losses, wanted_weights = trained(epochs, lr, momentum, by_hand=True)
     assert torch.allclose(weights, wanted_weights, atol=1e-4), f"the weights are wrong; {hint}"
     assert np.allclose(losses, wanted_losses, atol=1e-4), f"the losses are wrong; {hint}"
+some_images *= 30
+_, weights = trained([everything], 0.5)
+assert torch.allclose(weights, trained([everything], 0.5, by_hand=True)[1], atol=1e-4), (
+    "the weights are wrong where the gradients are large: let the optimizer use them as they are, "
+    "without clipping them"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -729,6 +741,9 @@ assert found.shape == (26, 3), (
 )
 assert not torch.allclose(found.sum(1).float(), torch.ones(26), atol=1e-3), (
     "each row sums to 1: return logits, and not probabilities"
+)
+assert not torch.allclose(found.double().exp().sum(1), torch.ones(26).double(), atol=1e-3), (
+    "each row sums to 1 after exp: return logits, and not log-probabilities"
 )
 assert torch.allclose(found.float(), expected, atol=1e-4), (
     "these are not the logits of eval mode, in the order of the images; is dropout active?"
@@ -1157,11 +1172,12 @@ def decision(nll, ece, p_value=0.5, p_value_before=0.5):
     given = dataclasses.replace(
         made,
         before=made.before._replace(p_value=p_value_before),
-        after=made.after._replace(p_value=p_value),
+        after=made.after._replace(p_value=p_value, classwise_p_value=p_value_before),
         change=made.change._replace(nll=calibkit.Interval(*nll), ece=calibkit.Interval(*ece)),
     )
     found = decide(given)
     assert len(found) == 2, "return two things: the word, and True or False"
+    assert isinstance(found[0], str), f"the first thing must be a word, not {type(found[0])}"
     return found
 
 
@@ -1209,7 +1225,8 @@ for p_before, p_after, wanted in (
         assert np.asarray(may_be_chance).dtype == bool, "the second thing is True or False"
         assert bool(may_be_chance) == wanted, (
             f"p = {p_after} after scaling {'is' if wanted else 'is not'} above 0.05, so return "
-            f"{wanted}; the p-value before scaling, {p_before}, does not matter"
+            f"{wanted}; take report.after.p_value, because neither the p-value before scaling nor "
+            f"that of the classes, {p_before} each, matters"
         )
 ### END HIDDEN TESTS
 

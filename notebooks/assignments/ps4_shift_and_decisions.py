@@ -900,7 +900,7 @@ def test_coverage_and_size():
     z = 2 * torch.randn(500, 6, generator=generator, dtype=torch.float64)
     p = z.softmax(1)
     y = torch.multinomial((z / 2).softmax(1), 1, generator=generator)[:, 0]
-    for threshold in (0.35, 0.6, 0.9):
+    for threshold in (0.35, 0.6, 0.9, math.inf):
         given = p.clone(), y.clone()
         found = [float(value) for value in coverage_and_size(*given, threshold)]
         held, size = by_hand(p, y, threshold)

@@ -60,12 +60,12 @@ def read(path: Path) -> tuple[NotebookNode, list[str]]:
     try:
         found, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError) as error:
-        what = "is torn" if text.startswith("{") else "is no notebook"
+        what = "is incomplete" if text.startswith("{") else "is not a notebook"
         raise ValueError(
             f"{path.name} {what} ({error}); ask the student for the file that Jupyter saved"
         ) from None
     if text[end:].strip("\0 \r\n\t"):
-        remarks.append("What stood behind the end of the notebook in the file was dropped.")
+        remarks.append("Text after the end of the notebook was dropped.")
     try:
         version = found.get("nbformat")
         notebook = nbformat.from_dict(found)
@@ -77,7 +77,9 @@ def read(path: Path) -> tuple[NotebookNode, list[str]]:
         if len(notebook.cells) > MOST_CELLS:
             raise ValueError(f"it has more than {MOST_CELLS} cells")
     except Exception as error:  # nbformat raises errors of many kinds for what it cannot convert
-        raise ValueError(f"{path.name} is no notebook ({error}); ask the student for it") from None
+        raise ValueError(
+            f"{path.name} cannot be graded ({error}); ask the student for another file"
+        ) from None
     return notebook, remarks
 
 
@@ -428,7 +430,7 @@ def _setup(pieces: list[Piece], source: NotebookNode, remarks: list[str]) -> lis
         if cell.cell_type == "code" and cell.get("id") not in ids and cell.source not in texts:
             missing.append(Piece(new_code_cell(cell.source), "", None))
     if missing:
-        remarks.append("Given code in front of the first question was deleted, and was put back.")
+        remarks.append("Given code before the first question was deleted, and was put back.")
     return missing
 
 

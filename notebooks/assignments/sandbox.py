@@ -36,6 +36,13 @@ from platformdirs import user_cache_path
 
 EXECUTE = Path(__file__).resolve().with_name("execute.py")
 IMAGE = "calibkit-grade"  # the container image, which Containerfile describes
+# Settings by which Debian, Ubuntu and any Linux forbid user namespaces, and what allows them again
+SETTINGS = Path("/proc/sys")
+FORBID_USER_NAMESPACES = (
+    ("kernel.unprivileged_userns_clone", "0", "1"),
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("user.max_user_namespaces", "0", "10000"),
+)
 SPARE_SECONDS = 60  # after which a container ends by itself, because nobody has ended it
 MEGABYTE = 2**20
 MOST_BYTES = 64 * MEGABYTE  # that a sandbox may put out
@@ -270,11 +277,21 @@ def choose() -> Sandbox | None:
     return next((kind for kind in kinds if kind.works()), None)
 
 
+def _why_bubblewrap_fails() -> str:
+    """Return what forbids user namespaces and allows them again, or how to find out."""
+    for setting, forbids, allows in FORBID_USER_NAMESPACES:
+        file = SETTINGS / setting.replace(".", "/")
+        if file.is_file() and file.read_text(encoding="utf-8").strip() == forbids:
+            command = f"sudo sysctl -w {setting}={allows}"
+            return f"{setting} is {forbids}, which forbids user namespaces. Allow them: {command}"
+    return "does not run. Find out why: bwrap --unshare-all --ro-bind / / true"
+
+
 def how_to_isolate() -> str:
     """Return what a teacher can do on this machine, on which no kind of sandbox works."""
     advice = []
     if sys.platform == "linux" and shutil.which("bwrap"):
-        advice.append("Bubblewrap is installed, but this system allows it no user namespaces.")
+        advice.append(f"Bubblewrap is installed, but {_why_bubblewrap_fails()}")
     elif sys.platform == "linux":
         advice.append(
             "Install the package bubblewrap, for example with: sudo apt install bubblewrap"
@@ -294,7 +311,8 @@ def how_to_isolate() -> str:
                 f"{program} cannot run the image. Find out why: {program} run --rm {IMAGE} true"
             )
     if not programs:
-        advice.append("Or install Podman or Docker, and run grade.py again.")
+        begin = "Or install" if advice else "Install"
+        advice.append(f"{begin} Podman or Docker, and run grade.py again, which says what to do.")
     return "\n".join(advice)
 
 

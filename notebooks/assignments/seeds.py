@@ -174,7 +174,7 @@ def remarks_on_seeds(course: Path, student: str, assignment: str) -> Iterator[st
                 for (other, of), seeds in given.items()
                 if of == assignment and other != student and str(seeds.get(name)) == value
             ]
-            whose = f", which is the one of {', '.join(owners)}" if owners else ""
+            whose = f", which is a seed of {', '.join(owners)}" if owners else ""
             yield f"{name} is set to {value}{whose}, but this student got {seed}"
         if not found[name]:
             yield f"{name} is no longer set, but this student got {seed}"
@@ -215,7 +215,7 @@ def copied_numbers(course: Path, assignment: str) -> Iterator[tuple[str, str]]:
                     continue
                 if len(theirs - own) >= 3 and len(theirs) > len(own):
                     shown = ", ".join(sorted(theirs - own)[:5])
-                    yield student, f"{what} {shown}, which come out with the seeds of {other}"
+                    yield student, f"{what} {shown}, which the seeds of {other} produce"
 
 
 def numbers_written(notebook: NotebookNode) -> set[str]:

@@ -1,10 +1,18 @@
 """Find unusual code: names, attributes and texts that an honest answer hardly needs."""
 
 import ast
+import math
 import re
 import symtable
 from collections.abc import Iterator
+from functools import cache
 from textwrap import dedent
+
+import numpy as np
+import scipy
+import torch
+
+import calibkit
 
 FLAGGED_NAMES = {
     "get_ipython", "builtins", "__builtins__", "__import__", "exec", "eval", "compile", "setattr",
@@ -17,13 +25,15 @@ FLAGGED_MODULES = {
     "atexit", "pickle", "urllib", "requests", "http", "glob", "tempfile", "site", "runpy", "pty",
     "linecache", "ast", "code", "unittest", "pytest", "jupyter_client", "ipykernel", "psutil",
     "library", "overrides", "fx", "f2py", "ctypeslib", "cpp_extension", "hub", "jit", "package",
-    "collect_env", "datapipes", "core",
+    "collect_env", "datapipes", "core", "concurrent", "distributed", "externals", "tensorboard",
+    "parallel", "texmanager", "dviread", "model_zoo",
     # other modules lead to these, by just these names
     "io", "types", "bltns",
 }  # fmt: skip
 # No list can name all modules that run texts as code or lead to other modules, so every module is
 # flagged that the assignment does not import itself and that is not one of these.
 HONEST_MODULES = {
+    "__future__", "abc", "datetime", "pprint",
     "bisect", "calibkit", "cmath", "collections", "contextlib", "copy", "dataclasses", "decimal",
     "enum", "fractions", "functools", "heapq", "itertools", "math", "matplotlib", "numbers",
     "numpy", "operator", "pandas", "random", "re", "scipy", "seaborn", "sklearn", "statistics",
@@ -38,14 +48,21 @@ READS_OR_WRITES = {
     "runstring", "rundocs", "measure", "Timer", "get_type_hints", "ForwardRef", "Formatter",
     "update_wrapper", "attrgetter", "methodcaller", "singledispatch",
     "singledispatchmethod", "bmat", "getp", "setp", "StrMethodFormatter", "ensure_scope",
-    "as_strided", "switch_backend",
+    "as_strided", "switch_backend", "subprocess_run_for_testing", "LowLevelCallable",
+    # these keep files, or what all later code does, also that of the tests
+    "dump", "open_memmap", "open_file_cm", "get_sample_data", "HDFStore", "ExcelFile",
+    "ExcelWriter", "temppath", "tempdir", "enter_context", "seterrcall", "saved_tensors_hooks",
+    "set_default_dtype", "set_default_device", "set_default_tensor_type", "swap_tensors",
 }  # fmt: skip
 # Libraries have very many functions for files, whose names are alike.
 FILES = re.compile(
     r"(?:read|write|load|save|fetch|dump|export)_\w+|im(?:read|save)|(?:load|save)mat|from_?file"
-    r"|fromregex|to_(?:csv|excel|feather|hdf|html|json|latex|markdown|orc|parquet|pickle|sql|xml)"
+    r"|fromregex|rc_\w*file"
+    r"|to_(?:csv|excel|feather|hdf|html|json|latex|markdown|orc|parquet|pickle|sql|stata|xml)"
 )
-HARMLESS_LOADS = {"load_digits", "load_state_dict"}
+HARMLESS_LOADS = {
+    "load_digits", "load_iris", "load_wine", "load_breast_cancer", "load_state_dict",
+}  # fmt: skip
 # Their star gives functions and no modules, such as sys.
 HONEST_STARS = {"calibkit", "cmath", "itertools", "math", "numpy", "random", "statistics", "torch"}
 # These lead from a function, or an error, to the variables of whoever called it.
@@ -55,19 +72,48 @@ INSIDE = re.compile(rf"{FRAME}|register_module_\w+")
 INSIDE_TEXT = re.compile(rf"__\w+__|\b{FRAME}\b")
 # other libraries in which an answer to a question about calibration can be had
 OTHER_LIBRARIES = ("torchmetrics", "netcal", "sklearn.calibration", "mapie", "relplot")
-HARMLESS_METHODS = {"__init__", "__call__", "__repr__", "__len__", "__iter__", "__post_init__"}
-HARMLESS_ATTRIBUTES = {"__init__", "__name__", "__doc__", "__getitem__", "__contains__", "__len__"}
+HARMLESS_METHODS = {
+    "__init__", "__call__", "__repr__", "__len__", "__iter__", "__post_init__", "__getitem__",
+    "__str__", "__next__", "__enter__", "__exit__",
+}  # fmt: skip
+HARMLESS_ATTRIBUTES = {
+    "__init__", "__name__", "__doc__", "__getitem__", "__contains__", "__len__", "__version__",
+    "__class__",
+}  # fmt: skip
+HARMLESS_PRIVATE = {"_replace", "_asdict", "_fields"}  # of named tuples
+LIBRARIES = {"calibkit", "math", "np", "numpy", "scipy", "torch"}
+USED_BY_TESTS = (
+    math, np, np.linalg, np.random, np.random.Generator, np.ndarray, torch, torch.nn, torch.optim,
+    torch.nn.functional, torch.nn.Module, torch.Tensor, torch.Generator, torch.optim.Optimizer,
+    calibkit, calibkit.TemperatureScaler, calibkit.ConformalSets, calibkit.Report, scipy.optimize,
+)  # fmt: skip
 HISTORY = re.compile(r"_i+\d*")  # IPython keeps the code of each cell, also of the tests
 OUTSIDE = re.compile(
-    r"^(/[\w.-]+/|~[/\\]|~$|[A-Za-z]:[\\/])|(^|[/\\])\.\.([/\\]|$)|gradebook|\$HOME"
+    r"^(/[\w.-]+/|~[/\\]|~$|[A-Za-z]:[\\/]|module://)|(^|[/\\])\.\.([/\\]|$)|gradebook|\$HOME"
 )
 
 
 def unusual(tree: ast.Module) -> Iterator[str]:
     """Yield what is unusual in a cell, in words."""
+    yield from _assignments(tree)
     yield from _flagged(tree)
     yield from _inner_parts(tree)
     yield from _odd_names(tree)
+
+
+def _assignments(tree: ast.Module) -> Iterator[str]:
+    """Yield assignments to attributes, and to tables of a library, which can change the tests."""
+    own = _own_attributes(tree)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=attribute, ctx=ast.Store() | ast.Del()) if not (
+                _is_own(node) or (attribute in own and _root(node) not in LIBRARIES)
+            ):
+                yield f"an assignment to {ast.unparse(node)}"
+            case ast.Subscript(value=ast.Attribute() as table, ctx=ast.Store() | ast.Del()) if (
+                _root(table) in LIBRARIES
+            ):
+                yield f"an assignment to {ast.unparse(node)}"
 
 
 def _flagged(tree: ast.Module) -> Iterator[str]:
@@ -75,6 +121,9 @@ def _flagged(tree: ast.Module) -> Iterator[str]:
     prose = _prose(tree)
     for node in ast.walk(tree):
         match node:
+            # Their own checks may raise and catch it, and nothing may stand for it.
+            case ast.Name(id="AssertionError", ctx=ast.Load()):
+                pass
             case ast.Name(id=name) if name in FLAGGED_NAMES or HISTORY.fullmatch(name):
                 yield name
             case ast.Import(names=names):
@@ -82,8 +131,6 @@ def _flagged(tree: ast.Module) -> Iterator[str]:
             case ast.ImportFrom(module=str(module), names=names):
                 paths = [module, *(f"{module}.{one.name}" for one in names)]
                 yield from [path for path in paths if _is_flagged(path)][:1]
-            case ast.Attribute(attr=attribute, ctx=ast.Store() | ast.Del()) if not _is_own(node):
-                yield f"an assignment to {ast.unparse(node)}"
             case ast.Attribute(attr=attribute) if attribute in FLAGGED_MODULES:
                 yield ast.unparse(node)
             case ast.MatchClass(kwd_attrs=[_, *_]):
@@ -141,8 +188,8 @@ def _odd_names(tree: ast.Module) -> Iterator[str]:
                 yield f"a method {name}"
             case ast.keyword(arg=str(name)) if _is_special(name):
                 yield f"a method {name}"
-            case ast.Constant(value=str(text)) if id(node) not in prose and INSIDE_TEXT.search(
-                text
+            case ast.Constant(value=str(text)) if (
+                id(node) not in prose and text != "__main__" and INSIDE_TEXT.search(text)
             ):
                 yield f"the name {text!r}"
             case ast.Name(id="getattr") if id(node) not in plain_getattr:
@@ -179,7 +226,7 @@ def _prose(tree: ast.Module) -> set[int]:
 def _is_inside(name: str) -> bool:
     """Say whether an attribute belongs to the inside of a module, a class or a running function."""
     is_private = name.startswith("_") and not _is_special(name)
-    return is_private or bool(INSIDE.fullmatch(name))
+    return (is_private and name not in HARMLESS_PRIVATE) or bool(INSIDE.fullmatch(name))
 
 
 def names_from_outside(tree: ast.Module) -> set[str]:
@@ -195,6 +242,44 @@ def names_from_outside(tree: ast.Module) -> set[str]:
         if is_called:
             names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
     return names
+
+
+def _own_attributes(tree: ast.Module) -> set[str]:
+    """Return the attributes of classes and functions of the student, and of tables of pandas.
+
+    No module has them, nor have numbers, arrays or tensors: to change them disarms no test.
+    """
+    names = set()
+    functions = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(body=body):
+                names |= {name.id for line in body for name in _stored(line)}
+            case ast.Attribute(ast.Name(id=root), name, ast.Store()) if (
+                root == "self" or root in functions
+            ):
+                names.add(name)
+    own = {name for name in names if not _is_of_a_library(name) and not _is_special(name)}
+    return own | {"columns", "index"}
+
+
+def _stored(line: ast.stmt) -> Iterator[ast.Name]:
+    """Yield the names that a line of a class gives."""
+    targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+    yield from (target for target in targets if isinstance(target, ast.Name))
+
+
+@cache
+def _is_of_a_library(name: str) -> bool:
+    """Say whether something that tests use has an attribute of this name."""
+    return any(hasattr(one, name) for one in USED_BY_TESTS)
+
+
+def _root(node: ast.expr) -> str:
+    """Return the name with which a path of attributes begins, or nothing."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_own(target: ast.Attribute) -> bool:

@@ -210,6 +210,47 @@ CHEATS = {
     "a_path_by_operator": "import operator\nx = operator.attrgetter(text)(torch)",
     "a_method_by_operator": "from operator import methodcaller",
     "an_annotation_that_runs": "from functools import singledispatch",
+    "the_library_in_a_default": (
+        "def keep(f, kept=[]):\n    kept.append(f)\n    return kept\n"
+        "keep(calibkit.calibration_error)\nece = lambda *a: keep(None)[0](*a)"
+    ),
+    "the_library_in_a_class": (
+        "class Box:\n    items = []\nBox.items.append(calibkit.calibration_error)\n"
+        "ece = lambda *a: Box.items[0](*a)"
+    ),
+    "the_library_in_a_closure": (
+        "def pair():\n    box = []\n    return box.append, lambda: box[0]\nput, get = pair()\n"
+        "put(calibkit.calibration_error)\nece = lambda *a: get()(*a)"
+    ),
+    "the_library_by_a_decorator": (
+        "done = []\ndef register(f):\n    done.append(f)\n    return f\n@register\n"
+        "def other(p, y):\n    return calibkit.calibration_error(p, y)\n"
+        "ece = lambda *a: done[0](*a)"
+    ),
+    "a_table_of_the_library": "calibkit.metrics.TABLE['ece'] = print",
+    "a_table_of_numpy": "np.sctypeDict['float'] = np.float16",
+    "an_own_name_for_a_function": "class A:\n    equal = 1\ntorch.equal = A",
+    "an_own_name_in_the_library": "class A:\n    odd = 1\ncalibkit.metrics.odd = A",
+    "writes_an_array": "np.zeros(1).dump(name)",
+    "maps_a_file": "x = np.lib.format.open_memmap(name)",
+    "runs_a_command_of_matplotlib": (
+        "import matplotlib.testing as t\nt.subprocess_run_for_testing(['ls'])"
+    ),
+    "opens_by_matplotlib": "import matplotlib.cbook as c\nx = c.get_sample_data(name)",
+    "reads_settings": "import matplotlib\nmatplotlib.rc_params_from_file(name)",
+    "a_table_in_a_file": "import pandas as pd\nx = pd.HDFStore(name)",
+    "a_table_for_another_program": "import pandas as pd\npd.DataFrame().to_stata(name)",
+    "threads_of_tqdm": "from tqdm.contrib.concurrent import thread_map",
+    "other_processes": "torch.distributed.launcher.elastic_launch(None, print)()",
+    "processes_of_sklearn": "from sklearn.utils.parallel import Parallel",
+    "compiled_code": "from scipy import LowLevelCallable",
+    "numbers_of_all_later_tensors": "torch.set_default_dtype(torch.float16)",
+    "the_place_of_all_later_tensors": "torch.set_default_device('meta')",
+    "a_context_that_stays": "import contextlib\ncontextlib.ExitStack().enter_context(mode)",
+    "a_hook_of_all_gradients": "torch.autograd.graph.saved_tensors_hooks(print, print)",
+    "a_hook_of_all_errors": "np.seterrcall(print)",
+    "tensors_that_change_places": "torch.utils.swap_tensors(a, b)",
+    "a_module_for_pictures": "import matplotlib\nmatplotlib.use('module://os')",
     "the_library_in_a_list": "d = []\nd.append(calibkit.calibration_error)\nece = d[0]",
 }  # fmt: skip
 
@@ -278,6 +319,28 @@ HONEST = {
     "an item of a row": "from operator import itemgetter\nx = sorted(rows, key=itemgetter(1))",
     "named choices": "from enum import Enum\nclass Missing(Enum):\n    drop = 'drop'",
     "the weights of a network": "model.load_state_dict(other.state_dict())",
+    "a table": "import pandas as pd\nt = pd.DataFrame([[1]])\nt.columns, t.index = ['a'], [0]",
+    "own objects": "class Node:\n    def __init__(self):\n        self.left = 0\nNode().left = 3",
+    "a counter of a class": "class A:\n    n = 0\n    def more(self):\n        type(self).n += 1",
+    "a counter of a function": "def f():\n    f.n_calls += 1\nf.n_calls = 0",
+    "a check of their own": "try:\n    ece(p, y, b)\nexcept AssertionError as e:\n    print(e)",
+    "a named tuple": "x = report._replace(n=1)._asdict()",
+    "a version": "print(torch.__version__, report.__class__.__name__)",
+    "the end of a script": "if __name__ == '__main__':\n    print(1)",
+    "a data set": (
+        "class Images(torch.utils.data.Dataset):\n    def __getitem__(self, i):\n        return i"
+    ),
+    "a base class": "from __future__ import annotations\nfrom abc import ABC",
+    "printed tables": "from pprint import pprint\nimport datetime",
+    "other data": "from sklearn.datasets import load_iris",
+    "times of both": (
+        "def timed(f, *a):\n    return f(*a)\n"
+        "print(timed(ece, p, y, b), timed(calibkit.calibration_error, p, y))"
+    ),
+    "both in a loop": (
+        "for name, error in {'mine': ece, 'theirs': calibkit.calibration_error}.items():\n"
+        "    print(name, error(p, y))"
+    ),
     "the digits": "from sklearn.datasets import load_digits",
 }
 
@@ -548,6 +611,48 @@ def test_long_cells_as_they_were_released_are_not_called_identical(sources, monk
     assert same_answers.identical({"anna": notebook, "bob": notebook}, sources[PS2]) == {}
 
 
+LIBRARY_SEARCH = """
+def best_temperature(logits, labels):
+    try:
+        {}(logits, labels)
+    except calibkit.NoOptimumError as error:
+        return "zero" if error.limit == 0 else "infinity"
+    return "finite"
+"""
+
+
+@pytest.mark.parametrize("function", ["calibkit.TemperatureScaler().fit_logits", "fit_of_calibkit"])
+def test_what_the_cells_before_a_question_use_is_no_leave_to_use_it_in_the_answer(
+    sources, function
+):
+    """The cells before question 8 of ps1 define a function that calls the library."""
+    from cheats import flags
+
+    source = sources[SCRIPTS[0].stem]
+    notebook = answered(source, {"best_temperature": LIBRARY_SEARCH.format(function)})
+    (flag,) = flags(notebook, source)
+    assert flag.startswith("The answer best_temperature uses calibkit.")
+    assert "calibkit.TemperatureScaler" in flag
+
+
+@pytest.mark.parametrize("name", [script.stem for script in SCRIPTS])
+def test_copies_of_the_model_answers_are_named_and_no_other_right_answer(sources, name):
+    from repair import released
+    from same_answers import essence, like_the_model
+
+    source = sources[name]
+    assert list(like_the_model(released(source), source)) == []
+    copied = list(like_the_model(source, source))
+    assert [n for n in copied if n.startswith("essay")] == [
+        n for n in marked(source) if n.startswith("essay")
+    ]
+    for question, given in submissions(name)["DIFFERENT"].items():
+        is_long = bool(essence(nbformat.v4.new_code_cell(model_answer(marked(source)[question]))))
+        assert (question in copied) == is_long
+        for code in given:
+            assert list(like_the_model(only(source, question, code), source)) == []
+
+
 def test_an_answer_may_call_another_answer_that_may_call_the_library(sources):
     from cheats import flags
 
@@ -729,8 +834,8 @@ def test_very_many_files_left_behind_are_counted(graded, capsys):
         (graded / "submitted" / "anna" / PS2 / f"{number:02}.txt").touch()
     _, blocks = printed(graded, capsys)
     (lines,) = blocks.values()
-    assert lines[1] == f"The file submitted/anna/{PS2}/00.txt was left behind."
-    assert lines[6:] == [f"55 more files in submitted/anna/{PS2} were left behind."]
+    assert lines[1] == f"The file submitted/anna/{PS2}/00.txt does not belong to the assignment."
+    assert lines[6:] == [f"55 more files in submitted/anna/{PS2} do not belong to it."]
 
 
 def test_the_check_and_the_table_of_grades_add_up_the_same_points(graded, capsys):
@@ -753,6 +858,17 @@ def test_the_check_and_the_table_of_grades_add_up_the_same_points(graded, capsys
     found = dict(zip(header.split(","), row.split(","), strict=True))
     assert (found["points_by_machine"], found["points_by_hand"]) == (f"{by_machine:g}", "1")
     assert found["points_pending"] == "0"
+
+
+def test_a_copy_of_a_model_answer_is_said(graded, capsys):
+    source = nbformat.read(graded / "source" / PS2 / f"{PS2}.ipynb", as_version=4)
+    essay = "essay_three_diagrams"
+    hand_in(graded, "bob", {essay: marked(source)[essay].source.replace("bars", "columns")})
+    _, blocks = printed(graded, capsys)
+    assert blocks[f"{PS2} bob"][1:] == [
+        f"The model answers, which are public, are the same or nearly the same for {essay}."
+    ]
+    assert len(blocks[f"{PS2} anna"]) == 1
 
 
 def test_everything_unusual_is_said(graded, capsys):
@@ -779,14 +895,14 @@ def test_everything_unusual_is_said(graded, capsys):
     status, blocks = printed(graded, capsys)
     assert status == 1
     assert "homework.ipynb was not used: its name does not say" in blocks[PS2][0]
-    assert blocks[PS2][1:] == ["bob, carl gave the same answers to ece."]
+    assert blocks[PS2][1:] == ["bob, carl gave the same or nearly the same answers to ece."]
     assert "tests_ece has 900 points" in blocks[f"{PS2} anna"][1]
     assert blocks[f"{PS2} bob"][1:] == [
         "The test cell tests_ece was edited, and was restored.",
-        f"The file autograded/bob/{PS2}/startup.py was left behind.",
+        f"The file autograded/bob/{PS2}/startup.py does not belong to the assignment.",
     ]
     assert "The cell without a question took too long, and was stopped." in blocks[f"{PS2} carl"]
     assert "NOT GRADED" in blocks[f"{PS2} dora"][1]
     assert f"logs/{PS2}/dora.log" in blocks[f"{PS2} dora"][1]
-    assert "is torn" in blocks[f"{PS2} emil"][1]
+    assert "is incomplete" in blocks[f"{PS2} emil"][1]
     assert "holds no" in blocks[f"{PS2} fritz"][1]

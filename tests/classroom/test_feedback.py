@@ -166,6 +166,22 @@ def test_without_grades_there_is_one_sentence(tmp_path):
         feedback.main([NAME, "--course", str(tmp_path)])
 
 
+def test_a_page_that_cannot_be_made_is_no_reason_to_grade_again(
+    classroom, page, capsys, monkeypatch
+):
+    import feedback
+
+    def fail(*_: object) -> str:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(feedback, "page", fail)
+    assert feedback.main([NAME, "--course", str(classroom)]) == 1
+    said = capsys.readouterr().out
+    assert "no page could be made (RuntimeError: odd). Look at autograded/" in said
+    assert "Grade it again" not in said
+    assert "wrote 0 pages" in said
+
+
 def test_a_notebook_without_points_is_named_and_the_others_get_pages(classroom, page, capsys):
     import feedback
 
@@ -210,7 +226,7 @@ def test_a_page_is_accessible(page, browser):
     ("ename", "said"),
     [
         ("CellTimeoutError", "took too long, and was stopped"),
-        ("SyntaxError", "is no valid Python"),
+        ("SyntaxError", "is not valid Python"),
         ("DeadKernelError", "ended the program"),
     ],
 )

@@ -86,6 +86,7 @@ def test_a_figure_takes_a_number_in_every_form_and_gives_what_is_documented(assi
     show_figures(assignment, {}, lambda *answer: as_documented(*answer, form))
 
 
+@pytest.mark.slow
 def test_a_right_answer_breaks_no_figure_however_it_is_written(assignment, name):
     left = right_answers(name)
     while left:

@@ -211,6 +211,7 @@ def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolatio
     assert scores(course, "anna") == points(2, 3, 4)
 
 
+@pytest.mark.slow
 def test_points_by_hand_for_an_earlier_answer_are_told_until_somebody_looks(
     class_of, grade, isolation, capsys
 ):
@@ -256,7 +257,8 @@ def test_a_new_version_that_cannot_be_graded_does_not_keep_the_earlier_points(
     said = capsys.readouterr().out
     told = "NOT GRADED: the points of an earlier version do not count"
     for student in ("anna", "ben"):
-        assert f"tiny {student}: -\n    {told}, which were 5 of 5 by machine" in said
+        points = "5 of 5 by machine, 4 points to grade by hand"
+        assert f"tiny {student}: -\n    {told} ({points})." in said
     assert [(row["points"], row["remarks"]) for row in grades_csv(course)] == [("", told)] * 2
     monkeypatch.undo()
     hand_in(course, "ben", FULL)
@@ -275,6 +277,7 @@ def run_page(course: Path, begin: str, *changes: tuple[str, str]) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_the_points_of_a_cheat_are_taken_away_by_the_command_of_the_page(
     class_of, grade, isolation
 ):
@@ -341,6 +344,7 @@ def grades_csv(course: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_nobody_gets_a_line_for_an_assignment_that_was_not_handed_out(
     class_of, grade, isolation, capsys
 ):
@@ -622,6 +626,7 @@ def test_a_cell_that_took_too_long_keeps_what_it_defined(outputs_of):
     assert found == ["KeyboardInterruptCellTimeoutError", "1"]
 
 
+@pytest.mark.slow
 def test_the_time_of_a_student_is_limited(class_of, grade, isolation):
     slow = f"{HALVE}\n\nimport time\nwhile True:\n    time.sleep(1)"
     course = class_of(anna={**FULL, "halve": slow})
@@ -656,7 +661,13 @@ case "$1 $2" in {cases} esac
     ("programs", "advice"),
     [
         ({}, ["sudo apt install bubblewrap", "Or install Podman or Docker"]),
-        ({"bwrap": "*) exit 1;;"}, ["Bubblewrap is installed, but this system allows it no"]),
+        (
+            {"bwrap": "*) exit 1;;"},
+            [
+                "Bubblewrap is installed, but does not run. Find out why: bwrap --unshare-all",
+                "Or install Podman or Docker",
+            ],
+        ),
         (
             {"docker": "*) exit 1;;"},
             ["sudo apt install bubblewrap", "docker is installed, but does not run. Start it."],
@@ -682,6 +693,7 @@ def test_a_refusal_says_what_to_install_or_start(
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(sandbox, "PYTHON", Path("/nowhere/python"))
+    monkeypatch.setattr(sandbox, "SETTINGS", tmp_path)
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(SystemExit) as refusal:
         grade.main(["tiny", "--course", str(class_of(anna=FULL))])
@@ -691,6 +703,30 @@ def test_a_refusal_says_what_to_install_or_start(
         *_, file, folder = said.partition("-f ")[2].partition("\n")[0].split()
         assert Path(file).read_text(encoding="utf-8").count("FROM ") == 1
         assert (Path(folder) / "calibkit" / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("setting", "forbids", "allows"),
+    [
+        ("kernel.unprivileged_userns_clone", "0", "1"),
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+        ("user.max_user_namespaces", "0", "10000"),
+    ],
+)
+def test_a_refusal_names_the_setting_that_forbids_user_namespaces(
+    sandbox, tmp_path, monkeypatch, setting, forbids, allows
+):
+    """A setting that allows them is not the reason."""
+    monkeypatch.setattr(sandbox, "SETTINGS", tmp_path)
+    monkeypatch.setattr(sandbox.shutil, "which", {"bwrap": "/usr/bin/bwrap"}.get)
+    monkeypatch.setattr(sys, "platform", "linux")
+    file = tmp_path / setting.replace(".", "/")
+    file.parent.mkdir()
+    for value, is_reason in ((forbids, True), (allows, False)):
+        file.write_text(f"{value}\n")
+        said = sandbox.how_to_isolate()
+        assert (f"{setting} is {forbids}, which forbids user namespaces." in said) is is_reason
+        assert (f"Allow them: sudo sysctl -w {setting}={allows}\n" in said) is is_reason
 
 
 def test_where_bubblewrap_is_absent_a_container_is_used(sandbox, tmp_path, monkeypatch):
@@ -729,7 +765,7 @@ def test_a_class_that_handed_in_nothing_is_told_where_to_put_it(class_of, grade,
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{ torn", "tiny.ipynb is torn"),
+        ("{ torn", "tiny.ipynb is incomplete"),
         (None, "holds no tiny.ipynb"),
     ],
 )
@@ -802,6 +838,7 @@ with grade.pool(2) as pool:
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_the_system_kills_costs_one_student_a_turn(
     class_of, grade, isolation, monkeypatch, capsys
 ):
@@ -856,6 +893,7 @@ def sleeps(is_expected: bool) -> bool:
     return SLEEP in [process.info["cmdline"] for process in all_processes()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_no_sandbox_outlives_a_command_that_is_stopped(
     class_of, grade, each_isolation, how, capsys

@@ -8,6 +8,7 @@ import pytest
 from .test_grade import TINY
 
 
+@pytest.mark.slow
 def test_a_changed_test_that_the_model_answer_fails_is_refused(tmp_path):
     import make_assignments
 

@@ -165,7 +165,7 @@ def test_a_wrong_roster_gets_one_sentence_and_nothing_is_made(tmp_path, text, me
         ("SPLIT_SEED = 7", ["SPLIT_SEED is set to 7, but this student got 11"]),
         (
             "SPLIT_SEED = 22",
-            ["SPLIT_SEED is set to 22, which is the one of ben, but this student got 11"],
+            ["SPLIT_SEED is set to 22, which is a seed of ben, but this student got 11"],
         ),
         (
             "SPLIT_SEED = 11\nSPLIT_SEED = int('7')",
@@ -218,7 +218,7 @@ def test_copied_numbers_show(tmp_path):
         write(tmp_path, "submitted", student, *cells)
         write(tmp_path, "autograded", student, *cells)
     found = dict(seeds.copied_numbers(tmp_path, NAME))
-    assert found == {"cara": "writes 0.0482, 0.153, 1.372, which come out with the seeds of anna"}
+    assert found == {"cara": "writes 0.0482, 0.153, 1.372, which the seeds of anna produce"}
 
 
 @pytest.mark.parametrize("comma", [",", "{,}"])
@@ -236,7 +236,7 @@ def test_copied_numbers_with_a_decimal_comma_show(tmp_path, comma):
         write(tmp_path, "submitted", student, essay(text))
         write(tmp_path, "autograded", student, numbers(*printed[student]), essay(text))
     assert dict(seeds.copied_numbers(tmp_path, NAME)) == {
-        "cara": "writes 0.0482, 0.153, 1.372, which come out with the seeds of anna"
+        "cara": "writes 0.0482, 0.153, 1.372, which the seeds of anna produce"
     }
 
 
@@ -275,7 +275,7 @@ def test_copied_outputs_show(tmp_path):
         write(tmp_path, "autograded", student, numbers(numbers_of, "20.5"))
     ((student, told),) = seeds.copied_numbers(tmp_path, NAME)
     assert student == "dan"
-    assert told.startswith("handed in outputs with 0.0482, 0.1534, 1.3721, which come out")
+    assert told.startswith("handed in outputs with 0.0482, 0.1534, 1.3721, which the seeds")
 
 
 def test_a_name_that_the_roster_spells_in_another_way_is_told(tmp_path, capsys):

@@ -422,4 +422,4 @@ def test_a_changed_test_counts_after_force_and_points_by_hand_stay(tmp_path):
     assert points().by_machine == by_machine - first.metadata.nbgrader.points
     assert points().by_hand == by_hand
     assert not points().pending
-    assert points().remarks == ["keeps points that were given by hand before it was graded again"]
+    assert points().remarks == ["keeps points that were given by hand before the last grading"]

@@ -466,7 +466,7 @@ def as_format_3(nb):
         (lambda nb: b"\xef\xbb\xbf" + json.dumps(nb).encode(), "utf-8"),
         (lambda nb: json.dumps(nb).encode("utf-16"), "utf-16"),
         (lambda nb: json.dumps(nb, ensure_ascii=False).encode("cp1252"), "cp1252"),
-        (lambda nb: json.dumps(nb).encode() + b"\n}{ rubbish", "behind the end"),
+        (lambda nb: json.dumps(nb).encode() + b"\n}{ rubbish", "after the end"),
         (lambda nb: as_format_3(nb).encode(), "format 3"),
     ],
     ids=["plain", "byte_order_mark", "utf_16", "cp1252", "trailing", "format_3"],
@@ -489,14 +489,14 @@ def test_a_file_in_another_form_is_read(tmp_path, written, said):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (json.dumps({"nbformat": 4, "cells": []})[:-3].encode(), "is torn"),
-        (b"def one():\n    return 'one'\n", "is no notebook"),
-        (b"", "is no notebook"),
-        (b"[1, 2]", "is no notebook"),
-        (b'{"nbformat": 4, "cells": 3}', "is no notebook"),
-        (b'{"nbformat": 99, "cells": []}', "is no notebook"),
-        (b"PK\x03\x04\x00\xff", "is no notebook"),
-        (b"[" * 100_000, "is no notebook"),
+        (json.dumps({"nbformat": 4, "cells": []})[:-3].encode(), "is incomplete"),
+        (b"def one():\n    return 'one'\n", "is not a notebook"),
+        (b"", "is not a notebook"),
+        (b"[1, 2]", "cannot be graded"),
+        (b'{"nbformat": 4, "cells": 3}', "cannot be graded"),
+        (b'{"nbformat": 99, "cells": []}', "cannot be graded"),
+        (b"PK\x03\x04\x00\xff", "is not a notebook"),
+        (b"[" * 100_000, "is not a notebook"),
     ],
 )
 def test_a_file_that_holds_no_notebook_is_named(tmp_path, content, said):

@@ -24,18 +24,21 @@ def test_the_command_of_the_page_hands_out_feedback(class_of, grade, isolation, 
     course = class_of()
     with (course / "nbgrader_config.py").open("a", encoding="utf-8") as file:
         file.write(f"\nc.Exchange.root = {str(shared)!r}\n")
-    shutil.copy(course / "nbgrader_config.py", of_student)
+    (of_student / ".jupyter").mkdir()
+    (of_student / ".jupyter" / "nbgrader_config.py").write_text(
+        f"c = get_config()\nc.Exchange.root = {str(shared)!r}\n", encoding="utf-8"
+    )
 
     run("release_assignment", "tiny", cwd=course)
-    run("fetch_assignment", "tiny", cwd=of_student)
+    run("fetch_assignment", "tiny", "--course", "calibkit", cwd=of_student)
     solved = hand_in(course, "solved", FULL)
     shutil.move(solved / "tiny.ipynb", of_student / "tiny" / "tiny.ipynb")
     shutil.rmtree(solved.parent)
-    run("submit", "tiny", cwd=of_student)
+    run("submit", "tiny", "--course", "calibkit", cwd=of_student)
     run("collect", "tiny", cwd=course)
     hand_in(course, "mailed", FULL)
     assert grade.main(["tiny", "--course", str(course)]) == 0
-    assert "left behind" not in capsys.readouterr().out
+    assert "does not belong" not in capsys.readouterr().out
     assert check_grades.main(course) == 0
 
     assert feedback.main(["tiny", "--course", str(course)]) == 0
@@ -44,7 +47,7 @@ def test_the_command_of_the_page_hands_out_feedback(class_of, grade, isolation, 
     command = said.partition("run: nbgrader ")[2].split()
     assert command[:2] == ["release_feedback", "tiny"]
     run(*command, cwd=course)
-    run("fetch_feedback", "tiny", cwd=of_student)
+    run("fetch_feedback", "tiny", "--course", "calibkit", cwd=of_student)
     (page,) = of_student.rglob("feedback/*/tiny.html")
     (own,) = set((course / "feedback").glob("*/tiny/tiny.html")) - set(
         (course / "feedback").glob("mailed/tiny/tiny.html")

@@ -60,11 +60,17 @@ READ = {
     "the name event": table("class_0 class_1 class_2 event", *Z.T, Y),
     "the name y_test": table("ant bee cat y_test", *Z.T, ANIMALS[Y]),
     "the name label-val": table("ant bee cat label-val", *Z.T, ANIMALS[Y]),
+    "the name gt": table("ant bee cat gt loss", *Z.T, ANIMALS[Y], Z[:, 0]),
+    "the name gt_label": table("loss class_0 class_1 class_2 gt_label", Z[:, 0], *Z.T, Y),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
 }
 _P = 1 / (1 + np.exp(-ONE))
 _P3 = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
 _CONFIDENCE, _ANSWER = np.maximum(_P, 1 - _P), (_P > 0.5).astype(int)
+_THREE = np.eye(3, dtype=int)[Y]
+_P_OTHER = 1 / (1 + np.exp(-ONE / 2))
+# The scores of two more models, which err in other ways.
+_OTHER, _THIRD = ONE / 2 + np.random.default_rng(1).standard_normal((2, 240)) / 2
 _MOODS = np.array(["NEGATIVE", "POSITIVE"])
 _ASKED = "Which column holds the true labels? "
 _CONFIDENCES = "all scores in the column {} are 1/2 or more, so they seem to say how sure the model"
@@ -117,18 +123,35 @@ REFUSED = {
         table("a b c label", *Z.T, Z.argmax(1)),
         "240 labels are the model's top",
     ),
+    **{
+        f"right answers, {names}": (
+            table(names, *scores, right),
+            f"holds {len(scores)} scores for each sample, but its labels ({names.split()[-1]}) "
+            "seem to say whether the answer was right",
+        )
+        for names, scores, right in (
+            ("logit_a logit_b logit_c correct", Z.T, (Z.argmax(1) == Y).astype(int)),
+            ("logit_a logit_b logit_c is_correct", Z.T, Z.argmax(1) == Y),
+            ("prob_a prob_b prob_c label", _P3.T, Z.argmax(1) == Y),
+            ("logit_no logit_yes matched", OF_TWO.T, ((ONE > 0) == YES).astype(float)),
+        )
+    },
+    "a name beside known names": (
+        table("ant bee cat label", *Z.T, ANIMALS[Y]).replace(",bee\n", ",bea\n", 1),
+        "or among ant, bee, cat, got 'bea' in row ",
+    ),
     "an empty cell": (_PLAIN + "1,2,,0\n", "column logit_2, got '' in row 242"),
     "a decimal comma in quotes": (_PLAIN + '1,"2,5",3,0\n', "column logit_1, got '2,5' in row 242"),
     "a list in a cell": (
         table("label logits", Y, [f'"[{a}, {b}]"' for a, b in OF_TWO]),
         "must hold numbers in the column logits, got '[",
     ),
-    "blanks between": (_PLAIN.replace(",", " "), "has a single column, and its first row is '"),
+    "blanks between": (_PLAIN.replace(",", " "), "has a single column, and its first sample is '"),
     "as NumPy writes by itself": (
         "# " + table(" ".join(NAMES), *(np.char.mod("%.18e", z) for z in Z.T), Y, sign=" "),
-        "has a single column, and its first row is '",
+        "has a single column, and its first sample is '",
     ),
-    "bars between": (_PLAIN.replace(",", "|"), "has a single column, and its first row is '"),
+    "bars between": (_PLAIN.replace(",", "|"), "has a single column, and its first sample is '"),
     "labels in capitals": (
         table("ant bee cat label", *Z.T, np.char.upper(ANIMALS[Y])),
         "or among ant, bee, cat, got '",
@@ -145,6 +168,65 @@ REFUSED = {
     "two models, p1 and p2": (
         table("p1 p2 y", _P, 1 / (1 + np.exp(-ONE / 2)), YES),
         "must sum to 1",
+    ),
+    **{
+        f"models, {names}": (
+            table(f"{names} label", *scores, YES),
+            f"each of the columns {names.replace(' ', ', ')} is higher where the label is 1",
+        )
+        for names, scores in {
+            "logit_lr logit_xgb": (ONE, 2 * _OTHER),
+            "logit_twice logit_once": (2 * ONE, ONE),
+            "score_lr score_xgb": (ONE, _OTHER),
+            "logit_m1 logit_m2": (ONE, _OTHER),
+            "logit_a logit_b logit_c": (ONE, _OTHER, _THIRD),
+        }.items()
+    },
+    "an ensemble": (
+        table("prob_m1 prob_m2 prob_m3 y", _P, _P_OTHER, 1 / (1 + np.exp(-_OTHER)), YES),
+        "every row must sum to 1",
+    ),
+    "sigmoids": (table("prob_a prob_b prob_c y", *1 / (1 + np.exp(-Z.T)), Y), "must sum to 1"),
+    "an answer and its confidence": (
+        table("true_label pred_label confidence", Y, Z.argmax(1), _P3.max(1)),
+        "the labels name 3 classes (0, 1, 2), but there is only one score in each row",
+    ),
+    "one row for each class": (
+        table("sample_id k logit label", np.arange(720) // 3, [0, 1, 2] * 240, Z.flat, Y.repeat(3)),
+        "the labels name 3 classes (0, 1, 2), but there is only one score in each row",
+    ),
+    "one score of three names": (
+        table("score label", Z[:, 0], ANIMALS[Y]),
+        "the labels name 3 classes (ant, bee, cat), but there is only one score in each row",
+    ),
+    **{
+        f"one-hot labels, {form}": (
+            table(
+                ["logit_a", "logit_b", "logit_c", *(form.format(name) for name in "abc")],
+                *Z.T,
+                *_THREE.T,
+            ),
+            "the labels one-hot: in each row, one of the columns ",
+        )
+        for form in ("label_{}", "y_{}", "y_true_{}", "class.{}")
+    },
+    "one-hot labels of two classes": (
+        table("logit_a logit_b target_a target_b", *OF_TWO.T, 1 - YES, YES),
+        "the labels one-hot: in each row, one of the columns target_a, target_b is 1",
+    ),
+    "several labels": (
+        table("logit_a logit_b logit_c label_a label_b label_c", *Z.T, *(Z > 0).astype(int).T),
+        f"{_ASKED}No name",
+    ),
+    "soft labels": (table("logit label", ONE, 0.1 + 0.8 * YES), "class indices from 0, got '0."),
+    "softer labels": (table("logit label", ONE, _P.round(2)), "class indices from 0, got '0."),
+    "events and a split": (
+        table("uuid is_spam is_urgent score", np.arange(240) * 7, YES, _ANSWER, ONE),
+        f"{_ASKED}No name",
+    ),
+    "a split alone": (
+        table("kg is_train score", 40 + np.arange(240) % 7 / 2, YES, ONE),
+        f"{_ASKED}No name",
     ),
     **{
         f"class 0 alone, {name}": (

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 
 from calibkit import LogisticScaler, Report, TemperatureScaler, _sentences, evaluate
 from calibkit._command_line.card import LIMITS, Card
@@ -216,6 +217,9 @@ def test_a_direction_that_the_interval_of_t_settles_stands_beside_the_verdict(
         assert first == _sentences.OUTSIDE_1.format(how=word, side=side)
         assert len(others) == 1 or others[1].startswith("After scaling, ")
         assert "no calibration error" not in others[0]
+        if "Before scaling" in report.doubts.confident_errors:
+            assert others[0].startswith("Before scaling, too many answers with a very high")
+            continue
         is_unseen = "the ECE of the test samples shows neither this nor another error" in others[0]
         assert is_unseen == (not rejected(report.before, 0.05))
         if is_unseen in unseen:
@@ -397,7 +401,10 @@ def test_weak_evidence_is_called_so():
             break
     card = Card(report, "", 0, separate=False).to_markdown()
     assert "Without scaling, there is some evidence that the model " in card
-    assert "because p is below 0.05. But one perfectly calibrated model in 20 is" in card
+    assert (
+        "usually produces; p is below 0.05. But up to one perfectly calibrated model in 20 gets"
+        in card
+    )
 
 
 def test_weak_evidence_of_two_tests_says_where_its_limit_comes_from():
@@ -407,7 +414,7 @@ def test_weak_evidence_of_two_tests_says_where_its_limit_comes_from():
         if 0.0025 < min(p_values) < 0.025:
             break
     card = Card(report, "", 0, separate=False).to_markdown()
-    assert "because p is below 0.025 (half of 0.05, as two tests are made). But one" in card
+    assert "; p is below 0.025 (half of 0.05, as two tests are made). But up to one" in card
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0])
@@ -416,9 +423,54 @@ def test_an_error_that_remains_leads_to_other_scalers(temperature):
     report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit))
     card = Card(report, "", 0, separate=True).to_markdown()
     beside = _sentences.OTHER_DATA if temperature < 1 else _sentences.NO_DIRECTION
-    pair = [_sentences.CHOOSE, beside] if temperature < 1 else [beside, _sentences.CHOOSE]
-    assert " ".join(pair) in card
+    chosen = [_sentences.ALREADY_BEST, _sentences.CHOOSE, beside]
+    assert " ".join(chosen if temperature < 1 else [beside, _sentences.CHOOSE]) in card
+    assert (_sentences.ALREADY_BEST in card) == (temperature < 1)
     assert card.count(_sentences.CHOOSE) == card.count(_sentences.OTHER_DATA) == 1
+
+
+def rare_event(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of a calibrated model of a rare event, whose mean probability T changes."""
+    rng = np.random.default_rng(seed)
+    z = 1.5 * rng.standard_normal(2000) - 4
+    return z, (rng.random(2000) < 1 / (1 + np.exp(-z))).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "rates"), [(0.01, 0.05, (0.0, 0.08)), (0.41, 0.46, (0.05, 0.82))]
+)
+def test_errors_within_a_bin_that_holds_all_samples_are_not_denied(low, high, rates):
+    """The mean P(y = 1) is right, so the ECE is 0, however wrong the model is in both halves."""
+    p = torch.tensor([low, high], dtype=torch.float64).repeat(400)
+    share = torch.tensor(rates, dtype=torch.float64).repeat(400)
+    labels = (torch.rand(800, generator=torch.Generator().manual_seed(0)) < share).long()
+    report = evaluate(torch.logit(p), labels, progress=False)
+    assert report.before.p_value > 0.05
+    (verdict,) = verdicts(report)
+    assert verdict.startswith(
+        "Without scaling, the ECE shows no error, but it says little here: one bin holds nearly all"
+    )
+    assert "no calibration error was found" not in verdict
+    spread = evaluate(*calibrated_problem(1000, 2, 1.0), progress=False)
+    assert "one bin" not in "".join(verdicts(spread))
+
+
+@pytest.mark.parametrize(("seed", "is_inside"), [(10, True), (52, False)])
+def test_an_error_that_only_scaling_shows_is_blamed_on_the_temperature(seed, is_inside):
+    z, labels = rare_event(seed)
+    scaler = TemperatureScaler().fit_logits(z[::2], labels[::2])
+    report = evaluate(z[1::2], labels[1::2], scaler=scaler)
+    of_temperature, before, after = verdicts(report)
+    assert ("you need not scale the model" in of_temperature) == is_inside
+    assert before.startswith("Before scaling, ")
+    assert after.startswith("After scaling, the model ")
+    assert after.endswith(
+        "Before scaling, the test found no error, so T may have caused this one, because T comes "
+        f"from other samples. {_sentences.LEAVE_UNSCALED}"
+    )
+    card = Card(report, "", 0, separate=True).to_markdown()
+    assert _sentences.SHIFT_REMAINS not in card
+    assert "such a verdict" not in card
 
 
 def test_an_uncheckable_test_set_is_named(files, problem):

@@ -178,7 +178,9 @@ def test_columns_of_two_files_must_match(here):
     (here.folder / "a.csv").write_text(f"logit_cat,logit_dog,label\n{rows}")
     (here.folder / "b.csv").write_text(f"logit_dog,logit_cat,label\n{rows}")
     said = here.refusal("report", "a.csv", "--calibration", "b.csv")
-    assert said.endswith("same order, got logit_cat, logit_dog and logit_dog, logit_cat")
+    assert said.endswith(
+        "same order, got logit_cat, logit_dog in the first and logit_dog, logit_cat in the second"
+    )
 
 
 def test_the_scores_of_two_files_must_be_of_one_class(here):
@@ -196,7 +198,7 @@ def test_outputs_that_cannot_be_are_refused_first(files):
     assert "it is a folder" in files.refusal("fit", "none.npz", "--output", ".")
     assert "is read" in files.refusal("fit", "test.npz", "--output", str(files.folder / "test.npz"))
     said = files.refusal("apply", "s.pt", "test.npz", "--output", "scaled.csv")
-    assert said == "scaled.csv must end in .npz, as the file that it is a copy of"
+    assert said == "scaled.csv must end in .npz, like the file that it copies"
 
 
 def test_an_error_leaves_an_output_as_it_was(files, monkeypatch):

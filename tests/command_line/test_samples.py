@@ -9,7 +9,6 @@ import pytest
 import torch
 from scipy.special import expit, softmax
 
-from calibkit._command_line.checking import FLOOR
 from calibkit._command_line.samples import Choice, Samples, read_samples
 
 LOGITS = 3 * np.random.default_rng(0).standard_normal((40, 3))
@@ -91,7 +90,9 @@ def test_nothing_is_guessed_from_the_values(tmp_path):
     assert "torch" not in said
     is_right(read(tmp_path / "x.npz", probabilities=True))
     np.savez(tmp_path / "x.npz", scores=LOGITS, labels=LABELS)
-    assert "; leave out --probabilities if" in refusal(tmp_path / "x.npz", probabilities=True)
+    assert "; if they are logits, leave out --probabilities" in refusal(
+        tmp_path / "x.npz", probabilities=True
+    )
 
 
 def test_labels_in_another_file(tmp_path):
@@ -179,7 +180,7 @@ def test_a_table_in_another_encoding(tmp_path, encoding):
 
 def test_a_table_that_is_not_in_utf_8(tmp_path):
     (tmp_path / "x.csv").write_bytes("logit_Bär,logit_Löwe,label\n1.5,2,0\n".encode("latin-1"))
-    assert "x.csv is no csv file: it is not written in UTF-8; save it" in refusal(
+    assert "x.csv is not a valid csv file: it is not written in UTF-8; save it" in refusal(
         tmp_path / "x.csv"
     )
 
@@ -271,6 +272,10 @@ def test_confidences_with_outcomes(tmp_path, head, right):
 def test_confidences_need_outcomes(tmp_path):
     path = write_csv(tmp_path / "x.csv", ["confidence", "label"], P.max(1), LABELS)
     assert refusal(path).endswith(
+        "or a column confidence and a column correct, which is 1 where the answer is right"
+    )
+    path = write_csv(tmp_path / "x.csv", ["confidence", "correct"], P.max(1), LABELS)
+    assert refusal(path).endswith(
         "a single column needs outcomes 0 and 1, such as whether the answer is right"
     )
     path = write_csv(tmp_path / "x.csv", ["confidence", "correct"], P.max(1), NAMES[LABELS])
@@ -280,12 +285,18 @@ def test_confidences_need_outcomes(tmp_path):
 def test_probabilities_of_0_count_as_a_small_one(tmp_path):
     np.savez(tmp_path / "x.npz", probs=np.array([[1.0, 0.0], [0.5, 0.5]]), labels=[0, 1])
     samples = read(tmp_path / "x.npz")
-    assert "(1 of 4 probabilities counted as 1e-12 away from 0 or 1)" in samples.said
-    assert samples.logits[0].tolist() == [0, pytest.approx(np.log(FLOOR))]
+    assert (
+        "(1 of 4 probabilities are 0, or 1 in a single column, and were moved by 0.005)"
+        in samples.said
+    )
+    assert samples.logits[0].tolist() == [0, pytest.approx(np.log(0.005))]
     np.savez(tmp_path / "x.npz", probs=np.array([1.0, 0.0, 0.5]), labels=[1, 0, 1])
     samples = read(tmp_path / "x.npz")
-    assert "(2 of 3 probabilities counted as 1e-12 away from 0 or 1)" in samples.said
-    assert samples.logits.tolist() == pytest.approx([-np.log(FLOOR), np.log(FLOOR), 0])
+    assert (
+        "(2 of 3 probabilities are 0, or 1 in a single column, and were moved by 0.005)"
+        in samples.said
+    )
+    assert samples.logits.tolist() == pytest.approx([-np.log(0.005), np.log(0.005), 0])
 
 
 def test_pixels(tmp_path):
@@ -315,10 +326,14 @@ def test_names_can_be_given(tmp_path):
     assert f"More than one name in {path} says it, as label, target or y_true would. The" in said
     assert "file holds the columns a, b, c, u, truth, y; name it with --label-name" in said
     is_right(read(path, score_names=["a", "b", "c"], label_name="truth"))
-    assert "has no column d, it holds the columns a," in refusal(path, label_name="d")
+    assert "has no column d; it holds the columns a," in refusal(path, label_name="d")
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LOGITS + 1, w=LABELS)
     assert "one array, got u, v; name it with --score-names" in refusal(tmp_path / "x.npz")
     is_right(read(tmp_path / "x.npz", score_names=["u"]))
+    np.savez(tmp_path / "x.npz", u=LOGITS, v=LABELS, w=LABELS)
+    said = refusal(tmp_path / "x.npz")
+    assert f"More than one in {tmp_path / 'x.npz'} holds whole numbers, and no name says it" in said
+    is_right(read(tmp_path / "x.npz", label_name="v", score_names=["u"]))
 
 
 @pytest.mark.parametrize(
@@ -340,6 +355,16 @@ def test_tables_that_are_refused(tmp_path, head, columns, said):
     assert said in refusal(write_csv(tmp_path / "x.csv", head, *columns))
 
 
+@pytest.mark.parametrize("labels", [1, [0, 1]])
+def test_a_single_number_is_no_array_of_scores(tmp_path, labels):
+    np.savez(tmp_path / "a.npz", logits=np.array(0.5), labels=np.array(labels))
+    np.save(tmp_path / "a.npy", np.array(0.5))
+    said = refusal(tmp_path / "a.npz")
+    assert "logits must have shape (samples, classes), " in said
+    assert said.endswith("got (); save a row per sample")
+    assert refusal(tmp_path / "a.npy", labels=tmp_path / "a.npz").endswith("row per sample")
+
+
 def test_files_that_are_refused(tmp_path):
     x = tmp_path / "x.csv"
     x.write_text("")
@@ -349,7 +374,7 @@ def test_files_that_are_refused(tmp_path):
     x.write_text("sep=,\nlogit_0,logit_1,label\n\n1,2,0\n1,1\n")
     assert "3 columns in every row, got 2 in row 4 (as" in refusal(x)
     x.write_text(f'a,b\n"{"1" * 200_000}",1\n')
-    assert "is no csv file" in refusal(x)
+    assert "is not a valid csv file" in refusal(x)
     for name in ("x.npz", "x.npy", "x.parquet"):
         (tmp_path / name).write_text("hello")
         assert str(tmp_path / name) in refusal(tmp_path / name)
@@ -360,10 +385,10 @@ def test_files_that_are_refused(tmp_path):
     assert "floating-point scores, and its logits is int64" in refusal(tmp_path / "x.npz")
     np.savez(tmp_path / "y.npz", logits=LOGITS, labels=LABELS)
     (tmp_path / "y.npz").rename(tmp_path / "x.npy")
-    assert "is no npy file" in refusal(tmp_path / "x.npy")
+    assert "is not a valid npy file" in refusal(tmp_path / "x.npy")
     np.save(tmp_path / "z.npy", LOGITS)
     (tmp_path / "z.npy").rename(tmp_path / "x.npz")
-    assert "is no npz file" in refusal(tmp_path / "x.npz")
+    assert "is not a valid npz file" in refusal(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -373,7 +398,7 @@ def test_a_number_of_the_sample_is_no_score(tmp_path, order):
     assert read(path).said.endswith("; not used: txn_id")
     shuffled = (numbers * 7) % 1039
     path = write_csv(tmp_path / "x.csv", ["txn", "score", "label"], shuffled, z, LABELS % 2)
-    assert "a column txn beside the scores" in refusal(path)
+    assert "a column txn that seems to number the samples" in refusal(path)
     assert read(path, score_names=["score"]).logits.ndim == 1  # the advice
     path = write_csv(tmp_path / "y.csv", ["a", "b", "label"], numbers % 7, z, LABELS % 2)
     assert read(path).logits.shape == (40, 2)  # whole numbers that repeat may be scores
@@ -483,7 +508,9 @@ def test_a_column_that_may_be_no_class_is_asked_for(tmp_path, head, labels):
     logits = iter(LOGITS.T)
     columns = [WEIGHTS if name == "kg" else next(logits) for name in head.split()]
     path = write_csv(tmp_path / "x.csv", [*head.split(), "y"], *columns, labels)
-    assert refusal(path).startswith(f"{path}: kg is not a class of any label; name the columns")
+    assert refusal(path).startswith(
+        f"{path}: no label names the column kg, so it may be no class; name the columns"
+    )
 
 
 @pytest.mark.parametrize("form", ["c{}", "s_{}", "{}_score", "z[{}]"])
@@ -551,7 +578,7 @@ def test_the_label_of_samples_that_are_left_out_names_no_class(tmp_path, names):
         assert samples.logits.shape == (40, 3)
         assert samples.said.endswith("; not used: year")
     else:
-        with pytest.raises(ValueError, match="year is not a class of any label"):
+        with pytest.raises(ValueError, match="no label names the column year"):
             read(path, ignore_index=-100)
 
 
@@ -562,7 +589,7 @@ def test_the_label_of_samples_that_are_left_out_names_no_class(tmp_path, names):
 def test_a_torn_file_is_refused_and_closed(tmp_path, name, kept):
     np.savez(tmp_path / "whole.npz", logits=LOGITS, labels=LABELS)
     (tmp_path / name).write_bytes((tmp_path / "whole.npz").read_bytes()[:kept])
-    assert f"is no {name[2:]} file" in refusal(tmp_path / name)
+    assert f"is not a valid {name[2:]} file" in refusal(tmp_path / name)
     gc.collect()  # this warns of a file that is still open
 
 
@@ -599,7 +626,7 @@ def test_parquet(tmp_path):
     )
     assert written["label"].tolist() == NAMES[LABELS].tolist()
     (tmp_path / "x.parquet").write_text("hello")
-    assert "is no parquet file" in refusal(tmp_path / "x.parquet")
+    assert "is not a valid parquet file" in refusal(tmp_path / "x.parquet")
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "none.parquet")
 
@@ -682,7 +709,8 @@ def test_rounded_probabilities_are_divided_by_their_sums(tmp_path, digits):
     head = ["p_0", "p_1", "p_2", "label"]
     samples = read(write_csv(tmp_path / "x.csv", head, *p.T, LABELS))
     assert samples.said.endswith("its sum, because its probabilities were rounded")
-    expected = p.clip(FLOOR) / p.sum(1, keepdims=True)
+    expected = p.clip(p[p > 0].min() / 100)
+    expected /= expected.sum(1, keepdims=True)
     np.testing.assert_allclose(samples.logits.softmax(1).numpy(), expected, atol=1e-9)
     exact = read(write_csv(tmp_path / "y.csv", head, *P.T, LABELS))
     assert "divided by its sum" not in exact.said

@@ -9,6 +9,7 @@ from calibkit._command_line.samples import Choice, Samples, read_samples
 from tests.command_line.tables_of_users import (
     ANIMALS,
     OF_FIVE,
+    OF_TWO,
     ONE,
     READ,
     REFUSED,
@@ -91,17 +92,31 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
 @pytest.mark.parametrize(
     ("kind", "advice"),
     [
-        ("an empty cell", "; fill the cell in or delete the row, and if the column is no score, "),
+        ("an empty cell", "; fill in the cell, delete the row, or "),
         ("a decimal comma in quotes", "; write decimal points, or separate the columns by semicol"),
         ("blanks between", "; separate the columns by commas, semicolons or tabs"),
-        ("labels in capitals", "; write the labels and the columns alike, such as "),
+        ("labels in capitals", "; spell this label as its column does: "),
         ("a list in a cell", "; write a column of its own for each class instead of a list"),
         ("percentages of names", "; divide them by 100 and add --probabilities if they are"),
-        ("two risk models and y", "the same event by another model, read only one of them, or, if"),
-        ("two models, p1 and p2", "; if each column is the probability of the same event by anoth"),
-        ("class 0 alone, p(0)", "; write 1 minus each number into it and call it p(1)"),
-        ("class 0 alone, logit_0", "; write minus each number into it and call it logit_1"),
-        ("benign", "; if a high score means class 0, take 1 minus each probability or minus each"),
+        ("two risk models and y", "name only one of them as the scores, or, if"),
+        (
+            "two models, p1 and p2",
+            "; if the columns are the probabilities that several models give",
+        ),
+        (
+            "models, logit_lr logit_xgb",
+            "no label has one of these names; name one of them with --score-names, or all",
+        ),
+        (
+            "an ensemble",
+            "; if the columns are the probabilities that several models give to one event, ",
+        ),
+        ("sigmoids", "; if each class has a probability of its own, as sigmoids give it, save the"),
+        ("an answer and its confidence", "; write one row for each sample with a column of scores"),
+        ("one-hot labels, label_{}", "; write a single column label with the class of each row"),
+        ("class 0 alone, p(0)", "; replace each number z by 1 - z, and call the column p(1)"),
+        ("class 0 alone, logit_0", "; replace each number z by -z, and call the column logit_1"),
+        ("benign", "; if a high score means class 0, replace each probability p by 1 - p, or each"),
     ],
 )
 def test_the_advice_leads_on(here, kind, advice):
@@ -111,13 +126,73 @@ def test_the_advice_leads_on(here, kind, advice):
 
 @pytest.mark.parametrize(
     ("labels", "advice"),
-    [(Y[:, None], "save labels.ravel(), which"), (np.eye(3)[Y], "one-hot, save labels.argmax(1)")],
+    [
+        (Y[:, None], "save labels.ravel(), which"),
+        (np.eye(3)[Y], "one-hot, save labels.argmax(1)"),
+        ((Z > 0).astype(int), "; a sample may have several labels here, which neither"),
+        (Z > 0, "; a sample may have several labels here, which neither"),
+        (np.stack([Y, Y], 1), "; save one label for each sample"),
+    ],
 )
 def test_labels_of_two_dimensions_are_told_how_to_become_one(tmp_path, labels, advice):
     np.savez(tmp_path / "x.npz", logits=Z, labels=labels)
     with pytest.raises(ValueError, match="labels must have shape") as caught:
         read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
     assert advice in str(caught.value)
+
+
+def test_scores_whose_rows_are_the_classes_are_to_be_transposed(tmp_path):
+    for names in ("logits labels", "probs labels"):
+        np.savez(tmp_path / "x.npz", **dict(zip(names.split(), (Z.T, Y), strict=True)))
+        with pytest.raises(ValueError, match=r"save the transposed array, such as logits\.T"):
+            read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
+    np.savez(tmp_path / "x.npz", logits=Z[:-1], labels=Y)
+    with pytest.raises(ValueError, match="; pass the labels of exactly these samples"):
+        read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
+
+
+def test_one_score_for_each_sample_of_three_classes_is_too_few(tmp_path):
+    np.savez(tmp_path / "x.npz", logits=ONE, labels=Y)
+    with pytest.raises(ValueError, match=r"name 3 classes \(0, 1, 2\), but there is only one sco"):
+        read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
+    labels = YES.copy()
+    labels[3] = -100
+    np.savez(tmp_path / "x.npz", logits=ONE, labels=labels)
+    with pytest.raises(ValueError, match="got -100 at row 3"):
+        read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
+    samples = read_samples(tmp_path / "x.npz", Choice(ignore_index=-100), labels_needed=True)
+    assert samples.logits.ndim == 1
+
+
+@pytest.mark.parametrize("names", ["logit_no logit_yes", "logit_ham logit_spam", "s_a s_b"])
+@pytest.mark.parametrize("shift", ["none", "chance", "score"])
+def test_two_classes_of_one_model_are_read_whatever_was_added_to_both(tmp_path, names, shift):
+    chance = np.random.default_rng(2).standard_normal(240)
+    added = {"none": 0 * ONE, "chance": 9 * chance, "score": ONE + chance}[shift]
+    text = table(f"{names} label", *(OF_TWO + added[:, None]).T, YES)
+    assert read(tmp_path / "x.csv", text).logits.shape == (240, 2)
+
+
+def test_columns_that_are_named_as_the_labels_are_the_classes_of_one_model(tmp_path):
+    two = (ONE, 2 * ONE)
+    for names, labels in {
+        "logit_0 logit_1 label": YES,
+        "c0 c1 label": YES,
+        "logit_no logit_yes label": np.array(["no", "yes"])[YES],
+    }.items():
+        assert read(tmp_path / "x.csv", table(names, *two, labels)).names == names.split()[:2]
+    text = table("logit_lr logit_xgb label", *two, YES)
+    both = read(tmp_path / "x.csv", text, score_names=["logit_lr", "logit_xgb"])
+    assert both.logits.shape == (240, 2)
+    assert read(tmp_path / "x.csv", text, score_names=["logit_xgb"]).logits.ndim == 1
+
+
+@pytest.mark.parametrize("values", [["0", "1"], ["False", "True"], ["0.0", "1.0"]])
+def test_the_only_outcomes_of_an_event_are_the_labels(tmp_path, values):
+    names = [f"x{i}" for i in range(240)]
+    kg = 40 + np.arange(240) % 7 / 2
+    text = table("uuid kg is_spam p", names, kg, np.array(values)[YES], 1 / (1 + np.exp(-ONE)))
+    assert "labels from the column is_spam; not used" in read(tmp_path / "x.csv", text).said
 
 
 def test_a_column_without_a_name_is_not_listed(tmp_path):

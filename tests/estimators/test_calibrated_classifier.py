@@ -23,7 +23,7 @@ from sklearn.model_selection import (
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -513,6 +513,26 @@ def test_weights_go_through_a_pipeline_with_metadata_routing():
     np.testing.assert_allclose(routed.predict_proba(X2), expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_weights_go_through_a_search(routing, in_pipeline):
+    weights = np.where(Y2 == 1, 10.0, 1.0)
+    with sklearn.config_context(enable_metadata_routing=routing):
+        model = LogisticRegression()
+        if routing:
+            model.set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+        if in_pipeline and not routing:
+            model = make_pipeline(StandardScaler(), model)
+        name = "logisticregression__" * isinstance(model, Pipeline)
+        search = GridSearchCV(model, {f"{name}C": [1.0]}, cv=2)
+        inside = CalibratedClassifier(search, TemperatureScaler(), cv=2)
+        inside.fit(X2, Y2, sample_weight=weights)
+        by_hand = clone(search).fit(X2, Y2, **{f"{name}sample_weight": weights})
+    np.testing.assert_allclose(
+        inside.estimators_[0].predict_proba(X2), by_hand.predict_proba(X2), rtol=1e-6
+    )
+
+
 def test_weights_that_only_the_scaler_gets_are_said():
     weights = np.where(Y2 == 1, 10.0, 1.0)
     with pytest.warns(UserWarning, match="fit of KNeighborsClassifier takes no weights"):
@@ -533,6 +553,9 @@ def fitting(estimator=None, scaler="auto", X=X3, y=NAMES[Y3], **options):
 
 SORTED = np.argsort(Y3)
 RARE = np.flatnonzero((Y3 != 2) | (np.cumsum(Y3 == 2) <= 3))  # three samples of class 2
+ALL = np.arange(len(Y3))
+MIXED = np.array([label or "none" for label in Y3.tolist()], dtype=object)
+USED = (fold for fold in ())
 ONE = np.flatnonzero((Y3 != 2) | (np.cumsum(Y3 == 2) <= 1))
 
 
@@ -578,12 +601,32 @@ ONE = np.flatnonzero((Y3 != 2) | (np.cumsum(Y3 == 2) <= 1))
         ),
         (ValueError, fitting(SVC(decision_function_shape="ovo")), "one for each pair of classes"),
         (TypeError, fitting(RidgeClassifier(), y=NAMES[Y3], scaler=None), "scaler must be"),
+        (TypeError, fitting(y=np.ma.masked_equal(Y3, 2)), "y must not be masked; pass only"),
+        (TypeError, fitting(y=MIXED), "of one kind, which have an order, got int and str; make"),
+        (ValueError, fitting(cv=[]), "cv must give a fold or more, got none"),
+        (ValueError, fitting(cv=USED), "as a generator gives when it is used twice; pass a split"),
+        (ValueError, fitting(cv=[(ALL, ALL)]), "got 400 of 400 in fold 1 on which it is; leave"),
+        (ValueError, fitting(cv=[(ALL, ALL[:0])]), "a sample or more in every fold, got none in"),
+        (ValueError, fitting(cv=[(ALL[:300], ALL[299:])]), "got 1 of 101 in fold 1 on which it"),
     ],
 )
 def test_a_mistake_is_refused_in_one_sentence(error, refuse, message):
     with pytest.raises(error) as raised:
         refuse()
     assert message in str(raised.value)
+
+
+def test_the_advice_on_labels_of_two_kinds_works():
+    fitted = CalibratedClassifier(GaussianNB()).fit(X3, np.asarray(MIXED).astype(str))
+    assert fitted.classes_.tolist() == ["1", "2", "none"]
+
+
+def test_a_report_refuses_masked_labels_and_another_scaler():
+    fitted = CalibratedClassifier(GaussianNB()).fit(X3, Y3)
+    with pytest.raises(TypeError, match="y must not be masked; pass only the samples to use"):
+        fitted.evaluate(X3, np.ma.masked_equal(Y3, 2))
+    with pytest.raises(TypeError, match="scaler must be left out, because the classifier is"):
+        fitted.evaluate(X3, Y3, scaler=TemperatureScaler())
 
 
 def test_it_must_be_fitted_first():

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from matplotlib import pyplot as plt
 from sklearn.calibration import calibration_curve
 from sklearn.datasets import make_classification
@@ -162,6 +163,17 @@ def test_it_plots_again_beside_another_one():
             "y must not lack a label, got 1 of 3 that are missing",
         ),
         ([0, 1], [0.1, 1.9], {}, ValueError, "probabilities must lie in"),
+        ([0, 1], [[0.9, 0.8], [0.3, 0.9]], {}, ValueError, "row sums from 1.2 to 1.7; if round"),
+        (
+            [0, 1, 2],
+            np.full((3, 3), 0.5),
+            {"pos_label": 1},
+            ValueError,
+            "row sums from 1.5 to 1.5; if rounding did this",
+        ),
+        (np.ma.masked_equal([0, 1], 1), [0.1, 0.9], {}, TypeError, "y must not be masked; pass"),
+        ([0, 1], np.ma.masked_equal([0.1, 0.9], 0.1), {}, TypeError, "y_prob must not be masked"),
+        (np.array([0, "a"], object), [0.1, 0.9], {"pos_label": 0}, TypeError, "got int and str"),
         ([0, 1], [0.1, 0.9], {"ax": 3}, TypeError, "ax must be axes of matplotlib"),
     ],
 )
@@ -171,6 +183,17 @@ def test_a_mistake_is_refused(labels, p, options, error, message):
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+def test_probabilities_may_be_a_tensor_that_needs_a_gradient(dtype, n_columns):
+    p = torch.tensor([[0.5, 0.25, 0.25], [0.125, 0.5, 0.375], [0.25, 0.25, 0.5]], dtype=dtype)
+    p = torch.stack([1 - p[:, 0], p[:, 0]], 1) if n_columns < 3 else p
+    p, labels = p[:, -n_columns:], [0, 1, 2 if n_columns == 3 else 1]
+    display = ReliabilityDisplay.from_predictions(labels, p.clone().requires_grad_())
+    expected = reliability_bins(p, torch.tensor(labels))
+    assert display.bins.calibration_error == expected.calibration_error
+
+
 def test_the_event_need_not_happen():
     display = ReliabilityDisplay.from_predictions(["no"] * 5, [0.1] * 5, pos_label="yes")
     assert display.bins.calibration_error == pytest.approx(0.1)
@@ -178,5 +201,5 @@ def test_the_event_need_not_happen():
 
 def test_a_classifier_without_probabilities_is_sent_to_the_calibrated_one():
     X, y = problem(2)
-    with pytest.raises(TypeError, match="got SVC, which has not; wrap it in CalibratedClassifier"):
+    with pytest.raises(TypeError, match="which does not have it; wrap it in CalibratedClassifier"):
         ReliabilityDisplay.from_estimator(SVC().fit(X, y), X, y)

@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from calibkit.estimators._responses import (
+    as_labels,
     class_indices,
     log_of_zero,
     log_probabilities,
@@ -124,7 +125,7 @@ def test_an_unknown_label_is_named():
 @pytest.mark.parametrize("missing", [None, np.nan])
 def test_a_missing_label_is_no_class(missing):
     with pytest.raises(ValueError, match="y must not lack a label, got 2 of 3 that are missing"):
-        class_indices(np.array(["a", missing, missing], dtype=object), np.array(["a", "b"]))
+        as_labels(np.array(["a", missing, missing], dtype=object))
 
 
 def test_weights_are_named_as_the_fit_takes_them():

@@ -461,7 +461,7 @@ REFUSED = {
     "images": (
         lambda: CalibrationMonitor().update(P.T[None], Y[None]),
         ValueError,
-        "pixels of one image are not independent, pass one row per sample",
+        "pixels of one image are not independent, so pass one row per sample",
     ),
     "another model": (
         lambda: OF_TOP.update(*stream(5)),
@@ -551,8 +551,8 @@ def test_is_refused_in_one_sentence(case):
     ("name", "wrong"),
     [
         ("alpha", [0, 1, -1, 2, math.nan, "0.05", None, True]),
-        ("tolerance", [-0.1, 0.5, 1, math.nan, "0", None]),
-        ("of", ["classes", 1]),
+        ("tolerance", [-0.1, 0.5, 1, math.nan, "0", None, np.zeros(2)]),
+        ("of", ["classes", 1, ["top"], np.array(["top", "all"])]),
         ("input", ["scores", None]),
     ],
 )
@@ -590,7 +590,13 @@ def test_a_damaged_state_is_refused_and_changes_nothing():
     evidence = state["evidence"]
     damaged = [{**state, "evidence": wrong} for wrong in (None, {}, "a", {**evidence, "more": 1})]
     damaged += [{**state, "judged": "x"}, {**state, "judged": "top"}]
-    damaged += [{**state, "n_classes": "5"}, {**state, "alarm_at": 0.5}]
+    damaged += [{**state, "judged": wrong} for wrong in (["all"], torch.zeros(2), None, 0)]
+    damaged += [{**state, "n_classes": wrong} for wrong in ("5", True, None)]
+    damaged += [{**state, "alarm_at": wrong} for wrong in (0.5, 0, True, 51)]
+    suspicion = evidence["suspicion"]
+    for i, wrong in enumerate(["sideways", -1, math.nan, "0.5"]):
+        other = (*suspicion[:i], wrong, *suspicion[i + 1 :])
+        damaged.append({**state, "evidence": {**evidence, "suspicion": other}})
     for name, value in evidence.items():
         wrong = ["a", -5, None, torch.tensor(math.nan), [1.0]]
         if isinstance(value, torch.Tensor):
@@ -607,6 +613,47 @@ def test_a_damaged_state_is_refused_and_changes_nothing():
             monitor.load_state_dict(wrong)
         assert monitor.report() == before
     assert CalibrationMonitor(of="all").load_state_dict(state).report() == before
+
+
+def test_a_state_that_hides_or_invents_an_alarm_is_refused():
+    alarmed, calm = CalibrationMonitor(), CalibrationMonitor()
+    assert alarmed.update([0.9] * 100, [0] * 100)
+    assert not calm.update([0.5] * 2, [0, 1])
+    states = alarmed.state_dict(), calm.state_dict()
+    contradictory = [
+        {**states[0], "alarm_at": None},
+        {**states[0], "evidence": {**states[0]["evidence"], "log_peak": 0.0}},
+        {**states[0], "evidence": {**states[0]["evidence"], "suspicion": None}},
+        {**states[1], "alarm_at": 1},
+    ]
+    for state in contradictory:
+        with pytest.raises(ValueError, match=r"that contradicts the evidence; save it again"):
+            CalibrationMonitor().load_state_dict(state)
+    for state, monitor in zip(states, (alarmed, calm), strict=True):
+        assert CalibrationMonitor().load_state_dict(state).report() == monitor.report()
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "label"),
+    [
+        (0.5, 1.0),
+        (0.5, np.float32(1)),
+        ([0.5, 0.5], torch.tensor(1.0)),
+        ([0.5, 0.3, 0.2], True),
+        (np.array([0.5, 0.3, 0.2]), np.array(1.0)),
+    ],
+)
+def test_the_advice_on_the_label_of_one_sample_works(probabilities, label):
+    monitor = CalibrationMonitor()
+    with pytest.raises(TypeError, match=r"class indices, got (1.0|True); pass int\(labels\) if"):
+        monitor.update(probabilities, label)
+    monitor.update(probabilities, int(label))
+    assert monitor.n_labels == 1
+
+
+def test_one_sample_without_a_label_is_refused():
+    with pytest.raises(TypeError, match=r"got nan; .* leave the sample out if it has no label"):
+        CalibrationMonitor().update(0.5, math.nan)
 
 
 def test_it_prints_what_it_is():

@@ -182,6 +182,23 @@ def test_equal_values_are_one_group_and_others_are_not():
     assert counts([b"\xff", b"a"] * 30) == {"b'\\xff'": 30, "b'a'": 30}
 
 
+@pytest.mark.parametrize("of", [torch.tensor, np.array])
+def test_a_list_of_numbers_without_dimensions_names_groups(of):
+    logits, labels = calibrated_problem(200, 3, 1)
+    plain = [i % 2 for i in range(200)]
+    found, expected = (
+        few(logits, labels, groups=groups).by_group() for groups in ([*map(of, plain)], plain)
+    )
+    assert found.parts == expected.parts
+    assert {part.name for part in found.parts} == {"0", "1"}
+
+
+def test_groups_whose_names_differ_in_null_characters_are_not_merged():
+    logits, labels = calibrated_problem(200, 3, 1)
+    report = few(logits, labels, groups=["a", "a\0"] * 100).by_group()
+    assert [part.n for part in report.parts] == [100, 100]
+
+
 def test_a_group_may_have_several_names():
     sites, years = ["a", "b"] * 30, [1] * 30 + [2] * 30
     expected = {"a, 1": 15, "b, 1": 15, "a, 2": 15, "b, 2": 15}

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from calibkit import NoOptimumError, TemperatureScaler, VectorScaler, _sentences, evaluate
-from calibkit.reports._doubts import doubts_about
+from calibkit.reports._doubts import Doubts, doubts_about
 from tests.helpers import calibrated_problem
 
 
@@ -85,11 +85,26 @@ def test_weights_count_for_the_most_frequent_class():
     assert sentence == "UNRELATED"
 
 
+@pytest.mark.parametrize("spread", [0, 1, 3, 8])
+def test_weights_that_leave_few_samples_are_doubted(spread):
+    logits, labels = calibrated_problem(400, 3, 2)
+    weights = torch.linspace(0.01, 1, 400).double() ** (spread**2)
+    report = evaluate(logits, labels, sample_weight=weights, n_resamples=40)
+    is_few = report.effective_n_samples < 100
+    assert is_few == (spread > 1)
+    said = [f"as {report.effective_n_samples:.0f} samples of equal weight hold"] if is_few else []
+    assert len(report.doubts.warnings) == len(said)
+    assert all(text in report.doubts.warnings[0] for text in said)
+    few = evaluate(logits[:50], labels[:50], sample_weight=weights[-50:], n_resamples=40)
+    assert few.doubts.warnings == [_sentences.FEW_SAMPLES.format(n=50, least=100)]
+
+
 def test_only_a_temperature_is_doubted():
     logits, labels = calibrated_problem(1000, 3, 30.0)
     report = report_on(logits, labels, VectorScaler())
     assert doubts(report) == ""
-    assert doubts_about(None, 0.5, report._measured.sets[0]) == ([], None, None)
+    nothing = Doubts(warnings=[], no_verdict=None, on_1=None)
+    assert doubts_about(None, 0.5, report._measured.sets[0]) == nothing
 
 
 def good_model(n: int) -> tuple[torch.Tensor, torch.Tensor]:

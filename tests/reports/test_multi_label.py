@@ -226,6 +226,14 @@ def test_it_prints_at_most_ten_labels_and_writes_all():
         ({"scaler": "none"}, TypeError, "got str"),
         ({"names": ["a", "a", "b", "c"]}, ValueError, "got 4 names, 3 of them different"),
         ({"names": ["a"]}, ValueError, "each of the 4 labels, got 1 names"),
+        ({"names": [1, "1", 2, 3]}, ValueError, "names must differ as text, got 1 twice; pass"),
+        ({"names": {"a", "b", "c", "d"}}, TypeError, "in the order of the logits, got set; pass"),
+        ({"names": "abcd"}, TypeError, "in the order of the logits, got str; pass such a list"),
+        (
+            {"names": [["a"], ["b"], ["c"], ["d"]]},
+            TypeError,
+            r"or numbers, got \['a'\]; pass",
+        ),
         ({"n_bins": 0}, ValueError, "n_bins"),
         ({"n_resamples": 0}, ValueError, "n_resamples"),
         ({"seed": -1}, ValueError, "seed"),
@@ -234,6 +242,17 @@ def test_it_prints_at_most_ten_labels_and_writes_all():
 def test_bad_options_are_refused(options, error, message):
     with pytest.raises(error, match=message):
         evaluate_multi_label(LOGITS, LABELS, **options)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [torch.arange(4), np.arange(4), dict.fromkeys(range(4)), dict.fromkeys(range(4)).keys()],
+)
+def test_names_in_order_are_read(names):
+    report = evaluate_multi_label(LOGITS, LABELS, names=names, n_resamples=40)
+    plain = evaluate_multi_label(LOGITS, LABELS, n_resamples=40)
+    assert list(report.labels) == list(plain.labels)
+    assert report.before == plain.before
 
 
 def test_other_scalers_and_other_labels_are_refused():

@@ -50,3 +50,20 @@ def test_what_is_not_known_is_not_printed():
     assert shown.startswith("On these 500 samples the fitted VectorScaler ")
     assert "temperature" not in shown
     assert "asks for" not in shown
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_few_samples_never_make_a_clear_difference(n, weighted):
+    scaler = TemperatureScaler().fit_logits(*calibrated_problem(200, 5, 2.0))
+    scaler.temperature = 3.0
+    # All answers are wrong and sure, so that a temperature of 3 lowers the NLL of each of them.
+    logits = 5 * torch.eye(5)[torch.arange(50) % 5]
+    logits += torch.rand(50, 5, generator=torch.Generator().manual_seed(0))
+    labels = (torch.arange(50) + 1) % 5
+    chosen, weights = slice(n), None
+    if weighted:
+        chosen, weights = slice(50), torch.full((50,), 1e-9)
+        weights[:n] = 1
+    check = check_shift(scaler, logits[chosen], labels[chosen], sample_weight=weights)
+    assert check.verdict == ("helps" if n == 6 else "makes no clear difference")

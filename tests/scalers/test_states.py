@@ -1,6 +1,8 @@
 """What a fit, a default type, autocast, export or a masked class must not do to any scaler."""
 
+import copy
 import math
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +103,88 @@ def test_a_state_that_cannot_be_loaded_changes_nothing(kind):
         with pytest.raises((TypeError, ValueError)):
             scaler.set_extra_state({**state, name: "nonsense", "summary": {"scaler": "other"}})
     assert (parameters(scaler), scaler.summary) == before
+
+
+def scalers_of_inference_mode(kind):
+    """Return scalers that were fitted, copied, read or loaded in inference mode."""
+    fitted = fit(kind, *problem(kind))
+    new = kind()
+    with torch.inference_mode():
+        new.load_state_dict(fitted.state_dict())
+        pickled = pickle.loads(pickle.dumps(fitted))
+        return fit(kind, *problem(kind)), copy.deepcopy(fitted), pickled, new
+
+
+@every_scaler
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+def test_gradients_pass_a_scaler_that_was_made_in_inference_mode(kind, dtype):
+    logits, _ = problem(kind)
+    ordinary = fit(kind, *problem(kind))
+    for scaler in scalers_of_inference_mode(kind):
+        inputs = [logits.to(dtype, copy=True).requires_grad_() for _ in range(2)]
+        scaled, expected = scaler(inputs[0]), ordinary(inputs[1])
+        assert torch.equal(scaled, expected)
+        if expected.requires_grad:  # the steps of a histogram have no slope
+            scaled.sum().backward()
+            expected.sum().backward()
+            assert torch.equal(inputs[0].grad, inputs[1].grad)
+
+
+@every_scaler
+def test_a_scaler_shares_no_memory_with_a_state_or_with_what_was_assigned(kind):
+    logits, labels = problem(kind)
+    scaler, loaded, assigned = kind().fit_logits(logits, labels), kind(), kind()
+    state = scaler.get_extra_state()
+    loaded.set_extra_state(state)
+    assigned.summary = scaler.summary
+    for name in kind.fitted_names:
+        setattr(assigned, name, state[name].item() if state[name].ndim == 0 else state[name])
+    before = scaler(logits)
+    for name in kind.fitted_names:
+        state[name].zero_()
+    for one in (scaler, loaded, assigned):
+        assert torch.equal(one(logits), before)
+
+
+@every_scaler
+@pytest.mark.parametrize("factor", [1, 50, 1000])
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_gradients_that_pass_a_scaler_are_finite(kind, factor, masked):
+    logits, labels = problem(kind)
+    x = factor * logits
+    if masked:
+        x[:, 0] = -torch.inf
+    x.requires_grad_()
+    scaled = fit(kind, logits, labels)(x).log_softmax(1)
+    weights = torch.linspace(-1, 1, scaled.numel(), dtype=scaled.dtype).reshape(scaled.shape)
+    if scaled.requires_grad:
+        (weights * scaled)[scaled.isfinite()].sum().backward()
+        assert x.grad.isfinite().all()
+
+
+def test_the_gradient_of_isotonic_regression_is_the_slope_of_its_curve():
+    logits, labels = problem(IsotonicScaler)
+    scaler = fit(IsotonicScaler, logits, labels)
+    # The corners of the curve are at the calibration samples, so these points are others.
+    x = problem(IsotonicScaler, seed=1)[0][:20].double().requires_grad_()
+    scaler(x).log_softmax(1)[:, 1].sum().backward()
+    step = 1e-7
+    for k in range(logits.shape[1]):
+        ahead, behind = (x.detach().clone() for _ in range(2))
+        ahead[:, k] += step
+        behind[:, k] -= step
+        after, before = (scaler(z).log_softmax(1)[:, 1] for z in (ahead, behind))
+        slope = (after - before) / (2 * step)
+        torch.testing.assert_close(x.grad[:, k], slope, rtol=1e-3, atol=1e-5)
+
+
+@every_scaler
+@pytest.mark.filterwarnings("ignore")  # The old tracer warns of itself.
+def test_a_scaler_can_be_traced(kind):
+    logits, _ = problem(kind)
+    scaler = fit(kind, *problem(kind))
+    traced = torch.jit.trace(scaler, (logits[:3],))
+    torch.testing.assert_close(traced(logits), scaler(logits))
 
 
 NONSENSE = [

@@ -392,7 +392,7 @@ def with_value(value: float) -> torch.Tensor:
         (with_value(float("nan")), LABELS, ValueError, "finite, .* 1 of 3 rows, first in row 1"),
         (with_value(float("inf")), LABELS, ValueError, "NaN or infinity"),
         (with_value(float("-inf")), LABELS, ValueError, "NaN or infinity"),
-        (1e120 * LOGITS.double(), LABELS, ValueError, "must not exceed 1e.100 in size"),
+        (1e120 * LOGITS.double(), LABELS, ValueError, "must not exceed 1e.100 in magnitude"),
         (LOGITS.to_sparse(), LABELS, TypeError, "logits must be dense"),
         (LOGITS.softmax(1), LABELS, ValueError, "logits look like probabilities"),
         (LOGITS.softmax(1).half(), LABELS, ValueError, "logits look like probabilities"),

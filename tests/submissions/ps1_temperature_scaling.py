@@ -870,6 +870,468 @@ def best_temperature(logits, labels):
     return "zero" if (own == logits.amax(1)).all() else "finite"
 """,
     ),
+    "largest_logit_of_all_rows": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    scaled = beta * logits
+    powers = (scaled - scaled.max()).exp()
+    p = powers / powers.sum(1, keepdim=True)
+    return -p[torch.arange(len(labels)), labels].log().mean()
+""",
+    ),
+    "log_2_at_beta_0": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    if beta == 0:
+        return math.log(2)
+    return cross_entropy(beta * logits, labels)
+""",
+    ),
+    "scaled_logits_cut_off_at_700": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    scaled = (beta * logits).clamp(-700, 700)
+    own = scaled[torch.arange(len(labels)), labels]
+    return (scaled.exp().sum(1).log() - own).mean()
+""",
+    ),
+    "nll_rounded_to_four_digits": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    return round(float(cross_entropy(beta * logits, labels)), 4)
+""",
+    ),
+    "only_rows_that_are_answered_right": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    right = logits.argmax(1) == labels
+    return cross_entropy(beta * logits[right], labels[right])
+""",
+    ),
+    "large_logits_get_the_margin_only": (
+        "nll",
+        """
+def nll(beta, logits, labels):
+    scaled = beta * logits
+    own = scaled[torch.arange(len(labels)), labels]
+    if scaled.max() > 700:
+        return (scaled.max(1).values - own).mean()
+    return (scaled.exp().sum(1).log() - own).mean()
+""",
+    ),
+    "slope_as_a_mean_over_classes": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    error = (beta * logits).softmax(1) - torch.nn.functional.one_hot(labels, logits.shape[1])
+    return (error * logits).mean()
+""",
+    ),
+    "slope_with_the_largest_logit_of_all_rows": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    scaled = beta * logits
+    powers = (scaled - scaled.max()).exp()
+    expected = (powers * logits).sum(1) / powers.sum(1)
+    return (expected - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "slope_at_0_from_two_classes": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if beta == 0:
+        return ((logits[:, 0] + logits[:, 1]) / 2 - own).mean()
+    return (((beta * logits).softmax(1) * logits).sum(1) - own).mean()
+""",
+    ),
+    "forward_difference": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    h = 1e-3
+    return (cross_entropy((beta + h) * logits, labels) - cross_entropy(beta * logits, labels)) / h
+""",
+    ),
+    "probability_of_the_label_for_its_logit": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    p = (beta * logits).softmax(1)
+    return ((p * logits).sum(1) - p[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "slope_of_probabilities": (
+        "nll_slope",
+        """
+def nll_slope(beta, logits, labels):
+    logits = logits.log_softmax(1).exp()
+    expected = ((beta * logits).softmax(1) * logits).sum(1)
+    return (expected - logits[torch.arange(len(labels)), labels]).mean()
+""",
+    ),
+    "curvature_with_the_largest_logit_of_all_rows": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    powers = (beta * (logits - logits.max())).exp()
+    p = powers / powers.sum(1, keepdim=True)
+    mean = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - mean) ** 2).sum(1).mean()
+""",
+    ),
+    "mean_of_all_logits_taken_off_first": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    z = logits - logits.mean()
+    p = (beta * z).softmax(1)
+    return ((p * z**2).sum(1) - (p * z).sum(1) ** 2).clamp(min=0).mean()
+""",
+    ),
+    "curvature_1_at_beta_0": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    if beta == 0:
+        return 1.0
+    p = (beta * logits).softmax(1)
+    mean = (p * logits).sum(1, keepdim=True)
+    return (p * (logits - mean) ** 2).sum(1).mean()
+""",
+    ),
+    "one_mean_for_all_rows": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    return (p * (logits - (p * logits).sum(1).mean()) ** 2).sum(1).mean()
+""",
+    ),
+    "variances_of_each_row_and_a_sample_less": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    mean = (p * logits).sum(1, keepdim=True)
+    variances = (p * (logits - mean) ** 2).sum(1)
+    return variances.sum() / max(len(logits) - 1, 1)
+""",
+    ),
+    "rows_with_equal_logits_left_out": (
+        "nll_curvature",
+        """
+def nll_curvature(beta, logits):
+    p = (beta * logits).softmax(1)
+    mean = (p * logits).sum(1, keepdim=True)
+    variances = (p * (logits - mean) ** 2).sum(1)
+    return variances[variances > 0].mean()
+""",
+    ),
+    "middle_of_beta_and_the_end_that_it_leaves_by": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature > 0:
+        newton = beta - slope / curvature
+        if low <= newton <= high:
+            return newton
+    return (beta + low) / 2 if slope > 0 else (beta + high) / 2
+""",
+    ),
+    "a_step_as_long_as_the_bracket_is_fine": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature > 0 and abs(slope / curvature) <= high - low:
+        return beta - slope / curvature
+    return (low + high) / 2
+""",
+    ),
+    "ends_of_a_range": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature > 0:
+        newton = beta - slope / curvature
+        if low < newton <= high:
+            return newton
+    return low + (high - low) / 2
+""",
+    ),
+    "geometric_middle": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature > 0 and low <= beta - slope / curvature <= high:
+        return beta - slope / curvature
+    return math.sqrt(low * high) if low > 0 else high / 2
+""",
+    ),
+    "curvatures_below_1e_40_refused": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    if curvature < 1e-40:
+        return (low + high) / 2
+    newton = beta - slope / curvature
+    return newton if low <= newton <= high else (low + high) / 2
+""",
+    ),
+    "a_step_to_the_wrong_side_of_0_only": (
+        "safe_step",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    newton = beta - slope / curvature if curvature else -1
+    return newton if newton > 0 and newton <= high else (low + high) / 2
+""",
+    ),
+    "stops_when_the_bracket_is_short": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    while high - low > 1e-10 * high:
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        beta = step(beta, low, high, slope, curvature_at(beta))
+    return beta
+""",
+    ),
+    "small_compared_with_the_start": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    while True:
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        new = step(beta, low, high, slope, curvature_at(beta))
+        if abs(new - beta) < 1e-10 * start:
+            return new
+        beta = new
+""",
+    ),
+    "a_thousandth_is_small_enough": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    while True:
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        new = step(beta, low, high, slope, curvature_at(beta))
+        if abs(new - beta) < 1e-3 * beta:
+            return new
+        beta = new
+""",
+    ),
+    "arguments_of_step_in_another_order": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    for _ in range(200):
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        new = step(beta, slope, curvature_at(beta), low, high)
+        if abs(new - beta) < 1e-10 * abs(beta):
+            break
+        beta = new
+    return beta
+""",
+    ),
+    "bracket_begins_at_the_start": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low = high = start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    beta = high
+    for _ in range(200):
+        slope = slope_at(beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        new = step(beta, low, high, slope, curvature_at(beta))
+        if abs(new - beta) < 1e-10 * beta:
+            break
+        beta = new
+    return beta
+""",
+    ),
+    "rounded_to_six_places": (
+        "find_beta",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    low, high = 0.0, start
+    while slope_at(high) < 0:
+        low, high = high, 2 * high
+    for _ in range(150):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope_at(middle) < 0 else (low, middle)
+    return round(high, 6)
+""",
+    ),
+    "scales_the_logits_that_it_got": (
+        "calibrate",
+        """
+def calibrate(fit, logits, labels, n_calibration, seed):
+    calib, test = calibkit.split_calibration(labels, n_calibration, seed=seed, stratify=labels)
+    t = 1 / float(fit(logits[calib.indices], labels[calib.indices]))
+    before, answers = cross_entropy(logits[test.indices], labels[test.indices]), logits.argmax(1)
+    logits /= t
+    changed = answers[test.indices] != logits[test.indices].argmax(1)
+    return {
+        "temperature": t,
+        "nll_before": float(before),
+        "nll_after": float(cross_entropy(logits[test.indices], labels[test.indices])),
+        "n_changed": int(changed.sum()),
+    }
+""",
+    ),
+    "temperature_without_a_sign": (
+        "calibrate",
+        """
+def calibrate(fit, logits, labels, n_calibration, seed):
+    calib, test = calibkit.split_calibration(labels, n_calibration, seed=seed, stratify=labels)
+    t = abs(1 / float(fit(logits[calib.indices], labels[calib.indices])))
+    z, y = logits[test.indices], labels[test.indices]
+    return {
+        "temperature": t,
+        "nll_before": float(cross_entropy(z, y)),
+        "nll_after": float(cross_entropy(z / t, y)),
+        "n_changed": int((z.argmax(1) != (z / t).argmax(1)).sum()),
+    }
+""",
+    ),
+    "share_of_changed_answers": (
+        "calibrate",
+        """
+def calibrate(fit, logits, labels, n_calibration, seed):
+    calib, test = calibkit.split_calibration(labels, n_calibration, seed=seed, stratify=labels)
+    t = 1 / float(fit(logits[calib.indices], labels[calib.indices]))
+    z, y = logits[test.indices], labels[test.indices]
+    return {
+        "temperature": t,
+        "nll_before": float(cross_entropy(z, y)),
+        "nll_after": float(cross_entropy(z / t, y)),
+        "n_changed": float((z.argmax(1) != (z / t).argmax(1)).double().mean()),
+    }
+""",
+    ),
+    "stratified_by_the_answers": (
+        "calibrate",
+        """
+def calibrate(fit, logits, labels, n_calibration, seed):
+    calib, test = calibkit.split_calibration(
+        labels, n_calibration, seed=seed, stratify=logits.argmax(1)
+    )
+    t = 1 / float(fit(logits[calib.indices], labels[calib.indices]))
+    z, y = logits[test.indices], labels[test.indices]
+    return {
+        "temperature": t,
+        "nll_before": float(cross_entropy(z, y)),
+        "nll_after": float(cross_entropy(z / t, y)),
+        "n_changed": int((z.argmax(1) != (z / t).argmax(1)).sum()),
+    }
+""",
+    ),
+    "all_or_none_changed": (
+        "calibrate",
+        """
+def calibrate(fit, logits, labels, n_calibration, seed):
+    calib, test = calibkit.split_calibration(labels, n_calibration, seed=seed, stratify=labels)
+    t = 1 / float(fit(logits[calib.indices], labels[calib.indices]))
+    z, y = logits[test.indices], labels[test.indices]
+    return {
+        "temperature": t,
+        "nll_before": float(cross_entropy(z, y)),
+        "nll_after": float(cross_entropy(z / t, y)),
+        "n_changed": 0 if t > 0 else len(y),
+    }
+""",
+    ),
+    "one_label_at_the_top_is_enough": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if logits.mean() >= own.mean():
+        return "infinity"
+    return "zero" if (own == logits.amax(1)).any() else "finite"
+""",
+    ),
+    "largest_of_all_rows": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if (logits.mean(1) - own).mean() >= 0:
+        return "infinity"
+    return "zero" if (own == logits.max()).all() else "finite"
+""",
+    ),
+    "limit_in_single_precision": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    logits = logits.float()
+    own = logits[torch.arange(len(labels)), labels]
+    if (logits.mean(1) - own).mean() >= 0:
+        return "infinity"
+    return "zero" if (own == logits.amax(1)).all() else "finite"
+""",
+    ),
+    "sign_of_the_mean_label": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    if own.mean() <= 0:
+        return "infinity"
+    return "zero" if (own == logits.amax(1)).all() else "finite"
+""",
+    ),
+    "zero_where_nothing_is_below_the_mean": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    own = logits[torch.arange(len(labels)), labels]
+    above = own >= logits.mean(1)
+    if not above.any():
+        return "infinity"
+    return "zero" if above.all() else "finite"
+""",
+    ),
+    "searched_between_two_temperatures": (
+        "best_temperature",
+        """
+def best_temperature(logits, labels):
+    grid = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
+    nlls = [float(cross_entropy(logits / t, labels)) for t in grid]
+    best = nlls.index(min(nlls))
+    return {0: "zero", len(grid) - 1: "infinity"}.get(best, "finite")
+""",
+    ),
 }
 
 # question 7 again: each replaces one line of this right answer
@@ -1125,6 +1587,28 @@ def nll(beta, logits, labels):
 
 found = nll(*toy)
 """,
+        """
+class Nll:
+    def __call__(self, beta, logits, labels):
+        return sum(map(self.of_one, beta * logits, labels)) / len(labels)
+
+    @staticmethod
+    def of_one(z, label):
+        return torch.logaddexp(z, z.new_tensor(-math.inf)).logsumexp(0) - z[label]
+
+
+nll = Nll()
+""",
+        """
+import numpy as np
+from scipy.special import logsumexp
+
+
+def nll(beta: float, logits: torch.Tensor, labels: torch.Tensor) -> np.floating:
+    z = beta * np.asarray(logits)
+    print("scaled", z.shape)
+    return np.mean([logsumexp(row) - row[k] for row, k in zip(z, labels.tolist())])
+""",
     ],
     "nll_slope": [
         """
@@ -1182,6 +1666,17 @@ max = 0.7
 def nll_slope(beta, logits, labels):
     expected = torch.einsum("nc,nc->n", torch.softmax(logits * beta, -1), logits).mean()
     return (expected - logits.gather(1, labels.view(-1, 1)).mean()).item()
+""",
+        """
+nll_slope = lambda beta, logits, labels: sum(
+    float(torch.dot(z, torch.softmax(beta * z, 0))) - z[k].item()
+    for z, k in zip(logits, labels)
+) / logits.size(0)
+""",
+        """
+def nll_slope(beta, logits, labels):
+    gaps = logits - logits.gather(1, labels[:, None])
+    return torch.einsum("nc,nc", torch.nn.Softmax(dim=-1)(beta * gaps), gaps) / gaps.shape[0]
 """,
     ],
     "nll_curvature": [
@@ -1257,6 +1752,22 @@ def nll_curvature(beta, logits):
     distances = centred - (p * centred).sum(1, keepdim=True)
     return (p.sqrt() * distances).pow(2).sum().reshape(1) / len(p)
 """,
+        """
+from scipy.special import softmax
+
+
+def nll_curvature(beta, logits):
+    p = softmax(beta * logits.numpy(), axis=1)
+    return sum(p_i @ (z - p_i @ z) ** 2 for p_i, z in zip(p, logits.numpy())) / len(p)
+""",
+        """
+def nll_curvature(beta, logits):
+    def variance(z):
+        p = torch.softmax(beta * (z - z.max()), 0)
+        return torch.dot(p, (z - torch.dot(p, z)).square())
+
+    return torch.vmap(variance)(logits).mean(dim=0, keepdim=True)
+""",
     ],
     "safe_step": [
         """
@@ -1328,6 +1839,22 @@ def safe_step(beta, low, high, slope, curvature):
     b, lo, hi, s, c = torch.tensor([beta, low, high, slope, curvature], dtype=torch.float64)
     newton = b - s / c  # nan or infinity if c is 0, which no comparison accepts
     return torch.where((c > 0) & (newton >= lo) & (newton <= hi), newton, (lo + hi) / 2)
+""",
+        """
+def safe_step(beta, low, high, slope, curvature):
+    places = [beta - slope / curvature] if curvature else []
+    return next((place for place in places if low <= place <= high), (low + high) / 2)
+""",
+        """
+import numpy as np
+
+
+def safe_step(beta: float, low: float, high: float, slope: float, curvature: float) -> float:
+    match curvature:
+        case 0:
+            return np.float64(low + high) / 2
+    goal = beta + -slope / curvature
+    return goal if goal == sorted((low, goal, high))[1] else np.mean((low, high))
 """,
     ],
     "find_beta": [
@@ -1431,6 +1958,36 @@ def find_beta(slope_at, curvature_at, step, start):
         return new if math.isclose(new, beta, rel_tol=1e-10) else search(new, low, high)
 
     return search(start, 0.0, math.inf)
+""",
+        """
+import itertools
+
+
+def find_beta(slope_at, curvature_at, step, start):
+    powers = (start * 2**k for k in itertools.count())
+    high = next(at for at in powers if slope_at(at) >= 0)
+    low, beta, old = 0.0 if high == start else high / 2, high, math.inf
+    while abs(old - beta) > 1e-12 * beta:
+        slope, old = slope_at(beta), beta
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        beta = step(beta, low, high, slope, curvature_at(beta))
+    return beta
+""",
+        """
+def find_beta(slope_at, curvature_at, step, start):
+    # bisection of the exponent, and then of the number
+    k = math.log2(start)
+    while slope_at(2.0**k) < 0:
+        k += 1
+    while slope_at(2.0 ** (k - 1)) > 0:
+        k -= 1
+    low, high = 2.0 ** (k - 1), 2.0**k
+    for _ in range(45):
+        if slope_at(low + (high - low) / 2) < 0:
+            low = low + (high - low) / 2
+        else:
+            high = low + (high - low) / 2
+    return high
 """,
     ],
     "calibrate": [
@@ -1537,6 +2094,42 @@ def calibrate(fit, logits, labels, n_calibration, seed):
         "temperature": t, "nll_before": loss(z), "nll_after": loss(z / t), "n_changed": n_changed
     }
 """,
+        """
+import numpy as np
+from scipy.special import log_softmax
+
+
+def calibrate(fit, logits, labels, n_calibration, seed):
+    parts = calibkit.split_calibration(labels, n_calibration, seed=seed, stratify=labels)
+    a, b = (np.asarray(part.indices) for part in parts)
+    beta = float(fit(logits[a], labels[a]))
+    z, y = logits.numpy()[b], labels.numpy()[b]
+    loss = lambda scores: -log_softmax(scores, axis=1)[np.arange(len(y)), y].mean()
+    return {
+        "n_changed": np.count_nonzero(z.argmax(1) - (beta * z).argmax(1)),
+        "nll_after": loss(beta * z),
+        "nll_before": loss(z),
+        "temperature": 1 / beta,
+    }
+""",
+        """
+from collections import OrderedDict
+
+
+def calibrate(fit, logits, labels, n_calibration, seed):
+    calibration, test = calibkit.split_calibration(
+        labels, n_calibration, seed=seed, stratify=labels
+    )
+    used = torch.zeros(len(labels), dtype=torch.bool)
+    used[torch.as_tensor(calibration.indices)] = True
+    result = OrderedDict(temperature=fit(logits[used], labels[used]) ** -1)
+    before, y = logits[~used], labels[~used]
+    after = before / result["temperature"]
+    for key, z in {"nll_before": before, "nll_after": after}.items():
+        result[key] = torch.nn.CrossEntropyLoss()(z, y)
+    result["n_changed"] = len(y) - torch.eq(*(z.max(1)[1] for z in (before, after))).sum()
+    return result
+""",
     ],
     "best_temperature": [
         """
@@ -1612,6 +2205,24 @@ def best_temperature(logits, labels):
     grows_at_0 = bool(margins.sum() >= 0)
     grows_in_the_end = bool((margins > 0).sum() > 0) or grows_at_0
     return words[grows_at_0, grows_in_the_end]
+""",
+        """
+def best_temperature(logits, labels):
+    rows = list(zip(logits.tolist(), labels.tolist()))
+    at_0 = math.fsum(sum(row) / len(row) - row[k] for row, k in rows)
+    in_the_limit = sum(max(row) - row[k] for row, k in rows)
+    print(at_0, in_the_limit)
+    return "infinity" if at_0 >= 0 else "finite" if in_the_limit > 0 else "zero"
+""",
+        """
+import numpy as np
+
+
+def best_temperature(logits, labels):
+    gaps = (logits - logits.gather(1, labels.unsqueeze(1))).numpy()
+    if np.mean(gaps) >= 0:
+        return np.str_("infinity")
+    return ("finite", "zero")[int((gaps <= 0).all())]
 """,
     ],
 }

@@ -1191,6 +1191,475 @@ def mean_error(n, n_bins, error, n_repeats=50, seed=0):
     return t / n_repeats
 """,
     ),
+    "confidence_in_two_digits": (
+        "top_label",
+        """
+def top_label(probabilities, labels):
+    return probabilities.max(1).round(2), probabilities.argmax(1) == labels
+""",
+    ),
+    "both_in_one_array": (
+        "top_label",
+        """
+def top_label(probabilities, labels):
+    return np.array([probabilities.max(1), probabilities.argmax(1) == labels])
+""",
+    ),
+    "a_column_for_each": (
+        "top_label",
+        """
+def top_label(probabilities, labels):
+    confidence = probabilities.max(1, keepdims=True)
+    return confidence, probabilities.argmax(1)[:, None] == labels[:, None]
+""",
+    ),
+    "softmax_of_probabilities": (
+        "top_label",
+        """
+def top_label(probabilities, labels):
+    powers = np.exp(probabilities)
+    p = powers / powers.sum(1, keepdims=True)
+    return p.max(1), p.argmax(1) == labels
+""",
+    ),
+    "confidence_0_where_wrong": (
+        "top_label",
+        """
+def top_label(probabilities, labels):
+    correct = probabilities.argmax(1) == labels
+    return probabilities.max(1) * correct, correct
+""",
+    ),
+    "one_of_the_two_top_classes": (
+        "top_label",
+        """
+def top_label(probabilities, labels):
+    order = probabilities.argsort(1)
+    return probabilities.max(1), (order[:, -1] == labels) | (order[:, -2] == labels)
+""",
+    ),
+    "shortened_confidences": (
+        "equal_width_bins",
+        """
+def equal_width_bins(confidence, n_bins=15):
+    return (np.minimum(confidence, 0.9999) * n_bins).astype(int)
+""",
+    ),
+    "numbers_in_a_byte": (
+        "equal_width_bins",
+        """
+def equal_width_bins(confidence, n_bins=15):
+    return np.minimum(np.asarray(confidence) * n_bins, n_bins - 1).astype(np.int8)
+""",
+    ),
+    "half_to_the_even_bin": (
+        "equal_width_bins",
+        """
+def equal_width_bins(confidence, n_bins=15):
+    return np.clip(np.round(confidence * n_bins - 0.5), 0, n_bins - 1).astype(int)
+""",
+    ),
+    "histogram_counts": (
+        "equal_width_bins",
+        """
+def equal_width_bins(confidence, n_bins=15):
+    return np.histogram(confidence, bins=n_bins, range=(0, 1))[0]
+""",
+    ),
+    "sorted_bins": (
+        "equal_width_bins",
+        """
+def equal_width_bins(confidence, n_bins=15):
+    return np.sort(np.minimum((confidence * n_bins).astype(int), n_bins - 1))
+""",
+    ),
+    "edges_without_the_last": (
+        "equal_width_bins",
+        """
+def equal_width_bins(confidence, n_bins=15):
+    edges = np.linspace(0, 1, n_bins)
+    return np.minimum(np.digitize(confidence, edges) - 1, n_bins - 1)
+""",
+    ),
+    "edges_by_steps": (
+        "equal_width_bins",
+        """
+def equal_width_bins(confidence, n_bins=15):
+    width = round(1 / n_bins, 2)
+    return np.minimum((confidence / width).astype(int), n_bins - 1)
+""",
+    ),
+    "a_thousand_bins_at_most": (
+        "ece",
+        """
+def ece(confidence, correct, bins):
+    total = 0.0
+    for b in range(1000):
+        inside = bins == b
+        if inside.any():
+            total += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
+    return total
+""",
+    ),
+    "as_many_bins_as_samples": (
+        "ece",
+        """
+def ece(confidence, correct, bins):
+    total = 0.0
+    for b in range(len(confidence)):
+        inside = bins == b
+        if inside.any():
+            total += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
+    return total
+""",
+    ),
+    "bins_of_one_sample_skipped": (
+        "ece",
+        """
+def ece(confidence, correct, bins):
+    total = 0.0
+    for b in np.unique(bins):
+        inside = bins == b
+        if inside.sum() > 1:
+            total += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
+    return total
+""",
+    ),
+    "only_overconfident_bins": (
+        "ece",
+        """
+def ece(confidence, correct, bins):
+    total = 0.0
+    for b in np.unique(bins):
+        inside = bins == b
+        total += inside.mean() * max(confidence[inside].mean() - correct[inside].mean(), 0)
+    return total
+""",
+    ),
+    "accuracy_by_a_vote": (
+        "ece",
+        """
+def ece(confidence, correct, bins):
+    total = 0.0
+    for b in np.unique(bins):
+        inside = bins == b
+        total += inside.mean() * abs((correct[inside].mean() > 0.5) - confidence[inside].mean())
+    return total
+""",
+    ),
+    "median_confidence": (
+        "ece",
+        """
+def ece(confidence, correct, bins):
+    total = 0.0
+    for b in np.unique(bins):
+        inside = bins == b
+        total += inside.mean() * abs(correct[inside].mean() - np.median(confidence[inside]))
+    return total
+""",
+    ),
+    "bin_0_left_out": (
+        "ece",
+        """
+def ece(confidence, correct, bins):
+    gaps = np.bincount(bins, correct - confidence)
+    return np.abs(gaps[1:]).sum() / len(confidence)
+""",
+    ),
+    "size_rounded_to_the_nearest": (
+        "equal_mass_bins",
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    rank = confidence.argsort().argsort()
+    return np.minimum(rank // round(len(confidence) / n_bins), n_bins - 1)
+""",
+    ),
+    "only_for_sorted_samples": (
+        "equal_mass_bins",
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    return np.arange(len(confidence)) * n_bins // len(confidence)
+""",
+    ),
+    "rest_in_the_first_bin": (
+        "equal_mass_bins",
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    n = len(confidence)
+    sizes = [n // n_bins] * n_bins
+    sizes[0] += n % n_bins
+    bins = np.empty(n, dtype=int)
+    bins[np.argsort(confidence)] = np.repeat(np.arange(n_bins), sizes)
+    return bins
+""",
+    ),
+    "rounded_edges_of_quantiles": (
+        "equal_mass_bins",
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    edges = np.quantile(confidence, np.arange(1, n_bins) / n_bins).round(2)
+    return np.digitize(confidence, edges)
+""",
+    ),
+    "empty_last_bin": (
+        "equal_mass_bins",
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    rank = confidence.argsort().argsort()
+    return rank // (len(confidence) // n_bins + 1)
+""",
+    ),
+    "numbers_only_up_to_the_last_but_one": (
+        "equal_mass_bins",
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    rank = confidence.argsort().argsort()
+    return np.round(rank * (n_bins - 1) / max(len(confidence) - 1, 1)).astype(int)
+""",
+    ),
+    "reshaped_in_place_of_transposed": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    rng = np.random.default_rng(seed)
+    drawn = rng.random((len(confidence), n_draws)) < confidence[:, None]
+    return drawn.reshape(n_draws, len(confidence))
+""",
+    ),
+    "a_hundred_seeds": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    rng = np.random.default_rng(seed % 100)
+    return rng.random((n_draws, len(confidence))) < confidence
+""",
+    ),
+    "ten_draws_repeated": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    rng = np.random.default_rng(seed)
+    few = rng.random((10, len(confidence))) < confidence
+    return few[rng.integers(10, size=n_draws)]
+""",
+    ),
+    "per_cent_drawn": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 10, (n_draws, len(confidence))) < np.round(10 * confidence)
+""",
+    ),
+    "a_normal_number_around_the_confidence": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(confidence, 0.3, (n_draws, len(confidence))) > 0.5
+""",
+    ),
+    "neighbours_share_a_number": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    rng = np.random.default_rng(seed)
+    n = len(confidence)
+    numbers = np.repeat(rng.random((n_draws, (n + 1) // 2)), 2, axis=1)[:, :n]
+    return numbers < confidence
+""",
+    ),
+    "each_draw_begins_with_the_one_before": (
+        "draw_correct",
+        """
+def draw_correct(confidence, n_draws=200, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = [rng.random(len(confidence)) < confidence]
+    for _ in range(n_draws - 1):
+        row = rows[-1].copy()
+        new = rng.random(len(confidence)) < 0.5
+        row[new] = rng.random(new.sum()) < confidence[new]
+        rows.append(row)
+    return np.array(rows)
+""",
+    ),
+    "quantiles_with_the_measured_error": (
+        "sum_up",
+        """
+def sum_up(measured, draws):
+    everything = np.append(draws, measured)
+    low, high = np.quantile(everything, [0.025, 0.975])
+    return draws.mean(), low, high, np.mean(everything >= measured)
+""",
+    ),
+    "mean_with_the_measured_error": (
+        "sum_up",
+        """
+def sum_up(measured, draws):
+    low, high = np.quantile(draws, [0.025, 0.975])
+    p = (1 + (draws >= measured).sum()) / (1 + len(draws))
+    return np.append(draws, measured).mean(), low, high, p
+""",
+    ),
+    "smallest_and_largest": (
+        "sum_up",
+        """
+def sum_up(measured, draws):
+    p = (1 + (draws >= measured).sum()) / (1 + len(draws))
+    return draws.mean(), draws.min(), draws.max(), p
+""",
+    ),
+    "two_hundred_draws": (
+        "sum_up",
+        """
+def sum_up(measured, draws):
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return draws.mean(), low, high, (1 + (draws >= measured).sum()) / 201
+""",
+    ),
+    "p_of_the_distance_from_the_mean": (
+        "sum_up",
+        """
+def sum_up(measured, draws):
+    low, high = np.quantile(draws, [0.025, 0.975])
+    far = abs(draws - draws.mean()) >= abs(measured - draws.mean())
+    return draws.mean(), low, high, (1 + far.sum()) / (1 + len(draws))
+""",
+    ),
+    "range_around_the_mean": (
+        "sum_up",
+        """
+def sum_up(measured, draws):
+    half = np.quantile(abs(draws - draws.mean()), 0.95)
+    p = (1 + (draws >= measured).sum()) / (1 + len(draws))
+    return draws.mean(), draws.mean() - half, draws.mean() + half, p
+""",
+    ),
+    "whole_per_cent": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_repeats):
+        confidence = rng.integers(50, 101, n) / 100
+        found.append(error(confidence, rng.random(n) < confidence, n_bins))
+    return np.mean(found)
+""",
+    ),
+    "never_sure": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_repeats):
+        confidence = rng.uniform(0.5, 0.99, n)
+        found.append(error(confidence, rng.random(n) < confidence, n_bins))
+    return np.mean(found)
+""",
+    ),
+    "sorted_before_the_correctness": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_repeats):
+        confidence = rng.uniform(0.5, 1, n)
+        correct = rng.random(n) < confidence
+        found.append(error(np.sort(confidence), correct, n_bins))
+    return np.mean(found)
+""",
+    ),
+    "the_range_moved_and_not_scaled": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_repeats):
+        confidence = np.minimum(0.5 + rng.random(n), 1)
+        found.append(error(confidence, rng.random(n) < confidence, n_bins))
+    return np.mean(found)
+""",
+    ),
+    "error_called_once_to_see_whether_it_works": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    error(np.full(n, 0.75), np.full(n, True), n_bins)
+    found = []
+    for _ in range(n_repeats):
+        confidence = rng.uniform(0.5, 1, n)
+        found.append(error(confidence, rng.random(n) < confidence, n_bins))
+    return np.mean(found)
+""",
+    ),
+    "rounded_mean": (
+        "mean_error",
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_repeats):
+        confidence = rng.uniform(0.5, 1, n)
+        found.append(round(error(confidence, rng.random(n) < confidence, n_bins), 3))
+    return round(np.mean(found), 3)
+""",
+    ),
+    "only_for_sizes_in_equal_steps": (
+        "fit_power_law",
+        """
+def fit_power_law(sizes, errors):
+    step = np.log(sizes[1] / sizes[0])
+    x = np.log(sizes[0]) + step * np.arange(len(sizes))
+    b, log_a = np.polyfit(x, np.log(errors), 1)
+    return np.exp(log_a), b
+""",
+    ),
+    "only_a_few_hundred_samples": (
+        "fit_power_law",
+        """
+def fit_power_law(sizes, errors):
+    few = sizes <= 2000
+    b, log_a = np.polyfit(np.log(sizes[few]), np.log(errors[few]), 1)
+    return np.exp(log_a), b
+""",
+    ),
+    "larger_sizes_weigh_more": (
+        "fit_power_law",
+        """
+def fit_power_law(sizes, errors):
+    b, log_a = np.polyfit(np.log(sizes), np.log(errors), 1, w=np.sqrt(sizes))
+    return np.exp(log_a), b
+""",
+    ),
+    "a_bend_in_the_line": (
+        "fit_power_law",
+        """
+def fit_power_law(sizes, errors):
+    _, b, log_a = np.polyfit(np.log(sizes), np.log(errors), 2)
+    return np.exp(log_a), b
+""",
+    ),
+    "ten_to_a_natural_logarithm": (
+        "fit_power_law",
+        """
+def fit_power_law(sizes, errors):
+    b, log_a = np.polyfit(np.log(sizes), np.log(errors), 1)
+    return 10**log_a, b
+""",
+    ),
+    "the_error_at_the_first_size": (
+        "fit_power_law",
+        """
+def fit_power_law(sizes, errors):
+    b = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
+    return errors[0], b
+""",
+    ),
 }
 
 DIFFERENT = {  # question: right answers written differently; each gets all automatic points
@@ -1258,6 +1727,28 @@ round = len([1, 2])
 def top_label(p, y):
     confidence = np.amax(p, axis=-1)
     return confidence, p[np.arange(len(y)), y] == confidence
+""",
+        """
+import torch
+
+
+def top_label(probabilities, labels):
+    confidence, answer = torch.tensor(probabilities).topk(1)
+    return confidence.squeeze(1), answer.squeeze(1).eq(torch.tensor(labels))
+""",
+        """
+from typing import NamedTuple
+
+
+class Answer(NamedTuple):
+    confidence: float
+    label: int
+
+
+def top_label(probabilities, labels):
+    best = [Answer(*max((float(p), k) for k, p in enumerate(row))) for row in probabilities]
+    print(len(best), "answers")
+    return [b.confidence for b in best], [b.label == int(y) for b, y in zip(best, labels)]
 """,
     ],
     "equal_width_bins": [
@@ -1360,6 +1851,20 @@ def equal_width_bins(confidence, n_bins=15):
         bins.append(b)
     return np.array(bins)
 """,
+        """
+def equal_width_bins(confidence, n_bins=15):
+    return np.sum([confidence > b / n_bins for b in range(1, n_bins)], axis=0, dtype=int) * (
+        np.ones(len(confidence), dtype=int)
+    )
+""",
+        """
+import bisect
+
+
+def equal_width_bins(confidence: np.ndarray, n_bins: int = 15) -> list[int]:
+    edges = [k / n_bins for k in range(1, n_bins)]
+    return [bisect.bisect_left(edges, p) for p in confidence.tolist()]
+""",
     ],
     "ece": [
         """
@@ -1422,6 +1927,12 @@ def ece(confidence, correct, bins):
     starts = np.flatnonzero(np.diff(bins[order], prepend=-1))
     gaps = np.add.reduceat((confidence - correct)[order], starts)
     return np.linalg.norm(gaps, 1) / bins.size
+""",
+        """
+def ece(confidence, correct, bins):
+    order = np.argsort(bins, kind="stable")
+    starts = np.flatnonzero(np.diff(bins[order], prepend=-1))
+    return np.abs(np.add.reduceat((1.0 * correct - confidence)[order], starts)).sum() / bins.size
 """,
     ],
     "equal_mass_bins": [
@@ -1496,6 +2007,28 @@ def equal_mass_bins(confidence, n_bins=15):
 
 range = max = None
 """,
+        """
+import torch
+
+
+def equal_mass_bins(confidence, n_bins=15):
+    bins = torch.empty(len(confidence), dtype=torch.long)
+    for b, part in enumerate(torch.tensor(confidence).argsort().tensor_split(n_bins)):
+        bins[part] = b
+    return bins
+""",
+        """
+def equal_mass_bins(confidence, n_bins=15):
+    def cut(rows, first, n):
+        if n == 1:
+            return {row: first for row in rows}
+        left = n // 2
+        k = len(rows) * left // n
+        return cut(rows[:k], first, left) | cut(rows[k:], first + left, n - left)
+
+    of_row = cut(sorted(range(len(confidence)), key=lambda i: confidence[i]), 0, n_bins)
+    return [of_row[i] for i in range(len(confidence))]
+""",
     ],
     "draw_correct": [
         """
@@ -1556,6 +2089,22 @@ def draw_correct(confidence, n_draws=200, seed=0):
     rows = [np.random.default_rng(child).random(len(confidence)) for child in children]
     return np.stack(rows) < np.asarray(confidence, dtype=np.float32)
 """,
+        """
+import random
+
+
+def draw_correct(confidence, n_draws=200, seed=0):
+    dice = random.Random(seed)
+    return [[dice.random() < p for p in confidence.tolist()] for _ in range(n_draws)]
+""",
+        """
+import torch
+
+
+def draw_correct(confidence, n_draws=200, seed=0):
+    p = torch.tensor(confidence).expand(n_draws, -1)
+    return torch.bernoulli(p, generator=torch.Generator().manual_seed(seed)).to(torch.bool)
+""",
     ],
     "sum_up": [
         """
@@ -1615,6 +2164,27 @@ def sum_up(measured, draws):
 
 
 float = np.float32
+""",
+        """
+import statistics
+
+
+def sum_up(measured, draws):
+    ordered = sorted(draws.tolist())
+    m = len(ordered)
+    place = lambda q: ordered[min(m - 1, int(q * m))]
+    k = sum(1 for d in ordered if not d < measured)
+    return statistics.fmean(ordered), place(0.025), place(0.975), (k + 1) / (m + 1)
+""",
+        """
+import torch
+
+
+def sum_up(measured, draws):
+    draws = torch.tensor(draws, dtype=torch.float64)
+    ends = torch.quantile(draws, torch.tensor([0.025, 0.975], dtype=torch.float64))
+    p = (draws.ge(measured).sum() + 1) / (draws.numel() + 1)
+    return torch.stack([draws.mean(), *ends, p.double()])
 """,
     ],
     "mean_error": [
@@ -1686,6 +2256,29 @@ def mean_error(n, n_bins, error, n_repeats=50, seed=0):
         errors[k] = error(confidence, np.random.rand(n) <= confidence, n_bins)
     return float(errors.mean())
 """,
+        """
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    rng = np.random.default_rng(seed)
+    p, u = rng.uniform([0.5, 0.0], 1.0, (n_repeats, n, 2)).transpose(2, 0, 1)
+    return sum(error(a, b < a, n_bins) for a, b in zip(p, u)) / n_repeats
+""",
+        """
+import torch
+
+
+class Repeats:
+    def __init__(self, seed):
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def draw(self, n):
+        p = 1 - torch.rand(n, generator=self.generator, dtype=torch.float64) / 2
+        return p.numpy(), torch.bernoulli(p, generator=self.generator).bool().numpy()
+
+
+def mean_error(n, n_bins, error, n_repeats=50, seed=0):
+    repeats = Repeats(seed)
+    return torch.tensor([error(*repeats.draw(n), n_bins) for _ in range(n_repeats)]).double().mean()
+""",
     ],
     "fit_power_law": [
         """
@@ -1743,6 +2336,24 @@ def fit_power_law(sizes, errors):
 
 
 n_of = noisy = a = b = 0
+""",
+        """
+from scipy.stats import linregress
+
+
+def fit_power_law(sizes, errors):
+    line = linregress(np.log2(sizes), np.log2(errors))
+    return 2**line.intercept, line.slope
+""",
+        """
+import torch
+
+
+def fit_power_law(sizes, errors):
+    x, y = (torch.tensor(v, dtype=torch.float64).log() for v in (sizes, errors))
+    matrix = torch.stack([torch.ones_like(x), x], 1)
+    log_a, b = torch.linalg.lstsq(matrix, y[:, None]).solution[:, 0]
+    return log_a.exp(), b
 """,
     ],
 }

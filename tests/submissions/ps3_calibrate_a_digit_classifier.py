@@ -1658,6 +1658,581 @@ def nll_change(before, after, labels, n_resamples, seed):
     return d.mean(), *np.quantile(m, [0.025, 0.975])
 """,
     ),
+    "sizes_as_shares": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rows, n = np.arange(len(labels)), len(labels)
+    train, rest = train_test_split(
+        rows, train_size=n_train / n, stratify=labels, random_state=seed
+    )
+    calib, test = train_test_split(
+        rest, train_size=n_calib / len(rest), stratify=labels[rest], random_state=seed
+    )
+    return train, calib, test
+""",
+    ),
+    "sizes_rounded_in_each_class": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rng, parts = np.random.default_rng(seed), [[], [], []]
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        a = round(len(rows) * n_train / len(labels))
+        b = a + round(len(rows) * n_calib / len(labels))
+        for part, some in zip(parts, (rows[:a], rows[a:b], rows[b:])):
+            part.extend(some)
+    return [np.array(part) for part in parts]
+""",
+    ),
+    "first_images_of_each_class": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    order = np.argsort(labels, kind="stable")
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = order[labels[order] == label]
+        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    rows = np.random.default_rng(seed).permutation(len(labels))
+    rows = rows[np.argsort(place[rows], kind="stable")]
+    return rows[:n_train], rows[n_train : n_train + n_calib], rows[n_train + n_calib :]
+""",
+    ),
+    "only_the_order_depends_on_the_seed": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, random_state=0)
+    calib, test = train_test_split(
+        rest, train_size=n_calib, stratify=labels[rest], random_state=0
+    )
+    rng = np.random.default_rng(seed)
+    return rng.permutation(train), rng.permutation(calib), rng.permutation(test)
+""",
+    ),
+    "the_same_training_part_for_all_seeds": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, random_state=0)
+    calib, test = train_test_split(
+        rest, train_size=n_calib, stratify=labels[rest], random_state=seed
+    )
+    return train, calib, test
+""",
+    ),
+    "rows_numbered_from_1": (
+        "split",
+        """
+def split(labels, n_train, n_calib, seed):
+    rows = np.arange(len(labels))
+    train, rest = train_test_split(rows, train_size=n_train, stratify=labels, random_state=seed)
+    calib, test = train_test_split(
+        rest, train_size=n_calib, stratify=labels[rest], random_state=seed
+    )
+    return train + 1, calib + 1, test + 1
+""",
+    ),
+    "constant_in_all_images": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    std = train.std(0)
+    std[np.concatenate([train, calib, test]).std(0) == 0] = 1
+    return [(part - train.mean(0)) / std for part in (train, calib, test)]
+""",
+    ),
+    "nan_becomes_0": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.std(0)
+    with np.errstate(all="ignore"):
+        parts = [(part - mean) / std for part in (train, calib, test)]
+    return [np.where(np.isfinite(part), part, 0) for part in parts]
+""",
+    ),
+    "median_and_deviation": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = np.median(train, axis=0), train.std(0)
+    std = np.where(std > 0, std, 1)
+    return [(part - mean) / std for part in (train, calib, test)]
+""",
+    ),
+    "deviation_of_each_part": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean = train.mean(0)
+    stds = [np.where(part.std(0) > 0, part.std(0), 1) for part in (train, calib, test)]
+    return [(part - mean) / std for part, std in zip((train, calib, test), stds)]
+""",
+    ),
+    "one_deviation_for_all_pixels": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    mean, std = train.mean(0), train.std()
+    return [(part - mean) / std for part in (train, calib, test)]
+""",
+    ),
+    "mean_subtracted_only": (
+        "standardise",
+        """
+def standardise(train, calib, test):
+    return [part - train.mean(0) for part in (train, calib, test)]
+""",
+    ),
+    "one_array_shuffled_again_and_again": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng, order, epochs = np.random.default_rng(seed), np.arange(n), []
+    for _ in range(n_epochs):
+        rng.shuffle(order)
+        epochs.append([order[i : i + batch_size] for i in range(0, n, batch_size)])
+    return epochs
+""",
+    ),
+    "begins_somewhere_else_each_time": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(n, generator=generator)
+    starts = torch.randint(n, (n_epochs,), generator=generator)
+    return [order.roll(int(k)).split(batch_size) for k in starts]
+""",
+    ),
+    "drawn_with_replacement_for_each_epoch": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        torch.randint(n, (n,), generator=generator).split(batch_size) for _ in range(n_epochs)
+    ]
+""",
+    ),
+    "the_smaller_batch_first": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    epochs = []
+    for _ in range(n_epochs):
+        order, rest = torch.randperm(n, generator=generator), n % batch_size
+        first = [order[:rest]] if rest else []
+        epochs.append([*first, *(order[rest:].split(batch_size) if n > rest else ())])
+    return epochs
+""",
+    ),
+    "all_batches_in_one_list": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    batches = []
+    for _ in range(n_epochs):
+        batches += torch.randperm(n, generator=generator).split(batch_size)
+    return batches
+""",
+    ),
+    "the_first_image_stays_first": (
+        "make_batches",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    epochs = []
+    for _ in range(n_epochs):
+        order = [0, *(1 + rng.permutation(n - 1)).tolist()]
+        epochs.append([order[i : i + batch_size] for i in range(0, n, batch_size)])
+    return epochs
+""",
+    ),
+    "gradients_clipped": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0.0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "labels_smoothed": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0.0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch], label_smoothing=0.1)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "losses_add_up_over_the_epochs": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses, total = [], 0.0
+    for batches in epochs:
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "first_epoch_again_and_again": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for _ in epochs:
+        total = 0.0
+        for batch in epochs[0]:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "a_little_weight_decay": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0.0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            decay = sum((p**2).sum() for p in network.parameters())
+            (loss + 1e-2 * decay).backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(images))
+    return losses
+""",
+    ),
+    "average_over_the_last_batch_size": (
+        "train",
+        """
+def train(network, images, labels, optimizer, epochs):
+    network.train()
+    losses = []
+    for batches in epochs:
+        total = 0.0
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = cross_entropy(network(images[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / (len(batches) * len(batches[0])))
+    return losses
+""",
+    ),
+    "log_softmax_in_place_of_logits": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    mode = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part).log_softmax(1) for part in images.split(batch_size)]
+    network.train(mode)
+    return torch.cat(parts)
+""",
+    ),
+    "squeezed_batches": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    mode = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part).squeeze() for part in images.split(batch_size)]
+    network.train(mode)
+    return torch.cat(parts)
+""",
+    ),
+    "mode_not_turned_back_in_eval": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    network.train(False)
+    with torch.no_grad():
+        parts = [network(part) for part in images.split(batch_size)]
+    return torch.cat(parts)
+""",
+    ),
+    "mode_turned_round": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    mode = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part) for part in images.split(batch_size)]
+    network.train(not mode)
+    return torch.cat(parts)
+""",
+    ),
+    "batches_stacked": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    mode = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part) for part in images.split(batch_size)]
+    network.train(mode)
+    return torch.stack([row for part in parts for row in part], 1)
+""",
+    ),
+    "the_answers_and_not_the_logits": (
+        "collect",
+        """
+def collect(network, images, batch_size):
+    mode = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part).argmax(1) for part in images.split(batch_size)]
+    network.train(mode)
+    return torch.cat(parts)
+""",
+    ),
+    "fitted_on_a_part_of_the_calibration_part": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    z, y = logits["calib"][::2], labels["calib"][::2]
+    scaler = calibkit.TemperatureScaler().fit_logits(z, y)
+    return scaler, calibkit.evaluate(
+        logits["test"], labels["test"], scaler=scaler, progress=False
+    )
+""",
+    ),
+    "report_with_another_scaler": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    other = calibkit.TemperatureScaler().fit_logits(logits["test"], labels["test"])
+    return scaler, calibkit.evaluate(logits["test"], labels["test"], scaler=other, progress=False)
+""",
+    ),
+    "logits_scaled_in_place_before_the_report": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    report = calibkit.evaluate(logits["test"], labels["test"], scaler=scaler, progress=False)
+    logits["test"] /= scaler.temperature
+    return scaler, report
+""",
+    ),
+    "test_part_of_the_calibration_size": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    n = len(labels["calib"])
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["calib"])
+    return scaler, calibkit.evaluate(
+        logits["test"][:n], labels["test"][:n], scaler=scaler, progress=False
+    )
+""",
+    ),
+    "calibration_labels_of_the_test_part": (
+        "calibrate",
+        """
+def calibrate(logits, labels):
+    n = len(logits["calib"])
+    scaler = calibkit.TemperatureScaler().fit_logits(logits["calib"], labels["test"][:n])
+    return scaler, calibkit.evaluate(
+        logits["test"], labels["test"], scaler=scaler, progress=False
+    )
+""",
+    ),
+    "quantiles_of_both_nlls_subtracted": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    old = cross_entropy(before, labels, reduction="none").numpy()
+    new = cross_entropy(after, labels, reduction="none").numpy()
+    rng, n = np.random.default_rng(seed), len(old)
+    draws = rng.integers(n, size=(n_resamples, n))
+    low, high = np.quantile(new[draws].mean(1), [0.025, 0.975]) - np.quantile(
+        old[draws].mean(1), [0.025, 0.975]
+    )
+    return (new - old).mean(), low, high
+""",
+    ),
+    "median_of_the_differences": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    old = cross_entropy(before, labels, reduction="none").numpy()
+    new = cross_entropy(after, labels, reduction="none").numpy()
+    rng, n = np.random.default_rng(seed), len(old)
+    means = (new - old)[rng.integers(n, size=(n_resamples, n))].mean(1)
+    return (np.median(new - old), *np.quantile(means, [0.025, 0.975]))
+""",
+    ),
+    "one_image_less_in_each_resample": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    old = cross_entropy(before, labels, reduction="none").numpy()
+    new = cross_entropy(after, labels, reduction="none").numpy()
+    rng, n = np.random.default_rng(seed), len(old)
+    means = (new - old)[rng.integers(n, size=(n_resamples, max(n - 1, 1)))].mean(1)
+    return ((new - old).mean(), *np.quantile(means, [0.025, 0.975]))
+""",
+    ),
+    "random_weights_for_the_images": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    old = cross_entropy(before, labels, reduction="none").numpy()
+    new = cross_entropy(after, labels, reduction="none").numpy()
+    rng, n = np.random.default_rng(seed), len(old)
+    means = rng.dirichlet(np.ones(n), n_resamples) @ (new - old)
+    return ((new - old).mean(), *np.quantile(means, [0.025, 0.975]))
+""",
+    ),
+    "smallest_and_largest_resample": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    old = cross_entropy(before, labels, reduction="none").numpy()
+    new = cross_entropy(after, labels, reduction="none").numpy()
+    rng, n = np.random.default_rng(seed), len(old)
+    means = (new - old)[rng.integers(n, size=(n_resamples, n))].mean(1)
+    return (new - old).mean(), means.min(), means.max()
+""",
+    ),
+    "relative_change": (
+        "nll_change",
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    old = cross_entropy(before, labels, reduction="none").numpy()
+    new = cross_entropy(after, labels, reduction="none").numpy()
+    rng, n = np.random.default_rng(seed), len(old)
+    draws = rng.integers(n, size=(n_resamples, n))
+    means = new[draws].mean(1) / old[draws].mean(1) - 1
+    return (new.mean() / old.mean() - 1, *np.quantile(means, [0.025, 0.975]))
+""",
+    ),
+    "change_of_the_accuracy_counts_too": (
+        "decide",
+        """
+def decide(report):
+    changes = (report.change.nll, report.change.ece)
+    if report.change.accuracy.high < 0 or any(c.low > 0 for c in changes):
+        return "harmed", report.after.p_value > 0.05
+    if all(c.high < 0 for c in changes) and report.change.accuracy.low > 0:
+        return "helped", report.after.p_value > 0.05
+    return "unclear", report.after.p_value > 0.05
+""",
+    ),
+    "p_of_the_classes": (
+        "decide",
+        """
+def decide(report):
+    changes = (report.change.nll, report.change.ece)
+    word = "unclear"
+    if all(c.high < 0 for c in changes):
+        word = "helped"
+    if any(c.low > 0 for c in changes):
+        word = "harmed"
+    return word, report.after.classwise_p_value > 0.05
+""",
+    ),
+    "top_label_ece_changes": (
+        "decide",
+        """
+def decide(report):
+    changes = (report.change.nll, report.change.top_label_ece)
+    word = "unclear"
+    if all(c.high < 0 for c in changes):
+        word = "helped"
+    if any(c.low > 0 for c in changes):
+        word = "harmed"
+    return word, report.after.p_value > 0.05
+""",
+    ),
+    "rounded_to_three_digits": (
+        "decide",
+        """
+def decide(report):
+    changes = (report.change.nll, report.change.ece)
+    word = "unclear"
+    if all(round(c.high, 3) < 0 for c in changes):
+        word = "helped"
+    if any(round(c.low, 3) > 0 for c in changes):
+        word = "harmed"
+    return word, bool(round(report.after.p_value, 2) > 0.05)
+""",
+    ),
+    "p_above_one_half": (
+        "decide",
+        """
+def decide(report):
+    changes = (report.change.nll, report.change.ece)
+    word = "unclear"
+    if all(c.high < 0 for c in changes):
+        word = "helped"
+    if any(c.low > 0 for c in changes):
+        word = "harmed"
+    return word, report.after.p_value > 0.01
+""",
+    ),
+    "chance_only_where_unclear": (
+        "decide",
+        """
+def decide(report):
+    changes = (report.change.nll, report.change.ece)
+    if all(c.high < 0 for c in changes):
+        return "helped", False
+    if any(c.low > 0 for c in changes):
+        return "harmed", False
+    return "unclear", True
+""",
+    ),
 }
 
 DIFFERENT = {  # question: right answers written differently; each gets all automatic points
@@ -1751,6 +2326,35 @@ def split(labels, n_train, n_calib, seed):
 
 found = few_labels = drawn = None
 """,
+        """
+from sklearn.model_selection import StratifiedShuffleSplit
+
+
+def split(labels, n_train, n_calib, seed):
+    n_test = len(labels) - n_train - n_calib
+    sizes = {"train_size": n_train + n_calib, "test_size": n_test}
+    cut = StratifiedShuffleSplit(1, **sizes, random_state=seed)
+    ((both, test),) = cut.split(np.zeros(len(labels)), labels)
+    cut = StratifiedShuffleSplit(1, train_size=n_train, random_state=seed + 1)
+    ((train, calib),) = cut.split(both, labels[both])
+    return both[train].tolist(), both[calib].tolist(), test.tolist()
+""",
+        """
+import random
+
+
+def split(labels, n_train, n_calib, seed):
+    dice = random.Random(f"split {seed}")
+    shares = {}
+    for row, label in enumerate(labels.tolist()):
+        shares.setdefault(label, []).append(row)
+    places = []
+    for rows in shares.values():
+        dice.shuffle(rows)
+        places += [((k + dice.random()) / len(rows), row) for k, row in enumerate(rows)]
+    order = torch.tensor([row for _, row in sorted(places)])
+    return order[:n_train], order[n_train:][:n_calib], order[n_train + n_calib :]
+""",
     ],
     "standardise": [
         """
@@ -1843,6 +2447,33 @@ def standardise(train, calib, test):
     everything = (np.vstack([train, calib, test]) - centre) / scale
     return np.split(everything, [len(train), len(train) + len(calib)])
 """,
+        """
+def standardise(train, calib, test):
+    x = torch.tensor(train)
+    std, mean = torch.std_mean(x, 0, correction=0)
+    std = std.masked_fill(std.eq(0), 1)
+    return tuple((torch.tensor(part) - mean).div(std) for part in (train, calib, test))
+""",
+        """
+import statistics
+
+
+class Pixel:
+    def __init__(self, values):
+        self.mean = statistics.fmean(values)
+        self.scale = statistics.pstdev(values) or 1.0
+
+    def __call__(self, value):
+        return (value - self.mean) / self.scale
+
+
+def standardise(train, calib, test):
+    pixels = [Pixel(column) for column in train.T.tolist()]
+    return [
+        [[pixel(v) for pixel, v in zip(pixels, row)] for row in part.tolist()]
+        for part in (train, calib, test)
+    ]
+""",
     ],
     "make_batches": [
         """
@@ -1910,6 +2541,22 @@ found = first = second = None
 def make_batches(n, n_epochs, batch_size, seed):
     torch.manual_seed(seed)
     return tuple(torch.split(torch.randperm(n), batch_size) for _ in range(n_epochs))
+""",
+        """
+def make_batches(n, n_epochs, batch_size, seed):
+    noise = np.random.default_rng(seed).random((n_epochs, n))
+    cuts = range(batch_size, n, batch_size)
+    return [np.split(order, cuts) for order in noise.argsort(axis=1)]
+""",
+        """
+import random
+from torch.utils.data import BatchSampler
+
+
+def make_batches(n: int, n_epochs: int, batch_size: int, seed: int) -> list:
+    dice = random.Random(seed)
+    orders = [dice.sample(range(n), k=n) for _ in range(n_epochs)]
+    return [list(BatchSampler(order, batch_size, drop_last=False)) for order in orders]
 """,
     ],
     "train": [
@@ -2033,6 +2680,35 @@ def train(network, images, labels, optimizer, epochs):
         losses.append((total / labels.numel()).item())
     return losses
 """,
+        """
+def train(network, images, labels, optimizer, epochs):
+    def step(batch):
+        def closure():
+            optimizer.zero_grad(set_to_none=False)
+            loss = torch.nn.CrossEntropyLoss()(network(images[batch]), labels[batch])
+            loss.backward()
+            return loss
+
+        return float(optimizer.step(closure)) * batch.numel()
+
+    network.train(mode=True)
+    return [sum(step(batch) for batch in batches) / sum(map(len, batches)) for batches in epochs]
+""",
+        """
+def train(network, images, labels, optimizer, epochs):
+    losses = np.zeros(len(epochs))
+    for k, batches in enumerate(epochs):
+        of_images = []
+        for batch in batches:
+            log_p = network.train()(images.index_select(0, batch)).log_softmax(-1)
+            each = -log_p.gather(1, labels.index_select(0, batch).unsqueeze(1))
+            network.zero_grad()
+            each.mean().backward()
+            optimizer.step()
+            of_images.extend(each.detach().flatten().tolist())
+        losses[k] = np.mean(of_images)
+    return losses
+""",
     ],
     "collect": [
         """
@@ -2126,6 +2802,41 @@ def collect(network, images, batch_size):
     frozen = copying.deepcopy(network).eval().requires_grad_(False)
     return torch.cat([frozen(batch) for batch in images.split(batch_size)])
 """,
+        """
+from contextlib import contextmanager
+
+
+@contextmanager
+def evaluating(network):
+    before = network.training
+    try:
+        with torch.inference_mode():
+            yield network.eval()
+    finally:
+        network.train(before)
+
+
+def collect(network, images, batch_size):
+    with evaluating(network):
+        rows = range(0, len(images), batch_size)
+        return torch.vstack([network(images[i : i + batch_size]) for i in rows]).numpy()
+""",
+        """
+from torch.utils.data import DataLoader, TensorDataset
+
+
+@torch.no_grad()
+def collect(network, images, batch_size):
+    was, logits = network.training, None
+    network.train(False)
+    for (part,) in DataLoader(TensorDataset(images), batch_size):
+        found = network(part)
+        if logits is None:
+            logits = found.new_empty(0, found.shape[-1])
+        logits = torch.cat((logits, found))
+    network.training = network.train(was).training
+    return logits
+""",
     ],
     "calibrate": [
         """
@@ -2180,6 +2891,29 @@ def calibrate(logits, labels):
 
 
 three = z = t = fitted = measured = None
+""",
+        """
+from calibkit import TemperatureScaler, evaluate
+
+PARTS = {"fit": "calib", "measure": "test"}
+
+
+def calibrate(logits, labels):
+    def of(use):
+        return logits[PARTS[use]].log_softmax(1), labels[PARTS[use]].clone()
+
+    scaler = TemperatureScaler()
+    scaler.fit_logits(*of("fit"))
+    return [scaler, evaluate(*of("measure"), scaler=scaler, progress=False)]
+""",
+        """
+def calibrate(logits, labels):
+    z, y = ({k: v.numpy().copy() for k, v in d.items()} for d in (logits, labels))
+    fitted = calibkit.TemperatureScaler().fit_logits(
+        torch.from_numpy(z["calib"]), torch.from_numpy(y["calib"])
+    )
+    print(f"T = {fitted.temperature:.3f}")
+    return fitted, calibkit.evaluate(z["test"], y["test"], scaler=fitted, progress=False)
 """,
     ],
     "nll_change": [
@@ -2291,6 +3025,31 @@ def nll_change(before, after, labels, n_resamples, seed):
     )
     return float(d.mean()), *found.confidence_interval
 """,
+        """
+def nll_change(before, after, labels, n_resamples, seed):
+    rows = torch.arange(len(labels))
+    old, new = (-z.double().log_softmax(1)[rows, labels] for z in (before, after))
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.ones(n_resamples, len(rows))
+    drawn = torch.multinomial(weights, len(rows), replacement=True, generator=generator)
+    means = (new - old)[drawn].mean(1)
+    return (new - old).mean(), means.quantile(0.025), means.quantile(0.975)
+""",
+        """
+import random
+from scipy.special import log_softmax
+
+
+def nll_change(before, after, labels, n_resamples, seed):
+    def losses(z):
+        return [-row[k] for row, k in zip(log_softmax(z.double().numpy(), 1), labels.tolist())]
+
+    pairs = list(zip(losses(before), losses(after)))
+    change = lambda some: sum(b - a for a, b in some) / len(some)
+    dice = random.Random(seed)
+    drawn = sorted(change(dice.choices(pairs, k=len(pairs))) for _ in range(n_resamples))
+    return change(pairs), *np.percentile(drawn, (2.5, 97.5))
+""",
     ],
     "decide": [
         """
@@ -2350,6 +3109,29 @@ def decide(report):
 
 
 below = around = above = made = None
+""",
+        """
+from enum import Enum
+
+
+class Side(Enum):
+    BELOW, AROUND, ABOVE = -1, 0, 1
+
+
+def side(interval):
+    return Side(int(interval.low > 0) - int(interval.high < 0))
+
+
+def decide(report):
+    sides = {side(report.change.nll), side(report.change.ece)}
+    word = "helped" if sides == {Side.BELOW} else "harmed" if Side.ABOVE in sides else "unclear"
+    return word, not report.after.p_value <= 0.05
+""",
+        """
+def decide(report):
+    low, high = np.array([(c.low, c.high) for c in (report.change.nll, report.change.ece)]).T
+    words = np.array(["unclear", "harmed", "helped"])
+    return words[(low > 0).any() + 2 * (high < 0).all()], np.greater(report.after.p_value, 0.05)
 """,
     ],
 }

@@ -1193,6 +1193,444 @@ def measure(probabilities, labels, n_bins=15):
     return ok.mean(), conf.mean(), sum(g)
 """,
     ),
+    "confidence_before_accuracy": (
+        "measure",
+        """
+def measure(probabilities, labels, n_bins=15):
+    confidence, answer = probabilities.max(1)
+    right = (answer == labels).double()
+    bin_of = (confidence * n_bins).long().clamp(max=n_bins - 1)
+    gaps = torch.zeros(n_bins, dtype=torch.float64).index_add(0, bin_of, right - confidence)
+    return confidence.mean(), right.mean(), gaps.abs().sum() / len(labels)
+""",
+    ),
+    "squares_of_the_gaps": (
+        "measure",
+        """
+def measure(probabilities, labels, n_bins=15):
+    confidence, answer = probabilities.max(1)
+    right = (answer == labels).double()
+    bin_of = (confidence * n_bins).long().clamp(max=n_bins - 1)
+    ece = 0.0
+    for b in bin_of.unique():
+        inside = bin_of == b
+        ece += inside.double().mean() * (right[inside].mean() - confidence[inside].mean()) ** 2
+    return right.mean(), confidence.mean(), ece**0.5
+""",
+    ),
+    "nan_of_empty_bins": (
+        "measure",
+        """
+def measure(probabilities, labels, n_bins=15):
+    confidence, answer = probabilities.max(1)
+    right = (answer == labels).double()
+    bin_of = (confidence * n_bins).long().clamp(max=n_bins - 1)
+    ece = 0.0
+    for b in range(n_bins):
+        inside = bin_of == b
+        ece += inside.double().mean() * (right[inside].mean() - confidence[inside].mean()).abs()
+    return right.mean(), confidence.mean(), ece
+""",
+    ),
+    "confidence_of_right_answers_only": (
+        "measure",
+        """
+def measure(probabilities, labels, n_bins=15):
+    confidence, answer = probabilities.max(1)
+    right = (answer == labels).double()
+    bin_of = (confidence * n_bins).long().clamp(max=n_bins - 1)
+    gaps = torch.zeros(n_bins, dtype=torch.float64).index_add(0, bin_of, right - confidence)
+    return right.mean(), confidence[right > 0].mean(), gaps.abs().sum() / len(labels)
+""",
+    ),
+    "one_class_of_two": (
+        "measure",
+        """
+def measure(probabilities, labels, n_bins=15):
+    confidence = probabilities[:, 1]
+    right = (labels == 1).double()
+    bin_of = (confidence * n_bins).long().clamp(max=n_bins - 1)
+    gaps = torch.zeros(n_bins, dtype=torch.float64).index_add(0, bin_of, right - confidence)
+    return right.mean(), confidence.mean(), gaps.abs().sum() / len(labels)
+""",
+    ),
+    "the_labels_of_the_notebook": (
+        "measure_under_shift",
+        """
+def measure_under_shift(at, labels, temperature, measure):
+    before = [measure(z.softmax(1), truth) for z in at]
+    return before, [measure((z / temperature).softmax(1), truth) for z in at]
+""",
+    ),
+    "scaled_at_severity_0_only": (
+        "measure_under_shift",
+        """
+def measure_under_shift(at, labels, temperature, measure):
+    before = [measure(z.softmax(1), labels) for z in at]
+    after = [measure((at[0] / temperature).softmax(1), labels), *before[1:]]
+    return before, after
+""",
+    ),
+    "columns_and_rows_turned": (
+        "measure_under_shift",
+        """
+def measure_under_shift(at, labels, temperature, measure):
+    before = np.array([measure(z.softmax(1), labels) for z in at]).T
+    after = np.array([measure((z / temperature).softmax(1), labels) for z in at]).T
+    return before, after
+""",
+    ),
+    "one_row_for_all_severities": (
+        "measure_under_shift",
+        """
+def measure_under_shift(at, labels, temperature, measure):
+    z = torch.cat(list(at))
+    y = labels.repeat(len(at))
+    return [measure(z.softmax(1), y)], [measure((z / temperature).softmax(1), y)]
+""",
+    ),
+    "change_for_after": (
+        "measure_under_shift",
+        """
+def measure_under_shift(at, labels, temperature, measure):
+    before = np.array([measure(z.softmax(1), labels) for z in at])
+    after = np.array([measure((z / temperature).softmax(1), labels) for z in at])
+    return before, after - before
+""",
+    ),
+    "human_error_of_the_price": (
+        "rejection_threshold",
+        """
+def rejection_threshold(wrong, human, human_error=0.0):
+    return max(0.0, 1 - human * (1 + human_error) / wrong)
+""",
+    ),
+    "two_digits": (
+        "rejection_threshold",
+        """
+def rejection_threshold(wrong, human, human_error=0.0):
+    return round(max(0.0, 1 - human / wrong - human_error), 2)
+""",
+    ),
+    "human_is_right_in_the_rest": (
+        "rejection_threshold",
+        """
+def rejection_threshold(wrong, human, human_error=0.0):
+    return max(0.0, (1 - human / wrong) * (1 - human_error))
+""",
+    ),
+    "right_answers_of_humans_are_paid": (
+        "rejection_threshold",
+        """
+def rejection_threshold(wrong, human, human_error=0.0):
+    return max(0.0, 1 - (human * (1 - human_error) + human_error * wrong) / wrong)
+""",
+    ),
+    "whole_sum_in_the_denominator": (
+        "rejection_threshold",
+        """
+def rejection_threshold(wrong, human, human_error=0.0):
+    return max(0.0, 1 - (human + human_error * wrong) / (wrong + human))
+""",
+    ),
+    "handed_over_by_the_most_probable_class": (
+        "decide",
+        """
+def decide(probabilities, cost, human):
+    expected = probabilities @ cost
+    top = probabilities.argmax(1)
+    of_top = expected[torch.arange(len(top)), top]
+    return torch.where(of_top > human, -1, expected.argmin(1))
+""",
+    ),
+    "wrong_probability_times_the_mean_cost": (
+        "decide",
+        """
+def decide(probabilities, cost, human):
+    expected = (1 - probabilities) * cost.mean(0)
+    best = expected.argmin(1)
+    return torch.where(expected.amin(1) > human, -1, best)
+""",
+    ),
+    "a_single_decision": (
+        "decide",
+        """
+def decide(probabilities, cost, human):
+    expected = (probabilities @ cost).mean(0)
+    best = int(expected.argmin()) if expected.min() <= human else -1
+    return torch.full((len(probabilities),), best)
+""",
+    ),
+    "a_whole_unit_of_tolerance": (
+        "decide",
+        """
+def decide(probabilities, cost, human):
+    expected, best = (probabilities @ cost).min(1)
+    return torch.where(expected.round() > human, -1, best)
+""",
+    ),
+    "class_100_for_a_human": (
+        "decide",
+        """
+def decide(probabilities, cost, human):
+    expected, best = (probabilities @ cost).min(1)
+    return torch.where(expected > human, len(cost), best)
+""",
+    ),
+    "nan_where_nothing_is_answered": (
+        "bill",
+        """
+def bill(probabilities, labels, decisions, cost, human):
+    yes = decisions >= 0
+    share = yes.double().mean()
+    rows, k = yes.nonzero()[:, 0], decisions[yes]
+    promised = (probabilities @ cost)[rows, k].mean()
+    realised = cost[labels[rows], k].mean()
+    return tuple(share * c + (1 - share) * human for c in (promised, realised))
+""",
+    ),
+    "columns_of_all_decisions": (
+        "bill",
+        """
+def bill(probabilities, labels, decisions, cost, human):
+    over, k = decisions == -1, decisions.clamp(min=0)
+    promised = (probabilities @ cost)[:, k].mean(0)
+    return (
+        torch.where(over, human, promised).mean(),
+        torch.where(over, human, cost[labels, k]).mean(),
+    )
+""",
+    ),
+    "a_human_costs_what_was_promised": (
+        "bill",
+        """
+def bill(probabilities, labels, decisions, cost, human):
+    over, k = decisions == -1, decisions.clamp(min=0)
+    expected = (probabilities @ cost)[torch.arange(len(k)), k]
+    promised = torch.where(over, torch.minimum(expected, expected.new_tensor(human)), expected)
+    return promised.mean(), torch.where(over, human, cost[labels, k]).mean()
+""",
+    ),
+    "wrong_answers_only_are_averaged": (
+        "bill",
+        """
+def bill(probabilities, labels, decisions, cost, human):
+    over, k = decisions == -1, decisions.clamp(min=0)
+    expected = (probabilities @ cost)[torch.arange(len(k)), k]
+    costs = torch.where(over, human, cost[labels, k])
+    return torch.where(over, human, expected).mean(), costs[costs > 0].mean()
+""",
+    ),
+    "cost_of_the_most_probable_label": (
+        "bill",
+        """
+def bill(probabilities, labels, decisions, cost, human):
+    over, k = decisions == -1, decisions.clamp(min=0)
+    promised = torch.where(over, human, cost[probabilities.argmax(1), k]).mean()
+    return promised, torch.where(over, human, cost[labels, k]).mean()
+""",
+    ),
+    "one_more_than_rounded_down": (
+        "conformal_threshold",
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    n = len(labels)
+    scores = 1 - probabilities[torch.arange(n), labels]
+    k = int((n + 1) * coverage) + 1
+    return float(scores.sort().values[k - 1]) if k <= n else math.inf
+""",
+    ),
+    "columns_of_all_labels_sorted": (
+        "conformal_threshold",
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    n = len(labels)
+    scores = (1 - probabilities[:, labels]).flatten()
+    k = math.ceil((n + 1) * coverage)
+    return float(scores.sort().values[k - 1]) if k <= n else math.inf
+""",
+    ),
+    "scores_of_all_classes": (
+        "conformal_threshold",
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    scores = (1 - probabilities).flatten().sort().values
+    k = math.ceil((len(scores) + 1) * coverage)
+    return float(scores[k - 1]) if k <= len(scores) else math.inf
+""",
+    ),
+    "miscoverage_and_coverage_mixed_up": (
+        "conformal_threshold",
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    n = len(labels)
+    scores = 1 - probabilities[torch.arange(n), labels]
+    k = math.ceil((n + 1) * (1 - coverage))
+    return float(scores.sort().values[k - 1]) if k <= n else math.inf
+""",
+    ),
+    "only_images_that_are_answered_right": (
+        "conformal_threshold",
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    right = probabilities.argmax(1) == labels
+    scores = 1 - probabilities.amax(1)[right]
+    n = len(scores)
+    k = math.ceil((n + 1) * coverage)
+    return float(scores.sort().values[k - 1]) if k <= n else math.inf
+""",
+    ),
+    "most_probable_classes_until_the_threshold": (
+        "coverage_and_size",
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    p, order = probabilities.sort(1, descending=True)
+    sizes = ((p.cumsum(1) - p) < threshold).sum(1)
+    held = [int(y) in row[:k].tolist() for y, row, k in zip(labels, order, sizes)]
+    return float(np.mean(held)), float(sizes.double().mean())
+""",
+    ),
+    "no_set_is_smaller_than_one_class": (
+        "coverage_and_size",
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    sets = 1 - probabilities <= threshold
+    held = sets[torch.arange(len(labels)), labels].double().mean()
+    return held, sets.sum(1).clamp(min=1).double().mean()
+""",
+    ),
+    "empty_sets_are_full_sets": (
+        "coverage_and_size",
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    sets = 1 - probabilities <= threshold
+    sets = sets | ~sets.any(1, keepdim=True)
+    held = sets[torch.arange(len(labels)), labels].double().mean()
+    return held, sets.sum(1).double().mean()
+""",
+    ),
+    "infinity_is_nearly_one": (
+        "coverage_and_size",
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    sets = 1 - probabilities <= min(threshold, 0.999)
+    held = sets[torch.arange(len(labels)), labels].double().mean()
+    return held, sets.sum(1).double().mean()
+""",
+    ),
+    "columns_of_all_labels_covered": (
+        "coverage_and_size",
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    sets = 1 - probabilities <= threshold
+    return sets[:, labels].double().mean(), sets.sum(1).double().mean()
+""",
+    ),
+    "a_plain_quantile": (
+        "repair",
+        """
+def repair(logits, labels, order, n_temperature, n_conformal, coverage):
+    first, second = order[:n_temperature], order[n_temperature : n_temperature + n_conformal]
+    t = calibkit.TemperatureScaler().fit_logits(logits[first], labels[first]).temperature
+    p = (logits[second] / t).softmax(1)
+    scores = 1 - p[torch.arange(len(second)), labels[second]]
+    return t, float(torch.quantile(scores, coverage))
+""",
+    ),
+    "adaptive_sets": (
+        "repair",
+        """
+def repair(logits, labels, order, n_temperature, n_conformal, coverage):
+    first, second = order[:n_temperature], order[n_temperature : n_temperature + n_conformal]
+    t = calibkit.TemperatureScaler().fit_logits(logits[first], labels[first]).temperature
+    p = (logits[second] / t).softmax(1)
+    return t, calibkit.ConformalSets(coverage, "aps").fit(p, labels[second]).threshold
+""",
+    ),
+    "a_temperature_of_both_parts": (
+        "repair",
+        """
+def repair(logits, labels, order, n_temperature, n_conformal, coverage):
+    both, second = order[: n_temperature + n_conformal], order[n_temperature:][:n_conformal]
+    t = calibkit.TemperatureScaler().fit_logits(logits[both], labels[both]).temperature
+    p = (logits[second] / t).softmax(1)
+    return t, calibkit.ConformalSets(coverage).fit(p, labels[second]).threshold
+""",
+    ),
+    "labels_in_their_own_order": (
+        "repair",
+        """
+def repair(logits, labels, order, n_temperature, n_conformal, coverage):
+    n = n_temperature + n_conformal
+    z, y = logits[order[:n]], labels[:n]
+    t = calibkit.TemperatureScaler().fit_logits(z[:n_temperature], y[:n_temperature]).temperature
+    p = (z[n_temperature:] / t).softmax(1)
+    return t, calibkit.ConformalSets(coverage).fit(p, y[n_temperature:]).threshold
+""",
+    ),
+    "sets_without_the_temperature": (
+        "measure_repair",
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    z, y = logits[order[n_used:]], labels[order[n_used:]]
+    sets = 1 - z.softmax(1) <= threshold
+    held = sets[torch.arange(len(y)), y].double().mean()
+    ece = calibkit.calibration_error((z / temperature).softmax(1), y)
+    return ece, held, sets.sum(1).double().mean()
+""",
+    ),
+    "size_before_coverage_again": (
+        "measure_repair",
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    p, y = (logits[order[n_used:]] / temperature).softmax(1), labels[order[n_used:]]
+    sets = 1 - p <= threshold
+    held = sets[torch.arange(len(y)), y].double().mean()
+    return calibkit.calibration_error(p, y), sets.sum(1).double().mean(), held
+""",
+    ),
+    "gap_of_all_images": (
+        "measure_repair",
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    p, y = (logits[order[n_used:]] / temperature).softmax(1), labels[order[n_used:]]
+    sets = 1 - p <= threshold
+    held = sets[torch.arange(len(y)), y].double().mean()
+    gap = (p.amax(1).mean() - (p.argmax(1) == y).double().mean()).abs()
+    return gap, held, sets.sum(1).double().mean()
+""",
+    ),
+    "times_the_temperature_after_the_repair": (
+        "measure_repair",
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    p, y = (logits[order[n_used:]] * temperature).softmax(1), labels[order[n_used:]]
+    sets = 1 - p <= threshold
+    held = sets[torch.arange(len(y)), y].double().mean()
+    return calibkit.calibration_error(p, y), held, sets.sum(1).double().mean()
+""",
+    ),
+    "the_answer_counts_as_covered": (
+        "measure_repair",
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    p, y = (logits[order[n_used:]] / temperature).softmax(1), labels[order[n_used:]]
+    sets = 1 - p <= threshold
+    held = sets[torch.arange(len(y)), y] | (p.argmax(1) == y)
+    return calibkit.calibration_error(p, y), held.double().mean(), sets.sum(1).double().mean()
+""",
+    ),
+    "logits_divided_in_place_after_the_repair": (
+        "measure_repair",
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    logits /= temperature
+    p, y = logits[order[n_used:]].softmax(1), labels[order[n_used:]]
+    sets = 1 - p <= threshold
+    held = sets[torch.arange(len(y)), y].double().mean()
+    return calibkit.calibration_error(p, y), held, sets.sum(1).double().mean()
+""",
+    ),
 }
 
 # why a changed model answer is right too, or as good
@@ -1361,6 +1799,38 @@ def measure(probabilities, labels, n_bins=15):
             ece += (n_b / len(labels)) * (right[mask].mean() - confidence[mask].mean()).abs()
     return right.mean(), confidence.mean(), ece
 """,
+        """
+def measure(probabilities, labels, n_bins=15):
+    p, y = probabilities.numpy(), labels.numpy()
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == y
+    edges = np.linspace(0, 1, n_bins + 1)
+    weights = (None, confidence, 1.0 * right)
+    n, c, r = (np.histogram(confidence, edges, weights=w)[0] for w in weights)
+    return right.mean(), confidence.mean(), np.abs(r - c).sum() / n.sum()
+""",
+        """
+from collections import defaultdict
+
+
+class Bin:
+    def __init__(self):
+        self.right, self.sure = [], []
+
+    def gap(self):
+        return abs(math.fsum(self.right) - math.fsum(self.sure))
+
+
+def measure(probabilities, labels, n_bins=15):
+    bins, rows = defaultdict(Bin), probabilities.tolist()
+    for row, y in zip(rows, labels.tolist()):
+        here = bins[min(int(max(row) * n_bins), n_bins - 1)]
+        here.sure.append(max(row))
+        here.right.append(row.index(max(row)) == y)
+    parts, n = bins.values(), len(rows)
+    accuracy = sum(sum(part.right) for part in parts) / n
+    confidence = math.fsum(math.fsum(part.sure) for part in parts) / n
+    return accuracy, confidence, sum(part.gap() for part in parts) / n
+""",
     ],
     "measure_under_shift": [
         """
@@ -1423,6 +1893,20 @@ def measure_under_shift(at, labels, temperature, measure):
         after[s] = measure(q / q.sum(1, keepdim=True), labels)
     return list(before.values()), list(after.values())
 """,
+        """
+def measure_under_shift(at, labels, temperature, measure):
+    z = torch.stack(list(at))
+    both = torch.stack([z, z / temperature]).softmax(-1)
+    return np.array([[[float(v) for v in measure(p, labels)] for p in part] for part in both])
+""",
+        """
+from scipy.special import softmax
+
+
+def measure_under_shift(at, labels, temperature, measure):
+    row = lambda z, t: tuple(measure(torch.tensor(softmax(z.numpy() / t, axis=1)), labels))
+    return tuple([*map(row, at, [t] * len(at))] for t in (1, temperature))
+""",
     ],
     "rejection_threshold": [
         """
@@ -1477,6 +1961,19 @@ def rejection_threshold(wrong, human, human_error=0.0):
     wrong, human, human_error = Fraction(wrong), Fraction(human), Fraction(human_error)
     price = human + human_error * wrong
     return float(1 - price / wrong) if price < wrong else 0
+""",
+        """
+from fractions import Fraction
+
+
+def rejection_threshold(wrong, human, human_error=0.0):
+    w, h, e = map(Fraction, (wrong, human, human_error))
+    return float(sorted((Fraction(0), 1 - h / w - e, Fraction(1)))[1])
+""",
+        """
+def rejection_threshold(wrong: float, human: float, human_error: float = 0.0) -> np.float64:
+    answering_pays = wrong - human - wrong * human_error
+    return np.clip(np.divide(answering_pays, wrong), 0, None)
 """,
     ],
     "decide": [
@@ -1550,6 +2047,22 @@ def decide(probabilities, cost, human):
     k = torch.cat([e, human_last], 1).numpy().argmin(1)
     return np.where(k == e.shape[1], -1, k).astype(np.int32)
 """,
+        """
+def decide(probabilities, cost, human):
+    table = np.einsum("ny,yk->nk", probabilities.numpy(), cost.numpy())
+    order = np.argsort(np.column_stack([table, np.full(len(table), human)]), axis=1, kind="stable")
+    first = order[:, 0]
+    return np.where(first == len(cost), HAND_OVER, first)
+""",
+        """
+def decide(probabilities, cost, human):
+    answers = []
+    for p in probabilities:
+        prices = {k: torch.dot(p, column).item() for k, column in enumerate(cost.T)}
+        k = min(prices, key=prices.get)
+        answers += [k if prices[k] <= human else -1]
+    return torch.tensor(answers)
+""",
     ],
     "bill": [
         """
@@ -1610,6 +2123,17 @@ def bill(probabilities, labels, decisions, cost, human):
         promised.append(probabilities[i] @ cost[:, k] if k >= 0 else torch.tensor(human).double())
         realised.append(cost[labels[i], k] if k >= 0 else torch.tensor(human).double())
     return torch.stack([torch.stack(promised).mean(), torch.stack(realised).mean()])
+""",
+        """
+def bill(probabilities, labels, decisions, cost, human):
+    def price(p, k):
+        return human if k < 0 else float(p @ cost[:, k])
+
+    certain = torch.eye(len(cost), dtype=cost.dtype)[labels]
+    return [
+        np.mean([price(p, int(k)) for p, k in zip(rows, decisions)])
+        for rows in (probabilities, certain)
+    ]
 """,
     ],
     "conformal_threshold": [
@@ -1691,6 +2215,21 @@ def conformal_threshold(probabilities, labels, coverage):
     at_most = [(q, int((p >= q).sum())) for q in p.unique().flip(0)]
     return next((1 - q for q, count in at_most if count >= k), math.inf)
 """,
+        """
+import heapq
+
+
+def conformal_threshold(probabilities, labels, coverage):
+    scores = [1 - row[y] for row, y in zip(probabilities.tolist(), labels.tolist())]
+    k = -math.floor(-(len(scores) + 1) * coverage)
+    return (heapq.nsmallest(k, scores) if k <= len(scores) else [math.inf])[-1]
+""",
+        """
+def conformal_threshold(probabilities, labels, coverage):
+    right = np.take_along_axis(probabilities.numpy(), labels.numpy()[:, None], axis=1).ravel()
+    padded = np.append(np.sort(1 - right), np.inf)
+    return padded[int(np.ceil((right.size + 1) * coverage)) - 1]
+""",
     ],
     "coverage_and_size": [
         """
@@ -1769,6 +2308,18 @@ def coverage_and_size(probabilities, labels, threshold):
     image, member = torch.nonzero(1 - probabilities <= threshold, as_tuple=True)
     n = len(labels)
     return (member == labels[image]).sum() / n, torch.tensor(len(member)) / n
+""",
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    sets = [{k for k, p in enumerate(row) if 1 - p <= threshold} for row in probabilities.tolist()]
+    held = sum(y in classes for y, classes in zip(labels.tolist(), sets))
+    return held / len(sets), sum(map(len, sets)) / len(sets)
+""",
+        """
+def coverage_and_size(probabilities, labels, threshold):
+    small = np.less_equal(1 - probabilities.numpy(), threshold)
+    one_hot = np.eye(small.shape[1], dtype=bool)[labels.numpy()]
+    return np.array([(small & one_hot).any(1).mean(), small.sum() / len(small)])
 """,
     ],
     "repair": [
@@ -1854,6 +2405,30 @@ def repair(logits, labels, order, n_temperature, n_conformal, coverage):
         scores.append(1 - float((logits[i] / t).softmax(0)[labels[i]]))
     return t, sorted(scores)[math.ceil((len(second) + 1) * coverage) - 1]
 """,
+        """
+def repair(logits, labels, order, n_temperature, n_conformal, coverage):
+    (z1, z2, _), (y1, y2, _) = (
+        v[order].split([n_temperature, n_conformal, len(order) - n_temperature - n_conformal])
+        for v in (logits, labels)
+    )
+    t = torch.tensor(calibkit.TemperatureScaler().fit_logits(z1, y1).temperature)
+    scores = 1 - (z2 / t).softmax(-1).gather(1, y2.unsqueeze(1)).squeeze(1)
+    k = math.ceil((n_conformal + 1) * coverage)
+    return t, scores.kthvalue(k).values if k <= n_conformal else math.inf
+""",
+        """
+from itertools import islice
+
+
+def repair(logits, labels, order, n_temperature, n_conformal, coverage):
+    places = iter(order.tolist())
+    rows = [list(islice(places, n)) for n in (n_temperature, n_conformal)]
+    scaler = calibkit.TemperatureScaler()
+    scaler.fit_logits(logits[rows[0]], labels[rows[0]])
+    sets = calibkit.ConformalSets(coverage=coverage, score="lac")
+    sets.fit(scaler(logits[rows[1]]).softmax(1), labels[rows[1]])
+    return scaler.temperature, sets.threshold
+""",
     ],
     "measure_repair": [
         """
@@ -1917,6 +2492,29 @@ def measure_repair(logits, labels, order, n_used, temperature, threshold):
         bins[min(14, int(15 * largest))] += (row.index(largest) == label) - largest
     n = len(others)
     return sum(abs(gap) for gap in bins) / n, n_held / n, n_classes / n
+""",
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    left = np.setdiff1d(order.numpy(), order[:n_used].numpy())
+    z, y = logits.numpy()[left] / temperature, labels.numpy()[left]
+    p = np.exp(z - z.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    inside = 1 - p <= threshold
+    sure, right = p.max(1), p.argmax(1) == y
+    gaps = np.bincount(np.minimum(15 * sure, 14).astype(int), right - sure, minlength=15)
+    return np.abs(gaps).sum() / len(y), inside[np.arange(len(y)), y].mean(), inside.sum(1).mean()
+""",
+        """
+def measure_repair(logits, labels, order, n_used, temperature, threshold):
+    unused = torch.ones(len(order), dtype=torch.bool)
+    unused[order[:n_used]] = False
+    p = torch.softmax(logits[unused].div(temperature), dim=1)
+    sets = p.neg().add(1).le(threshold).double()
+    return (
+        torch.tensor(calibkit.calibration_error(p, labels[unused], n_bins=15)),
+        sets.gather(1, labels[unused, None]).mean(),
+        sets.sum() / len(sets),
+    )
 """,
     ],
 }

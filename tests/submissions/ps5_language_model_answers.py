@@ -1316,6 +1316,539 @@ def change_interval(before, after, groups, n_resamples, seed):
     return (d.mean(), *np.quantile(m, [0.025, 0.975]))
 """,
     ),
+    "spaces_at_the_ends_have_no_bytes": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    if by == "token":
+        log_sums = log_sums / n_tokens
+    if by == "byte":
+        n = [[len(text.strip().encode()) for text in row] for row in options]
+        log_sums = log_sums / torch.tensor(n)
+    return log_sums.softmax(1)
+""",
+    ),
+    "size_of_the_item_of_the_array": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    length = {"sum": 1, "token": n_tokens, "byte": options.itemsize}[by]
+    return (log_sums / length).softmax(1)
+""",
+    ),
+    "bytes_of_the_repr": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    if by == "token":
+        log_sums = log_sums / n_tokens
+    if by == "byte":
+        n = [[len(ascii(text)) - 2 for text in row] for row in options]
+        log_sums = log_sums / torch.tensor(n)
+    return log_sums.softmax(1)
+""",
+    ),
+    "byte_divides_by_tokens_too": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    if by != "sum":
+        log_sums = log_sums / n_tokens
+    if by == "byte":
+        n = [[len(text.encode()) for text in row] for row in options]
+        log_sums = log_sums / torch.tensor(n)
+    return log_sums.softmax(1)
+""",
+    ),
+    "mean_length_of_all_options": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    if by == "token":
+        log_sums = log_sums / n_tokens.double().mean(1, keepdim=True)
+    if by == "byte":
+        n = torch.tensor([[len(text.encode()) for text in row] for row in options])
+        log_sums = log_sums / n.double().mean(1, keepdim=True)
+    return log_sums.softmax(1)
+""",
+    ),
+    "largest_sum_of_all_questions": (
+        "option_probabilities",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    length = 1
+    if by == "token":
+        length = n_tokens
+    if by == "byte":
+        length = torch.tensor([[len(text.encode()) for text in row] for row in options])
+    scores = log_sums / length
+    powers = (scores - scores.max()).exp()
+    return powers / powers.sum(1, keepdim=True)
+""",
+    ),
+    "share_of_the_votes": (
+        "average_orders",
+        """
+def average_orders(logits):
+    n, c, _ = logits.shape
+    votes = torch.zeros(n, c, dtype=logits.dtype)
+    for k in range(c):
+        votes[torch.arange(n), (logits[:, k].argmax(1) + k) % c] += 1 / c
+    return votes
+""",
+    ),
+    "mean_over_the_letters_of_each_order": (
+        "average_orders",
+        """
+def average_orders(logits):
+    return logits.softmax(2).mean(2)
+""",
+    ),
+    "only_the_first_and_the_last_order": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p, c = logits.softmax(2), logits.shape[1]
+    return (p[:, 0] + p[:, c - 1].roll(c - 1, 1)) / 2
+""",
+    ),
+    "largest_logit_of_all_questions": (
+        "average_orders",
+        """
+def average_orders(logits):
+    powers = (logits - logits.max()).exp()
+    p = powers / powers.sum(2, keepdim=True)
+    return torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).mean(0)
+""",
+    ),
+    "clipped_logits": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.clamp(-500, 500).softmax(2)
+    return torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])]).mean(0)
+""",
+    ),
+    "most_probable_order_wins": (
+        "average_orders",
+        """
+def average_orders(logits):
+    p = logits.softmax(2)
+    moved = torch.stack([p[:, k].roll(k, 1) for k in range(p.shape[1])])
+    largest = moved.amax(0)
+    return largest / largest.sum(1, keepdim=True)
+""",
+    ),
+    "own_logits_with_the_largest_of_all": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    m = other_logits.softmax(1).mean(0)
+    corrected = (logits - logits.max()).exp() / m
+    return corrected / corrected.sum(1, keepdim=True)
+""",
+    ),
+    "median_preference": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    corrected = logits.softmax(1) / other_logits.softmax(1).quantile(0.5, dim=0)
+    return corrected / corrected.sum(1, keepdim=True)
+""",
+    ),
+    "preference_divided_twice": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    m = other_logits.softmax(1).mean(0)
+    corrected = (logits - m.log()).softmax(1) / m
+    return corrected / corrected.sum(1, keepdim=True)
+""",
+    ),
+    "four_letters": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    m = 4 * other_logits.softmax(1).mean(0)
+    corrected = logits.softmax(1) / m
+    return corrected / corrected.sum(1).mean()
+""",
+    ),
+    "first_of_the_other_questions": (
+        "correct_preference",
+        """
+def correct_preference(logits, other_logits):
+    m = other_logits[: len(logits)].softmax(1).mean(0)
+    corrected = logits.softmax(1) / m
+    return corrected / corrected.sum(1, keepdim=True)
+""",
+    ),
+    "mask_in_place_of_positions": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    tokens = [" A", " B", " C", " D"]
+    rows = [r["top_logprobs"] for r in records]
+    kept = np.array([missing == "floor" or all(t in row for t in tokens) for row in rows])
+    z = np.array([[row.get(t, min(row.values())) for t in tokens] for row in rows])
+    y = np.array(["ABCD".index(r["answer"]) for r in records])
+    return z[kept], y[kept], kept
+""",
+    ),
+    "label_of_the_most_probable_letter": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    tokens = [" A", " B", " C", " D"]
+    z, kept = [], []
+    for k, record in enumerate(records):
+        row = record["top_logprobs"]
+        if missing == "drop" and not all(t in row for t in tokens):
+            continue
+        z.append([row.get(t, min(row.values())) for t in tokens])
+        kept.append(k)
+    return np.array(z), np.argmax(z, axis=1), kept
+""",
+    ),
+    "a_hundred_below": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    tokens = [" A", " B", " C", " D"]
+    z, y, kept = [], [], []
+    for k, record in enumerate(records):
+        row = record["top_logprobs"]
+        if missing == "drop" and not all(t in row for t in tokens):
+            continue
+        z.append([row.get(t, -100.0) for t in tokens])
+        y.append("ABCD".index(record["answer"]))
+        kept.append(k)
+    return np.array(z), np.array(y), kept
+""",
+    ),
+    "rest_of_the_probability": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    tokens = [" A", " B", " C", " D"]
+    z, y, kept = [], [], []
+    for k, record in enumerate(records):
+        row = record["top_logprobs"]
+        if missing == "drop" and not all(t in row for t in tokens):
+            continue
+        rest = max(1 - sum(map(math.exp, row.values())), 1e-12)
+        z.append([row.get(t, math.log(rest)) for t in tokens])
+        y.append("ABCD".index(record["answer"]))
+        kept.append(k)
+    return np.array(z), np.array(y), kept
+""",
+    ),
+    "positions_among_those_kept": (
+        "read_records",
+        """
+def read_records(records, missing):
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    tokens = [" A", " B", " C", " D"]
+    z, y = [], []
+    for record in records:
+        row = record["top_logprobs"]
+        if missing == "drop" and not all(t in row for t in tokens):
+            continue
+        z.append([row.get(t, min(row.values())) for t in tokens])
+        y.append("ABCD".index(record["answer"]))
+    return np.array(z), np.array(y), list(range(len(z)))
+""",
+    ),
+    "capitals_and_small_letters_accepted": (
+        "read_records",
+        """
+def read_records(records, missing):
+    missing = str(missing).lower()
+    if missing not in ("drop", "floor"):
+        raise ValueError(missing)
+    tokens = [" A", " B", " C", " D"]
+    z, y, kept = [], [], []
+    for k, record in enumerate(records):
+        row = record["top_logprobs"]
+        if missing == "drop" and not all(t in row for t in tokens):
+            continue
+        z.append([row.get(t, min(row.values())) for t in tokens])
+        y.append("ABCD".index(record["answer"]))
+        kept.append(k)
+    return np.array(z), np.array(y), kept
+""",
+    ),
+    "names_that_contain_the_name": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for name in np.unique(subject):
+        this = torch.tensor([name in other for other in subject])
+        t = calibkit.TemperatureScaler().fit_logits(logits[~this], labels[~this]).temperature
+        temperatures[str(name)] = t
+        scaled[this] = logits[this] / t
+    return temperatures, scaled
+""",
+    ),
+    "only_as_many_others": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for name in np.unique(subject):
+        this = torch.from_numpy(subject == name)
+        z, y = logits[~this][: this.sum()], labels[~this][: this.sum()]
+        t = calibkit.TemperatureScaler().fit_logits(z, y).temperature
+        temperatures[str(name)] = t
+        scaled[this] = logits[this] / t
+    return temperatures, scaled
+""",
+    ),
+    "inverse_temperatures": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for name in np.unique(subject):
+        this = torch.from_numpy(subject == name)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~this], labels[~this]).temperature
+        temperatures[str(name)] = 1 / t
+        scaled[this] = logits[this] / t
+    return temperatures, scaled
+""",
+    ),
+    "temperatures_in_a_list": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = [], logits.clone()
+    for name in np.unique(subject):
+        this = torch.from_numpy(subject == name)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~this], labels[~this]).temperature
+        temperatures.append(t)
+        scaled[this] = logits[this] / t
+    return temperatures, scaled
+""",
+    ),
+    "temperatures_rounded": (
+        "leave_one_subject_out",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    temperatures, scaled = {}, logits.clone()
+    for name in np.unique(subject):
+        this = torch.from_numpy(subject == name)
+        t = calibkit.TemperatureScaler().fit_logits(logits[~this], labels[~this]).temperature
+        temperatures[str(name)] = round(t, 2)
+        scaled[this] = logits[this] / t
+    return temperatures, scaled
+""",
+    ),
+    "drawn_until_there_are_enough_questions": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after - before)
+    _, of = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(of, weights=d), np.bincount(of)
+    rng, changes = np.random.default_rng(seed), []
+    for _ in range(n_resamples):
+        total = count = 0
+        while count < len(d):
+            g = rng.integers(len(sums))
+            total, count = total + sums[g], count + sizes[g]
+        changes.append(total / count)
+    return (d.mean(), *np.quantile(changes, [0.025, 0.975]))
+""",
+    ),
+    "large_groups_are_drawn_more_often": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after - before)
+    _, of = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(of, weights=d), np.bincount(of)
+    rng, changes = np.random.default_rng(seed), []
+    for _ in range(n_resamples):
+        drawn = rng.choice(len(sums), len(sums), p=sizes / sizes.sum())
+        changes.append(sums[drawn].sum() / sizes[drawn].sum())
+    return (d.mean(), *np.quantile(changes, [0.025, 0.975]))
+""",
+    ),
+    "groups_must_stand_together": (
+        "change_interval",
+        """
+import itertools
+
+
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after - before)
+    runs = [len(list(run)) for _, run in itertools.groupby(groups)]
+    parts = np.split(d, np.cumsum(runs)[:-1])
+    sums, sizes = np.array([p.sum() for p in parts]), np.array(runs)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(sums), size=(n_resamples, len(sums)))
+    changes = sums[drawn].sum(1) / sizes[drawn].sum(1)
+    return (d.mean(), *np.quantile(changes, [0.025, 0.975]))
+""",
+    ),
+    "questions_drawn_inside_the_groups": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    d = np.asarray(after - before)
+    parts = [d[groups == name] for name in np.unique(groups)]
+    rng, changes = np.random.default_rng(seed), []
+    for _ in range(n_resamples):
+        drawn = rng.integers(len(parts), size=len(parts))
+        changes.append(np.concatenate([rng.choice(parts[g], len(parts[g])) for g in drawn]).mean())
+    return (d.mean(), *np.quantile(changes, [0.025, 0.975]))
+""",
+    ),
+    "relative_changes": (
+        "change_interval",
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    a, b = np.asarray(after), np.asarray(before)
+    _, of = np.unique(groups, return_inverse=True)
+    new, old = np.bincount(of, weights=a), np.bincount(of, weights=b)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(new), size=(n_resamples, len(new)))
+    changes = new[drawn].sum(1) / old[drawn].sum(1) - 1
+    return (a.mean() / b.mean() - 1, *np.quantile(changes, [0.025, 0.975]))
+""",
+    ),
+    "halving_search": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    places = confidence.unique().tolist()
+    low, high = 0, len(places)
+    while low < high:
+        middle = (low + high) // 2
+        if (~correct[confidence >= places[middle]]).double().mean() <= target:
+            high = middle
+        else:
+            low = middle + 1
+    return places[low] if low < len(places) else math.inf
+""",
+    ),
+    "in_the_order_of_the_questions": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    best = math.inf
+    for k in range(len(confidence)):
+        if (~correct[: k + 1]).double().mean() <= target:
+            best = min(best, float(confidence[k]))
+    return best
+""",
+    ),
+    "position_of_the_threshold": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for k in confidence.argsort().tolist():
+        if (~correct[confidence >= confidence[k]]).double().mean() <= target:
+            return k
+    return math.inf
+""",
+    ),
+    "at_least_two_answers": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        answered = confidence >= t
+        if answered.sum() > 1 and (~correct[answered]).double().mean() <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "one_more_wrong_answer_for_safety": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence.unique():
+        answered = confidence >= t
+        if ((~correct[answered]).sum() + 1) / (answered.sum() + 1) <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "only_confidences_of_right_answers": (
+        "threshold_for_risk",
+        """
+def threshold_for_risk(confidence, correct, target):
+    for t in confidence[correct].unique():
+        if (~correct[confidence >= t]).double().mean() <= target:
+            return float(t)
+    return math.inf
+""",
+    ),
+    "nll_in_bits": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0) / math.log(2)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), float(temperatures[nll.argmin()])
+""",
+    ),
+    "accuracy_of_the_first_five": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank < 5).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), float(temperatures[nll.argmin()])
+""",
+    ),
+    "best_of_the_sorted_temperatures": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp().mean(0), float(temperatures.sort()[0][nll.argmin()])
+""",
+    ),
+    "best_by_the_match": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll, match = -log_probabilities.mean(0), log_probabilities.exp().mean(0)
+    gap = top_log_probabilities.exp().mean(0) - (rank == 0).double().mean()
+    return nll, gap, match, float(temperatures[match.argmax()])
+""",
+    ),
+    "gap_to_the_token_that_followed": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll, match = -log_probabilities.mean(0), log_probabilities.exp().mean(0)
+    gap = top_log_probabilities.exp().mean(0) - match
+    return nll, gap, match, float(temperatures[nll.argmin()])
+""",
+    ),
+    "exp_in_place": (
+        "temperature_table",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    nll = -log_probabilities.mean(0)
+    gap = top_log_probabilities.exp_().mean(0) - (rank == 0).double().mean()
+    return nll, gap, log_probabilities.exp_().mean(0), float(temperatures[nll.argmin()])
+""",
+    ),
 }
 
 DIFFERENT = {
@@ -1380,6 +1913,34 @@ def option_probabilities(log_sums, options, n_tokens, by):
     scores = torch.true_divide(log_sums, length)
     # the probability of j is 1 / (sum over k of exp(score k - score j))
     return 1 / torch.exp(scores[:, None, :] - scores[:, :, None]).sum(2)
+""",
+        """
+from scipy.special import softmax
+
+
+def option_probabilities(log_sums, options, n_tokens, by):
+    lengths = {
+        "sum": lambda: 1,
+        "token": lambda: n_tokens.numpy(),
+        "byte": lambda: np.vectorize(lambda s: len(bytes(s, "utf-8")))(options),
+    }
+    return softmax(log_sums.numpy() / lengths[by](), axis=1)
+""",
+        """
+def option_probabilities(log_sums, options, n_tokens, by):
+    def of_one(sums, texts, counts):
+        match by:
+            case "sum":
+                lengths = [1] * len(texts)
+            case "token":
+                lengths = counts
+            case "byte":
+                lengths = [len(text.encode("utf8")) for text in texts]
+        scores = [s / n for s, n in zip(sums, lengths)]
+        powers = [math.exp(s - max(scores)) for s in scores]
+        return [power / math.fsum(powers) for power in powers]
+
+    return [*map(of_one, log_sums.tolist(), options.tolist(), n_tokens.tolist())]
 """,
     ],
     "average_orders": [
@@ -1455,6 +2016,24 @@ def average_orders(logits):
         columns.append(sum(p[:, k, o - k] for k in range(c)) / c)
     return torch.stack(columns, 1)
 """,
+        """
+def average_orders(logits):
+    c = logits.size(-1)
+    k, j = np.indices((c, c))
+    to_option = torch.zeros(c, c, c, dtype=logits.dtype)
+    to_option[k, j, (j + k) % c] = 1
+    return torch.einsum("ikj,kjo->io", torch.softmax(logits, -1), to_option) / c
+""",
+        """
+def average_orders(logits):
+    z = logits.numpy() - logits.numpy().max(axis=-1, keepdims=True)
+    p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+    n, c, _ = p.shape
+    options = range(c)
+    return [
+        [sum(p[i, k, o - k] for k in range(c)) / c for o in options] for i in range(n)
+    ]
+""",
     ],
     "correct_preference": [
         """
@@ -1502,6 +2081,30 @@ def correct_preference(logits, other_logits):
     log_m = torch.logsumexp(other_logits.log_softmax(1), 0) - math.log(len(other_logits))
     z = logits - log_m
     return (z - z.logsumexp(1, keepdim=True)).exp()
+""",
+        """
+def correct_preference(logits, other_logits):
+    log_m = other_logits.log_softmax(-1).logsumexp(0) - math.log(len(other_logits))
+    return torch.softmax(logits - log_m, dim=-1).numpy()
+""",
+        """
+class Preference:
+    def __init__(self, z):
+        self.mean = sum(map(self.softmax, z)) / len(z)
+
+    @staticmethod
+    def softmax(row):
+        powers = np.exp(row - np.max(row))
+        return powers / powers.sum()
+
+    def removed_from(self, row):
+        p = self.softmax(row) / self.mean
+        return (p / p.sum()).tolist()
+
+
+def correct_preference(logits, other_logits):
+    preference = Preference(other_logits.numpy())
+    return [preference.removed_from(row) for row in logits.numpy()]
 """,
     ],
     "read_records": [
@@ -1616,6 +2219,21 @@ def read_records(records, missing):
     kept, labels, logits = zip(*found)
     return torch.tensor(logits), torch.tensor(labels, dtype=torch.int32), kept
 """,
+        """
+def read_records(records, missing):
+    def row(stored):
+        found = [stored.get(f" {letter}") for letter in "ABCD"]
+        if None in found and missing == "drop":
+            return None
+        return [min(stored.values()) if z is None else z for z in found]
+
+    if not (missing == "drop" or missing == "floor"):
+        raise ValueError("drop or floor, please")
+    rows = {k: row(record["top_logprobs"]) for k, record in enumerate(records)}
+    kept = [k for k, z in rows.items() if z is not None]
+    labels = [{"A": 0, "B": 1, "C": 2, "D": 3}[records[k]["answer"]] for k in kept]
+    return [rows[k] for k in kept], labels, tuple(kept)
+""",
     ],
     "leave_one_subject_out": [
         """
@@ -1677,6 +2295,26 @@ def leave_one_subject_out(logits, labels, subject):
         for place, row in zip(torch.nonzero(~rest)[:, 0].tolist(), of_s.tolist()):
             scaled[place] = row
     return temperatures, scaled
+""",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    z, y = np.array(logits), np.array(labels)
+    names, of = np.unique(subject, return_inverse=True)
+    fit = calibkit.TemperatureScaler().fit_logits
+    t = np.array([fit(z[of != k], y[of != k]).temperature for k in range(len(names))])
+    return dict(zip(names, t)), z / t[of, None]
+""",
+        """
+def leave_one_subject_out(logits, labels, subject):
+    def temperature_without(name):
+        rows = [i for i, other in enumerate(subject) if other != name]
+        scaler = calibkit.TemperatureScaler()
+        scaler.fit_logits(logits[rows], labels[rows])
+        return torch.tensor(float(scaler.temperature))
+
+    found = {name: temperature_without(name) for name in set(subject.tolist())}
+    print(found)
+    return found, torch.stack([z / found[str(name)] for z, name in zip(logits, subject)])
 """,
     ],
     "change_interval": [
@@ -1767,6 +2405,24 @@ def change_interval(before, after, groups, n_resamples, seed):
     cuts = quantiles(changes, n=40, method="inclusive")
     return float(after.mean() - before.mean()), cuts[0], cuts[-1]
 """,
+        """
+def change_interval(before, after, groups, n_resamples, seed):
+    names = list(dict.fromkeys(groups.tolist()))
+    of = torch.tensor([names.index(name) for name in groups.tolist()])
+    sums = torch.zeros(len(names), dtype=torch.float64).index_add(0, of, after - before)
+    generator = torch.Generator().manual_seed(seed)
+    even = torch.ones(len(names), dtype=torch.float64)
+    drawn = [
+        torch.multinomial(even, len(names), True, generator=generator).bincount(
+            minlength=len(names)
+        )
+        for _ in range(n_resamples)
+    ]
+    counts = torch.stack(drawn).double()
+    changes = counts @ sums / (counts @ of.bincount().double())
+    low, high = torch.quantile(changes, torch.tensor([0.025, 0.975], dtype=torch.float64))
+    return (after - before).mean(), low, high
+""",
     ],
     "threshold_for_risk": [
         """
@@ -1855,6 +2511,19 @@ def threshold_for_risk(confidence, correct, target):
     risk = (given & ~correct).sum(1).double() / given.sum(1)
     return float(torch.where(risk <= target, confidence, math.inf).min())
 """,
+        """
+def threshold_for_risk(confidence, correct, target):
+    pairs = sorted(zip(confidence.tolist(), correct.tolist()))
+
+    def lowest(k):
+        if k == len(pairs):
+            return np.inf
+        wrong = [not right for _, right in pairs[k:]]
+        first = k == 0 or pairs[k - 1][0] < pairs[k][0]
+        return pairs[k][0] if first and np.mean(wrong) <= target else None
+
+    return next(t for t in map(lowest, range(len(pairs) + 1)) if t is not None)
+""",
     ],
     "temperature_table": [
         """
@@ -1918,6 +2587,27 @@ def temperature_table(temperatures, log_probabilities, top_log_probabilities, ra
             best = rows[-1][0], t
     nll, gap, match = zip(*rows)
     return nll, gap, match, best[1]
+""",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    lp, top = log_probabilities.numpy(), np.exp(top_log_probabilities.numpy())
+    first = np.count_nonzero(rank.numpy() == 0) / len(rank)
+    nll = np.mean(-lp, axis=0)
+    print("lowest", nll.min())
+    return nll, top.mean(0) - first, np.exp(lp).mean(0), temperatures.numpy()[np.argmin(nll)]
+""",
+        """
+def temperature_table(temperatures, log_probabilities, top_log_probabilities, rank):
+    n = len(rank)
+    right = sum(1 for r in rank.tolist() if r < 1) / n
+    table = [
+        (-math.fsum(c) / n, math.fsum(map(math.exp, s)) / n - right, sum(map(math.exp, c)) / n, t)
+        for t, c, s in zip(
+            temperatures.tolist(), log_probabilities.T.tolist(), top_log_probabilities.T.tolist()
+        )
+    ]
+    nll, gap, match, _ = (list(column) for column in zip(*table))
+    return nll, gap, match, min(table)[-1]
 """,
     ],
 }

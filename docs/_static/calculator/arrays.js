@@ -5,7 +5,7 @@
   const { sentences } = self;
   const { BadFile } = self.refusals;
   const { kindOf, declaredIn, declared, arraysOf, namesOfScores, isYScore } = self.names;
-  const { listed, shapeText } = self.names;
+  const { isConfidence, listed, shapeText } = self.names;
   const { CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel } = self.labels;
   const { codeOfArrays } = self.pythonCode;
   const CHOOSE_BOTH = "choose both files, the logits and the labels, at once";
@@ -27,7 +27,8 @@
     const candidates = (named.length ? named : whole).filter((name) => !scores.includes(name));
     if (candidates.length !== 1) {
       const advice = names.length > 1 ? CHOOSE_LABELS : CHOOSE_BOTH;
-      throw noLabels(path, "array", candidates, described, advice);
+      const areNamed = named.length > 0;
+      throw noLabels(path, "array", { found: candidates, areNamed, described, advice });
     }
     const [label] = candidates;
     const tell = (words) => labelsPath === null && Object.assign(layout, words);
@@ -47,9 +48,12 @@
     return {
       path, data, shape, half: type === "float16", areProbabilities, classes: null,
       place: placeOf,
-      labels: arrays[label].data, labelShape: arrays[label].shape, hasTestSet: other,
+      labels: arrays[label].data, labelShape: arrays[label].shape, labelName: label,
+      areBooleans: arrays[label].kind === "b",
+      hasTestSet: other,
       code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind === "f"),
       from: { scores: listed("array", found), labels: labelsPath ?? `the array ${label}` },
+      isConfidence: isConfidence(found[0], label),
       unused: rest.filter((name) => !found.includes(name)),
     };
   }
@@ -76,7 +80,10 @@
     if (sign) return sign(one, other) ? [other, one] : [one, other];
     const rowWise = [one, other].filter(({ arrays }) => arrays[""].shape.length === 1);
     if (rowWise.length === 0) {
-      throw noLabels(path, "array", [], "no array has one label for each row", CHOOSE_BOTH);
+      throw new BadFile(
+        `${path} hold no labels, which would be one number for each row; replace one of them by ` +
+          "the file of the labels"
+      );
     }
     throw new BadFile(`${path} are alike, so either of them may hold the labels; ${CHOOSE_LABELS}`);
   }

@@ -4,9 +4,9 @@
 (() => {
   const parts = self.calculatorParts;
   const inWorker = [
-    "words", "statistics", "temperature", "intervals", "exchanged", "groups", "measure",
-    "refusals", "numpyFiles", "files", "disguises", "strays", "names", "checking", "labels",
-    "pythonCode", "tables", "arrays", "samples", "sets", "worker",
+    "words", "statistics", "temperature", "intervals", "exchanged", "confident", "groups",
+    "measure", "refusals", "numpyFiles", "files", "disguises", "strays", "names", "checking",
+    "labels", "pythonCode", "tables", "arrays", "samples", "sets", "worker",
   ];
   const onPage = [
     "words", "refusals", "numpyFiles", "files", "pythonCode", "measures", "errors", "doubts",

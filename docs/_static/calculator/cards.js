@@ -2,10 +2,11 @@
 (self.calculatorParts ??= {}).cards = function () {
   "use strict";
 
-  const { cardTexts } = self;
+  const { cardTexts, sentences } = self;
   const { WHEN, tableOf, captionOf, meanings, escape, htmlTable } = self.measures;
   const { warnings, htmlWarnings, whyNoVerdict, mayBe1, on1 } = self.doubts;
   const { shiftRemains, unchecked } = self.doubts;
+  const { isWorse } = self.errors;
   const { verdicts, explanations } = self.verdicts;
   const { legend, alternatives, diagrams, key } = self.diagrams;
   const LONGEST_NAME = 60;
@@ -147,8 +148,18 @@ ${list(limitsOf(found).map(escape))}
     const { fit } = found;
     const said = `T = ${temperatureText(fit)}. It was fitted on ${fit.n} samples.`;
     if (whyNoVerdict(found)) return `${said} Do not use this T.`;
-    return [said, mayBe1(found) ? on1(found) : use(found), ...shiftRemains(found)].join(" ");
+    const advice = [whatToDo(found), ...ofConfidence(found), ...shiftRemains(found)];
+    return [said, ...advice].join(" ");
   }
+
+  function whatToDo(found) {
+    if (mayBe1(found)) return on1(found);
+    return isWorse(found.report) ? sentences.LEAVE_UNSCALED({}) : use(found);
+  }
+
+  /** Say that T is not that of a model with more than two classes, if the file may be of one. */
+  const ofConfidence = ({ note }) =>
+    note ? [`${note[0].toUpperCase()}${note.slice(1)}.`] : [];
 
   /** Say how to scale what the file holds. */
   function use({ fit, input }) {
@@ -168,6 +179,7 @@ ${list(limitsOf(found).map(escape))}
       interval,
       n_samples: n,
       input: input === "logits" ? input : "probabilities",
+      note: found.note || undefined,
       positive: report.event ?? undefined,
       classes: classes ?? undefined,
     };

@@ -4,14 +4,17 @@
 
   const { sentences } = self;
   const { BadValue } = self.refusals;
-  // Smaller probabilities count as this one, because the logarithm of 0 is no number.
-  const FLOOR = 1e-12;
+  const { shortly } = self.names;
+  // As in calibkit's _command_line/checking.py: what a probability of 0 counts as.
+  const [PART, FLOOR] = [0.01, 1e-12];
   const LARGEST = 1e100;
   // A little less than what the library accepts, so that both readers decide alike.
   const EXACT = 0.95e-3;
   const MOST_DECIMALS = 6;
   // Rounding does not move the sum of two probabilities so far from 1.
   const FAR_FROM_1 = 0.02;
+  // So many standard errors are more than chance.
+  const CLEAR = 3;
   // The name of a box of the page.
   const BOX = '"These are probabilities, not logits"';
   const ARE_PROBABILITIES = `tick ${BOX} if they are`;
@@ -64,9 +67,9 @@
     return least > 1 - tolerance && most < 1 + tolerance;
   };
 
-  /** Return a number as Python's format .4g writes it. */
-  function short(value) {
-    const number = Number(value.toPrecision(4));
+  /** Return a number as Python's format .4g writes it, or with another number of digits. */
+  function short(value, digits = 4) {
+    const number = Number(value.toPrecision(digits));
     const size = Math.abs(number);
     if (size === 0 || (size >= 1e-4 && size < 1e4)) return String(number);
     return number.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
@@ -84,7 +87,7 @@
   }
 
   /** Refuse what are no probabilities, and return whether each row is to be divided by its sum. */
-  function checkProbabilities(data, n, width, half, place) {
+  function checkProbabilities(data, n, width, { half, place, areOutcomes, isTicked }) {
     const found = extremes(data, n, width);
     if (width === 1 && isInside(found)) return false;
     const { lowest, highest, least, most } = found;
@@ -96,26 +99,77 @@
     const rounded = Object.entries(found).map(([key, value]) => [key, short(value)]);
     const words = Object.fromEntries(rounded);
     const percentages = found.lowest >= 0 && found.highest > 1 && found.highest <= 100;
-    let advice = `if these are logits, do not tick ${BOX}, and call them logits`;
+    const untick = isTicked ? `do not tick ${BOX}, and ` : "";
+    let advice = `if these are logits, ${untick}call them logits`;
     if (percentages) advice = "if these are percentages, divide them by 100";
-    else if (mayBeModels(data, n, width)) advice = sentences.MODELS({});
+    else if (mayBeModels(data, n, width, areOutcomes)) advice = sentences.MODELS({});
+    else if (areNoClasses(data, n, width)) advice = sentences.SIGMOIDS({});
     const sentence = width === 1 ? sentences.NO_EVENTS : sentences.NO_PROBABILITIES;
     throw new BadValue(sentence({ ...words, advice }), percentages ? null : "probabilities");
   }
 
-  /** Say whether two columns hold probabilities that belong to no two classes of one model. */
-  function mayBeModels(data, n, width) {
-    if (width !== 2 || !data.every((p) => p >= 0 && p <= 1)) return false;
+  const sumOfRow = (data, i, width) =>
+    data.subarray(i * width, (i + 1) * width).reduce((a, b) => a + b, 0);
+
+  /** Say whether columns may hold the probability of one event by several models. */
+  const mayBeModels = (data, n, width, areOutcomes) =>
+    areNoClasses(data, n, width) && (areOutcomes || width === 2);
+
+  /** Say whether columns hold probabilities, but not those of the classes of one model. */
+  function areNoClasses(data, n, width) {
+    if (width === 1 || !data.every((p) => p >= 0 && p <= 1)) return false;
     let nFar = 0;
     for (let i = 0; i < n; i++) {
-      if (Math.abs(data[2 * i] + data[2 * i + 1] - 1) > FAR_FROM_1) nFar++;
+      if (Math.abs(sumOfRow(data, i, width) - 1) > FAR_FROM_1) nFar++;
     }
     return nFar > n / 2;
   }
 
+  /** Refuse columns whose names name no label, if they seem to come from several models. */
+  function refuseModels(names, data, labels) {
+    if (new Set(labels).size !== 2 || labels.some((label) => label > 1)) return;
+    if (self.strays.areNumbered(names) || !tellOfOneEvent(data, labels, names.length)) return;
+    const advice =
+      "untick all but one of them, or press Calibrate again if they are the classes of one model";
+    throw new BadValue(sentences.SEVERAL_MODELS({ names: shortly(names), advice }), "ticks");
+  }
+
+  /**
+   * Say whether each column tells of label 1, and one of them as well as their difference. The
+   * scores of two classes of one model tell more by their difference than each of them alone,
+   * whatever was added to both.
+   */
+  function tellOfOneEvent(data, labels, width) {
+    const n = labels.length;
+    const n1 = labels.reduce((sum, label) => sum + label, 0);
+    const chance = Math.sqrt((n + 1) / (12 * n1 * (n - n1)));
+    const column = (c) => Float64Array.from(labels, (_, i) => data[i * width + c]);
+    const columns = Array.from({ length: width }, (_, c) => column(c));
+    const areas = columns.map((values) => areaUnderCurve(values, labels));
+    const [zeros, ones] = columns;
+    const between = areaUnderCurve(ones.map((value, i) => value - zeros[i]), labels);
+    return Math.min(...areas) > 0.5 + CLEAR * chance && between <= Math.max(...areas);
+  }
+
+  /** Return how often a sample of class 1 has a higher value than one of class 0. */
+  function areaUnderCurve(values, labels) {
+    const n = labels.length;
+    const order = Uint32Array.from(labels, (_, i) => i).sort((a, b) => values[a] - values[b]);
+    let [n1, above] = [0, 0];
+    for (let first = 0, end = 0; first < n; first = end) {
+      let ones = 0;
+      while (end < n && values[order[end]] === values[order[first]]) ones += labels[order[end++]];
+      const zeros = end - first - ones;
+      const zerosBelow = first - n1;
+      above += ones * (zerosBelow + zeros / 2);
+      n1 += ones;
+    }
+    return above / (n1 * (n - n1));
+  }
+
   /** Say which row does not sum to 1, if most of them do. */
   function refuseFewRows(data, n, width, tolerance, place) {
-    const sumOf = (i) => data.subarray(i * width, (i + 1) * width).reduce((a, b) => a + b, 0);
+    const sumOf = (i) => sumOfRow(data, i, width);
     const wrong = [];
     for (let i = 0; i < n; i++) if (Math.abs(sumOf(i) - 1) > tolerance) wrong.push(i);
     if (wrong.length === 0 || wrong.length >= n / 2) return;
@@ -124,7 +178,7 @@
     throw new BadValue(sentences.WRONG_SUM(words));
   }
 
-  function refuseProbabilities(data, n, width, half) {
+  function refuseProbabilities(data, n, width, { half, areOutcomes }) {
     const found = extremes(data, n, width);
     const advice =
       `${ARE_PROBABILITIES}, or subtract 1 from all of them if they are logits, which changes no ` +
@@ -139,7 +193,7 @@
       const scale = why.match(/\[0, (\d{2,})\]/)?.[1];
       const words = { why, advice: width === 1 ? ofOne : advice };
       if (scale) words.advice = `divide them by ${scale} and tick ${BOX} if they are`;
-      else if (mayBeModels(data, n, width)) {
+      else if (mayBeModels(data, n, width, areOutcomes)) {
         words.advice =
           `${sentences.MODELS({})}, or, if they are logits, subtract 1 from all of them`;
       }
@@ -154,26 +208,39 @@
     return rows;
   }
 
-  /** Return how many probabilities, or their complements, are raised to the smallest one. */
-  function countRaised(p, width) {
-    let n = 0;
-    for (const value of p) {
-      if (value < FLOOR) n++;
-      if (width === 1 && 1 - value < FLOOR) n++;
-    }
-    return n;
+  /** Return what a probability of 0 counts as, which is less than any other in the file. */
+  function floorOf(p) {
+    let least = 1;
+    for (const value of p) if (value > 0 && value < least) least = value;
+    return least < 1 ? Math.max(PART * least, Number.MIN_VALUE) : FLOOR;
   }
 
-  function logitsOfEvents(p) {
-    const z = Float64Array.from(p, (value) => {
-      const [yes, no] = [Math.max(value, FLOOR), Math.max(1 - value, FLOOR)];
-      return Math.log(yes) - Math.log(no);
+  /**
+   * Return {logits, floors, zeros} of probabilities. `floors` holds what a probability of 0 counts
+   * as, and for a single column also what its distance from 1 counts as. `zeros` tells which
+   * probabilities are 0: {nValues, floor, n, nZero, nOfLabel}.
+   */
+  function asLogarithms(p, width, labels) {
+    const sides = width === 1 ? [p, Float64Array.from(p, (value) => 1 - value)] : [p];
+    const floors = sides.map(floorOf);
+    const [yes, no] = sides.map((side, k) => side.map((x) => Math.log(Math.max(x, floors[k]))));
+    const logits = width === 1 ? beside0(Float64Array.from(yes, (z, i) => z - no[i])) : yes;
+    const counts = sides.map((side) => side.reduce((n, value) => n + (value <= 0 ? 1 : 0), 0));
+    const found = floors.filter((_, k) => counts[k]).map((floor) => short(floor, 2));
+    const isZero = (i, c) => (width === 1 ? sides[1 - c][i] : p[i * width + c]) <= 0;
+    const classes = Array.from({ length: Math.max(width, 2) }, (_, c) => c);
+    const zeros = {
+      nValues: counts.reduce((a, b) => a + b), floor: [...new Set(found)].join(" or "),
+      n: labels.length, nZero: 0, nOfLabel: 0,
+    };
+    labels.forEach((label, i) => {
+      if (classes.some((c) => isZero(i, c))) zeros.nZero++;
+      if (isZero(i, label)) zeros.nOfLabel++;
     });
-    return beside0(z);
+    return { logits, floors, zeros };
   }
 
   self.checking = {
-    FLOOR, checkFinite, checkProbabilities, refuseProbabilities, beside0, countRaised,
-    logitsOfEvents,
+    checkFinite, checkProbabilities, refuseProbabilities, refuseModels, beside0, asLogarithms,
   };
 };

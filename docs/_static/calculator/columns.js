@@ -99,6 +99,7 @@ self.calculatorParts.columns = (which, onChange) => {
   function outdate() {
     at("read").textContent =
       "The choice has changed. Press Calibrate to read the file in this way.";
+    at("then").textContent = "";
   }
 
   /** Keep what the user has chosen until the next calculation. */

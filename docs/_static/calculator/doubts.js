@@ -4,7 +4,7 @@
 
   const { sentences } = self;
   const { percent, short, escape } = self.measures;
-  const { isCalibrated, isShift } = self.errors;
+  const { isCalibrated, isShift, isWorse } = self.errors;
   // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
   const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN, LEAST_SAMPLES] = [10, 0.1, 10, 0.1, 100];
   const MANY_ZEROS = 0.01;
@@ -32,22 +32,51 @@
     const words = { temperature: t, low, high, accuracy, majority: percent(report.majority) };
     const name = doubtOf(found);
     const n = Math.min(fit.n, report.n);
-    const isRounded = found.nZero > 0 && found.nZero >= MANY_ZEROS * found.n;
-    const zeros = { n_zero: found.nZero, n: found.n, floor: "1e-12" };
     return [
       ...(found.nShared ? [sharedSamples(found)] : []),
       ...(found.nCopies > 1 ? [copies(found)] : []),
-      ...(isRounded ? [sentences.ZEROS(zeros)] : []),
+      ...manyZeros(found),
       ...(name ? [sentences[name](words)] : []),
       ...exchanged(report),
       ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
+      ...confidentErrors(report),
       ...shiftRemains(found),
     ];
   }
 
+  /** Warn of wrong answers at a very high confidence, where no test has found another error. */
+  function confidentErrors({ before, after }) {
+    return [["Before scaling", before], ["After scaling", after]]
+      .filter(([, values]) => values.confidentErrors && isCalibrated(values))
+      .map(([when, { confidentErrors: { above, nWrong, n, expected } }]) =>
+        sentences.CONFIDENT_ERRORS({
+          when,
+          n,
+          n_wrong: nWrong,
+          confidence: `${Number((100 * above).toPrecision(6))}%`,
+          expected: expected < 0.1 ? "fewer than 0.1" : `about ${expected.toFixed(1)}`,
+        })
+      );
+  }
+
+  const isMuch = (count, { n }) => count > 0 && count >= MANY_ZEROS * n;
+
+  /** Say whether T depends so much on what stands for 0 that it is of no use. */
+  const isLost = ({ zeros }) => zeros !== null && isMuch(zeros.nOfLabel, zeros);
+
+  /** Warn of probabilities of 0, for which a small number stands. */
+  function manyZeros(found) {
+    const { zeros } = found;
+    if (zeros === null || !isMuch(zeros.nZero, zeros)) return [];
+    const { n, nZero, nOfLabel, floor } = zeros;
+    const name = isLost(found) ? "ZEROS_OF_LABELS" : "ZEROS";
+    return [sentences[name]({ n, n_zero: nZero, n_of_label: nOfLabel, floor })];
+  }
+
   /** Warn of an error that no temperature corrects. */
   function shiftRemains(found) {
-    const isLeft = !whyNoVerdict(found) && isShift(found.report.after, found.report.C);
+    const { report } = found;
+    const isLeft = !whyNoVerdict(found) && !isWorse(report) && isShift(report.after, report.C);
     return isLeft ? [sentences.SHIFT_REMAINS({})] : [];
   }
 
@@ -65,8 +94,8 @@
   /** Return why the samples allow no verdict, as a sentence, or null. */
   function whyNoVerdict(found) {
     if (doubtOf(found) === "UNRELATED") return sentences.NO_VERDICT({});
-    const isExchanged = exchanged(found.report).length > 0;
-    return isExchanged ? sentences.NO_VERDICT_WHEN_EXCHANGED({}) : null;
+    if (exchanged(found.report).length > 0) return sentences.NO_VERDICT_WHEN_EXCHANGED({});
+    return isLost(found) ? sentences.NO_VERDICT_WITH_ZEROS({}) : null;
   }
 
   /** Say whether the samples of the fit leave open in which direction the model errs. */
@@ -94,7 +123,7 @@
 
   const sharedSamples = ({ nShared, report }) =>
     `${nShared} of the ${report.n} test samples were also used to find T, so the test makes the ` +
-    "model look better than it is. Python refuses such a test.";
+    "model look better than it is.";
 
   const copies = ({ nCopies }) =>
     `Every row stands in the file ${nCopies} times, so the results look surer than they are. ` +

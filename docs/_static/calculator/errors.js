@@ -72,5 +72,8 @@
     return Math.abs(total) > CLEAR * Math.sqrt(variance) ? total : 0;
   }
 
-  self.errors = { LEVEL, findingsOf, isCalibrated, wayOf, isShift };
+  /** Say whether only the scaled model shows an error. */
+  const isWorse = ({ before, after }) => isCalibrated(before) && !isCalibrated(after);
+
+  self.errors = { LEVEL, findingsOf, isCalibrated, wayOf, isShift, isWorse };
 };

@@ -33,7 +33,8 @@
     if (files.length > 2 || (files.length === 2 && files.some((file) => kindOf(file) !== ".npy"))) {
       throw new BadFile(
         `one file or a pair of npy files is expected, got ${files.length} files; choose the ` +
-          "logits and the labels of one set of samples"
+          "logits and the labels of one set of samples, and choose a second set in the field " +
+          '"Other samples for the test"'
       );
     }
   }
@@ -325,11 +326,11 @@
 
   /** Return what to do about a cell that holds no number. */
   function adviceOn(cell, hasCommas) {
-    const advice = "choose those that are";
+    const advice = "choose the columns of scores";
     if (cell === "") return FILL_IN({ advice });
     if (cell.startsWith("[")) return A_LIST({});
     if (!hasCommas && isWithComma(cell)) return WRITE_POINTS({});
-    return `if the column is no score, ${advice}`;
+    return `if the column holds no scores, ${advice}`;
   }
 
   /** Refuse the first cell that is no number in one of these columns of a table. */

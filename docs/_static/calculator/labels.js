@@ -5,7 +5,7 @@
   const { sentences, patterns } = self;
   const { BadFile, BadValue } = self.refusals;
   const { numberFrom } = self.files;
-  const { classOf, shapeText } = self.names;
+  const { classOf, shapeText, shortly } = self.names;
   // So many probabilities of one class do not exceed 1/2 by chance.
   const LEAST_CONFIDENCES = 20;
   const OUTCOMES = { false: 0, true: 1 };
@@ -13,12 +13,11 @@
     "choose which of them holds the true labels, or add the labels if none does";
   const BOX_FROM_1 = '"The labels count from 1"';
 
-  const noLabels = (path, word, found, described, advice = CHOOSE_LABELS) =>
-    new BadFile(
-      sentences.NO_LABELS({
-        path, word, how_many: found.length ? "More than one" : "No", described, advice,
-      })
-    );
+  function noLabels(path, word, { found, areNamed, described, advice = CHOOSE_LABELS }) {
+    const several = areNamed ? sentences.TWO_NAMES_OF_LABELS : sentences.ONLY_WHOLE_NUMBERS;
+    const reason = (found.length ? several : sentences.NO_NAME_OF_LABELS)({ path });
+    return new BadFile(sentences.NO_LABELS({ word, reason, described, advice }));
+  }
 
   function refuseMissing(labels, isMissing, path, placeOf) {
     const row = Array.prototype.findIndex.call(labels, isMissing);
@@ -31,8 +30,11 @@
   function twoNames(labels) {
     const names = new Set();
     for (const label of labels) if (names.add(label).size > 2) return null;
-    const isNamed = [...names].some((name) => ![0, 1].includes(indexFrom(name)));
-    return names.size === 2 && !names.has("") && isNamed ? [...names].sort() : null;
+    const numbers = [...names].map(indexFrom);
+    const isNamed = numbers.some((number) => ![0, 1].includes(number));
+    const areFractions = numbers.some((number) => number % 1 > 0);
+    const areNames = names.size === 2 && !names.has("") && isNamed && !areFractions;
+    return areNames ? [...names].sort() : null;
   }
 
   /** Return the label of which the name of a single column of scores tells, or undefined. */
@@ -60,9 +62,29 @@
       [0, 1].includes(indexFrom(label))
     );
     if (named !== "0" || name === "0" || !areOutcomes) return;
-    const change = areProbabilities ? "1 minus each number" : "minus each number";
+    const change = areProbabilities ? "1 - z" : "-z";
     const ofClass1 = name.replace(/0(?=[^0]*$)/, "1");
     throw new BadFile(sentences.CLASS_0({ path, name, change, new: ofClass1 }));
+  }
+
+  /** Refuse labels of more than two classes beside a single score. */
+  function refuseManyClasses(path, labels, labelName) {
+    const names = [...new Set(labels)].map(String).sort();
+    if (names.length < 3 || patterns.right.test(labelName)) return;
+    const numbers = names.map(indexFrom);
+    const areIndices = numbers.every((number) => Number.isInteger(number) && number >= 0);
+    if (!areIndices && numbers.some((number) => number !== undefined)) return;
+    throw new BadFile(sentences.ONE_SCORE({ path, n: names.length, names: shortly(names) }));
+  }
+
+  /** Refuse labels of several scores that seem to say whether an answer was right. */
+  function refuseRightAnswers(path, n, labels, { labelName, areBooleans }) {
+    const found = [...new Set(labels)];
+    const areWords = areBooleans || found.every((label) => /^(false|true)$/i.test(label));
+    const isNamed = patterns.right.test(labelName);
+    const areOutcomes = found.every((label) => [0, 1].includes(indexFrom(label)));
+    if (!(isNamed && areOutcomes) && !(areWords && n > 2)) return;
+    throw new BadFile(sentences.RIGHT_ANSWERS({ path, n, name: labelName || "False and True" }));
   }
 
   /** Return the label that a high score means, which only the name of its column may say. */
@@ -76,7 +98,8 @@
 
   function wrongPositiveOf(event, outcomes) {
     const other = outcomes.find((name) => name !== event);
-    return sentences.WRONG_POSITIVE({ event, other });
+    const advice = "if so, choose it as the label of a high score";
+    return sentences.WRONG_POSITIVE({ event, other, advice });
   }
 
   /** Return the name of the second of two classes that have names, of which the ECE is measured. */
@@ -85,17 +108,30 @@
     return isNamed ? classes[1] : null;
   }
 
+  /** Return what to do about labels of which each sample has a row. */
+  function adviceOnRows(labels, [n, width, ...more]) {
+    if (more.length) return sentences.ONE_LABEL({});
+    if (width === 1) return sentences.RAVEL({});
+    const numbers = Array.from(labels, Number);
+    if (!numbers.every((number) => [0, 1].includes(number))) return sentences.ONE_LABEL({});
+    const isOneHot = Array.from({ length: n }, (_, i) => numbers.slice(i * width, (i + 1) * width))
+      .every((row) => row.filter((number) => number === 1).length === 1);
+    return isOneHot ? sentences.ARGMAX({}) : sentences.SEVERAL_LABELS({});
+  }
+
   /** Return the labels as class indices, by the names of the columns wherever all have one. */
   function asIndices(labels, labelShape, classes, where) {
-    const { path, name, n, C, place, countFrom1 } = where;
+    const { path, name, n, width, C, place, countFrom1 } = where;
     if (labelShape.length !== 1) {
       throw new BadValue(
         `labels must have shape (samples,), got ${shapeText(labelShape)}; ` +
-          (labelShape.at(-1) === 1 ? sentences.RAVEL({}) : sentences.ARGMAX({}))
+          adviceOnRows(labels, labelShape)
       );
     }
     if (labels.length !== n) {
-      const advice = "pass the labels of exactly these samples";
+      const isTransposed = labels.length === width;
+      const passOthers = "pass the labels of exactly these samples";
+      const advice = isTransposed ? sentences.TRANSPOSE({}) : passOthers;
       const words = { name, n_labels: labels.length, n, advice };
       throw new BadValue(sentences.NOT_ONE_LABEL_EACH(words));
     }
@@ -110,8 +146,13 @@
       if (!Number.isInteger(label)) {
         const among = names ? `, or among ${names.slice(0, 10).join(", ")}` : "";
         const expected = `class indices from 0${among}`;
-        const words = { path, classes: expected, found: `'${labels[i]}'`, place: place(i) };
-        const alike = names?.find((text) => text.toLowerCase() === `${labels[i]}`.toLowerCase());
+        // The known names are not at fault.
+        const row = Array.prototype.some.call(labels, isNamed)
+          ? Array.prototype.findIndex.call(labels, (text) => !isNamed(text))
+          : i;
+        const text = String(labels[row]);
+        const words = { path, classes: expected, found: `'${text}'`, place: place(row) };
+        const alike = names?.find((name) => name.toLowerCase() === text.toLowerCase());
         const advice = alike === undefined ? "" : `; ${sentences.WRITE_ALIKE({ name: alike })}`;
         throw new BadFile(sentences.WRONG_LABEL(words) + advice, names && "scores");
       }
@@ -147,7 +188,6 @@
 
   self.labels = {
     CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, refuseClass0,
-    positiveOf,
-    wrongPositiveOf, nameOfEvent, asIndices,
+    refuseManyClasses, refuseRightAnswers, positiveOf, wrongPositiveOf, nameOfEvent, asIndices,
   };
 };

@@ -365,6 +365,7 @@
         measured.classwiseNoiseFloor = ofClasses.floor;
         measured.classwisePValue = ofClasses.pValue;
       }
+      measured.confidentErrors = self.confident.find(set.top ?? set.judged);
       measured.bins = withBands(bins, drawn);
       if (areCrowded) {
         const grouped = groups.inGroups(set.judged);

@@ -64,6 +64,16 @@
   const isYScore = (found, bare, dataOf) =>
     found.length === 1 && /^y_score$/i.test(bare[0]) && dataOf().every((p) => p >= 0 && p <= 1);
 
+  /** Return a name without the word of its set. */
+  const withoutSet = (name) =>
+    ["calibration", "test"]
+      .map((set) => arraysOfSet([name], set).get(name))
+      .find((bare) => bare !== undefined) ?? name;
+
+  /** Say whether a single column tells how likely the answer of a model is to be right. */
+  const isConfidence = (scores, labels) =>
+    patterns.right.test(withoutSet(labels)) || patterns.confidence.test(withoutSet(scores));
+
   const classOf = (column) =>
     column.replace(patterns.beforeClass, "").replace(/^[()[\]]+|[()[\]]+$/g, "");
 
@@ -102,7 +112,6 @@
 
   self.names = {
     kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores, isYScore,
-    classOf,
-    classesOf, shortly, listed, shapeText,
+    isConfidence, classOf, classesOf, shortly, listed, shapeText,
   };
 };

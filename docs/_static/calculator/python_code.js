@@ -47,16 +47,24 @@
     };
   }
 
-  /** Return what reads logits and labels in Python: imports, a table, and an expression. */
-  function pythonOf(found, areProbabilities, width) {
+  /** Return the logits of probabilities in Python. `floors` is null if none of them is 0. */
+  function logarithmOf(p, width, floors) {
+    if (floors === null) return width === 1 ? `special.logit(${p})` : `np.log(${p})`;
+    const [yes, no] = floors;
+    const ofYes = `np.log(np.clip(${p}, ${yes}, 1))`;
+    return width === 1 ? `${ofYes} - np.log(np.clip(1 - ${p}, ${no}, 1))` : ofYes;
+  }
+
+  /**
+   * Return what reads logits and labels in Python: imports, a table, and an expression. `floors`
+   * holds what probabilities of 0 and 1 count as, if there are any.
+   */
+  function pythonOf(found, areProbabilities, width, floors) {
     const { imports, table, scores, labels, positive, byName, first } = found;
     let [read, given, classes] = [scores, labels, null];
-    if (areProbabilities) {
-      read =
-        width === 1
-          ? `special.logit(np.clip(${scores}, 1e-12, 1 - 1e-12))`
-          : `np.log(np.clip(${scores}, 1e-12, 1))`;
-    }
+    // A small number would be 0 beside numbers of single precision.
+    const p = table ? scores : `${scores}.astype(float)`;
+    if (areProbabilities) read = logarithmOf(p, width, floors);
     if (positive) given = `(${labels} == ${positive}).to_numpy(int)`;
     else if (table) {
       if (byName) classes = `[${byName.map(quoted).join(", ")}]`;
@@ -66,7 +74,7 @@
     }
     if (first) given += ` - ${first}`;
     const more = areProbabilities ? ["import numpy as np"] : [];
-    if (areProbabilities && width === 1) more.push("from scipy import special");
+    if (areProbabilities && width === 1 && !floors) more.push("from scipy import special");
     return { imports: [...imports, ...more], table, classes, logits: read, labels: given };
   }
 

@@ -6,9 +6,9 @@
   const { BadFile, BadValue } = self.refusals;
   const { open, refuseAtOnce } = self.files;
   const { kindOf, shapeText, shortly } = self.names;
-  const { nameOfEvent, asIndices } = self.labels;
-  const { FLOOR, checkFinite, checkProbabilities, refuseProbabilities } = self.checking;
-  const { beside0, countRaised, logitsOfEvents } = self.checking;
+  const { nameOfEvent, asIndices, refuseManyClasses, refuseRightAnswers } = self.labels;
+  const { checkFinite, checkProbabilities, refuseProbabilities } = self.checking;
+  const { refuseModels, beside0, asLogarithms } = self.checking;
   const { columnsOf, fromTable } = self.tables;
   const { fromArrays, pairOfFiles } = self.arrays;
   const { pythonOf } = self.pythonCode;
@@ -37,7 +37,7 @@
       ? fromTable(source, options, layout)
       : fromArrays(source, isPair ? { ...options, picked: {} } : options, layout);
     try {
-      return rowsOf(found, layout, options.picked);
+      return rowsOf(found, layout, options);
     } catch (error) {
       if (error instanceof BadValue) {
         throw new BadFile(`${found.path}: ${error.message}`, error.asks);
@@ -46,43 +46,55 @@
     }
   }
 
-  function rowsOf(found, layout, { countFrom1 }) {
+  function rowsOf(found, layout, { picked, probabilities }) {
     const { path, data, shape, half, areProbabilities, code, from, unused, place } = found;
+    const { countFrom1 } = picked;
     const { suspicion, wrongPositive, labels, labelShape, classes } = found;
-    const { positive = null, hasTestSet = false } = found;
+    const { positive = null, hasTestSet = false, isConfidence } = found;
     const name = kindOf(areProbabilities);
     if (shape.length < 1 || shape.length > 2) {
-      const advice = "use the library for images, which takes pixels as samples";
-      throw new BadValue(sentences.SHAPE_OF_LOGITS({ name, shape: shapeText(shape), advice }));
+      throw new BadValue(
+        `${name} must have shape (samples, classes) or, for two classes, (samples,), got ` +
+          `${shapeText(shape)}; use the command line or the library for images, which take ` +
+          "pixels as samples"
+      );
     }
     const [n, width] = [shape[0], shape[1] ?? 1];
     if (n * width === 0) throw new BadValue(sentences.EMPTY({ name, shape: shapeText(shape) }));
     const C = width === 1 ? 2 : width;
-    const where = { path, name, n, C, place, countFrom1 };
+    const where = { path, name, n, width, C, place, countFrom1 };
     const shapeOfLabels = labelShape ?? [labels.length];
+    if (width === 1 && shapeOfLabels.length === 1) {
+      refuseManyClasses(path, labels, found.labelName);
+    }
     const { indices, byName, first } = asIndices(labels, shapeOfLabels, classes, where);
     layout.isByOrder = classes !== null && byName === null;
+    if (width > 1 && byName === null) refuseRightAnswers(path, width, labels, found);
     checkFinite(data, name, n, width, place);
-    let [logits, raised, rounded] = [data, "", ""];
+    const areOutcomes = indices.every((label) => label <= 1);
+    let [logits, raised, rounded, floors, zeros] = [data, "", "", [], null];
     if (areProbabilities) {
-      if (checkProbabilities(data, n, width, half, place)) rounded = `; ${sentences.ROUNDED({})}`;
-      if (width === 1) logits = logitsOfEvents(data);
-      else logits = data.map((p) => Math.log(Math.max(p, FLOOR)));
-      const nRaised = countRaised(data, width);
-      if (nRaised) {
+      const how = { half, place, areOutcomes, isTicked: probabilities };
+      if (checkProbabilities(data, n, width, how)) rounded = `; ${sentences.ROUNDED({})}`;
+      ({ logits, floors, zeros } = asLogarithms(data, width, indices));
+      if (zeros.nValues) {
         // A sample may have several, so this is not the number of samples.
-        const words = { n: nRaised, n_values: n * width, floor: FLOOR };
+        const words = { n: zeros.nValues, n_values: n * width, floor: zeros.floor };
         raised = ` (${sentences.COUNTED_AS_FLOOR(words)})`;
       }
     } else {
-      refuseProbabilities(data, n, width, half);
+      refuseProbabilities(data, n, width, { half, areOutcomes });
       if (width === 1) logits = beside0(data);
     }
+    if (layout.isByOrder && !picked.scores) refuseModels(layout.scores, data, indices);
     const leftOut = unused.length ? `; not used: ${unused.join(", ")}` : "";
     const missing = withoutSamples(indices, byName, first, C);
     const given = `${path}: n = ${n}, ${name} of ${C} classes from ${from.scores}${raised}`;
-    const said = `${given}, labels from ${from.labels}${rounded}${missing}${leftOut}`;
-    const python = pythonOf({ ...code, byName, first }, areProbabilities, width);
+    const note = isConfidence && areProbabilities && width === 1 ? sentences.OF_CONFIDENCE({}) : "";
+    const more = `${rounded}${note && `; ${note}`}${missing}${leftOut}`;
+    const said = `${given}, labels from ${from.labels}${more}`;
+    const used = zeros?.nValues ? floors : null;
+    const python = pythonOf({ ...code, byName, first }, areProbabilities, width, used);
     const event = positive ?? nameOfEvent(byName);
     const isOpen = width === 1 && event === null;
     const meansClass0 = isOpen ? sentences.MEANS_CLASS_0({ name: from.scores }) : null;
@@ -90,8 +102,8 @@
     const ofEvents = width === 1 ? "probability" : "probabilities";
     const input = areProbabilities ? ofEvents : "logits";
     const form = { input, classes: positive ? null : byName };
-    const about = { n, C, said, ...form, ...suspicions, code: python, event, hasTestSet };
-    return { logits, labels: indices, ...about };
+    const about = { n, C, said, note, zeros, ...form, ...suspicions, event, hasTestSet };
+    return { logits, labels: indices, code: python, ...about };
   }
 
   /** Say which classes no sample has. */

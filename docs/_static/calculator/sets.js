@@ -5,6 +5,8 @@
   const { BadFile } = self.refusals;
   // If a smaller share of the rows differ, equal rows need not be equal samples.
   const MOSTLY = 0.9;
+  // Equal rows are the same samples if chance would hardly put so many of them on both sides.
+  const CLEAR = 4; // standard errors
   // So many samples of a class stand in both halves, unless the order of the rows is to blame.
   const LEAST_OF_CLASS = 20;
 
@@ -53,9 +55,10 @@
    * halves of one file.
    */
   function countShared(fit, test, isSplit) {
-    const known = new Set(keysOf(fit));
+    const [ofFit, ofTest] = [fit, test].map(keysOf);
+    const known = new Set(ofFit);
     if (known.size < MOSTLY * fit.n) return null;
-    const n = keysOf(test).filter((key) => known.has(key)).length;
+    const n = ofTest.filter((key) => known.has(key)).length;
     const advice = isSplit
       ? "keep every row of the file once, or drop a second file for the test"
       : "choose other samples for the test, or none, so that the first file is split";
@@ -65,7 +68,28 @@
           `fitted to, so the test would say nothing about new samples; ${advice}`
       );
     }
-    return n;
+    return n === 0 || areSamples(ofFit, ofTest) ? n : null;
+  }
+
+  /**
+   * Say whether two equal rows are one sample. Rows that are equal by chance, for example because
+   * they are rounded, stand on the same side about as often as on both.
+   */
+  function areSamples(ofFit, ofTest) {
+    const counts = new Map();
+    [ofFit, ofTest].forEach((keys, side) => {
+      for (const key of keys) {
+        const count = counts.get(key) ?? [0, 0];
+        count[side]++;
+        counts.set(key, count);
+      }
+    });
+    const pairs = [...counts.values()].filter(([a, b]) => a + b === 2);
+    const across = pairs.filter(([a]) => a === 1).length;
+    const share = ofFit.length / (ofFit.length + ofTest.length);
+    const chance = 2 * share * (1 - share);
+    const deviation = Math.sqrt(pairs.length * chance * (1 - chance));
+    return across > 0.8 * pairs.length && across - chance * pairs.length > CLEAR * deviation;
   }
 
   /**

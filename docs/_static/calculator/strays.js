@@ -12,6 +12,12 @@
   // Beside so many classes, another column hardly ever keeps the order of the alphabet by chance.
   const LEAST_IN_ORDER = 3;
 
+  /** Say whether columns have the numbers of classes, from 0 up. */
+  function areNumbered(columns) {
+    const numbers = columns.map((column) => Number(column.match(NUMBERED)?.[2]));
+    return numbers.sort((a, b) => a - b).every((number, k) => number === k);
+  }
+
   /** Say whether a column of n cells numbers or names the samples. */
   function isNumberOfSamples(name, n, { isNumeric, isWhole, rises, counts }) {
     const isNamed = self.patterns.numbersOfSamples.test(name);
@@ -123,5 +129,5 @@
   const wordsOf = (columns) =>
     [FIRST_WORD, LAST_WORD].map((word) => columns.map((column) => column.match(word)?.[0]));
 
-  self.strays = { find, overlooked, areUnclear, isNumberOfSamples, isPrediction };
+  self.strays = { find, overlooked, areUnclear, areNumbered, isNumberOfSamples, isPrediction };
 };

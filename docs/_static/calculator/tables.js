@@ -2,11 +2,11 @@
 (self.calculatorParts ??= {}).tables = function () {
   "use strict";
 
-  const { sentences } = self;
+  const { sentences, patterns } = self;
   const { BadFile } = self.refusals;
   const { refuseText } = self.files;
   const { kindOf, declared, asThemselves, labelsAmong, namesOfScores, isYScore } = self.names;
-  const { classOf, classesOf, shortly, listed } = self.names;
+  const { classOf, classesOf, isConfidence, shortly, listed } = self.names;
   const { noLabels, refuseMissing, twoNames, refuseConfidences, refuseClass0 } = self.labels;
   const { positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
@@ -16,6 +16,7 @@
   const CHECK_SCORES = "untick those that hold none, then press Calibrate again";
   // Scores of few samples may be whole numbers that differ by chance.
   const LEAST_IDENTIFIERS = 20;
+  const OUTCOMES = ["0", "1", "0.0", "1.0", "false", "true"];
 
   /**
    * Say which columns of a table are read, from its head and from what the user has picked. What
@@ -44,12 +45,35 @@
   const holdsClasses = ({ holdsNumber, words }, n) =>
     !holdsNumber && 2 * words.size <= Math.max(n, 4);
 
+  const holdsOutcomes = ({ words }) =>
+    words.size === 2 && [...words].every((word) => OUTCOMES.includes(word.toLowerCase()));
+
+  /** Return the only column of outcomes, if its name says that it tells of an event. */
+  function eventAmong(names, factsOf) {
+    const found = names.filter((name) => holdsOutcomes(factsOf.get(name)));
+    return found.length === 1 && patterns.events.test(found[0]) ? found : null;
+  }
+
+  /** Return the columns of labels of which each class has its own, or none. */
+  function oneHotAmong({ n, useful, numbers, data, factsOf }) {
+    const isOutcome = ({ isWhole, ...facts }) => isWhole && holdsOutcomes(facts);
+    const found = useful.filter(
+      (name) => patterns.oneHot.test(name) && isOutcome(factsOf.get(name))
+    );
+    if (found.length < 2) return [];
+    const rows = columnsOfData(data, n, numbers.length, found.map((c) => numbers.indexOf(c)));
+    const sumOf = (i) =>
+      rows.subarray(i * found.length, (i + 1) * found.length).reduce((a, b) => a + b, 0);
+    return Array.from({ length: n }, (_, i) => sumOf(i)).every((sum) => sum === 1) ? found : [];
+  }
+
   const described = (names) =>
     `the columns ${names.map((name) => name || "(no name)").join(", ")}`;
 
   /** Return the only column that can hold the labels, or ask for it. */
   function labelOfTable({ path, names, table }, { picked }, besideScores) {
     const found = picked.labels ? [picked.labels] : labelsAmong(names);
+    const areNamed = found.length > 0;
     const { n, useful, hasHead, factsOf } = table;
     const named = picked.scores ?? declared(names, "logits", "probabilities");
     // Whoever has chosen a column as the labels does not mean it as a score.
@@ -61,11 +85,13 @@
       // The only column of words that repeat is that of the labels.
       const words = others.filter((name) => holdsClasses(factsOf.get(name), n));
       const whole = mayBe.filter((name) => factsOf.get(name).isWhole);
-      found.push(...(words.length === 1 ? words : whole));
+      found.push(...(words.length === 1 ? words : eventAmong(others, factsOf) ?? whole));
     }
     const labels = found.filter((name) => !scores.includes(name));
     if (labels.length === 1) return labels[0];
-    throw noLabels(path, "column", labels, described(names));
+    const oneHot = shortly(oneHotAmong(table));
+    if (oneHot) throw new BadFile(sentences.ONE_HOT_COLUMNS({ path, names: oneHot }));
+    throw noLabels(path, "column", { found: labels, areNamed, described: described(names) });
   }
 
   /** Return the scores and the labels of a table, of which columnsOf has chosen the columns. */
@@ -134,9 +160,11 @@
     layout.areFound = picked.scores === undefined && columns.length > 1;
     return {
       path, data: dataOf(columns), shape: columns.length === 1 ? [n] : [n, columns.length],
+      labelName: label,
       code: codeOfTable(path, { ...table, names, columns, text: label, positive }),
       half: false, areProbabilities, labels, classes, positive, place: table.place,
       from: { scores: listed("column", columns), labels: `the column ${label}${of}${mark}` },
+      isConfidence: isConfidence(columns[0], label),
       suspicion: suspicionOf(columns, nLabels),
       wrongPositive: outcomes && wrongPositiveOf(positive, outcomes),
       unused: names.filter((name) => name !== "" && name !== label && !columns.includes(name)),

@@ -5,7 +5,7 @@
   const { sentences } = self;
   const { format, percent, pText, isBound, sharesOf, wordsOf } = self.measures;
   const { whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains } = self.doubts;
-  const { LEVEL, findingsOf, isCalibrated, wayOf, isShift } = self.errors;
+  const { LEVEL, findingsOf, isCalibrated, wayOf, isShift, isWorse } = self.errors;
   // As in calibkit's _command_line/verdicts.py.
   const WEAK = 0.1;
 
@@ -14,13 +14,17 @@
     if (why) return [why];
     const { before, after } = found.report;
     const parts = [["Before scaling", before], ["After scaling", after]];
-    if (parts.every(([, values]) => isCalibrated(values))) {
+    if (parts.every(([, values]) => isCalibrated(values) && !values.confidentErrors)) {
       return [...ofTemperature(found), notFound("Before and after scaling", found, before, after)];
     }
-    const said = parts.map(([when, values]) =>
-      isCalibrated(values) ? notFound(when, found, values) : errorFound(when, values, found)
-    );
+    const said = parts.map(([when, values]) => verdict(when, values, found));
     return [...ofTemperature(found), ...said];
+  }
+
+  function verdict(when, values, found) {
+    if (!isCalibrated(values)) return errorFound(when, values, found);
+    if (values.confidentErrors) return sentences.ONLY_CONFIDENT_ERRORS({ when });
+    return notFound(when, found, values);
   }
 
   /** Say whether T may be 1, in the sentence that the verdicts follow. */
@@ -32,6 +36,9 @@
 
   /** Say that the values show no error, and how large an error could still hide. */
   function notFound(when, found, ...values) {
+    // One bin holds so many samples that the ECE says little of them.
+    const isCrowded = found.report.before.groups !== undefined;
+    if (isCrowded) return sentences.ONE_BIN({ when, ...wordsOf(found.report) });
     // Labels that fit unusually well may make the interval end below what chance can hide.
     const ends = [
       ...values.map(({ noiseFloor }) => [noiseFloor.high, "ECE if calibrated"]),
@@ -54,9 +61,12 @@
     });
     const verb = errors.length > 1 ? "are" : "is";
     const words = { when, how, errors: listed.join(" and "), verb, limit: inWords(limit) };
+    if (isWorse(found.report)) {
+      return sentences.MADE_WORSE({ ...words, leave: sentences.LEAVE_UNSCALED({}) });
+    }
     const said = sentences[isWeak ? "SOME_EVIDENCE" : "NOT_CALIBRATED"](words);
     if (when === "Before scaling" || shiftRemains(found).length) return said;
-    const choose = isOpen(found) ? [] : [sentences.CHOOSE({})];
+    const choose = isOpen(found) ? [] : [sentences.ALREADY_BEST({}), sentences.CHOOSE({})];
     const ofOthers = found.isSplit ? [] : [sentences.OTHER_DATA({})];
     return [said, ...choose, ...ofOthers].join(" ");
   }

@@ -18,7 +18,7 @@
     const fullFit = calibration;
     const code = [calibration.code];
     const from = [calibration.said];
-    const { suspicion, wrongPositive, event, n, input, classes } = calibration;
+    const { suspicion, wrongPositive, event, n, input, note, zeros, classes } = calibration;
     let test;
     const ofBoth = calibration.hasTestSet ? chosen : [];
     const filesOfTest = testFiles.length ? testFiles : ofBoth;
@@ -45,7 +45,6 @@
         throw new refusals.BadFile(self.sentences.OTHER_EVENT({ fit: event, test: test.event }));
       }
     }
-    const nZero = input === "logits" ? 0 : countZeros(fullFit);
     tell("Fitting the temperature", 0.25);
     const fit = fitted(calibration, { suspicion, wrongPositive });
     const nShared = sets.countShared(calibration, test, isSplit);
@@ -53,19 +52,8 @@
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    const about = { from, n, isSplit, code, nShared, nCopies, nZero, input, classes };
+    const about = { from, n, isSplit, code, nShared, nCopies, zeros, input, note, classes };
     return { fit, report: { ...report, event }, ...about };
-  }
-
-  /** Return how many samples have a probability for which the smallest one stands. */
-  function countZeros({ logits, n, C }) {
-    // As in calibkit's _command_line/commands.py: the logarithm of the floor stands for 0.
-    const most = -Math.log(1e-12) - 1e-5;
-    let count = 0;
-    for (let i = 0; i < n; i++) {
-      if (logits.subarray(i * C, (i + 1) * C).some((z) => Math.abs(z) >= most)) count++;
-    }
-    return count;
   }
 
   /** Fit the temperature. If none is best, say also what the file makes suspicious. */

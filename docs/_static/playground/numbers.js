@@ -34,10 +34,14 @@
     return { value, first, second };
   }
 
-  function combine(polynomials, i) {
-    let sum = 0;
-    for (let k = 0; k < polynomials.length; k++) sum += polynomials[k] * coefficients[k][i];
-    return sum;
+  /** Return the polynomials times the coefficients of each image, summed column by column. */
+  function combine(polynomials, of) {
+    const sums = new Float64Array(of.length);
+    polynomials.forEach((polynomial, k) => {
+      const column = coefficients[k];
+      for (let j = 0; j < sums.length; j++) sums[j] += polynomial * column[of[j]];
+    });
+    return sums;
   }
 
   const isRight = (i) => below[i] === 0;
@@ -46,7 +50,7 @@
   /** Return the odds against the answers of these images at the temperature T. */
   function oddsAgainst(T, of) {
     const { value } = chebyshev((Math.log(clip(T)) - middle) / half);
-    return Float64Array.from(of, (i) => Math.exp(combine(value, i)));
+    return combine(value, of).map(Math.exp);
   }
 
   /** Return the confidences in the answers of these images at the temperature T. */
@@ -88,17 +92,17 @@
     let [low, high, x] = [-1, 1, 0];
     for (let step = 1; Math.abs(step) > 1e-10; x += step) {
       const { value, first, second } = chebyshev(x);
+      const [logOdds, slopes, bends] = [value, first, second].map((each) => combine(each, of));
       const inverse = Math.exp(-(middle + half * x));
       let slope = 0;
       let curvature = 0;
-      for (const i of of) {
-        const rivals = Math.exp(combine(value, i));
+      of.forEach((i, j) => {
+        const rivals = Math.exp(logOdds[j]);
         const p = rivals / (1 + rivals);
-        const dx = combine(first, i);
-        slope += p * dx - half * inverse * below[i];
-        curvature += p * (1 - p) * dx ** 2 + p * combine(second, i);
+        slope += p * slopes[j] - half * inverse * below[i];
+        curvature += p * (1 - p) * slopes[j] ** 2 + p * bends[j];
         curvature += half ** 2 * inverse * below[i];
-      }
+      });
       [low, high] = slope < 0 ? [x, high] : [low, x];
       const newton = x - slope / curvature;
       step = (low < newton && newton < high ? newton : (low + high) / 2) - x;
@@ -118,7 +122,7 @@
 
   restart();
   window.playground = {
-    lowest, highest, calibration, test, pool, isRight, confidences, binned, measure, optimum, draw,
-    restart,
+    lowest, highest, nBins: N_BINS, calibration, test, pool, isRight, confidences, binned, measure,
+    optimum, draw, restart,
   };
 })();

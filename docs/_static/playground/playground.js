@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-  const { lowest, highest, calibration, test, measure, optimum, draw, restart } = window.playground;
+  const { lowest, highest, nBins, calibration, test, measure, optimum, draw, restart } =
+    window.playground;
   const { percent, percentTicks, fifths, add, set, panel, reliabilityDiagram, row, atRest } =
     window.drawing;
   const SIZES = [50, 100, 300, 1000];
@@ -15,7 +16,7 @@
     const { x, y, yMarks } = panel(svg, {
       top: 10, bottom: 110, xTicks: fifths, yTicks, yLabel: "images",
     });
-    const bars = measure(1).bins.map(() => ({
+    const bars = Array.from({ length: nBins }, () => ({
       right: add(svg, "rect", { class: "ex-right" }),
       wrong: add(svg, "rect", { class: "ex-wrong" }),
     }));
@@ -78,17 +79,16 @@
       const hand = add(svg, "circle", { class: `ex-hand ${colour}`, r: 6 });
       return { place, points: [], curve, hand };
     });
-    /** Lengthen the curves by a few points at a time, so that the page answers meanwhile. */
-    function lengthen(from) {
-      const end = from + 5;
-      for (const T of temperatures.slice(from, end)) {
-        const scores = measure(T);
-        for (const { place, points } of lines) points.push(place(T, scores).join(" "));
+    /** Lengthen the curves by one point at a time, so that the page answers meanwhile. */
+    function lengthen([T, ...later]) {
+      const scores = measure(T);
+      for (const { place, points, curve } of lines) {
+        points.push(place(T, scores).join(" "));
+        set(curve, { d: `M${points.join("L")}` });
       }
-      for (const { curve, points } of lines) set(curve, { d: `M${points.join("L")}` });
-      if (end < temperatures.length) setTimeout(lengthen, 0, end);
+      if (later.length) setTimeout(lengthen, 0, later);
     }
-    lengthen(0);
+    setTimeout(lengthen, 0, temperatures);
     return (scores, T) => {
       for (const { place, hand } of lines) {
         const [cx, cy] = place(T, scores);

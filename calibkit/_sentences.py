@@ -5,7 +5,14 @@ calculator, so that a browser says what Python says. ``advice`` is what to do, w
 the two.
 """
 
-UNKNOWN_KIND = "{path} cannot be read: the name of the file must end in one of {known}"
+UNKNOWN_KIND = "{path} cannot be read: the name of the file must end in one of {known}; {advice}"
+OF_A_SPREADSHEET = "in the program for spreadsheets, save the sheet as a csv file"
+OF_A_TEXT = "if it holds a table, let its name end in .csv"
+OF_TENSORS = (
+    "in Python, load it and write np.savez('samples.npz', logits=logits.cpu().numpy(), "
+    "labels=labels.cpu().numpy())"
+)
+OF_ANOTHER_KIND = "write the arrays with np.savez, or the table as a csv file"
 WRONG_KIND = "{path} is not a valid {kind} file; write one with {function}"
 PYTHON_OBJECTS = (
     "{path} holds Python objects, which could run code when they are read; save arrays of numbers "
@@ -22,10 +29,21 @@ WITHOUT_SAMPLES = "classes without samples: {names}"
 NO_ROWS = "{path} is empty; pass a file with one row or more"
 NO_CSV = "{path} is not a valid csv file: {why}"
 REPEATED_COLUMNS = "{path} must give every column a name of its own, got {names} twice"
-WRONG_LENGTH_OF_ROW = "{path} must have {expected} columns in every row, got {found} in {place}"
+WRONG_LENGTH_OF_ROW = (
+    "{path} must have {expected} columns in every row, got {found} in {place}; {advice}"
+)
+MORE_CELLS = (
+    "put a cell that holds a comma in quotation marks and, if commas are the decimal points, "
+    "separate the columns by semicolons"
+)
+FEWER_CELLS = "complete the row or delete it"
 NO_DELIMITER = (
     "{path} has a single column, and its first sample is {found}; separate the columns by commas, "
     "semicolons or tabs"
+)
+COUNT_CLASSES = (
+    "write for each label which column of scores is its own, counted from 0, such as 1 for the "
+    "second column"
 )
 WRITE_ALIKE = "spell this label as its column does: {name}"
 RAVEL = "save labels.ravel(), which has one label for each row"
@@ -41,13 +59,19 @@ ONE_HOT_COLUMNS = (
 )
 FILL_IN = "fill in the cell, delete the row, or {advice}"
 WRITE_POINTS = "write decimal points, or separate the columns by semicolons"
+WRITE_SHARES = "write shares instead of percentages, such as 0.93 for 93%"
+ONE_POINT = "use either commas or points as decimal points in all cells"
+NO_THOUSANDS = "write numbers without a sign between the thousands"
 A_LIST = "write a column of its own for each class instead of a list"
 NO_NUMBER = "{path} must hold numbers in the column {name}, got {found} in {place}; {advice}"
 FIRST_ROW_IS_DATA = (
     "{path} must name its columns in the first row, got {found}, which seems to be a sample; write "
     "a row such as score,label above it"
 )
-NO_FLOATS = "{path} must hold floating-point scores, and its {name} is {dtype}"
+NO_FLOATS = (
+    "{path} must hold floating-point scores, and its {name} is {dtype}; if these are the scores, "
+    "save them with .astype(np.float32)"
+)
 NO_LABELS = (
     "Which {word} holds the true labels? {reason}, as label, target or y_true would. The file "
     "holds {described}; {advice}"
@@ -107,6 +131,11 @@ RIGHT_ANSWERS = (
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in {place}"
 NO_LABEL = "{path}: {place} has no label; fill it in or delete the row"
 LABELS_FROM_1 = "labels run from 1 to {highest}; {advice}"
+SEEM_TO_COUNT_FROM_1 = (
+    "labels seem to count from 1: they run from 1 to {highest}, and the model would be right in "
+    "{right} of the samples if 1 were subtracted from all of them, and in {as_given} as they are; "
+    "{advice}"
+)
 ROW_OF_TABLE = "row {row} (as a spreadsheet counts)"
 ROW_OF_ARRAY = "row {row} (counted from 0)"
 
@@ -131,8 +160,8 @@ NO_PROBABILITIES = (
     "{highest} and row sums from {least} to {most}; {advice}"
 )
 MODELS = (
-    "if the columns are the probabilities that several models give to one event, name only one of "
-    "them as the scores"
+    "if the columns are the probabilities that several models give to one event, choose only one "
+    "of them as the scores"
 )
 SIGMOIDS = (
     "if each class has a probability of its own, as sigmoids give it, save the logits before the "
@@ -286,7 +315,7 @@ CONFIDENT_ERRORS = (
 
 UNRELATED = (
     "The labels do not seem to belong to the logits: T is {temperature} (95%: {low} to {high}), "
-    "and the accuracy of {accuracy} is hardly better than if the model always named the most "
+    "and the accuracy of {accuracy} is {better} than if the model always named the most "
     "frequent class ({majority}). Usually the labels are shifted by some rows or come from another "
     "split, or the columns are in another order than the classes. A model that knows next to "
     "nothing looks the same. Check for a few samples by hand whether the largest logit is that of "
@@ -323,9 +352,23 @@ ZEROS_OF_LABELS = (
     "number that stands for 0, which is {floor}. So T may be far from the right one, even outside "
     "its 95% interval. Do not use this T, but save more decimals, or the logits."
 )
+COPIES = (
+    "{n_copies} of the {n} samples are copies of others, with the same scores and the same label. "
+    "So the results look surer than they are, and a class whose samples were copied seems too "
+    "frequent. Keep every sample once."
+)
+ONE_CLASS_IN_TEST = (
+    "All {n} samples of the test have the label {label} (counted from 0). If they were chosen by "
+    "their label, the results say nothing about new samples. Use samples of all classes, drawn as "
+    "the model will meet them."
+)
 EXCHANGED = (
     "Are the columns of the classes {a} and {b} (counted from 0) exchanged? The model answers {b} "
     "to most samples of class {a}, and {a} to most of class {b}."
+)
+OTHER_ORDER = (
+    "Are the columns of the {n} classes {names} (counted from 0) in another order than the labels? "
+    "To most samples of each of these classes, the model answers another one of them."
 )
 
 WRONG_WAY_ROUND = (

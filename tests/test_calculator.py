@@ -36,6 +36,7 @@ from tests.command_line import tables_of_users
 from tests.command_line.conftest import CommandLine
 from tests.command_line.test_card import rare_event, shifted
 from tests.reports.test_confident_errors import two_kinds
+from tests.reports.test_copies import drawn_again
 from tests.reports.test_doubts import few_samples, good_model
 from tests.uncertainty.test_lucky_labels import luckiest
 
@@ -926,11 +927,14 @@ def test_a_shift_of_the_risk_is_told_as_in_the_library(page, tmp_path, shift, me
 @pytest.mark.slow
 def test_exchanged_columns_are_suspected_as_in_the_library(page, tmp_path):
     logits, labels = good_model(2000)
-    logits = logits[:, [0, 1, 5, 3, 4, 2, 6, 7, 9, 8]]
+    logits = logits[:, [0, 1, 2, 6, 3, 5, 4, 7, 9, 8]]
     np.savez(tmp_path / "exchanged.npz", logits=logits, labels=labels)
     drop(page, "fit", tmp_path / "exchanged.npz")
     calibrate(page)
-    expected = [_sentences.EXCHANGED.format(a=a, b=b) for a, b in ((2, 5), (8, 9))]
+    expected = [
+        _sentences.OTHER_ORDER.format(n=3, names="3, 4, 6"),
+        _sentences.EXCHANGED.format(a=8, b=9),
+    ]
     shown = page.page.locator("#cc-doubts p").all_inner_texts()
     assert shown == [f"Warning: {text}" for text in expected]
     report = evaluate(logits[1::2], labels[1::2], progress=False)
@@ -1391,7 +1395,10 @@ def test_a_file_as_programs_write_it_is_refused_as_in_the_library(page, tmp_path
 @pytest.mark.parametrize(
     "kind",
     ["one hot", *SHAPES, "an ensemble", "sigmoids", "one row for each class", "an answer and its "
-     "confidence", "one-hot labels, label_{}"],
+     "confidence", "one-hot labels, label_{}", "a cell with 93 %", "a cell with 1,000.5",
+     "a cell with 1.000,5 beside decimal commas", "a cell with 2.5 beside decimal commas",
+     "decimal commas between commas", "a row that ends early",
+     "classes with a number in their names"],
 )  # fmt: skip
 def test_the_advice_is_that_of_the_library(page, tmp_path, kind, here):
     path = as_written(kind, tmp_path)
@@ -1783,12 +1790,68 @@ def test_rows_that_stand_in_one_file_twice_are_found(page, tmp_path):
         "; keep every row of the file once, or drop a second file for the test."
     )
     assert said["one"].startswith("T = ")
-    warning = (
-        "Warning: Every row stands in the file 2 times, so the results look surer than they are."
-    )
-    assert warning in page.page.inner_text("#cc-doubts")
+    warning = _sentences.COPIES.format(n_copies=400, n=800)
+    assert f"Warning: {warning}" in page.page.inner_text("#cc-doubts")
     for card in save_results(page, tmp_path, ["html", "markdown"]).values():
-        assert warning.removeprefix("Warning: ") in card
+        assert warning in card
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["with replacement", "a class four times", "every sample twice"])
+def test_copies_are_warned_of_as_in_the_library(page, tmp_path, kind):
+    (fit_logits, fit_labels), (logits, labels) = (problem(600, 3, 1.0, seed=k) for k in (8, 9))
+    at = drawn_again(labels, kind)
+    np.savez(tmp_path / "fit.npz", logits=fit_logits, labels=fit_labels)
+    np.savez(tmp_path / "test.npz", logits=logits[at], labels=labels[at])
+    drop(page, "fit", tmp_path / "fit.npz")
+    drop(page, "test", tmp_path / "test.npz")
+    calibrate(page)
+    [said] = evaluate(logits[at], labels[at], progress=False).doubts.warnings
+    assert said.startswith(f"{len(at) - len(at.unique())} of the {len(at)} samples are copies")
+    shown = page.page.locator("#cc-doubts p").all_inner_texts()
+    assert shown == [f"Warning: {said}"]
+
+
+@pytest.mark.slow
+def test_a_test_of_one_class_is_warned_of_as_in_the_library(page, tmp_path):
+    (fit_logits, fit_labels), (logits, labels) = (problem(600, 3, 1.0, seed=k) for k in (8, 9))
+    own = labels == 1
+    np.savez(tmp_path / "fit.npz", logits=fit_logits, labels=fit_labels)
+    np.savez(tmp_path / "test.npz", logits=logits[own], labels=labels[own])
+    drop(page, "fit", tmp_path / "fit.npz")
+    drop(page, "test", tmp_path / "test.npz")
+    calibrate(page)
+    [said] = evaluate(logits[own], labels[own], progress=False).doubts.warnings
+    assert said == _sentences.ONE_CLASS_IN_TEST.format(n=int(own.sum()), label=1)
+    assert page.page.locator("#cc-doubts p").all_inner_texts() == [f"Warning: {said}"]
+
+
+@pytest.mark.slow
+def test_labels_that_seem_to_count_from_1_can_be_ticked(page, tmp_path):
+    logits, labels = problem(600, 4, 2.0, seed=8)
+    kept = labels < 3
+    np.savez(tmp_path / "x.npz", logits=logits[kept], labels=labels[kept] + 1)
+    drop(page, "fit", tmp_path / "x.npz")
+    said = calibrate(page)
+    assert "labels seem to count from 1: they run from 1 to 3, and the model would be" in said
+    assert said.endswith('; if they count from 1, tick "The labels count from 1".')
+    page.page.locator("#cc-fit-columns").get_by_label("The labels count from 1").check()
+    assert calibrate(page).startswith("T = ")
+
+
+@pytest.mark.slow
+def test_two_files_of_one_hot_labels_and_of_confidences_are_understood(page, tmp_path):
+    z, y = tables_of_users.Z, tables_of_users.Y
+    np.save(tmp_path / "a.npy", np.eye(3)[y])
+    np.save(tmp_path / "b.npy", z)
+    drop(page, "fit", tmp_path / "a.npy", tmp_path / "b.npy")
+    assert "; as they are one-hot, save labels.argmax(1)" in calibrate(page)
+    one = tables_of_users.ONE
+    np.save(tmp_path / "confidences.npy", 1 / (1 + np.exp(-np.abs(one))))
+    np.save(tmp_path / "correct.npy", ((one > 0) == tables_of_users.YES).astype(int))
+    drop(page, "fit", tmp_path / "confidences.npy", tmp_path / "correct.npy")
+    assert calibrate(page).startswith("T = ")
+    assert _sentences.OF_CONFIDENCE in page.page.inner_text("main")
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ _MOST_DECIMALS = 6
 _FAR_FROM_1 = 0.02
 # So many standard errors are more than chance.
 _CLEAR = 3
+_SUBTRACT_1 = "if they count from 1, subtract 1 from all of them"
 
 
 def divided_by_sums(p: Tensor) -> tuple[Tensor, bool]:
@@ -72,7 +73,7 @@ def check_scores(
         scores = scores.masked_fill(scores.isneginf(), -1e4)
     check = check_probability_rows if are_probabilities else check_logits_and_labels
     try:
-        return check(scores, found, ignore_index=ignore_index)
+        rows = check(scores, found, ignore_index=ignore_index)
     except (TypeError, ValueError) as error:
         said = _PLACE.sub(lambda place: source.place(int(place[1])), str(error))
         if said.startswith("probabilities must lie"):
@@ -94,6 +95,22 @@ def check_scores(
         if scores.ndim == 1 and said.startswith("labels must lie"):
             said += "; a single column needs outcomes 0 and 1, such as whether the answer is right"
         raise ValueError(f"{source.path}: {said}") from error
+    return rows
+
+
+def refuse_from_1(source: NamedNumbers, rows: Rows) -> None:
+    """Raise an error if labels without 0 are right far more often if the first class is 1."""
+    if rows.n_classes == 2:
+        return  # Labels of which all are 1 are refused as those of one class.
+    scores, labels, _ = rows.flat()
+    answers = scores.argmax(1)
+    right, as_given = (int((answers == found).sum()) for found in (labels - 1, labels))
+    is_clear = right > 2 * as_given and right - as_given > _CLEAR * math.sqrt(right + as_given)
+    if labels.min() != 1 or not is_clear:
+        return
+    shares = {"right": f"{right / len(labels):.1%}", "as_given": f"{as_given / len(labels):.1%}"}
+    words = {"highest": int(labels.max()), "advice": _SUBTRACT_1, **shares}
+    raise ValueError(f"{source.path}: {_sentences.SEEM_TO_COUNT_FROM_1.format(**words)}")
 
 
 def _said_of_few_rows(source: NamedNumbers, p: Tensor) -> str | None:
@@ -112,8 +129,7 @@ def _said_of_labels_from_1(labels: Tensor, n_classes: int, ignore_index: int | N
     used = labels[_kept(labels, ignore_index)]
     if used.min() != 1 or used.max() != n_classes:
         return None
-    advice = "if they count from 1, subtract 1 from all of them"
-    return _sentences.LABELS_FROM_1.format(highest=n_classes, advice=advice)
+    return _sentences.LABELS_FROM_1.format(highest=n_classes, advice=_SUBTRACT_1)
 
 
 def _kept(labels: Tensor, ignore_index: int | None) -> Tensor:

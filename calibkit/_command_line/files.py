@@ -73,7 +73,8 @@ def open_numbers(path: Path) -> NamedNumbers:
     """Return what a file holds, or raise an error if it is of no kind that we know."""
     kind = path.suffix.lower()
     if kind not in _KINDS:
-        raise ValueError(_sentences.UNKNOWN_KIND.format(path=path, known=", ".join(_KINDS)))
+        known, advice = ", ".join(_KINDS), _ADVICE_ON_KIND.get(kind, _sentences.OF_ANOTHER_KIND)
+        raise ValueError(_sentences.UNKNOWN_KIND.format(path=path, known=known, advice=advice))
     return _KINDS[kind](path)
 
 
@@ -105,6 +106,11 @@ def _refusal(path: Path, kind: str, error: Exception) -> ValueError:
     return ValueError(_sentences.WRONG_KIND.format(path=path, kind=kind, function=function))
 
 
+_ADVICE_ON_KIND = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), _sentences.OF_A_SPREADSHEET),
+    **dict.fromkeys((".txt", ".dat", ".tab"), _sentences.OF_A_TEXT),
+    **dict.fromkeys((".pt", ".pth"), _sentences.OF_TENSORS),
+}
 _KINDS: dict[str, Callable[[Path], NamedNumbers]] = {
     ".npz": _npz,
     ".npy": _npy,

@@ -141,7 +141,9 @@ def as_indices(
             expected += f", or among {', '.join(classes[:10])}"
         label = str(found.flat[wrong[0]])
         alike = next((name for name in classes or [] if name.lower() == label.lower()), None)
-        advice = "" if alike is None else f"; {_sentences.WRITE_ALIKE.format(name=alike)}"
+        advice = (
+            _sentences.COUNT_CLASSES if alike is None else _sentences.WRITE_ALIKE.format(name=alike)
+        )
         raise ValueError(
             _sentences.WRONG_LABEL.format(
                 path=origin.path,
@@ -149,7 +151,7 @@ def as_indices(
                 found=repr(label),
                 place=origin.place(int(wrong[0])),
             )
-            + advice
+            + f"; {advice}"
         )
     return torch.from_numpy(values.astype(np.int64)), False
 

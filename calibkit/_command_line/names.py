@@ -11,10 +11,11 @@ from calibkit._command_line.named_numbers import is_number
 LABELS = re.compile(
     r"((true|gold|target|actual)[_ .-]?)?(labels?|class)|y|y[_ .-]?(true|gold)|true|"
     r"y[_ .-]?actual|actuals?|gold([_ .-]?standard)?|targets?|outcomes?|events?|(is_)?correct|"
-    r"matched|klasse|gt([_ .-]?(labels?|class))?|(ground[_ .-]?)?truth|diagnos[ei]s?"
+    r"matched|(is_)?(right|ok)|hit|klasse|gt([_ .-]?(labels?|class))?|(ground[_ .-]?)?truth|"
+    r"diagnos[ei]s?"
 )
 # Names of labels that tell whether the model's answer is right.
-RIGHT = re.compile(r"(is_)?correct|matched")
+RIGHT = re.compile(r"(is_)?(correct|right|ok)|matched|hit")
 # Names of outcomes, which are the labels only where no other column holds outcomes.
 EVENTS = re.compile(r"is[_ .-](?!(train|val|valid|validation|dev|cal|calib|test|holdout)).+")
 # Names of one-hot labels, before that of a class.
@@ -75,7 +76,8 @@ def _without_set(name: str) -> str:
 
 def class_of(column: str) -> str:
     """Return the class that the name of a single column names."""
-    return BEFORE_CLASS.sub("", column, count=1).strip("()[]")
+    name = BEFORE_CLASS.sub("", column, count=1)
+    return name[1:-1] if name[:1] + name[-1:] in {"()", "[]"} else name
 
 
 def classes_of(columns: list[str], labels: set[str]) -> list[str]:

@@ -15,6 +15,7 @@ from calibkit._command_line.checking import (
     as_logarithms,
     check_scores,
     divided_by_sums,
+    refuse_from_1,
     refuse_models,
 )
 from calibkit._command_line.files import open_numbers
@@ -126,6 +127,8 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     values, from_where, origin = (
         _labels(source, choice, own_label) if labels_needed else (None, "", source)
     )
+    # The names of two files say what these hold.
+    label_name = own_label or (choice.labels.stem if choice.labels else None)
     names, are_probabilities = _names_of_scores(source, own, choice, own_label, values)
     outcomes: list[str] = []
     if values is not None and source.word == "column" and len(names) == 1:
@@ -143,24 +146,23 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
         occurring = strays.occurring(values, choice.ignore_index)
         classes = source.class_names(names) and classes_of(names, occurring)
         if is_single:
-            refuse_many_classes(source, occurring, own_label)
+            refuse_many_classes(source, occurring, label_name)
         labels, by_name = as_indices(values, classes, origin)
         if values.ndim == 1 and not (by_name or is_single):
-            refuse_right_answers(source, scores.shape[1], occurring, own_label)
+            refuse_right_answers(source, scores.shape[1], occurring, label_name)
         if classes and by_name and len(classes) == 2 and not is_number(classes[1]):
             outcomes = classes
     # The softmax of the logarithms divides each row by its sum, so only the check needs it here.
     checked, is_rounded = divided_by_sums(scores) if are_probabilities else (scores, False)
     rows = check_scores(source, checked, labels, are_probabilities, choice.ignore_index)
-    if classes and labels is not None and not by_name and not choice.score_names:
-        refuse_models(source, names, scores, labels, choice.ignore_index)
+    if labels is not None and not by_name:
+        refuse_from_1(source, rows)
+        if classes and not choice.score_names:
+            refuse_models(source, names, scores, labels, choice.ignore_index)
     dtype = scores.dtype
     kind = "probabilities" if are_probabilities else "logits"
-    n_given = len(rows) if labels is None else labels.numel()
-    count = f"{len(rows)}" if n_given == len(rows) else f"{len(rows)} of {n_given}"
-    images = f" pixels in {len(scores)} images" if scores.ndim > 2 else ""
-    said = f"{path}: n = {count}{images}, {kind} of {rows.n_classes} classes from "
-    said += _listed(source, names)
+    said = f"{path}: n = {_said_of_size(rows, labels, len(scores))}, {kind} of {rows.n_classes} "
+    said += f"classes from {_listed(source, names)}"
     zeros = None
     if are_probabilities:
         scores, zeros = as_logarithms(scores, rows)
@@ -168,14 +170,29 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
         words = {"n": zeros.n_values, "n_values": scores.numel(), "floor": zeros.floor}
         said += f" ({_sentences.COUNTED_AS_FLOOR.format(**words)})" if zeros.n_values else ""
     said += f", labels from {from_where}" if labels_needed else ""
-    said += f"; {_sentences.DECIMAL_COMMAS}" if source.has_decimal_commas else ""
-    said += f"; {_sentences.ROUNDED}" if is_rounded else ""
-    if labels_needed and are_probabilities and is_single:
-        said += f"; {_sentences.OF_CONFIDENCE}" if is_confidence(names[0], own_label or "") else ""
+    notes = [
+        (_sentences.DECIMAL_COMMAS, source.has_decimal_commas),
+        (_sentences.ROUNDED, is_rounded),
+        (
+            _sentences.OF_CONFIDENCE,
+            labels_needed
+            and are_probabilities
+            and is_single
+            and is_confidence(names[0] or path.stem, label_name or ""),
+        ),
+    ]
+    said += "".join(f"; {note}" for note, is_so in notes if is_so)
     said += _said_of_classes(rows, classes if by_name else None, labels)
     left_out = [name for name in source.names if name not in {"", *names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
     return Samples(scores, labels, are_probabilities, dtype, names, said, source, outcomes, zeros)
+
+
+def _said_of_size(rows: Rows, labels: Tensor | None, n_images: int) -> str:
+    """Say how many samples or pixels count, and of how many."""
+    n_given = len(rows) if labels is None else labels.numel()
+    count = f"{len(rows)}" if n_given == len(rows) else f"{len(rows)} of {n_given}"
+    return f"{count} pixels in {n_images} images" if rows.scores.ndim > 2 else count
 
 
 def _said_of_classes(rows: Rows, classes: list[str] | None, labels: Tensor | None) -> str:

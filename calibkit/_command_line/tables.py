@@ -43,6 +43,15 @@ _SIGN = re.compile(
 )
 
 
+# How programs write that a cell is empty.
+_MISSING = {"", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "?"}
+_ADVICE_ON_CELLS = {
+    re.compile(r"\[.*"): _sentences.A_LIST,
+    re.compile(r"[+-]?[\d.,]+ ?%"): _sentences.WRITE_SHARES,
+    re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d*|[+-]?\d{1,3}(,\d{3})+\.\d*"): _sentences.NO_THOUSANDS,
+}
+
+
 class _Table(NamedNumbers):
     """A table whose columns have names, unless it has no head."""
 
@@ -169,10 +178,13 @@ class _Table(NamedNumbers):
     def _advice_on(self, cell: str) -> str:
         """Return what to do about a cell that holds no number."""
         advice = "name the columns of scores with --score-names"
-        if not cell.strip():
+        if cell.strip().lower() in _MISSING:
             return _sentences.FILL_IN.format(advice=advice)
-        if cell.strip().startswith("["):
-            return _sentences.A_LIST
+        for pattern, known in _ADVICE_ON_CELLS.items():
+            if pattern.fullmatch(cell.strip()):
+                return known
+        if is_number(cell):
+            return _sentences.ONE_POINT  # Elsewhere in the file, a comma is the decimal point.
         is_decimal = not self.has_decimal_commas and _is_with_comma(cell)
         return _sentences.WRITE_POINTS if is_decimal else f"if the column holds no scores, {advice}"
 
@@ -208,10 +220,11 @@ class CSV(_Table):
         names = self._head if has_head else [str(i + 1) for i in range(len(self._head))]
         for i, row in enumerate(self._rows):
             if len(row) != len(names):
+                is_longer = len(row) > len(names)
+                advice = _sentences.MORE_CELLS if is_longer else _sentences.FEWER_CELLS
+                words = {"expected": len(names), "found": len(row), "place": self.place(i)}
                 raise ValueError(
-                    _sentences.WRONG_LENGTH_OF_ROW.format(
-                        path=path, expected=len(names), found=len(row), place=self.place(i)
-                    )
+                    _sentences.WRONG_LENGTH_OF_ROW.format(path=path, advice=advice, **words)
                 )
         if len(names) == 1 and self._rows and _is_unseparated(self._rows[0][0]):
             found = repr(self._rows[0][0][:_LONGEST_SHOWN])

@@ -6,6 +6,8 @@ import numpy as np
 
 from calibkit import _sentences
 from calibkit._rows import Rows
+from calibkit.reports._copies import copies
+from calibkit.reports._exchanged_classes import exchanged_classes
 from calibkit.reports._measuring import effective_number
 from calibkit.reports.values import LEVEL, MetricValues, rejected
 from calibkit.scalers.base import FitSummary
@@ -16,10 +18,6 @@ _LARGEST, _SMALLEST = 10, 0.1
 _WIDEST = 10
 # A model gains so little over the most frequent class if its labels belong to other samples.
 _LEAST_GAIN = 0.1
-# So many samples of a class show which answer it mostly gets.
-_LEAST_OF_CLASS = 10
-# Chance hardly ever turns a score round by so many standard errors.
-_CLEARLY_LOWER = 3
 # The command line and the calculator take no weights, so they do not share this sentence.
 _FEW_BY_WEIGHT = (
     "The weights leave about as much information as {n:.0f} samples of equal weight hold, which "
@@ -76,8 +74,13 @@ def doubts_about(
     Only the values of a test show whether the unscaled model errs, and nobody needs to scale.
     """
     sizes = [test.labels.numel()] if summary is None else [test.labels.numel(), summary.n_samples]
-    exchanged = _exchanged(test)
-    warnings = [*exchanged, *_few_samples(min(sizes), effective_number(test.weights))]
+    exchanged = exchanged_classes(test)
+    warnings = [
+        *copies(test),
+        *exchanged,
+        *_one_class(test, values),
+        *_few_samples(min(sizes), effective_number(test.weights)),
+    ]
     if summary is None or summary.temperature is None or summary.temperature_interval is None:
         return Doubts(warnings, _why_no_verdict(None, exchanged), on_1=None)
     temperature, (low, high) = summary.temperature, summary.temperature_interval
@@ -86,7 +89,8 @@ def doubts_about(
     if sentence is not None:
         # It says what often causes this, and what to check.
         words = {"temperature": temperature, "low": low, "high": high}
-        shares = {"accuracy": f"{accuracy:.1%}", "majority": f"{majority:.1%}"}
+        better = "hardly better" if accuracy > majority else "not better"
+        shares = {"accuracy": f"{accuracy:.1%}", "majority": f"{majority:.1%}", "better": better}
         texts = {name: f"{number:.4g}" for name, number in words.items()}
         warnings.insert(0, sentence.format(**texts, **shares))
     no_verdict = _why_no_verdict(sentence, exchanged)
@@ -95,6 +99,14 @@ def doubts_about(
     is_good = values is not None and not rejected(values, LEVEL)
     on_1 = _sentences.NEED_NOT_SCALE if is_good else _sentences.NO_DIRECTION
     return Doubts(warnings, no_verdict, on_1)
+
+
+def _one_class(test: Rows, values: MetricValues | None) -> list[str]:
+    """Warn of a test of one class only, whose samples may have been chosen by their label."""
+    labels = test.labels.unique().tolist()
+    if values is None or len(labels) > 1:
+        return []
+    return [_sentences.ONE_CLASS_IN_TEST.format(n=test.labels.numel(), label=labels[0])]
 
 
 def _few_samples(n: int, effective_n: float | None) -> list[str]:
@@ -136,32 +148,3 @@ def _majority(test: Rows) -> float:
     weights = None if test.weights is None else test.weights.numpy()
     shares = np.bincount(test.labels.numpy(), weights) / test.total_weight
     return float(shares.max())
-
-
-def _exchanged(test: Rows) -> list[str]:
-    """Return what speaks for exchanged classes, in sentences."""
-    if test.scores.shape[1] == 2:
-        return [_sentences.WRONG_WAY_ROUND] if _is_wrong_way_round(test) else []
-    return [_sentences.EXCHANGED.format(a=a, b=b) for a, b in _exchanged_pairs(test)]
-
-
-def _is_wrong_way_round(test: Rows) -> bool:
-    """Say whether two classes have scores that clearly rise towards the other class."""
-    p = (test.scores[:, 1] - test.scores[:, 0]).double().sigmoid().numpy()
-    groups = [p[test.labels.numpy() == label] for label in (0, 1)]
-    if min(map(len, groups)) < _LEAST_OF_CLASS:
-        return False
-    variance = sum(group.var(ddof=1) / len(group) for group in groups)
-    return bool(groups[0].mean() - groups[1].mean() > _CLEARLY_LOWER * variance**0.5)
-
-
-def _exchanged_pairs(test: Rows) -> list[tuple[int, int]]:
-    """Return the pairs of classes of which each is mostly taken for the other."""
-    labels, answers = test.labels.numpy(), test.scores.argmax(1).numpy()
-    answer_of = {}
-    for label in np.unique(labels):
-        own = answers[labels == label]
-        answer = np.bincount(own).argmax()
-        if len(own) >= _LEAST_OF_CLASS and (own == answer).mean() > 0.5:
-            answer_of[int(label)] = int(answer)
-    return [(a, b) for a, b in answer_of.items() if a < b and answer_of.get(b) == a]

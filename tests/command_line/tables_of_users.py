@@ -134,6 +134,9 @@ REFUSED = {
             ("logit_a logit_b logit_c is_correct", Z.T, Z.argmax(1) == Y),
             ("prob_a prob_b prob_c label", _P3.T, Z.argmax(1) == Y),
             ("logit_no logit_yes matched", OF_TWO.T, ((ONE > 0) == YES).astype(float)),
+            ("logit_a logit_b logit_c hit", Z.T, (Z.argmax(1) == Y).astype(int)),
+            ("logit_a logit_b logit_c is_right", Z.T, (Z.argmax(1) == Y).astype(int)),
+            ("logit_a logit_b logit_c ok", Z.T, Z.argmax(1) == Y),
         )
     },
     "a name beside known names": (
@@ -142,6 +145,33 @@ REFUSED = {
     ),
     "an empty cell": (_PLAIN + "1,2,,0\n", "column logit_2, got '' in row 242"),
     "a decimal comma in quotes": (_PLAIN + '1,"2,5",3,0\n', "column logit_1, got '2,5' in row 242"),
+    **{
+        f"a cell with {cell}": (
+            _PLAIN + f'1,"{cell}",3,0\n',
+            f"column logit_1, got '{cell}' in row 242",
+        )
+        for cell in ("NA", "#N/A", "null", "?", "93.5%", "93 %", "1,000.5", "about 2")
+    },
+    **{
+        f"a cell with {cell} beside decimal commas": (
+            _PLAIN.replace(",", ";").replace(".", ",") + f"1;{cell};3;0\n",
+            f"column logit_1, got '{cell}' in row 242",
+        )
+        for cell in ("1.000,5", "2.5")
+    },
+    "decimal commas between commas": (
+        _PLAIN + "1,5,2,5,3,5,0\n",
+        "must have 4 columns in every row, got 7 in row 242",
+    ),
+    "a row that ends early": (_PLAIN + "1,2,3\n", "in every row, got 3 in row 242"),
+    "classes with a number in their names": (
+        table("a b c label", *Z.T, np.char.add("LABEL_", Y.astype(str))),
+        "or among a, b, c, got 'LABEL_",
+    ),
+    "numbers from 1 without the last class": (
+        table("c0 c1 c2 c3 label", *Z.T, Z[:, 0] - 9, Y + 1),
+        "labels seem to count from 1: they run from 1 to 3, and the model would be right in ",
+    ),
     "a list in a cell": (
         table("label logits", Y, [f'"[{a}, {b}]"' for a, b in OF_TWO]),
         "must hold numbers in the column logits, got '[",

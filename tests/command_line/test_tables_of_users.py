@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from tests.command_line.tables_of_users import (
@@ -98,7 +99,23 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
         ("labels in capitals", "; spell this label as its column does: "),
         ("a list in a cell", "; write a column of its own for each class instead of a list"),
         ("percentages of names", "; divide them by 100 and add --probabilities if they are"),
-        ("two risk models and y", "name only one of them as the scores, or, if"),
+        *(
+            (f"a cell with {cell}", "; fill in the cell, delete the row, or ")
+            for cell in ("NA", "?")
+        ),
+        ("a cell with 93 %", "; write shares instead of percentages, such as 0.93 for 93%"),
+        ("a cell with 1,000.5", "; write numbers without a sign between the thousands"),
+        ("a cell with about 2", "; if the column holds no scores, name the columns of scores with"),
+        ("a cell with 1.000,5 beside decimal commas", "; write numbers without a sign between"),
+        ("a cell with 2.5 beside decimal commas", "; use either commas or points as decimal poin"),
+        ("decimal commas between commas", " if commas are the decimal points, separate the colu"),
+        ("a row that ends early", "; complete the row or delete it"),
+        ("classes with a number in their names", "; write for each label which column of scores "),
+        (
+            "numbers from 1 without the last class",
+            "; if they count from 1, subtract 1 from all of them",
+        ),
+        ("two risk models and y", "choose only one of them as the scores, or, if"),
         (
             "two models, p1 and p2",
             "; if the columns are the probabilities that several models give",
@@ -211,3 +228,74 @@ def test_a_single_score_needs_no_other_column(tmp_path):
     assert read(tmp_path / "x.csv", text, score_names=["logit_1"]).logits.ndim == 1
     text = table("kg p_1 label", kg, 1 / (1 + np.exp(-ONE)), YES)
     assert read(tmp_path / "x.csv", text).names == ["p_1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("x.xlsx", "; in the program for spreadsheets, save the sheet as a csv file"),
+        ("x.txt", "; if it holds a table, let its name end in .csv"),
+        ("x.pt", "; in Python, load it and write np.savez('samples.npz', logits=logits.cpu()"),
+        ("x.json", "; write the arrays with np.savez, or the table as a csv file"),
+        ("x", "; write the arrays with np.savez, or the table as a csv file"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_how_to_become_one_of_ours(here, name, advice):
+    (here.folder / name).write_text(READ["the name true"])
+    said = here.refusal("fit", name, "--output", "scaler.pt")
+    assert advice in said
+    if ".txt" in name:
+        (here.folder / name).rename(here.folder / "x.csv")
+        assert here.run("fit", "x.csv", "--output", "scaler.pt") == 0
+
+
+def test_the_advice_on_tensors_works(here, monkeypatch):
+    """The line that the message gives is run as it stands there."""
+    said = here.refusal("fit", "x.pt", "--output", "scaler.pt")
+    line = said.partition("in Python, load it and write ")[2]
+    monkeypatch.chdir(here.folder)
+    exec(line, {"np": np, "logits": torch.from_numpy(Z), "labels": torch.from_numpy(Y)})
+    assert here.run("fit", "samples.npz", "--output", "scaler.pt") == 0
+
+
+def test_labels_that_count_from_1_are_not_suspected_without_cause(tmp_path):
+    """The first class has no sample, and the model is right in the usual share of the others."""
+    kept = Y > 0
+    samples = read(tmp_path / "x.csv", table("c0 c1 c2 label", *Z[kept].T, Y[kept]))
+    assert samples.labels.tolist() == Y[kept].tolist()
+
+
+def test_whole_numbers_as_scores_are_told_how_to_be_saved(tmp_path):
+    np.savez(tmp_path / "x.npz", logits=(10 * Z).astype(np.int64), labels=Y)
+    with pytest.raises(ValueError, match="logits is int64") as caught:
+        read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
+    assert str(caught.value).endswith(
+        "; if these are the scores, save them with .astype(np.float32)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "is_said"),
+    [
+        ("confidences", "correct", True),
+        ("probabilities", "correct", True),
+        ("conf_test", "labels", True),
+        ("probabilities", "labels", False),
+    ],
+)
+def test_the_names_of_two_files_say_that_they_hold_confidences(tmp_path, scores, labels, is_said):
+    p = 1 / (1 + np.exp(-np.abs(ONE)))
+    paths = [tmp_path / f"{name}.npy" for name in (scores, labels)]
+    for path, numbers in zip(paths, (p, YES), strict=True):
+        np.save(path, numbers)
+    choice = Choice(labels=paths[1], probabilities=True)
+    said = read_samples(paths[0], choice, labels_needed=True).said
+    assert ("T divides the logit of the confidence" in said) == is_said
+
+
+def test_two_files_of_right_answers_are_refused_as_one_is(tmp_path):
+    paths = [tmp_path / f"{name}.npy" for name in ("logits", "correct")]
+    for path, numbers in zip(paths, (Z, (Z.argmax(1) == Y).astype(int)), strict=True):
+        np.save(path, numbers)
+    with pytest.raises(ValueError, match="seem to say whether the answer was right"):
+        read_samples(paths[0], Choice(labels=paths[1]), labels_needed=True)

@@ -154,3 +154,21 @@ def test_classes_with_few_samples_are_not_suspected():
     logits = logits[:, [1, 0, *range(2, 10)]]
     keep = (labels >= 2) | ((labels < 2).cumsum(0) <= 9)
     assert "exchanged" not in str(evaluate(logits[keep], labels[keep], progress=False))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_test_of_one_class_is_doubted(n_classes, label):
+    logits, labels = calibrated_problem(1200, n_classes, 1.0)
+    own = labels == label
+    report = evaluate(logits[own], labels[own], n_resamples=40, progress=False)
+    said = _sentences.ONE_CLASS_IN_TEST.format(n=int(own.sum()), label=label)
+    assert report.doubts.warnings == [said]
+    assert said in report.notes
+
+
+def test_an_accuracy_below_that_of_the_most_frequent_class_is_not_called_better():
+    for n_classes, seed, better in ((10, 0, "not better"), (4, 5, "not better"), (4, 0, "hardly")):
+        logits, labels = calibrated_problem(1200, n_classes, 2.0, seed=seed)
+        said = " ".join(report_on(logits, labels.roll(1)).doubts.warnings)
+        assert f"is {better}" in said

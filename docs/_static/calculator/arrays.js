@@ -44,27 +44,41 @@
     if (found.length > 1) throw new BadFile(sentences.NO_SCORES({ path, described }));
     if (kind !== "f") throw new BadFile(sentences.NO_FLOATS({ path, name: found[0], dtype: type }));
     const placeOf = (row) => sentences.ROW_OF_ARRAY({ row });
+    // The names of two files say what these hold.
+    const nameOfScores = labelsPath === null ? found[0] : stemOf(path);
+    const labelName = labelsPath === null ? label : stemOf(labelsPath);
     refuseMissing(arrays[label].data, isNoLabel, labelsPath ?? path, placeOf);
     return {
       path, data, shape, half: type === "float16", areProbabilities, classes: null,
       place: placeOf,
-      labels: arrays[label].data, labelShape: arrays[label].shape, labelName: label,
+      labels: arrays[label].data, labelShape: arrays[label].shape, labelName,
       areBooleans: arrays[label].kind === "b",
       hasTestSet: other,
       code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind === "f"),
       from: { scores: listed("array", found), labels: labelsPath ?? `the array ${label}` },
-      isConfidence: isConfidence(found[0], label),
+      isConfidence: isConfidence(nameOfScores, labelName),
       unused: rest.filter((name) => !found.includes(name)),
     };
   }
 
-  const isNamed = ({ path }, ...kinds) =>
-    declared([path.replace(/\.npy$/i, "")], ...kinds).length > 0;
+  const stemOf = (path) => path.replace(/\.npy$/i, "");
+
+  const isNamed = ({ path }, ...kinds) => declared([stemOf(path)], ...kinds).length > 0;
+
+  /** Say whether the rows hold labels one-hot, of which adviceOnRows says what to do. */
+  function isOneHot({ shape, data }) {
+    const [, width = 0] = shape;
+    const areOutcomes = Array.prototype.every.call(data, (value) => value === 0 || value === 1);
+    if (width < 2 || !areOutcomes) return false;
+    const sumOf = (i) => data.subarray(i * width, (i + 1) * width).reduce((a, b) => a + b, 0);
+    return Array.from({ length: shape[0] }, (_, i) => sumOf(i)).every((sum) => sum === 1);
+  }
 
   // What tells the labels from the logits, one after the other until one tells them apart.
   const SIGNS_OF_LABELS = [
     ({ arrays }, other) => arrays[""].shape.length === 1 && other.arrays[""].shape.length > 1,
     ({ arrays }) => arrays[""].kind !== "f",
+    ({ arrays }) => isOneHot(arrays[""]),
     (file) => isNamed(file, "labels"),
     (_, other) => isNamed(other, "logits", "probabilities"),
   ];

@@ -6,7 +6,7 @@
   const inWorker = [
     "words", "statistics", "temperature", "intervals", "exchanged", "confident", "groups",
     "measure", "refusals", "numpyFiles", "files", "disguises", "strays", "names", "checking",
-    "labels", "pythonCode", "tables", "arrays", "samples", "sets", "worker",
+    "labels", "pythonCode", "tables", "arrays", "samples", "sets", "copies", "worker",
   ];
   const onPage = [
     "words", "refusals", "numpyFiles", "files", "pythonCode", "measures", "errors", "doubts",

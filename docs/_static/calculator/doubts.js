@@ -8,6 +8,8 @@
   // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
   const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN, LEAST_SAMPLES] = [10, 0.1, 10, 0.1, 100];
   const MANY_ZEROS = 0.01;
+  // More exchanged classes than this are not all named.
+  const MOST_NAMED = 6;
 
   /** Return which sentence says what is strange about the temperature, or null. */
   function doubtOf({ fit, report }) {
@@ -29,15 +31,19 @@
     const { temperature, interval } = fit;
     const [t, low, high] = [temperature, ...interval].map(short);
     const accuracy = percent(report.before.accuracy.value);
-    const words = { temperature: t, low, high, accuracy, majority: percent(report.majority) };
+    const isBetter = report.before.accuracy.value > report.majority;
+    const better = isBetter ? "hardly better" : "not better";
+    const shares = { accuracy, majority: percent(report.majority), better };
+    const words = { temperature: t, low, high, ...shares };
     const name = doubtOf(found);
     const n = Math.min(fit.n, report.n);
     return [
       ...(found.nShared ? [sharedSamples(found)] : []),
-      ...(found.nCopies > 1 ? [copies(found)] : []),
+      ...copies(found),
       ...manyZeros(found),
       ...(name ? [sentences[name](words)] : []),
       ...exchanged(report),
+      ...oneClass(report),
       ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
       ...confidentErrors(report),
       ...shiftRemains(found),
@@ -86,10 +92,21 @@
       .join("");
 
   /** Return what speaks for exchanged classes, in sentences. */
-  const exchanged = (report) =>
-    report.exchanged.map(([a, b]) =>
-      report.C === 2 ? sentences.WRONG_WAY_ROUND({}) : sentences.EXCHANGED({ a, b })
-    );
+  function exchanged({ C, exchanged: rings }) {
+    if (C === 2) return rings.map(() => sentences.WRONG_WAY_ROUND({}));
+    return rings.map((ring) => {
+      const [a, b] = ring;
+      if (ring.length === 2) return sentences.EXCHANGED({ a, b });
+      const more = ring.length > MOST_NAMED ? ["..."] : [];
+      const named = [...ring].sort((one, other) => one - other).slice(0, MOST_NAMED);
+      const names = [...named, ...more].join(", ");
+      return sentences.OTHER_ORDER({ n: ring.length, names });
+    });
+  }
+
+  /** Warn of a test of one class only, whose samples may have been chosen by their label. */
+  const oneClass = ({ n, onlyLabel: label }) =>
+    label === null ? [] : [sentences.ONE_CLASS_IN_TEST({ n, label })];
 
   /** Return why the samples allow no verdict, as a sentence, or null. */
   function whyNoVerdict(found) {
@@ -125,9 +142,10 @@
     `${nShared} of the ${report.n} test samples were also used to find T, so the test makes the ` +
     "model look better than it is.";
 
-  const copies = ({ nCopies }) =>
-    `Every row stands in the file ${nCopies} times, so the results look surer than they are. ` +
-    "Keep every row once.";
+  const copies = (found) =>
+    found.copies
+      .filter(({ nCopies }) => nCopies > 0)
+      .map(({ n, nCopies }) => sentences.COPIES({ n, n_copies: nCopies }));
 
   /** Say that no samples stand on both sides, or that this was not checked. */
   const unchecked = ({ isSplit, nShared }) => {

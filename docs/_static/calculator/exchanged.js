@@ -1,4 +1,5 @@
-// Signs that classes are exchanged, as calibkit's reports/_doubts.py finds them.
+// Signs that the scores have the classes in another order than the labels, as calibkit's
+// reports/_exchanged_classes.py finds them.
 (self.calculatorParts ??= {}).exchanged = function () {
   "use strict";
 
@@ -8,10 +9,10 @@
   // Chance hardly ever turns a score round by so many standard errors.
   const CLEARLY_LOWER = 3;
 
-  /** Return pairs of classes that seem to be exchanged. Two classes are such a pair, or none. */
+  /** Return rings of classes that are mostly taken for the next. Two classes are one, or none. */
   const find = (rows) => {
     if (rows.C === 2) return isWrongWayRound(rows) ? [[0, 1]] : [];
-    return exchangedPairs(rows);
+    return rings(usualAnswers(rows));
   };
 
   /** Say whether two classes have scores that clearly rise towards the other class. */
@@ -31,8 +32,8 @@
     return variance / values.length;
   }
 
-  /** Return the pairs of classes of which each is mostly taken for the other. */
-  function exchangedPairs({ logits, labels, n, C }) {
+  /** Return the answer that most samples of a class get, for each class with enough samples. */
+  function usualAnswers({ logits, labels, n, C }) {
     const answers = new Map();
     for (let i = 0; i < n; i++) {
       const row = logits.subarray(i * C, (i + 1) * C);
@@ -40,16 +41,29 @@
       if (!answers.has(labels[i])) answers.set(labels[i], []);
       answers.get(labels[i]).push(answer);
     }
-    const mostly = (a, b) => {
-      const own = answers.get(a) ?? [];
-      const isMost = own.filter((answer) => answer === b).length > own.length / 2;
-      return isMost && own.length >= LEAST_OF_CLASS;
-    };
-    const classes = [...answers.keys()].sort((a, b) => a - b);
-    return classes.flatMap((a) => {
-      const b = classes.find((other) => other > a && mostly(a, other));
-      return b !== undefined && mostly(b, a) ? [[a, b]] : [];
-    });
+    const usual = new Map();
+    for (const [label, own] of answers) {
+      const counts = new Map();
+      for (const answer of own) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+      const [most, count] = [...counts].reduce((one, other) => (other[1] > one[1] ? other : one));
+      if (own.length >= LEAST_OF_CLASS && count > own.length / 2) usual.set(label, most);
+    }
+    return usual;
+  }
+
+  /** Return the classes that are mostly taken for the next of them, and the last for the first. */
+  function rings(answerOf) {
+    const found = [];
+    for (const first of [...answerOf.keys()].sort((a, b) => a - b)) {
+      const ring = [first];
+      let answer = answerOf.get(first);
+      while (answerOf.has(answer) && !ring.includes(answer)) {
+        ring.push(answer);
+        answer = answerOf.get(answer);
+      }
+      if (answer === first && first === Math.min(...ring) && ring.length > 1) found.push(ring);
+    }
+    return found;
   }
 
   self.exchanged = { find };

@@ -6,8 +6,20 @@
   const { refusal, readNpy, readNpz } = self.numpyFiles;
   const { UNKNOWN_KIND, NO_ROWS, NO_CSV, NO_NUMBER, FILL_IN } = self.sentences;
   const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW, NOT_UTF_8, FIRST_ROW_IS_DATA } = self.sentences;
-  const { A_LIST, WRITE_POINTS, NO_DELIMITER } = self.sentences;
+  const { WRITE_POINTS, NO_DELIMITER } = self.sentences;
   const KINDS = [".npz", ".npy", ".csv", ".tsv"];
+  const ADVICE_ON_KIND = {
+    OF_A_SPREADSHEET: [".xlsx", ".xls", ".ods"],
+    OF_A_TEXT: [".txt", ".dat", ".tab"],
+    OF_TENSORS: [".pt", ".pth"],
+  };
+  // How programs write that a cell is empty.
+  const MISSING = ["", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "?"];
+  const ADVICE_ON_CELLS = [
+    [/^\[/, "A_LIST"],
+    [/^[+-]?[\d.,]+ ?%$/, "WRITE_SHARES"],
+    [/^[+-]?(\d{1,3}(\.\d{3})+,\d*|\d{1,3}(,\d{3})+\.\d*)$/, "NO_THOUSANDS"],
+  ];
   const DECIMAL_COMMA = /^[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?$/i;
   // The first line with which Excel is told what separates the cells.
   const DELIMITER_OF_EXCEL = /^"?sep=(.)"?$/i;
@@ -41,7 +53,12 @@
 
   async function refuseFile(file) {
     const [path, kind] = [file.name, kindOf(file)];
-    if (!KINDS.includes(kind)) throw new BadFile(UNKNOWN_KIND({ path, known: KINDS.join(", ") }));
+    if (!KINDS.includes(kind)) {
+      const [name = "OF_ANOTHER_KIND"] =
+        Object.entries(ADVICE_ON_KIND).find(([, kinds]) => kinds.includes(kind)) ?? [];
+      const advice = self.sentences[name]({});
+      throw new BadFile(UNKNOWN_KIND({ path, known: KINDS.join(", "), advice }));
+    }
     const isTable = kind === ".csv" || kind === ".tsv";
     if (file.size === 0 && isTable) throw new BadFile(NO_ROWS({ path }));
     const first = new Uint8Array(await file.slice(0, 1024).arrayBuffer());
@@ -262,7 +279,8 @@
       const place = placeInTable(record);
       if (cells.length !== names.length) {
         const [expected, found] = [names.length, cells.length];
-        throw new BadFile(WRONG_LENGTH_OF_ROW({ path, expected, found, place }));
+        const advice = self.sentences[found > expected ? "MORE_CELLS" : "FEWER_CELLS"]({});
+        throw new BadFile(WRONG_LENGTH_OF_ROW({ path, expected, found, place, advice }));
       }
       if (words.some((k) => cells[k].trim() === names[k])) {
         throw new BadFile(FIRST_ROW_IS_DATA({ path, found: `'${names.join(delimiter)}'` }));
@@ -327,8 +345,10 @@
   /** Return what to do about a cell that holds no number. */
   function adviceOn(cell, hasCommas) {
     const advice = "choose the columns of scores";
-    if (cell === "") return FILL_IN({ advice });
-    if (cell.startsWith("[")) return A_LIST({});
+    if (MISSING.includes(cell.toLowerCase())) return FILL_IN({ advice });
+    const [, known] = ADVICE_ON_CELLS.find(([pattern]) => pattern.test(cell)) ?? [];
+    if (known) return self.sentences[known]({});
+    if (numberFrom(cell) !== undefined) return self.sentences.ONE_POINT({});
     if (!hasCommas && isWithComma(cell)) return WRITE_POINTS({});
     return `if the column holds no scores, ${advice}`;
   }

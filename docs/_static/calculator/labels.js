@@ -9,6 +9,8 @@
   // So many probabilities of one class do not exceed 1/2 by chance.
   const LEAST_CONFIDENCES = 20;
   const OUTCOMES = { false: 0, true: 1 };
+  // So many standard errors are more than chance.
+  const CLEAR = 3;
   const CHOOSE_LABELS =
     "choose which of them holds the true labels, or add the labels if none does";
   const BOX_FROM_1 = '"The labels count from 1"';
@@ -119,6 +121,24 @@
     return isOneHot ? sentences.ARGMAX({}) : sentences.SEVERAL_LABELS({});
   }
 
+  /** Refuse labels that are right far more often if the first class is 1, although none is 0. */
+  function refuseFrom1(data, indices, width) {
+    let [lowest, highest, right, asGiven] = [Infinity, 0, 0, 0];
+    indices.forEach((label, i) => {
+      const row = data.subarray(i * width, (i + 1) * width);
+      const answer = row.indexOf(row.reduce((most, z) => Math.max(most, z)));
+      [lowest, highest] = [Math.min(lowest, label), Math.max(highest, label)];
+      if (answer === label - 1) right++;
+      if (answer === label) asGiven++;
+    });
+    const isClear = right > 2 * asGiven && right - asGiven > CLEAR * Math.sqrt(right + asGiven);
+    if (lowest !== 1 || !isClear) return;
+    const share = (count) => `${((100 * count) / indices.length).toFixed(1)}%`;
+    const advice = `if they count from 1, tick ${BOX_FROM_1}`;
+    const words = { highest, right: share(right), as_given: share(asGiven), advice };
+    throw new BadValue(sentences.SEEM_TO_COUNT_FROM_1(words), "countFrom1");
+  }
+
   /** Return the labels as class indices, by the names of the columns wherever all have one. */
   function asIndices(labels, labelShape, classes, where) {
     const { path, name, n, width, C, place, countFrom1 } = where;
@@ -153,8 +173,9 @@
         const text = String(labels[row]);
         const words = { path, classes: expected, found: `'${text}'`, place: place(row) };
         const alike = names?.find((name) => name.toLowerCase() === text.toLowerCase());
-        const advice = alike === undefined ? "" : `; ${sentences.WRITE_ALIKE({ name: alike })}`;
-        throw new BadFile(sentences.WRONG_LABEL(words) + advice, names && "scores");
+        const { COUNT_CLASSES, WRITE_ALIKE } = sentences;
+        const advice = alike === undefined ? COUNT_CLASSES({}) : WRITE_ALIKE({ name: alike });
+        throw new BadFile(`${sentences.WRONG_LABEL(words)}; ${advice}`, names && "scores");
       }
       if (label < 0 || label >= C) {
         const advice = "count classes from 0, and leave out samples without a label";
@@ -175,8 +196,8 @@
       if (!Number.isInteger(index)) return 0;
       [lowest, highest] = [Math.min(lowest, index), Math.max(highest, index)];
     }
+    if (countFrom1 && lowest >= 1) return 1;
     if (lowest !== 1 || highest !== C) return 0;
-    if (countFrom1) return 1;
     const advice = `if they count from 1, tick ${BOX_FROM_1}`;
     throw new BadValue(sentences.LABELS_FROM_1({ highest, advice }), "countFrom1");
   }
@@ -188,6 +209,7 @@
 
   self.labels = {
     CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, refuseClass0,
-    refuseManyClasses, refuseRightAnswers, positiveOf, wrongPositiveOf, nameOfEvent, asIndices,
+    refuseManyClasses, refuseRightAnswers, refuseFrom1, positiveOf, wrongPositiveOf,
+    nameOfEvent, asIndices,
   };
 };

@@ -75,7 +75,7 @@
     patterns.right.test(withoutSet(labels)) || patterns.confidence.test(withoutSet(scores));
 
   const classOf = (column) =>
-    column.replace(patterns.beforeClass, "").replace(/^[()[\]]+|[()[\]]+$/g, "");
+    column.replace(patterns.beforeClass, "").replace(/^(?:\((.*)\)|\[(.*)\])$/, "$1$2");
 
   /**
    * Return the classes that columns name, without what stands around every label. So the columns

@@ -6,7 +6,8 @@
   const { BadFile, BadValue } = self.refusals;
   const { open, refuseAtOnce } = self.files;
   const { kindOf, shapeText, shortly } = self.names;
-  const { nameOfEvent, asIndices, refuseManyClasses, refuseRightAnswers } = self.labels;
+  const { nameOfEvent, asIndices, refuseFrom1 } = self.labels;
+  const { refuseManyClasses, refuseRightAnswers } = self.labels;
   const { checkFinite, checkProbabilities, refuseProbabilities } = self.checking;
   const { refuseModels, beside0, asLogarithms } = self.checking;
   const { columnsOf, fromTable } = self.tables;
@@ -87,6 +88,7 @@
       if (width === 1) logits = beside0(data);
     }
     if (layout.isByOrder && !picked.scores) refuseModels(layout.scores, data, indices);
+    if (width > 2 && byName === null && !first) refuseFrom1(data, indices, width);
     const leftOut = unused.length ? `; not used: ${unused.join(", ")}` : "";
     const missing = withoutSamples(indices, byName, first, C);
     const given = `${path}: n = ${n}, ${name} of ${C} classes from ${from.scores}${raised}`;

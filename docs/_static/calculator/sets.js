@@ -92,20 +92,6 @@
     return across > 0.8 * pairs.length && across - chance * pairs.length > CLEAR * deviation;
   }
 
-  /**
-   * Return how often each row stands in a file, if it is equally often, or 1. Rows that repeat by
-   * chance, such as those of a tree, do so unequally often.
-   */
-  function countCopies(rows) {
-    const counts = new Map();
-    keysOf(rows).forEach((key, i) => {
-      const sample = `${key} ${rows.labels[i]}`;
-      counts.set(sample, (counts.get(sample) ?? 0) + 1);
-    });
-    const [copies, ...others] = new Set(counts.values());
-    return others.length === 0 && counts.size >= LEAST_OF_CLASS ? copies : 1;
-  }
-
   /** Return a number for each row, which is the same for rows of the same logits. */
   function keysOf({ logits, n, C }) {
     const value = new Float64Array(1);
@@ -124,5 +110,5 @@
     });
   }
 
-  self.sets = { split, countShared, countCopies };
+  self.sets = { split, countShared, keysOf };
 };

@@ -15,7 +15,7 @@
       return samples.read(files, options, layouts[zone], reading);
     };
     let calibration = await read(chosen, "fit");
-    const fullFit = calibration;
+    const files = [calibration];
     const code = [calibration.code];
     const from = [calibration.said];
     const { suspicion, wrongPositive, event, n, input, note, zeros, classes } = calibration;
@@ -33,6 +33,7 @@
       [calibration, test] = sets.split(calibration);
     } else {
       test = await read(filesOfTest, "test");
+      files.push(test);
       code.push(test.code);
       from.push(test.said);
       if (test.C !== calibration.C) {
@@ -48,11 +49,11 @@
     tell("Fitting the temperature", 0.25);
     const fit = fitted(calibration, { suspicion, wrongPositive });
     const nShared = sets.countShared(calibration, test, isSplit);
-    const nCopies = sets.countCopies(fullFit);
+    const copies = files.map((rows) => ({ n: rows.n, nCopies: self.copies.count(rows) }));
     const report = measure.evaluate(test, fit.temperature, {
       onProgress: (share) => tell("Measuring", 0.3 + 0.7 * share),
     });
-    const about = { from, n, isSplit, code, nShared, nCopies, zeros, input, note, classes };
+    const about = { from, n, isSplit, code, nShared, copies, zeros, input, note, classes };
     return { fit, report: { ...report, event }, ...about };
   }
 

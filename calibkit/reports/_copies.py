@@ -1,0 +1,56 @@
+"""Samples that stand in a test set more than once, as after the rows of a class were oversampled.
+
+The calculator of the site follows the same rules, in docs/_static/calculator/copies.js.
+"""
+
+import numpy as np
+
+from calibkit import _sentences
+from calibkit._rows import Rows
+from calibkit._types import Floats
+
+# A smaller share of copies changes no result by much.
+_LEAST_SHARE = 0.01
+# If so many samples all occur equally often, a whole file was copied.
+_LEAST_OF_FILE = 20
+# Different samples may have equal scores, as those of a tree do. For each pair of them of which
+# both answers are wrong in the same way, there are then two or more of which one answer is right.
+# So if this many are wrong and no pair differs, that is chance in fewer than one of 50 000 sets.
+_LEAST_WRONG = 10
+
+
+def copies(rows: Rows) -> list[str]:
+    """Return a warning, in one sentence, if samples are copies of others."""
+    n_copies, n = count_copies(rows), rows.labels.numel()
+    return [_sentences.COPIES.format(n_copies=n_copies, n=n)] if n_copies else []
+
+
+def count_copies(rows: Rows) -> int:
+    """Return how many samples repeat the scores and the label of another one.
+
+    Samples may have equal scores by chance, but then their labels differ now and then. So 0 is
+    returned if the labels of any samples with equal scores differ, or if there are too few samples
+    to know.
+    """
+    labels = rows.labels.numpy()
+    rows_of_scores = np.unique(_keys(rows), return_inverse=True)[1]
+    samples = rows_of_scores * rows.n_classes + labels
+    _, first, sizes = np.unique(samples, return_index=True, return_counts=True)
+    n_copies = len(labels) - len(sizes)
+    if n_copies < _LEAST_SHARE * len(labels):
+        return 0
+    if len(sizes) >= _LEAST_OF_FILE and sizes.min() == sizes.max() > 1:
+        return n_copies
+    repeated = first[sizes > 1]
+    answers = rows.scores.argmax(1).numpy()
+    n_wrong = int((answers[repeated] != labels[repeated]).sum())
+    do_agree = len(sizes) == rows_of_scores.max() + 1
+    return n_copies if do_agree and n_wrong >= _LEAST_WRONG else 0
+
+
+def _keys(rows: Rows) -> Floats:
+    """Return a number for each sample, which is the same for samples of the same scores."""
+    weights = np.cos(np.arange(rows.n_classes) + 1)
+    chunks = (chunk.scores.double().numpy() for chunk in rows.chunks())
+    # A sum of products gives equal rows the same number, which a matrix product may not do.
+    return np.concatenate([(scores * weights).sum(1) for scores in chunks])

@@ -1,0 +1,40 @@
+// Samples that stand in a file more than once, as calibkit's reports/_copies.py finds them.
+(self.calculatorParts ??= {}).copies = function () {
+  "use strict";
+
+  // A smaller share of copies changes no result by much.
+  const LEAST_SHARE = 0.01;
+  // If so many samples all occur equally often, a whole file was copied.
+  const LEAST_OF_FILE = 20;
+  // So many wrong answers of samples with equal scores do not agree by chance.
+  const LEAST_WRONG = 10;
+
+  /**
+   * Return how many samples repeat the scores and the label of another one, or 0 if labels of
+   * samples with equal scores differ, because these may be equal by chance.
+   */
+  function count({ logits, labels, n, C }) {
+    const samples = new Map();
+    const keys = self.sets.keysOf({ logits, n, C });
+    keys.forEach((key, i) => {
+      const sample = `${key} ${labels[i]}`;
+      const [first, times] = samples.get(sample) ?? [i, 0];
+      samples.set(sample, [first, times + 1]);
+    });
+    const nCopies = n - samples.size;
+    if (nCopies < LEAST_SHARE * n) return 0;
+    const found = [...samples.values()];
+    const [, times] = found[0];
+    const areAll = times > 1 && found.every(([, other]) => other === times);
+    if (areAll && found.length >= LEAST_OF_FILE) return nCopies;
+    if (new Set(keys).size < samples.size) return 0;
+    const answerOf = (i) => {
+      const row = logits.subarray(i * C, (i + 1) * C);
+      return row.indexOf(row.reduce((most, z) => Math.max(most, z)));
+    };
+    const isWrong = ([first, times]) => times > 1 && answerOf(first) !== labels[first];
+    return found.filter(isWrong).length >= LEAST_WRONG ? nCopies : 0;
+  }
+
+  self.copies = { count };
+};

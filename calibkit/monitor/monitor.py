@@ -302,7 +302,7 @@ class CalibrationMonitor(CheckedAttributes):
         Raises
         ------
         TypeError
-            If there is something else than a monitor among them.
+            If `monitors` is no list, or if there is something else than a monitor among them.
         ValueError
             If there is no monitor, if one is there twice, or if their options differ.
 
@@ -321,6 +321,11 @@ class CalibrationMonitor(CheckedAttributes):
         Processes of ``torch.distributed`` can pass their states with ``all_gather_object`` and load
         each of them into a new monitor.
         """
+        if not isinstance(monitors, Iterable):
+            raise TypeError(
+                f"monitors must be a list of monitors, got {type(monitors).__name__}; pass several "
+                "monitors in a list"
+            )
         several = list(monitors)
         for one in several:
             if not isinstance(one, CalibrationMonitor):

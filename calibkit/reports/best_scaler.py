@@ -28,6 +28,8 @@ from calibkit.scalers.uniform_mixture import UniformMixtureScaler
 # By how many standard errors a scaler must be better than the simplest one. With 1 instead, it was
 # worse on some problems of the arena by more than half a percent.
 _LEAST_LEAD = 1.5
+# Fewer samples do not tell how large the standard error is.
+_FEWEST = 30
 # How many times more samples a summary looks ahead to.
 _LOOK_AHEAD = 2, 4
 _LEAST_GAIN = 0.001  # A smaller share of the NLL is not worth more samples.
@@ -84,7 +86,8 @@ def best_scaler(
 
     The candidate with the fewest parameters of all, usually temperature scaling, is kept unless the
     chosen one is better by more than one and a half standard errors. So a richer scaler is chosen
-    only if it is better by more than chance explains.
+    only if it is better by more than chance explains. It is kept as well if fewer than 30 samples
+    can be held out, because they do not tell how large the standard error is.
 
     The samples should be drawn at random. In a stratified set, such as one of ten samples of every
     class, a class that is rare in the other parts is frequent in the part that is left. Then the
@@ -275,6 +278,8 @@ def _one_standard_error_rule(tried: list[_Tried]) -> _Tried:
     best = min(tried, key=_Tried.mean)
     near = [one for one in tried if one.mean() - best.mean() <= _standard_error(one, best)]
     chosen, simplest = (min(some, key=_by_parameters) for some in (near, tried))
+    if len(simplest.nll) < _FEWEST:
+        return simplest
     lead = simplest.mean() - chosen.mean()
     return chosen if lead > _LEAST_LEAD * _standard_error(simplest, chosen) else simplest
 

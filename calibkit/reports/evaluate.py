@@ -99,9 +99,10 @@ def evaluate(
     ValueError
         If a logit is NaN or infinite, if the logits look like probabilities, if a label is outside
         0..C-1, if logits and labels differ in length, if there is no sample, if the scaler was
-        fitted on samples of this test set or on another number of classes, if `groups` differs in
-        length from the labels or names no group for a sample, if `n_bins` is less than 1, if
-        `n_resamples` is less than 40, or if `seed` is negative. The same holds if a weight is
+        fitted on samples of this test set or has parameters for another number of classes, if
+        `groups` differs in length from the labels or names no group for a sample, if `n_bins` is
+        less than 1, if `n_resamples` is less than 40, or if `seed` is negative. The same holds if a
+        weight is
         negative, NaN or infinite, or if all of them are 0.
     RuntimeError
         If the scaler is not fitted.

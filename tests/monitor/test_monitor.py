@@ -483,6 +483,11 @@ REFUSED = {
         ValueError,
         "monitors are empty; pass one monitor or more",
     ),
+    "merging one monitor without a list": (
+        lambda: CalibrationMonitor.merge(NOTHING),
+        TypeError,
+        "monitors must be a list of monitors, got CalibrationMonitor; pass several monitors in a",
+    ),
     "merging states": (
         lambda: CalibrationMonitor.merge([NOTHING.state_dict()]),
         TypeError,

@@ -1,3 +1,4 @@
+import contextlib
 import copy
 import itertools
 import re
@@ -129,6 +130,16 @@ def test_huge_wrong_logits_cost_no_right_answers():
         (scores.argmax(1) == held_out).double().mean() for scores in (scaled, by_temperature)
     )
     assert right > right_before - 0.03
+
+
+@pytest.mark.parametrize("n", [6, 12, 29])
+def test_very_few_samples_leave_the_simplest_scaler(n):
+    for seed in range(20):
+        logits, labels = biased_problem(n, 3, seed)
+        with contextlib.suppress(ValueError):  # All samples may be of one class.
+            chosen = choose(logits, labels)
+            least = min(int(line.split()[1]) for line in lines_of(chosen).values())
+            assert chosen.summary.n_parameters == least
 
 
 def test_fewer_parameters_win_a_tie():

@@ -102,8 +102,7 @@ def evaluate(
         fitted on samples of this test set or has parameters for another number of classes, if
         `groups` differs in length from the labels or names no group for a sample, if `n_bins` is
         less than 1, if `n_resamples` is less than 40, or if `seed` is negative. The same holds if a
-        weight is
-        negative, NaN or infinite, or if all of them are 0.
+        weight is negative, NaN or infinite, or if all of them are 0.
     RuntimeError
         If the scaler is not fitted.
 

@@ -6,7 +6,7 @@
   const { BadFile } = self.refusals;
   const { kindOf, declaredIn, declared, arraysOf, namesOfScores, isYScore } = self.names;
   const { isConfidence, listed, shapeText } = self.names;
-  const { CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel } = self.labels;
+  const { CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, isOneHot } = self.labels;
   const { codeOfArrays } = self.pythonCode;
   const CHOOSE_BOTH = "choose both files, the logits and the labels, at once";
 
@@ -65,20 +65,12 @@
 
   const isNamed = ({ path }, ...kinds) => declared([stemOf(path)], ...kinds).length > 0;
 
-  /** Say whether the rows hold labels one-hot, of which adviceOnRows says what to do. */
-  function isOneHot({ shape, data }) {
-    const [, width = 0] = shape;
-    const areOutcomes = Array.prototype.every.call(data, (value) => value === 0 || value === 1);
-    if (width < 2 || !areOutcomes) return false;
-    const sumOf = (i) => data.subarray(i * width, (i + 1) * width).reduce((a, b) => a + b, 0);
-    return Array.from({ length: shape[0] }, (_, i) => sumOf(i)).every((sum) => sum === 1);
-  }
-
   // What tells the labels from the logits, one after the other until one tells them apart.
   const SIGNS_OF_LABELS = [
     ({ arrays }, other) => arrays[""].shape.length === 1 && other.arrays[""].shape.length > 1,
     ({ arrays }) => arrays[""].kind !== "f",
-    ({ arrays }) => isOneHot(arrays[""]),
+    // Such labels are refused with advice on what to do.
+    ({ arrays: { "": { data, shape } } }) => isOneHot(data, shape[0], shape[1] ?? 1),
     (file) => isNamed(file, "labels"),
     (_, other) => isNamed(other, "logits", "probabilities"),
   ];

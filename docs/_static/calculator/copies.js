@@ -2,6 +2,7 @@
 (self.calculatorParts ??= {}).copies = function () {
   "use strict";
 
+  const { answerOf } = self.statistics;
   // A smaller share of copies changes no result by much.
   const LEAST_SHARE = 0.01;
   // If so many samples all occur equally often, a whole file was copied.
@@ -28,11 +29,7 @@
     const areAll = times > 1 && found.every(([, other]) => other === times);
     if (areAll && found.length >= LEAST_OF_FILE) return nCopies;
     if (new Set(keys).size < samples.size) return 0;
-    const answerOf = (i) => {
-      const row = logits.subarray(i * C, (i + 1) * C);
-      return row.indexOf(row.reduce((most, z) => Math.max(most, z)));
-    };
-    const isWrong = ([first, times]) => times > 1 && answerOf(first) !== labels[first];
+    const isWrong = ([first, times]) => times > 1 && answerOf(logits, C, first) !== labels[first];
     return found.filter(isWrong).length >= LEAST_WRONG ? nCopies : 0;
   }
 

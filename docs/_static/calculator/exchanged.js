@@ -3,7 +3,7 @@
 (self.calculatorParts ??= {}).exchanged = function () {
   "use strict";
 
-  const { sum, mean } = self.statistics;
+  const { sum, mean, answerOf } = self.statistics;
   // So many samples of a class show which answer it mostly gets.
   const LEAST_OF_CLASS = 10;
   // Chance hardly ever turns a score round by so many standard errors.
@@ -36,10 +36,8 @@
   function usualAnswers({ logits, labels, n, C }) {
     const answers = new Map();
     for (let i = 0; i < n; i++) {
-      const row = logits.subarray(i * C, (i + 1) * C);
-      const answer = row.indexOf(row.reduce((most, z) => Math.max(most, z)));
       if (!answers.has(labels[i])) answers.set(labels[i], []);
-      answers.get(labels[i]).push(answer);
+      answers.get(labels[i]).push(answerOf(logits, C, i));
     }
     const usual = new Map();
     for (const [label, own] of answers) {

@@ -115,18 +115,25 @@
     if (more.length) return sentences.ONE_LABEL({});
     if (width === 1) return sentences.RAVEL({});
     const numbers = Array.from(labels, Number);
-    if (!numbers.every((number) => [0, 1].includes(number))) return sentences.ONE_LABEL({});
-    const isOneHot = Array.from({ length: n }, (_, i) => numbers.slice(i * width, (i + 1) * width))
-      .every((row) => row.filter((number) => number === 1).length === 1);
-    return isOneHot ? sentences.ARGMAX({}) : sentences.SEVERAL_LABELS({});
+    if (!areOutcomes(numbers)) return sentences.ONE_LABEL({});
+    const name = isOneHot(numbers, n, width) ? "ARGMAX" : "SEVERAL_LABELS";
+    return sentences[name]({});
+  }
+
+  const areOutcomes = (numbers) => numbers.every((number) => number === 0 || number === 1);
+
+  /** Say whether one number of each row is 1 and the others are 0. */
+  function isOneHot(numbers, n, width) {
+    if (width < 2 || !areOutcomes(numbers)) return false;
+    const rows = Array.from({ length: n }, (_, i) => numbers.slice(i * width, (i + 1) * width));
+    return rows.every((row) => row.filter((number) => number === 1).length === 1);
   }
 
   /** Refuse labels that are right far more often if the first class is 1, although none is 0. */
   function refuseFrom1(data, indices, width) {
     let [lowest, highest, right, asGiven] = [Infinity, 0, 0, 0];
     indices.forEach((label, i) => {
-      const row = data.subarray(i * width, (i + 1) * width);
-      const answer = row.indexOf(row.reduce((most, z) => Math.max(most, z)));
+      const answer = self.statistics.answerOf(data, width, i);
       [lowest, highest] = [Math.min(lowest, label), Math.max(highest, label)];
       if (answer === label - 1) right++;
       if (answer === label) asGiven++;
@@ -210,6 +217,6 @@
   self.labels = {
     CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, refuseClass0,
     refuseManyClasses, refuseRightAnswers, refuseFrom1, positiveOf, wrongPositiveOf,
-    nameOfEvent, asIndices,
+    nameOfEvent, isOneHot, asIndices,
   };
 };

@@ -1,4 +1,4 @@
-// Random numbers and quantiles. The same seed gives the same numbers in every browser.
+// Random numbers, quantiles and answers. The same seed gives the same numbers in every browser.
 (self.calculatorParts ??= {}).statistics = function () {
   "use strict";
 
@@ -50,5 +50,14 @@
 
   const mean = (values) => sum(values) / values.length;
 
-  self.statistics = { generator, uniform, normal, quantiles, sum, mean };
+  /** Return the place of the largest score in a row, which is the model's answer. */
+  function answerOf(data, width, row) {
+    let answer = 0;
+    for (let c = 1; c < width; c++) {
+      if (data[row * width + c] > data[row * width + answer]) answer = c;
+    }
+    return answer;
+  }
+
+  self.statistics = { generator, uniform, normal, quantiles, sum, mean, answerOf };
 };

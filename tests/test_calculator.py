@@ -38,6 +38,7 @@ from tests.command_line.test_card import rare_event, shifted
 from tests.reports.test_confident_errors import two_kinds
 from tests.reports.test_copies import drawn_again
 from tests.reports.test_doubts import few_samples, good_model
+from tests.reports.test_exchanged_classes import unable
 from tests.uncertainty.test_lucky_labels import luckiest
 
 pytest_plugins = ("tests.browser",)
@@ -295,6 +296,12 @@ def temperature_of(*samples: Samples) -> str:
     """The temperature as the page shows it, of every second sample."""
     (logits, labels) = samples[0]
     return f"{TemperatureScaler().fit_logits(logits[::2], labels[::2]).temperature:.5g}"
+
+
+def pairs_alike() -> tuple[np.ndarray, np.ndarray]:
+    """Ten classes, of which a model cannot tell any from the next one."""
+    logits, labels = unable(2000, 10, torch.Generator().manual_seed(0))
+    return logits.numpy(), labels.numpy()
 
 
 @pytest.fixture(scope="module")
@@ -940,6 +947,15 @@ def test_exchanged_columns_are_suspected_as_in_the_library(page, tmp_path):
     report = evaluate(logits[1::2], labels[1::2], progress=False)
     assert report.doubts.warnings == expected
     assert page.page.inner_text("#cc-verdicts") == report.doubts.no_verdict
+
+
+@pytest.mark.slow
+def test_classes_that_a_model_cannot_tell_apart_are_not_suspected(page, tmp_path):
+    np.savez(tmp_path / "pairs.npz", **dict(zip(("logits", "labels"), pairs_alike(), strict=True)))
+    drop(page, "fit", tmp_path / "pairs.npz")
+    assert calibrate(page).startswith("T = ")
+    assert "exchanged" not in page.page.inner_text("#cc-doubts")
+    assert "is overconfident: its ECE" in page.page.inner_text("#cc-verdicts")
 
 
 @pytest.mark.slow

@@ -353,9 +353,9 @@ ZEROS_OF_LABELS = (
     "its 95% interval. Do not use this T, but save more decimals, or the logits."
 )
 COPIES = (
-    "{n_copies} of the {n} samples are copies of others, with the same scores and the same label. "
-    "So the results look surer than they are, and a class whose samples were copied seems too "
-    "frequent. Keep every sample once."
+    "{n_copies} of the {n} samples seem to be copies of others, because they have the same scores "
+    "and the same label. If they are, the results look surer than they should, and a class whose "
+    "samples were copied seems too frequent. Then keep every sample once."
 )
 ONE_CLASS_IN_TEST = (
     "All {n} samples of the test have the label {label} (counted from 0). If they were chosen by "

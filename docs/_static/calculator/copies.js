@@ -4,7 +4,7 @@
 
   // A smaller share of copies changes no result by much.
   const LEAST_SHARE = 0.01;
-  // If so many samples all occur equally often, a whole file was copied.
+  // If so many samples of different scores all occur equally often, a whole file was copied.
   const LEAST_OF_FILE = 20;
   // So many wrong answers of samples with equal scores do not agree by chance.
   const LEAST_WRONG = 10;
@@ -26,8 +26,9 @@
     const found = [...samples.values()];
     const [, times] = found[0];
     const areAll = times > 1 && found.every(([, other]) => other === times);
-    if (areAll && found.length >= LEAST_OF_FILE) return nCopies;
-    if (new Set(keys).size < samples.size) return 0;
+    const nScores = new Set(keys).size;
+    if (areAll && nScores >= LEAST_OF_FILE) return nCopies;
+    if (nScores < samples.size) return 0;
     const answerOf = (i) => {
       const row = logits.subarray(i * C, (i + 1) * C);
       return row.indexOf(row.reduce((most, z) => Math.max(most, z)));

@@ -100,7 +100,7 @@
     return Array.from({ length: n }, (_, i) => {
       let [a, b] = [17, 31];
       for (let k = i * C; k < (i + 1) * C; k++) {
-        value[0] = logits[k];
+        value[0] = logits[k] + 0; // This gives -0 the bits of 0.
         a = Math.imul(a ^ bits[low], 0x9e3779b1);
         a = Math.imul((a ^ (a >>> 15)) + bits[high], 0x85ebca6b);
         b = Math.imul(b ^ bits[high], 0xc2b2ae35);

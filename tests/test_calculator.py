@@ -1424,6 +1424,15 @@ def test_the_advice_is_that_of_the_library(page, tmp_path, kind, here):
 
 
 @pytest.mark.slow
+def test_a_class_that_is_taken_for_an_absent_background_does_not_count_from_1(page, tmp_path):
+    z, labels = tables_of_users.FOREGROUND, tables_of_users.OF_FOREGROUND
+    text = tables_of_users.table("c0 c1 c2 c3 label", *z.T, labels)
+    (tmp_path / "x.csv").write_text(text)
+    drop(page, "fit", tmp_path / "x.csv")
+    assert "count from 1" not in calibrate(page)
+
+
+@pytest.mark.slow
 def test_several_models_are_asked_about_once(page, tmp_path):
     drop(page, "fit", as_written("models, logit_lr logit_xgb", tmp_path))
     column(page, "labels").wait_for()

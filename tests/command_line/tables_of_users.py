@@ -64,6 +64,10 @@ READ = {
     "the name gt_label": table("loss class_0 class_1 class_2 gt_label", Z[:, 0], *Z.T, Y),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
 }
+# A model that takes most samples of class 1 for a background, of which there is none.
+_rng = np.random.default_rng(3)
+OF_FOREGROUND = np.where(_rng.random(600) < 0.8, 1, _rng.integers(1, 4, 600))
+FOREGROUND = (_rng.standard_normal((600, 4)) + np.eye(4)[OF_FOREGROUND] + [2, 0, 0, 0]).round(4)
 _P = 1 / (1 + np.exp(-ONE))
 _P3 = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
 _CONFIDENCE, _ANSWER = np.maximum(_P, 1 - _P), (_P > 0.5).astype(int)

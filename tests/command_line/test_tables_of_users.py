@@ -9,7 +9,9 @@ import torch
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from tests.command_line.tables_of_users import (
     ANIMALS,
+    FOREGROUND,
     OF_FIVE,
+    OF_FOREGROUND,
     OF_TWO,
     ONE,
     READ,
@@ -263,6 +265,14 @@ def test_labels_that_count_from_1_are_not_suspected_without_cause(tmp_path):
     kept = Y > 0
     samples = read(tmp_path / "x.csv", table("c0 c1 c2 label", *Z[kept].T, Y[kept]))
     assert samples.labels.tolist() == Y[kept].tolist()
+
+
+@pytest.mark.parametrize("classes", [[1], [1, 2, 3]])
+def test_a_class_that_is_taken_for_an_absent_background_does_not_count_from_1(tmp_path, classes):
+    kept = np.isin(OF_FOREGROUND, classes)
+    text = table("c0 c1 c2 c3 label", *FOREGROUND[kept].T, OF_FOREGROUND[kept])
+    samples = read(tmp_path / "x.csv", text)
+    assert samples.labels.tolist() == OF_FOREGROUND[kept].tolist()
 
 
 def test_whole_numbers_as_scores_are_told_how_to_be_saved(tmp_path):

@@ -121,21 +121,28 @@
     return isOneHot ? sentences.ARGMAX({}) : sentences.SEVERAL_LABELS({});
   }
 
-  /** Refuse labels that are right far more often if the first class is 1, although none is 0. */
+  /**
+   * Refuse labels that are right far more often if the first class is 1, although none is 0. The
+   * model may take most samples of class 1 for an absent class 0, so the other labels must tell.
+   */
   function refuseFrom1(data, indices, width) {
-    let [lowest, highest, right, asGiven] = [Infinity, 0, 0, 0];
+    let [lowest, highest] = [Infinity, 0];
+    const [all, above1] = [0, 1].map(() => ({ right: 0, asGiven: 0 }));
     indices.forEach((label, i) => {
       const row = data.subarray(i * width, (i + 1) * width);
       const answer = row.indexOf(row.reduce((most, z) => Math.max(most, z)));
       [lowest, highest] = [Math.min(lowest, label), Math.max(highest, label)];
-      if (answer === label - 1) right++;
-      if (answer === label) asGiven++;
+      for (const counts of label > 1 ? [all, above1] : [all]) {
+        if (answer === label - 1) counts.right++;
+        if (answer === label) counts.asGiven++;
+      }
     });
+    const { right, asGiven } = above1;
     const isClear = right > 2 * asGiven && right - asGiven > CLEAR * Math.sqrt(right + asGiven);
     if (lowest !== 1 || !isClear) return;
     const share = (count) => `${((100 * count) / indices.length).toFixed(1)}%`;
     const advice = `if they count from 1, tick ${BOX_FROM_1}`;
-    const words = { highest, right: share(right), as_given: share(asGiven), advice };
+    const words = { highest, right: share(all.right), as_given: share(all.asGiven), advice };
     throw new BadValue(sentences.SEEM_TO_COUNT_FROM_1(words), "countFrom1");
   }
 

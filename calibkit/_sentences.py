@@ -59,9 +59,15 @@ ONE_HOT_COLUMNS = (
 )
 FILL_IN = "fill in the cell, delete the row, or {advice}"
 WRITE_POINTS = "write decimal points, or separate the columns by semicolons"
-WRITE_SHARES = "write shares instead of percentages, such as 0.93 for 93%"
+WRITE_SHARES = (
+    "write shares instead of percentages, such as 0.93 for 93%, or, if the column holds no scores, "
+    "{advice}"
+)
 ONE_POINT = "use either commas or points as decimal points in all cells"
 NO_THOUSANDS = "write numbers without a sign between the thousands"
+WRITE_HYPHENS = "write a hyphen as the minus sign, as in -1.5"
+NO_BOUNDS = "write the number itself or delete the row, because < and > name only a bound"
+CORRECT = "correct the cell, delete the row or, if the column holds no scores, {advice}"
 A_LIST = "write a column of its own for each class instead of a list"
 NO_NUMBER = "{path} must hold numbers in the column {name}, got {found} in {place}; {advice}"
 FIRST_ROW_IS_DATA = (

@@ -44,11 +44,26 @@ _SIGN = re.compile(
 
 
 # How programs write that a cell is empty.
-_MISSING = {"", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "?"}
+_MISSING = re.compile(
+    r"|na|n/a|n\. ?a\.|<na>|null|none|missing|unknown|-|--|\?|\.|#[a-z]+[!?]|#(n|div)/[a0]!?",
+    re.IGNORECASE,
+)
+# A percentage is a number, so a column of them holds no names of classes.
+_PERCENTAGE = re.compile(r"[+-]?[\d.,]+\s?%")
 _ADVICE_ON_CELLS = {
     re.compile(r"\[.*"): _sentences.A_LIST,
-    re.compile(r"[+-]?[\d.,]+ ?%"): _sentences.WRITE_SHARES,
-    re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d*|[+-]?\d{1,3}(,\d{3})+\.\d*"): _sentences.NO_THOUSANDS,
+    _PERCENTAGE: _sentences.WRITE_SHARES,
+    re.compile(r"[<>\u2264\u2265].*\d.*"): _sentences.NO_BOUNDS,
+    re.compile(r"[\u2212\u2013]\s?[\d.,]+"): _sentences.WRITE_HYPHENS,
+    re.compile(
+        r"""
+        [+-]?\d{1,3}(
+            (\.\d{3})+,\d* | (,\d{3})+\.\d* | (\.\d{3}){2,} | (,\d{3}){2,}
+            | ([\s'\u2019]\d{3})+([.,]\d*)?
+        )
+        """,
+        re.VERBOSE,
+    ): _sentences.NO_THOUSANDS,
 }
 
 
@@ -119,7 +134,8 @@ class _Table(NamedNumbers):
         """Say whether a column holds no number at all. A single word may be a fault in a score."""
         if self._numbers_or_none(name) is not None:
             return False
-        return not any(is_number(text) for text in map(str, self.labels(name)))
+        texts = map(str, self.labels(name))
+        return not any(is_number(text) or _PERCENTAGE.fullmatch(text) for text in texts)
 
     def _holds_classes(self, name: str) -> bool:
         texts = list(map(str, self.labels(name)))
@@ -178,15 +194,15 @@ class _Table(NamedNumbers):
     def _advice_on(self, cell: str) -> str:
         """Return what to do about a cell that holds no number."""
         advice = "name the columns of scores with --score-names"
-        if cell.strip().lower() in _MISSING:
+        if _MISSING.fullmatch(cell.strip()):
             return _sentences.FILL_IN.format(advice=advice)
         for pattern, known in _ADVICE_ON_CELLS.items():
             if pattern.fullmatch(cell.strip()):
-                return known
+                return known.format(advice=advice)
         if is_number(cell):
             return _sentences.ONE_POINT  # Elsewhere in the file, a comma is the decimal point.
         is_decimal = not self.has_decimal_commas and _is_with_comma(cell)
-        return _sentences.WRITE_POINTS if is_decimal else f"if the column holds no scores, {advice}"
+        return _sentences.WRITE_POINTS if is_decimal else _sentences.CORRECT.format(advice=advice)
 
     @abstractmethod
     def _cells(self, name: str) -> _Array: ...

@@ -154,14 +154,30 @@ REFUSED = {
             _PLAIN + f'1,"{cell}",3,0\n',
             f"column logit_1, got '{cell}' in row 242",
         )
-        for cell in ("NA", "#N/A", "null", "?", "93.5%", "93 %", "1,000.5", "about 2")
+        for cell in (
+            "NA",
+            "#N/A",
+            "null",
+            "?",
+            "93.5%",
+            "93 %",
+            "1,000.5",
+            "about 2",
+            "n.a.",
+            "#DIV/0!",
+            "#WERT!",
+            "1 000.5",
+            "1,000,000",
+            "<0.01",
+            "\u22121.5",
+        )
     },
     **{
         f"a cell with {cell} beside decimal commas": (
             _PLAIN.replace(",", ";").replace(".", ",") + f"1;{cell};3;0\n",
             f"column logit_1, got '{cell}' in row 242",
         )
-        for cell in ("1.000,5", "2.5")
+        for cell in ("1.000,5", "2.5", "1 000,5", "1.000.000")
     },
     "decimal commas between commas": (
         _PLAIN + "1,5,2,5,3,5,0\n",
@@ -251,6 +267,14 @@ REFUSED = {
     "several labels": (
         table("logit_a logit_b logit_c label_a label_b label_c", *Z.T, *(Z > 0).astype(int).T),
         f"{_ASKED}No name",
+    ),
+    "percentages and outcomes": (
+        table("patient_id risk died", range(240), np.char.mod("%.1f%%", 100 * _P), YES),
+        "must hold numbers in the column risk, got '",
+    ),
+    "percentages and an outcome": (
+        table("patient_id risk outcome", range(240), np.char.mod("%.1f%%", 100 * _P), YES),
+        "must hold numbers in the column risk, got '",
     ),
     "soft labels": (table("logit label", ONE, 0.1 + 0.8 * YES), "class indices from 0, got '0."),
     "softer labels": (table("logit label", ONE, _P.round(2)), "class indices from 0, got '0."),

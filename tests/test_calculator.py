@@ -1594,6 +1594,49 @@ def test_a_file_that_has_changed_is_asked_for_again(page, saved, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_long_name_of_a_class_stands_beside_no_number_of_a_diagram(page, tmp_path):
+    z, labels = (part.numpy() for part in problem(400, 2, 2.0, seed=1))
+    name = "Hospitalisierungswahrscheinlichkeit in Tagen"
+    words = np.array(["none", name])[labels]
+    text = tables_of_users.table([f"score_{name}", "label"], z[:, 1] - z[:, 0], words)
+    (tmp_path / "x.csv").write_text(text)
+    drop(page, "fit", tmp_path / "x.csv")
+    assert calibrate(page).startswith("T = ")
+    assert f"blue bar: frequency of {name}" in page.page.inner_text("#cc-key")
+    room = """
+    return [...document.querySelectorAll("#cc-diagrams svg")].flatMap((svg) => {
+      const texts = [...svg.querySelectorAll("text")];
+      const boxOf = (test) => texts.find(test).getBoundingClientRect();
+      const beside = boxOf((text) => text.hasAttribute("transform"));
+      const top = boxOf(({ textContent }) => textContent === "100%");
+      const below = boxOf(({ textContent }) => textContent.startsWith("P("));
+      const whole = svg.getBoundingClientRect();
+      return [beside.top - top.bottom, whole.right - below.right, below.left - whole.left];
+    });
+    """
+    assert min(page.run(room)) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [10, 11])
+def test_a_single_sample_of_an_event_cannot_be_split(page, tmp_path, place):
+    """No order of the rows would put it on both sides."""
+    z = np.random.default_rng(0).standard_normal(200) - 4
+    labels = (np.arange(200) == place).astype(int)
+    z[place] += 3
+    (tmp_path / "x.csv").write_text(tables_of_users.table("logit label", z, labels))
+    drop(page, "fit", tmp_path / "x.csv")
+    said = calibrate(page)
+    if place % 2 == 0:
+        assert said.startswith("T = ")
+        assert "All 100 samples of the test have the label 0" in page.page.inner_text("#cc-doubts")
+        return
+    assert said.startswith("The file holds a single sample of the class 1, which cannot serve both")
+    drop(page, "test", tmp_path / "x.csv")
+    assert "is a single sample" not in calibrate(page)
+
+
+@pytest.mark.slow
 def test_it_says_how_the_numbers_of_samples_belong_together(page, saved, tmp_path):
     drop(page, "fit", saved[0] / "names.csv")
     calibrate(page)
@@ -1821,6 +1864,8 @@ def test_rows_that_stand_in_one_file_twice_are_found(page, tmp_path):
     assert said["one"].startswith("T = ")
     warning = _sentences.COPIES.format(n_copies=400, n=800)
     assert f"Warning: {warning}" in page.page.inner_text("#cc-doubts")
+    unchecked = page.page.inner_text("#cc-from li:last-child")
+    assert "It was not checked whether copies stand on both sides, or whether rows" in unchecked
     for card in save_results(page, tmp_path, ["html", "markdown"]).values():
         assert warning in card
 

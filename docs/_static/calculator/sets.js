@@ -42,10 +42,18 @@
       (total, c) => total >= least && counts.some((count) => count[c] === 0)
     );
     if (lost < 0) return;
+    const name = classes?.[lost] ?? lost;
+    if (totals[lost] === 1) {
+      throw new BadFile(
+        `the file holds a single sample of the class ${name}, which cannot serve both to find T ` +
+          "and to test it; use a file with more samples of this class, or drop a second file for " +
+          "the test"
+      );
+    }
     throw new BadFile(
       "every second row is used to find T, and the others to test it, but only one of these " +
-        `halves would hold samples of the class ${classes?.[lost] ?? lost}, because of the order ` +
-        "of the rows; shuffle the rows, or drop a second file for the test"
+        `halves would hold samples of the class ${name}, because of the order of the rows; ` +
+        "shuffle the rows, or drop a second file for the test"
     );
   }
 

@@ -45,6 +45,10 @@ COUNT_CLASSES = (
     "write for each label which column of scores is its own, counted from 0, such as 1 for the "
     "second column"
 )
+NO_FRACTIONS = (
+    "labels are no fractions: if these are scores, add the true labels, and if they are soft "
+    "labels, write the most likely class of each sample"
+)
 WRITE_ALIKE = "spell this label as its column does: {name}"
 RAVEL = "save labels.ravel(), which has one label for each row"
 ARGMAX = "as they are one-hot, save labels.argmax(1)"

@@ -1413,6 +1413,7 @@ def test_a_file_as_programs_write_it_is_refused_as_in_the_library(page, tmp_path
     ["one hot", *SHAPES, "an ensemble", "sigmoids", "one row for each class", "an answer and its "
      "confidence", "one-hot labels, label_{}", "a cell with 93 %", "a cell with 1,000.5",
      "a cell with n.a.", "a cell with #DIV/0!", "a cell with #WERT!", "a cell with 1 000.5",
+     "soft labels", "a submission",
      "a cell with <0.01", "a cell with \u22121.5", "a cell with about 2",
      "a cell with 1 000,5 beside decimal commas",
      "a cell with 1.000,5 beside decimal commas", "a cell with 2.5 beside decimal commas",

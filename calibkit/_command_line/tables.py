@@ -48,7 +48,7 @@ _MISSING = re.compile(
     r"|na|n/a|n\. ?a\.|<na>|null|none|missing|unknown|-|--|\?|\.|#[a-z]+[!?]|#(n|div)/[a0]!?",
     re.IGNORECASE,
 )
-# A percentage is a number, so a column of them holds no names of classes.
+# A column of percentages holds no names of classes.
 _PERCENTAGE = re.compile(r"[+-]?[\d.,]+\s?%")
 _ADVICE_ON_CELLS = {
     re.compile(r"\[.*"): _sentences.A_LIST,
@@ -85,8 +85,13 @@ class _Table(NamedNumbers):
         found = np.stack([self._numbers(name) for name in names], 1)
         return found[:, 0] if len(names) == 1 else found
 
-    def may_be_scores(self) -> list[str]:
-        return [name for name in self._named() if not self._holds_words(name)]
+    def may_be_scores(self, label_name: str | None) -> list[str]:
+        names = [name for name in self._named() if name != label_name]
+        found = [name for name in names if not self._holds_words(name)]
+        if set(found) <= set(self.beside_scores()):
+            # Percentages are no numbers yet, but the error about them says how they become some.
+            found += [name for name in names if self._holds_percentages(name)]
+        return found
 
     def with_whole_numbers(self) -> list[str]:
         others = self.beside_scores()
@@ -112,7 +117,7 @@ class _Table(NamedNumbers):
 
     def beside_declared(self) -> list[str]:
         others = self.beside_scores()
-        return [n for n in self.may_be_scores() if n not in others and not self._is_whole(n)]
+        return [n for n in self.may_be_scores(None) if n not in others and not self._is_whole(n)]
 
     def identifiers(self, names: list[str]) -> list[str]:
         return [name for name in names if len(names) > 1 and self._is_identifier(name)]
@@ -134,12 +139,17 @@ class _Table(NamedNumbers):
         """Say whether a column holds no number at all. A single word may be a fault in a score."""
         if self._numbers_or_none(name) is not None:
             return False
-        texts = map(str, self.labels(name))
-        return not any(is_number(text) or _PERCENTAGE.fullmatch(text) for text in texts)
+        return not any(is_number(text) for text in map(str, self.labels(name)))
+
+    def _holds_percentages(self, name: str) -> bool:
+        return self._holds_words(name) and any(
+            _PERCENTAGE.fullmatch(text) for text in map(str, self.labels(name))
+        )
 
     def _holds_classes(self, name: str) -> bool:
         texts = list(map(str, self.labels(name)))
-        return self._holds_words(name) and 2 * len(set(texts)) <= max(len(texts), 4)
+        are_words = self._holds_words(name) and not self._holds_percentages(name)
+        return are_words and 2 * len(set(texts)) <= max(len(texts), 4)
 
     def _holds_outcomes(self, name: str) -> bool:
         texts = {str(text).lower() for text in self.labels(name)}

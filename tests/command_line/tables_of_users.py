@@ -62,6 +62,9 @@ READ = {
     "the name label-val": table("ant bee cat label-val", *Z.T, ANIMALS[Y]),
     "the name gt": table("ant bee cat gt loss", *Z.T, ANIMALS[Y], Z[:, 0]),
     "the name gt_label": table("loss class_0 class_1 class_2 gt_label", Z[:, 0], *Z.T, Y),
+    "percentages beside scores": table(
+        "ant bee cat share label", *Z.T, [f"{k % 40}%" for k in range(240)], ANIMALS[Y]
+    ),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
 }
 # A model that takes most samples of class 1 for a background, of which there is none.
@@ -275,6 +278,14 @@ REFUSED = {
     "percentages and an outcome": (
         table("patient_id risk outcome", range(240), np.char.mod("%.1f%%", 100 * _P), YES),
         "must hold numbers in the column risk, got '",
+    ),
+    "two scores and a fault": (
+        table("score age label", ONE, ["NA", *np.linspace(40, 60, 239)], YES),
+        "has 2 columns that may hold scores (score, age)",
+    ),
+    "a submission": (
+        table("id target", range(240), _P.round(3)),
+        "must hold labels that are class indices from 0, got '",
     ),
     "soft labels": (table("logit label", ONE, 0.1 + 0.8 * YES), "class indices from 0, got '0."),
     "softer labels": (table("logit label", ONE, _P.round(2)), "class indices from 0, got '0."),

@@ -141,6 +141,8 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
         ),
         ("sigmoids", "; if each class has a probability of its own, as sigmoids give it, save the"),
         ("an answer and its confidence", "; write one row for each sample with a column of scores"),
+        ("soft labels", "; labels are no fractions: if these are scores, add the true labels, and"),
+        ("a submission", "; labels are no fractions: if these are scores, add the true labels"),
         ("one-hot labels, label_{}", "; write a single column label with the class of each row"),
         ("class 0 alone, p(0)", "; replace each number z by 1 - z, and call the column p(1)"),
         ("class 0 alone, logit_0", "; replace each number z by -z, and call the column logit_1"),
@@ -282,6 +284,15 @@ def test_a_class_that_is_taken_for_an_absent_background_does_not_count_from_1(tm
     text = table("c0 c1 c2 c3 label", *FOREGROUND[kept].T, OF_FOREGROUND[kept])
     samples = read(tmp_path / "x.csv", text)
     assert samples.labels.tolist() == OF_FOREGROUND[kept].tolist()
+
+
+@pytest.mark.parametrize("names", ["score share label", "score_yes share label"])
+def test_percentages_beside_scores_are_left_out(tmp_path, names):
+    shares = [f"{k % 40}%" for k in range(240)]
+    labels = np.array(["no", "yes"])[YES] if "yes" in names else YES
+    samples = read(tmp_path / "x.csv", table(names, ONE, shares, labels))
+    assert samples.said.endswith("; not used: share")
+    np.testing.assert_allclose(samples.logits, ONE)
 
 
 def test_whole_numbers_as_scores_are_told_how_to_be_saved(tmp_path):

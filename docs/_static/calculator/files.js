@@ -16,7 +16,7 @@
   // How programs write that a cell is empty.
   const MISSING =
     /^(|na|n\/a|n\. ?a\.|<na>|null|none|missing|unknown|-|--|\?|\.|#[a-z]+[!?]|#(n|div)\/[a0]!?)$/i;
-  // A percentage is a number, so a column of them holds no names of classes.
+  // A column of percentages holds no names of classes.
   const PERCENTAGE = /^[+-]?[\d.,]+\s?%$/;
   const THOUSANDS = [
     /(\.\d{3})+,\d*/, /(,\d{3})+\.\d*/, /(\.\d{3}){2,}/, /(,\d{3}){2,}/,
@@ -161,8 +161,8 @@
 
   /** Return what is known of a column before its first cell. */
   const newFacts = () => ({
-    isNumeric: true, holdsNumber: false, isWhole: true, rises: true, counts: true, last: null,
-    words: new Set(),
+    isNumeric: true, holdsNumber: false, holdsPercentage: false, isWhole: true, rises: true,
+    counts: true, last: null, words: new Set(),
   });
 
   /** Add what a cell tells of its column. `number` is undefined if it holds none. */
@@ -170,7 +170,8 @@
     if (facts.words.size < (number === undefined ? MOST_WORDS : 3)) facts.words.add(text);
     const step = facts.last === null ? 1 : number - facts.last;
     facts.isNumeric &&= number !== undefined;
-    facts.holdsNumber ||= number !== undefined || PERCENTAGE.test(text.trim());
+    facts.holdsNumber ||= number !== undefined;
+    facts.holdsPercentage ||= PERCENTAGE.test(text.trim());
     facts.isWhole &&= Number.isInteger(number);
     facts.rises &&= step > 0;
     facts.counts &&= step === 1;

@@ -68,7 +68,7 @@ WRITE_SHARES = (
     "{advice}"
 )
 ONE_POINT = "use either commas or points as decimal points in all cells"
-NO_THOUSANDS = "write numbers without a sign between the thousands"
+NO_THOUSANDS = "write numbers without a sign or blank between the thousands"
 WRITE_HYPHENS = "write a hyphen as the minus sign, as in -1.5"
 NO_BOUNDS = "write the number itself or delete the row, because < and > name only a bound"
 CORRECT = "correct the cell, delete the row or, if the column holds no scores, {advice}"

@@ -27,7 +27,13 @@ from calibkit import (
     negative_log_likelihood,
 )
 from calibkit.__main__ import main as command_line
-from calibkit._command_line.card import LIMITS, MEANINGS, MEANINGS_OF_TWO_CLASSES, Card
+from calibkit._command_line.card import (
+    LIMITS,
+    MEANINGS,
+    MEANINGS_OF_TWO_CLASSES,
+    OF_ANOTHER_MODEL,
+    Card,
+)
 from calibkit._command_line.samples import Choice, read_samples
 from calibkit._command_line.verdicts import direction_of_event, verdicts
 from calibkit.reports.values import _change_text
@@ -636,7 +642,8 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(
         assert "where dog is the positive class" in page.page.inner_text("#cc-from")
         card = save_results(page, tmp_path, ["markdown"])["markdown"]
         for name, text in MEANINGS_OF_TWO_CLASSES.items():
-            named = text.replace("P(y = 1)", "P(dog)").replace("y = 1", "dog")
+            kept = text.removesuffix(OF_ANOTHER_MODEL)
+            named = kept.replace("P(y = 1)", "P(dog)").replace("y = 1", "dog")
             assert f"- **{name}**: {named}." in card
         asked = page.page.get_by_label("Which label does a high score mean?")
         asked.locator("visible=true").select_option("cat")

@@ -108,14 +108,17 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
         ("a cell with 93 %", "; write shares instead of percentages, such as 0.93 for 93%"),
         ("percentages and an outcome", "; write shares instead of percentages, such as 0.93"),
         *(
-            (f"a cell with {cell}", "; write numbers without a sign between the thousands")
+            (f"a cell with {cell}", "; write numbers without a sign or blank between the thousands")
             for cell in ("1,000.5", "1 000.5", "1,000,000")
         ),
         ("a cell with about 2", "; correct the cell, delete the row or, if the column holds no"),
         ("a cell with <0.01", "; write the number itself or delete the row, because < and >"),
         ("a cell with \u22121.5", "; write a hyphen as the minus sign, as in -1.5"),
         *(
-            (f"a cell with {cell} beside decimal commas", "; write numbers without a sign between")
+            (
+                f"a cell with {cell} beside decimal commas",
+                "; write numbers without a sign or blank between",
+            )
             for cell in ("1.000,5", "1 000,5", "1.000.000")
         ),
         ("a cell with 2.5 beside decimal commas", "; use either commas or points as decimal poin"),

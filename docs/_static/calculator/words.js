@@ -34,7 +34,7 @@
     "WRITE_POINTS": "write decimal points, or separate the columns by semicolons",
     "WRITE_SHARES": "write shares instead of percentages, such as 0.93 for 93%, or, if the column holds no scores, {advice}",
     "ONE_POINT": "use either commas or points as decimal points in all cells",
-    "NO_THOUSANDS": "write numbers without a sign between the thousands",
+    "NO_THOUSANDS": "write numbers without a sign or blank between the thousands",
     "WRITE_HYPHENS": "write a hyphen as the minus sign, as in -1.5",
     "NO_BOUNDS": "write the number itself or delete the row, because < and > name only a bound",
     "CORRECT": "correct the cell, delete the row or, if the column holds no scores, {advice}",
@@ -169,6 +169,7 @@
     "top-label ECE": "the mean distance between how sure the model is of its answer and how often this answer is right, bin by bin"
   },
     accuracyOfEvent: "accuracy at 1/2",
+    ofAnotherModel: "; if y = 1 says whether another model was right, the accuracy of that model is the frequency of y = 1",
     endsAtValue: "Chance makes an ECE look larger than it is. So the interval of an ECE may lie mostly below the measured value, and may even end at it.",
     limits: [
     "These results hold for data that are drawn like the test set. For other data, measure the calibration again.",

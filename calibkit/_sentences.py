@@ -45,6 +45,10 @@ COUNT_CLASSES = (
     "write for each label which column of scores is its own, counted from 0, such as 1 for the "
     "second column"
 )
+NO_FRACTIONS = (
+    "labels are no fractions: if these are scores, add the true labels, and if they are soft "
+    "labels, write the most likely class of each sample"
+)
 WRITE_ALIKE = "spell this label as its column does: {name}"
 RAVEL = "save labels.ravel(), which has one label for each row"
 ARGMAX = "as they are one-hot, save labels.argmax(1)"
@@ -59,9 +63,15 @@ ONE_HOT_COLUMNS = (
 )
 FILL_IN = "fill in the cell, delete the row, or {advice}"
 WRITE_POINTS = "write decimal points, or separate the columns by semicolons"
-WRITE_SHARES = "write shares instead of percentages, such as 0.93 for 93%"
+WRITE_SHARES = (
+    "write shares instead of percentages, such as 0.93 for 93%, or, if the column holds no scores, "
+    "{advice}"
+)
 ONE_POINT = "use either commas or points as decimal points in all cells"
-NO_THOUSANDS = "write numbers without a sign between the thousands"
+NO_THOUSANDS = "write numbers without a sign or blank between the thousands"
+WRITE_HYPHENS = "write a hyphen as the minus sign, as in -1.5"
+NO_BOUNDS = "write the number itself or delete the row, because < and > name only a bound"
+CORRECT = "correct the cell, delete the row or, if the column holds no scores, {advice}"
 A_LIST = "write a column of its own for each class instead of a list"
 NO_NUMBER = "{path} must hold numbers in the column {name}, got {found} in {place}; {advice}"
 FIRST_ROW_IS_DATA = (
@@ -353,9 +363,9 @@ ZEROS_OF_LABELS = (
     "its 95% interval. Do not use this T, but save more decimals, or the logits."
 )
 COPIES = (
-    "{n_copies} of the {n} samples are copies of others, with the same scores and the same label. "
-    "So the results look surer than they are, and a class whose samples were copied seems too "
-    "frequent. Keep every sample once."
+    "{n_copies} of the {n} samples seem to be copies of others, because they have the same scores "
+    "and the same label. If they are, the results look surer than they should, and a class whose "
+    "samples were copied seems too frequent. Then keep every sample once."
 )
 ONE_CLASS_IN_TEST = (
     "All {n} samples of the test have the label {label} (counted from 0). If they were chosen by "

@@ -23,6 +23,7 @@ CODE = """\
     meanings: %(meanings)s,
     meaningsOfTwoClasses: %(meaningsOfTwoClasses)s,
     accuracyOfEvent: %(accuracyOfEvent)s,
+    ofAnotherModel: %(ofAnotherModel)s,
     endsAtValue: %(endsAtValue)s,
     limits: %(limits)s,
   };
@@ -66,6 +67,7 @@ def make_script() -> str:
         "meanings": card.MEANINGS,
         "meaningsOfTwoClasses": card.MEANINGS_OF_TWO_CLASSES,
         "accuracyOfEvent": card.ACCURACY_OF_EVENT,
+        "ofAnotherModel": card.OF_ANOTHER_MODEL,
         "endsAtValue": card.ENDS_AT_VALUE,
         "limits": card.LIMITS,
     }

@@ -27,7 +27,13 @@ from calibkit import (
     negative_log_likelihood,
 )
 from calibkit.__main__ import main as command_line
-from calibkit._command_line.card import LIMITS, MEANINGS, MEANINGS_OF_TWO_CLASSES, Card
+from calibkit._command_line.card import (
+    LIMITS,
+    MEANINGS,
+    MEANINGS_OF_TWO_CLASSES,
+    OF_ANOTHER_MODEL,
+    Card,
+)
 from calibkit._command_line.samples import Choice, read_samples
 from calibkit._command_line.verdicts import direction_of_event, verdicts
 from calibkit.reports.values import _change_text
@@ -38,6 +44,7 @@ from tests.command_line.test_card import rare_event, shifted
 from tests.reports.test_confident_errors import two_kinds
 from tests.reports.test_copies import drawn_again
 from tests.reports.test_doubts import few_samples, good_model
+from tests.reports.test_exchanged_classes import unable
 from tests.uncertainty.test_lucky_labels import luckiest
 
 pytest_plugins = ("tests.browser",)
@@ -295,6 +302,12 @@ def temperature_of(*samples: Samples) -> str:
     """The temperature as the page shows it, of every second sample."""
     (logits, labels) = samples[0]
     return f"{TemperatureScaler().fit_logits(logits[::2], labels[::2]).temperature:.5g}"
+
+
+def pairs_alike() -> tuple[np.ndarray, np.ndarray]:
+    """Ten classes, of which a model cannot tell any from the next one."""
+    logits, labels = unable(2000, 10, torch.Generator().manual_seed(0))
+    return logits.numpy(), labels.numpy()
 
 
 @pytest.fixture(scope="module")
@@ -629,7 +642,8 @@ def test_a_wrong_positive_class_is_suspected_and_a_named_one_is_taken(
         assert "where dog is the positive class" in page.page.inner_text("#cc-from")
         card = save_results(page, tmp_path, ["markdown"])["markdown"]
         for name, text in MEANINGS_OF_TWO_CLASSES.items():
-            named = text.replace("P(y = 1)", "P(dog)").replace("y = 1", "dog")
+            kept = text.removesuffix(OF_ANOTHER_MODEL)
+            named = kept.replace("P(y = 1)", "P(dog)").replace("y = 1", "dog")
             assert f"- **{name}**: {named}." in card
         asked = page.page.get_by_label("Which label does a high score mean?")
         asked.locator("visible=true").select_option("cat")
@@ -940,6 +954,15 @@ def test_exchanged_columns_are_suspected_as_in_the_library(page, tmp_path):
     report = evaluate(logits[1::2], labels[1::2], progress=False)
     assert report.doubts.warnings == expected
     assert page.page.inner_text("#cc-verdicts") == report.doubts.no_verdict
+
+
+@pytest.mark.slow
+def test_classes_that_a_model_cannot_tell_apart_are_not_suspected(page, tmp_path):
+    np.savez(tmp_path / "pairs.npz", **dict(zip(("logits", "labels"), pairs_alike(), strict=True)))
+    drop(page, "fit", tmp_path / "pairs.npz")
+    assert calibrate(page).startswith("T = ")
+    assert "exchanged" not in page.page.inner_text("#cc-doubts")
+    assert "is overconfident: its ECE" in page.page.inner_text("#cc-verdicts")
 
 
 @pytest.mark.slow
@@ -1396,6 +1419,10 @@ def test_a_file_as_programs_write_it_is_refused_as_in_the_library(page, tmp_path
     "kind",
     ["one hot", *SHAPES, "an ensemble", "sigmoids", "one row for each class", "an answer and its "
      "confidence", "one-hot labels, label_{}", "a cell with 93 %", "a cell with 1,000.5",
+     "a cell with n.a.", "a cell with #DIV/0!", "a cell with #WERT!", "a cell with 1 000.5",
+     "soft labels", "a submission",
+     "a cell with <0.01", "a cell with \u22121.5", "a cell with about 2",
+     "a cell with 1 000,5 beside decimal commas",
      "a cell with 1.000,5 beside decimal commas", "a cell with 2.5 beside decimal commas",
      "decimal commas between commas", "a row that ends early",
      "classes with a number in their names"],
@@ -1404,7 +1431,17 @@ def test_the_advice_is_that_of_the_library(page, tmp_path, kind, here):
     path = as_written(kind, tmp_path)
     drop(page, "fit", path)
     said = here.refusal("fit", path.name, "--output", "scaler.pt")
-    assert calibrate(page).removesuffix(".") == as_shown(said, path.name)
+    choose = "name the columns of scores with --score-names", "choose the columns of scores"
+    assert calibrate(page).removesuffix(".") == as_shown(said.replace(*choose), path.name)
+
+
+@pytest.mark.slow
+def test_a_class_that_is_taken_for_an_absent_background_does_not_count_from_1(page, tmp_path):
+    z, labels = tables_of_users.FOREGROUND, tables_of_users.OF_FOREGROUND
+    text = tables_of_users.table("c0 c1 c2 c3 label", *z.T, labels)
+    (tmp_path / "x.csv").write_text(text)
+    drop(page, "fit", tmp_path / "x.csv")
+    assert "count from 1" not in calibrate(page)
 
 
 @pytest.mark.slow
@@ -1562,6 +1599,49 @@ def test_a_file_that_has_changed_is_asked_for_again(page, saved, tmp_path):
         page.page.click("#cc-fit-files")
     page.run("document.getElementById('cc-fit-files').dispatchEvent(new Event('cancel'))")
     assert page.run("return document.getElementById('cc-fit-files').files[0].name") == path.name
+
+
+@pytest.mark.slow
+def test_a_long_name_of_a_class_stands_beside_no_number_of_a_diagram(page, tmp_path):
+    z, labels = (part.numpy() for part in problem(400, 2, 2.0, seed=1))
+    name = "Hospitalisierungswahrscheinlichkeit in Tagen"
+    words = np.array(["none", name])[labels]
+    text = tables_of_users.table([f"score_{name}", "label"], z[:, 1] - z[:, 0], words)
+    (tmp_path / "x.csv").write_text(text)
+    drop(page, "fit", tmp_path / "x.csv")
+    assert calibrate(page).startswith("T = ")
+    assert f"blue bar: frequency of {name}" in page.page.inner_text("#cc-key")
+    room = """
+    return [...document.querySelectorAll("#cc-diagrams svg")].flatMap((svg) => {
+      const texts = [...svg.querySelectorAll("text")];
+      const boxOf = (test) => texts.find(test).getBoundingClientRect();
+      const beside = boxOf((text) => text.hasAttribute("transform"));
+      const top = boxOf(({ textContent }) => textContent === "100%");
+      const below = boxOf(({ textContent }) => textContent.startsWith("P("));
+      const whole = svg.getBoundingClientRect();
+      return [beside.top - top.bottom, whole.right - below.right, below.left - whole.left];
+    });
+    """
+    assert min(page.run(room)) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [10, 11])
+def test_a_single_sample_of_an_event_cannot_be_split(page, tmp_path, place):
+    """No order of the rows would put it on both sides."""
+    z = np.random.default_rng(0).standard_normal(200) - 4
+    labels = (np.arange(200) == place).astype(int)
+    z[place] += 3
+    (tmp_path / "x.csv").write_text(tables_of_users.table("logit label", z, labels))
+    drop(page, "fit", tmp_path / "x.csv")
+    said = calibrate(page)
+    if place % 2 == 0:
+        assert said.startswith("T = ")
+        assert "All 100 samples of the test have the label 0" in page.page.inner_text("#cc-doubts")
+        return
+    assert said.startswith("The file holds a single sample of the class 1, which cannot serve both")
+    drop(page, "test", tmp_path / "x.csv")
+    assert "is a single sample" not in calibrate(page)
 
 
 @pytest.mark.slow
@@ -1792,6 +1872,8 @@ def test_rows_that_stand_in_one_file_twice_are_found(page, tmp_path):
     assert said["one"].startswith("T = ")
     warning = _sentences.COPIES.format(n_copies=400, n=800)
     assert f"Warning: {warning}" in page.page.inner_text("#cc-doubts")
+    unchecked = page.page.inner_text("#cc-from li:last-child")
+    assert "It was not checked whether copies stand on both sides, or whether rows" in unchecked
     for card in save_results(page, tmp_path, ["html", "markdown"]).values():
         assert warning in card
 
@@ -1807,7 +1889,9 @@ def test_copies_are_warned_of_as_in_the_library(page, tmp_path, kind):
     drop(page, "test", tmp_path / "test.npz")
     calibrate(page)
     [said] = evaluate(logits[at], labels[at], progress=False).doubts.warnings
-    assert said.startswith(f"{len(at) - len(at.unique())} of the {len(at)} samples are copies")
+    assert said.startswith(
+        f"{len(at) - len(at.unique())} of the {len(at)} samples seem to be copies"
+    )
     shown = page.page.locator("#cc-doubts p").all_inner_texts()
     assert shown == [f"Warning: {said}"]
 

@@ -34,11 +34,15 @@ MEANINGS = {
 }
 # The event of two classes may be that another model is right, whose accuracy is another number.
 ACCURACY_OF_EVENT = "accuracy at 1/2"
+# A class with a name of its own, such as spam, says nothing about another model.
+OF_ANOTHER_MODEL = (
+    "; if y = 1 says whether another model was right, the accuracy of that model is the frequency "
+    "of y = 1"
+)
 # What two classes change: their ECE is that of one event.
 MEANINGS_OF_TWO_CLASSES = {
     ACCURACY_OF_EVENT: "how often the answer is right if it is y = 1 wherever P(y = 1) is above "
-    "1/2, and the other class elsewhere; if y = 1 says whether another model was right, the "
-    "accuracy of that model is the frequency of y = 1",
+    f"1/2, and the other class elsewhere{OF_ANOTHER_MODEL}",
     "NLL": MEANINGS["NLL"],
     "Brier score": "the mean squared distance of the probabilities from the truth, summed over "
     "both classes; scikit-learn's brier_score_loss is half of it; smaller is better",
@@ -190,7 +194,11 @@ class Card(NamedTuple):
     def _meanings(self) -> list[tuple[str, str]]:
         event = self.report.event
         meanings = MEANINGS if self.report.n_classes > 2 else MEANINGS_OF_TWO_CLASSES
-        return [(name, text.replace("y = 1", event)) for name, text in meanings.items()]
+        left_out = "" if event == "y = 1" else OF_ANOTHER_MODEL
+        return [
+            (name, text.removesuffix(left_out).replace("y = 1", event))
+            for name, text in meanings.items()
+        ]
 
     def _legend(self) -> str:
         confidence, share = words(self.report.bins[0], self.report.event)

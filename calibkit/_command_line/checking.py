@@ -99,17 +99,23 @@ def check_scores(
 
 
 def refuse_from_1(source: NamedNumbers, rows: Rows) -> None:
-    """Raise an error if labels without 0 are right far more often if the first class is 1."""
+    """Raise an error if labels without 0 are right far more often if the first class is 1.
+
+    If class 0 has no sample, the model may still take most samples of class 1 for it, as for a
+    background. So the other labels must tell.
+    """
     if rows.n_classes == 2:
         return  # Labels of which all are 1 are refused as those of one class.
     scores, labels, _ = rows.flat()
     answers = scores.argmax(1)
-    right, as_given = (int((answers == found).sum()) for found in (labels - 1, labels))
+    hits = [answers == found for found in (labels - 1, labels)]
+    right, as_given = (int(hit[labels > 1].sum()) for hit in hits)
     is_clear = right > 2 * as_given and right - as_given > _CLEAR * math.sqrt(right + as_given)
     if labels.min() != 1 or not is_clear:
         return
-    shares = {"right": f"{right / len(labels):.1%}", "as_given": f"{as_given / len(labels):.1%}"}
-    words = {"highest": int(labels.max()), "advice": _SUBTRACT_1, **shares}
+    shares = (f"{float(hit.double().mean()):.1%}" for hit in hits)
+    words = {"highest": int(labels.max()), "advice": _SUBTRACT_1}
+    words.update(zip(("right", "as_given"), shares, strict=True))
     raise ValueError(f"{source.path}: {_sentences.SEEM_TO_COUNT_FROM_1.format(**words)}")
 
 

@@ -43,8 +43,9 @@ class _Arrays(NamedNumbers):
             raise ValueError(f"{self.path}: {_sentences.SHAPE_OF_LOGITS.format(**words)}")
         return found
 
-    def may_be_scores(self) -> list[str]:
-        return [name for name, array in self._arrays.items() if array.dtype.kind == "f"]
+    def may_be_scores(self, label_name: str | None) -> list[str]:
+        names = [name for name, array in self._arrays.items() if array.dtype.kind == "f"]
+        return [name for name in names if name != label_name]
 
     def labels(self, name: str) -> _Array:
         return self._arrays[name]

@@ -144,6 +144,7 @@ def as_indices(
         advice = (
             _sentences.COUNT_CLASSES if alike is None else _sentences.WRITE_ALIKE.format(name=alike)
         )
+        advice = _sentences.NO_FRACTIONS if np.isfinite(_number(label)) else advice
         raise ValueError(
             _sentences.WRONG_LABEL.format(
                 path=origin.path,

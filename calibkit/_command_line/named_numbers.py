@@ -30,8 +30,8 @@ class NamedNumbers(ABC):
         """Return scores (N, C, ...) or (N,) of these names, or raise an error if not numbers."""
 
     @abstractmethod
-    def may_be_scores(self) -> list[str]:
-        """Return the names of what may be scores, if no name says that it is."""
+    def may_be_scores(self, label_name: str | None) -> list[str]:
+        """Return the names of what may be scores beside the labels, if no name says that it is."""
 
     @abstractmethod
     def labels(self, name: str) -> _Array:

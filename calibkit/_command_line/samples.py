@@ -271,7 +271,7 @@ def _names_of_scores(
     names = {name: bare for name, bare in own.items() if name != label_name}
     logits, probabilities = declared(names, LOGITS), declared(names, PROBABILITIES)
     preferred = (probabilities, logits) if choice.probabilities else (logits, probabilities)
-    others = [name for name in source.may_be_scores() if name != label_name]
+    others = source.may_be_scores(label_name)
     found = named or preferred[0] or preferred[1] or others
     if not found:
         raise ValueError(

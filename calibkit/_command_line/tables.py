@@ -44,11 +44,26 @@ _SIGN = re.compile(
 
 
 # How programs write that a cell is empty.
-_MISSING = {"", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "?"}
+_MISSING = re.compile(
+    r"|na|n/a|n\. ?a\.|<na>|null|none|missing|unknown|-|--|\?|\.|#[a-z]+[!?]|#(n|div)/[a0]!?",
+    re.IGNORECASE,
+)
+# A column of percentages holds no names of classes.
+_PERCENTAGE = re.compile(r"[+-]?[\d.,]+\s?%")
 _ADVICE_ON_CELLS = {
     re.compile(r"\[.*"): _sentences.A_LIST,
-    re.compile(r"[+-]?[\d.,]+ ?%"): _sentences.WRITE_SHARES,
-    re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d*|[+-]?\d{1,3}(,\d{3})+\.\d*"): _sentences.NO_THOUSANDS,
+    _PERCENTAGE: _sentences.WRITE_SHARES,
+    re.compile(r"[<>\u2264\u2265].*\d.*"): _sentences.NO_BOUNDS,
+    re.compile(r"[\u2212\u2013]\s?[\d.,]+"): _sentences.WRITE_HYPHENS,
+    re.compile(
+        r"""
+        [+-]?\d{1,3}(
+            (\.\d{3})+,\d* | (,\d{3})+\.\d* | (\.\d{3}){2,} | (,\d{3}){2,}
+            | ([\s'\u2019]\d{3})+([.,]\d*)?
+        )
+        """,
+        re.VERBOSE,
+    ): _sentences.NO_THOUSANDS,
 }
 
 
@@ -70,8 +85,13 @@ class _Table(NamedNumbers):
         found = np.stack([self._numbers(name) for name in names], 1)
         return found[:, 0] if len(names) == 1 else found
 
-    def may_be_scores(self) -> list[str]:
-        return [name for name in self._named() if not self._holds_words(name)]
+    def may_be_scores(self, label_name: str | None) -> list[str]:
+        names = [name for name in self._named() if name != label_name]
+        found = [name for name in names if not self._holds_words(name)]
+        if set(found) <= set(self.beside_scores()):
+            # Percentages are no numbers yet, but the error about them says how they become some.
+            found += [name for name in names if self._holds_percentages(name)]
+        return found
 
     def with_whole_numbers(self) -> list[str]:
         others = self.beside_scores()
@@ -97,7 +117,7 @@ class _Table(NamedNumbers):
 
     def beside_declared(self) -> list[str]:
         others = self.beside_scores()
-        return [n for n in self.may_be_scores() if n not in others and not self._is_whole(n)]
+        return [n for n in self.may_be_scores(None) if n not in others and not self._is_whole(n)]
 
     def identifiers(self, names: list[str]) -> list[str]:
         return [name for name in names if len(names) > 1 and self._is_identifier(name)]
@@ -121,9 +141,15 @@ class _Table(NamedNumbers):
             return False
         return not any(is_number(text) for text in map(str, self.labels(name)))
 
+    def _holds_percentages(self, name: str) -> bool:
+        return self._holds_words(name) and any(
+            _PERCENTAGE.fullmatch(text) for text in map(str, self.labels(name))
+        )
+
     def _holds_classes(self, name: str) -> bool:
         texts = list(map(str, self.labels(name)))
-        return self._holds_words(name) and 2 * len(set(texts)) <= max(len(texts), 4)
+        are_words = self._holds_words(name) and not self._holds_percentages(name)
+        return are_words and 2 * len(set(texts)) <= max(len(texts), 4)
 
     def _holds_outcomes(self, name: str) -> bool:
         texts = {str(text).lower() for text in self.labels(name)}
@@ -178,15 +204,15 @@ class _Table(NamedNumbers):
     def _advice_on(self, cell: str) -> str:
         """Return what to do about a cell that holds no number."""
         advice = "name the columns of scores with --score-names"
-        if cell.strip().lower() in _MISSING:
+        if _MISSING.fullmatch(cell.strip()):
             return _sentences.FILL_IN.format(advice=advice)
         for pattern, known in _ADVICE_ON_CELLS.items():
             if pattern.fullmatch(cell.strip()):
-                return known
+                return known.format(advice=advice)
         if is_number(cell):
             return _sentences.ONE_POINT  # Elsewhere in the file, a comma is the decimal point.
         is_decimal = not self.has_decimal_commas and _is_with_comma(cell)
-        return _sentences.WRITE_POINTS if is_decimal else f"if the column holds no scores, {advice}"
+        return _sentences.WRITE_POINTS if is_decimal else _sentences.CORRECT.format(advice=advice)
 
     @abstractmethod
     def _cells(self, name: str) -> _Array: ...

@@ -4,14 +4,15 @@ The calculator of the site follows the same rules, in docs/_static/calculator/co
 """
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
 from calibkit import _sentences
 from calibkit._rows import Rows
-from calibkit._types import Floats
 
 # A smaller share of copies changes no result by much.
 _LEAST_SHARE = 0.01
-# If so many samples all occur equally often, a whole file was copied.
+# If so many samples of different scores all occur equally often, a whole file was copied.
 _LEAST_OF_FILE = 20
 # Different samples may have equal scores, as those of a tree do. For each pair of them of which
 # both answers are wrong in the same way, there are then two or more of which one answer is right.
@@ -39,18 +40,29 @@ def count_copies(rows: Rows) -> int:
     n_copies = len(labels) - len(sizes)
     if n_copies < _LEAST_SHARE * len(labels):
         return 0
-    if len(sizes) >= _LEAST_OF_FILE and sizes.min() == sizes.max() > 1:
+    n_scores = int(rows_of_scores.max()) + 1
+    if n_scores >= _LEAST_OF_FILE and sizes.min() == sizes.max() > 1:
         return n_copies
     repeated = first[sizes > 1]
     answers = rows.scores.argmax(1).numpy()
     n_wrong = int((answers[repeated] != labels[repeated]).sum())
-    do_agree = len(sizes) == rows_of_scores.max() + 1
+    do_agree = len(sizes) == n_scores
     return n_copies if do_agree and n_wrong >= _LEAST_WRONG else 0
 
 
-def _keys(rows: Rows) -> Floats:
+def _keys(rows: Rows) -> NDArray[np.uint64]:
     """Return a number for each sample, which is the same for samples of the same scores."""
-    weights = np.cos(np.arange(rows.n_classes) + 1)
-    chunks = (chunk.scores.double().numpy() for chunk in rows.chunks())
-    # A sum of products gives equal rows the same number, which a matrix product may not do.
-    return np.concatenate([(scores * weights).sum(1) for scores in chunks])
+    weights = np.random.default_rng(0).integers(2**64, size=rows.n_classes, dtype=np.uint64)
+    return np.concatenate(
+        [_hashes(chunk.scores, weights | np.uint64(1)) for chunk in rows.chunks()]
+    )
+
+
+def _hashes(scores: Tensor, weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return a number for each row. Beside a masked class, no other score must get lost in it."""
+    bits = (scores.double().numpy() + 0.0).view(np.uint64)  # This gives -0 the bits of 0.
+    bits ^= bits >> np.uint64(32)
+    bits *= np.uint64(0xBF58476D1CE4E5B9)
+    bits ^= bits >> np.uint64(29)
+    bits *= weights
+    return np.asarray(bits.sum(1, dtype=np.uint64))

@@ -3,6 +3,9 @@
 The calculator of the site follows the same rules, in docs/_static/calculator/exchanged.js.
 """
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from calibkit import _sentences
@@ -12,6 +15,10 @@ from calibkit._rows import Rows
 _LEAST_OF_CLASS = 10
 # Chance hardly ever turns a score round by so many standard errors.
 _CLEARLY_LOWER = 3
+# A model that cannot tell two classes apart takes most samples of each for the other one in a
+# quarter of all test sets. Even of 50 such pairs, chance hardly ever exchanges one by so many
+# standard errors.
+_CLEARLY_MORE = 4
 # More classes than this are not all named.
 _MOST_NAMED = 6
 
@@ -20,7 +27,9 @@ def exchanged_classes(test: Rows) -> list[str]:
     """Return what speaks for exchanged classes, in sentences."""
     if test.scores.shape[1] == 2:
         return [_sentences.WRONG_WAY_ROUND] if _is_wrong_way_round(test) else []
-    return [_sentence(ring) for ring in _rings(_usual_answers(test))]
+    usual = _usual_answers(test)
+    answer_of = {label: answers.usual for label, answers in usual.items()}
+    return [_sentence(ring) for ring in _rings(answer_of) if _is_clear(ring, usual)]
 
 
 def _sentence(ring: list[int]) -> str:
@@ -41,16 +50,32 @@ def _is_wrong_way_round(test: Rows) -> bool:
     return bool(groups[0].mean() - groups[1].mean() > _CLEARLY_LOWER * variance**0.5)
 
 
-def _usual_answers(test: Rows) -> dict[int, int]:
+class _Answers(NamedTuple):
+    """Which answer most samples of a class get, how many get it, and how many the right one."""
+
+    usual: int
+    n_usual: int
+    n_right: int
+
+
+def _usual_answers(test: Rows) -> dict[int, _Answers]:
     """Return the answer that most samples of a class get, for each class with enough samples."""
     labels, answers = test.labels.numpy(), test.scores.argmax(1).numpy()
     found = {}
     for label in np.unique(labels):
         own = answers[labels == label]
         answer = np.bincount(own).argmax()
-        if len(own) >= _LEAST_OF_CLASS and (own == answer).mean() > 0.5:
-            found[int(label)] = int(answer)
+        n_usual, n_right = int((own == answer).sum()), int((own == label).sum())
+        if len(own) >= _LEAST_OF_CLASS and n_usual > len(own) / 2:
+            found[int(label)] = _Answers(int(answer), n_usual, n_right)
     return found
+
+
+def _is_clear(ring: list[int], usual: dict[int, _Answers]) -> bool:
+    """Say whether the samples of a ring get the next class more often than chance turns answers."""
+    n_next = sum(usual[label].n_usual for label in ring)
+    n_right = sum(usual[label].n_right for label in ring)
+    return n_next - n_right > _CLEARLY_MORE * math.sqrt(n_next + n_right)
 
 
 def _rings(answer_of: dict[int, int]) -> list[list[int]]:

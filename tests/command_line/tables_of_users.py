@@ -62,8 +62,15 @@ READ = {
     "the name label-val": table("ant bee cat label-val", *Z.T, ANIMALS[Y]),
     "the name gt": table("ant bee cat gt loss", *Z.T, ANIMALS[Y], Z[:, 0]),
     "the name gt_label": table("loss class_0 class_1 class_2 gt_label", Z[:, 0], *Z.T, Y),
+    "percentages beside scores": table(
+        "ant bee cat share label", *Z.T, [f"{k % 40}%" for k in range(240)], ANIMALS[Y]
+    ),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
 }
+# A model that takes most samples of class 1 for a background, of which there is none.
+_rng = np.random.default_rng(3)
+OF_FOREGROUND = np.where(_rng.random(600) < 0.8, 1, _rng.integers(1, 4, 600))
+FOREGROUND = (_rng.standard_normal((600, 4)) + np.eye(4)[OF_FOREGROUND] + [2, 0, 0, 0]).round(4)
 _P = 1 / (1 + np.exp(-ONE))
 _P3 = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
 _CONFIDENCE, _ANSWER = np.maximum(_P, 1 - _P), (_P > 0.5).astype(int)
@@ -150,14 +157,30 @@ REFUSED = {
             _PLAIN + f'1,"{cell}",3,0\n',
             f"column logit_1, got '{cell}' in row 242",
         )
-        for cell in ("NA", "#N/A", "null", "?", "93.5%", "93 %", "1,000.5", "about 2")
+        for cell in (
+            "NA",
+            "#N/A",
+            "null",
+            "?",
+            "93.5%",
+            "93 %",
+            "1,000.5",
+            "about 2",
+            "n.a.",
+            "#DIV/0!",
+            "#WERT!",
+            "1 000.5",
+            "1,000,000",
+            "<0.01",
+            "\u22121.5",
+        )
     },
     **{
         f"a cell with {cell} beside decimal commas": (
             _PLAIN.replace(",", ";").replace(".", ",") + f"1;{cell};3;0\n",
             f"column logit_1, got '{cell}' in row 242",
         )
-        for cell in ("1.000,5", "2.5")
+        for cell in ("1.000,5", "2.5", "1 000,5", "1.000.000")
     },
     "decimal commas between commas": (
         _PLAIN + "1,5,2,5,3,5,0\n",
@@ -247,6 +270,22 @@ REFUSED = {
     "several labels": (
         table("logit_a logit_b logit_c label_a label_b label_c", *Z.T, *(Z > 0).astype(int).T),
         f"{_ASKED}No name",
+    ),
+    "percentages and outcomes": (
+        table("patient_id risk died", range(240), np.char.mod("%.1f%%", 100 * _P), YES),
+        "must hold numbers in the column risk, got '",
+    ),
+    "percentages and an outcome": (
+        table("patient_id risk outcome", range(240), np.char.mod("%.1f%%", 100 * _P), YES),
+        "must hold numbers in the column risk, got '",
+    ),
+    "two scores and a fault": (
+        table("score age label", ONE, ["NA", *np.linspace(40, 60, 239)], YES),
+        "has 2 columns that may hold scores (score, age)",
+    ),
+    "a submission": (
+        table("id target", range(240), _P.round(3)),
+        "must hold labels that are class indices from 0, got '",
     ),
     "soft labels": (table("logit label", ONE, 0.1 + 0.8 * YES), "class indices from 0, got '0."),
     "softer labels": (table("logit label", ONE, _P.round(2)), "class indices from 0, got '0."),

@@ -512,3 +512,14 @@ def test_the_page_in_a_browser(files, written, browser):
         assert not browser.run(wide), width
     browser.set_media(media="print")
     assert not browser.run(wide)
+
+
+@pytest.mark.parametrize(("name", "labels"), [("p", "01"), ("p_spam", ["ham", "spam"])])
+def test_only_an_event_without_a_name_may_say_that_another_model_was_right(here, name, labels):
+    p = np.random.default_rng(0).random(300)
+    rows = [f"{x},{labels[int(x > 0.6)]}" for x in p]
+    (here.folder / "x.csv").write_text("\n".join([f"{name},label", *rows]))
+    assert here.run("report", "x.csv", "--markdown", "card.md") == 0
+    card = (here.folder / "card.md").read_text()
+    assert ("says whether another model was right" in card) == (name == "p")
+    assert "and the other class elsewhere" in card

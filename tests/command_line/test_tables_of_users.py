@@ -9,7 +9,9 @@ import torch
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from tests.command_line.tables_of_users import (
     ANIMALS,
+    FOREGROUND,
     OF_FIVE,
+    OF_FOREGROUND,
     OF_TWO,
     ONE,
     READ,
@@ -101,12 +103,24 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
         ("percentages of names", "; divide them by 100 and add --probabilities if they are"),
         *(
             (f"a cell with {cell}", "; fill in the cell, delete the row, or ")
-            for cell in ("NA", "?")
+            for cell in ("NA", "?", "n.a.", "#DIV/0!", "#WERT!")
         ),
         ("a cell with 93 %", "; write shares instead of percentages, such as 0.93 for 93%"),
-        ("a cell with 1,000.5", "; write numbers without a sign between the thousands"),
-        ("a cell with about 2", "; if the column holds no scores, name the columns of scores with"),
-        ("a cell with 1.000,5 beside decimal commas", "; write numbers without a sign between"),
+        ("percentages and an outcome", "; write shares instead of percentages, such as 0.93"),
+        *(
+            (f"a cell with {cell}", "; write numbers without a sign or blank between the thousands")
+            for cell in ("1,000.5", "1 000.5", "1,000,000")
+        ),
+        ("a cell with about 2", "; correct the cell, delete the row or, if the column holds no"),
+        ("a cell with <0.01", "; write the number itself or delete the row, because < and >"),
+        ("a cell with \u22121.5", "; write a hyphen as the minus sign, as in -1.5"),
+        *(
+            (
+                f"a cell with {cell} beside decimal commas",
+                "; write numbers without a sign or blank between",
+            )
+            for cell in ("1.000,5", "1 000,5", "1.000.000")
+        ),
         ("a cell with 2.5 beside decimal commas", "; use either commas or points as decimal poin"),
         ("decimal commas between commas", " if commas are the decimal points, separate the colu"),
         ("a row that ends early", "; complete the row or delete it"),
@@ -130,6 +144,8 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
         ),
         ("sigmoids", "; if each class has a probability of its own, as sigmoids give it, save the"),
         ("an answer and its confidence", "; write one row for each sample with a column of scores"),
+        ("soft labels", "; labels are no fractions: if these are scores, add the true labels, and"),
+        ("a submission", "; labels are no fractions: if these are scores, add the true labels"),
         ("one-hot labels, label_{}", "; write a single column label with the class of each row"),
         ("class 0 alone, p(0)", "; replace each number z by 1 - z, and call the column p(1)"),
         ("class 0 alone, logit_0", "; replace each number z by -z, and call the column logit_1"),
@@ -263,6 +279,23 @@ def test_labels_that_count_from_1_are_not_suspected_without_cause(tmp_path):
     kept = Y > 0
     samples = read(tmp_path / "x.csv", table("c0 c1 c2 label", *Z[kept].T, Y[kept]))
     assert samples.labels.tolist() == Y[kept].tolist()
+
+
+@pytest.mark.parametrize("classes", [[1], [1, 2, 3]])
+def test_a_class_that_is_taken_for_an_absent_background_does_not_count_from_1(tmp_path, classes):
+    kept = np.isin(OF_FOREGROUND, classes)
+    text = table("c0 c1 c2 c3 label", *FOREGROUND[kept].T, OF_FOREGROUND[kept])
+    samples = read(tmp_path / "x.csv", text)
+    assert samples.labels.tolist() == OF_FOREGROUND[kept].tolist()
+
+
+@pytest.mark.parametrize("names", ["score share label", "score_yes share label"])
+def test_percentages_beside_scores_are_left_out(tmp_path, names):
+    shares = [f"{k % 40}%" for k in range(240)]
+    labels = np.array(["no", "yes"])[YES] if "yes" in names else YES
+    samples = read(tmp_path / "x.csv", table(names, ONE, shares, labels))
+    assert samples.said.endswith("; not used: share")
+    np.testing.assert_allclose(samples.logits, ONE)
 
 
 def test_whole_numbers_as_scores_are_told_how_to_be_saved(tmp_path):

@@ -61,3 +61,25 @@ def test_different_samples_of_a_model_that_is_never_wrong_are_no_copies():
     logits = 9.0 * torch.eye(3).double()[torch.arange(300) % 3]
     logits[:7] += 0.1
     assert count_copies(Rows(logits, logits.argmax(1))) == 0
+
+
+def test_samples_that_a_model_cannot_tell_apart_are_no_copies():
+    """It gives all of them the same scores, and each of 40 classes has as many samples."""
+    logits, labels = torch.arange(40.0).double().tile(800, 1), torch.arange(800) % 40
+    assert count_copies(Rows(logits, labels)) == 0
+
+
+@pytest.mark.parametrize("masked", [-1e4, -1e30])
+def test_a_masked_class_hides_no_difference(masked):
+    logits, _ = calibrated_problem(800, 40, 1.0)
+    labels = torch.arange(800) % 40
+    logits[:, 7] = masked
+    assert count_copies(Rows(logits, labels)) == 0
+    assert count_copies(Rows(logits.repeat(2, 1), labels.repeat(2))) == 800
+
+
+def test_samples_that_differ_by_the_sign_of_0_are_copies():
+    logits, labels = calibrated_problem(800, 3, 1.0)
+    both = torch.cat([logits, logits])
+    both[:, 1] = torch.tensor([0.0, -0.0]).double().repeat_interleave(800)
+    assert count_copies(Rows(both, labels.repeat(2))) == 800

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from calibkit import _sentences, evaluate
-from calibkit.reports._exchanged_classes import _rings
+from calibkit._rows import Rows
+from calibkit.reports._exchanged_classes import _rings, exchanged_classes
 
 N_CLASSES = 12
 
@@ -54,3 +55,27 @@ def test_a_class_that_is_mostly_taken_for_another_one_is_not_suspected():
 )
 def test_rings_are_found_from_the_usual_answers(answers, rings):
     assert _rings(answers) == rings
+
+
+def unable(n: int, n_classes: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """A model that cannot tell a class with an even number from the next one."""
+    labels = torch.randint(0, n_classes, (n,), generator=generator)
+    answers = labels - labels % 2 + torch.randint(0, 2, (n,), generator=generator)
+    noise = torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
+    return noise + 9 * torch.eye(n_classes)[answers], labels
+
+
+@pytest.mark.parametrize(("n", "n_classes"), [(40, 4), (400, 4), (400, 10), (2000, 100)])
+def test_classes_that_a_model_cannot_tell_apart_are_not_suspected(n, n_classes):
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(40):
+        logits, labels = unable(n, n_classes, generator)
+        assert exchanged_classes(Rows(logits, labels)) == []
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+def test_two_columns_of_many_that_are_exchanged_are_suspected(n):
+    logits, labels = good_model(12 * n)
+    order = torch.tensor([1, 0, *range(2, N_CLASSES)])
+    said = exchanged_classes(Rows(logits[:, order], labels))
+    assert said == [_sentences.EXCHANGED.format(a=0, b=1)]

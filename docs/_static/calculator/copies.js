@@ -5,7 +5,7 @@
   const { answerOf } = self.statistics;
   // A smaller share of copies changes no result by much.
   const LEAST_SHARE = 0.01;
-  // If so many samples all occur equally often, a whole file was copied.
+  // If so many samples of different scores all occur equally often, a whole file was copied.
   const LEAST_OF_FILE = 20;
   // So many wrong answers of samples with equal scores do not agree by chance.
   const LEAST_WRONG = 10;
@@ -27,8 +27,9 @@
     const found = [...samples.values()];
     const [, times] = found[0];
     const areAll = times > 1 && found.every(([, other]) => other === times);
-    if (areAll && found.length >= LEAST_OF_FILE) return nCopies;
-    if (new Set(keys).size < samples.size) return 0;
+    const nScores = new Set(keys).size;
+    if (areAll && nScores >= LEAST_OF_FILE) return nCopies;
+    if (nScores < samples.size) return 0;
     const isWrong = ([first, times]) => times > 1 && answerOf(logits, C, first) !== labels[first];
     return found.filter(isWrong).length >= LEAST_WRONG ? nCopies : 0;
   }

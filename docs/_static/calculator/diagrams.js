@@ -11,6 +11,8 @@
   // Where the axes of a diagram are, in its own units.
   const [LEFT, RIGHT, TOP, BOTTOM] = [52, 380, 30, 300];
   const MOST_TICKS = 6;
+  // A text of more letters beside an axis would reach its numbers.
+  const LONGEST = 32;
   const WHOLE = { low: 0, high: 1, step: 0.2 };
   // Below this share of the largest value, the smallest one is near 0.
   const NEAR_0 = 0.5;
@@ -69,7 +71,9 @@
 
   /** Return a reliability diagram as SVG, which takes its text colour from where it stands. */
   function diagram(name, side, report, axis) {
-    const { confidence, share } = escaped(wordsOf(report));
+    const [confidence, share] = ["confidence", "share"].map((which) =>
+      escape(shortened(wordsOf(report)[which]))
+    );
     const bins = shownIn(side);
     const y = (value) => BOTTOM - ((BOTTOM - TOP) * (value - axis.low)) / (axis.high - axis.low);
     const middle = (TOP + BOTTOM) / 2;
@@ -90,6 +94,9 @@
       "</svg>",
     ].join("");
   }
+
+  /** Return a text that fits beside an axis. The key has all of it. */
+  const shortened = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
 
   const places = (share) => LEFT + (RIGHT - LEFT) * share;
   const textAt = (x, y, text, style) => `<text x="${x}" y="${y}" ${style}>${text}</text>`;

@@ -148,7 +148,7 @@
       .map(({ n, nCopies }) => sentences.COPIES({ n, n_copies: nCopies }));
 
   /** Say that no samples stand on both sides, or that this was not checked. */
-  const unchecked = ({ isSplit, nShared }) => {
+  const unchecked = ({ isSplit, nShared, copies: found }) => {
     const none = "No sample of the test was also used to find T.";
     if (!isSplit) {
       if (nShared) return []; // There is a warning.
@@ -156,7 +156,9 @@
         "It was not checked whether single samples of the test were also used to find T.";
       return [nShared === 0 ? none : open];
     }
-    const twice = nShared === null ? "a sample stands in the file twice, or whether " : "";
+    const haveCopies = found.some(({ nCopies }) => nCopies > 0);
+    const open = haveCopies ? "copies stand on both sides" : "a sample stands in the file twice";
+    const twice = nShared === null ? `${open}, or whether ` : "";
     return [
       "The temperature was fitted on every second row of the file and measured on the others. " +
         `${nShared === 0 ? `${none} ` : ""}It was not checked whether ${twice}rows belong ` +

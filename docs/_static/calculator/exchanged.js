@@ -8,11 +8,17 @@
   const LEAST_OF_CLASS = 10;
   // Chance hardly ever turns a score round by so many standard errors.
   const CLEARLY_LOWER = 3;
+  // A model that cannot tell two classes apart takes most samples of each for the other one in a
+  // quarter of all test sets. Even of 50 such pairs, chance hardly ever exchanges one by so many
+  // standard errors.
+  const CLEARLY_MORE = 4;
 
   /** Return rings of classes that are mostly taken for the next. Two classes are one, or none. */
   const find = (rows) => {
     if (rows.C === 2) return isWrongWayRound(rows) ? [[0, 1]] : [];
-    return rings(usualAnswers(rows));
+    const usual = usualAnswers(rows);
+    const answerOf = new Map([...usual].map(([label, { answer }]) => [label, answer]));
+    return rings(answerOf).filter((ring) => isClear(ring, usual));
   };
 
   /** Say whether two classes have scores that clearly rise towards the other class. */
@@ -32,7 +38,10 @@
     return variance / values.length;
   }
 
-  /** Return the answer that most samples of a class get, for each class with enough samples. */
+  /**
+   * Return the answer that most samples of a class get, for each class with enough samples, with
+   * how many get it, and how many the right one.
+   */
   function usualAnswers({ logits, labels, n, C }) {
     const answers = new Map();
     for (let i = 0; i < n; i++) {
@@ -44,9 +53,17 @@
       const counts = new Map();
       for (const answer of own) counts.set(answer, (counts.get(answer) ?? 0) + 1);
       const [most, count] = [...counts].reduce((one, other) => (other[1] > one[1] ? other : one));
-      if (own.length >= LEAST_OF_CLASS && count > own.length / 2) usual.set(label, most);
+      if (own.length < LEAST_OF_CLASS || count <= own.length / 2) continue;
+      usual.set(label, { answer: most, nUsual: count, nRight: counts.get(label) ?? 0 });
     }
     return usual;
+  }
+
+  /** Say whether the samples of a ring get the next class more often than chance turns answers. */
+  function isClear(ring, usual) {
+    const nNext = sum(ring.map((label) => usual.get(label).nUsual));
+    const nRight = sum(ring.map((label) => usual.get(label).nRight));
+    return nNext - nRight > CLEARLY_MORE * Math.sqrt(nNext + nRight);
   }
 
   /** Return the classes that are mostly taken for the next of them, and the last for the first. */

@@ -6,7 +6,7 @@
   const { refusal, readNpy, readNpz } = self.numpyFiles;
   const { UNKNOWN_KIND, NO_ROWS, NO_CSV, NO_NUMBER, FILL_IN } = self.sentences;
   const { REPEATED_COLUMNS, WRONG_LENGTH_OF_ROW, NOT_UTF_8, FIRST_ROW_IS_DATA } = self.sentences;
-  const { WRITE_POINTS, NO_DELIMITER } = self.sentences;
+  const { WRITE_POINTS, CORRECT, NO_DELIMITER } = self.sentences;
   const KINDS = [".npz", ".npy", ".csv", ".tsv"];
   const ADVICE_ON_KIND = {
     OF_A_SPREADSHEET: [".xlsx", ".xls", ".ods"],
@@ -14,11 +14,23 @@
     OF_TENSORS: [".pt", ".pth"],
   };
   // How programs write that a cell is empty.
-  const MISSING = ["", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "?"];
+  const MISSING =
+    /^(|na|n\/a|n\. ?a\.|<na>|null|none|missing|unknown|-|--|\?|\.|#[a-z]+[!?]|#(n|div)\/[a0]!?)$/i;
+  // A column of percentages holds no names of classes.
+  const PERCENTAGE = /^[+-]?[\d.,]+\s?%$/;
+  const THOUSANDS = [
+    /(\.\d{3})+,\d*/, /(,\d{3})+\.\d*/, /(\.\d{3}){2,}/, /(,\d{3}){2,}/,
+    /([\s'\u2019]\d{3})+([.,]\d*)?/,
+  ];
   const ADVICE_ON_CELLS = [
     [/^\[/, "A_LIST"],
-    [/^[+-]?[\d.,]+ ?%$/, "WRITE_SHARES"],
-    [/^[+-]?(\d{1,3}(\.\d{3})+,\d*|\d{1,3}(,\d{3})+\.\d*)$/, "NO_THOUSANDS"],
+    [PERCENTAGE, "WRITE_SHARES"],
+    [/^[<>\u2264\u2265].*\d/, "NO_BOUNDS"],
+    [/^[\u2212\u2013]\s?[\d.,]+$/, "WRITE_HYPHENS"],
+    [
+      new RegExp(`^[+-]?\\d{1,3}(${THOUSANDS.map(({ source }) => source).join("|")})$`),
+      "NO_THOUSANDS",
+    ],
   ];
   const DECIMAL_COMMA = /^[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?$/i;
   // The first line with which Excel is told what separates the cells.
@@ -149,8 +161,8 @@
 
   /** Return what is known of a column before its first cell. */
   const newFacts = () => ({
-    isNumeric: true, holdsNumber: false, isWhole: true, rises: true, counts: true, last: null,
-    words: new Set(),
+    isNumeric: true, holdsNumber: false, holdsPercentage: false, isWhole: true, rises: true,
+    counts: true, last: null, words: new Set(),
   });
 
   /** Add what a cell tells of its column. `number` is undefined if it holds none. */
@@ -159,6 +171,7 @@
     const step = facts.last === null ? 1 : number - facts.last;
     facts.isNumeric &&= number !== undefined;
     facts.holdsNumber ||= number !== undefined;
+    facts.holdsPercentage ||= PERCENTAGE.test(text.trim());
     facts.isWhole &&= Number.isInteger(number);
     facts.rises &&= step > 0;
     facts.counts &&= step === 1;
@@ -345,12 +358,12 @@
   /** Return what to do about a cell that holds no number. */
   function adviceOn(cell, hasCommas) {
     const advice = "choose the columns of scores";
-    if (MISSING.includes(cell.toLowerCase())) return FILL_IN({ advice });
+    if (MISSING.test(cell)) return FILL_IN({ advice });
     const [, known] = ADVICE_ON_CELLS.find(([pattern]) => pattern.test(cell)) ?? [];
-    if (known) return self.sentences[known]({});
+    if (known) return self.sentences[known]({ advice });
     if (numberFrom(cell) !== undefined) return self.sentences.ONE_POINT({});
     if (!hasCommas && isWithComma(cell)) return WRITE_POINTS({});
-    return `if the column holds no scores, ${advice}`;
+    return CORRECT({ advice });
   }
 
   /** Refuse the first cell that is no number in one of these columns of a table. */

@@ -129,20 +129,27 @@
     return rows.every((row) => row.filter((number) => number === 1).length === 1);
   }
 
-  /** Refuse labels that are right far more often if the first class is 1, although none is 0. */
+  /**
+   * Refuse labels that are right far more often if the first class is 1, although none is 0. The
+   * model may take most samples of class 1 for an absent class 0, so the other labels must tell.
+   */
   function refuseFrom1(data, indices, width) {
-    let [lowest, highest, right, asGiven] = [Infinity, 0, 0, 0];
+    let [lowest, highest] = [Infinity, 0];
+    const [all, above1] = [0, 1].map(() => ({ right: 0, asGiven: 0 }));
     indices.forEach((label, i) => {
       const answer = self.statistics.answerOf(data, width, i);
       [lowest, highest] = [Math.min(lowest, label), Math.max(highest, label)];
-      if (answer === label - 1) right++;
-      if (answer === label) asGiven++;
+      for (const counts of label > 1 ? [all, above1] : [all]) {
+        if (answer === label - 1) counts.right++;
+        if (answer === label) counts.asGiven++;
+      }
     });
+    const { right, asGiven } = above1;
     const isClear = right > 2 * asGiven && right - asGiven > CLEAR * Math.sqrt(right + asGiven);
     if (lowest !== 1 || !isClear) return;
     const share = (count) => `${((100 * count) / indices.length).toFixed(1)}%`;
     const advice = `if they count from 1, tick ${BOX_FROM_1}`;
-    const words = { highest, right: share(right), as_given: share(asGiven), advice };
+    const words = { highest, right: share(all.right), as_given: share(all.asGiven), advice };
     throw new BadValue(sentences.SEEM_TO_COUNT_FROM_1(words), "countFrom1");
   }
 
@@ -180,8 +187,9 @@
         const text = String(labels[row]);
         const words = { path, classes: expected, found: `'${text}'`, place: place(row) };
         const alike = names?.find((name) => name.toLowerCase() === text.toLowerCase());
-        const { COUNT_CLASSES, WRITE_ALIKE } = sentences;
-        const advice = alike === undefined ? COUNT_CLASSES({}) : WRITE_ALIKE({ name: alike });
+        const { COUNT_CLASSES, NO_FRACTIONS, WRITE_ALIKE } = sentences;
+        const ofWord = alike === undefined ? COUNT_CLASSES({}) : WRITE_ALIKE({ name: alike });
+        const advice = Number.isFinite(numberFrom(text)) ? NO_FRACTIONS({}) : ofWord;
         throw new BadFile(`${sentences.WRONG_LABEL(words)}; ${advice}`, names && "scores");
       }
       if (label < 0 || label >= C) {

@@ -98,10 +98,12 @@
     return `n = ${n}, ${C} classes, ECE${judged} in ${nBins} bins; in brackets 95% intervals`;
   }
 
-  const meanings = (report) =>
-    Object.entries(report.C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses).map(
-      ([name, text]) => [name, named(report, text)]
+  const meanings = (report) => {
+    const leftOut = report.event === null ? "" : cardTexts.ofAnotherModel;
+    return Object.entries(report.C > 2 ? cardTexts.meanings : cardTexts.meaningsOfTwoClasses).map(
+      ([name, text]) => [name, named(report, text.replace(leftOut, ""))]
     );
+  };
 
   const escape = (text) =>
     text.replace(/[&<>"]/g, (sign) => ESCAPES[sign]);

@@ -42,10 +42,18 @@
       (total, c) => total >= least && counts.some((count) => count[c] === 0)
     );
     if (lost < 0) return;
+    const name = classes?.[lost] ?? lost;
+    if (totals[lost] === 1) {
+      throw new BadFile(
+        `the file holds a single sample of the class ${name}, which cannot serve both to find T ` +
+          "and to test it; use a file with more samples of this class, or drop a second file for " +
+          "the test"
+      );
+    }
     throw new BadFile(
       "every second row is used to find T, and the others to test it, but only one of these " +
-        `halves would hold samples of the class ${classes?.[lost] ?? lost}, because of the order ` +
-        "of the rows; shuffle the rows, or drop a second file for the test"
+        `halves would hold samples of the class ${name}, because of the order of the rows; ` +
+        "shuffle the rows, or drop a second file for the test"
     );
   }
 
@@ -100,7 +108,7 @@
     return Array.from({ length: n }, (_, i) => {
       let [a, b] = [17, 31];
       for (let k = i * C; k < (i + 1) * C; k++) {
-        value[0] = logits[k];
+        value[0] = logits[k] + 0; // This gives -0 the bits of 0.
         a = Math.imul(a ^ bits[low], 0x9e3779b1);
         a = Math.imul((a ^ (a >>> 15)) + bits[high], 0x85ebca6b);
         b = Math.imul(b ^ bits[high], 0xc2b2ae35);

@@ -42,8 +42,8 @@
   };
 
   /** Say whether a column holds words that repeat, as the names of classes do. */
-  const holdsClasses = ({ holdsNumber, words }, n) =>
-    !holdsNumber && 2 * words.size <= Math.max(n, 4);
+  const holdsClasses = ({ holdsNumber, holdsPercentage, words }, n) =>
+    !holdsNumber && !holdsPercentage && 2 * words.size <= Math.max(n, 4);
 
   const holdsOutcomes = ({ words }) =>
     words.size === 2 && [...words].every((word) => OUTCOMES.includes(word.toLowerCase()));
@@ -123,6 +123,11 @@
         : columnsOfData(table.data, n, numbers.length, columns.map((c) => numbers.indexOf(c)));
     let labels = table.texts.get(label) ?? Array.from(dataOf([label]), String);
     const others = useful.filter((name) => isOther(name) && !layout.words.includes(name));
+    if (factsOf && others.every((name) => besideScores.includes(name))) {
+      // Percentages are no numbers yet, but the error about them says how they become some.
+      const isOfShares = (name) => isOther(name) && factsOf.get(name).holdsPercentage;
+      others.push(...layout.words.filter(isOfShares));
+    }
     const { found, ...given } = namesOfScores(
       asThemselves(names.filter(isOther)), others, described(names), path,
       { ...options, picked: { scores: picked.scores?.filter(isOther) } }
@@ -190,7 +195,6 @@
       table.hasHead && columns.length > 1
         ? self.strays.find(columns, classesOf(columns, occurring), occurring)
         : { kept: columns, stray: null, areSure: false };
-    refuseText(path, table, kept);
     const isWhole = (name) => isIdentifier(data, columns.indexOf(name), columns.length, table.n);
     const [identifier, ...more] = kept.length > 1 ? kept.filter(isWhole) : [];
     const isInExcess = kept.length - 1 === occurring.size && occurring.size > 1;

@@ -11,10 +11,10 @@ from calibkit._command_line.named_numbers import is_number
 LABELS = re.compile(
     r"((true|gold|target|actual)[_ .-]?)?(labels?|class)|y|y[_ .-]?(true|gold)|true|"
     r"y[_ .-]?actual|actuals?|gold([_ .-]?standard)?|targets?|outcomes?|events?|(is_)?correct|"
-    r"matched|(is_)?(right|ok)|hit|klasse|gt([_ .-]?(labels?|class))?|(ground[_ .-]?)?truth|"
-    r"diagnos[ei]s?"
+    r"matched|klasse|gt([_ .-]?(labels?|class))?|(ground[_ .-]?)?truth|diagnos[ei]s?"
 )
-# Names of labels that tell whether the model's answer is right.
+# Names of labels that tell whether the model's answer is right. A column of scores may have some of
+# these names as well, for a class such as ok or right.
 RIGHT = re.compile(r"(is_)?(correct|right|ok)|matched|hit")
 # Names of outcomes, which are the labels only where no other column holds outcomes.
 EVENTS = re.compile(r"is[_ .-](?!(train|val|valid|validation|dev|cal|calib|test|holdout)).+")

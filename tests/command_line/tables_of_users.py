@@ -42,6 +42,7 @@ WITHOUT_SAMPLES = {
         "age ant bee cow dog elk label", 40 + OF_FIVE[:, 0], *OF_FIVE.T, ANT_TO_ELK[WITHOUT_2]
     ),
 }
+_HITS = np.array(["hit", "ok", "right"])
 # Texts that hold Z and Y.
 READ = {
     "a sign before the names": f"# {_PLAIN}",
@@ -65,6 +66,7 @@ READ = {
     "percentages beside scores": table(
         "ant bee cat share label", *Z.T, [f"{k % 40}%" for k in range(240)], ANIMALS[Y]
     ),
+    "classes called hit, ok and right": table("hit ok right label", *Z.T, _HITS[Y]),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
 }
 # A model that takes most samples of class 1 for a background, of which there is none.
@@ -141,9 +143,8 @@ REFUSED = {
             ("logit_a logit_b logit_c is_correct", Z.T, Z.argmax(1) == Y),
             ("prob_a prob_b prob_c label", _P3.T, Z.argmax(1) == Y),
             ("logit_no logit_yes matched", OF_TWO.T, ((ONE > 0) == YES).astype(float)),
-            ("logit_a logit_b logit_c hit", Z.T, (Z.argmax(1) == Y).astype(int)),
             ("logit_a logit_b logit_c is_right", Z.T, (Z.argmax(1) == Y).astype(int)),
-            ("logit_a logit_b logit_c ok", Z.T, Z.argmax(1) == Y),
+            ("logit_a logit_b logit_c is_ok", Z.T, Z.argmax(1) == Y),
         )
     },
     "a name beside known names": (

@@ -332,3 +332,18 @@ def test_two_files_of_right_answers_are_refused_as_one_is(tmp_path):
         np.save(path, numbers)
     with pytest.raises(ValueError, match="seem to say whether the answer was right"):
         read_samples(paths[0], Choice(labels=paths[1]), labels_needed=True)
+
+
+@pytest.mark.parametrize("name", ["hit", "ok", "right", "is_ok", "correct"])
+def test_a_confidence_beside_right_answers_is_read(tmp_path, name):
+    p = 1 / (1 + np.exp(-np.abs(ONE)))
+    samples = read(tmp_path / "x.csv", table(f"confidence {name}", p, YES))
+    assert samples.labels.tolist() == YES.tolist()
+    assert "T divides the logit of the confidence" in samples.said
+
+
+@pytest.mark.parametrize("name", ["hit", "ok", "right"])
+def test_right_answers_that_were_chosen_as_labels_are_refused(tmp_path, name):
+    text = table(f"logit_a logit_b logit_c {name}", *Z.T, (Z.argmax(1) == Y).astype(int))
+    said = refusal(tmp_path / "x.csv", text, label_name=name)
+    assert f"its labels ({name}) seem to say whether the answer was right" in said

@@ -135,7 +135,7 @@
     "DIAGRAM_IN_WORDS": "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in {n_below} and above it in {n_above} of {n_filled} bins that hold samples."
   };
   const patterns = {
-    "labels": "^(?:((true|gold|target|actual)[_ .-]?)?(labels?|class)|y|y[_ .-]?(true|gold)|true|y[_ .-]?actual|actuals?|gold([_ .-]?standard)?|targets?|outcomes?|events?|(is_)?correct|matched|(is_)?(right|ok)|hit|klasse|gt([_ .-]?(labels?|class))?|(ground[_ .-]?)?truth|diagnos[ei]s?)$",
+    "labels": "^(?:((true|gold|target|actual)[_ .-]?)?(labels?|class)|y|y[_ .-]?(true|gold)|true|y[_ .-]?actual|actuals?|gold([_ .-]?standard)?|targets?|outcomes?|events?|(is_)?correct|matched|klasse|gt([_ .-]?(labels?|class))?|(ground[_ .-]?)?truth|diagnos[ei]s?)$",
     "right": "^(?:(is_)?(correct|right|ok)|matched|hit)$",
     "events": "^(?:is[_ .-](?!(train|val|valid|validation|dev|cal|calib|test|holdout)).+)$",
     "oneHot": "^(?:((true|gold)[_ .-])?(labels?|class|target|y|gt)([_ .-]true)?[_ .-].+)$",

@@ -586,6 +586,17 @@ def test_a_column_that_may_be_no_class_is_asked_for(page, tmp_path, kind, capsys
 
 
 @pytest.mark.slow
+def test_whoever_ticks_no_column_is_told_to_tick_some(page, tmp_path):
+    drop(page, "fit", as_written("the name true", tmp_path))
+    assert calibrate(page).startswith("T = ")
+    page.page.locator("#cc-fit-columns").get_by_role("button", name="Tick none").click()
+    said = calibrate(page)
+    assert said.startswith("No column of x.csv is ticked; tick one column of scores for each")
+    page.page.locator("#cc-fit-columns").get_by_role("button", name="Tick all").click()
+    assert calibrate(page).startswith("T = ")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "other"), [("a b c year", "year"), ("cat dog age", "age"), ("age score", "age")]
 )

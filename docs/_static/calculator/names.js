@@ -50,6 +50,13 @@
 
   /** Return the names of the scores, and whether they are probabilities. */
   function namesOfScores(own, others, described, path, { probabilities, picked }) {
+    if (picked.scores?.length === 0) {
+      throw new BadFile(
+        `no column of ${path} is ticked; tick one column of scores for each class, or a single ` +
+          "one for two classes",
+        "ticks"
+      );
+    }
     const kinds = ["logits", "probabilities"];
     const [logits, declaredProbabilities] = kinds.map((kind) => declaredIn(own, kind));
     const order = probabilities ? [declaredProbabilities, logits] : [logits, declaredProbabilities];

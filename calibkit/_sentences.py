@@ -138,6 +138,10 @@ RIGHT_ANSWERS = (
     "answer was right; use the true class of each sample or, beside {name}, only the confidence in "
     "the answer; if {name} is the true class, call it label and write the number of the class"
 )
+ONLY_ANSWERS = (
+    "all scores are 0 or 1, so they seem to be the model's answers, which do not say how sure it "
+    "is; use its logits or its probabilities, which predict_proba gives in scikit-learn"
+)
 WRONG_LABEL = "{path} must hold labels that are {classes}, got {found} in {place}"
 NO_LABEL = "{path}: {place} has no label; fill it in or delete the row"
 LABELS_FROM_1 = "labels run from 1 to {highest}; {advice}"

@@ -28,6 +28,8 @@ _EXACT = 0.95e-3
 _MOST_DECIMALS = 6
 # Rounding does not move the sum of two probabilities so far from 1.
 _FAR_FROM_1 = 0.02
+# Of so many probabilities, some are neither 0 nor 1.
+_LEAST_ANSWERS = 20
 # So many standard errors are more than chance.
 _CLEAR = 3
 _SUBTRACT_1 = "if they count from 1, subtract 1 from all of them"
@@ -71,6 +73,7 @@ def check_scores(
         found = torch.zeros(shape, dtype=torch.int64)
         # A fitted scaler accepts a class that is masked.
         scores = scores.masked_fill(scores.isneginf(), -1e4)
+    _refuse_answers(source, scores, found.numel())
     check = check_probability_rows if are_probabilities else check_logits_and_labels
     try:
         rows = check(scores, found, ignore_index=ignore_index)
@@ -96,6 +99,12 @@ def check_scores(
             said += "; a single column needs outcomes 0 and 1, such as whether the answer is right"
         raise ValueError(f"{source.path}: {said}") from error
     return rows
+
+
+def _refuse_answers(source: NamedNumbers, scores: Tensor, n: int) -> None:
+    """Raise an error if the scores are answers. A few probabilities may be rounded to 0 and 1."""
+    if n >= _LEAST_ANSWERS and bool(((scores == 0) | (scores == 1)).all()):
+        raise ValueError(f"{source.path}: {_sentences.ONLY_ANSWERS}")
 
 
 def refuse_from_1(source: NamedNumbers, rows: Rows) -> None:

@@ -151,6 +151,18 @@ REFUSED = {
         table("ant bee cat label", *Z.T, ANIMALS[Y]).replace(",bee\n", ",bea\n", 1),
         "or among ant, bee, cat, got 'bea' in row ",
     ),
+    **{
+        f"answers as scores, {names}": (
+            table(names, *answers, labels),
+            "all scores are 0 or 1, so they seem to be the model's answers, which do not say how",
+        )
+        for names, answers, labels in (
+            ("predicted actual", [_ANSWER], YES),
+            ("p label", [_ANSWER.astype(float)], YES),
+            ("prob_a prob_b prob_c label", np.eye(3)[Z.argmax(1)].T, Y),
+            ("logit_a logit_b logit_c label", np.eye(3, dtype=int)[Z.argmax(1)].T, Y),
+        )
+    },
     "an empty cell": (_PLAIN + "1,2,,0\n", "column logit_2, got '' in row 242"),
     "a decimal comma in quotes": (_PLAIN + '1,"2,5",3,0\n', "column logit_1, got '2,5' in row 242"),
     **{

@@ -13,6 +13,8 @@
   const MOST_DECIMALS = 6;
   // Rounding does not move the sum of two probabilities so far from 1.
   const FAR_FROM_1 = 0.02;
+  // Of so many probabilities, some are neither 0 nor 1.
+  const LEAST_ANSWERS = 20;
   // So many standard errors are more than chance.
   const CLEAR = 3;
   // The name of a box of the page.
@@ -58,6 +60,12 @@
       found.most = Math.max(found.most, sum);
     }
     return found;
+  }
+
+  /** Refuse scores that are answers. A few probabilities may be rounded to 0 and 1. */
+  function refuseAnswers(data, n) {
+    if (n < LEAST_ANSWERS || !data.every((score) => score === 0 || score === 1)) return;
+    throw new BadValue(sentences.ONLY_ANSWERS({}), "scores");
   }
 
   const isInside = ({ lowest, highest }) => lowest >= -1e-6 && highest <= 1 + 1e-6;
@@ -241,6 +249,7 @@
   }
 
   self.checking = {
-    checkFinite, checkProbabilities, refuseProbabilities, refuseModels, beside0, asLogarithms,
+    checkFinite, refuseAnswers, checkProbabilities, refuseProbabilities, refuseModels, beside0,
+    asLogarithms,
   };
 };

@@ -8,8 +8,8 @@
   const { kindOf, shapeText, shortly } = self.names;
   const { nameOfEvent, asIndices, refuseFrom1 } = self.labels;
   const { refuseManyClasses, refuseRightAnswers } = self.labels;
-  const { checkFinite, checkProbabilities, refuseProbabilities } = self.checking;
-  const { refuseModels, beside0, asLogarithms } = self.checking;
+  const { checkFinite, refuseAnswers, checkProbabilities } = self.checking;
+  const { refuseProbabilities, refuseModels, beside0, asLogarithms } = self.checking;
   const { columnsOf, fromTable } = self.tables;
   const { fromArrays, pairOfFiles } = self.arrays;
   const { pythonOf } = self.pythonCode;
@@ -72,6 +72,7 @@
     layout.isByOrder = classes !== null && byName === null;
     if (width > 1 && byName === null) refuseRightAnswers(path, width, labels, found);
     checkFinite(data, name, n, width, place);
+    refuseAnswers(data, n);
     const areOutcomes = indices.every((label) => label <= 1);
     let [logits, raised, rounded, floors, zeros] = [data, "", "", [], null];
     if (areProbabilities) {

@@ -27,6 +27,8 @@ class _Words(NamedTuple):
     wrong: str
 
 
+# The name of a class of more letters would push the diagram aside.
+_LONGEST_NAME = 20
 _WORDS: dict[Of, _Words] = {
     "top": _Words("confidence", "confidence of the top class", "accuracy", "right", "wrong"),
     "positive": _Words("P(y = 1)", "P(y = 1)", "frequency of y = 1", "y = 1", "y = 0"),
@@ -253,7 +255,7 @@ def _plot_accuracy(ax: "Axes", bins: ReliabilityBins, event: str) -> None:
     from scipy.stats import binom
 
     # A dollar sign would begin a formula.
-    plain = event.replace("$", r"\$")
+    plain = _shortened(event).replace("$", r"\$")
     words = _Words(*(text.replace("y = 1", plain) for text in _WORDS[bins.of]))
     filled = bins.count > 0
     centre, width = (values[filled] for values in _bars(bins))
@@ -277,6 +279,11 @@ def _plot_accuracy(ax: "Axes", bins: ReliabilityBins, event: str) -> None:
     ax.set_xlabel(f"{words.confidence_axis}\n{measured}")
     format_as_percent(ax.xaxis, ax.yaxis)
     ax.legend(loc="upper left")
+
+
+def _shortened(event: str) -> str:
+    """Return a name that leaves room for the diagram."""
+    return event if len(event) <= _LONGEST_NAME else f"{event[: _LONGEST_NAME - 1]}…"
 
 
 def _plot_counts(ax: "Axes", bins: ReliabilityBins) -> None:

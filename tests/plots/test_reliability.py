@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from scipy.stats import binom
 
-from calibkit import calibration_error, confidence_histogram, reliability_diagram
+from calibkit import calibration_error, confidence_histogram, evaluate, reliability_diagram
 
 
 @pytest.fixture
@@ -74,3 +76,19 @@ def test_confidence_histogram_stacks_wrong_on_right():
     assert [(bar.get_y(), bar.get_height()) for bar in wrong] == [(0, 0), (6, 2)]
     accuracy, confidence = (line.get_xdata()[0] for line in ax.lines)
     assert (accuracy, confidence) == pytest.approx((6 / 8, (3 + 2.7) / 8))
+
+
+@pytest.mark.parametrize("name", ["spam", "a_class_with_a_name_of_so_many_letters_that_it_is_cut"])
+def test_a_long_name_of_a_class_leaves_room_for_the_diagram(name):
+    z = torch.linspace(-3, 3, 400).double()
+    report = evaluate(z, (z > 0).long().roll(7), n_resamples=40)
+    [ax] = replace(report, event=name).plot()
+    ax.figure.canvas.draw()
+    assert ax.get_position().width > 0.5
+    shown = {ax.get_ylabel(), *(text.get_text() for text in ax.get_legend().get_texts())}
+    cut = name if name == "spam" else "a_class_with_a_name…"
+    assert {f"P({cut})", f"frequency of {cut}"} <= shown
+    for text in [ax.yaxis.label, ax.xaxis.label, ax.get_legend()]:
+        box, whole = text.get_window_extent(), ax.figure.bbox
+        assert whole.x0 <= box.x0 < box.x1 <= whole.x1
+        assert whole.y0 <= box.y0 < box.y1 <= whole.y1

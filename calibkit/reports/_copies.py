@@ -14,10 +14,10 @@ from calibkit._rows import Rows
 _LEAST_SHARE = 0.01
 # If so many samples of different scores all occur equally often, a whole file was copied.
 _LEAST_OF_FILE = 20
-# Different samples may have equal scores, as those of a tree do. For each pair of them of which
-# both answers are wrong in the same way, there are then two or more of which one answer is right.
-# So if this many are wrong and no pair differs, that is chance in fewer than one of 50 000 sets.
-_LEAST_WRONG = 10
+# Different samples may have equal scores, as those of a tree do. Their labels then differ about as
+# often as those of samples with the next scores. So if this many of the next labels differ, and
+# none of those of equal scores, that is chance in fewer than one of 20 000 sets.
+_LEAST_MIXED = 15
 
 
 def copies(rows: Rows) -> list[str]:
@@ -43,11 +43,26 @@ def count_copies(rows: Rows) -> int:
     n_scores = int(rows_of_scores.max()) + 1
     if n_scores >= _LEAST_OF_FILE and sizes.min() == sizes.max() > 1:
         return n_copies
-    repeated = first[sizes > 1]
-    answers = rows.scores.argmax(1).numpy()
-    n_wrong = int((answers[repeated] != labels[repeated]).sum())
     do_agree = len(sizes) == n_scores
-    return n_copies if do_agree and n_wrong >= _LEAST_WRONG else 0
+    return n_copies if do_agree and _n_mixed(rows, first, sizes > 1) >= _LEAST_MIXED else 0
+
+
+def _n_mixed(rows: Rows, first: NDArray[np.int64], is_repeated: NDArray[np.bool_]) -> int:
+    """Return after how many repeated samples the one with the next scores has another label.
+
+    ``first`` are the places of different samples. In their order, those of the same answer stand
+    together, among these those of the same second answer, and among these the less sure ones first.
+    """
+    scores = rows.scores[first].double().numpy()
+    every = np.arange(len(scores))
+    answers = scores.argmax(1)
+    highest = scores[every, answers]
+    scores[every, answers] = -np.inf
+    seconds = scores.argmax(1)
+    order = np.lexsort((highest - scores[every, seconds], seconds, answers))
+    answers, labels = answers[order], rows.labels.numpy()[first[order]]
+    is_mixed = (answers[1:] == answers[:-1]) & (labels[1:] != labels[:-1])
+    return int((is_mixed & is_repeated[order[:-1]]).sum())
 
 
 def _keys(rows: Rows) -> NDArray[np.uint64]:

@@ -57,6 +57,30 @@ def test_scores_that_are_equal_by_chance_are_no_copies(n_values, n_classes):
             assert count_copies(Rows(logits, labels)) == 0
 
 
+@pytest.mark.parametrize("n_trees", [100, 500])
+def test_equal_scores_of_a_forest_in_a_test_of_one_class_are_no_copies(n_trees):
+    generator = torch.Generator().manual_seed(n_trees)
+    for n in (300, 2000):
+        p = torch.rand(n, generator=generator).double()
+        votes = torch.binomial(torch.full_like(p, n_trees), p, generator=generator)
+        logits = torch.stack([torch.zeros(n).double(), (votes / n_trees).logit(eps=1e-6)], 1)
+        assert count_copies(Rows(logits, torch.zeros(n, dtype=torch.int64))) == 0
+
+
+@pytest.mark.parametrize("share", [0.03, 0.1, 0.5])
+@pytest.mark.parametrize("decimals", [2, 3])
+@pytest.mark.parametrize("shift", [-9, -6, 1.5])
+def test_rounded_scores_of_classes_that_hardly_overlap_are_no_copies(share, decimals, shift):
+    """The model tells the classes apart, but answers many samples of one class with the other."""
+    generator = torch.Generator().manual_seed(decimals)
+    for n in (200, 1000):
+        labels = (torch.rand(n, generator=generator) < share).long()
+        logits = torch.randn(n, generator=generator).double() + 8 * labels + shift
+        rounded = logits.sigmoid().round(decimals=decimals).logit(eps=1e-6)
+        rows = Rows(torch.stack([torch.zeros(n).double(), rounded], 1), labels)
+        assert count_copies(rows) == 0
+
+
 def test_different_samples_of_a_model_that_is_never_wrong_are_no_copies():
     logits = 9.0 * torch.eye(3).double()[torch.arange(300) % 3]
     logits[:7] += 0.1

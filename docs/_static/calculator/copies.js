@@ -7,8 +7,9 @@
   const LEAST_SHARE = 0.01;
   // If so many samples of different scores all occur equally often, a whole file was copied.
   const LEAST_OF_FILE = 20;
-  // So many wrong answers of samples with equal scores do not agree by chance.
-  const LEAST_WRONG = 10;
+  // If so many labels of samples with the next scores differ, those of samples with equal scores
+  // would differ as well, unless they are copies.
+  const LEAST_MIXED = 15;
 
   /**
    * Return how many samples repeat the scores and the label of another one, or 0 if labels of
@@ -30,8 +31,27 @@
     const nScores = new Set(keys).size;
     if (areAll && nScores >= LEAST_OF_FILE) return nCopies;
     if (nScores < samples.size) return 0;
-    const isWrong = ([first, times]) => times > 1 && answerOf(logits, C, first) !== labels[first];
-    return found.filter(isWrong).length >= LEAST_WRONG ? nCopies : 0;
+    return countMixed({ logits, labels, C }, found) >= LEAST_MIXED ? nCopies : 0;
+  }
+
+  /**
+   * Return after how many repeated samples the one with the next scores has another label. In
+   * their order, those of the same answer stand together, among these those of the same second
+   * answer, and among these the less sure ones first.
+   */
+  function countMixed({ logits, labels, C }, found) {
+    const order = found.map(([first, times]) => {
+      const answer = answerOf(logits, C, first);
+      const scores = Float64Array.from(logits.subarray(first * C, (first + 1) * C));
+      const highest = scores[answer];
+      scores[answer] = -Infinity;
+      const second = answerOf(scores, C, 0);
+      return { answer, second, lead: highest - scores[second], times, label: labels[first] };
+    });
+    order.sort((a, b) => a.answer - b.answer || a.second - b.second || a.lead - b.lead);
+    const isMixed = ({ answer, label, times }, next) =>
+      times > 1 && answer === next.answer && label !== next.label;
+    return order.filter((one, k) => k + 1 < order.length && isMixed(one, order[k + 1])).length;
   }
 
   self.copies = { count };

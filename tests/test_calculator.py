@@ -1361,6 +1361,7 @@ def as_written(kind: str, folder: Path) -> Path:
         "no name": plain.replace("label", "e").replace("logit_", ""),
         **tables_of_users.READ,
         **tables_of_users.WITHOUT_SAMPLES,
+        **{name: text for name, (text, *_) in tables_of_users.READ_OF_OTHERS.items()},
         **{name: text for name, (text, _) in tables_of_users.REFUSED.items()},
     }
     if kind in texts:
@@ -1385,7 +1386,7 @@ READ = [
     "a named score", "signs", "a line of Excel", "tabs and commas", "underscores",
     "counted samples", "rising numbers", "patients", "rounded", "around", "answers",
     "an event", "two odd names",
-    *tables_of_users.READ, *tables_of_users.WITHOUT_SAMPLES,
+    *tables_of_users.READ, *tables_of_users.WITHOUT_SAMPLES, *tables_of_users.READ_OF_OTHERS,
 ]  # fmt: skip
 SHAPES = ["several labels", "two opinions", "transposed", "one score"]
 REFUSED = [

@@ -69,15 +69,37 @@ def refuse_many_classes(source: NamedNumbers, labels: set[str], label_name: str 
 
 
 def refuse_right_answers(
-    source: NamedNumbers, n_scores: int, labels: set[str], label_name: str | None
+    source: NamedNumbers,
+    scores: Tensor,
+    labels: Tensor,
+    occurring: set[str],
+    label_name: str | None,
 ) -> None:
-    """Raise an error if the labels of several scores seem to say whether an answer was right."""
-    are_words = {label.lower() for label in labels} <= {"false", "true"}
-    are_outcomes = {_number(label) for label in labels} <= {0, 1}
+    """Raise an error if the labels of several scores seem to say whether an answer was right.
+
+    ``occurring`` are the labels as the file writes them.
+    """
+    n_scores = scores.shape[1]
+    are_words = {label.lower() for label in occurring} <= {"false", "true"}
+    are_outcomes = {_number(label) for label in occurring} <= {0, 1}
     is_named = RIGHT.fullmatch((label_name or "").lower()) is not None
-    if labels and ((is_named and are_outcomes) or (are_words and n_scores > 2)):
+    is_right = n_scores > 2 or _tell_of_answers(scores, labels)
+    if occurring and ((is_named and are_outcomes and is_right) or (are_words and n_scores > 2)):
         words = {"n": n_scores, "name": label_name or "False and True"}
         raise ValueError(_sentences.RIGHT_ANSWERS.format(path=source.path, **words))
+
+
+def _tell_of_answers(scores: Tensor, labels: Tensor) -> bool:
+    """Say whether labels of two scores tell which answers are right, and not the class.
+
+    Among the samples to which the model answers class 0, it is then surer of those with label 1.
+    """
+    if scores.ndim != 2 or len(scores) != len(labels):
+        return False
+    lead = (scores[:, 0] - scores[:, 1]).double()
+    leads = [lead[(lead > 0) & (labels == label)] for label in (0, 1)]
+    of_0, of_1 = (float(some.mean()) if len(some) else 0.0 for some in leads)
+    return of_1 > of_0
 
 
 def as_outcomes(

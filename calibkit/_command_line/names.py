@@ -63,9 +63,14 @@ def names_of_columns(names: list[str]) -> dict[str, str]:
 
 
 def is_confidence(scores: str, labels: str) -> bool:
-    """Say whether a single column tells how likely the answer of a model is to be right."""
-    pairs = (RIGHT, labels), (CONFIDENCE, scores)
-    return any(kind.fullmatch(_without_set(name).lower()) for kind, name in pairs)
+    """Say whether a single column tells how likely the answer of a model is to be right.
+
+    Beside a column such as p_ok, the labels called is_ok tell of a class.
+    """
+    if CONFIDENCE.fullmatch(_without_set(scores).lower()):
+        return True
+    names_class = RIGHT.fullmatch(class_of(scores).lower())
+    return bool(RIGHT.fullmatch(_without_set(labels).lower())) and not names_class
 
 
 def _without_set(name: str) -> str:

@@ -149,7 +149,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
             refuse_many_classes(source, occurring, label_name)
         labels, by_name = as_indices(values, classes, origin)
         if values.ndim == 1 and not (by_name or is_single):
-            refuse_right_answers(source, scores.shape[1], occurring, label_name)
+            refuse_right_answers(source, scores, labels, occurring, label_name)
         if classes and by_name and len(classes) == 2 and not is_number(classes[1]):
             outcomes = classes
     # The softmax of the logarithms divides each row by its sum, so only the check needs it here.

@@ -73,6 +73,29 @@ READ = {
 _rng = np.random.default_rng(3)
 OF_FOREGROUND = np.where(_rng.random(600) < 0.8, 1, _rng.integers(1, 4, 600))
 FOREGROUND = (_rng.standard_normal((600, 4)) + np.eye(4)[OF_FOREGROUND] + [2, 0, 0, 0]).round(4)
+# A model that takes nearly all samples for the frequent class 1. Class 0 has none.
+OF_FREQUENT = _rng.choice([1, 2, 3], 600, p=[0.85, 0.1, 0.05])
+FREQUENT = (_rng.standard_normal((600, 4)) / 2 + np.eye(4)[OF_FREQUENT] + [-2, 2, 0, 0]).round(4)
+_TOO_LOW = (OF_TWO + np.array([2, 0])).round(4)
+_IS_RIGHT = np.random.default_rng(4).random(240) < 1 / (1 + np.exp(-ONE / 2))
+# Texts with the scores and the labels that they hold.
+READ_OF_OTHERS = {
+    "a frequent class 1": (
+        table("c0 c1 c2 c3 label", *FREQUENT.T, OF_FREQUENT),
+        FREQUENT,
+        OF_FREQUENT,
+    ),
+    **{
+        names: (table(names, *scores.T, labels), scores, labels.astype(int))
+        for names, scores, labels in (
+            ("logit_nok logit_ok is_ok", OF_TWO, YES),
+            ("logit_left logit_right is_right", OF_TWO, _IS_RIGHT),
+            ("logit_unmatched logit_matched matched", OF_TWO, YES),
+            # Most samples that are answered with the first class belong to the second.
+            ("logit_wrong logit_correct correct", _TOO_LOW, YES),
+        )
+    },
+}
 _P = 1 / (1 + np.exp(-ONE))
 _P3 = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
 _CONFIDENCE, _ANSWER = np.maximum(_P, 1 - _P), (_P > 0.5).astype(int)

@@ -15,6 +15,7 @@ from tests.command_line.tables_of_users import (
     OF_TWO,
     ONE,
     READ,
+    READ_OF_OTHERS,
     REFUSED,
     WITHOUT_SAMPLES,
     YES,
@@ -279,6 +280,28 @@ def test_labels_that_count_from_1_are_not_suspected_without_cause(tmp_path):
     kept = Y > 0
     samples = read(tmp_path / "x.csv", table("c0 c1 c2 label", *Z[kept].T, Y[kept]))
     assert samples.labels.tolist() == Y[kept].tolist()
+
+
+@pytest.mark.parametrize("kind", READ_OF_OTHERS)
+def test_a_table_of_other_classes_is_read(tmp_path, kind):
+    text, scores, labels = READ_OF_OTHERS[kind]
+    samples = read(tmp_path / "x.csv", text)
+    np.testing.assert_allclose(samples.logits, scores)
+    assert samples.labels.tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("names", "is_said"),
+    [("p is_ok", True), ("p_ok is_ok", False), ("p_hit hit", False), ("confidence hit", True)],
+)
+def test_a_single_column_is_a_confidence_unless_it_names_a_class(tmp_path, names, is_said):
+    samples = read(tmp_path / "x.csv", table(names, 1 / (1 + np.exp(-ONE)), YES))
+    assert ("T divides the logit of the confidence" in samples.said) == is_said
+
+
+def test_logits_that_are_all_equal_are_not_called_answers(tmp_path):
+    samples = read(tmp_path / "x.csv", table("a b c label", *np.zeros((3, 240)), Y))
+    assert samples.labels.tolist() == Y.tolist()
 
 
 @pytest.mark.parametrize("classes", [[1], [1, 2, 3]])

@@ -64,7 +64,8 @@
 
   /** Refuse scores that are answers. A few probabilities may be rounded to 0 and 1. */
   function refuseAnswers(data, n) {
-    if (n < LEAST_ANSWERS || !data.every((score) => score === 0 || score === 1)) return;
+    const areAnswers = data.every((score) => score === 0 || score === 1);
+    if (n < LEAST_ANSWERS || !areAnswers || !data.includes(0) || !data.includes(1)) return;
     throw new BadValue(sentences.ONLY_ANSWERS({}), "scores");
   }
 

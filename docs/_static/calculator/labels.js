@@ -80,13 +80,28 @@
   }
 
   /** Refuse labels of several scores that seem to say whether an answer was right. */
-  function refuseRightAnswers(path, n, labels, { labelName, areBooleans }) {
+  function refuseRightAnswers({ path, data, labels, labelName, areBooleans }, n, indices) {
     const found = [...new Set(labels)];
     const areWords = areBooleans || found.every((label) => /^(false|true)$/i.test(label));
     const isNamed = patterns.right.test(labelName);
     const areOutcomes = found.every((label) => [0, 1].includes(indexFrom(label)));
-    if (!(isNamed && areOutcomes) && !(areWords && n > 2)) return;
+    const isRight = isNamed && areOutcomes && (n > 2 || tellOfAnswers(data, indices));
+    if (!isRight && !(areWords && n > 2)) return;
     throw new BadFile(sentences.RIGHT_ANSWERS({ path, n, name: labelName || "False and True" }));
+  }
+
+  /**
+   * Say whether labels of two scores tell which answers are right, and not the class. Among the
+   * samples to which the model answers class 0, it is then surer of those with label 1.
+   */
+  function tellOfAnswers(data, indices) {
+    const leads = [[], []];
+    indices.forEach((label, i) => {
+      const lead = data[2 * i] - data[2 * i + 1];
+      if (lead > 0) leads[label].push(lead);
+    });
+    const [of0, of1] = leads.map((some) => (some.length ? self.statistics.mean(some) : 0));
+    return of1 > of0;
   }
 
   /** Return the label that a high score means, which only the name of its column may say. */
@@ -131,7 +146,8 @@
 
   /**
    * Refuse labels that are right far more often if the first class is 1, although none is 0. The
-   * model may take most samples of class 1 for an absent class 0, so the other labels must tell.
+   * model may take most samples of class 1 for an absent class 0, or those of class 2 for a
+   * frequent class 1. So both all labels and those above 1 must tell.
    */
   function refuseFrom1(data, indices, width) {
     let [lowest, highest] = [Infinity, 0];
@@ -144,9 +160,9 @@
         if (answer === label) counts.asGiven++;
       }
     });
-    const { right, asGiven } = above1;
-    const isClear = right > 2 * asGiven && right - asGiven > CLEAR * Math.sqrt(right + asGiven);
-    if (lowest !== 1 || !isClear) return;
+    const isClear = ({ right, asGiven }) =>
+      right > 2 * asGiven && right - asGiven > CLEAR * Math.sqrt(right + asGiven);
+    if (lowest !== 1 || !isClear(all) || !isClear(above1)) return;
     const share = (count) => `${((100 * count) / indices.length).toFixed(1)}%`;
     const advice = `if they count from 1, tick ${BOX_FROM_1}`;
     const words = { highest, right: share(all.right), as_given: share(all.asGiven), advice };

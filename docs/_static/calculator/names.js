@@ -77,9 +77,13 @@
       .map((set) => arraysOfSet([name], set).get(name))
       .find((bare) => bare !== undefined) ?? name;
 
-  /** Say whether a single column tells how likely the answer of a model is to be right. */
+  /**
+   * Say whether a single column tells how likely the answer of a model is to be right. Beside a
+   * column such as p_ok, the labels called is_ok tell of a class.
+   */
   const isConfidence = (scores, labels) =>
-    patterns.right.test(withoutSet(labels)) || patterns.confidence.test(withoutSet(scores));
+    patterns.confidence.test(withoutSet(scores)) ||
+    (patterns.right.test(withoutSet(labels)) && !patterns.right.test(classOf(scores)));
 
   const classOf = (column) =>
     column.replace(patterns.beforeClass, "").replace(/^(?:\((.*)\)|\[(.*)\])$/, "$1$2");

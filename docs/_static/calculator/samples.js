@@ -70,7 +70,7 @@
     }
     const { indices, byName, first } = asIndices(labels, shapeOfLabels, classes, where);
     layout.isByOrder = classes !== null && byName === null;
-    if (width > 1 && byName === null) refuseRightAnswers(path, width, labels, found);
+    if (width > 1 && byName === null) refuseRightAnswers(found, width, indices);
     checkFinite(data, name, n, width, place);
     refuseAnswers(data, n);
     const areOutcomes = indices.every((label) => label <= 1);

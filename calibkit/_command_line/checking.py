@@ -113,27 +113,24 @@ def refuse_from_1(source: NamedNumbers, rows: Rows) -> None:
     """Raise an error if labels without 0 are right far more often if the first class is 1.
 
     If class 0 has no sample, the model may still take most samples of class 1 for it, as for a
-    background. If class 1 is frequent, it may take those of class 2 for class 1. So both all labels
-    and those above 1 must tell.
+    background. It may also take those of class 2 for class 1, such as a frequent class or the next
+    grade. So both the labels 1 and those above 1 must tell.
     """
     if rows.n_classes == 2:
         return  # Labels of which all are 1 are refused as those of one class.
     scores, labels, _ = rows.flat()
     answers = scores.argmax(1)
     hits = [answers == found for found in (labels - 1, labels)]
-    above_1 = [hit[labels > 1] for hit in hits]
-    if labels.min() != 1 or not all(_is_clearly_more(*some) for some in (hits, above_1)):
+    (right_1, as_given_1), (right, as_given) = (
+        [int(hit[of].sum()) for hit in hits] for of in (labels == 1, labels > 1)
+    )
+    is_clear = right > 2 * as_given and right - as_given > _CLEAR * math.sqrt(right + as_given)
+    if labels.min() != 1 or right_1 <= as_given_1 or not is_clear:
         return
     shares = (f"{float(hit.double().mean()):.1%}" for hit in hits)
     words = {"highest": int(labels.max()), "advice": _SUBTRACT_1}
     words.update(zip(("right", "as_given"), shares, strict=True))
     raise ValueError(f"{source.path}: {_sentences.SEEM_TO_COUNT_FROM_1.format(**words)}")
-
-
-def _is_clearly_more(right: Tensor, as_given: Tensor) -> bool:
-    """Say whether far more samples are right in the first way than in the second."""
-    more, less = int(right.sum()), int(as_given.sum())
-    return more > 2 * less and more - less > _CLEAR * math.sqrt(more + less)
 
 
 def _said_of_few_rows(source: NamedNumbers, p: Tensor) -> str | None:

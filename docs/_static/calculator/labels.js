@@ -146,26 +146,25 @@
 
   /**
    * Refuse labels that are right far more often if the first class is 1, although none is 0. The
-   * model may take most samples of class 1 for an absent class 0, or those of class 2 for a
-   * frequent class 1. So both all labels and those above 1 must tell.
+   * model may take most samples of class 1 for an absent class 0, or those of class 2 for class 1,
+   * such as a frequent class or the next grade. So both the labels 1 and those above 1 must tell.
    */
   function refuseFrom1(data, indices, width) {
     let [lowest, highest] = [Infinity, 0];
-    const [all, above1] = [0, 1].map(() => ({ right: 0, asGiven: 0 }));
+    const [of1, above1] = [0, 1].map(() => ({ right: 0, asGiven: 0 }));
     indices.forEach((label, i) => {
       const answer = self.statistics.answerOf(data, width, i);
       [lowest, highest] = [Math.min(lowest, label), Math.max(highest, label)];
-      for (const counts of label > 1 ? [all, above1] : [all]) {
-        if (answer === label - 1) counts.right++;
-        if (answer === label) counts.asGiven++;
-      }
+      const counts = label > 1 ? above1 : of1;
+      if (answer === label - 1) counts.right++;
+      if (answer === label) counts.asGiven++;
     });
-    const isClear = ({ right, asGiven }) =>
-      right > 2 * asGiven && right - asGiven > CLEAR * Math.sqrt(right + asGiven);
-    if (lowest !== 1 || !isClear(all) || !isClear(above1)) return;
-    const share = (count) => `${((100 * count) / indices.length).toFixed(1)}%`;
+    const { right, asGiven } = above1;
+    const isClear = right > 2 * asGiven && right - asGiven > CLEAR * Math.sqrt(right + asGiven);
+    if (lowest !== 1 || of1.right <= of1.asGiven || !isClear) return;
+    const share = (key) => `${((100 * (of1[key] + above1[key])) / indices.length).toFixed(1)}%`;
     const advice = `if they count from 1, tick ${BOX_FROM_1}`;
-    const words = { highest, right: share(all.right), as_given: share(all.asGiven), advice };
+    const words = { highest, right: share("right"), as_given: share("asGiven"), advice };
     throw new BadValue(sentences.SEEM_TO_COUNT_FROM_1(words), "countFrom1");
   }
 

@@ -49,6 +49,10 @@ class NamedNumbers(ABC):
         """Return the names of numbers that may be scores, although no name says so."""
         return []
 
+    def with_fractions(self) -> list[str]:
+        """Return the names of numbers that are no labels, whatever the names say."""
+        return []
+
     def identifiers(self, names: list[str]) -> list[str]:
         """Return which of several scores may be numbers of the samples."""
         return []

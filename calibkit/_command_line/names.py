@@ -94,9 +94,11 @@ def classes_of(columns: list[str], labels: set[str]) -> list[str]:
     if not labels or labels <= set(classes) or all(map(is_number, labels)):
         return classes
     one = max(sorted(labels), key=len)
-    for column in columns:
-        before, found, after = column.partition(one)
-        if found and all(f"{before}{label}{after}" in columns for label in labels):
+    # A label such as a may stand in the word class as well.
+    places = [(name, at) for name in columns for at in range(len(name)) if name.startswith(one, at)]
+    for column, at in places:
+        before, after = column[:at], column[at + len(one) :]
+        if all(f"{before}{label}{after}" in columns for label in labels):
             return [
                 name.removeprefix(before).removesuffix(after)
                 if _is_around(name, before, after)

@@ -236,6 +236,10 @@ def _name_of_labels(
     found = named if named or not needed else source.with_whole_numbers()
     scores = set(choice.score_names or declared(own, LOGITS, PROBABILITIES))
     found = [name for name in found if name not in scores]
+    if len(found) > 1:
+        # A class may be called true or target, and its scores are fractions.
+        fractions = source.with_fractions()
+        found = [name for name in found if name not in fractions] or found
     if len(found) == 1:
         return found[0]
     if not found and not needed:

@@ -119,6 +119,12 @@ class _Table(NamedNumbers):
         others = self.beside_scores()
         return [n for n in self.may_be_scores(None) if n not in others and not self._is_whole(n)]
 
+    def with_fractions(self) -> list[str]:
+        found = {name: self._numbers_or_none(name) for name in self._named()}
+        return [
+            name for name, values in found.items() if values is not None and _holds_fraction(values)
+        ]
+
     def identifiers(self, names: list[str]) -> list[str]:
         return [name for name in names if len(names) > 1 and self._is_identifier(name)]
 
@@ -361,6 +367,10 @@ def _is_unseparated(cell: str) -> bool:
     """Say whether a cell holds several numbers or words, of which one has a decimal point."""
     parts = re.split(r"[\s|:]+", cell.strip())
     return len(parts) > 1 and any("." in part and is_number(part) for part in parts)
+
+
+def _holds_fraction(values: _Array) -> bool:
+    return bool((np.isfinite(values) & (values != np.trunc(values))).any())
 
 
 def _is_with_comma(cell: str) -> bool:

@@ -67,6 +67,12 @@ READ = {
         "ant bee cat share label", *Z.T, [f"{k % 40}%" for k in range(240)], ANIMALS[Y]
     ),
     "classes called hit, ok and right": table("hit ok right label", *Z.T, _HITS[Y]),
+    "classes called true, target and y": table(
+        "true target y label", *Z.T, np.array(["true", "target", "y"])[Y]
+    ),
+    "a label within another word": table(
+        "class_a class_s class_l class", *Z.T, np.array(list("asl"))[Y]
+    ),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
 }
 # A model that takes most samples of class 1 for a background, of which there is none.
@@ -78,12 +84,21 @@ OF_FREQUENT = _rng.choice([1, 2, 3], 600, p=[0.85, 0.1, 0.05])
 FREQUENT = (_rng.standard_normal((600, 4)) / 2 + np.eye(4)[OF_FREQUENT] + [-2, 2, 0, 0]).round(4)
 _TOO_LOW = (OF_TWO + np.array([2, 0])).round(4)
 _IS_RIGHT = np.random.default_rng(4).random(240) < 1 / (1 + np.exp(-ONE / 2))
+# A model that gives most samples the next lower of the grades 1 to 4, and none the grade 0.
+OF_GRADES = _rng.integers(1, 5, 600)
+GRADES = (_rng.standard_normal((600, 5)) + 3 * np.eye(5)[np.maximum(OF_GRADES - 1, 1)]).round(4)
 # Texts with the scores and the labels that they hold.
 READ_OF_OTHERS = {
     "a frequent class 1": (
         table("c0 c1 c2 c3 label", *FREQUENT.T, OF_FREQUENT),
         FREQUENT,
         OF_FREQUENT,
+    ),
+    "lower grades": (table("g0 g1 g2 g3 g4 label", *GRADES.T, OF_GRADES), GRADES, OF_GRADES),
+    "classes called False and True": (
+        table("False True label", *OF_TWO.T, YES == 1),
+        OF_TWO,
+        YES,
     ),
     **{
         names: (table(names, *scores.T, labels), scores, labels.astype(int))

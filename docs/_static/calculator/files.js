@@ -162,7 +162,7 @@
   /** Return what is known of a column before its first cell. */
   const newFacts = () => ({
     isNumeric: true, holdsNumber: false, holdsPercentage: false, isWhole: true, rises: true,
-    counts: true, last: null, words: new Set(),
+    counts: true, holdsFraction: false, last: null, words: new Set(),
   });
 
   /** Add what a cell tells of its column. `number` is undefined if it holds none. */
@@ -173,6 +173,7 @@
     facts.holdsNumber ||= number !== undefined;
     facts.holdsPercentage ||= PERCENTAGE.test(text.trim());
     facts.isWhole &&= Number.isInteger(number);
+    facts.holdsFraction ||= Math.abs(number % 1) > 0;
     facts.rises &&= step > 0;
     facts.counts &&= step === 1;
     facts.last = number ?? NaN;

@@ -98,10 +98,15 @@
     const areWords = texts.some((text) => numberFrom(text) === undefined);
     if (!areWords || texts.every((text) => classes.includes(text))) return classes;
     const [one] = texts.sort((a, b) => b.length - a.length);
-    for (const column of columns) {
-      const at = column.indexOf(one);
-      const [before, after] = [column.slice(0, Math.max(at, 0)), column.slice(at + one.length)];
-      if (at < 0 || !texts.every((text) => columns.includes(before + text + after))) continue;
+    // A label such as a may stand in the word class as well.
+    const places = columns.flatMap((column) =>
+      Array.from({ length: column.length }, (_, at) => [column, at]).filter(([, at]) =>
+        column.startsWith(one, at)
+      )
+    );
+    for (const [column, at] of places) {
+      const [before, after] = [column.slice(0, at), column.slice(at + one.length)];
+      if (!texts.every((text) => columns.includes(before + text + after))) continue;
       const isAround = (name) =>
         name.startsWith(before) && name.endsWith(after) && name.length > (before + after).length;
       return columns.map((name, k) =>

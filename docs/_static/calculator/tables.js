@@ -81,13 +81,18 @@
     if (found.length === 0) {
       const others = useful.filter((name) => !besideScores.includes(name));
       // Of more columns, it may be a number of the row or a prediction as well.
-      const mayBe = hasHead && others.length > 2 ? [] : others;
+      const candidates = hasHead && others.length > 2 ? [] : others;
       // The only column of words that repeat is that of the labels.
       const words = others.filter((name) => holdsClasses(factsOf.get(name), n));
-      const whole = mayBe.filter((name) => factsOf.get(name).isWhole);
-      found.push(...(words.length === 1 ? words : eventAmong(others, factsOf) ?? whole));
+      const numbers = candidates.filter((name) => factsOf.get(name).isWhole);
+      found.push(...(words.length === 1 ? words : eventAmong(others, factsOf) ?? numbers));
     }
-    const labels = found.filter((name) => !scores.includes(name));
+    const mayBe = found.filter((name) => !scores.includes(name));
+    // A class may be called true or target, and its scores are fractions.
+    const isFraction = ({ isNumeric, holdsFraction }) => isNumeric && holdsFraction;
+    const isLabel = (name) => !isFraction(factsOf.get(name));
+    const whole = mayBe.length > 1 ? mayBe.filter(isLabel) : [];
+    const labels = whole.length ? whole : mayBe;
     if (labels.length === 1) return labels[0];
     const oneHot = shortly(oneHotAmong(table));
     if (oneHot) throw new BadFile(sentences.ONE_HOT_COLUMNS({ path, names: oneHot }));

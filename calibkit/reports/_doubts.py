@@ -103,10 +103,10 @@ def doubts_about(
 
 def _one_class(test: Rows, values: MetricValues | None) -> list[str]:
     """Warn of a test of one class only, whose samples may have been chosen by their label."""
-    labels = test.labels.unique().tolist()
-    if values is None or len(labels) > 1:
+    labels, n = test.labels.unique().tolist(), test.labels.numel()
+    if values is None or len(labels) > 1 or n == 1:
         return []
-    return [_sentences.ONE_CLASS_IN_TEST.format(n=test.labels.numel(), label=labels[0])]
+    return [_sentences.ONE_CLASS_IN_TEST.format(n=n, label=labels[0])]
 
 
 def _few_samples(n: int, effective_n: float | None) -> list[str]:

@@ -165,6 +165,8 @@ def test_a_test_of_one_class_is_doubted(n_classes, label):
     said = _sentences.ONE_CLASS_IN_TEST.format(n=int(own.sum()), label=label)
     assert report.doubts.warnings == [said]
     assert said in report.notes
+    alone = evaluate(logits[:1], labels[:1], n_resamples=40, progress=False)
+    assert alone.doubts.warnings == [_sentences.FEW_SAMPLES.format(n=1, least=100)]
 
 
 def test_an_accuracy_below_that_of_the_most_frequent_class_is_not_called_better():

@@ -381,7 +381,7 @@
     for (const label of rows.labels) counts[label]++;
     const majority = Math.max(...counts) / rows.n;
     const labels = new Set(rows.labels);
-    const onlyLabel = labels.size === 1 ? rows.labels[0] : null;
+    const onlyLabel = labels.size === 1 && rows.n > 1 ? rows.labels[0] : null;
     const signs = { majority, onlyLabel, exchanged: self.exchanged.find(rows) };
     return { n: rows.n, C: rows.C, nBins: N_BINS, ...signs, before, after, change };
   }

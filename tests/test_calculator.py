@@ -280,6 +280,13 @@ def drop(page, zone: str, *files: Path) -> None:
     page.page.set_input_files(f"#cc-{zone}-files", [str(file) for file in files])
 
 
+def drop_sets(page, folder: Path, **sets: Samples) -> None:
+    """Write the samples of each zone into a file of their own, and drop it there."""
+    for zone, (logits, labels) in sets.items():
+        np.savez(folder / f"{zone}.npz", logits=logits, labels=labels)
+        drop(page, zone, folder / f"{zone}.npz")
+
+
 def calibrate(page) -> str:
     """Press the button, and return what the page says: the temperature or a refusal.
 
@@ -1885,10 +1892,7 @@ def test_rows_that_stand_in_one_file_twice_are_found(page, tmp_path):
 def test_copies_are_warned_of_as_in_the_library(page, tmp_path, kind):
     (fit_logits, fit_labels), (logits, labels) = (problem(600, 3, 1.0, seed=k) for k in (8, 9))
     at = drawn_again(labels, kind)
-    np.savez(tmp_path / "fit.npz", logits=fit_logits, labels=fit_labels)
-    np.savez(tmp_path / "test.npz", logits=logits[at], labels=labels[at])
-    drop(page, "fit", tmp_path / "fit.npz")
-    drop(page, "test", tmp_path / "test.npz")
+    drop_sets(page, tmp_path, fit=(fit_logits, fit_labels), test=(logits[at], labels[at]))
     calibrate(page)
     [said] = evaluate(logits[at], labels[at], progress=False).doubts.warnings
     assert said.startswith(
@@ -1902,10 +1906,7 @@ def test_copies_are_warned_of_as_in_the_library(page, tmp_path, kind):
 def test_a_test_of_one_class_is_warned_of_as_in_the_library(page, tmp_path):
     (fit_logits, fit_labels), (logits, labels) = (problem(600, 3, 1.0, seed=k) for k in (8, 9))
     own = labels == 1
-    np.savez(tmp_path / "fit.npz", logits=fit_logits, labels=fit_labels)
-    np.savez(tmp_path / "test.npz", logits=logits[own], labels=labels[own])
-    drop(page, "fit", tmp_path / "fit.npz")
-    drop(page, "test", tmp_path / "test.npz")
+    drop_sets(page, tmp_path, fit=(fit_logits, fit_labels), test=(logits[own], labels[own]))
     calibrate(page)
     [said] = evaluate(logits[own], labels[own], progress=False).doubts.warnings
     assert said == _sentences.ONE_CLASS_IN_TEST.format(n=int(own.sum()), label=1)

@@ -127,10 +127,13 @@ def refuse_from_1(source: NamedNumbers, rows: Rows) -> None:
     is_clear = right > 2 * as_given and right - as_given > _CLEAR * math.sqrt(right + as_given)
     if labels.min() != 1 or right_1 <= as_given_1 or not is_clear:
         return
-    shares = (f"{float(hit.double().mean()):.1%}" for hit in hits)
-    words = {"highest": int(labels.max()), "advice": _SUBTRACT_1}
-    words.update(zip(("right", "as_given"), shares, strict=True))
-    raise ValueError(f"{source.path}: {_sentences.SEEM_TO_COUNT_FROM_1.format(**words)}")
+    said = _sentences.SEEM_TO_COUNT_FROM_1.format(
+        highest=int(labels.max()),
+        right=f"{float(hits[0].double().mean()):.1%}",
+        as_given=f"{float(hits[1].double().mean()):.1%}",
+        advice=_SUBTRACT_1,
+    )
+    raise ValueError(f"{source.path}: {said}")
 
 
 def _said_of_few_rows(source: NamedNumbers, p: Tensor) -> str | None:

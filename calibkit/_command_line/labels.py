@@ -162,11 +162,6 @@ def as_indices(
         if classes is not None:
             expected += f", or among {', '.join(classes[:10])}"
         label = str(found.flat[wrong[0]])
-        alike = next((name for name in classes or [] if name.lower() == label.lower()), None)
-        advice = (
-            _sentences.COUNT_CLASSES if alike is None else _sentences.WRITE_ALIKE.format(name=alike)
-        )
-        advice = _sentences.NO_FRACTIONS if np.isfinite(_number(label)) else advice
         raise ValueError(
             _sentences.WRONG_LABEL.format(
                 path=origin.path,
@@ -174,9 +169,19 @@ def as_indices(
                 found=repr(label),
                 place=origin.place(int(wrong[0])),
             )
-            + f"; {advice}"
+            + f"; {_advice_on_label(label, classes or [])}"
         )
     return torch.from_numpy(values.astype(np.int64)), False
+
+
+def _advice_on_label(label: str, classes: list[str]) -> str:
+    """Return what to do about a label that is no class index and none of the classes."""
+    if np.isfinite(_number(label)):
+        return _sentences.NO_FRACTIONS
+    alike = next((name for name in classes if name.lower() == label.lower()), None)
+    if alike is None:
+        return _sentences.COUNT_CLASSES
+    return _sentences.WRITE_ALIKE.format(name=alike)
 
 
 def _number(value: object) -> float:

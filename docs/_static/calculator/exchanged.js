@@ -17,8 +17,8 @@
   const find = (rows) => {
     if (rows.C === 2) return isWrongWayRound(rows) ? [[0, 1]] : [];
     const usual = usualAnswers(rows);
-    const answerOf = new Map([...usual].map(([label, { answer }]) => [label, answer]));
-    return rings(answerOf).filter((ring) => isClear(ring, usual));
+    const usualOf = new Map([...usual].map(([label, { answer }]) => [label, answer]));
+    return rings(usualOf).filter((ring) => isClear(ring, usual));
   };
 
   /** Say whether two classes have scores that clearly rise towards the other class. */
@@ -67,14 +67,14 @@
   }
 
   /** Return the classes that are mostly taken for the next of them, and the last for the first. */
-  function rings(answerOf) {
+  function rings(usualOf) {
     const found = [];
-    for (const first of [...answerOf.keys()].sort((a, b) => a - b)) {
+    for (const first of [...usualOf.keys()].sort((a, b) => a - b)) {
       const ring = [first];
-      let answer = answerOf.get(first);
-      while (answerOf.has(answer) && !ring.includes(answer)) {
+      let answer = usualOf.get(first);
+      while (usualOf.has(answer) && !ring.includes(answer)) {
         ring.push(answer);
-        answer = answerOf.get(answer);
+        answer = usualOf.get(answer);
       }
       if (answer === first && first === Math.min(...ring) && ring.length > 1) found.push(ring);
     }

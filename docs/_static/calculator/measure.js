@@ -380,8 +380,7 @@
     const counts = new Float64Array(rows.C);
     for (const label of rows.labels) counts[label]++;
     const majority = Math.max(...counts) / rows.n;
-    const labels = new Set(rows.labels);
-    const onlyLabel = labels.size === 1 && rows.n > 1 ? rows.labels[0] : null;
+    const onlyLabel = majority === 1 && rows.n > 1 ? rows.labels[0] : null;
     const signs = { majority, onlyLabel, exchanged: self.exchanged.find(rows) };
     return { n: rows.n, C: rows.C, nBins: N_BINS, ...signs, before, after, change };
   }

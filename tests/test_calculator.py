@@ -2106,11 +2106,61 @@ def test_the_page_answers_while_it_computes(page, tmp_path):
     drop(page, "fit", tmp_path / "large.npz")
     page.page.click("#cc-start")
     page.page.wait_for_selector("#cc-progress-row:not([hidden])")
-    assert page.run(FRAMES, 20)
-    page.page.check("#cc-probabilities")
-    assert page.run(FRAMES, 20)
+    assert page.run(FRAMES, 40)
     page.page.click("#cc-cancel")
     assert page.page.is_hidden("#cc-progress-row")
+
+
+CHOICES_WHILE_IT_COMPUTES = {
+    "probabilities": lambda page, _: page.page.check("#cc-probabilities"),
+    "a column": lambda page, _: column(page, "none").click(),
+    "another file": lambda page, small: drop(page, "fit", small),
+    "another test": lambda page, small: drop(page, "test", small),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("choice", CHOICES_WHILE_IT_COMPUTES)
+def test_no_result_of_an_earlier_choice_is_shown(page, saved, tmp_path, choice):
+    """Before, that of an earlier file was shown and saved under the name of the later one."""
+    logits, labels = problem(20_000, 10, 2.0, seed=2)
+    scores = {f"logit_{k}": column.tolist() for k, column in enumerate(logits.T)}
+    large = write_table(tmp_path / "large.csv", {**scores, "label": labels.tolist()})
+    drop(page, "fit", large)
+    page.page.click("#cc-start")
+    page.page.wait_for_selector("#cc-progress-row:not([hidden])")
+    CHOICES_WHILE_IT_COMPUTES[choice](page, saved[0] / "plain.npz")
+    page.page.wait_for_selector("#cc-start:enabled")
+    assert page.page.is_hidden("#cc-progress-row")
+    assert page.page.is_hidden("#cc-results")
+    page.page.wait_for_timeout(200)  # A worker takes a moment to end.
+    assert page.page.workers == []
+
+
+WATCH_START = """
+const [start, box] = ["start", "fit-columns"].map((id) => document.getElementById(`cc-${id}`));
+window.hidden = [];
+new MutationObserver(() => start.disabled || window.hidden.push(box.hidden)).observe(
+  start, { attributes: true }
+);
+"""
+
+
+@pytest.mark.slow
+def test_the_button_is_pressed_where_it_stays(page, tmp_path):
+    """Before, the columns pushed it away, and a press during which they were shown was lost."""
+    logits, labels = problem(20_000, 10, 2.0, seed=2)
+    scores = {f"logit_{k}": column.tolist() for k, column in enumerate(logits.T)}
+    table = write_table(tmp_path / "wide.csv", {**scores, "label": labels.tolist()})
+    page.run(WATCH_START)
+    drop(page, "fit", table)
+    assert page.page.inner_text("#cc-fit-names") == "Reading wide.csv ..."
+    drop(page, "test", table)
+    page.page.wait_for_selector("#cc-start:enabled")
+    assert [page.page.inner_text(f"#cc-{zone}-names") for zone in ("fit", "test")] == 2 * [
+        "wide.csv"
+    ]
+    assert page.run("return window.hidden") == [False]
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@
   const columns = { fit: ofFit, test: ofTest };
   let worker = null;
   const looking = { fit: null, test: null };
+  const beingRead = new Set();
   let found = null;
 
   /** Start a worker from the code of this page, so that it needs no other file. */
@@ -36,12 +37,12 @@
     stopLooking(which);
     chosen[which] = found;
     hold(at(`${which}-files`), found);
-    at(`${which}-names`).textContent = found.map(({ name }) => name).join(" and ");
     at("remove").hidden = chosen.test.length === 0;
     columns[which].clear();
     hideResults();
     at(`${which}-fault`).textContent = "";
-    at("start").disabled = true;
+    if (found.length) beingRead.add(which);
+    showReading(which);
     let sentence = "";
     try {
       await files.refuseAtOnce(found);
@@ -53,18 +54,18 @@
     if (chosen[which] !== found) return;
     at(`${which}-fault`).textContent = shown(sentence);
     at(`${which}-files`).setAttribute("aria-invalid", String(sentence !== ""));
-    allowStart();
-    if (sentence === "" && found.length) look(which);
+    if (sentence === "" && beingRead.has(which)) look(which);
+    else stopLooking(which);
   }
 
   /** Show at once how files are read, and what the user must choose. */
   function look(which) {
-    stopLooking(which);
     const looker = (looking[which] = startWorker());
     looker.onmessage = ({ data }) => {
-      stopLooking(which);
       columns[which].show(data.layout);
+      stopLooking(which);
     };
+    looker.onerror = () => stopLooking(which);
     const probabilities = at("probabilities").checked;
     looker.postMessage({ look: which, chosen: chosen[which], probabilities });
   }
@@ -72,6 +73,14 @@
   function stopLooking(which) {
     looking[which]?.terminate();
     looking[which] = null;
+    beingRead.delete(which);
+    showReading(which);
+  }
+
+  function showReading(which) {
+    const names = chosen[which].map(({ name }) => name).join(" and ");
+    at(`${which}-names`).textContent = beingRead.has(which) ? `Reading ${names} ...` : names;
+    allowStart();
   }
 
   /** Let the field know files that were dropped, of which a screen reader then tells. */
@@ -95,13 +104,19 @@
     return `${text[0].toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
   }
 
+  /**
+   * Allow a start once all files are read. What is shown of them moves the button, and a press
+   * during which it moves would be lost.
+   */
   function allowStart() {
     const isFaulty = ["fit", "test"].some((which) => at(`${which}-fault`).textContent !== "");
-    at("start").disabled = worker !== null || chosen.fit.length === 0 || isFaulty;
+    const isBusy = worker !== null || beingRead.size > 0;
+    at("start").disabled = isBusy || chosen.fit.length === 0 || isFaulty;
   }
 
-  /** Hide what other files or another choice have led to. */
+  /** Hide what other files or another choice have led to, or would lead to. */
   function hideResults() {
+    stop();
     at("refusal").hidden = true;
     at("results").hidden = true;
   }

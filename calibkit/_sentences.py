@@ -88,7 +88,7 @@ NO_LABELS = (
 )
 NO_NAME_OF_LABELS = "No name in {path} says it"
 TWO_NAMES_OF_LABELS = "More than one name in {path} says it"
-ONLY_WHOLE_NUMBERS = "More than one in {path} holds whole numbers, and no name says it"
+SEVERAL_MAY_BE_LABELS = "More than one in {path} may hold them, and no name says it"
 AN_IDENTIFIER = (
     "{path} has a column {name} that seems to number the samples, because its whole numbers are "
     "all different; {advice}"
@@ -103,6 +103,10 @@ OVERLOOKED = (
     "{advice}"
 )
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
+FIRST_IS_EVENT = (
+    "{path}: labels called {labels} are 1 for {event}, but the column {first} of this class comes "
+    "first, which is the place of class 0; put the column {second} before it"
+)
 SEVERAL_MODELS = (
     "each of the columns {names} is higher where the label is 1, as the scores of one event by "
     "several models are, and no label has one of these names; {advice}"

@@ -49,6 +49,7 @@ def make_script() -> str:
         "labels": names.LABELS,
         "right": names.RIGHT,
         "events": names.EVENTS,
+        "set": names.SET,
         "oneHot": names.ONE_HOT,
         "logits": names.LOGITS,
         "confidence": names.CONFIDENCE,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from calibkit import _sentences
 from calibkit._command_line.named_numbers import NamedNumbers
-from calibkit._command_line.tables import CSV, Parquet
+from calibkit._command_line.parquet import Parquet
+from calibkit._command_line.tables import CSV
 
 _Array = NDArray[Any]
 
@@ -50,7 +51,7 @@ class _Arrays(NamedNumbers):
     def labels(self, name: str) -> _Array:
         return self._arrays[name]
 
-    def with_whole_numbers(self) -> list[str]:
+    def may_be_labels(self) -> list[str]:
         return [name for name, array in self._arrays.items() if array.dtype.kind in "iub"]
 
     def class_names(self, names: list[str]) -> list[str] | None:

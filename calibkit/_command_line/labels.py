@@ -9,7 +9,14 @@ from torch import Tensor
 
 from calibkit import _sentences
 from calibkit._command_line.named_numbers import NamedNumbers
-from calibkit._command_line.names import BEFORE_POSITIVE, RIGHT, class_of, positive_of, shortly
+from calibkit._command_line.names import (
+    BEFORE_POSITIVE,
+    RIGHT,
+    class_of,
+    event_of,
+    positive_of,
+    shortly,
+)
 
 # What a word stands for in a column of outcomes.
 _NUMBER_OF_WORD = {"false": 0, "true": 1}
@@ -66,6 +73,19 @@ def refuse_many_classes(source: NamedNumbers, labels: set[str], label_name: str 
     if are_indices or np.isnan(numbers).all():
         words = {"n": len(labels), "names": shortly(sorted(labels))}
         raise ValueError(_sentences.ONE_SCORE.format(path=source.path, **words))
+
+
+def refuse_event_first(
+    source: NamedNumbers, names: list[str], labels: set[str], label_name: str | None
+) -> None:
+    """Raise an error if labels of 0 and 1 tell of the class whose scores come first."""
+    if len(names) != 2 or not {_number(label) for label in labels} <= {0, 1}:
+        return
+    first, second = names
+    event = class_of(first)
+    if event.lower() == event_of(label_name or ""):
+        words = {"labels": label_name, "event": event, "first": first, "second": second}
+        raise ValueError(_sentences.FIRST_IS_EVENT.format(path=source.path, **words))
 
 
 def refuse_right_answers(

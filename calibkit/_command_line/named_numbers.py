@@ -38,8 +38,8 @@ class NamedNumbers(ABC):
         """Return labels, which may be text."""
 
     @abstractmethod
-    def with_whole_numbers(self) -> list[str]:
-        """Return the names of what may be labels because it holds whole numbers only."""
+    def may_be_labels(self) -> list[str]:
+        """Return the names of what may be labels by what it holds."""
 
     def beside_scores(self) -> list[str]:
         """Return the names of what counts or names the samples, or holds the model's answers."""

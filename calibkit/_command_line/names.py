@@ -18,14 +18,17 @@ LABELS = re.compile(
 RIGHT = re.compile(r"(is_)?(correct|right|ok)|matched|hit")
 # Names of outcomes, which are the labels only where no other column holds outcomes.
 EVENTS = re.compile(r"is[_ .-](?!(train|val|valid|validation|dev|cal|calib|test|holdout)).+")
+# What a column of words says if it tells to which set a sample belongs.
+SET = re.compile(r"train(ing)?|val|valid(ation)?|dev|cal|calib(ration)?|test(ing)?|holdout")
+_BEFORE_EVENT = re.compile(r"is[_ .-]", re.IGNORECASE)
 # Names of one-hot labels, before that of a class.
 ONE_HOT = re.compile(r"((true|gold)[_ .-])?(labels?|class|target|y|gt)([_ .-]true)?[_ .-].+")
 LOGITS = re.compile(r"logit.*")
 CONFIDENCE = re.compile(r"conf.*")
-PROBABILITIES = re.compile(r"(y_)?(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*")
+PROBABILITIES = re.compile(r"(y_)?(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*|pr? ?(\(.+\)|\[.+\])")
 # Before the name of a class in the name of its column.
 BEFORE_CLASS = re.compile(
-    r"(logits?|prob(abilit(y|ies)|s)?|p)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
+    r"(logits?|prob(abilit(y|ies)|s)?|pr?)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
 )
 BEFORE_POSITIVE = re.compile("score_", re.IGNORECASE)
 # Beside the name of an array, these words say which set it belongs to.
@@ -116,8 +119,38 @@ def shortly(names: list[str]) -> str:
     return ", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]}, ..., {names[-1]}"
 
 
+def are_named(labels: set[str], columns: list[str]) -> bool:
+    """Say whether a column is named after one of the labels."""
+    if labels & set(classes_of(columns, labels)):
+        return True
+    return any(positive_of(column, sorted(labels)) is not None for column in columns)
+
+
+def event_of(label_name: str) -> str:
+    """Return the class, in lower case, of which labels of 0 and 1 tell by their name."""
+    return _BEFORE_EVENT.sub("", label_name, count=1).lower()
+
+
+def names_score(label_name: str, columns: list[str]) -> bool:
+    """Say whether labels are called is_spam, for example, and a column p_spam."""
+    if not EVENTS.fullmatch(label_name.lower()):
+        return False
+    return event_of(label_name) in {class_of(name).lower() for name in columns}
+
+
 def positive_of(column: str, names: list[str]) -> str | None:
-    """Return the one of two labels that the name of a single column of scores ends with."""
+    """Return the one of some labels that the name of a single column of scores ends with.
+
+    It may be written in other letters, such as p_yes for the label Yes.
+    """
+    lower = {name.lower(): name for name in names}
+    exact = _end_of(column, names)
+    if exact is not None or len(lower) < len(names):
+        return exact
+    return lower.get(_end_of(column.lower(), list(lower)) or "")
+
+
+def _end_of(column: str, names: list[str]) -> str | None:
     whole = class_of(BEFORE_POSITIVE.sub("", column, count=1))
     ends = [name for name in names if re.search(rf"[\W_]{re.escape(name)}$", column)]
     return whole if whole in names else max(ends, key=len, default=None)

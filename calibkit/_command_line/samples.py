@@ -24,6 +24,7 @@ from calibkit._command_line.labels import (
     as_outcomes,
     refuse_class_0,
     refuse_confidences,
+    refuse_event_first,
     refuse_many_classes,
     refuse_missing,
     refuse_right_answers,
@@ -145,6 +146,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     if values is not None:
         occurring = strays.occurring(values, choice.ignore_index)
         classes = source.class_names(names) and classes_of(names, occurring)
+        refuse_event_first(source, names, occurring, label_name)
         if is_single:
             refuse_many_classes(source, occurring, label_name)
         labels, by_name = as_indices(values, classes, origin)
@@ -233,7 +235,7 @@ def _name_of_labels(
     if choice.label_name is not None and choice.labels is None:
         return _known(source, choice.label_name)
     named = declared(own, LABELS)
-    found = named if named or not needed else source.with_whole_numbers()
+    found = named if named or not needed else source.may_be_labels()
     scores = set(choice.score_names or declared(own, LOGITS, PROBABILITIES))
     found = [name for name in found if name not in scores]
     if len(found) > 1:
@@ -249,7 +251,7 @@ def _name_of_labels(
         raise ValueError(_sentences.ONE_HOT_COLUMNS.format(**words))
     reason = _sentences.NO_NAME_OF_LABELS
     if found:
-        reason = _sentences.TWO_NAMES_OF_LABELS if named else _sentences.ONLY_WHOLE_NUMBERS
+        reason = _sentences.TWO_NAMES_OF_LABELS if named else _sentences.SEVERAL_MAY_BE_LABELS
     advice = "name it with --label-name"
     if needed:
         advice += ", or pass the file of the labels with --labels or --calibration-labels"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from calibkit._command_line.named_numbers import is_number
 
-NUMBERED = re.compile(r"(.*?)[\[(]?(\d+)[\])]?")
+# Programs write the class 1 as 1.0 if the labels are floating-point numbers.
+NUMBERED = re.compile(r"(.*?)[\[(]?(\d+)(?:\.0)?[\])]?")
 FIRST_WORD = re.compile(r"^[^\W\d_]+(?=[\W\d_])")
 LAST_WORD = re.compile(r"(?<=[\W\d_])[^\W\d_]+$")
 # Names, in lower case, of columns that number or name the samples.

@@ -1,11 +1,10 @@
-"""Tables: csv files, as spreadsheets and programs write them, and parquet files."""
+"""Tables of named columns, and the csv files of spreadsheets and programs."""
 
 import codecs
 import csv
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
-from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from calibkit import _sentences
 from calibkit._command_line import strays
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
-from calibkit._command_line.names import EVENTS, ONE_HOT
+from calibkit._command_line.names import EVENTS, ONE_HOT, SET, are_named, names_score
 
 _Array = NDArray[Any]
 
@@ -67,7 +66,7 @@ _ADVICE_ON_CELLS = {
 }
 
 
-class _Table(NamedNumbers):
+class Table(NamedNumbers):
     """A table whose columns have names, unless it has no head."""
 
     word = "column"
@@ -93,19 +92,32 @@ class _Table(NamedNumbers):
             found += [name for name in names if self._holds_percentages(name)]
         return found
 
-    def with_whole_numbers(self) -> list[str]:
+    def may_be_labels(self) -> list[str]:
         others = self.beside_scores()
         names = [name for name in self._named() if name not in others]
-        # The only column of words that repeat is that of the labels.
-        words = [name for name in names if self._holds_classes(name)]
-        if len(words) == 1:
-            return words
-        events = [name for name in names if self._holds_outcomes(name)]
-        if len(events) == 1 and EVENTS.fullmatch(events[0].lower()):
-            return events
+        if found := self._words_or_outcomes(names):
+            return found
         if self.has_names and len(names) > 2:
             return []  # It may be a number of the row or a prediction as well.
         return [name for name in names if self._is_whole(name)]
+
+    def _words_or_outcomes(self, names: list[str]) -> list[str]:
+        """Return the columns of words or of outcomes that may be the labels, or none."""
+        outcomes = [name for name in names if self._holds_outcomes(name)]
+        words = [name for name in names if name not in outcomes and self._holds_classes(name)]
+        # The only column of words that repeat is that of the labels, unless outcomes may be.
+        if len(words) == 1 and (not outcomes or self._name_scores(words[0], outcomes)):
+            return words
+        events = [name for name in outcomes if names_score(name, names)]
+        if len(events) == 1:
+            return events
+        if len(words) == 1:
+            return words + outcomes
+        answers = [name for name in outcomes if self._holds_words(name)]
+        if not words and len(answers) == 1:
+            return answers
+        is_event = len(outcomes) == 1 and EVENTS.fullmatch(outcomes[0].lower())
+        return outcomes if is_event else []
 
     def class_names(self, names: list[str]) -> list[str] | None:
         return names if self.has_names and len(names) > 1 else None
@@ -155,7 +167,13 @@ class _Table(NamedNumbers):
     def _holds_classes(self, name: str) -> bool:
         texts = list(map(str, self.labels(name)))
         are_words = self._holds_words(name) and not self._holds_percentages(name)
+        if all(SET.fullmatch(text.lower()) for text in set(texts)):
+            return False
         return are_words and 2 * len(set(texts)) <= max(len(texts), 4)
+
+    def _name_scores(self, name: str, outcomes: list[str]) -> bool:
+        columns = [other for other in self._named() if other not in {name, *outcomes}]
+        return are_named(set(map(str, self.labels(name))), columns)
 
     def _holds_outcomes(self, name: str) -> bool:
         texts = {str(text).lower() for text in self.labels(name)}
@@ -224,7 +242,7 @@ class _Table(NamedNumbers):
     def _cells(self, name: str) -> _Array: ...
 
 
-class CSV(_Table):
+class CSV(Table):
     """A table in a text file."""
 
     def __init__(self, path: Path) -> None:
@@ -375,37 +393,3 @@ def _holds_fraction(values: _Array) -> bool:
 
 def _is_with_comma(cell: str) -> bool:
     return "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
-
-
-class Parquet(_Table):
-    def __init__(self, path: Path) -> None:
-        try:
-            pandas: Any = import_module("pandas")
-            import_module("pyarrow")
-        except ImportError:
-            raise ValueError(
-                f"{path} can be read only with pandas and pyarrow; install both, or save the table "
-                "as a csv file"
-            ) from None
-        with path.open("rb") as file:
-            try:
-                self._frame = pandas.read_parquet(file, engine="pyarrow")
-            except Exception as error:
-                # What is raised depends on what the file is.
-                raise ValueError(f"{path} is not a valid parquet file") from error
-        super().__init__(path, [str(name) for name in self._frame.columns])
-
-    def labels(self, name: str) -> _Array:
-        return self._cells(name)
-
-    def _cells(self, name: str) -> _Array:
-        found: _Array = self._frame.iloc[:, self.names.index(name)].to_numpy()
-        return found
-
-    def write(self, path: Path, names: list[str], new: _Array) -> None:
-        columns = new.reshape(len(new), -1).T
-        replaced = {
-            self._frame.columns[self.names.index(name)]: column
-            for name, column in zip(names, columns, strict=True)
-        }
-        self._frame.assign(**replaced).to_parquet(path)

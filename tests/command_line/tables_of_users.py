@@ -74,6 +74,15 @@ READ = {
         "class_a class_s class_l class", *Z.T, np.array(list("asl"))[Y]
     ),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
+    "floating-point names": table("0.0 1.0 2.0 label", *Z.T, Y),
+    "floating-point names and labels": table("0.0 1.0 2.0 label", *Z.T, Y.astype(float)),
+    "floating-point names after a word": table("s_0.0 s_1.0 s_2.0 loss y", *Z.T, Z[:, 0], Y),
+    "words that name scores beside outcomes": table(
+        "animal is_wild flag ant bee cat", ANIMALS[Y], Y % 2, 1 - Y % 2, *Z.T
+    ),
+    "words that begin the names beside outcomes": table(
+        "animal is_wild ant_score bee_score cat_score", ANIMALS[Y], Y % 2, *Z.T
+    ),
 }
 # A model that takes most samples of class 1 for a background, of which there is none.
 _rng = np.random.default_rng(3)
@@ -87,8 +96,33 @@ _IS_RIGHT = np.random.default_rng(4).random(240) < 1 / (1 + np.exp(-ONE / 2))
 # A model that gives most samples the next lower of the grades 1 to 4, and none the grade 0.
 OF_GRADES = _rng.integers(1, 5, 600)
 GRADES = (_rng.standard_normal((600, 5)) + 3 * np.eye(5)[np.maximum(OF_GRADES - 1, 1)]).round(4)
+_GROUP = np.array(["north", "south"])[np.arange(240) % 2]
+_YES_NO = np.array(["No", "Yes"])[YES]
 # Texts with the scores and the labels that they hold.
 READ_OF_OTHERS = {
+    **{
+        f"the event of {names}": (table(names, *columns, YES, ONE), ONE, YES)
+        for names, *columns in (
+            ("country is_fraud logit_fraud", _GROUP),
+            ("group is_new is_dog logit_Dog", _GROUP, np.arange(240) % 2),
+        )
+    },
+    "a split beside an event": (
+        table(
+            "split is_spam logit", np.array(["Train", "val", "test"])[np.arange(240) % 3], YES, ONE
+        ),
+        ONE,
+        YES,
+    ),
+    "an event that two scores name": (
+        table("split is_spam logit_ham logit_spam", _GROUP, YES, *OF_TWO.T),
+        OF_TWO,
+        YES,
+    ),
+    **{
+        f"labels Yes beside {name}": (table(f"answer is_new {name}", _YES_NO, Y % 2, ONE), ONE, YES)
+        for name in ("logit_yes", "logit_YES", "logit(yes)")
+    },
     "a frequent class 1": (
         table("c0 c1 c2 c3 label", *FREQUENT.T, OF_FREQUENT),
         FREQUENT,
@@ -153,6 +187,26 @@ REFUSED = {
         for true in ("gold", "true", "y_true", "gold_label", "target", "actual", "event")
     },
     "two tests": (table("a b c y_test y_val", *Z.T, Y, Y), f"{_ASKED}More than one name"),
+    **{
+        f"words and outcomes, {names}": (
+            table(names, _GROUP, YES, *scores),
+            f"{_ASKED}More than one in x.csv may hold them, and no name says it",
+        )
+        for names, *scores in (
+            ("sex is_fraud score", ONE),
+            ("country is_fraud logit", ONE),
+            ("city fraud prob", _P),
+            ("split flag z0 z1", *OF_TWO.T),
+        )
+    },
+    **{
+        f"the event first, {names}": (
+            table(names, YES, *OF_TWO.T[::-1]),
+            f"x.csv: labels called {names.split()[0]} are 1 for spam, but the column "
+            f"{names.split()[1]} of this class comes first",
+        )
+        for names in ("is_spam logit_spam logit_ham", "is_Spam logit(spam) logit(ham)")
+    },
     "no label": (
         table(["", "a", "b", "c", "guess"], range(240), *Z.T, Y),
         "holds the columns (no name), a, b, c, guess",

@@ -332,7 +332,7 @@ def test_names_can_be_given(tmp_path):
     is_right(read(tmp_path / "x.npz", score_names=["u"]))
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LABELS, w=LABELS)
     said = refusal(tmp_path / "x.npz")
-    assert f"More than one in {tmp_path / 'x.npz'} holds whole numbers, and no name says it" in said
+    assert f"More than one in {tmp_path / 'x.npz'} may hold them, and no name says it" in said
     is_right(read(tmp_path / "x.npz", label_name="v", score_names=["u"]))
 
 
@@ -635,7 +635,7 @@ def test_parquet_needs_pandas(tmp_path, monkeypatch):
     def without(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("calibkit._command_line.tables.import_module", without)
+    monkeypatch.setattr("calibkit._command_line.parquet.import_module", without)
     assert "only with pandas and pyarrow" in refusal(tmp_path / "x.parquet")
 
 

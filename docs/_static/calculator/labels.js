@@ -5,7 +5,7 @@
   const { sentences, patterns } = self;
   const { BadFile, BadValue } = self.refusals;
   const { numberFrom } = self.files;
-  const { classOf, shapeText, shortly } = self.names;
+  const { classOf, eventOf, namedPositive, shapeText, shortly } = self.names;
   // So many probabilities of one class do not exceed 1/2 by chance.
   const LEAST_CONFIDENCES = 20;
   const OUTCOMES = { false: 0, true: 1 };
@@ -16,7 +16,7 @@
   const BOX_FROM_1 = '"The labels count from 1"';
 
   function noLabels(path, word, { found, areNamed, described, advice = CHOOSE_LABELS }) {
-    const several = areNamed ? sentences.TWO_NAMES_OF_LABELS : sentences.ONLY_WHOLE_NUMBERS;
+    const several = areNamed ? sentences.TWO_NAMES_OF_LABELS : sentences.SEVERAL_MAY_BE_LABELS;
     const reason = (found.length ? several : sentences.NO_NAME_OF_LABELS)({ path });
     return new BadFile(sentences.NO_LABELS({ word, reason, described, advice }));
   }
@@ -37,15 +37,6 @@
     const areFractions = numbers.some((number) => number % 1 > 0);
     const areNames = names.size === 2 && !names.has("") && isNamed && !areFractions;
     return areNames ? [...names].sort() : null;
-  }
-
-  /** Return the label of which the name of a single column of scores tells, or undefined. */
-  function namedPositive(column, names) {
-    const named = classOf(column.replace(patterns.beforePositive, ""));
-    const isEnd = (name) =>
-      column.endsWith(name) && /[^\p{L}\p{N}]$/u.test(column.slice(0, -name.length));
-    const [end] = names.filter(isEnd).sort((one, other) => other.length - one.length);
-    return [named, end].find((name) => names.includes(name));
   }
 
   /** Refuse a column that seems to say how sure the model is of one answer or the other. */
@@ -77,6 +68,17 @@
     const areIndices = numbers.every((number) => Number.isInteger(number) && number >= 0);
     if (!areIndices && numbers.some((number) => number !== undefined)) return;
     throw new BadFile(sentences.ONE_SCORE({ path, n: names.length, names: shortly(names) }));
+  }
+
+  /** Refuse labels of 0 and 1 that tell of the class whose scores come first. */
+  function refuseEventFirst(path, columns, labels, labelName) {
+    const areOutcomes = [...labels].every((label) => [0, 1].includes(indexFrom(label)));
+    if (columns.length !== 2 || !areOutcomes) return;
+    const [first, second] = columns;
+    const event = classOf(first);
+    if (event.toLowerCase() !== eventOf(labelName)) return;
+    const words = { path, labels: labelName, event, first, second };
+    throw new BadFile(sentences.FIRST_IS_EVENT(words), "scores");
   }
 
   /** Refuse labels of several scores that seem to say whether an answer was right. */
@@ -239,7 +241,7 @@
 
   self.labels = {
     CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, refuseClass0,
-    refuseManyClasses, refuseRightAnswers, refuseFrom1, positiveOf, wrongPositiveOf,
-    nameOfEvent, isOneHot, asIndices,
+    refuseEventFirst, refuseManyClasses, refuseRightAnswers, refuseFrom1, positiveOf,
+    wrongPositiveOf, nameOfEvent, isOneHot, asIndices,
   };
 };

@@ -116,6 +116,41 @@
     return classes;
   }
 
+  /** Return the one of some labels that the name of a single column of scores ends with. */
+  function endOf(column, names) {
+    const named = classOf(column.replace(patterns.beforePositive, ""));
+    const isEnd = (name) =>
+      column.endsWith(name) && /[^\p{L}\p{N}]$/u.test(column.slice(0, -name.length));
+    const [end] = names.filter(isEnd).sort((one, other) => other.length - one.length);
+    return [named, end].find((name) => names.includes(name));
+  }
+
+  /** Return that label, or undefined. It may be written in other letters: p_yes for Yes. */
+  function namedPositive(column, names) {
+    const lower = new Map(names.map((name) => [name.toLowerCase(), name]));
+    const exact = endOf(column, names);
+    if (exact !== undefined || lower.size < names.length) return exact;
+    return lower.get(endOf(column.toLowerCase(), [...lower.keys()]));
+  }
+
+  /** Say whether a column is named after one of the labels. */
+  function areNamed(labels, columns) {
+    const classes = classesOf(columns, labels);
+    const words = [...labels].sort();
+    return (
+      words.some((label) => classes.includes(label)) ||
+      columns.some((column) => namedPositive(column, words) !== undefined)
+    );
+  }
+
+  /** Return the class, in lower case, of which labels of 0 and 1 tell by their name. */
+  const eventOf = (labelName) => labelName.replace(/^is[_ .-]/i, "").toLowerCase();
+
+  /** Say whether labels are called is_spam, for example, and a column p_spam. */
+  const namesScore = (labelName, columns) =>
+    patterns.events.test(labelName) &&
+    columns.some((name) => classOf(name).toLowerCase() === eventOf(labelName));
+
   const shortly = (names) =>
     names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
 
@@ -128,6 +163,7 @@
 
   self.names = {
     kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores, isYScore,
-    isConfidence, classOf, classesOf, shortly, listed, shapeText,
+    isConfidence, classOf, classesOf, namedPositive, areNamed, eventOf, namesScore, shortly,
+    listed, shapeText,
   };
 };

@@ -3,7 +3,8 @@
   "use strict";
 
   const { numberFrom } = self.files;
-  const NUMBERED = /^(.*?)[[(]?(\d+)[\])]?$/;
+  // Programs write the class 1 as 1.0 if the labels are floating-point numbers.
+  const NUMBERED = /^(.*?)[[(]?(\d+)(?:\.0)?[\])]?$/;
   const FIRST_WORD = /^\p{L}+(?=\P{L})/u;
   const LAST_WORD = /(?<=\P{L})\p{L}+$/u;
 

@@ -6,9 +6,9 @@
   const { BadFile } = self.refusals;
   const { refuseText } = self.files;
   const { kindOf, declared, asThemselves, labelsAmong, namesOfScores, isYScore } = self.names;
-  const { classOf, classesOf, isConfidence, shortly, listed } = self.names;
+  const { areNamed, namesScore, classOf, classesOf, isConfidence, shortly, listed } = self.names;
   const { noLabels, refuseMissing, twoNames, refuseConfidences, refuseClass0 } = self.labels;
-  const { positiveOf, wrongPositiveOf } = self.labels;
+  const { refuseEventFirst, positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
   const { overlooked } = self.strays;
   const CHOOSE_SCORES = "choose the columns that hold logits, then press Calibrate again";
@@ -43,15 +43,29 @@
 
   /** Say whether a column holds words that repeat, as the names of classes do. */
   const holdsClasses = ({ holdsNumber, holdsPercentage, words }, n) =>
-    !holdsNumber && !holdsPercentage && 2 * words.size <= Math.max(n, 4);
+    !holdsNumber && !holdsPercentage && 2 * words.size <= Math.max(n, 4) && !areSets([...words]);
+
+  /** Say whether these words tell to which set a sample belongs. */
+  const areSets = (words) => words.every((word) => patterns.set.test(word));
 
   const holdsOutcomes = ({ words }) =>
     words.size === 2 && [...words].every((word) => OUTCOMES.includes(word.toLowerCase()));
 
-  /** Return the only column of outcomes, if its name says that it tells of an event. */
-  function eventAmong(names, factsOf) {
-    const found = names.filter((name) => holdsOutcomes(factsOf.get(name)));
-    return found.length === 1 && patterns.events.test(found[0]) ? found : null;
+  /** Return the columns of words or of outcomes that may be the labels, or null. */
+  function mayBeLabels({ n, useful, factsOf }, names) {
+    const outcomes = names.filter((name) => holdsOutcomes(factsOf.get(name)));
+    const isWordy = (name) => !outcomes.includes(name) && holdsClasses(factsOf.get(name), n);
+    const words = names.filter(isWordy);
+    const isScore = (name) => !words.includes(name) && !outcomes.includes(name);
+    const nameScores = () => areNamed(factsOf.get(words[0]).words, useful.filter(isScore));
+    // The only column of words that repeat is that of the labels, unless outcomes may be.
+    if (words.length === 1 && (outcomes.length === 0 || nameScores())) return words;
+    const events = outcomes.filter((name) => namesScore(name, names));
+    if (events.length === 1) return events;
+    if (words.length === 1) return [...words, ...outcomes];
+    const answers = outcomes.filter((name) => !factsOf.get(name).holdsNumber);
+    if (words.length === 0 && answers.length === 1) return answers;
+    return outcomes.length === 1 && patterns.events.test(outcomes[0]) ? outcomes : null;
   }
 
   /** Return the columns of labels of which each class has its own, or none. */
@@ -82,10 +96,8 @@
       const others = useful.filter((name) => !besideScores.includes(name));
       // Of more columns, it may be a number of the row or a prediction as well.
       const candidates = hasHead && others.length > 2 ? [] : others;
-      // The only column of words that repeat is that of the labels.
-      const words = others.filter((name) => holdsClasses(factsOf.get(name), n));
-      const numbers = candidates.filter((name) => factsOf.get(name).isWhole);
-      found.push(...(words.length === 1 ? words : eventAmong(others, factsOf) ?? numbers));
+      const whole = candidates.filter((name) => factsOf.get(name).isWhole);
+      found.push(...(mayBeLabels(table, others) ?? whole));
     }
     const mayBe = found.filter((name) => !scores.includes(name));
     // A class may be called true or target, and its scores are fractions.
@@ -158,6 +170,7 @@
       given.areProbabilities || isYScore(columns, columns, () => dataOf(columns));
     layout.kind = kindOf(areProbabilities);
     if (columns.length === 1) refuseClass0(path, columns[0], labels, areProbabilities);
+    refuseEventFirst(path, columns, occurring, label);
     const classes = table.hasHead && columns.length > 1 ? classesOf(columns, occurring) : null;
     const nLabels = new Set(labels).size;
     const outcomes = columns.length === 1 ? twoNames(labels) : null;

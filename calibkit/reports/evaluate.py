@@ -133,7 +133,7 @@ def evaluate(
     ECE if calibrated  3.2% (1.8% to 4.7%)     3.8% (2.3% to 5.5%)
     p-value            <= 0.001                0.911
     classwise ECE      4.60% (2.75% to 5.02%)  2.43% (0.00% to 2.43%)  -2.17% (-5.02% to -0.56%)
-    its noise floor    1.78% (1.57% to 2.01%)  2.16% (1.89% to 2.49%)
+    if calibrated      1.78% (1.57% to 2.01%)  2.16% (1.89% to 2.49%)
     its p-value        <= 0.001                0.044
     """
     n_bins = check_n_bins(n_bins)

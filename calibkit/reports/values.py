@@ -21,7 +21,7 @@ _SHOWN = (
     ("p-value", "p_value", ".3f"),
     ("top-label ECE", "top_label_ece", ".1%"),
     ("classwise ECE", "classwise_ece", ".2%"),
-    ("its noise floor", "classwise_noise_floor", ".2%"),
+    ("if calibrated", "classwise_noise_floor", ".2%"),
     ("its p-value", "classwise_p_value", ".3f"),
 )
 

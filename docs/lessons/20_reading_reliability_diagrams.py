@@ -566,7 +566,7 @@ for name, probabilities in models.items():
 # Say: Reversing the order of all probabilities except the largest changes neither accuracy nor ECE.
 # The classwise ECE notices it, because it looks at all probabilities. And a model that says 1% for
 # each of the hundred classes has the lowest ECE of the three, although it knows nothing. A small
-# calibration error alone is no merit. We also need a good accuracy or a good NLL.
+# calibration error alone is no merit. We also need a good accuracy or NLL.
 
 # %% [markdown]
 # Only the classwise ECE sees that the reversal ruins almost every probability. The model that knows
@@ -585,10 +585,10 @@ report = calibkit.evaluate(logits[test], test_labels, scaler=scaler)
 print(report)
 
 # %% [markdown]
-# So is this ECE good? The true error may be anything from zero to 2.4%. The classwise ECE lies
-# above the range of its noise floor, so chance alone hardly explains it. (Noise tends to raise it,
-# so its interval ends at the measured value.) Whether the error matters depends on the use of the
-# probabilities, not on a p-value.
+# Is this ECE good? The true error may be anything up to 2.4%. The classwise ECE lies above the
+# range of its noise floor ("if calibrated"), so chance alone hardly explains it. (Noise
+# tends to raise it, so its interval ends at the measured value.) Whether the error matters depends
+# on the use of the probabilities, not on a p-value.
 
 # %% [markdown]
 # What we have seen

@@ -23,8 +23,10 @@
     return `${short || "model"}_${ending}`;
   }
 
-  const temperatureText = ({ temperature, interval: [low, high] }) =>
-    `${temperature.toPrecision(5)} (95%: ${low.toPrecision(4)} to ${high.toPrecision(4)})`;
+  function temperatureText({ temperature, interval }) {
+    const [value, low, high] = [temperature, ...interval].map((t) => t.toPrecision(5));
+    return `${value} (95%: ${low} to ${high})`;
+  }
 
   /** Say which samples the temperature was fitted to, and which it was tested on. */
   function used({ from, n, isSplit, fit, report }) {

@@ -12,7 +12,7 @@
     ["p-value", "pValue", "p", 3],
     ["top-label ECE", "topLabelEce", "percent", 1],
     ["classwise ECE", "classwiseEce", "percent", 2],
-    ["its noise floor", "classwiseNoiseFloor", "percent", 2],
+    ["if calibrated", "classwiseNoiseFloor", "percent", 2],
     ["its p-value", "classwisePValue", "p", 3],
   ];
 

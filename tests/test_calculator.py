@@ -2292,7 +2292,7 @@ def test_an_unusable_file_is_refused_at_once(page, saved, tmp_path, name, conten
     (tmp_path / name).write_bytes(content)
     drop(page, "fit", tmp_path / name)
     fault = page.page.locator("#cc-fit-fault[role=alert]:not(:empty)")
-    fault.wait_for(timeout=1000)
+    fault.wait_for()
     assert said in fault.inner_text()
     described = page.page.locator("#cc-fit-files[aria-invalid=true]")
     assert described.get_attribute("aria-describedby") == "cc-fit-fault"

@@ -587,9 +587,9 @@ def test_commands_that_time_commands_take_no_long_time(sources):
 
     notebook = deepcopy(sources[PS2])
     notebook.cells.insert(3, nbformat.v4.new_code_cell("%time " * 3000 + "x = 1"))
-    start = time.monotonic()
+    start = time.process_time()
     assert list(flags(notebook, sources[PS2])) == ["A cell without a question uses get_ipython."]
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_released_and_short_answers_are_not_called_identical(sources):
@@ -704,10 +704,10 @@ def test_very_much_code_takes_no_long_time(sources):
 
     notebook = deepcopy(sources[PS2])
     notebook.cells[3:3] = [nbformat.v4.new_code_cell("a;" * 24_000 + str(k)) for k in range(20)]
-    start = time.monotonic()
+    start = time.process_time()
     said = ["The notebook holds more code of its own than this check reads."]
     assert list(flags(notebook, sources[PS2])) == said
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_students_with_the_same_answers_share_one_line(sources):

@@ -173,7 +173,7 @@ def printed(course: Path, student: str) -> str:
 
 def test_one_command_grades_exports_checks_and_resumes(class_of, grade, isolation, capsys):
     """Two at a time, each once; --force grades all again and keeps the points given by hand."""
-    when = "import time\nprint(time.time())\ntime.sleep(4)\nprint(time.time())\n"
+    when = "import time\nprint(time.time())\ntime.sleep(8)\nprint(time.time())\n"
     wrong = "def double(x):\n    return 4"
     course = class_of(anna={**FULL, "double": when + DOUBLE}, ben={**FULL, "double": when + wrong})
     command = ["tiny", "--course", str(course)]

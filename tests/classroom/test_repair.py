@@ -617,11 +617,11 @@ def test_a_notebook_of_very_many_cells_is_refused(tmp_path, monkeypatch):
 def test_magic_commands_take_no_long_time():
     import repair
 
-    start = time.monotonic()
+    start = time.process_time()
     assert not repair.parses("%time x\n" * 20_000)
     assert not repair.parses("!ls\n" * 1000)
     assert not repair.parses("x?\n" * 1000)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 GIVEN = "import math\n\nN, SPLIT_SEED = 10, 2\nlimit = math.sqrt(2)"

@@ -256,9 +256,9 @@ def test_bins_are_a_positive_integer():
 def test_a_hundred_classes_take_seconds(kind):
     logits, labels = calibrated_problem(1000, 100, 2)
     labels[:100] = torch.arange(100)
-    start = time.perf_counter()
+    start = time.process_time()
     kind().fit_logits(logits.float(), labels)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

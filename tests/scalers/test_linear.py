@@ -496,9 +496,9 @@ def test_penalties_are_positive_numbers(kind, name):
 def test_a_hundred_classes_take_seconds(kind):
     logits, labels = calibrated_problem(1000, 100, 2)
     labels[:100] = torch.arange(100)
-    start = time.perf_counter()
+    start = time.process_time()
     kind().fit_logits(logits.float(), labels)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @needs_real_data

@@ -213,11 +213,7 @@ class Class:
         return run("-m", "nbgrader", "autograde", self.name, *options, cwd=self.course)
 
     def grade_here(self) -> SimpleNamespace:
-        """Grade the class, export and check the grades by the same functions as the commands.
-
-        Each command would need seconds to import nbgrader, which this process may have done. It
-        goes to the course folder, so it must be one of a pool.
-        """
+        """Do as the commands do, in a process of a pool that need not import nbgrader again."""
         import check_grades
         from nbgrader.apps import AutogradeApp, ExportApp
         from nbgrader_command import run_nbgrader

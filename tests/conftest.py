@@ -12,6 +12,7 @@ from threading import Thread
 
 import matplotlib
 import pytest
+from filelock import FileLock
 
 matplotlib.use("agg")
 
@@ -47,9 +48,22 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def course(tmp_path_factory) -> Path:
-    """A course folder with source/ and release/. A test that changes it works on a copy."""
-    folder = tmp_path_factory.mktemp("course")
+def course(tmp_path_factory, worker_id) -> Path:
+    """A course folder with source/ and release/. A test that changes it works on a copy.
+
+    The first worker that needs it makes it for all, because this takes many seconds.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent  # of all workers of this run
+    folder, is_made = shared / "course", shared / "course_is_made"
+    with FileLock(shared / "course.lock"):
+        if not is_made.exists():
+            make_course(folder)
+            is_made.touch()
+    return folder
+
+
+def make_course(folder: Path) -> None:
     script = Path(__file__).parents[1] / "notebooks" / "assignments" / "make_assignments.py"
     made = subprocess.run(
         [sys.executable, str(script), str(folder)],
@@ -59,7 +73,6 @@ def course(tmp_path_factory) -> Path:
         text=True,
     )
     assert made.returncode == 0, made.stderr
-    return folder
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ from tests.scalers.test_multi_label import problem
 ROOT = Path(__file__).resolve().parents[1]
 
 PRELUDE = """
-import json, sys
+import json, os, sys
+from pathlib import Path
 import torch
 from torch import distributed as dist
 from torch.utils.data import DataLoader, TensorDataset
@@ -38,10 +39,15 @@ from calibkit import *
 from calibkit import _scaled_nll as nll, _temperature_search as search
 from calibkit.scalers import base
 from tests.helpers import calibrated_problem
+from tests.scalers.test_multi_label import problem
 
-rank, world, rendezvous = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+world, folder = int(sys.argv[1]), Path(sys.argv[2])
+# The other processes are copies of the first, because the imports take longer than all else.
+rank = next((rank for rank in range(1, world) if os.fork() == 0), 0)
+sys.stdout = (folder / f"{rank}.json").open("w")
 torch.set_num_threads(1)
-dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world)
+rendezvous = f"file://{folder / 'rendezvous'}"
+dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=world)
 logits, labels = calibrated_problem(3000, 10, 2.5)
 # The parts are unequal: of three processes one has no sample and one has a single sample.
 cuts = {2: [0, 700, 3000], 3: [0, 0, 2999, 3000]}[world]
@@ -89,7 +95,6 @@ for kind in (TemperatureScaler, VectorScaler, MatrixScaler):
 """
 
 MULTI_LABEL = """
-from tests.scalers.test_multi_label import problem
 z, y = problem(3000)
 found["multi-label"] = []
 for per_label in (False, True):
@@ -267,7 +272,7 @@ for metric in (CalibrationError(10), CalibrationError(10, binning="quantile"), B
 
 # Only the first process calls fit, and it is interrupted there.
 ALONE = """
-import os, time
+import time
 started = time.monotonic()
 if rank == 0:
     try:
@@ -283,8 +288,10 @@ os._exit(0)
 """
 
 EPILOGUE = """
-print(json.dumps(parts))
+print(json.dumps(parts), flush=True)
 dist.destroy_process_group()
+if rank == 0:
+    sys.exit(any(os.wait()[1] for _ in range(1, world)))
 """
 
 
@@ -300,22 +307,18 @@ def loopback_is_up() -> bool:
 def run(folder: Path, code: str, n_processes: int) -> list[dict]:
     script = folder / "script.py"
     script.write_text(PRELUDE + code + EPILOGUE)
-    rendezvous = str(folder / "rendezvous")
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(rank), str(n_processes), rendezvous],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(n_processes)
-    ]
-    outputs = [process.communicate(timeout=200) for process in processes]
-    for process, (_, errors) in zip(processes, outputs, strict=True):
-        assert process.returncode == 0, errors
-    return [json.loads(text.splitlines()[-1]) for text, _ in outputs]
+    done = subprocess.run(
+        [sys.executable, str(script), str(n_processes), str(folder)],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    texts = [(folder / f"{rank}.json").read_text() for rank in range(n_processes)]
+    return [json.loads(text.splitlines()[-1]) for text in texts]
 
 
 @pytest.fixture(scope="module")

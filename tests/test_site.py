@@ -21,6 +21,7 @@ import yaml
 from PIL import Image
 
 import calibkit
+from tests.browser import Browser
 from tests.run_lesson import exercise_cells
 from tests.test_lessons import QUIZZES, SCRIPTS, tags  # it finds the scripts of docs, too
 
@@ -414,47 +415,70 @@ def site(browser, serve):
 
 AXE = {"resultTypes": ["violations"], "preload": False}
 COLOURS = ["color-contrast", "link-in-text-block"]
-# A dark page differs from the light one in its colours alone.
-DARK = "dark", {**AXE, "runOnly": COLOURS}
-LIGHT = "light", AXE
-LIGHT_WITHOUT_COLOURS = "light", {**AXE, "rules": {key: {"enabled": False} for key in COLOURS}}
+# Colours take axe most of its time. A dark page differs from the light one in them alone.
+ALL_BUT_COLOURS = {**AXE, "rules": {key: {"enabled": False} for key in COLOURS}}
+ONLY_COLOURS = {**AXE, "runOnly": COLOURS}
 # Many pages have one template, and so one set of colours. These show most of them.
 RICHEST = {
     "auto_solutions": "20_reading_reliability_diagrams_solutions",
     "generated": "calibkit.TemperatureScaler",
 }
+# Marks the first text of each look, for the rule on contrast. Texts look the same if they and all
+# that they stand in have the same tags, classes, colours and sizes, as most words of a listing do.
+MARK_EACH_LOOK = """
+const told = ["backgroundColor", "backgroundImage", "color", "display", "filter", "fontSize",
+  "fontWeight", "opacity", "position", "textShadow", "visibility"];
+const looks = new Map();
+const visit = (element, around) => {
+  const style = getComputedStyle(element);
+  const texts = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+  const length = texts.map((node) => node.data.trim()).join("").length;
+  const look = [around, element.tagName, element.className, element.getAttribute("style"),
+    element.checkVisibility(), Math.min(length, 2), ...told.map((name) => style[name])].join("|");
+  const isControl = element.matches("button, input, select, textarea");
+  element.toggleAttribute("data-look", isControl || (length > 0 && !looks.has(look)));
+  if (!looks.has(look)) looks.set(look, looks.size);
+  for (const child of element.children) visit(child, looks.get(look));
+};
+visit(document.body, "");
+axe.configure({ rules: [{ id: "color-contrast", selector: "[data-look]" }] });
+"""
 
 
-def serious_faults(browser, theme: str, options: dict[str, object]) -> list[str]:
+@pytest.fixture(scope="module")
+def axe_script() -> str:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason='the extra "browser" has axe'
     )
-    browser.set_theme(theme)
-    found = axe.Axe().run(browser.page, options=options)
+    return axe.Axe().axe_script
+
+
+def serious_faults(page: Browser, options: dict[str, object]) -> list[str]:
+    """Return what axe has against a page in which it was loaded."""
     return [
-        f"{theme} {browser.page.url} {fault['id']}: {[n['html'][:200] for n in fault['nodes']]}"
-        for fault in found.response["violations"]
+        f"{page.run('return document.documentElement.dataset.theme')} {fault['id']}: "
+        f"{[node['html'][:200] for node in fault['nodes']]}"
+        for fault in page.run("return axe.run(arguments[0])", options)["violations"]
         if fault["impact"] in SERIOUS
     ]
 
 
-def looks_at(path: Path) -> tuple[tuple[str, dict[str, object]], ...]:
-    """Return the theme and the options of each look at a page. Listings of code are not seen."""
-    if "_modules" in path.parts:
-        return ()
-    richest = RICHEST.get(path.parent.name)
-    return (LIGHT, DARK) if richest in (None, path.stem) else (LIGHT_WITHOUT_COLOURS,)
-
-
-@pytest.mark.slow
-def test_every_page_opens_without_a_fault(pages, site, browser):
+def faults_of_colours(page: Browser) -> list[str]:
+    """Return what axe has against the colours of a page, in both themes."""
     faults = []
-    browser.set_media(reduced_motion="reduce")  # else colours are seen while they change
-    for path in pages:
-        page = site(str(path.relative_to(SITE)))
-        for theme, options in looks_at(path):
-            faults += serious_faults(page, theme, options)
-    assert faults == []
+    for theme in ("light", "dark"):
+        page.set_theme(theme)
+        page.run(MARK_EACH_LOOK)
+        faults += serious_faults(page, ONLY_COLOURS)
+    return faults
+
+
+def faults_seen_by_axe(page: Browser, path: Path, axe_script: str) -> list[str]:
+    page.set_theme("light")
+    page.page.evaluate(axe_script)
+    faults = serious_faults(page, ALL_BUT_COLOURS)
+    has_own_colours = RICHEST.get(path.parent.name) in (None, path.stem)
+    return faults + (faults_of_colours(page) if has_own_colours else [])
 
 
 # Tables that end outside the place in which they could scroll. A table of seven columns or more may
@@ -532,21 +556,34 @@ ON_A_TELEPHONE = {
 }
 
 
+def faults_on_a_telephone(page: Browser) -> list[str]:
+    """Return what is wider than the screen, and which tables, formulas and words are cut."""
+    page.resize(380, 800)
+    if page.run("return document.querySelector('.math') !== null"):
+        page.run("dispatchEvent(new Event('beforeprint'))")  # else they wait for the reader
+        page.wait("return window.MathJax?.startup?.promise?.then(() => true)")
+    return [
+        f"{kind}: {found}" for kind, script in ON_A_TELEPHONE.items() for found in page.run(script)
+    ]
+
+
 @pytest.mark.slow
-def test_a_telephone_shows_every_page_whole(pages, site, browser):
-    """Nothing is wider than the screen, and no table, formula or word is cut."""
-    browser.resize(380, 800)
+def test_every_page_opens_without_a_fault_and_is_whole_on_each_screen(
+    pages, site, browser, axe_script
+):
+    """One visit of a page serves several checks, because opening it takes longer than most."""
+    browser.set_media(reduced_motion="reduce")  # else colours are seen while they change
     faults = []
     for path in pages:
+        browser.resize(1280 - 15, 800)  # the scrollbar, which a headless browser does not draw
         name = str(path.relative_to(SITE))
         page = site(name)
-        if page.run("return document.querySelector('.math') !== null"):
-            page.wait("return window.MathJax?.startup?.promise?.then(() => true)")
-        faults += [
-            f"{name}: {kind}: {found}"
-            for kind, script in ON_A_TELEPHONE.items()
-            for found in page.run(script)
-        ]
+        found = []
+        if "_modules" not in path.parts:  # Few read a listing of the source, which may be cut.
+            found += [f"cut line: {line}" for line in page.run(CUT_LINES)]
+            found += faults_seen_by_axe(page, path, axe_script)
+        found += faults_on_a_telephone(page)
+        faults += [f"{name}: {fault}" for fault in found]
     assert faults == []
 
 
@@ -587,14 +624,6 @@ def test_every_page_has_a_tab(pages, site, browser):
     ]
     assert [name for name, _ in marked] == ["More", "More", "Library"]
     assert len({colour for _, colour in marked}) == 1
-
-
-@pytest.mark.slow
-def test_a_page_of_1280_pixels_shows_whole_lines_of_code(pages, site, browser):
-    browser.resize(1280 - 15, 800)  # the scrollbar, which a headless browser does not draw
-    # A listing of the source may be cut.
-    names = [str(path.relative_to(SITE)) for path in pages if "_modules" not in path.parts]
-    assert [f"{name}: {cut}" for name in names for cut in site(name).run(CUT_LINES)] == []
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""Metrics. One file holds the function, the torchmetrics class and the formula of a metric."""
+"""Metrics. One file holds the function and the formula of a metric; its class is in streamed."""

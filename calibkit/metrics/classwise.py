@@ -1,7 +1,7 @@
 """The classwise calibration error, which is the mean over classes of their ECEs."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -9,7 +9,6 @@ import torch
 from calibkit._checks import check_n_bins, check_probability_rows
 from calibkit._types import Floats, Labels, Probabilities, SampleWeight
 from calibkit.metrics._binning import uniform_bin
-from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.base import Predictions, SumsMetric, Terms, measure
 
 
@@ -121,54 +120,3 @@ def classwise_calibration_error(
         probabilities, labels, ignore_index=ignore_index, sample_weight=sample_weight
     )
     return measure(rows, metric)[0]
-
-
-class ClasswiseCalibrationError(StreamedSums):
-    """The mean over classes of the ECE of each class, computed batch by batch.
-
-    The state is one float64 sum per class and bin.
-
-    Parameters
-    ----------
-    num_classes : int
-        Number of classes. A binary model has 2.
-    n_bins : int, default 15
-        Number of bins of equal width over [0, 1].
-    input : {"probabilities", "logits"}, default "probabilities"
-        What `update` receives. The input is checked, and its kind is never guessed.
-    ignore_index : int, optional
-        Samples or pixels with this label are left out.
-    **kwargs
-        Further options, which are passed to ``torchmetrics.Metric``.
-
-    Raises
-    ------
-    TypeError
-        If ``num_classes`` or ``n_bins`` is not an integer, or if ``ignore_index`` is neither an
-        integer nor None.
-    ValueError
-        If ``num_classes`` is less than 2, if ``n_bins`` is less than 1, or if ``input`` is not one
-        of its choices.
-
-    See Also
-    --------
-    calibkit.classwise_calibration_error : Compute the same metric with a function.
-    calibkit.CalibrationError : Compute the error of the top class alone.
-
-    References
-    ----------
-    See `classwise_calibration_error`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from calibkit import ClasswiseCalibrationError
-    >>> metric = ClasswiseCalibrationError(num_classes=2)
-    >>> metric.update(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 0]))
-    >>> metric.compute().item()
-    0.25
-    """
-
-    def __init__(self, num_classes: int, n_bins: int = 15, **kwargs: Any) -> None:
-        super().__init__(num_classes, **kwargs)
-        self._keep_sums(ClasswiseError(n_bins))

@@ -7,6 +7,7 @@ nothing, so who hides well is not seen. ``grade.py`` keeps harm away, not these 
 import ast
 import symtable
 from collections.abc import Iterator
+from functools import lru_cache
 
 from course import marked_cells_of
 from library_calls import library_calls
@@ -63,6 +64,11 @@ def _where(cell: NotebookNode) -> str:
 def _names_of_tests(source: NotebookNode) -> set[str]:
     """Return the names that tests give, which hold the right results while an answer runs."""
     tests = [cell for cell in marked_cells_of(source).values() if is_locked(cell)]
-    tables = [symtable.symtable(ast.unparse(tree_of(cell.source)), "", "exec") for cell in tests]
-    symbols = [symbol for table in tables for symbol in table.get_symbols()]
-    return {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
+    return set().union(*(_assigned(cell.source) for cell in tests))
+
+
+@lru_cache(200)
+def _assigned(code: str) -> frozenset[str]:
+    """Return the names that a cell gives. All students have the same test cells."""
+    table = symtable.symtable(ast.unparse(tree_of(code)), "", "exec")
+    return frozenset(one.get_name() for one in table.get_symbols() if one.is_assigned())

@@ -7,19 +7,16 @@ is new or changed, and keeps a log for each student in ``logs/ASSIGNMENT/STUDENT
 
 import argparse
 import hashlib
-import io
 import multiprocessing
 import os
 import shutil
 import signal
 import sys
 import threading
-import traceback
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -33,10 +30,11 @@ import nbformat
 import psutil
 import repair
 import sandbox
-from course import GRADED, PYTHON, graded_notebook, log_of
+from course import GRADED, graded_notebook, log_of
 from nbformat import NotebookNode
-from nbgrader.apps import AutogradeApp, NbGrader
+from nbgrader.apps import AutogradeApp
 from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader_command import run_nbgrader
 from tqdm import tqdm
 from traitlets import Integer, Unicode
 from write_grades import write_grades
@@ -193,28 +191,6 @@ class Grader:
         files = (self.submitted(student) / self.file_name, self._source)
         digest = hashlib.sha256(b"".join(map(repair.content, files))).hexdigest()
         return f"{GRADED}{digest}\n"
-
-
-def run_nbgrader(app: type[NbGrader], *arguments: str, course: Path) -> tuple[str, bool]:
-    """Run an nbgrader command in this process; return what it said, and whether it succeeded.
-
-    This process must be one of a pool, because it goes to the course folder.
-    """
-    os.chdir(course)
-    # nbgrader calls alembic by name, which lies beside python
-    os.environ["PATH"] = f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    said = io.StringIO()
-    with redirect_stderr(said), redirect_stdout(said), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nbgrader's own, about its use of SQLAlchemy
-        try:
-            running = app()
-            running.initialize(list(arguments))
-            running.start()
-        except SystemExit as end:
-            return said.getvalue(), not end.code
-        except Exception:  # of nbgrader, whatever it is: the others are graded all the same
-            return said.getvalue() + traceback.format_exc(), False
-    return said.getvalue(), True
 
 
 def grade(grader: Grader, force: bool) -> list[str]:

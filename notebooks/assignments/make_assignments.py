@@ -16,11 +16,10 @@ by their first line; all others are for reading:
 """
 
 import argparse
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -30,8 +29,9 @@ import nbformat
 import sandbox
 import seeds
 import spreadsheet
-from course import PYTHON
 from nbformat import NotebookNode
+from nbgrader.apps import GenerateAssignmentApp
+from nbgrader_command import run_nbgrader
 from tqdm import tqdm
 
 SOURCES = Path(__file__).resolve().parent
@@ -86,7 +86,7 @@ def make_assignment(script: Path, course: Path) -> Path:
         try_model_answers(notebook, script.name)
     source.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, source)
-    nbgrader("generate_assignment", script.stem, "--create", "--force", course=course)
+    release(script.stem, course)
     released = course / "release" / script.stem / source.name
     leaked = secret_lines(notebook) & {line.strip() for line in lines(released)}
     if leaked:
@@ -135,19 +135,13 @@ def with_nbgrader_metadata(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def nbgrader(*arguments: str, course: Path) -> None:
-    """Run nbgrader in the course folder; it calls alembic by name, which lies beside python."""
-    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
-    done = subprocess.run(
-        [str(PYTHON), "-m", "nbgrader", *arguments],
-        check=False,
-        cwd=course,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise SystemExit(f"nbgrader {' '.join(arguments)} failed:\n{done.stderr}")
+def release(name: str, course: Path) -> None:
+    """Let nbgrader write an assignment for students, in a process that is a copy of this one."""
+    with ProcessPoolExecutor(1) as pool:
+        arguments = (GenerateAssignmentApp, name, "--create", "--force")
+        said, is_done = pool.submit(run_nbgrader, *arguments, course=course).result()
+    if not is_done:
+        raise SystemExit(f"nbgrader generate_assignment {name} failed:\n{said}")
 
 
 def secret_lines(notebook: NotebookNode) -> set[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from course import marked_cells_of
 from nbformat import NotebookNode
 from repair import is_locked, released
-from syntax import bound, tree_of
+from syntax import bound, own_tree_of
 
 MOST_SHARED = 0.7  # of the runs of words of an essay that another one may have, too
 # The same for tokens of code. Of 850 pairs of right answers in tests/submissions, none shares more
@@ -106,7 +106,7 @@ def essence(cell: NotebookNode) -> list[str]:
     if cell.cell_type != "code":
         text = " ".join(cell.source.lower().split())
         return (re.findall(r"\w+", text) or [text]) if len(text) > 2 * SHORT else []
-    tree = tree_of(cell.source)
+    tree = own_tree_of(cell.source)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
             node.body = [one for one in node.body if not _is_prose(one)] or [ast.Pass()]

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import lru_cache
 
 from repair import MAGIC, parses
 
@@ -14,11 +15,18 @@ HARMLESS_SETTING = re.compile(r"InlineBackend\.\w+\s*=\s*(\w+|(['\"])\w+\2)\s*")
 OPTIONS = re.compile(r"^(\s*-\w+(\s*\d+)?\s)+")
 
 
+@lru_cache(2000)
 def tree_of(text: str) -> ast.Module:
     """Return the syntax tree of a cell; an empty one if it is no valid Python.
 
-    What a timing command runs stands in its place, and harmless commands are left out.
+    What a timing command runs stands in its place, and harmless commands are left out. Whoever
+    changes a tree asks for one of its own, because many students have cells with the same text.
     """
+    return own_tree_of(text)
+
+
+def own_tree_of(text: str) -> ast.Module:
+    """Return the syntax tree of a cell as ``tree_of`` does, but one that may be changed."""
     if not parses(text):
         return ast.Module([], [])
     tree = ast.parse(MAGIC.transform_cell(text))

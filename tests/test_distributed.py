@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -307,16 +308,20 @@ def loopback_is_up() -> bool:
 def run(folder: Path, code: str, n_processes: int) -> list[dict]:
     script = folder / "script.py"
     script.write_text(PRELUDE + code + EPILOGUE)
-    done = subprocess.run(
+    first = subprocess.Popen(
         [sys.executable, str(script), str(n_processes), str(folder)],
-        check=False,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=200,
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stderr
+    try:
+        _, errors = first.communicate(timeout=200)
+    except subprocess.TimeoutExpired:
+        os.killpg(first.pid, signal.SIGKILL)  # also the copies of the first process
+        raise
+    assert first.returncode == 0, errors
     texts = [(folder / f"{rank}.json").read_text() for rank in range(n_processes)]
     return [json.loads(text.splitlines()[-1]) for text in texts]
 

@@ -89,8 +89,12 @@ def run_cells(cells: list[NotebookNode]) -> dict[str, object]:
     return names
 
 
-if __name__ == "__main__":
-    lesson = jupytext.read(Path(sys.argv[1]))
-    names = run_cells(lesson_cells(lesson) if "--whole" in sys.argv else setup_cells(lesson))
+def main(*arguments: str) -> None:
+    lesson = jupytext.read(Path(arguments[0]))
+    names = run_cells(lesson_cells(lesson) if "--whole" in arguments else setup_cells(lesson))
     if found := [fault for exercise in exercises(lesson) for fault in faults(exercise, names)]:
         raise SystemExit("\n".join(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

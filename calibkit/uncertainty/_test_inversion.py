@@ -30,6 +30,7 @@ _MOST_CHANGED = 2.0
 _MOST_SMOOTHED_DRAWS = 300
 # The kernel of a smooth error is never narrower than this.
 _NARROWEST = 1e-3
+_ALL, _MIDDLE = slice(None), slice(3, 4)  # of the seven widths of the kernel
 
 Function = Callable[[Floats], Any]
 Path = Callable[[float], Floats]
@@ -150,6 +151,14 @@ class Gaps:
         drawn = true[i] + self._noise_at(true)[:, i]
         return np.asarray(np.abs(drawn) * np.broadcast_to(self.units, true.shape)[i])
 
+    def draws_from_value(self, true: Floats) -> Any:
+        """Tell which of the draws are the measured error or more."""
+        return self.draws(true) >= self.value
+
+    def least_draws_to_value(self, true: Floats) -> Any:
+        """Tell which of the least draws are the measured error or less."""
+        return self.least_draws(true) <= self.value
+
     def each(self, distance: float, moved: Floats | float = 0.0) -> Floats:
         """Move every gap towards 0 by so many of its standard errors, once it has been moved."""
         first = self.measured + moved
@@ -218,6 +227,7 @@ class SmoothGaps(Gaps):
         self.standard_errors = _root_mean_square(_evened(self.noise, n_parts))
         widths = np.maximum(value, 2.5 * _NARROWEST) * np.geomspace(0.4, 2.5, 7)
         self._widths = np.minimum(widths, 1)
+        self._middle_is_value = bool(np.isclose(self._widths[_MIDDLE], value, rtol=1e-12).all())
         frequencies = np.pi * np.arange(len(measured))
         self._damping = np.exp(-((self._widths[:, None] * frequencies) ** 2) / 2)
         # The kernel is linear, so the noise is smoothed only once.
@@ -236,18 +246,38 @@ class SmoothGaps(Gaps):
         """The residuals in cells, which the norm takes."""
         return self._in_cells
 
-    def _smoothed(self, gaps: Floats) -> Floats:
-        """Smooth gaps (..., K) with every width, which gives (W, ..., K)."""
-        coefficients = dct(gaps)
-        damping = self._damping.reshape(len(self._damping), *(1,) * (gaps.ndim - 1), -1)
-        return np.asarray(idct(coefficients * damping))
+    def _smoothed(self, gaps: Floats, widths: slice = _ALL) -> Floats:
+        """Smooth gaps (..., K) with these widths, which gives (W, ..., K)."""
+        damping = self._damping[widths]
+        damping = damping.reshape(len(damping), *(1,) * (gaps.ndim - 1), -1)
+        return np.asarray(idct(dct(gaps) * damping))
+
+    def _excess(self, true: Floats, widths: slice = _ALL) -> Floats:
+        """Return how far the log error of each draw exceeds that of each width (W, R)."""
+        smooth = self._smoothed(true, widths).astype(np.float32)[:, None]
+        errors = np.abs(smooth + self._smooth_noise[widths]).sum(-1)
+        return np.asarray(np.log(np.maximum(errors, 1e-9)) - np.log(self._widths[widths, None]))
+
+    def draws_from_value(self, true: Floats) -> Any:
+        """Tell which of the draws are the measured error or more.
+
+        If this error is one of the widths, then the sign of the excess at this width says so.
+        """
+        if self._middle_is_value:
+            return self._excess(true, _MIDDLE)[0] >= 0
+        return super().draws_from_value(true)
+
+    def least_draws_to_value(self, true: Floats) -> Any:
+        """Tell which of the draws are the measured error or less."""
+        if self._middle_is_value:
+            return self._excess(true, _MIDDLE)[0] <= 0
+        return super().least_draws_to_value(true)
 
     def draws(self, true: Floats) -> Floats:
         """Draw measured errors, each the kernel's width at which the error equals the width."""
-        smooth = self._smoothed(true).astype(np.float32)[:, None] + self._smooth_noise
-        log_width = np.log(self._widths)[:, None]
-        excess = np.log(np.maximum(np.abs(smooth).sum(-1), 1e-9)) - log_width  # falls with width
-        # The error lies between the last width with an excess above 0 and the next one.
+        excess, log_width = self._excess(true), np.log(self._widths)[:, None]
+        # It falls with the width. The error lies between the last width with an excess above 0
+        # and the next one.
         last = np.clip((excess > 0).sum(0) - 1, 0, len(excess) - 2)
         draw = np.arange(excess.shape[1])
         left, right = excess[last, draw], excess[last + 1, draw]
@@ -316,7 +346,7 @@ def _lower_end(gaps: Gaps, level: float) -> float:
         paths.append(_Path(partial(gaps.each, moved=moved), 0.0, zero))
 
     def is_plausible(true: Floats) -> bool:
-        return _is_common(gaps.draws(true) >= gaps.value, level)
+        return _is_common(gaps.draws_from_value(true), level)
 
     return min(_errors_at_ends(gaps, paths, is_plausible), default=0.0)
 
@@ -330,7 +360,7 @@ def _upper_end(gaps: Gaps, level: float) -> float:
     ]
 
     def is_plausible(true: Floats) -> bool:
-        return _is_common(gaps.least_draws(true) <= gaps.value, level)
+        return _is_common(gaps.least_draws_to_value(true), level)
 
     return max(_errors_at_ends(gaps, paths, is_plausible), default=0.0)
 

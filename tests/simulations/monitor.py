@@ -24,7 +24,7 @@ from tqdm import tqdm
 from calibkit import TemperatureScaler, glyphs100_logits
 from calibkit.metrics.base import Predictions
 from calibkit.monitor._bets import Judged, Outcomes, bets_on, outcomes_of
-from calibkit.monitor._evidence import Evidence, Suspicion
+from calibkit.monitor._evidence import Evidence, Suspicion, log_kept, log_start_shares
 
 FOLDER = Path(__file__).parents[2] / "docs" / "simulations"
 STREAMS, LABELS, DELAY, STEP = 2000, 5000, 500, 250
@@ -35,6 +35,7 @@ EVENTS = 400_000
 
 Options = dict[str, Any]
 Samples = tuple[Tensor, Tensor]
+Draw = Callable[[torch.Generator], Samples]
 
 
 @cache
@@ -46,17 +47,17 @@ def temperature() -> float:
 
 
 @cache
-def glyphs(severity: float) -> Samples:
+def glyphs(severity: float, n_images: int = IMAGES) -> Samples:
     """Return the scaled probabilities (N, C) of the embedded model, and the labels."""
     seed = SHIFTED_SEED if severity else CLEAN_SEED
-    logits, labels = glyphs100_logits(IMAGES, seed=seed, severity=severity, progress=False)
+    logits, labels = glyphs100_logits(n_images, seed=seed, severity=severity, progress=False)
     return (logits.double() / temperature()).softmax(1), labels
 
 
-def labels_of_the_model(generator: torch.Generator) -> Samples:
+def labels_of_the_model(generator: torch.Generator, n_images: int = IMAGES) -> Samples:
     """Return each image several times, with labels that have the model's probabilities."""
-    p, _ = glyphs(0)
-    times = EVENTS // IMAGES
+    p, _ = glyphs(0, n_images)
+    times = EVENTS // n_images
     labels = torch.multinomial(p, times, replacement=True, generator=generator)
     return p.repeat_interleave(times, 0), labels.flatten()
 
@@ -87,14 +88,14 @@ class Case(NamedTuple):
     """A kind of stream, and the options of the monitor."""
 
     name: str
-    draw: Callable[[torch.Generator], Samples]
+    draw: Draw
     of: Judged = "positive"
     tolerance: float = 0
     n_labels: int = LABELS
 
 
-def of_images(severity: float, generator: torch.Generator) -> Samples:
-    return glyphs(severity)
+def of_images(severity: float, generator: torch.Generator, n_images: int = IMAGES) -> Samples:
+    return glyphs(severity, n_images)
 
 
 CLEAN, SHIFTED = partial(of_images, 0), partial(of_images, 2)
@@ -119,7 +120,7 @@ DETECTORS: list[tuple[Judged, float]] = [("top", 0), ("top", 0.01), ("all", 0)]
 
 
 @cache
-def pool(draw: Callable[[torch.Generator], Samples], of: Judged, tolerance: float) -> Outcomes:
+def pool(draw: Draw, of: Judged, tolerance: float) -> Outcomes:
     """Return many samples, and what all bets pay for each of them."""
     p, labels = draw(torch.Generator().manual_seed(0))
     if p.ndim == 1:
@@ -138,13 +139,36 @@ def drawn(outcomes: Outcomes, n: int, rng: np.random.Generator) -> Outcomes:
 
 def false_alarms(case: Case, n_streams: int) -> int:
     """Count the streams in which there is ever an alarm."""
+    return sum(first_alarm_of_a_monitor(case, seed) > 0 for seed in range(n_streams))
+
+
+def first_alarms(case: Case, n_streams: int) -> np.ndarray:
+    """Return after how many labels each of these streams first has an alarm, or 0 if it has none.
+
+    This follows the recursion that defines the wealth, label by label, in all streams at once. That
+    takes a tenth of the time of a monitor for each.
+    """
     samples = pool(case.draw, case.of, case.tolerance)
-    n_alarms = 0
-    for seed in range(n_streams):
-        evidence = Evidence(bets_on(case.of))
-        stream = drawn(samples, case.n_labels, np.random.default_rng(seed))
-        n_alarms += evidence.add(stream, THRESHOLD) is not None
-    return n_alarms
+    draws = (np.random.default_rng(seed) for seed in range(n_streams))
+    streams = [rng.integers(len(samples.confidence), size=case.n_labels) for rng in draws]
+    shares = np.array([bet.share for bet in bets_on(case.of)])
+    factors = np.exp(samples.log_factors)
+    started = np.exp(log_start_shares(0, case.n_labels))
+    kept = np.exp(log_kept(np.arange(1, case.n_labels + 1)))
+    in_bets = np.zeros((n_streams, len(shares)))
+    first = np.zeros(n_streams, dtype=int)
+    for i, rows in enumerate(np.stack(streams, 1)):
+        in_bets = (in_bets + started[i]) * factors[rows]
+        reached = in_bets @ shares + kept[i] >= np.exp(THRESHOLD)
+        first[reached & (first == 0)] = i + 1
+    return first
+
+
+def first_alarm_of_a_monitor(case: Case, seed: int) -> int:
+    """Return the same for one stream, as the monitor finds it."""
+    samples = pool(case.draw, case.of, case.tolerance)
+    stream = drawn(samples, case.n_labels, np.random.default_rng(seed))
+    return Evidence(bets_on(case.of)).add(stream, THRESHOLD) or 0
 
 
 def alarms_of_a_repeated_test(n_streams: int, every: int = 100) -> int:
@@ -183,9 +207,16 @@ class Found(NamedTuple):
     right: np.ndarray  # whether the direction is right
 
 
-def find(onset: int, of: Judged, tolerance: float, n_streams: int, n_after: int = 3000) -> Found:
+def find(
+    onset: int,
+    of: Judged,
+    tolerance: float,
+    n_streams: int,
+    n_after: int = 3000,
+    draws: tuple[Draw, Draw] = (CLEAN, SHIFTED),
+) -> Found:
     """Watch streams of clean images and then of severity 2, up to the first alarm."""
-    clean, shifted = (pool(draw, of, tolerance) for draw in (CLEAN, SHIFTED))
+    clean, shifted = (pool(draw, of, tolerance) for draw in draws)
     rows = []
     for seed in range(n_streams):
         rng = np.random.default_rng(seed)

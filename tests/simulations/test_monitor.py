@@ -1,5 +1,7 @@
 """A short form of the simulation, and the promises about false alarms and delays in full."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -15,9 +17,16 @@ from tests.simulations.monitor import (
     drawn,
     false_alarms,
     find,
+    first_alarm_of_a_monitor,
+    first_alarms,
+    labels_of_the_model,
+    of_images,
     pool,
 )
 
+# The network takes long for an image. Streams of so few labels need no more different ones.
+FEWER_IMAGES = partial(of_images, 0, n_images=10_000), partial(of_images, 2, n_images=5000)
+labels_of_fewer_images = partial(labels_of_the_model, n_images=10_000)
 by_name = pytest.mark.parametrize("case", CALIBRATED, ids=lambda case: f"{case.name}, {case.of}")
 
 
@@ -59,13 +68,19 @@ def test_merged_monitors_raise_false_alarms_in_one_of_twenty_cases_at_most():
 @pytest.mark.slow
 @by_name
 def test_false_alarms_come_in_one_of_twenty_streams_at_most(case):
+    """The monitor itself is tried on every stream with an alarm, and on 100 others."""
+    if case.draw is labels_of_the_model:
+        case = case._replace(draw=labels_of_fewer_images)
+    first = first_alarms(case, STREAMS)
     # 130 or more of 2000 streams are that in 1 of 600 tests.
-    assert false_alarms(case, STREAMS) / STREAMS <= 0.065
+    assert (first > 0).mean() <= 0.065
+    for seed in {*np.flatnonzero(first).tolist(), *range(100)}:
+        assert first_alarm_of_a_monitor(case, seed) == first[seed], seed
 
 
 @pytest.mark.slow
 def test_a_shift_at_once_is_found_within_500_labels_in_90_percent():
-    found = find(0, "top", 0, STREAMS)
+    found = find(0, "top", 0, STREAMS, draws=FEWER_IMAGES)
     assert (found.delay <= DELAY).mean() >= 0.9
     assert found.right[found.early == 0].mean() > 0.98
 
@@ -73,6 +88,6 @@ def test_a_shift_at_once_is_found_within_500_labels_in_90_percent():
 @pytest.mark.slow
 @pytest.mark.parametrize("onset", [0, 500, 2000])
 def test_with_all_classes_a_late_shift_is_found_within_500_labels_too(onset):
-    found = find(onset, "all", 0, 500)
+    found = find(onset, "all", 0, 500, draws=FEWER_IMAGES)
     assert found.early.mean() <= 0.07
     assert (found.delay[found.early == 0] <= DELAY).mean() >= 0.9

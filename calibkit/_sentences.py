@@ -93,6 +93,11 @@ AN_IDENTIFIER = (
     "{path} has a column {name} that seems to number the samples, because its whole numbers are "
     "all different; {advice}"
 )
+TRAINED_ON = (
+    "{path}: the column {name} says {word}, so the model may have been trained on these rows, and "
+    "T must be found with other samples; delete these rows, or the whole column if the model was "
+    "trained on none of them"
+)
 A_STRAY = "{path}: no label names the column {name}, so it may be no class; {advice}"
 UNCLEAR_SCORES = (
     "{path} has {n} columns that may hold scores ({names}), and neither their names nor the labels "

@@ -50,6 +50,8 @@ def make_script() -> str:
         "right": names.RIGHT,
         "events": names.EVENTS,
         "set": names.SET,
+        "split": names.SPLIT,
+        "trained": names.TRAINED,
         "oneHot": names.ONE_HOT,
         "logits": names.LOGITS,
         "confidence": names.CONFIDENCE,

@@ -1385,6 +1385,30 @@ READ = [
     "an event", "two odd names",
     *tables_of_users.READ, *tables_of_users.WITHOUT_SAMPLES, *tables_of_users.READ_OF_OTHERS,
 ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", tables_of_users.WITHOUT_LAST)
+def test_probabilities_that_sum_to_1_show_a_class_without_samples(page, tmp_path, names):
+    (tmp_path / "x.csv").write_text(tables_of_users.WITHOUT_LAST[names])
+    page.page.check("#cc-probabilities")
+    drop(page, "fit", tmp_path / "x.csv")
+    samples = read_samples(tmp_path / "x.csv", Choice(probabilities=True), labels_needed=True)
+    assert calibrate(page).startswith(f"T = {temperature_of((samples.logits, samples.labels))} ")
+    assert f"classes without samples: {names.split()[4]}" in page.page.inner_text("#cc-from")
+
+
+@pytest.mark.slow
+def test_a_test_alone_asks_for_the_samples_of_the_fit(page, saved):
+    drop(page, "test", saved[0] / "plain.npz")
+    asked = page.page.locator("#cc-fit-names", has_text="First choose the samples to which T is fi")
+    asked.wait_for()
+    assert page.page.is_disabled("#cc-start")
+    drop(page, "fit", saved[0] / "plain.npz")
+    page.page.wait_for_selector("#cc-start:enabled")
+    assert page.page.inner_text("#cc-fit-names") == "plain.npz"
+
+
 SHAPES = ["several labels", "two opinions", "transposed", "one score"]
 REFUSED = [
     "one hot", "one column", *SHAPES, "words", "objects", "thousands", "points and commas",

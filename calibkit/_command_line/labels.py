@@ -14,6 +14,7 @@ from calibkit._command_line.names import (
     RIGHT,
     class_of,
     event_of,
+    plain,
     positive_of,
     shortly,
 )
@@ -168,7 +169,7 @@ def as_indices(
         texts = found
     if classes is not None:
         index = {name: i for i, name in enumerate(classes)}
-        texts = np.array([str(text) for text in texts])
+        texts = np.array([plain(str(text)) for text in texts])
         if set(texts) <= set(index):
             return torch.tensor([index[text] for text in texts]), True
     if found.dtype.kind == "i":

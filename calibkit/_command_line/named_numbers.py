@@ -61,6 +61,10 @@ class NamedNumbers(ABC):
         """Return the names of labels of which each class has its own, or none."""
         return []
 
+    def trained_on(self, names: list[str]) -> tuple[str, str] | None:
+        """Return which of these names says that samples were trained on, and its word for them."""
+        return None
+
     def place(self, row: int) -> str:
         """Say where a row is that Python counts from 0."""
         return _sentences.ROW_OF_ARRAY.format(row=row)

@@ -21,6 +21,12 @@ EVENTS = re.compile(r"is[_ .-](?!(train|val|valid|validation|dev|cal|calib|test|
 # What a column of words says if it tells to which set a sample belongs.
 SET = re.compile(r"train(ing)?|val|valid(ation)?|dev|cal|calib(ration)?|test(ing)?|holdout")
 _BEFORE_EVENT = re.compile(r"is[_ .-]", re.IGNORECASE)
+# Names of columns that tell to which set a sample belongs, and what they say of the samples that
+# the model was trained on.
+SPLIT = re.compile(
+    r"(data[_ .-]?)?(split|set|subset|partition)|((is|in)[_ .-])?train(ing)?([_ .-]set)?"
+)
+TRAINED = re.compile(r"train(ing)?([_ .-]set)?|1|1\.0|true|yes")
 # Names of one-hot labels, before that of a class.
 ONE_HOT = re.compile(r"((true|gold)[_ .-])?(labels?|class|target|y|gt)([_ .-]true)?[_ .-].+")
 LOGITS = re.compile(r"logit.*")
@@ -28,9 +34,12 @@ CONFIDENCE = re.compile(r"conf.*")
 PROBABILITIES = re.compile(r"(y_)?(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*|pr? ?(\(.+\)|\[.+\])")
 # Before the name of a class in the name of its column.
 BEFORE_CLASS = re.compile(
-    r"(logits?|prob(abilit(y|ies)|s)?|pr?)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
+    r"(logits?|prob(as?|abilit(y|ies)|s)?|pr?)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE
 )
 BEFORE_POSITIVE = re.compile("score_", re.IGNORECASE)
+# Programs write the class 1 as 1.0 if the labels are floating-point numbers.
+NUMBERED = re.compile(r"(.*?)[\[(]?(\d+)(?:\.0)?[\])]?")
+_FLOATING = re.compile(r"^(\d+)\.0$")
 # Beside the name of an array, these words say which set it belongs to.
 _SETS = {"calibration": "val|valid|validation|dev|cal|calib|calibration", "test": "test"}
 OF_SET = {
@@ -85,17 +94,27 @@ def _without_set(name: str) -> str:
 def class_of(column: str) -> str:
     """Return the class that the name of a single column names."""
     name = BEFORE_CLASS.sub("", column, count=1)
-    return name[1:-1] if name[:1] + name[-1:] in {"()", "[]"} else name
+    return plain(name[1:-1] if name[:1] + name[-1:] in {"()", "[]"} else name)
+
+
+def plain(name: str) -> str:
+    """Return the name of a class, or 1 for 1.0, as programs write it among missing labels."""
+    return _FLOATING.sub(r"\1", name)
 
 
 def classes_of(columns: list[str], labels: set[str]) -> list[str]:
     """Return the classes that columns name, without what stands around every label.
 
-    So the columns s_cat and s_dog name the labels cat and dog, whatever s may mean.
+    So the columns s_cat and s_dog name the labels cat and dog, whatever s may mean, and z1 and z2
+    name the labels 1 and 2.
     """
     classes = [class_of(column) for column in columns]
-    if not labels or labels <= set(classes) or all(map(is_number, labels)):
+    if not labels or labels <= set(classes):
         return classes
+    if all(map(is_number, labels)):
+        numbers = _numbers_of(columns)
+        # Numbers that count up from 0 say no more than the order does.
+        return [str(k) for k in numbers] if numbers and min(numbers) == 1 else classes
     one = max(sorted(labels), key=len)
     # A label such as a may stand in the word class as well.
     places = [(name, at) for name in columns for at in range(len(name)) if name.startswith(one, at)]
@@ -109,6 +128,19 @@ def classes_of(columns: list[str], labels: set[str]) -> list[str]:
                 for name, own in zip(columns, classes, strict=True)
             ]
     return classes
+
+
+def in_order(columns: list[str]) -> list[str]:
+    """Return columns in the order of their numbers, if their names differ in nothing else."""
+    numbers = dict(zip(columns, _numbers_of(columns), strict=False))
+    return sorted(columns, key=numbers.__getitem__) if numbers else columns
+
+
+def _numbers_of(columns: list[str]) -> list[int]:
+    """Return the numbers with which the names of columns end, if they have the rest in common."""
+    found = [NUMBERED.fullmatch(column) for column in columns]
+    stems = {match[1] if match else None for match in found}
+    return [int(match[2]) for match in found if match] if len(stems) == 1 else []
 
 
 def _is_around(name: str, before: str, after: str) -> bool:

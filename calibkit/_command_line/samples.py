@@ -38,6 +38,7 @@ from calibkit._command_line.names import (
     class_of,
     classes_of,
     declared,
+    in_order,
     is_confidence,
     names_of_columns,
     names_of_set,
@@ -291,8 +292,10 @@ def _names_of_scores(
         declared_names = {label_name, *logits, *probabilities}
         beside = [name for name in source.beside_declared() if name not in declared_names]
         _refuse_overlooked(source, found, beside, "logit" if found is logits else "prob")
+    if labels is not None:
+        _refuse_trained_on(source, [*found, label_name])
     are_declared = set(found) <= set(probabilities) or _is_y_score(source, own, found)
-    return found, choice.probabilities or are_declared
+    return named or in_order(found), choice.probabilities or are_declared
 
 
 def _refuse_overlooked(
@@ -304,6 +307,14 @@ def _refuse_overlooked(
         advice = "name the columns of the scores with --score-names"
         words = {"name": name, "used": found[0], "advice": advice}
         raise ValueError(_sentences.OVERLOOKED.format(path=source.path, **words))
+
+
+def _refuse_trained_on(source: NamedNumbers, used: list[str | None]) -> None:
+    """Raise an error if another column says that the model was trained on some samples."""
+    found = source.trained_on([name for name in source.names if name not in used])
+    if found is not None:
+        words = {"name": found[0], "word": found[1]}
+        raise ValueError(_sentences.TRAINED_ON.format(path=source.path, **words))
 
 
 def _is_y_score(source: NamedNumbers, own: dict[str, str], found: list[str]) -> bool:
@@ -328,6 +339,10 @@ def _without_strays(source: NamedNumbers, columns: list[str], occurring: set[str
     found = strays.Found(columns)
     if names := source.class_names(columns):
         found = strays.find_classes(columns, classes_of(names, occurring), occurring)
+    if found.stray is None and len(found.columns) < len(columns) and strays.are_words(occurring):
+        fractions = set(columns) & set(source.with_fractions())
+        beside = [name for name in columns if name in fractions]
+        found = strays.with_classes_beside(found, beside, source.names, source.scores)
     columns = found.columns
     identifiers = source.identifiers(columns)
     if len(identifiers) == 1 and len(columns) - 1 == len(occurring) > 1:

@@ -5,15 +5,17 @@ The calculator of the site follows the same rules, in docs/_static/calculator/st
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logsumexp
 
 from calibkit._command_line.named_numbers import is_number
+from calibkit._command_line.names import NUMBERED, plain
 
-# Programs write the class 1 as 1.0 if the labels are floating-point numbers.
-NUMBERED = re.compile(r"(.*?)[\[(]?(\d+)(?:\.0)?[\])]?")
 FIRST_WORD = re.compile(r"^[^\W\d_]+(?=[\W\d_])")
 LAST_WORD = re.compile(r"(?<=[\W\d_])[^\W\d_]+$")
 # Names, in lower case, of columns that number or name the samples.
@@ -27,6 +29,11 @@ PREDICTIONS = re.compile(r"(y_?)?(preds?|predicted|predictions?|hat)([_ .-]?(lab
 _LEAST_RISING, _LEAST_COUNTING = 20, 5
 # Beside so many classes, another column hardly ever keeps the order of the alphabet by chance.
 _LEAST_IN_ORDER = 3
+# A class without samples has about such a part of the probability, and a weight or an age has none
+# or all of it.
+_PLAUSIBLE_SHARE = 0.01, 0.9
+
+Floats = NDArray[np.float64]
 
 
 class Found(NamedTuple):
@@ -58,6 +65,55 @@ def find_classes(columns: list[str], classes: list[str], labels: set[str]) -> Fo
     if 0 < len(labels) < len(columns) and (stray := _odd_one(columns)):
         return Found(columns, stray)
     return Found(columns, are_sure=_share_a_word(columns))
+
+
+def with_classes_beside(
+    found: Found, columns: list[str], names: list[str], scores: Callable[[list[str]], Floats]
+) -> Found:
+    """Add those of the columns that stand next to the classes and are classes without samples.
+
+    Where probabilities sum to 1 only with such a column, it is a class. Beside logits, it may be
+    one if it would take neither nearly none nor nearly all of the probability. ``names`` are those
+    of the file, and ``scores`` returns the values (N, C) of some columns.
+    """
+    kept = found.columns
+    first, last = names.index(kept[0]), names.index(kept[-1])
+    before = list(takewhile(columns.__contains__, reversed(names[:first])))[::-1]
+    after = list(takewhile(columns.__contains__, names[last + 1 :]))
+    if not before and not after:
+        return found
+    values = scores(kept)
+    if ((values >= 0) & (values <= 1)).all():
+        columns = _summing_to_1(values.sum(1), before, kept, after, scores)
+        return found._replace(columns=columns)
+    least, most = _PLAUSIBLE_SHARE
+    of_kept = logsumexp(values, 1)
+    for name in [*before, *after]:
+        if least < expit(scores([name]) - of_kept).mean() < most:
+            return Found(columns, stray=name)
+    return found
+
+
+def _summing_to_1(
+    sums: Floats,
+    before: list[str],
+    kept: list[str],
+    after: list[str],
+    scores: Callable[[list[str]], Floats],
+) -> list[str]:
+    """Return those of the columns around the kept ones with which the rows sum to 1, if any do."""
+    choices = {float(abs(sums - 1).mean()): kept}
+    total, columns = sums, kept
+    for name in after:
+        total, columns = total + scores([name]), [*columns, name]
+        choices.setdefault(float(abs(total - 1).mean()), columns)
+    of_after = total - sums
+    total, columns = sums, kept
+    for name in reversed(before):
+        total, columns = total + scores([name]), [name, *columns]
+        choices.setdefault(float(abs(total - 1).mean()), columns)
+    choices.setdefault(float(abs(total + of_after - 1).mean()), [*columns, *after])
+    return choices[min(choices)] if 4 * min(choices) < next(iter(choices)) else kept
 
 
 def are_unclear(columns: list[str], labels: set[str]) -> bool:
@@ -114,15 +170,19 @@ def is_prediction(name: str, values: NDArray[Any] | None) -> bool:
     return is_named and (values is None or bool((values == np.trunc(values)).all()))
 
 
+def are_words(labels: set[str]) -> bool:
+    return not all(map(is_number, labels))
+
+
 def occurring(labels: NDArray[Any] | None, ignore_index: int | None) -> set[str]:
     """Return the labels that occur, as text, without that of samples that are left out."""
-    found = set() if labels is None else set(np.unique(labels.astype(str)).tolist())
+    found = set() if labels is None else set(map(plain, np.unique(labels.astype(str)).tolist()))
     return found - {str(ignore_index)}
 
 
 def _named(columns: list[str], classes: list[str], labels: set[str]) -> list[str]:
     """Return the columns that labels name, if the labels are words and every one names a column."""
-    if len(labels) < 2 or not labels <= set(classes) or all(map(is_number, labels)):
+    if len(labels) < 2 or not labels <= set(classes) or not are_words(labels):
         return []
     return [column for column, name in zip(columns, classes, strict=True) if name in labels]
 

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from calibkit import _sentences
 from calibkit._command_line import strays
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
-from calibkit._command_line.names import EVENTS, ONE_HOT, SET, are_named, names_score
+from calibkit._command_line.names import (
+    EVENTS,
+    ONE_HOT,
+    SET,
+    SPLIT,
+    TRAINED,
+    are_named,
+    names_score,
+)
 
 _Array = NDArray[Any]
 
@@ -105,14 +113,15 @@ class Table(NamedNumbers):
         """Return the columns of words or of outcomes that may be the labels, or none."""
         outcomes = [name for name in names if self._holds_outcomes(name)]
         words = [name for name in names if name not in outcomes and self._holds_classes(name)]
-        # The only column of words that repeat is that of the labels, unless outcomes may be.
-        if len(words) == 1 and (not outcomes or self._name_scores(words[0], outcomes)):
+        others = [*outcomes, *self._indices(names)]
+        # The only column of words that repeat is that of the labels, unless another one may be.
+        if len(words) == 1 and (not others or self._name_scores(words[0], others)):
             return words
         events = [name for name in outcomes if names_score(name, names)]
         if len(events) == 1:
             return events
         if len(words) == 1:
-            return words + outcomes
+            return words + others
         answers = [name for name in outcomes if self._holds_words(name)]
         if not words and len(answers) == 1:
             return answers
@@ -146,6 +155,11 @@ class Table(NamedNumbers):
         sums = sum(self._numbers(name) for name in found)
         return found if len(found) > 1 and bool(np.all(sums == 1)) else []
 
+    def trained_on(self, names: list[str]) -> tuple[str, str] | None:
+        splits = [name for name in names if SPLIT.fullmatch(name.lower())]
+        words = [(name, word) for name in splits for word in map(str, self.labels(name))]
+        return next((one for one in words if TRAINED.fullmatch(one[1].lower())), None)
+
     def described(self) -> str:
         return f"the columns {', '.join(name or NO_NAME for name in self.names)}"
 
@@ -171,8 +185,18 @@ class Table(NamedNumbers):
             return False
         return are_words and 2 * len(set(texts)) <= max(len(texts), 4)
 
-    def _name_scores(self, name: str, outcomes: list[str]) -> bool:
-        columns = [other for other in self._named() if other not in {name, *outcomes}]
+    def _indices(self, names: list[str]) -> list[str]:
+        """Return the columns that may count three classes or more, from 0 or from 1."""
+        n_classes = len(self.with_fractions())
+        found = {name: self._numbers(name) for name in names if self._is_whole(name)}
+        return [
+            name
+            for name, values in found.items()
+            if len(values) and 0 <= values.min() <= 1 < values.max() <= n_classes
+        ]
+
+    def _name_scores(self, name: str, others: list[str]) -> bool:
+        columns = [other for other in self._named() if other not in {name, *others}]
         return are_named(set(map(str, self.labels(name))), columns)
 
     def _holds_outcomes(self, name: str) -> bool:

@@ -74,6 +74,8 @@ READ = {
         "class_a class_s class_l class", *Z.T, np.array(list("asl"))[Y]
     ),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
+    "columns that count from 1": table("s1 s2 s3 label", *Z.T, Y + 1),
+    "floating-point columns that count from 1": table("s_1.0 s_2.0 s_3.0 label", *Z.T, Y + 1.0),
     "floating-point names": table("0.0 1.0 2.0 label", *Z.T, Y),
     "floating-point names and labels": table("0.0 1.0 2.0 label", *Z.T, Y.astype(float)),
     "floating-point names after a word": table("s_0.0 s_1.0 s_2.0 loss y", *Z.T, Z[:, 0], Y),
@@ -96,8 +98,26 @@ _IS_RIGHT = np.random.default_rng(4).random(240) < 1 / (1 + np.exp(-ONE / 2))
 # A model that gives most samples the next lower of the grades 1 to 4, and none the grade 0.
 OF_GRADES = _rng.integers(1, 5, 600)
 GRADES = (_rng.standard_normal((600, 5)) + 3 * np.eye(5)[np.maximum(OF_GRADES - 1, 1)]).round(4)
+_P2 = np.exp(OF_TWO) / np.exp(OF_TWO).sum(1, keepdims=True)
+_BY_TEXT = sorted(range(11), key=str)
+_ELEVEN, OF_ELEVEN = (part.numpy() for part in calibrated_problem(400, 11, 1.5))
+_P11 = np.exp(_ELEVEN) / np.exp(_ELEVEN).sum(1, keepdims=True)
+WITHOUT_4 = np.where(WITHOUT_2 == 4, 2, WITHOUT_2)
+_SPLIT = np.array(["Train", "val", "test"])[np.arange(240) % 3]
 _GROUP = np.array(["north", "south"])[np.arange(240) % 2]
 _YES_NO = np.array(["No", "Yes"])[YES]
+# Probabilities of classes that the columns name, of which the last or the first has no samples.
+P_OF_FIVE = np.exp(OF_FIVE) / np.exp(OF_FIVE).sum(1, keepdims=True)
+_LOSSES = -np.log(P_OF_FIVE[:, 0])
+WITHOUT_LAST = {
+    names: table(
+        f"{names} label",
+        *P_OF_FIVE.round(4).T,
+        *(_LOSSES, 40 + _LOSSES)[: len(names.split()) - 5],
+        np.array(names.split())[WITHOUT_4],
+    )
+    for names in ("ant bee cow dog elk", "pig cow ant cat dog loss", "ant bee cow dog elk loss age")
+}
 # Texts with the scores and the labels that they hold.
 READ_OF_OTHERS = {
     **{
@@ -107,12 +127,33 @@ READ_OF_OTHERS = {
             ("group is_new is_dog logit_Dog", _GROUP, np.arange(240) % 2),
         )
     },
-    "a split beside an event": (
-        table(
-            "split is_spam logit", np.array(["Train", "val", "test"])[np.arange(240) % 3], YES, ONE
-        ),
+    "a split without samples of the training": (
+        table("split is_spam logit", np.char.replace(_SPLIT, "Train", "dev"), YES, ONE),
         ONE,
         YES,
+    ),
+    **{
+        f"columns in another order, {names}": (
+            table(f"{names} label", *OF_TWO[:, ::-1].T, YES.astype(kind)),
+            OF_TWO,
+            YES,
+        )
+        for names, kind in (
+            ("logit_1 logit_0", int),
+            ("logit(1) logit(0)", float),
+            ("z[1] z[0]", float),
+            ("y_hat_1.0 y_hat_0.0", int),
+        )
+    },
+    "probabilities in another order": (
+        table("proba_1 proba_0 label", *_P2[:, ::-1].T, YES),
+        np.log(_P2),
+        YES,
+    ),
+    "eleven classes in the order of their texts": (
+        table(f"{' '.join(f'proba_{k}' for k in _BY_TEXT)} y", *_P11[:, _BY_TEXT].T, OF_ELEVEN),
+        np.log(_P11),
+        OF_ELEVEN,
     ),
     "an event that two scores name": (
         table("split is_spam logit_ham logit_spam", _GROUP, YES, *OF_TWO.T),
@@ -187,6 +228,33 @@ REFUSED = {
         for true in ("gold", "true", "y_true", "gold_label", "target", "actual", "event")
     },
     "two tests": (table("a b c y_test y_val", *Z.T, Y, Y), f"{_ASKED}More than one name"),
+    **{
+        f"a last class that may have no samples, {names}": (
+            table(f"{names} label", *OF_FIVE.T, np.array(names.split())[WITHOUT_4]),
+            "x.csv: no label names the column ",
+        )
+        for names in ("A B C D E", "pig cow ant cat dog")
+    },
+    **{
+        f"samples of the training, {name}": (
+            table(f"id {name} logit y", np.arange(240) * 7, said, ONE, YES),
+            f"x.csv: the column {name} says {word}, so the model may have been trained on these",
+        )
+        for name, said, word in (
+            ("split", _SPLIT, "Train"),
+            ("Set", np.array(["training", "val"])[Y % 2], "training"),
+            ("is_train", np.arange(240) % 2, "1"),
+            ("in_train", np.arange(240) % 2 == 0, "True"),
+        )
+    },
+    "words beside class indices": (
+        table("logit_0 logit_1 logit_2 lang intent", *Z.T, _GROUP, Y),
+        f"{_ASKED}More than one in x.csv may hold them",
+    ),
+    "words beside class indices from 1": (
+        table("country z1 z2 z3 grade", _GROUP, *Z.T, Y + 1),
+        f"{_ASKED}More than one in x.csv may hold them",
+    ),
     **{
         f"words and outcomes, {names}": (
             table(names, _GROUP, YES, *scores),

@@ -14,9 +14,12 @@ from tests.command_line.tables_of_users import (
     OF_FOREGROUND,
     OF_TWO,
     ONE,
+    P_OF_FIVE,
     READ,
     READ_OF_OTHERS,
     REFUSED,
+    WITHOUT_4,
+    WITHOUT_LAST,
     WITHOUT_SAMPLES,
     YES,
     Y,
@@ -49,6 +52,13 @@ def test_a_class_without_samples_is_a_class_and_is_said(tmp_path, kind):
     np.testing.assert_allclose(samples.logits, OF_FIVE)
     said = f"; classes without samples: {2 if kind == 'numbers' else 'cow'}"
     assert samples.said.removesuffix("; not used: age").endswith(said)
+
+
+@pytest.mark.parametrize("names", WITHOUT_LAST)
+def test_probabilities_that_sum_to_1_show_a_class_without_samples(tmp_path, names):
+    samples = read(tmp_path / "x.csv", WITHOUT_LAST[names], probabilities=True)
+    np.testing.assert_allclose(samples.logits.exp(), P_OF_FIVE, atol=1e-4)
+    assert f"; classes without samples: {names.split()[4]}" in samples.said
 
 
 def test_an_array_has_classes_without_samples_as_well(tmp_path):
@@ -370,3 +380,31 @@ def test_right_answers_that_were_chosen_as_labels_are_refused(tmp_path, name):
     text = table(f"logit_a logit_b logit_c {name}", *Z.T, (Z.argmax(1) == Y).astype(int))
     said = refusal(tmp_path / "x.csv", text, label_name=name)
     assert f"its labels ({name}) seem to say whether the answer was right" in said
+
+
+def test_the_advice_on_a_class_without_samples_leads_on(tmp_path):
+    text = table("A B C D E label", *OF_FIVE.T, np.array(list("ABCDE"))[WITHOUT_4])
+    assert "no label names the column E, so it may be no class" in refusal(tmp_path / "x.csv", text)
+    samples = read(tmp_path / "x.csv", text, score_names=list("ABCDE"))
+    np.testing.assert_allclose(samples.logits, OF_FIVE)
+
+
+def test_the_advice_on_samples_of_the_training_leads_on(tmp_path):
+    split = np.array(["train", "val"])[np.arange(240) % 2]
+    said = refusal(tmp_path / "x.csv", table("split logit y", split, ONE, YES))
+    assert said.endswith(
+        "delete these rows, or the whole column if the model was trained on none of them"
+    )
+    rows = split != "train"
+    others = read(tmp_path / "x.csv", table("split logit y", split[rows], ONE[rows], YES[rows]))
+    assert others.labels.tolist() == YES[rows].tolist()
+    assert len(read(tmp_path / "x.csv", table("logit y", ONE, YES)).labels) == 240
+
+
+def test_the_advice_on_the_order_of_two_classes_leads_on(tmp_path):
+    text = table("is_spam p_spam p_ham", YES, 1 / (1 + np.exp(-ONE)), 1 / (1 + np.exp(ONE)))
+    said = refusal(tmp_path / "x.csv", text)
+    assert said.endswith("put the column p_ham before it")
+    samples = read(tmp_path / "x.csv", text, score_names=["p_ham", "p_spam"])
+    np.testing.assert_allclose(samples.logits.diff(dim=1)[:, 0], ONE)
+    assert samples.labels.tolist() == YES.tolist()

@@ -162,7 +162,8 @@
   /** Return what is known of a column before its first cell. */
   const newFacts = () => ({
     isNumeric: true, holdsNumber: false, holdsPercentage: false, isWhole: true, rises: true,
-    counts: true, holdsFraction: false, last: null, words: new Set(),
+    counts: true, holdsFraction: false, last: null, words: new Set(), lowest: Infinity,
+    highest: -Infinity,
   });
 
   /** Add what a cell tells of its column. `number` is undefined if it holds none. */
@@ -177,6 +178,8 @@
     facts.rises &&= step > 0;
     facts.counts &&= step === 1;
     facts.last = number ?? NaN;
+    facts.lowest = Math.min(facts.lowest, facts.last);
+    facts.highest = Math.max(facts.highest, facts.last);
   }
 
   /**

@@ -5,7 +5,7 @@
   const { sentences, patterns } = self;
   const { BadFile, BadValue } = self.refusals;
   const { numberFrom } = self.files;
-  const { classOf, eventOf, namedPositive, shapeText, shortly } = self.names;
+  const { classOf, eventOf, namedPositive, plain, shapeText, shortly } = self.names;
   // So many probabilities of one class do not exceed 1/2 by chance.
   const LEAST_CONFIDENCES = 20;
   const OUTCOMES = { false: 0, true: 1 };
@@ -188,12 +188,12 @@
     }
     const names = classes;
     const placeOf = new Map(names?.map((text, c) => [text, c]));
-    const isNamed = (label) => placeOf.has(String(label));
+    const isNamed = (label) => placeOf.has(plain(String(label)));
     const byName = names && Array.prototype.every.call(labels, isNamed);
     const first = byName ? 0 : firstClass(labels, C, countFrom1);
     const indices = new Int32Array(n);
     for (let i = 0; i < n; i++) {
-      const label = byName ? placeOf.get(String(labels[i])) : indexFrom(labels[i]) - first;
+      const label = byName ? placeOf.get(plain(String(labels[i]))) : indexFrom(labels[i]) - first;
       if (!Number.isInteger(label)) {
         const among = names ? `, or among ${names.slice(0, 10).join(", ")}` : "";
         const expected = `class indices from 0${among}`;

@@ -86,17 +86,26 @@
     (patterns.right.test(withoutSet(labels)) && !patterns.right.test(classOf(scores)));
 
   const classOf = (column) =>
-    column.replace(patterns.beforeClass, "").replace(/^(?:\((.*)\)|\[(.*)\])$/, "$1$2");
+    plain(column.replace(patterns.beforeClass, "").replace(/^(?:\((.*)\)|\[(.*)\])$/, "$1$2"));
+
+  /** Return the name of a class, or 1 for 1.0, as programs write it among missing labels. */
+  const plain = (name) => name.replace(/^(\d+)\.0$/, "$1");
 
   /**
    * Return the classes that columns name, without what stands around every label. So the columns
-   * s_cat and s_dog name the labels cat and dog, whatever s may mean.
+   * s_cat and s_dog name the labels cat and dog, whatever s may mean, and z1 and z2 name the labels
+   * 1 and 2.
    */
   function classesOf(columns, labels) {
     const classes = columns.map(classOf);
     const texts = [...labels].sort();
     const areWords = texts.some((text) => numberFrom(text) === undefined);
-    if (!areWords || texts.every((text) => classes.includes(text))) return classes;
+    if (texts.every((text) => classes.includes(text))) return classes;
+    if (!areWords) {
+      const numbers = self.strays.numbersOf(columns);
+      // Numbers that count up from 0 say no more than the order does.
+      return Math.min(...numbers) === 1 ? numbers.map(String) : classes;
+    }
     const [one] = texts.sort((a, b) => b.length - a.length);
     // A label such as a may stand in the word class as well.
     const places = columns.flatMap((column) =>
@@ -151,6 +160,13 @@
     patterns.events.test(labelName) &&
     columns.some((name) => classOf(name).toLowerCase() === eventOf(labelName));
 
+  /** Return columns in the order of their numbers, if their names differ in nothing else. */
+  function inOrder(columns) {
+    const numbers = self.strays.numbersOf(columns);
+    const order = numbers.map((number, k) => [number, columns[k]]).sort(([a], [b]) => a - b);
+    return numbers.length ? order.map(([, column]) => column) : columns;
+  }
+
   const shortly = (names) =>
     names.length < 5 ? names.join(", ") : `${names[0]}, ${names[1]}, ..., ${names.at(-1)}`;
 
@@ -163,7 +179,7 @@
 
   self.names = {
     kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores, isYScore,
-    isConfidence, classOf, classesOf, namedPositive, areNamed, eventOf, namesScore, shortly,
-    listed, shapeText,
+    isConfidence, plain, classOf, classesOf, inOrder, namedPositive, areNamed, eventOf, namesScore,
+    shortly, listed, shapeText,
   };
 };

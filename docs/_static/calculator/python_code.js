@@ -67,10 +67,11 @@
     if (areProbabilities) read = logarithmOf(p, width, floors);
     if (positive) given = `(${labels} == ${positive}).to_numpy(int)`;
     else if (table) {
-      if (byName) classes = `[${byName.map(quoted).join(", ")}]`;
-      given = byName
-        ? `pd.Categorical(${labels}.astype(str), classes).codes`
-        : `${labels}.to_numpy(int)`;
+      // Numbers are compared as such, because pandas reads 1 as 1.0 among missing labels.
+      const areNumbers = byName?.every((name) => /^(0|[1-9]\d*)$/.test(name));
+      if (byName) classes = `[${byName.map(areNumbers ? String : quoted).join(", ")}]`;
+      const texts = areNumbers ? labels : `${labels}.astype(str)`;
+      given = byName ? `pd.Categorical(${texts}, classes).codes` : `${labels}.to_numpy(int)`;
     }
     if (first) given += ` - ${first}`;
     const more = areProbabilities ? ["import numpy as np"] : [];

@@ -3,6 +3,7 @@
   "use strict";
 
   const { numberFrom } = self.files;
+  const { mean } = self.statistics;
   // Programs write the class 1 as 1.0 if the labels are floating-point numbers.
   const NUMBERED = /^(.*?)[[(]?(\d+)(?:\.0)?[\])]?$/;
   const FIRST_WORD = /^\p{L}+(?=\P{L})/u;
@@ -10,6 +11,9 @@
 
   // So many rows do not count up by chance, and so many not one by one.
   const [LEAST_RISING, LEAST_COUNTING] = [20, 5];
+  // A class without samples has about such a part of the probability, and a weight or an age has
+  // none or all of it.
+  const [LEAST_SHARE, MOST_SHARE] = [0.01, 0.9];
   // Beside so many classes, another column hardly ever keeps the order of the alphabet by chance.
   const LEAST_IN_ORDER = 3;
 
@@ -68,14 +72,75 @@
     return [...called, ...lacking][0];
   }
 
-  /** Say whether columns have numbers that do not count up from 0 or from 1. */
-  function lackNumbers(columns) {
+  /** Return the numbers with which the names of columns end, if they have the rest in common. */
+  function numbersOf(columns) {
     const found = columns.map((column) => column.match(NUMBERED));
     const stems = new Set(found.map((match) => match?.[1]));
-    if (!found.every(Boolean) || stems.size > 1) return false;
-    const numbers = found.map(([, , number]) => Number(number)).sort((a, b) => a - b);
+    const areNumbers = found.every(Boolean) && stems.size === 1;
+    return areNumbers ? found.map(([, , number]) => Number(number)) : [];
+  }
+
+  /** Say whether columns have numbers that do not count up from 0 or from 1. */
+  function lackNumbers(columns) {
+    const numbers = numbersOf(columns).sort((a, b) => a - b);
+    if (numbers.length === 0) return false;
     const first = Math.min(numbers[0], 1);
     return numbers.length === 1 || !numbers.every((number, k) => number === first + k);
+  }
+
+  /**
+   * Add those of the columns that stand next to the classes and are classes without samples. Where
+   * probabilities sum to 1 only with such a column, it is a class. Beside logits, it may be one if
+   * it would take neither nearly none nor nearly all of the probability. `names` are those of the
+   * file, and `valuesOf` returns the values of a column.
+   */
+  function withClassesBeside(found, columns, names, valuesOf) {
+    const { kept } = found;
+    const [first, last] = [kept[0], kept.at(-1)].map((name) => names.indexOf(name));
+    const runOf = (some) => {
+      const end = some.findIndex((name) => !columns.includes(name));
+      return end < 0 ? some : some.slice(0, end);
+    };
+    const before = runOf(names.slice(0, first).reverse());
+    const after = runOf(names.slice(last + 1));
+    if (before.length + after.length === 0) return found;
+    const values = kept.map(valuesOf);
+    if (values.every((column) => column.every((p) => p >= 0 && p <= 1))) {
+      const sums = values[0].map((_, i) => values.reduce((sum, column) => sum + column[i], 0));
+      return { ...found, kept: summingTo1(sums, before, kept, after, valuesOf) };
+    }
+    const ofKept = values[0].map((_, i) => logSum(values.map((column) => column[i])));
+    const shareOf = (name) =>
+      mean(Array.from(valuesOf(name), (z, i) => 1 / (1 + Math.exp(ofKept[i] - z))));
+    const stray = [...before.reverse(), ...after].find((name) => {
+      const share = shareOf(name);
+      return share > LEAST_SHARE && share < MOST_SHARE;
+    });
+    return stray === undefined ? found : { kept: found.kept, stray, areSure: false };
+  }
+
+  function logSum(values) {
+    const highest = Math.max(...values);
+    return highest + Math.log(values.reduce((sum, z) => sum + Math.exp(z - highest), 0));
+  }
+
+  /** Return those of the columns around the kept ones with which the rows sum to 1, if any do. */
+  function summingTo1(sums, before, kept, after, valuesOf) {
+    const errorOf = (totals) => mean(Array.from(totals, (total) => Math.abs(total - 1)));
+    const choices = [[errorOf(sums), kept]];
+    const grow = (totals, columns, more, isBefore) => {
+      for (const name of more) {
+        const values = valuesOf(name);
+        totals = totals.map((total, i) => total + values[i]);
+        columns = isBefore ? [name, ...columns] : [...columns, name];
+        choices.push([errorOf(totals), columns]);
+      }
+      return [totals, columns];
+    };
+    grow(sums, kept, before, true);
+    grow(...grow(sums, kept, after, false), before, true);
+    const [error, columns] = choices.reduce((one, other) => (other[0] < one[0] ? other : one));
+    return 4 * error < choices[0][0] ? columns : kept;
   }
 
   /**
@@ -130,5 +195,8 @@
   const wordsOf = (columns) =>
     [FIRST_WORD, LAST_WORD].map((word) => columns.map((column) => column.match(word)?.[0]));
 
-  self.strays = { find, overlooked, areUnclear, areNumbered, isNumberOfSamples, isPrediction };
+  self.strays = {
+    find, withClassesBeside, overlooked, areUnclear, areNumbered, numbersOf, isNumberOfSamples,
+    isPrediction,
+  };
 };

@@ -4,9 +4,10 @@
 
   const { sentences, patterns } = self;
   const { BadFile } = self.refusals;
-  const { refuseText } = self.files;
+  const { refuseText, numberFrom } = self.files;
   const { kindOf, declared, asThemselves, labelsAmong, namesOfScores, isYScore } = self.names;
-  const { areNamed, namesScore, classOf, classesOf, isConfidence, shortly, listed } = self.names;
+  const { areNamed, inOrder, namesScore, plain, classOf, classesOf } = self.names;
+  const { isConfidence, shortly, listed } = self.names;
   const { noLabels, refuseMissing, twoNames, refuseConfidences, refuseClass0 } = self.labels;
   const { refuseEventFirst, positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
@@ -32,10 +33,11 @@
     const others = useful.filter((name) => name !== label && !scores.includes(name));
     const mayBeOverlooked =
       !picked.scores && ["logit", "prob"].some((word) => overlooked(scores, others, word));
+    const mayBeTrainedOn = others.some((name) => patterns.split.test(name));
     return {
       numbers: (isKnown ? scores : useful).filter((name) => name !== label),
       texts: label === null ? useful.filter((name) => !numeric.includes(name)) : [label],
-      needsFacts: !isKnown || mayBeOverlooked,
+      needsFacts: !isKnown || mayBeOverlooked || mayBeTrainedOn,
       numeric,
       useful,
     };
@@ -51,18 +53,24 @@
   const holdsOutcomes = ({ words }) =>
     words.size === 2 && [...words].every((word) => OUTCOMES.includes(word.toLowerCase()));
 
+  const isFraction = ({ isNumeric, holdsFraction }) => isNumeric && holdsFraction;
+
   /** Return the columns of words or of outcomes that may be the labels, or null. */
   function mayBeLabels({ n, useful, factsOf }, names) {
     const outcomes = names.filter((name) => holdsOutcomes(factsOf.get(name)));
+    const nFractions = useful.filter((name) => isFraction(factsOf.get(name))).length;
+    const countsClasses = ({ isWhole, lowest, highest }) =>
+      isWhole && lowest >= 0 && lowest <= 1 && highest > 1 && highest <= nFractions;
+    const others = [...outcomes, ...names.filter((name) => countsClasses(factsOf.get(name)))];
     const isWordy = (name) => !outcomes.includes(name) && holdsClasses(factsOf.get(name), n);
     const words = names.filter(isWordy);
-    const isScore = (name) => !words.includes(name) && !outcomes.includes(name);
+    const isScore = (name) => !words.includes(name) && !others.includes(name);
     const nameScores = () => areNamed(factsOf.get(words[0]).words, useful.filter(isScore));
-    // The only column of words that repeat is that of the labels, unless outcomes may be.
-    if (words.length === 1 && (outcomes.length === 0 || nameScores())) return words;
+    // The only column of words that repeat is that of the labels, unless another one may be.
+    if (words.length === 1 && (others.length === 0 || nameScores())) return words;
     const events = outcomes.filter((name) => namesScore(name, names));
     if (events.length === 1) return events;
-    if (words.length === 1) return [...words, ...outcomes];
+    if (words.length === 1) return [...words, ...others];
     const answers = outcomes.filter((name) => !factsOf.get(name).holdsNumber);
     if (words.length === 0 && answers.length === 1) return answers;
     return outcomes.length === 1 && patterns.events.test(outcomes[0]) ? outcomes : null;
@@ -101,7 +109,6 @@
     }
     const mayBe = found.filter((name) => !scores.includes(name));
     // A class may be called true or target, and its scores are fractions.
-    const isFraction = ({ isNumeric, holdsFraction }) => isNumeric && holdsFraction;
     const isLabel = (name) => !isFraction(factsOf.get(name));
     const whole = mayBe.length > 1 ? mayBe.filter(isLabel) : [];
     const labels = whole.length ? whole : mayBe;
@@ -152,18 +159,21 @@
     Object.assign(layout, { scores: found, kind: kindOf(given.areProbabilities) });
     refuseMissing(labels, (text) => text === "", path, table.place);
     let columns = found;
-    const occurring = new Set(labels.map(String));
+    const occurring = new Set(labels.map((label) => plain(String(label))));
     if (found === others) {
       // A label may name a class that is called id.
       const isScore = (name) => !besideScores.includes(name) || occurring.has(classOf(name));
       const rest = found.filter(isScore);
       columns = layout.scores = rest.length ? rest : found;
       const data = dataOf(columns);
-      columns = layout.scores = withoutStrays({ path, columns, occurring, data, table });
+      columns = layout.scores = withoutStrays({ path, names, columns, occurring, data, table });
     } else if (factsOf && !picked.scores) {
       const others = mayBeScores.filter((name) => name !== label);
       refuseOverlooked(path, columns, others, { ...given, declaredScores, factsOf });
     }
+    columns = inOrder(columns);
+    const unused = useful.filter((name) => isOther(name) && !columns.includes(name));
+    refuseTrainedOn(path, unused, factsOf);
     refuseText(path, table, columns);
     if (columns.length === 1) refuseConfidences(path, columns[0], dataOf(columns), labels, label);
     const areProbabilities =
@@ -207,12 +217,30 @@
     throw new BadFile(sentences.OVERLOOKED(words), "ticks");
   }
 
+  /** Refuse a table in which another column says that the model was trained on some samples. */
+  function refuseTrainedOn(path, others, factsOf) {
+    for (const name of others.filter((other) => patterns.split.test(other))) {
+      const word = [...factsOf.get(name).words].find((text) => patterns.trained.test(text));
+      if (word !== undefined) throw new BadFile(sentences.TRAINED_ON({ path, name, word }));
+    }
+  }
+
   /** Return the columns that are scores, without such as an identifier or a weight. */
-  function withoutStrays({ path, columns, occurring, data, table }) {
-    const { kept, stray, areSure } =
-      table.hasHead && columns.length > 1
-        ? self.strays.find(columns, classesOf(columns, occurring), occurring)
-        : { kept: columns, stray: null, areSure: false };
+  function withoutStrays({ path, names, columns, occurring, data, table }) {
+    let found = { kept: columns, stray: null, areSure: false };
+    if (table.hasHead && columns.length > 1) {
+      found = self.strays.find(columns, classesOf(columns, occurring), occurring);
+      const areWords = [...occurring].some((text) => numberFrom(text) === undefined);
+      if (found.stray === null && found.kept.length < columns.length && areWords) {
+        const { n, factsOf } = table;
+        const holdsFractions = (name) => isFraction(factsOf.get(name));
+        const valuesOf = (name) =>
+          columnsOfData(data, n, columns.length, [columns.indexOf(name)]);
+        const beside = columns.filter(holdsFractions);
+        found = self.strays.withClassesBeside(found, beside, names, valuesOf);
+      }
+    }
+    const { kept, stray, areSure } = found;
     const isWhole = (name) => isIdentifier(data, columns.indexOf(name), columns.length, table.n);
     const [identifier, ...more] = kept.length > 1 ? kept.filter(isWhole) : [];
     const isInExcess = kept.length - 1 === occurring.size && occurring.size > 1;

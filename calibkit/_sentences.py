@@ -118,17 +118,17 @@ SEVERAL_MODELS = (
 )
 ONE_SCORE = (
     "{path}: the labels name {n} classes ({names}), but there is only one score in each row; write "
-    "one row for each sample with a column of scores for each class, or a column confidence and a "
-    "column correct, which is 1 where the answer is right"
+    "one row for each sample with a column of scores for each class, or call the scores confidence "
+    "and put a column correct, which is 1 where the answer is right, in the place of the labels"
 )
 TWO_NAMES = (
     "{path} names its two classes {one} and {other}, and has a single column of scores; {advice}"
 )
 CONFIDENCES = (
     "{path}: all scores in the column {name} are 1/2 or more, so they seem to say how sure the "
-    "model is of its answer, whichever class this is; write a column confidence and a column "
-    "correct, which is 1 where the answer is right, or call the column p_{event} if it holds the "
-    "probability of {event}"
+    "model is of its answer, whichever class this is; call the scores confidence and put a column "
+    "correct, which is 1 where the answer is right, in the place of the labels, or call the column "
+    "p_{event} if it holds the probability of {event}"
 )
 OWN_ANSWERS = (
     "{said}; if the labels are the model's own answers, take the true labels, and otherwise "

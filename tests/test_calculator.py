@@ -1399,6 +1399,22 @@ def test_probabilities_that_sum_to_1_show_a_class_without_samples(page, tmp_path
 
 
 @pytest.mark.slow
+def test_scores_that_look_like_probabilities_are_doubted_at_once(page, tmp_path):
+    p, y = (part.numpy() for part in problem(300, 3, 1.0, seed=1))
+    p = np.exp(p) / np.exp(p).sum(1, keepdims=True)
+    names = np.array(["ant", "bee", "cat"])
+    columns = {name: p[:, k].tolist() for k, name in enumerate(names)}
+    table = write_table(tmp_path / "x.csv", {**columns, "label": names[y].tolist()})
+    drop(page, "fit", table)
+    page.page.wait_for_selector("#cc-start:enabled")
+    doubt = "They look like probabilities. If they are, tick the box above."
+    assert column(page, "read").inner_text() == f"Read as logits: ant, bee, cat. {doubt}"
+    page.page.check("#cc-probabilities")
+    assert doubt not in column(page, "read").inner_text()
+    assert calibrate(page).startswith("T = ")
+
+
+@pytest.mark.slow
 def test_a_test_alone_asks_for_the_samples_of_the_fit(page, saved):
     drop(page, "test", saved[0] / "plain.npz")
     asked = page.page.locator("#cc-fit-names", has_text="First choose the samples to which T is fi")

@@ -31,10 +31,12 @@ from calibkit._command_line.labels import (
 )
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
 from calibkit._command_line.names import (
+    CONFIDENCE,
     LABELS,
     LOGITS,
     OF_SET,
     PROBABILITIES,
+    RIGHT,
     class_of,
     classes_of,
     declared,
@@ -243,6 +245,8 @@ def _name_of_labels(
         # A class may be called true or target, and its scores are fractions.
         fractions = source.with_fractions()
         found = [name for name in found if name not in fractions] or found
+        if len(scores) == 1 and CONFIDENCE.fullmatch(next(iter(scores)).lower()):
+            found = [name for name in found if RIGHT.fullmatch(name.lower())] or found
     if len(found) == 1:
         return found[0]
     if not found and not needed:

@@ -99,6 +99,7 @@ _IS_RIGHT = np.random.default_rng(4).random(240) < 1 / (1 + np.exp(-ONE / 2))
 OF_GRADES = _rng.integers(1, 5, 600)
 GRADES = (_rng.standard_normal((600, 5)) + 3 * np.eye(5)[np.maximum(OF_GRADES - 1, 1)]).round(4)
 _P2 = np.exp(OF_TWO) / np.exp(OF_TWO).sum(1, keepdims=True)
+_P_OF_ONE = 1 / (1 + np.exp(-ONE))
 _BY_TEXT = sorted(range(11), key=str)
 _ELEVEN, OF_ELEVEN = (part.numpy() for part in calibrated_problem(400, 11, 1.5))
 _P11 = np.exp(_ELEVEN) / np.exp(_ELEVEN).sum(1, keepdims=True)
@@ -154,6 +155,11 @@ READ_OF_OTHERS = {
         table(f"{' '.join(f'proba_{k}' for k in _BY_TEXT)} y", *_P11[:, _BY_TEXT].T, OF_ELEVEN),
         np.log(_P11),
         OF_ELEVEN,
+    ),
+    "confidences beside a class and whether it is right": (
+        table("image class confidence correct", range(240), ANIMALS[Y], _P_OF_ONE, YES),
+        np.log(_P_OF_ONE / (1 - _P_OF_ONE)),
+        YES,
     ),
     "an event that two scores name": (
         table("split is_spam logit_ham logit_spam", _GROUP, YES, *OF_TWO.T),

@@ -271,7 +271,8 @@ def test_confidences_with_outcomes(tmp_path, head, right):
 def test_confidences_need_outcomes(tmp_path):
     path = write_csv(tmp_path / "x.csv", ["confidence", "label"], P.max(1), LABELS)
     assert refusal(path).endswith(
-        "or a column confidence and a column correct, which is 1 where the answer is right"
+        "or call the scores confidence and put a column correct, which is 1 where the answer is "
+        "right, in the place of the labels"
     )
     path = write_csv(tmp_path / "x.csv", ["confidence", "correct"], P.max(1), LABELS)
     assert refusal(path).endswith(

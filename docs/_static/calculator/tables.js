@@ -12,7 +12,7 @@
   const { refuseEventFirst, positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
   const { overlooked } = self.strays;
-  const CHOOSE_SCORES = "choose the columns that hold logits, then press Calibrate again";
+  const CHOOSE_SCORES = "choose the columns that hold scores, then press Calibrate again";
   const TICK_SCORES = "tick all columns that hold scores, then press Calibrate again";
   const CHECK_SCORES = "untick those that hold none, then press Calibrate again";
   // Scores of few samples may be whole numbers that differ by chance.
@@ -111,7 +111,11 @@
     // A class may be called true or target, and its scores are fractions.
     const isLabel = (name) => !isFraction(factsOf.get(name));
     const whole = mayBe.length > 1 ? mayBe.filter(isLabel) : [];
-    const labels = whole.length ? whole : mayBe;
+    let labels = whole.length ? whole : mayBe;
+    if (labels.length > 1 && scores.length === 1 && patterns.confidence.test(scores[0])) {
+      const right = labels.filter((name) => patterns.right.test(name));
+      labels = right.length ? right : labels;
+    }
     if (labels.length === 1) return labels[0];
     const oneHot = shortly(oneHotAmong(table));
     if (oneHot) throw new BadFile(sentences.ONE_HOT_COLUMNS({ path, names: oneHot }));

@@ -9,7 +9,9 @@ import re
 
 from sphinx.application import Sphinx
 
-PLACES = re.compile(r'(?<=<span class="pre">)[^<]+|(?<=<h1>)[^<]+|(?<=<td><p>)[^<]+')
+PLACES = re.compile(
+    r'(?<=<span class="pre">)[^<]+|(?<=<h1>)[^<]+|(?<=<td><p>)[^<]+|(?<=\.html">)[^<]+(?=</a></li>)'
+)
 OPTION = re.compile(r"--[a-z][\w-]*")
 LONG_NAME = re.compile(r"[A-Za-z_.][\w.()=/]{11,}")
 BETWEEN_PARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_(=/])(?=[^_\W])|(?<=\w)(?=\.[A-Za-z])")

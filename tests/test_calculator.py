@@ -1765,7 +1765,7 @@ def test_a_class_without_samples_can_be_kept_by_pressing_again(page, tmp_path):
     (tmp_path / "x.csv").write_text(text)
     drop(page, "fit", tmp_path / "x.csv")
     assert (
-        "no label names the column cow, so it may be no class; choose the columns that hold log"
+        "no label names the column cow, so it may be no class; choose the columns that hold sco"
         in calibrate(page)
     )
     assert ticked(page) == names.split()
@@ -2173,7 +2173,9 @@ def test_no_result_of_an_earlier_choice_is_shown(page, saved, tmp_path, choice):
     page.page.wait_for_selector("#cc-start:enabled")
     assert page.page.is_hidden("#cc-progress-row")
     assert page.page.is_hidden("#cc-results")
-    page.page.wait_for_timeout(200)  # A worker takes a moment to end.
+    for _ in range(100):  # A worker takes a moment to end.
+        if page.page.workers:
+            page.page.wait_for_timeout(100)
     assert page.page.workers == []
 
 

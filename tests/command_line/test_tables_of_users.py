@@ -18,6 +18,7 @@ from tests.command_line.tables_of_users import (
     READ,
     READ_OF_OTHERS,
     REFUSED,
+    WITHOUT_2,
     WITHOUT_4,
     WITHOUT_LAST,
     WITHOUT_SAMPLES,
@@ -408,3 +409,12 @@ def test_the_advice_on_the_order_of_two_classes_leads_on(tmp_path):
     samples = read(tmp_path / "x.csv", text, score_names=["p_ham", "p_spam"])
     np.testing.assert_allclose(samples.logits.diff(dim=1)[:, 0], ONE)
     assert samples.labels.tolist() == YES.tolist()
+
+
+def test_the_first_class_may_be_the_one_without_samples(tmp_path):
+    words = np.array(["ant", "bee", "cow", "dog", "elk"])[np.where(WITHOUT_2 == 0, 2, WITHOUT_2)]
+    names = "kg ant bee cow dog elk loss label"
+    columns = 40 + ONE[:1].repeat(len(words)), *P_OF_FIVE.T, -np.log(P_OF_FIVE[:, 1])
+    samples = read(tmp_path / "x.csv", table(names, *columns, words), probabilities=True)
+    assert samples.names == names.split()[1:6]
+    assert "; classes without samples: ant; not used: kg, loss" in samples.said

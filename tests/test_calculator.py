@@ -1407,7 +1407,7 @@ def test_scores_that_look_like_probabilities_are_doubted_at_once(page, tmp_path)
     table = write_table(tmp_path / "x.csv", {**columns, "label": names[y].tolist()})
     drop(page, "fit", table)
     page.page.wait_for_selector("#cc-start:enabled")
-    doubt = "They look like probabilities. If they are, tick the box above."
+    doubt = 'They look like probabilities. If they are, tick "These are probabilities" above.'
     assert column(page, "read").inner_text() == f"Read as logits: ant, bee, cat. {doubt}"
     page.page.check("#cc-probabilities")
     assert doubt not in column(page, "read").inner_text()

@@ -40,7 +40,7 @@ self.calculatorParts.columns = (which, onChange) => {
     else fill(at("scores"), names, scores?.[0] ?? null, `choose the ${word} of the logits`);
     at("count").checked = picked.countFrom1 === true;
     at("count-row").hidden = asks !== "countFrom1" && !picked.countFrom1;
-    const box = " They look like probabilities. If they are, tick the box above.";
+    const box = ' They look like probabilities. If they are, tick "These are probabilities" above.';
     const doubt = asks === "probabilities" ? box : "";
     at("read").textContent = `${readAs(layout)}${doubt}`;
     at("then").textContent = state === "done"

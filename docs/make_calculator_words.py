@@ -61,6 +61,7 @@ def make_script() -> str:
     }
     patterns = {name: f"^(?:{pattern.pattern})$" for name, pattern in whole.items()}
     patterns["beforeClass"] = names.BEFORE_CLASS.pattern
+    patterns["beforeEvent"] = f"^{names.BEFORE_EVENT.pattern}"
     patterns["beforePositive"] = f"^{names.BEFORE_POSITIVE.pattern}"
     for which, pattern in names.OF_SET.items():
         patterns[f"{which}Set"] = f"^(?:{pattern.pattern})$"

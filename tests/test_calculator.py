@@ -2151,6 +2151,13 @@ def test_the_page_answers_while_it_computes(page, tmp_path):
     assert page.page.is_hidden("#cc-progress-row")
 
 
+def table_of_ten_classes(path: Path) -> Path:
+    """A table that takes a moment to read, and seconds to measure."""
+    logits, labels = problem(20_000, 10, 2.0, seed=2)
+    scores = {f"logit_{k}": column.tolist() for k, column in enumerate(logits.T)}
+    return write_table(path, {**scores, "label": labels.tolist()})
+
+
 CHOICES_WHILE_IT_COMPUTES = {
     "probabilities": lambda page, _: page.page.check("#cc-probabilities"),
     "a column": lambda page, _: column(page, "none").click(),
@@ -2163,10 +2170,7 @@ CHOICES_WHILE_IT_COMPUTES = {
 @pytest.mark.parametrize("choice", CHOICES_WHILE_IT_COMPUTES)
 def test_no_result_of_an_earlier_choice_is_shown(page, saved, tmp_path, choice):
     """Before, that of an earlier file was shown and saved under the name of the later one."""
-    logits, labels = problem(20_000, 10, 2.0, seed=2)
-    scores = {f"logit_{k}": column.tolist() for k, column in enumerate(logits.T)}
-    large = write_table(tmp_path / "large.csv", {**scores, "label": labels.tolist()})
-    drop(page, "fit", large)
+    drop(page, "fit", table_of_ten_classes(tmp_path / "large.csv"))
     page.page.click("#cc-start")
     page.page.wait_for_selector("#cc-progress-row:not([hidden])")
     CHOICES_WHILE_IT_COMPUTES[choice](page, saved[0] / "plain.npz")
@@ -2191,9 +2195,7 @@ new MutationObserver(() => start.disabled || window.hidden.push(box.hidden)).obs
 @pytest.mark.slow
 def test_the_button_is_pressed_where_it_stays(page, tmp_path):
     """Before, the columns pushed it away, and a press during which they were shown was lost."""
-    logits, labels = problem(20_000, 10, 2.0, seed=2)
-    scores = {f"logit_{k}": column.tolist() for k, column in enumerate(logits.T)}
-    table = write_table(tmp_path / "wide.csv", {**scores, "label": labels.tolist()})
+    table = table_of_ten_classes(tmp_path / "wide.csv")
     page.run(WATCH_START)
     drop(page, "fit", table)
     assert page.page.inner_text("#cc-fit-names") == "Reading wide.csv ..."

@@ -20,7 +20,7 @@ RIGHT = re.compile(r"(is_)?(correct|right|ok)|matched|hit")
 EVENTS = re.compile(r"is[_ .-](?!(train|val|valid|validation|dev|cal|calib|test|holdout)).+")
 # What a column of words says if it tells to which set a sample belongs.
 SET = re.compile(r"train(ing)?|val|valid(ation)?|dev|cal|calib(ration)?|test(ing)?|holdout")
-_BEFORE_EVENT = re.compile(r"is[_ .-]", re.IGNORECASE)
+BEFORE_EVENT = re.compile(r"is[_ .-]", re.IGNORECASE)
 # Names of columns that tell to which set a sample belongs, and what they say of the samples that
 # the model was trained on.
 SPLIT = re.compile(
@@ -102,6 +102,10 @@ def plain(name: str) -> str:
     return _FLOATING.sub(r"\1", name)
 
 
+def are_words(labels: set[str]) -> bool:
+    return not all(map(is_number, labels))
+
+
 def classes_of(columns: list[str], labels: set[str]) -> list[str]:
     """Return the classes that columns name, without what stands around every label.
 
@@ -111,8 +115,8 @@ def classes_of(columns: list[str], labels: set[str]) -> list[str]:
     classes = [class_of(column) for column in columns]
     if not labels or labels <= set(classes):
         return classes
-    if all(map(is_number, labels)):
-        numbers = _numbers_of(columns)
+    if not are_words(labels):
+        numbers = numbers_of(columns)
         # Numbers that count up from 0 say no more than the order does.
         return [str(k) for k in numbers] if numbers and min(numbers) == 1 else classes
     one = max(sorted(labels), key=len)
@@ -132,11 +136,11 @@ def classes_of(columns: list[str], labels: set[str]) -> list[str]:
 
 def in_order(columns: list[str]) -> list[str]:
     """Return columns in the order of their numbers, if their names differ in nothing else."""
-    numbers = dict(zip(columns, _numbers_of(columns), strict=False))
+    numbers = dict(zip(columns, numbers_of(columns), strict=False))
     return sorted(columns, key=numbers.__getitem__) if numbers else columns
 
 
-def _numbers_of(columns: list[str]) -> list[int]:
+def numbers_of(columns: list[str]) -> list[int]:
     """Return the numbers with which the names of columns end, if they have the rest in common."""
     found = [NUMBERED.fullmatch(column) for column in columns]
     stems = {match[1] if match else None for match in found}
@@ -160,7 +164,7 @@ def are_named(labels: set[str], columns: list[str]) -> bool:
 
 def event_of(label_name: str) -> str:
     """Return the class, in lower case, of which labels of 0 and 1 tell by their name."""
-    return _BEFORE_EVENT.sub("", label_name, count=1).lower()
+    return BEFORE_EVENT.sub("", label_name, count=1).lower()
 
 
 def names_score(label_name: str, columns: list[str]) -> bool:

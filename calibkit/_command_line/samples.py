@@ -37,6 +37,7 @@ from calibkit._command_line.names import (
     OF_SET,
     PROBABILITIES,
     RIGHT,
+    are_words,
     class_of,
     classes_of,
     declared,
@@ -343,7 +344,7 @@ def _without_strays(source: NamedNumbers, columns: list[str], occurring: set[str
     found = strays.Found(columns)
     if names := source.class_names(columns):
         found = strays.find_classes(columns, classes_of(names, occurring), occurring)
-    if found.stray is None and len(found.columns) < len(columns) and strays.are_words(occurring):
+    if found.stray is None and len(found.columns) < len(columns) and are_words(occurring):
         fractions = set(columns) & set(source.with_fractions())
         beside = [name for name in columns if name in fractions]
         found = strays.with_classes_beside(found, beside, source.names, source.scores)

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
-from calibkit._command_line.named_numbers import is_number
-from calibkit._command_line.names import NUMBERED, plain
+from calibkit._command_line.names import NUMBERED, are_words, numbers_of, plain
 
 FIRST_WORD = re.compile(r"^[^\W\d_]+(?=[\W\d_])")
 LAST_WORD = re.compile(r"(?<=[\W\d_])[^\W\d_]+$")
@@ -138,9 +137,8 @@ def overlooked(scores: list[str], others: list[str], word: str) -> str | None:
 
 def _lack_numbers(columns: list[str]) -> bool:
     """Say whether columns have numbers that do not count up from 0 or from 1."""
-    found = [NUMBERED.fullmatch(column) for column in columns]
-    numbers = sorted(int(one[2]) for one in found if one)
-    if len(numbers) < len(columns) or len({one and one[1] for one in found}) > 1:
+    numbers = sorted(numbers_of(columns))
+    if not numbers:
         return False
     first = min(numbers[0], 1)
     return len(numbers) == 1 or numbers != list(range(first, first + len(numbers)))
@@ -168,10 +166,6 @@ def is_prediction(name: str, values: NDArray[Any] | None) -> bool:
     """Say whether a column holds the model's answers: words or whole numbers, by its name."""
     is_named = PREDICTIONS.fullmatch(name.lower()) is not None
     return is_named and (values is None or bool((values == np.trunc(values)).all()))
-
-
-def are_words(labels: set[str]) -> bool:
-    return not all(map(is_number, labels))
 
 
 def occurring(labels: NDArray[Any] | None, ignore_index: int | None) -> set[str]:

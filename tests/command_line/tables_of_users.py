@@ -24,6 +24,10 @@ def table(names: str | list[str], *columns: object, sign: str = ",") -> str:
     return "\n".join([sign.join(head), *(sign.join(map(str, row)) for row in rows)]) + "\n"
 
 
+def _softmax(z: np.ndarray) -> np.ndarray:
+    return np.exp(z) / np.exp(z).sum(1, keepdims=True)
+
+
 _PLAIN = table(" ".join(NAMES), *Z.T, Y)
 _ROWS = _PLAIN.partition("\n")[2]
 _QUOTED = ",".join(f'"{name}"' for name in NAMES)
@@ -98,17 +102,17 @@ _IS_RIGHT = np.random.default_rng(4).random(240) < 1 / (1 + np.exp(-ONE / 2))
 # A model that gives most samples the next lower of the grades 1 to 4, and none the grade 0.
 OF_GRADES = _rng.integers(1, 5, 600)
 GRADES = (_rng.standard_normal((600, 5)) + 3 * np.eye(5)[np.maximum(OF_GRADES - 1, 1)]).round(4)
-_P2 = np.exp(OF_TWO) / np.exp(OF_TWO).sum(1, keepdims=True)
-_P_OF_ONE = 1 / (1 + np.exp(-ONE))
+_P2 = _softmax(OF_TWO)
+_P = 1 / (1 + np.exp(-ONE))
 _BY_TEXT = sorted(range(11), key=str)
 _ELEVEN, OF_ELEVEN = (part.numpy() for part in calibrated_problem(400, 11, 1.5))
-_P11 = np.exp(_ELEVEN) / np.exp(_ELEVEN).sum(1, keepdims=True)
+_P11 = _softmax(_ELEVEN)
 WITHOUT_4 = np.where(WITHOUT_2 == 4, 2, WITHOUT_2)
 _SPLIT = np.array(["Train", "val", "test"])[np.arange(240) % 3]
 _GROUP = np.array(["north", "south"])[np.arange(240) % 2]
 _YES_NO = np.array(["No", "Yes"])[YES]
 # Probabilities of classes that the columns name, of which the last or the first has no samples.
-P_OF_FIVE = np.exp(OF_FIVE) / np.exp(OF_FIVE).sum(1, keepdims=True)
+P_OF_FIVE = _softmax(OF_FIVE)
 _LOSSES = -np.log(P_OF_FIVE[:, 0])
 WITHOUT_LAST = {
     names: table(
@@ -157,8 +161,8 @@ READ_OF_OTHERS = {
         OF_ELEVEN,
     ),
     "confidences beside a class and whether it is right": (
-        table("image class confidence correct", range(240), ANIMALS[Y], _P_OF_ONE, YES),
-        np.log(_P_OF_ONE / (1 - _P_OF_ONE)),
+        table("image class confidence correct", range(240), ANIMALS[Y], _P, YES),
+        np.log(_P / (1 - _P)),
         YES,
     ),
     "an event that two scores name": (
@@ -192,8 +196,7 @@ READ_OF_OTHERS = {
         )
     },
 }
-_P = 1 / (1 + np.exp(-ONE))
-_P3 = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
+_P3 = _softmax(Z)
 _CONFIDENCE, _ANSWER = np.maximum(_P, 1 - _P), (_P > 0.5).astype(int)
 _THREE = np.eye(3, dtype=int)[Y]
 _P_OTHER = 1 / (1 + np.exp(-ONE / 2))

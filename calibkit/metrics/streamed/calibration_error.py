@@ -6,9 +6,9 @@ from torch import Tensor
 
 from calibkit._checks import check_choice
 from calibkit._types import Binning
-from calibkit.metrics._torchmetrics_base import StreamedConfidences, StreamedSums
 from calibkit.metrics.base import Of, Predictions
 from calibkit.metrics.calibration_error import BinnedCalibrationError, Norm, quantile_error
+from calibkit.metrics.streamed._base import StreamedConfidences, StreamedSums
 
 
 class CalibrationError(StreamedSums, StreamedConfidences):

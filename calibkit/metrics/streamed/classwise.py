@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.classwise import ClasswiseError
+from calibkit.metrics.streamed._base import StreamedSums
 
 
 class ClasswiseCalibrationError(StreamedSums):

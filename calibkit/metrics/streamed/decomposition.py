@@ -8,7 +8,6 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from calibkit._checks import check_choice
-from calibkit.metrics._torchmetrics_base import CalibrationMetric, weights_of
 from calibkit.metrics.base import Predictions
 from calibkit.metrics.decomposition import (
     Decomposition,
@@ -17,6 +16,7 @@ from calibkit.metrics.decomposition import (
     decompose,
     mean_score,
 )
+from calibkit.metrics.streamed._base import CalibrationMetric, weights_of
 
 
 class ScoreDecomposition(CalibrationMetric):

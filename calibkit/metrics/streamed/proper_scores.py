@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.proper_scores import NLL, Brier
+from calibkit.metrics.streamed._base import StreamedSums
 
 
 class BrierScore(StreamedSums):

@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor
 
-from calibkit.metrics._torchmetrics_base import StreamedConfidences
 from calibkit.metrics.base import Of
 from calibkit.metrics.risk_coverage import area_under
+from calibkit.metrics.streamed._base import StreamedConfidences
 
 
 class AreaUnderRiskCoverageCurve(StreamedConfidences):

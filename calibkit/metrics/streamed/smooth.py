@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from calibkit.metrics._torchmetrics_base import StreamedSums
 from calibkit.metrics.base import Of
 from calibkit.metrics.smooth import SmoothError
+from calibkit.metrics.streamed._base import StreamedSums
 
 
 class SmoothCalibrationError(StreamedSums):

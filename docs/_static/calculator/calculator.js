@@ -80,9 +80,8 @@
   function showReading(which) {
     const names = chosen[which].map(({ name }) => name).join(" and ");
     at(`${which}-names`).textContent = beingRead.has(which) ? `Reading ${names} ...` : names;
-    const lacksFit = chosen.fit.length === 0 && chosen.test.length > 0;
-    if (lacksFit) at("fit-names").textContent = "First choose the samples to which T is fitted.";
-    else if (chosen.fit.length === 0) at("fit-names").textContent = "";
+    const missing = chosen.test.length ? "First choose the samples to which T is fitted." : "";
+    if (chosen.fit.length === 0) at("fit-names").textContent = missing;
     allowStart();
   }
 

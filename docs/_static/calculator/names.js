@@ -4,7 +4,6 @@
 
   const { sentences, patterns } = self;
   const { BadFile } = self.refusals;
-  const { numberFrom } = self.files;
 
   const kindOf = (areProbabilities) => (areProbabilities ? "probabilities" : "logits");
 
@@ -99,9 +98,8 @@
   function classesOf(columns, labels) {
     const classes = columns.map(classOf);
     const texts = [...labels].sort();
-    const areWords = texts.some((text) => numberFrom(text) === undefined);
     if (texts.every((text) => classes.includes(text))) return classes;
-    if (!areWords) {
+    if (!self.strays.areWords(texts)) {
       const numbers = self.strays.numbersOf(columns);
       // Numbers that count up from 0 say no more than the order does.
       return Math.min(...numbers) === 1 ? numbers.map(String) : classes;
@@ -153,7 +151,7 @@
   }
 
   /** Return the class, in lower case, of which labels of 0 and 1 tell by their name. */
-  const eventOf = (labelName) => labelName.replace(/^is[_ .-]/i, "").toLowerCase();
+  const eventOf = (labelName) => labelName.replace(patterns.beforeEvent, "").toLowerCase();
 
   /** Say whether labels are called is_spam, for example, and a column p_spam. */
   const namesScore = (labelName, columns) =>

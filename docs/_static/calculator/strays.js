@@ -152,12 +152,13 @@
     return labels.size < columns.length || (columns.length === 2 && !areLetters);
   }
 
+  const areWords = (labels) => labels.some((text) => numberFrom(text) === undefined);
+
   /** Return the columns that labels name, if the labels are words and every one names a column. */
   function namedBy(labels, columns, classes) {
     const texts = [...labels].map(String);
-    const areWords = texts.some((text) => numberFrom(text) === undefined);
     const allName = texts.length > 1 && texts.every((text) => classes.includes(text));
-    return areWords && allName ? columns.filter((_, k) => texts.includes(classes[k])) : [];
+    return areWords(texts) && allName ? columns.filter((_, k) => texts.includes(classes[k])) : [];
   }
 
   /** Return the only columns of one name with the numbers from 0 or from 1, in this order. */
@@ -196,7 +197,7 @@
     [FIRST_WORD, LAST_WORD].map((word) => columns.map((column) => column.match(word)?.[0]));
 
   self.strays = {
-    find, withClassesBeside, overlooked, areUnclear, areNumbered, numbersOf, isNumberOfSamples,
-    isPrediction,
+    find, withClassesBeside, overlooked, areUnclear, areNumbered, areWords, numbersOf,
+    isNumberOfSamples, isPrediction,
   };
 };

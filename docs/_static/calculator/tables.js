@@ -4,14 +4,14 @@
 
   const { sentences, patterns } = self;
   const { BadFile } = self.refusals;
-  const { refuseText, numberFrom } = self.files;
+  const { refuseText } = self.files;
   const { kindOf, declared, asThemselves, labelsAmong, namesOfScores, isYScore } = self.names;
   const { areNamed, inOrder, namesScore, plain, classOf, classesOf } = self.names;
   const { isConfidence, shortly, listed } = self.names;
   const { noLabels, refuseMissing, twoNames, refuseConfidences, refuseClass0 } = self.labels;
   const { refuseEventFirst, positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
-  const { overlooked } = self.strays;
+  const { areWords, overlooked } = self.strays;
   const CHOOSE_SCORES = "choose the columns that hold scores, then press Calibrate again";
   const TICK_SCORES = "tick all columns that hold scores, then press Calibrate again";
   const CHECK_SCORES = "untick those that hold none, then press Calibrate again";
@@ -234,8 +234,7 @@
     let found = { kept: columns, stray: null, areSure: false };
     if (table.hasHead && columns.length > 1) {
       found = self.strays.find(columns, classesOf(columns, occurring), occurring);
-      const areWords = [...occurring].some((text) => numberFrom(text) === undefined);
-      if (found.stray === null && found.kept.length < columns.length && areWords) {
+      if (found.stray === null && found.kept.length < columns.length && areWords([...occurring])) {
         const { n, factsOf } = table;
         const holdsFractions = (name) => isFraction(factsOf.get(name));
         const valuesOf = (name) =>

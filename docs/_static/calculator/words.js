@@ -151,6 +151,7 @@
     "numbersOfSamples": "^(?:(.*[_ .-])?(id|ids|uid|uuid|index|idx)|sample|row|nr|file_?name|(sample|row|line|image|item|record|case|file)[_ .-]?(id|nr|no|num|number|index|idx|name))$",
     "predictions": "^(?:(y_?)?(preds?|predicted|predictions?|hat)([_ .-]?(labels?|class))?)$",
     "beforeClass": "(logits?|prob(as?|abilit(y|ies)|s)?|pr?)([ _.:-]+(?=.)|(?=[\\d(\\[]))",
+    "beforeEvent": "^is[_ .-]",
     "beforePositive": "^score_",
     "calibrationSet": "^(?:(?:val|valid|validation|dev|cal|calib|calibration)[_.-](.+)|(.+)[_.-](?:val|valid|validation|dev|cal|calib|calibration))$",
     "testSet": "^(?:(?:test)[_.-](.+)|(.+)[_.-](?:test))$"

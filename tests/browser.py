@@ -132,6 +132,16 @@ def browser(chromium, serve) -> Iterator[Browser]:
 
     It asks for the server, so that this is still there when the page closes.
     """
+    yield from _empty_page(chromium)
+
+
+@pytest.fixture(scope="module")
+def browser_for_module(chromium, serve_for_module) -> Iterator[Browser]:
+    """The browser at a page that serves all tests of a module, because opening one takes long."""
+    yield from _empty_page(chromium)
+
+
+def _empty_page(chromium) -> Iterator[Browser]:
     page = chromium.new_page(viewport={"width": 1200, "height": 900})
     browser = Browser(page)
     yield browser

@@ -75,8 +75,7 @@ def make_course(folder: Path) -> None:
     assert made.returncode == 0, made.stderr
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
+def _serve() -> Iterator[Callable[..., str]]:
     """Serve a folder on a free local port; returns the address.
 
     With ``packed``, text is sent as a host of pages sends it: compressed, over connections that
@@ -98,7 +97,8 @@ def serve() -> Iterator[Callable[..., str]]:
             fields["protocol_version"] = "HTTP/1.1"
         handler = partial(type("FolderHandler", (Handler,), fields), directory=str(folder))
         server = Server(("127.0.0.1", 0), handler)
-        Thread(target=server.serve_forever, daemon=True).start()
+        # shutdown() waits for the end of an interval, which is half a second by default.
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
 
@@ -106,6 +106,10 @@ def serve() -> Iterator[Callable[..., str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+serve = pytest.fixture(_serve, name="serve")
+serve_for_module = pytest.fixture(_serve, scope="module", name="serve_for_module")
 
 
 @pytest.fixture(autouse=True)

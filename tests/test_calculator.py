@@ -146,6 +146,21 @@ def page(browser, serve, site):
     return browser
 
 
+@pytest.fixture(scope="module")
+def open_page(browser_for_module, serve_for_module, site):
+    browser_for_module.open(f"{serve_for_module(site)}/calculator.html")
+    return browser_for_module
+
+
+@pytest.fixture
+def used_page(open_page):
+    """A page where other files were tried before, as those of users often are."""
+    yield open_page
+    if open_page.page.is_visible("#cc-remove"):
+        open_page.page.click("#cc-remove")
+    assert not open_page.faults, open_page.faults
+
+
 Samples = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -1438,27 +1453,28 @@ REFUSED = [
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", READ)
 def test_a_file_as_programs_write_it_is_read_as_in_the_library(
-    page, tmp_path, kind, here, monkeypatch
+    used_page, tmp_path, kind, here, monkeypatch
 ):
     path = as_written(kind, tmp_path)
-    drop(page, "fit", path)
-    shown = calibrate(page)
+    drop(used_page, "fit", path)
+    shown = calibrate(used_page)
     assert shown.startswith("T = "), shown
     assert here.run("fit", path.name, "--output", "scaler.pt") == 0, here.err
-    assert page.page.inner_text("#cc-from li:first-child") == f"Read {here.out.splitlines()[0]}."
+    first_line = used_page.page.inner_text("#cc-from li:first-child")
+    assert first_line == f"Read {here.out.splitlines()[0]}."
     samples = read_samples(path, Choice(), labels_needed=True)
     assert shown.startswith(f"T = {temperature_of((samples.logits, samples.labels))} ")
-    scaler = run_python(page, tmp_path, monkeypatch)["scaler"]
+    scaler = run_python(used_page, tmp_path, monkeypatch)["scaler"]
     assert shown.startswith(f"T = {scaler.temperature:.5g} ")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", REFUSED)
-def test_a_file_as_programs_write_it_is_refused_as_in_the_library(page, tmp_path, kind, here):
+def test_a_file_as_programs_write_it_is_refused_as_in_the_library(used_page, tmp_path, kind, here):
     path = as_written(kind, tmp_path)
-    drop(page, "fit", path)
-    drop(page, "test", path)  # No row is kept from the fit.
-    said = calibrate(page)
+    drop(used_page, "fit", path)
+    drop(used_page, "test", path)  # No row is kept from the fit.
+    said = calibrate(used_page)
     expected = here.refusal("fit", path.name, "--output", "scaler.pt").partition(";")[0]
     assert said.partition(";")[0].removesuffix(".") == as_shown(expected, path.name)
 
@@ -1476,12 +1492,12 @@ def test_a_file_as_programs_write_it_is_refused_as_in_the_library(page, tmp_path
      "decimal commas between commas", "a row that ends early",
      "classes with a number in their names"],
 )  # fmt: skip
-def test_the_advice_is_that_of_the_library(page, tmp_path, kind, here):
+def test_the_advice_is_that_of_the_library(used_page, tmp_path, kind, here):
     path = as_written(kind, tmp_path)
-    drop(page, "fit", path)
+    drop(used_page, "fit", path)
     said = here.refusal("fit", path.name, "--output", "scaler.pt")
     choose = "name the columns of scores with --score-names", "choose the columns of scores"
-    assert calibrate(page).removesuffix(".") == as_shown(said.replace(*choose), path.name)
+    assert calibrate(used_page).removesuffix(".") == as_shown(said.replace(*choose), path.name)
 
 
 @pytest.mark.slow

@@ -644,7 +644,7 @@ def test_binary_logits_in_one_column_are_not_told_to_subtract_1(tmp_path):
     logits = np.linspace(0.01, 0.99, 300)
     labels = np.random.default_rng(0).random(300) < 1 / (1 + np.exp(-logits))
     np.savez(tmp_path / "one.npz", logits=logits, labels=labels.astype(int))
-    advice = "; if they are probabilities, add --probabilities; if they are logits, write one column"
+    advice = "; if they are probabilities, add --probabilities; if they are logits, write "
     with pytest.raises(ValueError, match=advice):
         read_samples(tmp_path / "one.npz", Choice(), labels_needed=True)
     both = np.stack([0 * logits, logits], 1)

@@ -178,6 +178,10 @@ ARE_PROBABILITIES = (
     "logits look like probabilities: all lie in [0, 1] and every row sums to 1; {advice}"
 )
 LOOK_LIKE_PROBABILITIES = "logits look like probabilities: {why}; {advice}"
+ONE_COLUMN_IN_0_1 = (
+    "if they are probabilities, {advice}; if they are logits, write one column for each class, "
+    "such as logit_0, which is 0 in every row, and logit_1, which holds the logits"
+)
 NO_PROBABILITIES = (
     "probabilities must lie in [0, 1] and every row must sum to 1, got values from {lowest} to "
     "{highest} and row sums from {least} to {most}; {advice}"
@@ -267,6 +271,10 @@ TWO_TESTS = (
     "{level} is evidence against the model."
 )
 NOT_CALIBRATED = "{when}, the model {how}: {errors} {verb} larger than chance alone would produce."
+CLOSE = (
+    "The p-value {when} is a close call: {p} comes from {n} random draws, and other draws could "
+    "put it on the other side of {limit} and so reverse the verdict."
+)
 SOME_EVIDENCE = (
     "{when}, there is some evidence that the model {how}: {errors} {verb} larger than chance alone "
     "usually produces; p is below {limit}. But up to one perfectly calibrated model in 20 gets "

@@ -41,6 +41,7 @@ from tests.browser import page_alone
 from tests.command_line import tables_of_users
 from tests.command_line.conftest import CommandLine
 from tests.command_line.test_card import rare_event, shifted
+from tests.helpers import calibrated_problem
 from tests.reports.test_confident_errors import two_kinds
 from tests.reports.test_copies import drawn_again
 from tests.reports.test_doubts import few_samples, good_model
@@ -101,6 +102,23 @@ const lines = ranges.map((range) => {
   return new Set([...text.getClientRects()].map(({ top }) => Math.round(top))).size;
 });
 return [...new Set(lines)];
+"""
+LINES_OF_FORMULAS = """
+const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+const found = {};
+while (texts.nextNode()) {
+  const { data, parentElement } = texts.currentNode;
+  const others = "pre, code, svg, script, style, [hidden], select";
+  if (parentElement.closest(others) || !parentElement.checkVisibility()) continue;
+  for (const match of data.matchAll(/\\w\\(?\\w? [=≤] \\d/g)) {
+    const formula = document.createRange();
+    formula.setStart(texts.currentNode, match.index);
+    formula.setEnd(texts.currentNode, match.index + match[0].length);
+    const tops = [...formula.getClientRects()].map(({ top }) => Math.round(top));
+    found[Object.keys(found).length + match.input.slice(0, 30)] = new Set(tops).size;
+  }
+}
+return found;
 """
 # It ends when so many pictures have been shown, and tells whether the worker still computed.
 FRAMES = """
@@ -723,14 +741,40 @@ def test_the_box_that_a_refusal_names_gets_the_focus(page, tmp_path, n_classes):
     np.savez(tmp_path / "x.npz", logits=p if n_classes == 3 else p[:, 1], labels=labels)
     drop(page, "fit", tmp_path / "x.npz")
     name = page.page.locator("label:has(#cc-probabilities)").inner_text().strip()
-    assert f'tick "{name}" if they are' in calibrate(page)
+    are_probabilities = "if they are probabilities, " if n_classes == 1 else ""
+    assert f'; {are_probabilities}tick "{name}"' in calibrate(page)
     assert page.run("return document.activeElement.id") == "cc-probabilities"
     page.press("Space")
     assert calibrate(page).startswith("T = ")
     np.savez(tmp_path / "y.npz", logits=3 * logits, labels=labels)
     drop(page, "fit", tmp_path / "y.npz")
+    page.page.check("#cc-probabilities")
     assert f'do not tick "{name}"' in calibrate(page)
     assert page.run("return document.activeElement.id") == "cc-probabilities"
+
+
+@pytest.mark.slow
+def test_the_tick_belongs_to_the_files_of_the_fit(page, saved, tmp_path):
+    logits, labels = problem(400, 3, 1.0, seed=8)
+    p = logits.softmax(1).numpy()
+    for name, rows in (("fit", p[:200]), ("test", p[200:])):
+        np.savez(
+            tmp_path / f"{name}.npz", logits=rows, labels=labels[200 * (name == "test") :][:200]
+        )
+    # It may be set before a file is chosen, and holds for both.
+    page.page.check("#cc-probabilities")
+    drop(page, "fit", tmp_path / "fit.npz")
+    drop(page, "test", tmp_path / "test.npz")
+    assert calibrate(page).startswith("T = ")
+    assert page.page.is_checked("#cc-probabilities")
+    drop(page, "test")
+    drop(page, "fit", saved[0] / "plain.npz")
+    assert not page.page.is_checked("#cc-probabilities")
+    assert calibrate(page).startswith(f"T = {temperature_of(saved[1])} ")
+    page.page.check("#cc-probabilities")
+    page.page.click("#cc-example")
+    page.page.wait_for_selector("#cc-results:not([hidden])")
+    assert not page.page.is_checked("#cc-probabilities")
 
 
 @pytest.mark.slow
@@ -845,8 +889,9 @@ def test_a_very_small_file_is_warned_of_and_has_no_direction(page, tmp_path):
     assert "T = " in calibrate(page)
     texts = save_results(page, tmp_path)
     assert "20 samples are very few" in page.page.inner_text("#cc-doubts")
-    on_1 = f"{_sentences.NO_DIRECTION} {_sentences.CHOOSE}"
-    assert page.page.inner_text("#cc-verdicts").startswith(on_1)
+    first, _, last = page.page.inner_text("#cc-verdicts").split("\n\n")
+    assert first == _sentences.NO_DIRECTION
+    assert last.endswith(f"{_sentences.CHOOSE} {_sentences.OTHER_DATA}")
     assert page.page.inner_text("#cc-results").count("T = 1") == 1
     assert "the model is not calibrated: its ECE" in page.page.inner_text("#cc-verdicts")
     for text in texts.values():
@@ -922,6 +967,24 @@ def test_one_voice_says_what_follows_from_the_interval_of_t(
         assert expected in card
         assert ("Divide the logits by T." in card) == expected.startswith("T = 1 lies outside")
         assert ("need not scale" in card) == (report.doubts.on_1 == _sentences.NEED_NOT_SCALE)
+
+
+@pytest.mark.slow
+def test_a_close_call_is_told_as_in_the_library(page, tmp_path):
+    """The draws differ, and so may the verdicts, but both say that they are close."""
+    logits, labels = calibrated_problem(400, 2, 1.0, seed=38)
+    np.savez(tmp_path / "model.npz", logits=logits, labels=labels)
+    drop(page, "fit", tmp_path / "model.npz")
+    calibrate(page)
+    scaler = TemperatureScaler().fit_logits(logits[::2], labels[::2])
+    report = evaluate(logits[1::2], labels[1::2], scaler=scaler, progress=False)
+    texts = "".join(save_results(page, tmp_path, ["html", "markdown"]).values())
+    for text in (page.page.inner_text("#cc-verdicts"), texts, " ".join(verdicts(report))):
+        assert re.search(
+            r"\. The p-value before scaling is a close call: 0\.0[3-6]\d comes from 1000 random "
+            r"draws, and other draws could put it on the other side of 0\.05 and so reverse the ve",
+            text,
+        )
 
 
 @pytest.mark.slow
@@ -1803,6 +1866,24 @@ def test_a_score_that_was_overlooked_can_be_ticked_or_left(page, tmp_path):
 
 
 @pytest.mark.slow
+def test_columns_that_labels_name_may_stand_in_any_order(page, tmp_path):
+    """The report is about the second class of the test, as in the library."""
+    logits, labels = problem(400, 2, 2.0, seed=10)
+    words = np.array(["Cat", "Dog"])[labels.numpy()]
+    cat, dog = logits.T.tolist()
+    columns = {"logit_cat": cat[:200], "logit_dog": dog[:200], "label": words[:200]}
+    drop(page, "fit", write_table(tmp_path / "fit.csv", columns))
+    columns = {"logit_dog": dog[200:], "logit_cat": cat[200:], "label": words[200:]}
+    drop(page, "test", write_table(tmp_path / "test.csv", columns))
+    expected = TemperatureScaler().fit_logits(logits[:200], labels[:200])
+    assert calibrate(page).startswith(f"T = {expected.temperature:.5g} ")
+    report = evaluate(logits[200:].flip(1), 1 - labels[200:], scaler=expected, progress=False)
+    rows = page.page.locator("#cc-table tr").all_inner_texts()
+    claims = [f"{bins.mean_confidence:.1%}" for bins in report.bins]
+    assert " ".join(rows[1].split()) == f"mean P(Cat) {' '.join(claims)}"
+
+
+@pytest.mark.slow
 def test_a_second_file_is_used_for_the_test_only(page, saved):
     folder, (logits, labels) = saved
     np.savez(folder / "other.npz", logits=3 * logits[:100].numpy(), labels=labels[:100].numpy())
@@ -2233,6 +2314,22 @@ def test_it_fits_a_phone(page, saved, theme):
     assert page.run("return document.documentElement.scrollWidth") <= 380
     assert page.run(CUT) == []
     assert page.run(LINES_OF_RANGES) == [1]
+
+
+@pytest.mark.slow
+def test_no_line_ends_within_a_formula(page, tmp_path):
+    """The text itself stays as it is, so that what is copied has ordinary blanks."""
+    logits, labels = problem(400, 2, 2.0, seed=10)
+    np.savez(tmp_path / "two.npz", logits=logits, labels=labels)
+    drop(page, "fit", tmp_path / "two.npz")
+    calibrate(page)
+    page.run("for (const all of document.querySelectorAll('details')) all.open = true")
+    for width in range(300, 420, 10):
+        page.resize(width, 800)
+        found = page.run(LINES_OF_FORMULAS)
+        assert len(found) > 20
+        assert set(found.values()) == {1}, found
+    assert "P(y = 1)" in page.page.inner_text("#cc-verdicts") + page.page.inner_text("#cc-table")
 
 
 @pytest.mark.slow

@@ -218,9 +218,7 @@ def _area_under_curve(values: Tensor, is_1: Tensor) -> float:
 # How the library names a row, which it counts from 0.
 _PLACE = re.compile(r"(?<= (?:in|at) )(?:row|position) (\d+)\b")
 # To subtract 1 from a single column of logits would change its probabilities.
-_ADVICE_ON_ONE_COLUMN = (
-    "add --probabilities if they are, or write two columns if they are logits: 0 and the logit"
-)
+_ADVICE_ON_ONE_COLUMN = _sentences.ONE_COLUMN_IN_0_1.format(advice="add --probabilities")
 _ADVICE_ON_COLUMNS = (
     "add --probabilities if they are, or subtract 1 from all of them if they are logits, which "
     "changes no probability"

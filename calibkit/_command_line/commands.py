@@ -128,17 +128,38 @@ def _scaler_of_report(options: Namespace, test: Samples) -> tuple[Scaler | None,
         return None, test
     labels = options.calibration_labels
     calibration = _read(options.calibration, options, labels, which="calibration")
-    classes = test.source.class_names(test.names)
-    others = calibration.source.class_names(calibration.names)
-    if classes is not None and others is not None and classes != others:
-        raise ValueError(
-            f"{options.file} and {options.calibration} must have the same columns of scores in the "
-            f"same order, got {', '.join(classes)} in the first and {', '.join(others)} in the "
-            "second"
-        )
-    if None not in (test.event, calibration.event) and test.event != calibration.event:
-        raise ValueError(_sentences.OTHER_EVENT.format(fit=calibration.event, test=test.event))
-    return _fit(calibration, options), calibration
+    matched = _with_columns_of(test, calibration)
+    return _fit(matched, options), matched
+
+
+def _with_columns_of(test: Samples, calibration: Samples) -> Samples:
+    """Return the samples of a calibration set with their columns in the order of the test set."""
+    first, second = (one.source.class_names(one.names) for one in (test, calibration))
+    if first is None or second is None:
+        if None not in (test.event, calibration.event) and test.event != calibration.event:
+            raise ValueError(_sentences.OTHER_EVENT.format(fit=calibration.event, test=test.event))
+        return calibration
+    if first == second:
+        return calibration
+    if sorted(first) == sorted(second) and test.are_by_name and calibration.are_by_name:
+        return _in_order(calibration, first)
+    raise ValueError(
+        f"{test.source.path} and {calibration.source.path} must have the same columns of scores, "
+        "and in the same order unless the labels are their names, got "
+        f"{', '.join(first)} in the first and {', '.join(second)} in the second"
+    )
+
+
+def _in_order(samples: Samples, names: list[str]) -> Samples:
+    """Return the same samples with the columns of their scores in this order."""
+    order = [samples.names.index(name) for name in names]
+    return replace(
+        samples,
+        logits=samples.logits[:, order],
+        labels=torch.tensor(order).argsort()[samples.labels],
+        names=names,
+        outcomes=[samples.outcomes[k] for k in order] if samples.outcomes else [],
+    )
 
 
 def _fit(samples: Samples, options: Namespace) -> Scaler:

@@ -107,6 +107,22 @@ def are_words(labels: set[str]) -> bool:
 
 
 def classes_of(columns: list[str], labels: set[str]) -> list[str]:
+    """Return the classes that columns name, as the labels spell them.
+
+    The column p_cat names the label Cat as well, unless there is also a label or a column that
+    differs in nothing but capital letters.
+    """
+    exact = _classes_of(columns, labels)
+    spelt = {label.lower(): label for label in labels}
+    if labels <= set(exact) or len(spelt) < len(labels):
+        return exact
+    found = _classes_of([column.lower() for column in columns], set(spelt))
+    if len(set(found)) < len(found):
+        return exact
+    return [spelt.get(name, own) for name, own in zip(found, exact, strict=True)]
+
+
+def _classes_of(columns: list[str], labels: set[str]) -> list[str]:
     """Return the classes that columns name, without what stands around every label.
 
     So the columns s_cat and s_dog name the labels cat and dog, whatever s may mean, and z1 and z2

@@ -87,6 +87,8 @@ class Samples:
         The names of classes 0 and 1 of two classes, if the file names them.
     zeros : Zeros or None
         Which probabilities are 0, if the file holds probabilities.
+    are_by_name : bool
+        Whether the labels are the names of their columns, and not the numbers of these.
     """
 
     logits: Tensor
@@ -98,6 +100,7 @@ class Samples:
     source: NamedNumbers
     outcomes: list[str]
     zeros: Zeros | None
+    are_by_name: bool
 
     @property
     def event(self) -> str | None:
@@ -191,7 +194,9 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     said += _said_of_classes(rows, classes if by_name else None, labels)
     left_out = [name for name in source.names if name not in {"", *names, own_label}]
     said += f"; not used: {', '.join(left_out)}" if left_out else ""
-    return Samples(scores, labels, are_probabilities, dtype, names, said, source, outcomes, zeros)
+    return Samples(
+        scores, labels, are_probabilities, dtype, names, said, source, outcomes, zeros, by_name
+    )
 
 
 def _said_of_size(rows: Rows, labels: Tensor | None, n_images: int) -> str:

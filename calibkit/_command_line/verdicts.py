@@ -1,5 +1,6 @@
 """Verdicts of a report: whether its model is calibrated and, if it is not, how it errs."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ from calibkit.scalers.base import FitSummary
 
 # Larger p-values than this share of their limit are weak evidence.
 _WEAK = 0.1
+# A p-value may fall on the other side of its limit if it is no further away than so many standard
+# errors of the random draws.
+_CLOSE = 2
 # A sum of gaps is told from 0 if it exceeds this many standard deviations.
 _CLEAR = 1.96
 # One bin with more than this share of the samples leaves little to see in the others.
@@ -52,8 +56,9 @@ def verdicts(report: Report) -> list[str]:
     if report.doubts.no_verdict:
         return [report.doubts.no_verdict]
     parts = _parts(report)
-    if any(part.found for part in parts) or report.doubts.confident_errors:
-        said = [_verdict(part, report) for part in parts]
+    is_told_apart = any(part.found or _is_close(part, report) for part in parts)
+    if is_told_apart or report.doubts.confident_errors:
+        said = [" ".join([_verdict(part, report), *_close(part, report)]) for part in parts]
     else:
         when = "Before and after scaling" if report.after else parts[0].when
         said = [_not_found(when, report, parts)]
@@ -77,7 +82,8 @@ def notes(report: Report) -> list[str]:
     """Return what to say below the printed report, which has no verdict."""
     if report.doubts.no_verdict:
         return []
-    return [*_shift_remains(report), *_outside_1(report)]
+    close = [sentence for part in _parts(report) for sentence in _close(part, report)]
+    return [*_shift_remains(report), *_outside_1(report), *close]
 
 
 def outside_1(summary: FitSummary | None, *, is_shift: bool = False) -> list[str]:
@@ -101,10 +107,7 @@ def _outside_1(report: Report) -> list[str]:
 def _of_temperature(report: Report) -> list[str]:
     """Say whether T may be 1, in the sentence that the verdicts follow."""
     on_1 = report.doubts.on_1
-    if on_1 is None:
-        return _outside_1(report)
-    is_of_choice = report.doubts.leaves_direction_open and not _shift_remains(report)
-    return [f"{on_1} {_sentences.CHOOSE}" if is_of_choice else on_1]
+    return _outside_1(report) if on_1 is None else [on_1]
 
 
 def _shift_remains(report: Report) -> list[str]:
@@ -184,10 +187,31 @@ def _found(part: Verdict, report: Report) -> str:
     said = sentence.format(when=part.when, how=how, errors=errors, verb=verb, limit=limit_text)
     if part.when != "After scaling" or _shift_remains(report):
         return said
-    is_said = report.doubts.leaves_direction_open
-    best = [_sentences.ALREADY_BEST] if _has_temperature(report) else []
-    choose = [] if is_said else [*best, _sentences.CHOOSE]
-    return " ".join([said, *choose, _sentences.OTHER_DATA])
+    # The sentence about T = 1 has said that another temperature need not help.
+    is_best = _has_temperature(report) and not report.doubts.leaves_direction_open
+    best = [_sentences.ALREADY_BEST] if is_best else []
+    return " ".join([said, *best, _sentences.CHOOSE, _sentences.OTHER_DATA])
+
+
+def _p_value(values: MetricValues) -> float:
+    """Return the p-value that decides the verdict, which is the smaller one of two tests."""
+    return min(p for p in (values.p_value, values.classwise_p_value) if p is not None)
+
+
+def _is_close(part: Verdict, report: Report) -> bool:
+    """Say whether other random draws could reverse the verdict."""
+    p = _p_value(part.values)
+    error = math.sqrt(p * (1 - p) / report.n_resamples)
+    return abs(p - _limit(part.values)[0]) <= _CLOSE * error
+
+
+def _close(part: Verdict, report: Report) -> list[str]:
+    """Warn of a verdict that other random draws could reverse."""
+    if not _is_close(part, report):
+        return []
+    p, (_, limit) = _p_value(part.values), _limit(part.values)
+    words = {"p": f"{p:.3f}", "n": report.n_resamples, "limit": limit}
+    return [_sentences.CLOSE.format(when=part.when.lower(), **words)]
 
 
 def _limit(values: MetricValues) -> tuple[float, str]:

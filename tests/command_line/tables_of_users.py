@@ -79,6 +79,13 @@ READ = {
     ),
     "names with a sign": table("#0 #1 #2 label", *Z.T, Y),
     "columns that count from 1": table("s1 s2 s3 label", *Z.T, Y + 1),
+    **{
+        f"labels in capitals, {names}": table(f"{names} label", *Z.T, np.char.upper(ANIMALS[Y]))
+        for names in ("ant bee cat", "Ant Bee Cat", "logit_ant logit_bee logit_cat")
+    },
+    "labels in capitals within other names": table(
+        "ant_score Bee_score cat_score label", *Z.T, np.char.upper(ANIMALS[Y])
+    ),
     "floating-point columns that count from 1": table("s_1.0 s_2.0 s_3.0 label", *Z.T, Y + 1.0),
     "floating-point names": table("0.0 1.0 2.0 label", *Z.T, Y),
     "floating-point names and labels": table("0.0 1.0 2.0 label", *Z.T, Y.astype(float)),
@@ -180,6 +187,11 @@ READ_OF_OTHERS = {
         OF_FREQUENT,
     ),
     "lower grades": (table("g0 g1 g2 g3 g4 label", *GRADES.T, OF_GRADES), GRADES, OF_GRADES),
+    "columns called true and false": (
+        table("logit_true logit_false label", *OF_TWO[:, ::-1].T, YES == 1),
+        OF_TWO[:, ::-1],
+        1 - YES,
+    ),
     "classes called False and True": (
         table("False True label", *OF_TWO.T, YES == 1),
         OF_TWO,
@@ -387,9 +399,13 @@ REFUSED = {
         "has a single column, and its first sample is '",
     ),
     "bars between": (_PLAIN.replace(",", "|"), "has a single column, and its first sample is '"),
-    "labels in capitals": (
-        table("ant bee cat label", *Z.T, np.char.upper(ANIMALS[Y])),
-        "or among ant, bee, cat, got '",
+    "a label in two spellings": (
+        table("ant bee cat label", *Z.T, ANIMALS[Y]).replace(",bee\n", ",BEE\n", 1),
+        "or among ant, bee, cat, got 'BEE' in row ",
+    ),
+    "columns that differ in capital letters only": (
+        table("logit_ant logit_Ant logit_cat label", *Z.T, np.array(["ANT", "cat", "cat"])[Y]),
+        "or among ant, Ant, cat, got 'ANT' in row ",
     ),
     "percentages of names": (table("A% B% C% truth", *100 * _P3.T, Y), "in [0, 100] and sum to"),
     "two risk models": (

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,8 +180,36 @@ def test_columns_of_two_files_must_match(here):
     (here.folder / "b.csv").write_text(f"logit_dog,logit_cat,label\n{rows}")
     said = here.refusal("report", "a.csv", "--calibration", "b.csv")
     assert said.endswith(
-        "same order, got logit_cat, logit_dog in the first and logit_dog, logit_cat in the second"
+        "must have the same columns of scores, and in the same order unless the labels are their "
+        "names, got logit_cat, logit_dog in the first and logit_dog, logit_cat in the second"
     )
+
+
+def write_animals(folder: Path, file: str, order: list[int], seed: int) -> None:
+    """Write a table whose labels are the names of its columns, which stand in this order."""
+    n = len(order)
+    logits, labels = (part.numpy() for part in calibrated_problem(300, n, 2.0, seed=seed))
+    names = np.array(["ant", "bee", "cat"][:n])
+    head = ",".join([*(f"logit_{name}" for name in names[order]), "label"])
+    rows = [
+        ",".join([*map(str, z[order]), name]) for z, name in zip(logits, names[labels], strict=True)
+    ]
+    (folder / file).write_text("\n".join([head, *rows]))
+
+
+@pytest.mark.parametrize("scaler", ["temperature", "vector"])
+@pytest.mark.parametrize("order", [[1, 0], [2, 0, 1]])
+def test_columns_that_labels_name_may_stand_in_any_order(here, order, scaler):
+    """A vector scaler has numbers of its own for each class."""
+    write_animals(here.folder, "test.csv", sorted(order), seed=1)
+    write_animals(here.folder, "same.csv", sorted(order), seed=2)
+    write_animals(here.folder, "other.csv", order, seed=2)
+    found = []
+    for file in ("same.csv", "other.csv"):
+        command = "report", "test.csv", "--calibration", file, "--scaler", scaler
+        assert here.run(*command) == 0, here.err
+        found.append(here.out.splitlines()[2:])
+    assert found[0] == found[1]
 
 
 def test_the_scores_of_two_files_must_be_of_one_class(here):

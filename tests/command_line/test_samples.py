@@ -644,11 +644,14 @@ def test_binary_logits_in_one_column_are_not_told_to_subtract_1(tmp_path):
     logits = np.linspace(0.01, 0.99, 300)
     labels = np.random.default_rng(0).random(300) < 1 / (1 + np.exp(-logits))
     np.savez(tmp_path / "one.npz", logits=logits, labels=labels.astype(int))
-    with pytest.raises(ValueError, match="or write two columns if they are logits: 0 and the lo"):
+    advice = "; if they are probabilities, add --probabilities; if they are logits, write "
+    with pytest.raises(ValueError, match=advice):
         read_samples(tmp_path / "one.npz", Choice(), labels_needed=True)
     both = np.stack([0 * logits, logits], 1)
     np.savez(tmp_path / "two.npz", logits=both, labels=labels.astype(int))
     assert read_samples(tmp_path / "two.npz", Choice(), labels_needed=True).logits.shape == (300, 2)
+    write_csv(tmp_path / "two.csv", ["logit_0", "logit_1", "label"], *both.T, labels.astype(int))
+    assert read_samples(tmp_path / "two.csv", Choice(), labels_needed=True).logits.shape == (300, 2)
 
 
 def test_columns_of_words_are_no_scores(tmp_path):

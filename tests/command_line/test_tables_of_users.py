@@ -110,7 +110,7 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
         ("an empty cell", "; fill in the cell, delete the row, or "),
         ("a decimal comma in quotes", "; write decimal points, or separate the columns by semicol"),
         ("blanks between", "; separate the columns by commas, semicolons or tabs"),
-        ("labels in capitals", "; spell this label as its column does: "),
+        ("a label in two spellings", "; spell this label as its column does: bee"),
         ("a list in a cell", "; write a column of its own for each class instead of a list"),
         ("percentages of names", "; divide them by 100 and add --probabilities if they are"),
         *(

@@ -35,6 +35,8 @@
   async function choose(which, list) {
     const found = [...list];
     stopLooking(which);
+    // The tick belongs to the files that the temperature was to be fitted to.
+    if (which === "fit" && chosen.fit.length) untick();
     chosen[which] = found;
     hold(at(`${which}-files`), found);
     at("remove").hidden = chosen.test.length === 0;
@@ -56,6 +58,11 @@
     at(`${which}-files`).setAttribute("aria-invalid", String(sentence !== ""));
     if (sentence === "" && beingRead.has(which)) look(which);
     else stopLooking(which);
+  }
+
+  function untick() {
+    if (at("probabilities").checked) columns.test.outdate();
+    at("probabilities").checked = false;
   }
 
   /** Show at once how files are read, and what the user must choose. */
@@ -190,6 +197,7 @@
 
   function refuse(sentence, asks = null) {
     at("refusal").textContent = shown(sentence);
+    keepWhole(at("refusal"));
     at("refusal").hidden = false;
     const isOfBox = asks === "probabilities";
     const box = isOfBox ? at("probabilities") : at("refusal");
@@ -220,11 +228,27 @@
     const { calibkit } = at("install").dataset;
     at("install").textContent = `python -m pip install ${packages}"${calibkit}"`;
     at("python").textContent = pythonCode.python(found);
+    keepWhole(at("results"));
     at("results").hidden = false;
     at("results").focus();
   }
 
   const made = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+
+  /** Let no line end within a formula such as P(y = 1). What is copied stays as it is. */
+  function keepWhole(place) {
+    const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (texts.nextNode()) found.push(texts.currentNode);
+    const others = "pre, code, svg, select, script, style, .cc-whole";
+    for (const text of found.filter(({ parentElement }) => !parentElement.closest(others))) {
+      const parts = text.data.split(/(\S+ [=≤] \S+)/);
+      const nodes = parts.map((part, k) =>
+        k % 2 ? Object.assign(made("span", part), { className: "cc-whole" }) : part
+      );
+      if (nodes.length > 1) text.replaceWith(...nodes);
+    }
+  }
 
   /** Save a file of results under the name of the model. */
   function saveResults(ending, type, write) {
@@ -264,6 +288,7 @@
   }
 
   addSkipLink();
+  keepWhole(document.querySelector("main"));
   at("probabilities").addEventListener("change", () => {
     for (const which of ["fit", "test"]) columns[which].outdate();
     hideResults();
@@ -278,6 +303,7 @@
     at("start").focus();
   });
   at("example").addEventListener("click", async () => {
+    untick();
     await Promise.all([choose("test", []), choose("fit", [example()])]);
     start();
   });

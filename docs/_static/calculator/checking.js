@@ -197,7 +197,7 @@
       throw new BadValue(sentence, "probabilities");
     }
     const why = self.disguises.find(data, n, width);
-    const ofOne = `${ARE_PROBABILITIES}, or save two columns if they are logits: 0 and the logit`;
+    const ofOne = sentences.ONE_COLUMN_IN_0_1({ advice: `tick ${BOX}` });
     if (why) {
       const scale = why.match(/\[0, (\d{2,})\]/)?.[1];
       const words = { why, advice: width === 1 ? ofOne : advice };

@@ -3,9 +3,11 @@
 (self.calculatorParts ??= {}).errors = function () {
   "use strict";
 
+  const { N_RESAMPLES } = self.measures;
   const LEVEL = 0.05;
   // As in calibkit's _command_line/verdicts.py.
   const CLEAR = 1.96;
+  const CLOSE = 2;
 
   /** Return the p-values that speak against a calibrated model, with the names of the errors. */
   function findingsOf({ ece, pValue, classwiseEce, classwisePValue }) {
@@ -16,6 +18,16 @@
     // If there are two tests, each may reject half as often.
     const limit = LEVEL / tests.length;
     return { limit, errors: tests.filter(([, , p]) => p < limit) };
+  }
+
+  /** Return the p-value that decides the verdict, which is the smaller one of two tests. */
+  const decisive = ({ pValue, classwisePValue = 1 }) => Math.min(pValue, classwisePValue);
+
+  /** Say whether other random draws could reverse the verdict. */
+  function isClose(values) {
+    const p = decisive(values);
+    const error = Math.sqrt((p * (1 - p)) / N_RESAMPLES);
+    return Math.abs(p - findingsOf(values).limit) <= CLOSE * error;
   }
 
   const isCalibrated = (values) => findingsOf(values).errors.length === 0;
@@ -75,5 +87,7 @@
   /** Say whether only the scaled model shows an error. */
   const isWorse = ({ before, after }) => isCalibrated(before) && !isCalibrated(after);
 
-  self.errors = { LEVEL, findingsOf, isCalibrated, wayOf, isShift, isWorse };
+  self.errors = {
+    LEVEL, findingsOf, decisive, isClose, isCalibrated, wayOf, isShift, isWorse,
+  };
 };

@@ -140,7 +140,7 @@
   }
 
   self.measures = {
-    WHEN, format, percent, short, pText, isBound, tableOf, sharesOf, named, wordsOf, captionOf,
-    meanings, escape, escaped, htmlTable, htmlMeanings,
+    WHEN, N_RESAMPLES, format, percent, short, pText, isBound, tableOf, sharesOf, named, wordsOf,
+    captionOf, meanings, escape, escaped, htmlTable, htmlMeanings,
   };
 };

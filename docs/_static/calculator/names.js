@@ -90,14 +90,31 @@
   /** Return the name of a class, or 1 for 1.0, as programs write it among missing labels. */
   const plain = (name) => name.replace(/^(\d+)\.0$/, "$1");
 
+  const lowered = (texts) => texts.map((text) => text.toLowerCase());
+
+  /**
+   * Return the classes that columns name, as the labels spell them. The column p_cat names the
+   * label Cat as well, unless there is also a label or a column that differs in nothing but capital
+   * letters.
+   */
+  function classesOf(columns, labels) {
+    const exact = exactClassesOf(columns, [...labels]);
+    const spelt = new Map([...labels].map((label) => [label.toLowerCase(), label]));
+    const areAllNamed = [...labels].every((label) => exact.includes(label));
+    if (areAllNamed || spelt.size < new Set(labels).size) return exact;
+    const found = exactClassesOf(lowered(columns), [...spelt.keys()]);
+    if (new Set(found).size < found.length) return exact;
+    return found.map((name, k) => spelt.get(name) ?? exact[k]);
+  }
+
   /**
    * Return the classes that columns name, without what stands around every label. So the columns
    * s_cat and s_dog name the labels cat and dog, whatever s may mean, and z1 and z2 name the labels
    * 1 and 2.
    */
-  function classesOf(columns, labels) {
+  function exactClassesOf(columns, labels) {
     const classes = columns.map(classOf);
-    const texts = [...labels].sort();
+    const texts = labels.sort();
     if (texts.every((text) => classes.includes(text))) return classes;
     if (!self.strays.areWords(texts)) {
       const numbers = self.strays.numbersOf(columns);

@@ -100,6 +100,18 @@
     return across > 0.8 * pairs.length && across - chance * pairs.length > CLEAR * deviation;
   }
 
+  /**
+   * Say whether the event of two classes is the same in both files. Two columns with the names of
+   * the classes may stand in any order.
+   */
+  function areOfOneEvent(fit, test) {
+    if (fit.event === null || test.event === null || fit.event === test.event) return true;
+    const [ofFit, ofTest] = [fit, test].map(({ classes }) =>
+      classes?.map((name) => name.toLowerCase()).sort().join()
+    );
+    return ofFit !== undefined && ofFit === ofTest;
+  }
+
   /** Return a number for each row, which is the same for rows of the same logits. */
   function keysOf({ logits, n, C }) {
     const value = new Float64Array(1);
@@ -118,5 +130,5 @@
     });
   }
 
-  self.sets = { split, countShared, keysOf };
+  self.sets = { split, countShared, areOfOneEvent, keysOf };
 };

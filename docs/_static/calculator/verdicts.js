@@ -3,9 +3,10 @@
   "use strict";
 
   const { sentences } = self;
-  const { format, percent, pText, isBound, sharesOf, wordsOf } = self.measures;
+  const { N_RESAMPLES, format, percent, pText, isBound, sharesOf, wordsOf } = self.measures;
   const { whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains } = self.doubts;
-  const { LEVEL, findingsOf, isCalibrated, wayOf, isShift, isWorse } = self.errors;
+  const { LEVEL, findingsOf, decisive, isClose } = self.errors;
+  const { isCalibrated, wayOf, isShift, isWorse } = self.errors;
   // As in calibkit's _command_line/verdicts.py.
   const WEAK = 0.1;
 
@@ -14,10 +15,14 @@
     if (why) return [why];
     const { before, after } = found.report;
     const parts = [["Before scaling", before], ["After scaling", after]];
-    if (parts.every(([, values]) => isCalibrated(values) && !values.confidentErrors)) {
+    const isPlain = (values) =>
+      isCalibrated(values) && !isClose(values) && !values.confidentErrors;
+    if (parts.every(([, values]) => isPlain(values))) {
       return [...ofTemperature(found), notFound("Before and after scaling", found, before, after)];
     }
-    const said = parts.map(([when, values]) => verdict(when, values, found));
+    const said = parts.map(([when, values]) =>
+      [verdict(when, values, found), ...close(when, values)].join(" ")
+    );
     return [...ofTemperature(found), ...said];
   }
 
@@ -27,12 +32,16 @@
     return notFound(when, found, values);
   }
 
-  /** Say whether T may be 1, in the sentence that the verdicts follow. */
-  function ofTemperature(found) {
-    if (!mayBe1(found)) return outside1(found);
-    const isOfChoice = isOpen(found) && shiftRemains(found).length === 0;
-    return [isOfChoice ? `${on1(found)} ${sentences.CHOOSE({})}` : on1(found)];
+  /** Warn of a verdict that other random draws could reverse. */
+  function close(when, values) {
+    if (!isClose(values)) return [];
+    const limit = inWords(findingsOf(values).limit);
+    const words = { when: when.toLowerCase(), p: decisive(values).toFixed(3), n: N_RESAMPLES };
+    return [sentences.CLOSE({ ...words, limit })];
   }
+
+  /** Say whether T may be 1, in the sentence that the verdicts follow. */
+  const ofTemperature = (found) => (mayBe1(found) ? [on1(found)] : outside1(found));
 
   /** Say that the values show no error, and how large an error could still hide. */
   function notFound(when, found, ...values) {
@@ -66,9 +75,10 @@
     }
     const said = sentences[isWeak ? "SOME_EVIDENCE" : "NOT_CALIBRATED"](words);
     if (when === "Before scaling" || shiftRemains(found).length) return said;
-    const choose = isOpen(found) ? [] : [sentences.ALREADY_BEST({}), sentences.CHOOSE({})];
+    // The sentence about T = 1 has said that another temperature need not help.
+    const best = isOpen(found) ? [] : [sentences.ALREADY_BEST({})];
     const ofOthers = found.isSplit ? [] : [sentences.OTHER_DATA({})];
-    return [said, ...choose, ...ofOthers].join(" ");
+    return [said, ...best, sentences.CHOOSE({}), ...ofOthers].join(" ");
   }
 
   /** Say below which p-value an error is called more than chance. */

@@ -18,7 +18,8 @@
     const files = [calibration];
     const code = [calibration.code];
     const from = [calibration.said];
-    const { suspicion, wrongPositive, event, n, input, note, zeros, classes } = calibration;
+    const { suspicion, wrongPositive, n, input, note, zeros, classes } = calibration;
+    let { event } = calibration;
     let test;
     const ofBoth = calibration.hasTestSet ? chosen : [];
     const filesOfTest = testFiles.length ? testFiles : ofBoth;
@@ -36,14 +37,16 @@
       files.push(test);
       code.push(test.code);
       from.push(test.said);
+      event = test.event ?? event;
       if (test.C !== calibration.C) {
         throw new refusals.BadFile(
           `both files must have the same classes, got ${calibration.C} classes for the fit and ` +
             `${test.C} for the test; drop files of one model`
         );
       }
-      if (event !== null && test.event !== null && test.event !== event) {
-        throw new refusals.BadFile(self.sentences.OTHER_EVENT({ fit: event, test: test.event }));
+      if (!sets.areOfOneEvent(calibration, test)) {
+        const events = { fit: calibration.event, test: test.event };
+        throw new refusals.BadFile(self.sentences.OTHER_EVENT(events));
       }
     }
     tell("Fitting the temperature", 0.25);

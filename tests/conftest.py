@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
+import coverage
 import matplotlib
 import pytest
 from filelock import FileLock
@@ -110,6 +111,23 @@ def _serve() -> Iterator[Callable[..., str]]:
 
 serve = pytest.fixture(_serve, name="serve")
 serve_for_module = pytest.fixture(_serve, scope="module", name="serve_for_module")
+
+
+@pytest.fixture(scope="module")
+def without_coverage() -> Iterator[None]:
+    """Stop measuring what is covered, also in new processes.
+
+    Grading, lessons and site run little of calibkit that no other test runs, and measuring makes
+    them take almost twice as long.
+    """
+    measuring = coverage.Coverage.current()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("COVERAGE_PROCESS_START", raising=False)
+        if measuring:
+            measuring.stop()
+        yield
+        if measuring:
+            measuring.start()
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,8 @@ import pytest
 from tests.answers import NAMES, Assignment, right_answers, submissions, wrong_answers
 from tests.mutants import kept, mutants
 
+pytestmark = pytest.mark.usefixtures("without_coverage")
+
 
 @pytest.fixture(scope="module", params=NAMES)
 def name(request) -> str:

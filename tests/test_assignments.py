@@ -21,6 +21,8 @@ from nbgrader.api import Gradebook
 
 from tests.answers import ASSIGNMENTS, NAMES, ROOT, right_answers, wrong_answers
 
+pytestmark = pytest.mark.usefixtures("without_coverage")
+
 SOURCES = sorted(ASSIGNMENTS.glob("ps*.py"))
 # right, with a warning at every call
 NOISY = """

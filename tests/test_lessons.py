@@ -23,6 +23,8 @@ import make_notebooks  # noqa: E402
 from lesson_source import lesson_cells, number, solution_cells, tags  # noqa: E402
 from quiz_form import QUIZZES  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("without_coverage")
+
 SCRIPTS = lesson_source.scripts()
 HEADINGS = (
     "What you will do",

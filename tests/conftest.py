@@ -117,7 +117,7 @@ serve_for_module = pytest.fixture(_serve, scope="module", name="serve_for_module
 def without_coverage() -> Iterator[None]:
     """Stop measuring what is covered, also in new processes.
 
-    Grading, lessons and site run little of calibkit that no other test runs, and measuring makes
+    Grading and lessons run little of calibkit that no other test runs, and measuring makes
     them take almost twice as long.
     """
     measuring = coverage.Coverage.current()

@@ -1884,6 +1884,22 @@ def test_columns_that_labels_name_may_stand_in_any_order(page, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_test_on_other_classes_is_refused(page, tmp_path):
+    logits, labels = problem(400, 4, 2.0, seed=10)
+    for zone, names in (
+        ("fit", ["ant", "bee", "cat", "dog"]),
+        ("test", ["Dog", "bee", "cow", "Ant"]),
+    ):
+        columns = {f"logit_{name}": row for name, row in zip(names, logits.T.tolist(), strict=True)}
+        columns["label"] = np.array(names)[labels.numpy()].tolist()
+        drop(page, zone, write_table(tmp_path / f"{zone}.csv", columns))
+    assert calibrate(page) == (
+        "Both files must have the same classes, got cat only for the fit and cow only for the "
+        "test; drop files of one model."
+    )
+
+
+@pytest.mark.slow
 def test_a_second_file_is_used_for_the_test_only(page, saved):
     folder, (logits, labels) = saved
     np.savez(folder / "other.npz", logits=3 * logits[:100].numpy(), labels=labels[:100].numpy())

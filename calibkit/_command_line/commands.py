@@ -136,7 +136,8 @@ def _with_columns_of(test: Samples, calibration: Samples) -> Samples:
     """Return the samples of a calibration set with their columns in the order of the test set."""
     first, second = (one.source.class_names(one.names) for one in (test, calibration))
     if first is None or second is None:
-        if None not in (test.event, calibration.event) and test.event != calibration.event:
+        events = {one.event.lower() for one in (test, calibration) if one.event is not None}
+        if len(events) == 2:
             raise ValueError(_sentences.OTHER_EVENT.format(fit=calibration.event, test=test.event))
         return calibration
     if first == second:

@@ -221,6 +221,14 @@ def test_the_scores_of_two_files_must_be_of_one_class(here):
     assert "dog for the test" in said
 
 
+def test_an_event_is_the_same_with_and_without_a_capital_letter(here):
+    for k, (cat, dog) in enumerate([("cat", "dog"), ("Cat", "Dog")]):
+        words = [cat if i % 10 > 4 or i % 7 == 0 else dog for i in range(40)]
+        rows = [f"{0.1 + k / 50 + 0.08 * (i % 10)},{word}" for i, word in enumerate(words)]
+        (here.folder / f"{k}.csv").write_text("\n".join([f"p_{cat},label", *rows]))
+    assert here.run("report", "1.csv", "--calibration", "0.csv") == 0, here.err
+
+
 def test_outputs_that_cannot_be_are_refused_first(files):
     assert "create nowhere first" in files.refusal("report", "none.npz", "--html", "nowhere/c.html")
     assert "two outputs" in files.refusal("report", "none.npz", "--html", "c", "--markdown", "./c")

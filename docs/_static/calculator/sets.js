@@ -100,16 +100,32 @@
     return across > 0.8 * pairs.length && across - chance * pairs.length > CLEAR * deviation;
   }
 
-  /**
-   * Say whether the event of two classes is the same in both files. Two columns with the names of
-   * the classes may stand in any order.
-   */
-  function areOfOneEvent(fit, test) {
-    if (fit.event === null || test.event === null || fit.event === test.event) return true;
-    const [ofFit, ofTest] = [fit, test].map(({ classes }) =>
-      classes?.map((name) => name.toLowerCase()).sort().join()
-    );
-    return ofFit !== undefined && ofFit === ofTest;
+  const lower = (name) => name.toLowerCase();
+
+  /** Return the classes of some samples that others lack, if the labels of both name columns. */
+  function missingIn(others, { classes }) {
+    if (!classes || !others.classes) return [];
+    const known = new Set(others.classes.map(lower));
+    return classes.filter((name) => !known.has(lower(name)));
+  }
+
+  /** Refuse to test a temperature on samples of another model. Columns may change their order. */
+  function refuseOthers(fit, test) {
+    const [ofFit, ofTest] = [missingIn(test, fit), missingIn(fit, test)].map(self.names.shortly);
+    const got =
+      test.C !== fit.C
+        ? `${fit.C} classes for the fit and ${test.C} for the test`
+        : ofFit && `${ofFit} only for the fit and ${ofTest} only for the test`;
+    if (got) {
+      const advice = "drop files of one model";
+      throw new BadFile(`both files must have the same classes, got ${got}; ${advice}`);
+    }
+    const events = { fit: fit.event, test: test.event };
+    const areNamed = fit.event !== null && test.event !== null;
+    // In two columns, the names of the classes may stand in any order.
+    if (areNamed && !(fit.classes && test.classes) && lower(fit.event) !== lower(test.event)) {
+      throw new BadFile(self.sentences.OTHER_EVENT(events));
+    }
   }
 
   /** Return a number for each row, which is the same for rows of the same logits. */
@@ -130,5 +146,5 @@
     });
   }
 
-  self.sets = { split, countShared, areOfOneEvent, keysOf };
+  self.sets = { split, countShared, refuseOthers, keysOf };
 };

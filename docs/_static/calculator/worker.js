@@ -38,16 +38,7 @@
       code.push(test.code);
       from.push(test.said);
       event = test.event ?? event;
-      if (test.C !== calibration.C) {
-        throw new refusals.BadFile(
-          `both files must have the same classes, got ${calibration.C} classes for the fit and ` +
-            `${test.C} for the test; drop files of one model`
-        );
-      }
-      if (!sets.areOfOneEvent(calibration, test)) {
-        const events = { fit: calibration.event, test: test.event };
-        throw new refusals.BadFile(self.sentences.OTHER_EVENT(events));
-      }
+      sets.refuseOthers(calibration, test);
     }
     tell("Fitting the temperature", 0.25);
     const fit = fitted(calibration, { suspicion, wrongPositive });

@@ -261,7 +261,7 @@ class ConformalSets(CheckedAttributes):
         if self.per_class:
             label_scores = label_scores[y.argsort()]
         groups = zip(label_scores.split(counts), ranks, strict=True)
-        limits = torch.stack([_sorted_pairs(group)[rank - 1] for group, rank in groups])
+        limits = torch.stack([_pair_of_rank(group, rank) for group, rank in groups])
         self._limits, self._n_samples, self._n_classes = limits, n, n_classes
         return self
 
@@ -392,10 +392,12 @@ class ConformalSets(CheckedAttributes):
         return found
 
 
-def _sorted_pairs(pairs: Tensor) -> Tensor:
-    """Sort pairs (n, 2) by the first number and, where it is equal, by the second."""
-    pairs = pairs[pairs[:, 1].argsort()]
-    return pairs[pairs[:, 0].argsort(stable=True)]
+def _pair_of_rank(pairs: Tensor, rank: int) -> Tensor:
+    """Return the pair (2,) that has this rank among pairs (n, 2) in lexicographic order."""
+    first, second = pairs.numpy().T
+    value = np.partition(first, rank - 1)[rank - 1]
+    rank -= int((first < value).sum())
+    return torch.tensor([value, np.partition(second[first == value], rank - 1)[rank - 1]])
 
 
 def _refuse_pixels(probabilities: Probabilities) -> None:

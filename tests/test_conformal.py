@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibkit import ConformalSets
+from calibkit.conformal import _pair_of_rank
 from tests.helpers import Failure, calibrated_problem
 from tests.metrics.references import draw
 
@@ -460,3 +461,9 @@ def test_a_fit_that_fails_at_any_point_changes_nothing():
         assert sets.threshold == threshold
         assert sets.n_samples == 60
         assert torch.equal(sets.predict(p), expected)
+
+
+def test_the_pair_of_a_rank_is_that_of_the_sorted_pairs():
+    pairs = torch.randint(4, (40, 2), generator=torch.Generator().manual_seed(0)).double()
+    for rank, expected in enumerate(sorted(pairs.tolist()), 1):
+        assert _pair_of_rank(pairs, rank).tolist() == expected

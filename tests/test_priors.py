@@ -163,11 +163,10 @@ def test_pos_weight_is_undone_by_a_model_that_was_trained_with_it():
 
 def by_em(p: np.ndarray, source: np.ndarray, smoothing: float, steps: int) -> np.ndarray:
     """The algorithm of Saerens, Latinne and Decaestecker, with additional samples."""
-    q = source
+    q, ratio = source, p / source
     for _ in range(steps):
-        r = p * (q / source)
-        r /= r.sum(1, keepdims=True)
-        q = (r.sum(0) + smoothing * source) / (len(p) + smoothing)
+        counts = q * ((1 / (ratio @ q)) @ ratio)  # the sums of the probabilities of each class
+        q = (counts + smoothing * source) / (len(p) + smoothing)
     return q
 
 

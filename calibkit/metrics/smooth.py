@@ -17,6 +17,8 @@ _N_CELLS = 2**15
 # A kernel of this width has a standard deviation of eleven cells, so the size of the cells hardly
 # affects the error.
 _NARROWEST_WIDTH = 8.6 / (math.pi * 2**13)
+# If a frequency times the width exceeds this, exp(-39^2 / 2) = 0 is left of its coefficient.
+_GONE = 39.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,10 @@ def error_at_its_own_width(residuals: Floats) -> float:
 
     def size_of_smoothed(width: float) -> float:
         # With reflecting ends, a Gaussian kernel damps each cosine coefficient independently.
-        damped = coefficients * np.exp(-((width * frequencies) ** 2) / 2)
+        n_left = int(_GONE / (math.pi * width)) + 1
+        damped = np.zeros_like(coefficients)
+        damping = np.exp(-((width * frequencies[:n_left]) ** 2) / 2)
+        damped[:n_left] = coefficients[:n_left] * damping
         return float(np.abs(idct(damped)).sum())
 
     def excess(width: float) -> float:

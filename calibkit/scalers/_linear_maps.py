@@ -22,8 +22,8 @@ class Parameters(NamedTuple):
 
     def like(self, flat: Tensor) -> "Parameters":
         """Return numbers in one dimension in the shapes of these parameters."""
-        weight, bias = flat.split([self.weight.numel(), self.bias.numel()])
-        return Parameters(weight.view(self.weight.shape), bias)
+        n = self.weight.numel()
+        return Parameters(flat[:n].view(self.weight.shape), flat[n:])
 
 
 class Coordinates(Protocol):

@@ -103,11 +103,12 @@ class _PenalisedNLL:
         self.labels = labels[:, None]
         self.offset = offset
         self.penalty = Parameters(penalty.weight.to(features), penalty.bias.to(features))
+        self.flat_penalty = self.penalty.flat()
         self.weights = weights
         self.n = total_weight_over_processes(labels, weights)
         self.random_share = smoothing / self.n
         self._evaluated_at: NDArray[np.float64] | None = None
-        self._evaluate(self.penalty.like(torch.zeros_like(self.penalty.flat())))
+        self._evaluate(self.penalty.like(torch.zeros_like(self.flat_penalty)))
         self.coordinates = linear_map.coordinates(
             self.probabilities, features, weights, self.penalty, self.n
         )
@@ -127,8 +128,9 @@ class _PenalisedNLL:
         residuals.scatter_add_(1, self.labels, torch.full_like(residuals[:, :1], -1))
         gradient = self._nll_gradient(residuals, self.features)
         total = total_over_processes(torch.cat([nll[None], gradient.flat()]))
-        penalty = self.penalty.flat() * parameters.flat()
-        value = total[0] + (penalty * parameters.flat()).sum()
+        flat = parameters.flat()
+        penalty = self.flat_penalty * flat
+        value = total[0] + (penalty * flat).sum()
         return float(value), self.penalty.like(total[1:] + 2 * penalty)
 
     def hessian_product(
@@ -144,9 +146,7 @@ class _PenalisedNLL:
         residuals = scores.addcmul_(p, scores.sum(1, keepdim=True), value=-1)
         gradient = self._nll_gradient(residuals, self.rough_features).flat().double()
         nll = (1 + self.random_share) * total_over_processes(gradient)
-        return self._by_coordinates(
-            self.penalty.like(nll + 2 * self.penalty.flat() * change.flat())
-        )
+        return self._by_coordinates(self.penalty.like(nll + 2 * self.flat_penalty * change.flat()))
 
     def hessian(self, coordinates: NDArray[np.float64]) -> LinearOperator:
         size = len(coordinates)

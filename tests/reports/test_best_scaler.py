@@ -134,7 +134,8 @@ def test_huge_wrong_logits_cost_no_right_answers():
 
 @pytest.mark.parametrize("n", [6, 12, 29])
 def test_very_few_samples_leave_the_simplest_scaler(n):
-    for seed in range(20):
+    # Without the rule for few samples, at least one of these seeds would choose another scaler.
+    for seed in range(8):
         logits, labels = biased_problem(n, 3, seed)
         with contextlib.suppress(ValueError):  # All samples may be of one class.
             chosen = choose(logits, labels)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 import torch
@@ -315,6 +316,13 @@ def test_more_samples_than_float32_can_count():
     assert count_over_processes(n) == n
 
 
+@cache
+def fitted_on_2000(kind: type[Scaler], n_classes: int) -> tuple[Scaler, torch.Tensor]:
+    """Return a scaler and some of the logits that it was fitted on."""
+    logits, labels = calibrated_problem(2000, n_classes, 1.5)
+    return fit(kind, logits, labels), logits[:7]
+
+
 MASKED = [(5, [4]), (5, [0, 3]), (5, [1, 2, 3, 4]), (2, [0]), (2, [1])]
 
 
@@ -324,9 +332,8 @@ MASKED = [(5, [4]), (5, [0, 3]), (5, [1, 2, 3, 4]), (2, [0]), (2, [1])]
 def test_a_masked_class_stays_masked(kind, n_classes, masked, dtype):
     if kind in BINARY and n_classes > 2:
         pytest.skip("for binary models")
-    logits, labels = calibrated_problem(2000, n_classes, 1.5)
-    scaler = fit(kind, logits, labels)
-    rows = logits[:7].to(dtype)
+    scaler, logits = fitted_on_2000(kind, n_classes)
+    rows = logits.to(dtype, copy=True)
     rows[:, masked] = -torch.inf
     kept = [k for k in range(n_classes) if k not in masked]
     for given in (rows, rows[:6].reshape(2, 3, n_classes).movedim(-1, 1)):

@@ -141,13 +141,13 @@ def true_errors(population: Population) -> dict[str, float]:
     }
 
 
-def truth_of(cell: Cell) -> dict[str, float]:
-    """Return the true value of every measure, or its true change, from a million samples."""
+def truth_of(cell: Cell, n_samples: int) -> dict[str, float]:
+    """Return the true value of every measure, or its true change, from so many samples."""
     if not cell.error and cell.sharper is None:
         return dict.fromkeys(MEASURES, 0.0)
     n_parts = max(cell.n_classes // 5, 1)  # All at once would not fit into the memory.
     generator = torch.Generator().manual_seed(0)
-    drawn = (draw(cell, 1_000_000 // n_parts, generator) for _ in range(n_parts))
+    drawn = (draw(cell, n_samples // n_parts, generator) for _ in range(n_parts))
     factors = (1.0,) if cell.sharper is None else (1.0, cell.sharper)
     parts = [[Population.of(sharpened(p, k), truth) for k in factors] for p, truth in drawn]
     after, *before = (
@@ -166,10 +166,11 @@ def held(
     n_resamples: int,
     measures: list[str] | None = None,
     first: int = 0,
+    n_true: int = 1_000_000,
 ) -> dict[str, tuple[float, float]]:
-    """Return how often the truth is below, and how often it is above, the interval."""
+    """Return how often the truth, of so many samples, is below and above the interval."""
     names = measures or list(MEASURES)
-    truth = truth_of(cell)
+    truth = truth_of(cell, n_true)
     missed = {name: [0, 0] for name in names}
     first_seed = zlib.crc32(repr(cell).encode())
     for simulation in range(first, first + n_simulations):

@@ -10,7 +10,7 @@ pools of samples, for which the payments of all bets are computed once.
 import csv
 import sys
 from collections.abc import Callable, Iterator
-from copy import deepcopy
+from copy import copy
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -190,7 +190,7 @@ def watch(stream: Outcomes, of: Judged) -> tuple[int | None, Suspicion | None]:
     """Return after how many labels there is an alarm, and what it is about."""
     evidence = Evidence(bets_on(of))
     for start in range(0, len(stream.confidence), STEP):
-        before, part = deepcopy(evidence), choose(stream, slice(start, start + STEP))
+        before, part = copy(evidence), choose(stream, slice(start, start + STEP))
         at = evidence.add(part, THRESHOLD)
         if at is not None:  # A batch gives the same evidence as single labels.
             before.add(choose(part, slice(0, at - start)), THRESHOLD)

@@ -32,7 +32,7 @@ def true_nll(cell: Cell) -> float:
 
 def share_held(cell: Cell, n_simulations: int) -> dict[str, float]:
     """Return how often the interval of each metric holds the truth."""
-    truth = {"NLL": true_nll(cell), "ECE": truth_of(cell)["ECE"]}
+    truth = {"NLL": true_nll(cell), "ECE": truth_of(cell, 400_000)["ECE"]}
     held = dict.fromkeys(METRICS, 0)
     for seed in range(n_simulations):
         generator = torch.Generator().manual_seed(seed)

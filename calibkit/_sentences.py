@@ -272,9 +272,10 @@ TWO_TESTS = (
 )
 NOT_CALIBRATED = "{when}, the model {how}: {errors} {verb} larger than chance alone would produce."
 CLOSE = (
-    "The p-value {when} is a close call: {p} comes from {n} random draws, and other draws could "
-    "put it on the other side of {limit} and so reverse the verdict."
+    "The p-value of the {error} {when} is a close call: {p} comes from {n} random draws, and other "
+    "draws could put it on the other side of {limit} and so reverse the verdict."
 )
+NOT_BELOW = "The p-value of the {error} {when} is {p}, which is not below {limit}."
 SOME_EVIDENCE = (
     "{when}, there is some evidence that the model {how}: {errors} {verb} larger than chance alone "
     "usually produces; p is below {limit}. But up to one perfectly calibrated model in 20 gets "
@@ -302,8 +303,15 @@ MADE_WORSE = (
     "Before scaling, the test found no error, so T may have caused this one, because T comes from "
     "other samples. {leave}"
 )
-LEAVE_UNSCALED = "Leave the model unscaled, or find T on more samples."
-ALREADY_BEST = "T already has the lowest NLL, so another temperature would hardly help."
+LEAVE_UNSCALED = (
+    "Leave the model unscaled, or find the correction on more samples like those of the test."
+)
+NLL_RISES = (
+    "Scaling makes the model worse on the test set: its NLL rises by {value} ({low} to {high}). "
+    "The correction was found on too few samples, or on samples that differ from those of the "
+    "test. {leave}"
+)
+ALREADY_BEST = "On the samples on which it was found, T has the lowest NLL of all temperatures."
 OTHER_DATA = "The correction was found on other data, which may differ from the test set."
 
 NO_VERDICT = (

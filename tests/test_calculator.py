@@ -36,6 +36,7 @@ from calibkit._command_line.card import (
 )
 from calibkit._command_line.samples import Choice, read_samples
 from calibkit._command_line.verdicts import direction_of_event, verdicts
+from calibkit._command_line.verdicts import warnings as warnings_of
 from calibkit.reports.values import _change_text
 from tests.browser import page_alone
 from tests.command_line import tables_of_users
@@ -981,10 +982,39 @@ def test_a_close_call_is_told_as_in_the_library(page, tmp_path):
     texts = "".join(save_results(page, tmp_path, ["html", "markdown"]).values())
     for text in (page.page.inner_text("#cc-verdicts"), texts, " ".join(verdicts(report))):
         assert re.search(
-            r"\. The p-value before scaling is a close call: 0\.0[3-6]\d comes from 1000 random "
-            r"draws, and other draws could put it on the other side of 0\.05 and so reverse the ve",
+            r"\. The p-value of the ECE before scaling is a close call: 0\.0[3-6]\d comes from "
+            r"1000 random draws, and other draws could put it on the other side of 0\.05 and so ",
             text,
         )
+
+
+@pytest.mark.slow
+def test_a_temperature_that_makes_the_model_worse_is_warned_of(page, tmp_path):
+    """As in the library; the card does not tell to divide by T."""
+    fit, test = calibrated_problem(2000, 4, 0.5, seed=1), calibrated_problem(500, 4, 3.0)
+    drop_sets(page, tmp_path, fit=fit, test=test)
+    calibrate(page)
+    report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit), progress=False)
+    begin = "Scaling makes the model worse on the test set: its NLL rises by "
+    said = f"{begin}{report.change.nll.value:.3f} ("
+    shown = page.page.inner_text("#cc-doubts")
+    assert f"Warning: {said}" in shown
+    assert shown.endswith(warnings_of(report)[-1].partition("). ")[2])
+    texts = save_results(page, tmp_path, ["html", "markdown", "json"])
+    for text in texts.values():
+        assert said in text
+        assert "Divide the logits by T." not in text
+        assert _sentences.ALREADY_BEST not in text
+
+
+@pytest.mark.slow
+def test_a_p_value_between_the_limits_of_one_and_of_two_tests_is_explained(page, tmp_path):
+    drop_sets(page, tmp_path, fit=calibrated_problem(300, 3, 1.0, seed=446))
+    calibrate(page)
+    said = (
+        r"The p-value of the (classwise )?ECE before scaling is 0\.04\d, which is not below 0\.025 "
+    )
+    assert re.search(said, page.page.inner_text("#cc-verdicts"))
 
 
 @pytest.mark.slow

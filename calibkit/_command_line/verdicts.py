@@ -58,10 +58,11 @@ def verdicts(report: Report) -> list[str]:
     parts = _parts(report)
     is_told_apart = any(part.found or _is_close(part, report) for part in parts)
     if is_told_apart or report.doubts.confident_errors:
-        said = [" ".join([_verdict(part, report), *_close(part, report)]) for part in parts]
+        said = [" ".join([_verdict(part, report), *_on_p_value(part, report)]) for part in parts]
     else:
         when = "Before and after scaling" if report.after else parts[0].when
-        said = [_not_found(when, report, parts)]
+        of_p_values = [sentence for part in parts for sentence in _on_p_value(part, report)]
+        said = [" ".join([_not_found(when, report, parts), *of_p_values])]
     return [*_of_temperature(report), *said]
 
 
@@ -74,16 +75,17 @@ def _verdict(part: Verdict, report: Report) -> str:
 
 
 def warnings(report: Report) -> list[str]:
-    """Return what makes the results doubtful, and what the temperature does not correct."""
-    return [*report.doubts.warnings, *_shift_remains(report)]
+    """Return what makes the results doubtful, and what the correction spoils or leaves."""
+    return [*report.doubts.warnings, *_nll_rises(report), *_shift_remains(report)]
 
 
 def notes(report: Report) -> list[str]:
     """Return what to say below the printed report, which has no verdict."""
     if report.doubts.no_verdict:
         return []
-    close = [sentence for part in _parts(report) for sentence in _close(part, report)]
-    return [*_shift_remains(report), *_outside_1(report), *close]
+    parts = [part for part in _parts(report) if _is_close(part, report)]
+    close = [sentence for part in parts for sentence in _on_p_value(part, report)]
+    return [*_nll_rises(report), *_shift_remains(report), *_outside_1(report), *close]
 
 
 def outside_1(summary: FitSummary | None, *, is_shift: bool = False) -> list[str]:
@@ -114,6 +116,8 @@ def _shift_remains(report: Report) -> list[str]:
     """Warn of an error that no temperature corrects."""
     if not _has_temperature(report) or report.doubts.no_verdict or _is_worse(report):
         return []
+    if _nll_rises(report):
+        return []
     return [_sentences.SHIFT_REMAINS] if _is_shift(_parts(report)[-1]) else []
 
 
@@ -127,6 +131,16 @@ def _is_worse(report: Report) -> bool:
         return False
     before, after = _parts(report)
     return not before.found and bool(after.found)
+
+
+def _nll_rises(report: Report) -> list[str]:
+    """Warn of a correction without which the model is better, unless T may be 1."""
+    doubts = report.doubts
+    if report.change is None or doubts.no_verdict or doubts.on_1 or report.change.nll.low <= 0:
+        return []
+    nll = report.change.nll
+    words = {name: f"{getattr(nll, name):.3f}" for name in ("value", "low", "high")}
+    return [_sentences.NLL_RISES.format(**words, leave=_sentences.LEAVE_UNSCALED)]
 
 
 def explanations(report: Report) -> list[str]:
@@ -185,7 +199,7 @@ def _found(part: Verdict, report: Report) -> str:
     is_weak = min(part.found.values()) > _WEAK * limit
     sentence = _sentences.SOME_EVIDENCE if is_weak else _sentences.NOT_CALIBRATED
     said = sentence.format(when=part.when, how=how, errors=errors, verb=verb, limit=limit_text)
-    if part.when != "After scaling" or _shift_remains(report):
+    if part.when != "After scaling" or _shift_remains(report) or _nll_rises(report):
         return said
     # The sentence about T = 1 has said that another temperature need not help.
     is_best = _has_temperature(report) and not report.doubts.leaves_direction_open
@@ -193,25 +207,26 @@ def _found(part: Verdict, report: Report) -> str:
     return " ".join([said, *best, _sentences.CHOOSE, _sentences.OTHER_DATA])
 
 
-def _p_value(values: MetricValues) -> float:
-    """Return the p-value that decides the verdict, which is the smaller one of two tests."""
-    return min(p for p in (values.p_value, values.classwise_p_value) if p is not None)
+def _decisive(values: MetricValues) -> tuple[float, str]:
+    """Return the p-value that decides the verdict, the smaller one of two tests, and its error."""
+    tests = [(values.p_value, "ECE"), (values.classwise_p_value, "classwise ECE")]
+    return min((p, error) for p, error in tests if p is not None)
 
 
 def _is_close(part: Verdict, report: Report) -> bool:
     """Say whether other random draws could reverse the verdict."""
-    p = _p_value(part.values)
+    p, _ = _decisive(part.values)
     error = math.sqrt(p * (1 - p) / report.n_resamples)
     return abs(p - _limit(part.values)[0]) <= _CLOSE * error
 
 
-def _close(part: Verdict, report: Report) -> list[str]:
-    """Warn of a verdict that other random draws could reverse."""
-    if not _is_close(part, report):
-        return []
-    p, (_, limit) = _p_value(part.values), _limit(part.values)
-    words = {"p": f"{p:.3f}", "n": report.n_resamples, "limit": limit}
-    return [_sentences.CLOSE.format(when=part.when.lower(), **words)]
+def _on_p_value(part: Verdict, report: Report) -> list[str]:
+    """Explain a p-value that other random draws could turn, or that seems to be small enough."""
+    (p, error), (limit, limit_text) = _decisive(part.values), _limit(part.values)
+    words = {"error": error, "when": part.when.lower(), "p": f"{p:.3f}", "limit": limit_text}
+    if _is_close(part, report):
+        return [_sentences.CLOSE.format(n=report.n_resamples, **words)]
+    return [_sentences.NOT_BELOW.format(**words)] if limit <= p < LEVEL else []
 
 
 def _limit(values: MetricValues) -> tuple[float, str]:

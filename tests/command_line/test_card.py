@@ -13,7 +13,7 @@ import torch
 
 from calibkit import LogisticScaler, Report, TemperatureScaler, _sentences, evaluate
 from calibkit._command_line.card import LIMITS, Card
-from calibkit._command_line.verdicts import notes, verdicts
+from calibkit._command_line.verdicts import notes, verdicts, warnings
 from calibkit.reports.values import rejected
 from tests.helpers import calibrated_problem
 
@@ -440,11 +440,13 @@ def test_a_p_value_that_other_draws_could_put_on_the_other_side_is_called_close(
     """The calculator and the command line draw other numbers, so they may differ in the verdict."""
     measured = evaluate(*calibrated_problem(300, 2 if classwise is None else 3, 1.0))
     report = with_p(measured, p_value, classwise)
-    least = p_value if classwise is None else min(p_value, classwise)
+    is_of_classes = classwise is not None and classwise < p_value
+    least, error = (classwise, "classwise ECE") if is_of_classes else (p_value, "ECE")
     limit = "0.05" if classwise is None else "0.025 (half of 0.05, as two tests are made)"
     said = (
-        f"The p-value without scaling is a close call: {least:.3f} comes from 1000 random draws, "
-        f"and other draws could put it on the other side of {limit} and so reverse the verdict."
+        f"The p-value of the {error} without scaling is a close call: {least:.3f} comes from 1000 "
+        f"random draws, and other draws could put it on the other side of {limit} and so reverse "
+        "the verdict."
     )
     assert verdicts(report)[-1].endswith(f" {said}") == is_close
     assert (said in notes(report)) == is_close
@@ -459,20 +461,62 @@ def test_a_close_call_is_told_of_the_logits_that_it_is_about():
     report = with_p(report, 0.055, None)
     of_t, before, after = verdicts(report)
     assert before.startswith("Before scaling, no calibration error was found.")
-    assert "The p-value before scaling is a close call: 0.055 comes from 1000" in before
+    assert "The p-value of the ECE before scaling is a close call: 0.055 comes" in before
     assert after.startswith("After scaling, no calibration error was found.")
     assert "close call" not in of_t + after
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0])
+@pytest.mark.parametrize(("p_values", "is_said"), [((0.04, 0.3), True), ((0.3, 0.06), False)])
+def test_a_p_value_between_the_limits_of_one_and_of_two_tests_is_explained(p_values, is_said):
+    report = with_p(evaluate(*calibrated_problem(300, 3, 1.0)), *p_values)
+    said = (
+        " The p-value of the ECE without scaling is 0.040, which is not below 0.025 (half of 0.05, "
+        "as two tests are made)."
+    )
+    assert verdicts(report)[-1].endswith(said) == is_said
+
+
+def worse(n_classes: int) -> Report:
+    """A report of a model whose temperature was found on samples that err the other way."""
+    fit = calibrated_problem(2000, n_classes, 0.5, seed=1)
+    test = calibrated_problem(500, n_classes, 3.0)
+    return evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit), progress=False)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_a_temperature_that_makes_the_model_worse_is_warned_of(n_classes):
+    report = worse(n_classes)
+    nll = report.change.nll
+    assert nll.low > 0
+    said = (
+        "Scaling makes the model worse on the test set: its NLL rises by "
+        f"{nll.value:.3f} ({nll.low:.3f} to {nll.high:.3f}). The correction was found on too few"
+    )
+    assert warnings(report)[-1].startswith(said)
+    assert notes(report)[0].startswith(said)
+    card = Card(report, "", 0, separate=True).to_markdown()
+    assert card.count(said) == 1
+    assert not any(text in card for text in (_sentences.ALREADY_BEST, _sentences.CHOOSE))
+
+
+def test_a_temperature_that_may_be_1_is_no_reason_to_look_for_other_samples():
+    """It makes a calibrated model slightly worse, but that one need not be scaled."""
+    for seed in range(40):
+        fit, test = (calibrated_problem(400, 3, 1.0, seed=k) for k in (seed, 100 + seed))
+        report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit), n_resamples=100)
+        rises = any(said.startswith("Scaling makes") for said in warnings(report))
+        assert not (rises and report.doubts.on_1)
+
+
+@pytest.mark.parametrize("temperature", [2.0, 1.0])
 def test_an_error_that_remains_leads_to_other_scalers(temperature):
     fit, test = calibrated_problem(500, 4, temperature), calibrated_problem(500, 4, 3.0, seed=1)
     report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit))
     card = Card(report, "", 0, separate=True).to_markdown()
-    best = [_sentences.ALREADY_BEST] if temperature < 1 else []
+    best = [_sentences.ALREADY_BEST] if temperature > 1 else []
     assert " ".join([*best, _sentences.CHOOSE, _sentences.OTHER_DATA]) in card
     assert (_sentences.NO_DIRECTION in card) == (temperature == 1)
-    assert (_sentences.ALREADY_BEST in card) == (temperature < 1)
+    assert (_sentences.ALREADY_BEST in card) == (temperature > 1)
     assert card.count(_sentences.CHOOSE) == card.count(_sentences.OTHER_DATA) == 1
 
 

@@ -5,7 +5,7 @@
   const { cardTexts, sentences } = self;
   const { WHEN, tableOf, captionOf, meanings, escape, htmlTable } = self.measures;
   const { warnings, htmlWarnings, whyNoVerdict, mayBe1, on1 } = self.doubts;
-  const { shiftRemains, unchecked } = self.doubts;
+  const { shiftRemains, nllRises, unchecked } = self.doubts;
   const { isWorse } = self.errors;
   const { verdicts, explanations } = self.verdicts;
   const { legend, alternatives, diagrams, key } = self.diagrams;
@@ -156,7 +156,8 @@ ${list(limitsOf(found).map(escape))}
 
   function whatToDo(found) {
     if (mayBe1(found)) return on1(found);
-    return isWorse(found.report) ? sentences.LEAVE_UNSCALED({}) : use(found);
+    const isSpoilt = isWorse(found.report) || nllRises(found).length > 0;
+    return isSpoilt ? sentences.LEAVE_UNSCALED({}) : use(found);
   }
 
   /** Say that T is not that of a model with more than two classes, if the file may be of one. */

@@ -46,6 +46,7 @@
       ...oneClass(report),
       ...(n < LEAST_SAMPLES ? [sentences.FEW_SAMPLES({ n, least: LEAST_SAMPLES })] : []),
       ...confidentErrors(report),
+      ...nllRises(found),
       ...shiftRemains(found),
     ];
   }
@@ -82,8 +83,18 @@
   /** Warn of an error that no temperature corrects. */
   function shiftRemains(found) {
     const { report } = found;
-    const isLeft = !whyNoVerdict(found) && !isWorse(report) && isShift(report.after, report.C);
+    const isWorseOff = isWorse(report) || nllRises(found).length > 0;
+    const isLeft = !whyNoVerdict(found) && !isWorseOff && isShift(report.after, report.C);
     return isLeft ? [sentences.SHIFT_REMAINS({})] : [];
+  }
+
+  /** Warn of a temperature without which the model is better, unless it may be 1. */
+  function nllRises(found) {
+    const { value, low, high } = found.report.change.nll;
+    if (whyNoVerdict(found) || mayBe1(found) || low <= 0) return [];
+    const [rise, least, most] = [value, low, high].map((number) => number.toFixed(3));
+    const words = { value: rise, low: least, high: most, leave: sentences.LEAVE_UNSCALED({}) };
+    return [sentences.NLL_RISES(words)];
   }
 
   const htmlWarnings = (found) =>
@@ -167,6 +178,7 @@
   };
 
   self.doubts = {
-    warnings, htmlWarnings, whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains, unchecked,
+    warnings, htmlWarnings, whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains, nllRises,
+    unchecked,
   };
 };

@@ -20,14 +20,17 @@
     return { limit, errors: tests.filter(([, , p]) => p < limit) };
   }
 
-  /** Return the p-value that decides the verdict, which is the smaller one of two tests. */
-  const decisive = ({ pValue, classwisePValue = 1 }) => Math.min(pValue, classwisePValue);
+  /** Return the p-value that decides the verdict, the smaller one of two tests, and its error. */
+  const decisive = ({ pValue, classwisePValue }) =>
+    classwisePValue < pValue
+      ? { p: classwisePValue, error: "classwise ECE" }
+      : { p: pValue, error: "ECE" };
 
   /** Say whether other random draws could reverse the verdict. */
   function isClose(values) {
-    const p = decisive(values);
-    const error = Math.sqrt((p * (1 - p)) / N_RESAMPLES);
-    return Math.abs(p - findingsOf(values).limit) <= CLOSE * error;
+    const { p } = decisive(values);
+    const standardError = Math.sqrt((p * (1 - p)) / N_RESAMPLES);
+    return Math.abs(p - findingsOf(values).limit) <= CLOSE * standardError;
   }
 
   const isCalibrated = (values) => findingsOf(values).errors.length === 0;

@@ -4,7 +4,7 @@
 
   const { sentences } = self;
   const { N_RESAMPLES, format, percent, pText, isBound, sharesOf, wordsOf } = self.measures;
-  const { whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains } = self.doubts;
+  const { whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains, nllRises } = self.doubts;
   const { LEVEL, findingsOf, decisive, isClose } = self.errors;
   const { isCalibrated, wayOf, isShift, isWorse } = self.errors;
   // As in calibkit's _command_line/verdicts.py.
@@ -18,10 +18,12 @@
     const isPlain = (values) =>
       isCalibrated(values) && !isClose(values) && !values.confidentErrors;
     if (parts.every(([, values]) => isPlain(values))) {
-      return [...ofTemperature(found), notFound("Before and after scaling", found, before, after)];
+      const ofPValues = parts.flatMap(([when, values]) => onPValue(when, values));
+      const said = notFound("Before and after scaling", found, before, after);
+      return [...ofTemperature(found), [said, ...ofPValues].join(" ")];
     }
     const said = parts.map(([when, values]) =>
-      [verdict(when, values, found), ...close(when, values)].join(" ")
+      [verdict(when, values, found), ...onPValue(when, values)].join(" ")
     );
     return [...ofTemperature(found), ...said];
   }
@@ -32,12 +34,13 @@
     return notFound(when, found, values);
   }
 
-  /** Warn of a verdict that other random draws could reverse. */
-  function close(when, values) {
-    if (!isClose(values)) return [];
-    const limit = inWords(findingsOf(values).limit);
-    const words = { when: when.toLowerCase(), p: decisive(values).toFixed(3), n: N_RESAMPLES };
-    return [sentences.CLOSE({ ...words, limit })];
+  /** Explain a p-value that other random draws could turn, or that seems to be small enough. */
+  function onPValue(when, values) {
+    const { p, error } = decisive(values);
+    const { limit } = findingsOf(values);
+    const words = { error, when: when.toLowerCase(), p: p.toFixed(3), limit: inWords(limit) };
+    if (isClose(values)) return [sentences.CLOSE({ ...words, n: N_RESAMPLES })];
+    return limit <= p && p < LEVEL ? [sentences.NOT_BELOW(words)] : [];
   }
 
   /** Say whether T may be 1, in the sentence that the verdicts follow. */
@@ -74,7 +77,8 @@
       return sentences.MADE_WORSE({ ...words, leave: sentences.LEAVE_UNSCALED({}) });
     }
     const said = sentences[isWeak ? "SOME_EVIDENCE" : "NOT_CALIBRATED"](words);
-    if (when === "Before scaling" || shiftRemains(found).length) return said;
+    const isLeft = shiftRemains(found).length || nllRises(found).length;
+    if (when === "Before scaling" || isLeft) return said;
     // The sentence about T = 1 has said that another temperature need not help.
     const best = isOpen(found) ? [] : [sentences.ALREADY_BEST({})];
     const ofOthers = found.isSplit ? [] : [sentences.OTHER_DATA({})];

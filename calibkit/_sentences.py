@@ -1,8 +1,7 @@
 """The sentences that the library and the site's calculator share: bad input and model cards.
 
-Both fill in the names in braces. docs/conf.py writes the sentences into a script for the
-calculator, so that a browser says what Python says. ``advice`` is what to do, which differs between
-the two.
+Both fill in the names in braces. docs/make_calculator_words.py writes them for the calculator.
+``advice`` is what to do, which differs between the two.
 """
 
 UNKNOWN_KIND = "{path} cannot be read: the name of the file must end in one of {known}; {advice}"
@@ -107,6 +106,7 @@ OVERLOOKED = (
     "{path} has a column {name} that was not read, although it may hold scores as {used} does; "
     "{advice}"
 )
+SEVERAL_ARRAYS = "{path} has {n} arrays that may hold the scores ({names}); {advice}"
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
 FIRST_IS_EVENT = (
     "{path}: labels called {labels} are 1 for {event}, but the column {first} of this class comes "
@@ -406,13 +406,4 @@ WRONG_WAY_ROUND = (
     "Do the scores point the wrong way? On average, the model gives the samples of class 1 a lower "
     "P(y = 1) than those of class 0. Usually the two columns are exchanged, or a high score means "
     "the other class."
-)
-
-DIAGRAM = (
-    "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the "
-    "model is calibrated, the bars end within the grey bands in about 95% of the bins."
-)
-DIAGRAM_IN_WORDS = (
-    "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in "
-    "{n_below} and above it in {n_above} of {n_filled} bins that hold samples."
 )

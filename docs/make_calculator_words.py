@@ -45,6 +45,7 @@ CODE = """\
 def make_script() -> str:
     """Return the script with all sentences and names."""
     sentences = {name: text for name, text in vars(_sentences).items() if name.isupper()}
+    sentences |= {"DIAGRAM": card.DIAGRAM, "DIAGRAM_IN_WORDS": card.DIAGRAM_IN_WORDS}
     whole = {
         "labels": names.LABELS,
         "right": names.RIGHT,

@@ -537,6 +537,18 @@ def test_an_array_can_be_chosen_where_there_is_a_choice(page, saved, tmp_path):
     column(page, "scores").select_option("logits_of_teacher")
     assert calibrate(page).startswith(f"T = {temperature_of((3 * logits, labels))} ")
     assert "not used: logits, labels" in page.page.inner_text("#cc-from")
+    np.savez(tmp_path / "scores.npz", **arrays, labels=labels)
+    drop(page, "fit", tmp_path / "scores.npz")
+    column(page, "then").wait_for()
+    assert column(page, "read").inner_text() == "Nothing is read yet."
+    assert column(page, "scores").input_value() == ""
+    assert calibrate(page) == (
+        "The file scores.npz has 2 arrays that may hold the scores (logits, logits_of_teacher); "
+        "choose one of them above, then press Calibrate again."
+    )
+    assert page.run("return document.activeElement.dataset.part") == "scores"
+    column(page, "scores").select_option("logits_of_teacher")
+    assert calibrate(page).startswith(f"T = {temperature_of((3 * logits, labels))} ")
     np.savez(tmp_path / "whole.npz", logits=logits.numpy(), a=labels, b=labels)
     drop(page, "fit", tmp_path / "whole.npz")
     assert "More than one in whole.npz may hold them, and no name says it" in calibrate(page)

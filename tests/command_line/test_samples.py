@@ -328,7 +328,8 @@ def test_names_can_be_given(tmp_path):
     is_right(read(path, score_names=["a", "b", "c"], label_name="truth"))
     assert "has no column d; it holds the columns a," in refusal(path, label_name="d")
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LOGITS + 1, w=LABELS)
-    assert "one array, got u, v; name it with --score-names" in refusal(tmp_path / "x.npz")
+    said = refusal(tmp_path / "x.npz")
+    assert "has 2 arrays that may hold the scores (u, v); name one of them with --score" in said
     is_right(read(tmp_path / "x.npz", score_names=["u"]))
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LABELS, w=LABELS)
     said = refusal(tmp_path / "x.npz")

@@ -51,6 +51,7 @@
     "A_STRAY": "{path}: no label names the column {name}, so it may be no class; {advice}",
     "UNCLEAR_SCORES": "{path} has {n} columns that may hold scores ({names}), and neither their names nor the labels say that all of them do; {advice}",
     "OVERLOOKED": "{path} has a column {name} that was not read, although it may hold scores as {used} does; {advice}",
+    "SEVERAL_ARRAYS": "{path} has {n} arrays that may hold the scores ({names}); {advice}",
     "NO_SCORES": "{path} must hold logits or probabilities beside the labels, got {described}",
     "FIRST_IS_EVENT": "{path}: labels called {labels} are 1 for {event}, but the column {first} of this class comes first, which is the place of class 0; put the column {second} before it",
     "SEVERAL_MODELS": "each of the columns {names} is higher where the label is 1, as the scores of one event by several models are, and no label has one of these names; {advice}",

@@ -57,6 +57,7 @@ def make_script() -> str:
         "logits": names.LOGITS,
         "confidence": names.CONFIDENCE,
         "probabilities": names.PROBABILITIES,
+        "endInProb": names.END_IN_PROB,
         "numbersOfSamples": strays.NUMBERS_OF_SAMPLES,
         "predictions": strays.PREDICTIONS,
     }

@@ -76,7 +76,7 @@
     // Such labels are refused with advice on what to do.
     ({ arrays: { "": { data, shape } } }) => isOneHot(data, shape[0], shape[1] ?? 1),
     (file) => isNamed(file, "labels"),
-    (_, other) => isNamed(other, "logits", "probabilities"),
+    (_, other) => isNamed(other, "logits", "probabilities", "endInProb"),
   ];
 
   /** Return [scores, labels] of two npy files, or ask which is which. */
@@ -101,7 +101,7 @@
   /** Name the arrays of two npy files by what they hold. */
   function pairOfFiles(files, { picked }, layout) {
     const [scores, labels] = orderOfPair(files, picked, layout);
-    const name = isNamed(scores, "probabilities") ? "probabilities" : "logits";
+    const name = isNamed(scores, "probabilities", "endInProb") ? "probabilities" : "logits";
     Object.assign(layout, { labels: labels.path, scores: [scores.path], kind: name });
     const arrays = { [name]: scores.arrays[""], labels: labels.arrays[""] };
     return { path: scores.path, arrays, labelsPath: labels.path };

@@ -151,6 +151,7 @@
     "logits": "^(?:logit.*)$",
     "confidence": "^(?:conf.*)$",
     "probabilities": "^(?:(y_)?(prob|conf).*|p|p[_(\\[ ]?\\d+.*|p_.*|pr? ?(\\(.+\\)|\\[.+\\]))$",
+    "endInProb": "^(?:(?!(.*[_ .-])?(neg|minus)?(log(its?|10|2)?|ln|nll)[_ .-]).+[_ .-]prob(as?|abilit(y|ies)|s)?)$",
     "numbersOfSamples": "^(?:(.*[_ .-])?(id|ids|uid|uuid|index|idx)|sample|row|nr|file_?name|(sample|row|line|image|item|record|case|file)[_ .-]?(id|nr|no|num|number|index|idx|name))$",
     "predictions": "^(?:(y_?)?(preds?|predicted|predictions?|hat)([_ .-]?(labels?|class))?)$",
     "beforeClass": "(logits?|prob(as?|abilit(y|ies)|s)?|pr?)([ _.:-]+(?=.)|(?=[\\d(\\[]))",

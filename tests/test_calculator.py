@@ -540,6 +540,7 @@ def test_an_array_can_be_chosen_where_there_is_a_choice(page, saved, tmp_path):
     np.savez(tmp_path / "scores.npz", **arrays, labels=labels)
     drop(page, "fit", tmp_path / "scores.npz")
     column(page, "then").wait_for()
+    assert column(page, "then").inner_text() == "Choose here, then press Calibrate."
     assert column(page, "read").inner_text() == "Nothing is read yet."
     assert column(page, "scores").input_value() == ""
     assert calibrate(page) == (
@@ -1990,7 +1991,7 @@ def test_the_choice_is_shown_before_the_first_press(page, tmp_path):
     drop(page, "fit", write_table(tmp_path / "x.csv", table))
     then = column(page, "then")
     then.wait_for()
-    assert then.inner_text() == "Choose here, then press Calibrate."
+    assert then.inner_text() == "If this is wrong, change it here."
     assert ticked(page) == ["cat", "dog", "car"]
     assert page.page.is_hidden("#cc-refusal")
     assert calibrate(page).startswith(f"T = {temperature_of(samples)} ")

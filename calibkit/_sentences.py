@@ -15,7 +15,7 @@ OF_ANOTHER_KIND = "write the arrays with np.savez, or the table as a csv file"
 WRONG_KIND = "{path} is not a valid {kind} file; write one with {function}"
 PYTHON_OBJECTS = (
     "{path} holds Python objects, which could run code when they are read; save arrays of numbers "
-    "only"
+    "only, such as np.stack(logits).astype(float)"
 )
 NOT_UTF_8 = "it is not written in UTF-8; save it once more as a csv file in UTF-8"
 DECIMAL_COMMAS = "a comma in a number was read as its decimal point"
@@ -375,13 +375,17 @@ COUNTED_AS_FLOOR = (
 ZEROS = (
     "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is "
     "rounded. T depends on the small number that stands for 0, which is {floor}. So save more "
-    "decimals, or the logits."
+    "decimals, or the logits. If the model counts votes, as a forest does, there are no more "
+    "decimals: grow more trees, or use a calibkit.HistogramScaler, whose result hardly depends "
+    "on that number."
 )
 ZEROS_OF_LABELS = (
     "{n_of_label} of the {n} samples have a label to which the file gives a probability of 0, "
     "usually because the file is rounded. What these samples say about T depends on the small "
     "number that stands for 0, which is {floor}. So T may be far from the right one, even outside "
-    "its 95% interval. Do not use this T, but save more decimals, or the logits."
+    "its 95% interval. Do not use this T, but save more decimals, or the logits. If the model "
+    "counts votes, as a forest does, there are no more decimals: grow more trees, or use a "
+    "calibkit.HistogramScaler, whose result hardly depends on that number."
 )
 COPIES = (
     "{n_copies} of the {n} samples seem to be copies of others, because they have the same scores "

@@ -50,6 +50,10 @@ NO_FRACTIONS = (
 )
 WRITE_ALIKE = "spell this label as its column does: {name}"
 RAVEL = "save labels.ravel(), which has one label for each row"
+OF_TOKENS = (
+    "if the classes stand in the last axis, as those of tokens do, save logits.reshape(-1, "
+    "{n_classes}) and labels.ravel(), and leave out the samples whose label is -100"
+)
 ARGMAX = "as they are one-hot, save labels.argmax(1)"
 ONE_LABEL = "save one label for each sample"
 SEVERAL_LABELS = (

@@ -605,6 +605,16 @@ def test_no_code_in_a_file_is_run(tmp_path):
     assert "could run code" in refusal(tmp_path / "x.npy")
 
 
+@pytest.mark.parametrize("rows", [LOGITS.astype(object), [*LOGITS, None]])
+def test_the_advice_on_rows_that_are_objects_leads_on(tmp_path, rows):
+    logits = np.array(rows, dtype=object)[: len(LABELS)]
+    np.savez(tmp_path / "x.npz", logits=logits, labels=LABELS)
+    advice = "np.stack(logits).astype(float)"
+    assert f"save arrays of numbers only, such as {advice}" in refusal(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", logits=eval(advice, {"np": np, "logits": logits}), labels=LABELS)
+    is_right(read(tmp_path / "x.npz"))
+
+
 def test_a_masked_class_is_accepted_where_there_are_no_labels(tmp_path):
     masked = LOGITS.copy()
     masked[0, 0] = -np.inf

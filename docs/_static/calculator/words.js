@@ -26,6 +26,7 @@
     "NO_FRACTIONS": "labels are no fractions: if these are scores, add the true labels, and if they are soft labels, write the most likely class of each sample",
     "WRITE_ALIKE": "spell this label as its column does: {name}",
     "RAVEL": "save labels.ravel(), which has one label for each row",
+    "OF_TOKENS": "if the classes stand in the last axis, as those of tokens do, save logits.reshape(-1, {n_classes}) and labels.ravel(), and leave out the samples whose label is -100",
     "ARGMAX": "as they are one-hot, save labels.argmax(1)",
     "ONE_LABEL": "save one label for each sample",
     "SEVERAL_LABELS": "a sample may have several labels here, which neither the command line nor the calculator handles; use evaluate_multi_label and MultiLabelTemperatureScaler of the library",

@@ -1629,7 +1629,9 @@ def test_images_and_two_tables_at_once_are_told_where_they_belong(page, saved, t
     drop(page, "fit", tmp_path / "x.npz")
     said = calibrate(page)
     assert "(samples, classes) or, for two classes, (samples,), got (15, 3, 2, 2); use the" in said
-    np.savez(tmp_path / "x.npz", predictions=logits.reshape(15, 4, 3), label_ids=labels.reshape(15, 4))
+    np.savez(
+        tmp_path / "x.npz", predictions=logits.reshape(15, 4, 3), label_ids=labels.reshape(15, 4)
+    )
     drop(page, "fit", tmp_path / "x.npz")
     assert calibrate(page).endswith(f"; {_sentences.OF_TOKENS.format(n_classes=3)}.")
     drop(page, "fit", saved[0] / "names.csv", saved[0] / "excel.csv")

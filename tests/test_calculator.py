@@ -2009,7 +2009,7 @@ def test_the_choice_is_shown_before_the_first_press(page, tmp_path):
     drop(page, "fit", write_table(tmp_path / "x.csv", table))
     then = column(page, "then")
     then.wait_for()
-    assert then.inner_text() == "If this is wrong, change it here."
+    assert then.inner_text() == "If the columns are wrong, change them here."
     assert ticked(page) == ["cat", "dog", "car"]
     assert page.page.is_hidden("#cc-refusal")
     assert calibrate(page).startswith(f"T = {temperature_of(samples)} ")

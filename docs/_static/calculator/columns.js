@@ -53,7 +53,8 @@ self.calculatorParts.columns = (which, onChange) => {
   function whatToDo(state) {
     if (state === "done") return "Something else? Change it and press Calibrate again.";
     const isKnown = layout.labels && layout.scores && open() === null;
-    return isKnown ? "If this is wrong, change it here." : "Choose here, then press Calibrate.";
+    const wrong = `If the ${layout.word}s are wrong, change them here.`;
+    return isKnown ? wrong : "Choose here, then press Calibrate.";
   }
 
   /** Show a box for each column, in which those of the scores are ticked. */

@@ -37,9 +37,9 @@ files:
   .parquet  as .csv; needs pandas and pyarrow
 
   Names that begin with logit hold logits. Names that begin with prob or conf hold
-  probabilities, and so do p and names such as p_dog. Under another name, numbers count
-  as logits unless you add --probabilities. The output begins with what was read. No
-  code in a file is ever run.
+  probabilities, and so do p and names such as p_dog and churn_prob. Under another name,
+  numbers count as logits unless you add --probabilities. The output begins with what
+  was read. No code in a file is ever run.
 """
 _EXIT_CODES = """\
 exit codes:

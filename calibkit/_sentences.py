@@ -1,8 +1,7 @@
 """The sentences that the library and the site's calculator share: bad input and model cards.
 
-Both fill in the names in braces. docs/conf.py writes the sentences into a script for the
-calculator, so that a browser says what Python says. ``advice`` is what to do, which differs between
-the two.
+Both fill in the names in braces. docs/make_calculator_words.py writes them for the calculator.
+``advice`` is what to do, which differs between the two.
 """
 
 UNKNOWN_KIND = "{path} cannot be read: the name of the file must end in one of {known}; {advice}"
@@ -16,7 +15,7 @@ OF_ANOTHER_KIND = "write the arrays with np.savez, or the table as a csv file"
 WRONG_KIND = "{path} is not a valid {kind} file; write one with {function}"
 PYTHON_OBJECTS = (
     "{path} holds Python objects, which could run code when they are read; save arrays of numbers "
-    "only"
+    "only, such as np.stack(logits).astype(float)"
 )
 NOT_UTF_8 = "it is not written in UTF-8; save it once more as a csv file in UTF-8"
 DECIMAL_COMMAS = "a comma in a number was read as its decimal point"
@@ -51,6 +50,10 @@ NO_FRACTIONS = (
 )
 WRITE_ALIKE = "spell this label as its column does: {name}"
 RAVEL = "save labels.ravel(), which has one label for each row"
+OF_TOKENS = (
+    "if the classes stand in the last axis, as those of tokens do, save logits.reshape(-1, "
+    "{n_classes}) and labels.ravel(), and leave out the samples whose label is -100"
+)
 ARGMAX = "as they are one-hot, save labels.argmax(1)"
 ONE_LABEL = "save one label for each sample"
 SEVERAL_LABELS = (
@@ -107,6 +110,7 @@ OVERLOOKED = (
     "{path} has a column {name} that was not read, although it may hold scores as {used} does; "
     "{advice}"
 )
+SEVERAL_ARRAYS = "{path} has {n} arrays that may hold the scores ({names}); {advice}"
 NO_SCORES = "{path} must hold logits or probabilities beside the labels, got {described}"
 FIRST_IS_EVENT = (
     "{path}: labels called {labels} are 1 for {event}, but the column {first} of this class comes "
@@ -383,13 +387,17 @@ COUNTED_AS_FLOOR = (
 ZEROS = (
     "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is "
     "rounded. T depends on the small number that stands for 0, which is {floor}. So save more "
-    "decimals, or the logits."
+    "decimals, or the logits. If the model counts votes, as a forest does, there are no more "
+    "decimals: grow more trees, or use a calibkit.HistogramScaler, whose result hardly depends "
+    "on that number."
 )
 ZEROS_OF_LABELS = (
     "{n_of_label} of the {n} samples have a label to which the file gives a probability of 0, "
     "usually because the file is rounded. What these samples say about T depends on the small "
     "number that stands for 0, which is {floor}. So T may be far from the right one, even outside "
-    "its 95% interval. Do not use this T, but save more decimals, or the logits."
+    "its 95% interval. Do not use this T, but save more decimals, or the logits. If the model "
+    "counts votes, as a forest does, there are no more decimals: grow more trees, or use a "
+    "calibkit.HistogramScaler, whose result hardly depends on that number."
 )
 COPIES = (
     "{n_copies} of the {n} samples seem to be copies of others, because they have the same scores "
@@ -414,13 +422,4 @@ WRONG_WAY_ROUND = (
     "Do the scores point the wrong way? On average, the model gives the samples of class 1 a lower "
     "P(y = 1) than those of class 0. Usually the two columns are exchanged, or a high score means "
     "the other class."
-)
-
-DIAGRAM = (
-    "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the "
-    "model is calibrated, the bars end within the grey bands in about 95% of the bins."
-)
-DIAGRAM_IN_WORDS = (
-    "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in "
-    "{n_below} and above it in {n_above} of {n_filled} bins that hold samples."
 )

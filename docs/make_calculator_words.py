@@ -45,6 +45,7 @@ CODE = """\
 def make_script() -> str:
     """Return the script with all sentences and names."""
     sentences = {name: text for name, text in vars(_sentences).items() if name.isupper()}
+    sentences |= {"DIAGRAM": card.DIAGRAM, "DIAGRAM_IN_WORDS": card.DIAGRAM_IN_WORDS}
     whole = {
         "labels": names.LABELS,
         "right": names.RIGHT,
@@ -56,6 +57,7 @@ def make_script() -> str:
         "logits": names.LOGITS,
         "confidence": names.CONFIDENCE,
         "probabilities": names.PROBABILITIES,
+        "endInProb": names.END_IN_PROB,
         "numbersOfSamples": strays.NUMBERS_OF_SAMPLES,
         "predictions": strays.PREDICTIONS,
     }

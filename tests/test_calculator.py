@@ -538,6 +538,19 @@ def test_an_array_can_be_chosen_where_there_is_a_choice(page, saved, tmp_path):
     column(page, "scores").select_option("logits_of_teacher")
     assert calibrate(page).startswith(f"T = {temperature_of((3 * logits, labels))} ")
     assert "not used: logits, labels" in page.page.inner_text("#cc-from")
+    np.savez(tmp_path / "scores.npz", **arrays, labels=labels)
+    drop(page, "fit", tmp_path / "scores.npz")
+    column(page, "then").wait_for()
+    assert column(page, "then").inner_text() == "Choose here, then press Calibrate."
+    assert column(page, "read").inner_text() == "Nothing is read yet."
+    assert column(page, "scores").input_value() == ""
+    assert calibrate(page) == (
+        "The file scores.npz has 2 arrays that may hold the scores (logits, logits_of_teacher); "
+        "choose one of them above, then press Calibrate again."
+    )
+    assert page.run("return document.activeElement.dataset.part") == "scores"
+    column(page, "scores").select_option("logits_of_teacher")
+    assert calibrate(page).startswith(f"T = {temperature_of((3 * logits, labels))} ")
     np.savez(tmp_path / "whole.npz", logits=logits.numpy(), a=labels, b=labels)
     drop(page, "fit", tmp_path / "whole.npz")
     assert "More than one in whole.npz may hold them, and no name says it" in calibrate(page)
@@ -1281,6 +1294,19 @@ def test_small_probabilities_count_as_in_the_library(page, here, monkeypatch, n_
 
 
 @pytest.mark.slow
+def test_the_python_that_it_shows_has_short_numbers(page, here, monkeypatch):
+    """The smallest distance of a probability from 1 is 0.010000000000000009 here."""
+    logits, labels = problem(1000, 2, 2.0, seed=2)
+    p = logits.softmax(1)[:, 1].numpy().round(2).tolist()
+    write_table(here.folder / "x.csv", {"p": p, "label": labels.tolist()})
+    drop(page, "fit", here.folder / "x.csv")
+    shown = calibrate(page)
+    space = run_python(page, here.folder, monkeypatch)
+    assert shown.startswith(f"T = {space['scaler'].temperature:.5g} ")
+    assert page.page.inner_text("#cc-python").count(", 0.0001, 1)") == 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scores", "label", "is_noted"),
     [
@@ -1578,7 +1604,7 @@ def test_a_file_as_programs_write_it_is_refused_as_in_the_library(used_page, tmp
     ["one hot", *SHAPES, "an ensemble", "sigmoids", "one row for each class", "an answer and its "
      "confidence", "one-hot labels, label_{}", "a cell with 93 %", "a cell with 1,000.5",
      "a cell with n.a.", "a cell with #DIV/0!", "a cell with #WERT!", "a cell with 1 000.5",
-     "soft labels", "a submission",
+     "soft labels", "a submission", "objects",
      "a cell with <0.01", "a cell with \u22121.5", "a cell with about 2",
      "a cell with 1 000,5 beside decimal commas",
      "a cell with 1.000,5 beside decimal commas", "a cell with 2.5 beside decimal commas",
@@ -1633,6 +1659,11 @@ def test_images_and_two_tables_at_once_are_told_where_they_belong(page, saved, t
     drop(page, "fit", tmp_path / "x.npz")
     said = calibrate(page)
     assert "(samples, classes) or, for two classes, (samples,), got (15, 3, 2, 2); use the" in said
+    np.savez(
+        tmp_path / "x.npz", predictions=logits.reshape(15, 4, 3), label_ids=labels.reshape(15, 4)
+    )
+    drop(page, "fit", tmp_path / "x.npz")
+    assert calibrate(page).endswith(f"; {_sentences.OF_TOKENS.format(n_classes=3)}.")
     drop(page, "fit", saved[0] / "names.csv", saved[0] / "excel.csv")
     field = page.page.inner_text("#cc-test-zone strong").removesuffix(" (optional)")
     assert f'choose a second set in the field "{field}"' in calibrate(page)
@@ -2008,7 +2039,7 @@ def test_the_choice_is_shown_before_the_first_press(page, tmp_path):
     drop(page, "fit", write_table(tmp_path / "x.csv", table))
     then = column(page, "then")
     then.wait_for()
-    assert then.inner_text() == "Choose here, then press Calibrate."
+    assert then.inner_text() == "If the columns are wrong, change them here."
     assert ticked(page) == ["cat", "dog", "car"]
     assert page.page.is_hidden("#cc-refusal")
     assert calibrate(page).startswith(f"T = {temperature_of(samples)} ")

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calibkit import _sentences
 from calibkit._command_line.verdicts import explanations, verdicts, warnings, words
 from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports._tables import html_table, markdown_table
@@ -67,6 +66,14 @@ LIMITS = (
     "all test sets. After scaling, an error of the correction counts as an error of the model. The "
     "verdict says whether there is more error than chance alone produces, not whether the error is "
     "large. With few samples, a large error can remain unseen.",
+)
+DIAGRAM = (
+    "A bar shows the {share} of the samples in a bin, and a dot their mean {confidence}. If the "
+    "model is calibrated, the bars end within the grey bands in about 95% of the bins."
+)
+DIAGRAM_IN_WORDS = (
+    "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in "
+    "{n_below} and above it in {n_above} of {n_filled} bins that hold samples."
 )
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -202,7 +209,7 @@ class Card(NamedTuple):
 
     def _legend(self) -> str:
         confidence, share = words(self.report.bins[0], self.report.event)
-        return _sentences.DIAGRAM.format(share=share, confidence=confidence)
+        return DIAGRAM.format(share=share, confidence=confidence)
 
     def _names(self) -> list[str]:
         return ["before scaling", "after scaling"] if self.report.after else ["of the model"]
@@ -215,7 +222,7 @@ class Card(NamedTuple):
             filled = bins.count > 0
             gaps = (bins.n_correct - bins.confidence_sum)[filled]
             texts.append(
-                _sentences.DIAGRAM_IN_WORDS.format(
+                DIAGRAM_IN_WORDS.format(
                     name=name,
                     ece=f"{bins.calibration_error:.1%}",
                     share=share,

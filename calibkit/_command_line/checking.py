@@ -163,6 +163,12 @@ def _kept(labels: Tensor, ignore_index: int | None) -> Tensor:
 
 def _advice_on_shapes(said: str, scores: Tensor, labels: Tensor) -> str | None:
     """Return what to do if scores and labels have shapes that do not belong together."""
+    if scores.ndim == 3 and labels.shape == scores.shape[:2]:
+        of_tokens = _sentences.OF_TOKENS.format(n_classes=scores.shape[2])
+        # Of as many tokens as classes, the shapes do not tell which axis is that of the classes.
+        if said.startswith("labels must lie"):
+            return f"{said.partition('; ')[2]}; {of_tokens}"
+        return of_tokens if said.startswith("labels must have shape") else None
     if said.startswith("labels must have shape") and labels.ndim == 2 and scores.ndim <= 2:
         return _advice_on_rows(labels)
     is_transposed = scores.ndim == 2 and labels.shape == scores.shape[1:]

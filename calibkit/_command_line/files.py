@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from calibkit import _sentences
 from calibkit._command_line.named_numbers import NamedNumbers
+from calibkit._command_line.names import shortly
 from calibkit._command_line.parquet import Parquet
 from calibkit._command_line.tables import CSV
 
@@ -30,10 +31,9 @@ class _Arrays(NamedNumbers):
 
     def scores(self, names: list[str]) -> _Array:
         if len(names) > 1:
-            raise ValueError(
-                f"{self.path} must hold the scores in one array, got {', '.join(names)}; name it "
-                "with --score-names"
-            )
+            advice = "name one of them with --score-names"
+            words = {"n": len(names), "names": shortly(names), "advice": advice}
+            raise ValueError(_sentences.SEVERAL_ARRAYS.format(path=self.path, **words))
         found = self._arrays[names[0]]
         if found.dtype.kind != "f":
             raise ValueError(

@@ -32,6 +32,12 @@ ONE_HOT = re.compile(r"((true|gold)[_ .-])?(labels?|class|target|y|gt)([_ .-]tru
 LOGITS = re.compile(r"logit.*")
 CONFIDENCE = re.compile(r"conf.*")
 PROBABILITIES = re.compile(r"(y_)?(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*|pr? ?(\(.+\)|\[.+\])")
+# These names say that scores are probabilities, but not that a column or an array holds scores. The
+# logarithms of probabilities may have names such as log_prob or ln_p_prob.
+END_IN_PROB = re.compile(
+    r"(?!(.*[_ .-])?(neg|minus)?(log(its?|10|2)?|ln|nll)[_ .-])"
+    r".+[_ .-]prob(as?|abilit(y|ies)|s)?"
+)
 # Before the name of a class in the name of its column.
 BEFORE_CLASS = re.compile(
     r"(logits?|prob(as?|abilit(y|ies)|s)?|pr?)([ _.:-]+(?=.)|(?=[\d(\[]))", re.IGNORECASE

@@ -32,6 +32,7 @@ from calibkit._command_line.labels import (
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
 from calibkit._command_line.names import (
     CONFIDENCE,
+    END_IN_PROB,
     LABELS,
     LOGITS,
     OF_SET,
@@ -304,7 +305,8 @@ def _names_of_scores(
         _refuse_overlooked(source, found, beside, "logit" if found is logits else "prob")
     if labels is not None:
         _refuse_trained_on(source, [*found, label_name])
-    are_declared = set(found) <= set(probabilities) or _is_y_score(source, own, found)
+    are_declared = set(found) <= set(declared(own, PROBABILITIES, END_IN_PROB))
+    are_declared |= _is_y_score(source, own, found)
     return named or in_order(found), choice.probabilities or are_declared
 
 

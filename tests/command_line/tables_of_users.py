@@ -157,6 +157,24 @@ READ_OF_OTHERS = {
             ("y_hat_1.0 y_hat_0.0", int),
         )
     },
+    **{
+        f"probabilities called {name}": (
+            table(f"customer_id churn {name}", 10234 + np.arange(240), YES, _P),
+            np.log(_P / (1 - _P)),
+            YES,
+        )
+        for name in ("churn_probability", "Churn_Prob", "xgb.proba")
+    },
+    "probabilities that end in prob": (
+        table("ant_prob bee_prob cat_prob animal", *_softmax(Z).T, ANIMALS[Y]),
+        np.log(_softmax(Z)),
+        Y,
+    ),
+    "logarithms of probabilities": (
+        table("ant_log_prob bee_log_prob cat_log_prob animal", *np.log(_softmax(Z)).T, ANIMALS[Y]),
+        np.log(_softmax(Z)),
+        Y,
+    ),
     "probabilities in another order": (
         table("proba_1 proba_0 label", *_P2[:, ::-1].T, YES),
         np.log(_P2),

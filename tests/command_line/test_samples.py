@@ -328,7 +328,8 @@ def test_names_can_be_given(tmp_path):
     is_right(read(path, score_names=["a", "b", "c"], label_name="truth"))
     assert "has no column d; it holds the columns a," in refusal(path, label_name="d")
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LOGITS + 1, w=LABELS)
-    assert "one array, got u, v; name it with --score-names" in refusal(tmp_path / "x.npz")
+    said = refusal(tmp_path / "x.npz")
+    assert "has 2 arrays that may hold the scores (u, v); name one of them with --score" in said
     is_right(read(tmp_path / "x.npz", score_names=["u"]))
     np.savez(tmp_path / "x.npz", u=LOGITS, v=LABELS, w=LABELS)
     said = refusal(tmp_path / "x.npz")
@@ -602,6 +603,16 @@ def test_no_code_in_a_file_is_run(tmp_path):
     assert "could run code" in refusal(tmp_path / "x.npz")
     np.save(tmp_path / "x.npy", np.array([Trap()], dtype=object))
     assert "could run code" in refusal(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("rows", [LOGITS.astype(object), [*LOGITS, None]])
+def test_the_advice_on_rows_that_are_objects_leads_on(tmp_path, rows):
+    logits = np.array(rows, dtype=object)[: len(LABELS)]
+    np.savez(tmp_path / "x.npz", logits=logits, labels=LABELS)
+    advice = "np.stack(logits).astype(float)"
+    assert f"save arrays of numbers only, such as {advice}" in refusal(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", logits=eval(advice, {"np": np, "logits": logits}), labels=LABELS)
+    is_right(read(tmp_path / "x.npz"))
 
 
 def test_a_masked_class_is_accepted_where_there_are_no_labels(tmp_path):

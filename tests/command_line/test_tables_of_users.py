@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from calibkit import _sentences
 from calibkit._command_line.samples import Choice, Samples, read_samples
 from tests.command_line.tables_of_users import (
     ANIMALS,
@@ -184,6 +185,22 @@ def test_labels_of_two_dimensions_are_told_how_to_become_one(tmp_path, labels, a
     with pytest.raises(ValueError, match="labels must have shape") as caught:
         read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
     assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize("length", [3, 4])
+def test_the_advice_on_the_scores_of_tokens_leads_on(tmp_path, length):
+    logits, labels = Z.reshape(-1, length, 3), Y.reshape(-1, length).copy()
+    labels[::2, 1:] = -100
+    np.savez(tmp_path / "x.npz", predictions=logits, label_ids=labels)
+    with pytest.raises(ValueError, match="; if the classes stand in the last axis") as caught:
+        read_samples(tmp_path / "x.npz", Choice(label_name="label_ids"), labels_needed=True)
+    assert str(caught.value).endswith(_sentences.OF_TOKENS.format(n_classes=3))
+    assert ("leave samples out with --ignore-index" in str(caught.value)) == (length == 3)
+    kept = labels.ravel() != -100
+    np.savez(tmp_path / "x.npz", logits=logits.reshape(-1, 3)[kept], labels=labels.ravel()[kept])
+    samples = read_samples(tmp_path / "x.npz", Choice(), labels_needed=True)
+    np.testing.assert_allclose(samples.logits, Z[kept])
+    assert samples.labels.tolist() == Y[kept].tolist()
 
 
 def test_scores_whose_rows_are_the_classes_are_to_be_transposed(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from calibkit import TemperatureScaler, _sentences
+from calibkit import HistogramScaler, TemperatureScaler, _sentences
 from calibkit._command_line.samples import Choice, read_samples
 from tests.helpers import calibrated_problem
 
@@ -125,6 +125,28 @@ def test_too_many_labels_of_probability_0_leave_no_verdict(here):
     # Without a temperature, the zeros change no verdict.
     assert here.run("report", str(path), "--markdown", "c.md") == 0
     assert "There is no verdict" not in (here.folder / "c.md").read_text()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_advice_on_the_votes_of_a_forest_leads_on(tmp_path, n_classes):
+    """More trees leave hardly a zero, and the histogram hardly depends on a small number."""
+    assert "counts votes" in _sentences.ZEROS
+    assert "counts votes" in _sentences.ZEROS_OF_LABELS
+    logits, labels = problem(1000, n_classes, 1.5)
+    rng = np.random.default_rng(0)
+    n_zero = {}
+    for n_trees in (10, 1000):
+        p = rng.multinomial(n_trees, softmax(logits)) / n_trees
+        np.savez(tmp_path / "x.npz", probs=p, labels=labels)
+        n_zero[n_trees] = read(tmp_path / "x.npz").zeros.n_of_label
+        if n_trees == 10:
+            few = p
+    assert n_zero[10] >= 10 > n_zero[1000]
+    found = []
+    for floor in (1e-2, 1e-9):
+        z = np.log(np.clip(few, floor, 1))
+        found.append(HistogramScaler().fit_logits(z[::2], labels[::2])(z[1::2]).softmax(1))
+    np.testing.assert_allclose(*found, atol=0.005)
 
 
 def test_fewer_labels_of_probability_0_are_only_warned_of(here):

@@ -5,9 +5,10 @@
   const { sentences } = self;
   const { BadFile } = self.refusals;
   const { kindOf, declaredIn, declared, arraysOf, namesOfScores, isYScore } = self.names;
-  const { isConfidence, listed, shapeText } = self.names;
+  const { isConfidence, shortly, listed, shapeText } = self.names;
   const { CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, isOneHot } = self.labels;
   const { codeOfArrays } = self.pythonCode;
+  const CHOOSE_SCORES = "choose one of them above, then press Calibrate again";
   const CHOOSE_BOTH = "choose both files, the logits and the labels, at once";
 
   /** Return the scores and the labels of arrays, which may come from two files. */
@@ -37,11 +38,14 @@
     const floats = rest.filter((name) => arrays[name].kind === "f");
     const ofScores = new Map([...own].filter(([name]) => name !== label));
     const { found, ...given } = namesOfScores(ofScores, floats, described, path, options);
+    if (found.length > 1) {
+      const words = { path, n: found.length, names: shortly(found), advice: CHOOSE_SCORES };
+      throw new BadFile(sentences.SEVERAL_ARRAYS(words), "scores");
+    }
     const { shape, data, type, kind } = arrays[found[0]];
     const areProbabilities =
       given.areProbabilities || isYScore(found, [own.get(found[0]) ?? ""], () => Array.from(data));
     tell({ scores: found, kind: kindOf(areProbabilities) });
-    if (found.length > 1) throw new BadFile(sentences.NO_SCORES({ path, described }));
     if (kind !== "f") throw new BadFile(sentences.NO_FLOATS({ path, name: found[0], dtype: type }));
     const placeOf = (row) => sentences.ROW_OF_ARRAY({ row });
     // The names of two files say what these hold.
@@ -72,7 +76,7 @@
     // Such labels are refused with advice on what to do.
     ({ arrays: { "": { data, shape } } }) => isOneHot(data, shape[0], shape[1] ?? 1),
     (file) => isNamed(file, "labels"),
-    (_, other) => isNamed(other, "logits", "probabilities"),
+    (_, other) => isNamed(other, "logits", "probabilities", "endInProb"),
   ];
 
   /** Return [scores, labels] of two npy files, or ask which is which. */
@@ -97,7 +101,7 @@
   /** Name the arrays of two npy files by what they hold. */
   function pairOfFiles(files, { picked }, layout) {
     const [scores, labels] = orderOfPair(files, picked, layout);
-    const name = isNamed(scores, "probabilities") ? "probabilities" : "logits";
+    const name = isNamed(scores, "probabilities", "endInProb") ? "probabilities" : "logits";
     Object.assign(layout, { labels: labels.path, scores: [scores.path], kind: name });
     const arrays = { [name]: scores.arrays[""], labels: labels.arrays[""] };
     return { path: scores.path, arrays, labelsPath: labels.path };

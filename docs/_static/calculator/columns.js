@@ -43,12 +43,18 @@ self.calculatorParts.columns = (which, onChange) => {
     const box = ' They look like probabilities. If they are, tick "These are probabilities" above.';
     const doubt = asks === "probabilities" ? box : "";
     at("read").textContent = `${readAs(layout)}${doubt}`;
-    at("then").textContent = state === "done"
-      ? "Something else? Change it and press Calibrate again."
-      : "Choose here, then press Calibrate.";
     // Whoever has been asked about these ticks and leaves them has chosen them.
     if (layout.asks === "ticks" && state === "refused") picked.scores = tickedNames();
     askForPositive();
+    at("then").textContent = whatToDo(state);
+  }
+
+  /** Say whether something must be chosen here, or only can be. */
+  function whatToDo(state) {
+    if (state === "done") return "Something else? Change it and press Calibrate again.";
+    const isKnown = layout.labels && layout.scores && open() === null;
+    const wrong = `If the ${layout.word}s are wrong, change them here.`;
+    return isKnown ? wrong : "Choose here, then press Calibrate.";
   }
 
   /** Show a box for each column, in which those of the scores are ticked. */

@@ -62,9 +62,13 @@
     const choices = picked.scores ? [picked.scores] : [...order, others];
     const found = choices.find((some) => some.length > 0);
     if (!found) throw new BadFile(sentences.NO_SCORES({ path, described }), "scores");
-    const areProbabilities = found.every((name) => declaredProbabilities.includes(name));
-    return { found, logits, areProbabilities: probabilities || areProbabilities };
+    const areProbabilities = probabilities || sayProbabilities(found.map((c) => own.get(c) ?? ""));
+    return { found, logits, areProbabilities };
   }
+
+  /** Say whether the names of scores say that these are probabilities. */
+  const sayProbabilities = (names) =>
+    names.every((name) => [patterns.probabilities, patterns.endInProb].some((p) => p.test(name)));
 
   /** Say whether these are probabilities by the name that scikit-learn gives to scores. */
   const isYScore = (found, bare, dataOf) =>
@@ -193,8 +197,8 @@
   const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 
   self.names = {
-    kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores, isYScore,
-    isConfidence, plain, classOf, classesOf, inOrder, namedPositive, areNamed, eventOf, namesScore,
-    shortly, listed, shapeText,
+    kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores,
+    sayProbabilities, isYScore, isConfidence, plain, classOf, classesOf, inOrder, namedPositive,
+    areNamed, eventOf, namesScore, shortly, listed, shapeText,
   };
 };

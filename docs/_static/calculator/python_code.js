@@ -50,7 +50,8 @@
   /** Return the logits of probabilities in Python. `floors` is null if none of them is 0. */
   function logarithmOf(p, width, floors) {
     if (floors === null) return width === 1 ? `special.logit(${p})` : `np.log(${p})`;
-    const [yes, no] = floors;
+    // The distance of 0.99 from 1, of which this may be a part, is 0.010000000000000009.
+    const [yes, no] = floors.map((floor) => Number(floor.toPrecision(12)));
     const ofYes = `np.log(np.clip(${p}, ${yes}, 1))`;
     return width === 1 ? `${ofYes} - np.log(np.clip(1 - ${p}, ${no}, 1))` : ofYes;
   }

@@ -53,13 +53,7 @@
     const { suspicion, wrongPositive, labels, labelShape, classes } = found;
     const { positive = null, hasTestSet = false, isConfidence } = found;
     const name = kindOf(areProbabilities);
-    if (shape.length < 1 || shape.length > 2) {
-      throw new BadValue(
-        `${name} must have shape (samples, classes) or, for two classes, (samples,), got ` +
-          `${shapeText(shape)}; use the command line or the library for images, which take ` +
-          "pixels as samples"
-      );
-    }
+    if (shape.length < 1 || shape.length > 2) throw wrongShape(name, shape, labelShape);
     const [n, width] = [shape[0], shape[1] ?? 1];
     if (n * width === 0) throw new BadValue(sentences.EMPTY({ name, shape: shapeText(shape) }));
     const C = width === 1 ? 2 : width;
@@ -107,6 +101,19 @@
     const form = { input, classes: positive ? null : byName };
     const about = { n, C, said, note, zeros, ...form, ...suspicions, event, hasTestSet };
     return { logits, labels: indices, code: python, ...about };
+  }
+
+  /** Return the refusal of scores that have more axes than one of samples and one of classes. */
+  function wrongShape(name, shape, labelShape) {
+    const [n, length, C, ...more] = shape;
+    const areTokens = more.length === 0 && C && String(labelShape) === String([n, length]);
+    const advice = areTokens
+      ? sentences.OF_TOKENS({ n_classes: C })
+      : "use the command line or the library for images, which take pixels as samples";
+    return new BadValue(
+      `${name} must have shape (samples, classes) or, for two classes, (samples,), got ` +
+        `${shapeText(shape)}; ${advice}`
+    );
   }
 
   /** Say which classes no sample has. */

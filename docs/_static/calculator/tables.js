@@ -5,9 +5,9 @@
   const { sentences, patterns } = self;
   const { BadFile } = self.refusals;
   const { refuseText } = self.files;
-  const { kindOf, declared, asThemselves, labelsAmong, namesOfScores, isYScore } = self.names;
-  const { areNamed, inOrder, namesScore, plain, classOf, classesOf } = self.names;
-  const { isConfidence, shortly, listed } = self.names;
+  const { kindOf, declared, asThemselves, labelsAmong, namesOfScores } = self.names;
+  const { sayProbabilities, isYScore, areNamed, inOrder, namesScore, plain } = self.names;
+  const { classOf, classesOf, isConfidence, shortly, listed } = self.names;
   const { noLabels, refuseMissing, twoNames, refuseConfidences, refuseClass0 } = self.labels;
   const { refuseEventFirst, positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
@@ -180,8 +180,8 @@
     refuseTrainedOn(path, unused, factsOf);
     refuseText(path, table, columns);
     if (columns.length === 1) refuseConfidences(path, columns[0], dataOf(columns), labels, label);
-    const areProbabilities =
-      given.areProbabilities || isYScore(columns, columns, () => dataOf(columns));
+    const isTold = given.areProbabilities || sayProbabilities(columns);
+    const areProbabilities = isTold || isYScore(columns, columns, () => dataOf(columns));
     layout.kind = kindOf(areProbabilities);
     if (columns.length === 1) refuseClass0(path, columns[0], labels, areProbabilities);
     refuseEventFirst(path, columns, occurring, label);

@@ -1,7 +1,6 @@
 """The sentences that the library and the site's calculator share: bad input and model cards.
 
-Both fill in the names in braces. docs/make_calculator_words.py writes them for the calculator.
-``advice`` is what to do, which differs between the two.
+Both fill in the names in braces. ``advice`` is what to do, which differs between the two.
 """
 
 UNKNOWN_KIND = "{path} cannot be read: the name of the file must end in one of {known}; {advice}"
@@ -307,13 +306,10 @@ MADE_WORSE = (
     "Before scaling, the test found no error, so T may have caused this one, because T comes from "
     "other samples. {leave}"
 )
-LEAVE_UNSCALED = (
-    "Leave the model unscaled, or find the correction on more samples like those of the test."
-)
+LEAVE_UNSCALED = "Leave the model unscaled, or fit a scaler to more samples like those of the test."
 NLL_RISES = (
     "Scaling makes the model worse on the test set: its NLL rises by {value} ({low} to {high}). "
-    "The correction was found on too few samples, or on samples that differ from those of the "
-    "test. {leave}"
+    "The scaler was fitted to too few samples, or to samples unlike those of the test. {leave}"
 )
 ALREADY_BEST = "On the samples on which it was found, T has the lowest NLL of all temperatures."
 OTHER_DATA = "The correction was found on other data, which may differ from the test set."
@@ -387,16 +383,15 @@ COUNTED_AS_FLOOR = (
 ZEROS = (
     "{n_zero} of the {n} samples have a probability of 0 or 1, usually because the file is "
     "rounded. T depends on the small number that stands for 0, which is {floor}. So save more "
-    "decimals, or the logits. If the model counts votes, as a forest does, there are no more "
-    "decimals: grow more trees, or use a calibkit.HistogramScaler, whose result hardly depends "
-    "on that number."
+    "decimals, or the logits. If the model counts votes, as a forest does, it has no more: grow "
+    "more trees, or use a calibkit.HistogramScaler, whose result hardly depends on that number."
 )
 ZEROS_OF_LABELS = (
     "{n_of_label} of the {n} samples have a label to which the file gives a probability of 0, "
     "usually because the file is rounded. What these samples say about T depends on the small "
     "number that stands for 0, which is {floor}. So T may be far from the right one, even outside "
     "its 95% interval. Do not use this T, but save more decimals, or the logits. If the model "
-    "counts votes, as a forest does, there are no more decimals: grow more trees, or use a "
+    "counts votes, as a forest does, it has no more: grow more trees, or use a "
     "calibkit.HistogramScaler, whose result hardly depends on that number."
 )
 COPIES = (

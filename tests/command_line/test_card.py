@@ -490,7 +490,7 @@ def test_a_temperature_that_makes_the_model_worse_is_warned_of(n_classes):
     assert nll.low > 0
     said = (
         "Scaling makes the model worse on the test set: its NLL rises by "
-        f"{nll.value:.3f} ({nll.low:.3f} to {nll.high:.3f}). The correction was found on too few"
+        f"{nll.value:.3f} ({nll.low:.3f} to {nll.high:.3f}). The scaler was fitted to too few"
     )
     assert warnings(report)[-1].startswith(said)
     assert notes(report)[0].startswith(said)

@@ -114,9 +114,8 @@ def _of_temperature(report: Report) -> list[str]:
 
 def _shift_remains(report: Report) -> list[str]:
     """Warn of an error that no temperature corrects."""
-    if not _has_temperature(report) or report.doubts.no_verdict or _is_worse(report):
-        return []
-    if _nll_rises(report):
+    is_spoilt = _is_worse(report) or _nll_rises(report)
+    if not _has_temperature(report) or report.doubts.no_verdict or is_spoilt:
         return []
     return [_sentences.SHIFT_REMAINS] if _is_shift(_parts(report)[-1]) else []
 

@@ -5,8 +5,7 @@
   const { cardTexts, sentences } = self;
   const { WHEN, tableOf, captionOf, meanings, escape, htmlTable } = self.measures;
   const { warnings, htmlWarnings, whyNoVerdict, mayBe1, on1 } = self.doubts;
-  const { shiftRemains, nllRises, unchecked } = self.doubts;
-  const { isWorse } = self.errors;
+  const { shiftRemains, isSpoilt, unchecked } = self.doubts;
   const { verdicts, explanations } = self.verdicts;
   const { legend, alternatives, diagrams, key } = self.diagrams;
   const LONGEST_NAME = 60;
@@ -156,8 +155,7 @@ ${list(limitsOf(found).map(escape))}
 
   function whatToDo(found) {
     if (mayBe1(found)) return on1(found);
-    const isSpoilt = isWorse(found.report) || nllRises(found).length > 0;
-    return isSpoilt ? sentences.LEAVE_UNSCALED({}) : use(found);
+    return isSpoilt(found) ? sentences.LEAVE_UNSCALED({}) : use(found);
   }
 
   /** Say that T is not that of a model with more than two classes, if the file may be of one. */

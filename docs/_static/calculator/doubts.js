@@ -83,8 +83,7 @@
   /** Warn of an error that no temperature corrects. */
   function shiftRemains(found) {
     const { report } = found;
-    const isWorseOff = isWorse(report) || nllRises(found).length > 0;
-    const isLeft = !whyNoVerdict(found) && !isWorseOff && isShift(report.after, report.C);
+    const isLeft = !whyNoVerdict(found) && !isSpoilt(found) && isShift(report.after, report.C);
     return isLeft ? [sentences.SHIFT_REMAINS({})] : [];
   }
 
@@ -96,6 +95,9 @@
     const words = { value: rise, low: least, high: most, leave: sentences.LEAVE_UNSCALED({}) };
     return [sentences.NLL_RISES(words)];
   }
+
+  /** Say whether the model is better without the temperature. */
+  const isSpoilt = (found) => isWorse(found.report) || nllRises(found).length > 0;
 
   const htmlWarnings = (found) =>
     warnings(found)
@@ -179,6 +181,6 @@
 
   self.doubts = {
     warnings, htmlWarnings, whyNoVerdict, mayBe1, isOpen, on1, outside1, shiftRemains, nllRises,
-    unchecked,
+    isSpoilt, unchecked,
   };
 };

@@ -7,7 +7,7 @@ sentences, and the names that tell what an array or a column of a file holds.
 import json
 from pathlib import Path
 
-from calibkit import _sentences
+from calibkit import _result_sentences, _sentences
 from calibkit._command_line import card, names, strays
 
 SCRIPT = Path(__file__).parent / "_static" / "calculator" / "words.js"
@@ -44,7 +44,8 @@ CODE = """\
 
 def make_script() -> str:
     """Return the script with all sentences and names."""
-    sentences = {name: text for name, text in vars(_sentences).items() if name.isupper()}
+    every = vars(_sentences) | vars(_result_sentences)
+    sentences = {name: text for name, text in every.items() if name.isupper()}
     sentences |= {"DIAGRAM": card.DIAGRAM, "DIAGRAM_IN_WORDS": card.DIAGRAM_IN_WORDS}
     whole = {
         "labels": names.LABELS,

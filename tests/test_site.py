@@ -753,6 +753,19 @@ def test_the_code_of_a_lesson_is_copied_alone_or_with_its_output(site):
 
 
 @pytest.mark.slow
+def test_the_code_of_the_calculator_is_copied(site):
+    page = site("calculator.html")
+    page.wait("return document.querySelectorAll('button.copybtn').length > 0")
+    page.page.click("#cc-example")
+    page.page.wait_for_selector("#cc-results:not([hidden])")
+    for place, begin in (("install", "python -m pip install "), ("python", "import pandas as pd")):
+        code = page.page.locator(f".highlight:has(#cc-{place})")
+        text = copied(page, code.get_by_role("button", name="Copy to clipboard"))
+        assert text == code.locator("code").text_content()
+        assert text.startswith(begin)
+
+
+@pytest.mark.slow
 def test_an_example_of_the_api_is_copied_alone_or_with_its_output(site):
     page = site("generated/calibkit.evaluate.html")
     page.wait("return document.querySelectorAll('button.copybtn').length > 0")

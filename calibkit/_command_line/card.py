@@ -5,6 +5,7 @@ The same report gives the same card, byte for byte.
 
 import base64
 import io
+import re
 from dataclasses import replace
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
@@ -75,11 +76,13 @@ DIAGRAM_IN_WORDS = (
     "Reliability diagram {name}, ECE {ece}: the {share} is below the mean {confidence} in "
     "{n_below} and above it in {n_above} of {n_filled} bins that hold samples."
 )
+_FORMULA = re.compile(r"\S+ [=≤] \S+")
 _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
   max-width: 62rem; margin: 0 auto; padding: 1rem; }
 h1, h2 { line-height: 1.2; }
 .wide { overflow-x: auto; }
+.whole { white-space: nowrap; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: 0.5rem; }
 th, td { text-align: left; padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1px solid #bbb;
@@ -141,24 +144,24 @@ class Card(NamedTuple):
             for name, caption, cells in self._numbers()
         )
         meanings = "".join(
-            f"<li><strong>{name}</strong>: {escape(meaning)}.</li>"
+            f"<li><strong>{name}</strong>: {_as_html(meaning)}.</li>"
             for name, meaning in self._meanings()
         )
         parts = [
             f"<h1>{escape(self.title)}</h1>",
-            *(f"<p><strong>Warning:</strong> {escape(text)}</p>" for text in warnings(report)),
-            *(f"<p>{escape(line)}</p>" for line in verdicts(report)),
+            *(f"<p><strong>Warning:</strong> {_as_html(text)}</p>" for text in warnings(report)),
+            *(f"<p>{_as_html(line)}</p>" for line in verdicts(report)),
             "<h2>Measures</h2>",
             _scrolling(self._measures()._repr_html_(), "Measures"),
             f"<ul>{meanings}</ul>",
-            *(f"<p>{escape(line)}</p>" for line in [ENDS_AT_VALUE, *explanations(report)]),
+            *(f"<p>{_as_html(line)}</p>" for line in [ENDS_AT_VALUE, *explanations(report)]),
             "<h2>Reliability diagrams</h2>",
-            f"<p>{escape(self._legend())}</p>",
+            f"<p>{_as_html(self._legend())}</p>",
             f'<div class="diagrams">{figures}</div>',
             numbers,
             *([f"<h2>Scaler</h2><pre>{escape(str(report.summary))}</pre>"] if report.after else []),
             "<h2>Limits</h2>",
-            f"<ul>{''.join(f'<li>{escape(limit)}</li>' for limit in self._limits())}</ul>",
+            f"<ul>{''.join(f'<li>{_as_html(limit)}</li>' for limit in self._limits())}</ul>",
             f"<p>{escape(self._made_with())}</p>",
         ]
         body = "\n".join(parts)
@@ -297,6 +300,11 @@ def _pictures(report: Report) -> list[str]:
             inside = base64.b64encode(buffer.getvalue()).decode()
             addresses.append(f"data:image/svg+xml;base64,{inside}")
     return addresses
+
+
+def _as_html(text: str) -> str:
+    """Return text in which no line ends within a formula such as P(y = 1)."""
+    return _FORMULA.sub(r'<span class="whole">\g<0></span>', escape(text))
 
 
 def _scrolling(table: str, label: str) -> str:

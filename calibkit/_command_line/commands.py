@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from calibkit import _sentences
+from calibkit import _result_sentences, _sentences
 from calibkit._checks import check_logits_and_labels
 from calibkit._command_line.card import ACCURACY_OF_EVENT, Card
 from calibkit._command_line.samples import Choice, Samples, read_samples
@@ -215,11 +215,11 @@ def _with_zeros(doubts: Doubts, fitted_on: Samples) -> Doubts:
     if zeros is None or zeros.n_zero == 0 or zeros.n_zero < _MANY_ZEROS * zeros.n:
         return doubts
     is_lost = zeros.n_of_label > 0 and zeros.n_of_label >= _MANY_ZEROS * zeros.n
-    sentence = _sentences.ZEROS_OF_LABELS if is_lost else _sentences.ZEROS
+    sentence = _result_sentences.ZEROS_OF_LABELS if is_lost else _result_sentences.ZEROS
     found = doubts._replace(warnings=[sentence.format(**zeros._asdict()), *doubts.warnings])
     if not is_lost or doubts.no_verdict:
         return found
-    return found._replace(no_verdict=_sentences.NO_VERDICT_WITH_ZEROS, on_1=None)
+    return found._replace(no_verdict=_result_sentences.NO_VERDICT_WITH_ZEROS, on_1=None)
 
 
 def _exit_code(found: Report, min_p_value: float | None) -> int:

@@ -201,7 +201,7 @@ def _advice_on_label(label: str, classes: list[str]) -> str:
         return _sentences.NO_FRACTIONS
     alike = next((name for name in classes if name.lower() == label.lower()), None)
     if alike is None:
-        return _sentences.COUNT_CLASSES
+        return _sentences.COUNT_CLASSES.format(label=label)
     return _sentences.WRITE_ALIKE.format(name=alike)
 
 

@@ -67,6 +67,22 @@ def names_of_set(names: list[str], pattern: re.Pattern[str]) -> dict[str, str]:
     return {name: match[1] or match[2] for name, match in found.items() if match}
 
 
+def whole_sets(names: list[str]) -> dict[str, dict[str, str]]:
+    """Return the names of each set that has both scores and labels."""
+    sets = {which: names_of_set(names, pattern) for which, pattern in OF_SET.items()}
+    return {
+        which: found
+        for which, found in sets.items()
+        if declared(found, LABELS) and declared(found, LOGITS, PROBABILITIES)
+    }
+
+
+def names_of_other_set(names: list[str], own: dict[str, str]) -> set[str]:
+    """Return the names of the set that is not read, if there are two."""
+    whole = list(whole_sets(names).values())
+    return {name for found in whole if own in whole and found != own for name in found}
+
+
 def names_of_columns(names: list[str]) -> dict[str, str]:
     """Return the names, that of the labels without the word of a set if no other name says it."""
     every = {name: name for name in names}

@@ -45,8 +45,10 @@ from calibkit._command_line.names import (
     in_order,
     is_confidence,
     names_of_columns,
+    names_of_other_set,
     names_of_set,
     shortly,
+    whole_sets,
 )
 from calibkit._conversion import as_tensor
 from calibkit._rows import Rows
@@ -193,8 +195,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     ]
     said += "".join(f"; {note}" for note, is_so in notes if is_so)
     said += _said_of_classes(rows, classes if by_name else None, labels)
-    left_out = [name for name in source.names if name not in {"", *names, own_label}]
-    said += f"; not used: {', '.join(left_out)}" if left_out else ""
+    said += _said_of_others(source, {"", *names, own_label}, own)
     return Samples(
         scores, labels, are_probabilities, dtype, names, said, source, outcomes, zeros, by_name
     )
@@ -217,6 +218,13 @@ def _said_of_classes(rows: Rows, classes: list[str] | None, labels: Tensor | Non
     return f"; {_sentences.WITHOUT_SAMPLES.format(names=shortly(missing))}" if missing else ""
 
 
+def _said_of_others(source: NamedNumbers, used: set[str | None], own: dict[str, str]) -> str:
+    """Say which columns or arrays were left out, without those of the other set."""
+    others = names_of_other_set(source.names, own) if source.word == "array" else set()
+    left_out = [name for name in source.names if name not in used | others]
+    return f"; not used: {', '.join(left_out)}" if left_out else ""
+
+
 def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:
     """Return the names to choose from, each with what it is without the word of its set.
 
@@ -227,15 +235,11 @@ def _bare_names(source: NamedNumbers, choice: Choice) -> dict[str, str]:
         return names_of_columns(source.names)
     if choice.labels or declared(every, LABELS):
         return every
-    sets = {which: names_of_set(source.names, pattern) for which, pattern in OF_SET.items()}
     named = choice.score_names[0] if choice.score_names else choice.label_name
     if named is not None:
-        return next((names for names in sets.values() if named in names), every)
-    whole = {
-        which: names
-        for which, names in sets.items()
-        if declared(names, LABELS) and declared(names, LOGITS, PROBABILITIES)
-    }
+        sets = (names_of_set(source.names, pattern) for pattern in OF_SET.values())
+        return next((names for names in sets if named in names), every)
+    whole = whole_sets(source.names)
     return whole.get(choice.which) or next(iter(whole.values()), every)
 
 

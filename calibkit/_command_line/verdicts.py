@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calibkit import _sentences
+from calibkit import _result_sentences
 from calibkit.metrics.reliability_bins import ReliabilityBins
 from calibkit.reports._doubts import whens
 from calibkit.reports.report import Report
@@ -70,7 +70,7 @@ def _verdict(part: Verdict, report: Report) -> str:
     if part.found:
         return _found(part, report)
     if part.when in report.doubts.confident_errors:
-        return _sentences.ONLY_CONFIDENT_ERRORS.format(when=part.when)
+        return _result_sentences.ONLY_CONFIDENT_ERRORS.format(when=part.when)
     return _not_found(part.when, report, [part])
 
 
@@ -94,11 +94,11 @@ def outside_1(summary: FitSummary | None, *, is_shift: bool = False) -> list[str
     if not interval or interval[0] <= 1 <= interval[1]:
         return []
     how, side = (
-        (_sentences.OVERCONFIDENT, "above")
+        (_result_sentences.OVERCONFIDENT, "above")
         if interval[0] > 1
-        else (_sentences.UNDERCONFIDENT, "below")
+        else (_result_sentences.UNDERCONFIDENT, "below")
     )
-    said = _sentences.OUTSIDE_1_OF_A_SHIFT if is_shift else _sentences.OUTSIDE_1
+    said = _result_sentences.OUTSIDE_1_OF_A_SHIFT if is_shift else _result_sentences.OUTSIDE_1
     return [said.format(how=how, side=side)]
 
 
@@ -117,7 +117,7 @@ def _shift_remains(report: Report) -> list[str]:
     is_spoilt = _is_worse(report) or _nll_rises(report)
     if not _has_temperature(report) or report.doubts.no_verdict or is_spoilt:
         return []
-    return [_sentences.SHIFT_REMAINS] if _is_shift(_parts(report)[-1]) else []
+    return [_result_sentences.SHIFT_REMAINS] if _is_shift(_parts(report)[-1]) else []
 
 
 def _has_temperature(report: Report) -> bool:
@@ -139,7 +139,7 @@ def _nll_rises(report: Report) -> list[str]:
         return []
     nll = report.change.nll
     words = {name: f"{getattr(nll, name):.3f}" for name in ("value", "low", "high")}
-    return [_sentences.NLL_RISES.format(**words, leave=_sentences.LEAVE_UNSCALED)]
+    return [_result_sentences.NLL_RISES.format(**words, leave=_result_sentences.LEAVE_UNSCALED)]
 
 
 def explanations(report: Report) -> list[str]:
@@ -172,14 +172,14 @@ def _is_crowded(bins: ReliabilityBins) -> bool:
 def _not_found(when: str, report: Report, parts: list[Verdict]) -> str:
     if any(map(_is_crowded, report.bins)):
         confidence, share = words(report.bins[0], report.event)
-        return _sentences.ONE_BIN.format(when=when, confidence=confidence, share=share)
+        return _result_sentences.ONE_BIN.format(when=when, confidence=confidence, share=share)
     # Labels that fit unusually well may make the interval end below what chance can hide.
     ends = [(part.values.noise_floor.high, "ECE if calibrated") for part in parts]
     ends += [(part.values.ece.high, "ECE") for part in parts]
     high, row = max(ends, key=lambda end: end[0])
     # "After scaling" alone says that T has corrected the error.
     is_unseen = parts[0].when == "Before scaling" and bool(_outside_1(report))
-    sentence = _sentences.UNSEEN if is_unseen else _sentences.CALIBRATED
+    sentence = _result_sentences.UNSEEN if is_unseen else _result_sentences.CALIBRATED
     return sentence.format(when=when, n=report.n_samples, high=f"{high:.1%}", row=row)
 
 
@@ -192,18 +192,19 @@ def _found(part: Verdict, report: Report) -> str:
     verb = "are" if len(part.found) > 1 else "is"
     how = _how(part, report)
     if part.when == "After scaling" and _is_worse(report):
-        leave = _sentences.LEAVE_UNSCALED
-        return _sentences.MADE_WORSE.format(how=how, errors=errors, verb=verb, leave=leave)
+        leave, before = _result_sentences.LEAVE_UNSCALED, _p(report, _decisive(report.before)[0])
+        words = {"how": how, "errors": errors, "verb": verb, "before": before, "leave": leave}
+        return _result_sentences.MADE_WORSE.format(**words)
     limit, limit_text = _limit(values)
     is_weak = min(part.found.values()) > _WEAK * limit
-    sentence = _sentences.SOME_EVIDENCE if is_weak else _sentences.NOT_CALIBRATED
+    sentence = _result_sentences.SOME_EVIDENCE if is_weak else _result_sentences.NOT_CALIBRATED
     said = sentence.format(when=part.when, how=how, errors=errors, verb=verb, limit=limit_text)
     if part.when != "After scaling" or _shift_remains(report) or _nll_rises(report):
         return said
     # The sentence about T = 1 has said that another temperature need not help.
     is_best = _has_temperature(report) and not report.doubts.leaves_direction_open
-    best = [_sentences.ALREADY_BEST] if is_best else []
-    return " ".join([said, *best, _sentences.CHOOSE, _sentences.OTHER_DATA])
+    best = [_result_sentences.ALREADY_BEST] if is_best else []
+    return " ".join([said, *best, _result_sentences.CHOOSE, _result_sentences.OTHER_DATA])
 
 
 def _decisive(values: MetricValues) -> tuple[float, str]:
@@ -224,8 +225,8 @@ def _on_p_value(part: Verdict, report: Report) -> list[str]:
     (p, error), (limit, limit_text) = _decisive(part.values), _limit(part.values)
     words = {"error": error, "when": part.when.lower(), "p": f"{p:.3f}", "limit": limit_text}
     if _is_close(part, report):
-        return [_sentences.CLOSE.format(n=report.n_resamples, **words)]
-    return [_sentences.NOT_BELOW.format(**words)] if limit <= p < LEVEL else []
+        return [_result_sentences.CLOSE.format(n=report.n_resamples, **words)]
+    return [_result_sentences.NOT_BELOW.format(**words)] if limit <= p < LEVEL else []
 
 
 def _limit(values: MetricValues) -> tuple[float, str]:
@@ -233,7 +234,9 @@ def _limit(values: MetricValues) -> tuple[float, str]:
     if values.classwise_p_value is None:
         return LEVEL, f"{LEVEL:g}"
     limit = LEVEL / 2
-    return limit, _sentences.LIMIT_OF_TWO_TESTS.format(limit=f"{limit:g}", level=f"{LEVEL:g}")
+    return limit, _result_sentences.LIMIT_OF_TWO_TESTS.format(
+        limit=f"{limit:g}", level=f"{LEVEL:g}"
+    )
 
 
 def _way(part: Verdict) -> str:
@@ -255,7 +258,7 @@ def _how(part: Verdict, report: Report) -> str:
     bins, way = part.bins, _way(part)
     # If T may be 1, over- and underconfidence are both possible.
     is_open = report.doubts.on_1 is not None and not _is_shift(part)
-    how: str = getattr(_sentences, "MISCALIBRATED" if is_open else way)
+    how: str = getattr(_result_sentences, "MISCALIBRATED" if is_open else way)
     confidence, share = words(bins, report.event)
     numbers = {"mean": f"{bins.mean_confidence:.1%}", "rate": f"{bins.accuracy:.1%}"}
     return how.format(confidence=confidence, share=share, **numbers)
@@ -303,7 +306,7 @@ def _share(report: Report, p_value: float) -> str:
     """Return a p-value as a share of test sets, of which the smallest one is only a bound."""
     share = f"{p_value:.1%}"
     is_bound = p_value_is_bound(p_value, report.n_resamples)
-    return _sentences.AT_MOST.format(share=share) if is_bound else share
+    return _result_sentences.AT_MOST.format(share=share) if is_bound else share
 
 
 def _tests(part: Verdict, report: Report) -> str:
@@ -316,8 +319,8 @@ def _tests(part: Verdict, report: Report) -> str:
         "p": _p(report, values.p_value),
     }
     if values.classwise_p_value is None or values.classwise_ece is None:
-        return _sentences.ONE_TEST.format(level=f"{LEVEL:.0%}", **shown)
-    return _sentences.TWO_TESTS.format(
+        return _result_sentences.ONE_TEST.format(level=f"{LEVEL:.0%}", **shown)
+    return _result_sentences.TWO_TESTS.format(
         level=f"{LEVEL / 2:.1%}",
         classwise_ece=f"{values.classwise_ece.value:.1%}",
         classwise_share=_share(report, values.classwise_p_value),

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from scipy.special import gammainc
 
-from calibkit import _sentences
+from calibkit import _result_sentences
 from calibkit._rows import Rows
 from calibkit.reports._doubts import Doubts, whens
 from calibkit.reports.values import LEVEL, MetricValues, rejected
@@ -74,7 +74,7 @@ def with_confident_errors(doubts: Doubts, sets: list[Rows], values: list[MetricV
 
 def _sentence(when: str, errors: ConfidentErrors) -> str:
     few = errors.expected < 0.1
-    return _sentences.CONFIDENT_ERRORS.format(
+    return _result_sentences.CONFIDENT_ERRORS.format(
         when=when,
         n_wrong=errors.n_wrong,
         n=errors.n,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from calibkit import _sentences
+from calibkit import _result_sentences
 from calibkit._rows import Rows
 
 # A smaller share of copies changes no result by much.
@@ -23,7 +23,7 @@ _LEAST_MIXED = 15
 def copies(rows: Rows) -> list[str]:
     """Return a warning, in one sentence, if samples are copies of others."""
     n_copies, n = count_copies(rows), rows.labels.numel()
-    return [_sentences.COPIES.format(n_copies=n_copies, n=n)] if n_copies else []
+    return [_result_sentences.COPIES.format(n_copies=n_copies, n=n)] if n_copies else []
 
 
 def count_copies(rows: Rows) -> int:

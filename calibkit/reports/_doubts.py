@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calibkit import _sentences
+from calibkit import _result_sentences
 from calibkit._rows import Rows
 from calibkit.reports._copies import copies
 from calibkit.reports._exchanged_classes import exchanged_classes
@@ -63,7 +63,7 @@ class Doubts(NamedTuple):
     @property
     def leaves_direction_open(self) -> bool:
         """Whether the model errs, but may be over- or underconfident."""
-        return self.on_1 == _sentences.NO_DIRECTION
+        return self.on_1 == _result_sentences.NO_DIRECTION
 
 
 def doubts_about(
@@ -97,7 +97,7 @@ def doubts_about(
     if no_verdict is not None or not low <= 1 <= high:
         return Doubts(warnings, no_verdict, on_1=None)
     is_good = values is not None and not rejected(values, LEVEL)
-    on_1 = _sentences.NEED_NOT_SCALE if is_good else _sentences.NO_DIRECTION
+    on_1 = _result_sentences.NEED_NOT_SCALE if is_good else _result_sentences.NO_DIRECTION
     return Doubts(warnings, no_verdict, on_1)
 
 
@@ -106,21 +106,21 @@ def _one_class(test: Rows, values: MetricValues | None) -> list[str]:
     labels, n = test.labels.unique().tolist(), test.labels.numel()
     if values is None or len(labels) > 1 or n == 1:
         return []
-    return [_sentences.ONE_CLASS_IN_TEST.format(n=n, label=labels[0])]
+    return [_result_sentences.ONE_CLASS_IN_TEST.format(n=n, label=labels[0])]
 
 
 def _few_samples(n: int, effective_n: float | None) -> list[str]:
     """Warn if there are few samples, or if a few of them have nearly all of the weight."""
     if n < LEAST_SAMPLES:
-        return [_sentences.FEW_SAMPLES.format(n=n, least=LEAST_SAMPLES)]
+        return [_result_sentences.FEW_SAMPLES.format(n=n, least=LEAST_SAMPLES)]
     few_by_weight = effective_n is not None and effective_n < LEAST_SAMPLES
     return [_FEW_BY_WEIGHT.format(n=effective_n)] if few_by_weight else []
 
 
 def _why_no_verdict(of_temperature: str | None, exchanged: list[str]) -> str | None:
-    if of_temperature == _sentences.UNRELATED:
-        return _sentences.NO_VERDICT
-    return _sentences.NO_VERDICT_WHEN_EXCHANGED if exchanged else None
+    if of_temperature == _result_sentences.UNRELATED:
+        return _result_sentences.NO_VERDICT
+    return _result_sentences.NO_VERDICT_WHEN_EXCHANGED if exchanged else None
 
 
 def _sentence_about(
@@ -135,12 +135,12 @@ def _sentence_about(
     is_chance = accuracy - majority < _LEAST_GAIN * (1 - majority)
     # If a usual T may be 1, the labels may fit the logits: few samples make all this uncertain.
     if is_chance and (temperature > _LARGEST or (is_wide and not low <= 1 <= high)):
-        return _sentences.UNRELATED
+        return _result_sentences.UNRELATED
     if temperature > _LARGEST:
-        return _sentences.LARGE_TEMPERATURE
+        return _result_sentences.LARGE_TEMPERATURE
     if is_wide:
-        return _sentences.UNCERTAIN_TEMPERATURE
-    return _sentences.SMALL_TEMPERATURE if temperature < _SMALLEST else None
+        return _result_sentences.UNCERTAIN_TEMPERATURE
+    return _result_sentences.SMALL_TEMPERATURE if temperature < _SMALLEST else None
 
 
 def _majority(test: Rows) -> float:

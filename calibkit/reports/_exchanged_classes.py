@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calibkit import _sentences
+from calibkit import _result_sentences
 from calibkit._rows import Rows
 
 # So many samples of a class show which answer it mostly gets.
@@ -26,7 +26,7 @@ _MOST_NAMED = 6
 def exchanged_classes(test: Rows) -> list[str]:
     """Return what speaks for exchanged classes, in sentences."""
     if test.scores.shape[1] == 2:
-        return [_sentences.WRONG_WAY_ROUND] if _is_wrong_way_round(test) else []
+        return [_result_sentences.WRONG_WAY_ROUND] if _is_wrong_way_round(test) else []
     usual = _usual_answers(test)
     answer_of = {label: answers.usual for label, answers in usual.items()}
     return [_sentence(ring) for ring in _rings(answer_of) if _is_clear(ring, usual)]
@@ -34,10 +34,10 @@ def exchanged_classes(test: Rows) -> list[str]:
 
 def _sentence(ring: list[int]) -> str:
     if len(ring) == 2:
-        return _sentences.EXCHANGED.format(a=ring[0], b=ring[1])
+        return _result_sentences.EXCHANGED.format(a=ring[0], b=ring[1])
     named = [str(label) for label in sorted(ring)[:_MOST_NAMED]]
     names = ", ".join([*named, *(["..."] if len(ring) > len(named) else [])])
-    return _sentences.OTHER_ORDER.format(n=len(ring), names=names)
+    return _result_sentences.OTHER_ORDER.format(n=len(ring), names=names)
 
 
 def _is_wrong_way_round(test: Rows) -> bool:

@@ -1,7 +1,6 @@
 """The model card: complete, the same each time, and fit for everyone who reads it."""
 
 import base64
-import html
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from calibkit import LogisticScaler, Report, TemperatureScaler, _sentences, evaluate
-from calibkit._command_line.card import LIMITS, Card
+from calibkit import LogisticScaler, Report, TemperatureScaler, _result_sentences, evaluate
+from calibkit._command_line.card import LIMITS, Card, _as_html
 from calibkit._command_line.verdicts import notes, verdicts, warnings
 from calibkit.reports.values import rejected
 from tests.helpers import calibrated_problem
@@ -185,12 +184,12 @@ def test_two_good_verdicts_are_one(problem):
         *calibrated_problem(500, 4, 1.0),
         scaler=TemperatureScaler().fit_logits(*calibrated_problem(5000, 4, 1.0, seed=1)),
     )
-    assert report.doubts.on_1 == _sentences.NEED_NOT_SCALE
+    assert report.doubts.on_1 == _result_sentences.NEED_NOT_SCALE
     card = Card(report, "", 0, separate=True).to_markdown()
     assert card.count("no calibration error was found") == 1
     assert "Before and after scaling, no calibration error was found." in card
     # Nothing was found that could have a direction.
-    assert card.count("T = 1 lies") == card.count(_sentences.NEED_NOT_SCALE) == 1
+    assert card.count("T = 1 lies") == card.count(_result_sentences.NEED_NOT_SCALE) == 1
 
 
 def report_of(n: int, n_classes: int, temperature: float, seed: int) -> Report:
@@ -214,8 +213,10 @@ def test_a_direction_that_the_interval_of_t_settles_stands_beside_the_verdict(
         if low <= 1 <= high:
             assert first.startswith("T = 1 lies within")
             continue
-        word = _sentences.OVERCONFIDENT if side == "above" else _sentences.UNDERCONFIDENT
-        assert first == _sentences.OUTSIDE_1.format(how=word, side=side)
+        word = (
+            _result_sentences.OVERCONFIDENT if side == "above" else _result_sentences.UNDERCONFIDENT
+        )
+        assert first == _result_sentences.OUTSIDE_1.format(how=word, side=side)
         assert len(others) == 1 or others[1].startswith("After scaling, ")
         assert "no calibration error" not in others[0]
         if "Before scaling" in report.doubts.confident_errors:
@@ -228,7 +229,7 @@ def test_a_direction_that_the_interval_of_t_settles_stands_beside_the_verdict(
         unseen.add(is_unseen)
         for card in (
             Card(report, "", 0, separate=True).to_markdown(),
-            Card(report, "", 0, separate=True).to_html(),
+            re.sub("<[^>]*>", "", Card(report, "", 0, separate=True).to_html()),
         ):
             assert card.count("T = 1 lies outside") == 1
             assert "T = 1 lies within" not in card
@@ -246,7 +247,7 @@ def test_an_error_beside_a_temperature_that_may_be_1_leads_to_other_scalers():
         low, high = report.summary.temperature_interval
         assert low <= 1 <= high
         is_found = bool(rejected(report.before, 0.05))
-        expected = _sentences.NO_DIRECTION if is_found else _sentences.NEED_NOT_SCALE
+        expected = _result_sentences.NO_DIRECTION if is_found else _result_sentences.NEED_NOT_SCALE
         card = Card(report, "", 0, separate=True).to_markdown()
         assert card.count("T = 1 lies") == card.count(expected) == 1
         assert expected in str(report)
@@ -256,7 +257,7 @@ def test_an_error_beside_a_temperature_that_may_be_1_leads_to_other_scalers():
         # Where scaling has left no error, no other scaler need correct one.
         is_left = is_found and bool(rejected(report.after, 0.05))
         kinds.add((is_found, is_left))
-        assert card.count(_sentences.CHOOSE) == is_left
+        assert card.count(_result_sentences.CHOOSE) == is_left
     assert kinds == {(False, False), (True, False), (True, True)}
 
 
@@ -267,11 +268,13 @@ def test_a_temperature_that_may_be_1_leaves_the_direction_open():
     low, high = report.summary.temperature_interval
     assert low < 1 < high
     for card in (Card(report, "", 0, separate=True).to_markdown(), str(report)):
-        assert _sentences.NO_DIRECTION in card
+        assert _result_sentences.NO_DIRECTION in card
         assert "need not scale" not in card
         assert "30 samples are very few" in card
         assert "is overconfident:" not in card
-    assert _sentences.NO_DIRECTION in Card(report, "", 0, separate=True).to_html()
+    shown = _as_html(_result_sentences.NO_DIRECTION)
+    assert shown.startswith('<span class="whole">T = 1</span> lies within')
+    assert shown in Card(report, "", 0, separate=True).to_html()
 
 
 def test_there_is_no_verdict_on_labels_of_other_samples():
@@ -311,11 +314,11 @@ def test_every_warning_stands_once_in_a_card_and_before_the_verdicts(files, kind
     assert warning in files.out
     for name in CARDS[1::2]:
         card = (files.folder / name).read_text(encoding="utf-8")
-        shown = warning if name.endswith("md") else html.escape(warning)
+        shown = warning if name.endswith("md") else _as_html(warning)
         before, measures = card.split("Measures", 1)
         assert (before + measures).count(shown) == 1
         is_withheld = kind in {"exchanged", "back"}
-        verdict = _sentences.NO_VERDICT_WHEN_EXCHANGED if is_withheld else "Before"
+        verdict = _result_sentences.NO_VERDICT_WHEN_EXCHANGED if is_withheld else "Before"
         assert before.index("Warning:") < before.index(shown) < before.rindex(verdict)
         assert ("Before scaling" in card or "Before and after" in card) != is_withheld
 
@@ -383,8 +386,8 @@ def test_a_shift_of_the_risk_is_no_overconfidence(mean, shift, word):
     assert "confident:" not in card
     if mean == 0:
         assert f"After scaling, the model {word} P(y = 1)" in card
-        assert card.count(f"**Warning:** {_sentences.SHIFT_REMAINS}") == 1
-        assert card.count(_sentences.SHIFT_REMAINS) == 1
+        assert card.count(f"**Warning:** {_result_sentences.SHIFT_REMAINS}") == 1
+        assert card.count(_result_sentences.SHIFT_REMAINS) == 1
     assert "confident" not in " ".join(verdicts(report))
     corrected = LogisticScaler().fit_logits(z[::2], labels[::2])
     report = evaluate(z[1::2], labels[1::2], scaler=corrected)
@@ -496,7 +499,9 @@ def test_a_temperature_that_makes_the_model_worse_is_warned_of(n_classes):
     assert notes(report)[0].startswith(said)
     card = Card(report, "", 0, separate=True).to_markdown()
     assert card.count(said) == 1
-    assert not any(text in card for text in (_sentences.ALREADY_BEST, _sentences.CHOOSE))
+    assert not any(
+        text in card for text in (_result_sentences.ALREADY_BEST, _result_sentences.CHOOSE)
+    )
 
 
 def test_a_temperature_that_may_be_1_is_no_reason_to_look_for_other_samples():
@@ -513,11 +518,11 @@ def test_an_error_that_remains_leads_to_other_scalers(temperature):
     fit, test = calibrated_problem(500, 4, temperature), calibrated_problem(500, 4, 3.0, seed=1)
     report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit))
     card = Card(report, "", 0, separate=True).to_markdown()
-    best = [_sentences.ALREADY_BEST] if temperature > 1 else []
-    assert " ".join([*best, _sentences.CHOOSE, _sentences.OTHER_DATA]) in card
-    assert (_sentences.NO_DIRECTION in card) == (temperature == 1)
-    assert (_sentences.ALREADY_BEST in card) == (temperature > 1)
-    assert card.count(_sentences.CHOOSE) == card.count(_sentences.OTHER_DATA) == 1
+    best = [_result_sentences.ALREADY_BEST] if temperature > 1 else []
+    assert " ".join([*best, _result_sentences.CHOOSE, _result_sentences.OTHER_DATA]) in card
+    assert (_result_sentences.NO_DIRECTION in card) == (temperature == 1)
+    assert (_result_sentences.ALREADY_BEST in card) == (temperature > 1)
+    assert card.count(_result_sentences.CHOOSE) == card.count(_result_sentences.OTHER_DATA) == 1
 
 
 def rare_event(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -556,11 +561,11 @@ def test_an_error_that_only_scaling_shows_is_blamed_on_the_temperature(seed, is_
     assert before.startswith("Before scaling, ")
     assert after.startswith("After scaling, the model ")
     assert after.endswith(
-        "Before scaling, the test found no error, so T may have caused this one, because T comes "
-        f"from other samples. {_sentences.LEAVE_UNSCALED}"
+        f"Before scaling, the test found no error (p = {report.before.p_value:.3f}), so T may have "
+        f"caused this one, because T comes from other samples. {_result_sentences.LEAVE_UNSCALED}"
     )
     card = Card(report, "", 0, separate=True).to_markdown()
-    assert _sentences.SHIFT_REMAINS not in card
+    assert _result_sentences.SHIFT_REMAINS not in card
     assert "such a verdict" not in card
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy.special import expit
 
-from calibkit import TemperatureScaler, _sentences, best_scaler, evaluate
+from calibkit import TemperatureScaler, _result_sentences, best_scaler, evaluate
 from calibkit._command_line import commands, writing
 from tests.command_line.test_card import shifted
 from tests.helpers import calibrated_problem
@@ -326,7 +326,7 @@ def test_a_fit_says_what_makes_its_temperature_doubtful(here):
     assert uncertain.startswith("The samples say little about T: its 95% interval reaches from 0.3")
     assert few.startswith("20 samples are very few, so all results are uncertain.")
     # A fit does not look for an error that another scaler may correct.
-    assert no_direction == _sentences.NO_DIRECTION
+    assert no_direction == _result_sentences.NO_DIRECTION
     assert wrote == "wrote few.pt"
 
 
@@ -348,8 +348,8 @@ def test_a_shift_that_remains_is_warned_of_below_the_table(here):
         z, labels = shifted(1.1)
         np.savez(here.folder / name, logits=z[part], labels=labels[part])
     assert here.run("report", "test.npz", "--calibration", "fit.npz", "--markdown", "c.md") == 0
-    assert here.out.count(_sentences.SHIFT_REMAINS) == 1
+    assert here.out.count(_result_sentences.SHIFT_REMAINS) == 1
     card = (here.folder / "c.md").read_text(encoding="utf-8")
-    assert f"**Warning:** {_sentences.SHIFT_REMAINS}" in card
+    assert f"**Warning:** {_result_sentences.SHIFT_REMAINS}" in card
     assert here.run("report", "test.npz") == 0
-    assert _sentences.SHIFT_REMAINS not in here.out
+    assert _result_sentences.SHIFT_REMAINS not in here.out

@@ -211,7 +211,7 @@ def test_a_file_of_two_sets_gives_the_one_that_is_needed(tmp_path, names):
         samples = read(path, which=which)
         assert samples.labels.tolist() == LABELS[place].tolist()
         np.testing.assert_allclose(samples.logits.softmax(1), P[place], atol=1e-12)
-        assert f"labels from the array {label}; not used: " in samples.said
+        assert samples.said.endswith(f"labels from the array {label}; not used: train_logits")
     samples = read(path, which="test", label_name=names[1])
     assert len(samples.logits) == 15
     np.savez(path, **dict(zip(names[2:], held[2:], strict=True)))
@@ -610,9 +610,27 @@ def test_the_advice_on_rows_that_are_objects_leads_on(tmp_path, rows):
     logits = np.array(rows, dtype=object)[: len(LABELS)]
     np.savez(tmp_path / "x.npz", logits=logits, labels=LABELS)
     advice = "np.stack(logits).astype(float)"
-    assert f"save arrays of numbers only, such as {advice}" in refusal(tmp_path / "x.npz")
+    assert f"save logits as {advice} and labels as" in refusal(tmp_path / "x.npz")
     np.savez(tmp_path / "x.npz", logits=eval(advice, {"np": np, "logits": logits}), labels=LABELS)
     is_right(read(tmp_path / "x.npz"))
+
+
+def test_the_advice_on_labels_that_are_objects_leads_on(tmp_path):
+    labels = LABELS.astype(object)
+    np.savez(tmp_path / "x.npz", logits=LOGITS, labels=labels)
+    advice = "np.stack(labels).astype(int)"
+    assert f"labels as {advice}, or names of classes in a csv file" in refusal(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", logits=LOGITS, labels=eval(advice, {"np": np, "labels": labels}))
+    is_right(read(tmp_path / "x.npz"))
+
+
+def test_the_advice_on_labels_that_name_no_column_leads_on(tmp_path):
+    names = NAMES[LABELS]
+    path = write_csv(tmp_path / "x.csv", HEAD3, *LOGITS.T, names)
+    said = refusal(path)
+    assert f"name each column of scores after its label, such as p_{names[0]} or logit_" in said
+    head = [f"logit_{name}" for name in NAMES] + ["label"]
+    is_right(read(write_csv(path, head, *LOGITS.T, names)))
 
 
 def test_a_masked_class_is_accepted_where_there_are_no_labels(tmp_path):

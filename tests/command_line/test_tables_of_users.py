@@ -324,7 +324,7 @@ def test_a_table_of_other_classes_is_read(tmp_path, kind):
 )
 def test_a_single_column_is_a_confidence_unless_it_names_a_class(tmp_path, names, is_said):
     samples = read(tmp_path / "x.csv", table(names, 1 / (1 + np.exp(-ONE)), YES))
-    assert ("T divides the logit of the confidence" in samples.said) == is_said
+    assert ("T divides the logit of this confidence" in samples.said) == is_said
 
 
 def test_logits_that_are_all_equal_are_not_called_answers(tmp_path):
@@ -374,7 +374,7 @@ def test_the_names_of_two_files_say_that_they_hold_confidences(tmp_path, scores,
         np.save(path, numbers)
     choice = Choice(labels=paths[1], probabilities=True)
     said = read_samples(paths[0], choice, labels_needed=True).said
-    assert ("T divides the logit of the confidence" in said) == is_said
+    assert ("T divides the logit of this confidence" in said) == is_said
 
 
 def test_two_files_of_right_answers_are_refused_as_one_is(tmp_path):
@@ -390,7 +390,7 @@ def test_a_confidence_beside_right_answers_is_read(tmp_path, name):
     p = 1 / (1 + np.exp(-np.abs(ONE)))
     samples = read(tmp_path / "x.csv", table(f"confidence {name}", p, YES))
     assert samples.labels.tolist() == YES.tolist()
-    assert "T divides the logit of the confidence" in samples.said
+    assert "T divides the logit of this confidence" in samples.said
 
 
 @pytest.mark.parametrize("name", ["hit", "ok", "right"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from calibkit import HistogramScaler, TemperatureScaler, _sentences
+from calibkit import HistogramScaler, TemperatureScaler, _result_sentences, _sentences
 from calibkit._command_line.samples import Choice, read_samples
 from tests.helpers import calibrated_problem
 
@@ -115,8 +115,8 @@ def test_too_many_labels_of_probability_0_leave_no_verdict(here):
     path, card = run_report(here, digits=2)
     zeros = read(path).zeros
     assert zeros.n_of_label >= 12
-    expected = _sentences.ZEROS_OF_LABELS.format(**zeros._asdict())
-    assert f"**Warning:** {expected}\n\n{_sentences.NO_VERDICT_WITH_ZEROS}" in card
+    expected = _result_sentences.ZEROS_OF_LABELS.format(**zeros._asdict())
+    assert f"**Warning:** {expected}\n\n{_result_sentences.NO_VERDICT_WITH_ZEROS}" in card
     assert expected in here.out
     assert "T = 1 lies" not in here.out + card
     assert here.run("fit", str(path), "--output", "t.pt") == 0
@@ -130,8 +130,8 @@ def test_too_many_labels_of_probability_0_leave_no_verdict(here):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_advice_on_the_votes_of_a_forest_leads_on(tmp_path, n_classes):
     """More trees leave hardly a zero, and the histogram hardly depends on a small number."""
-    assert "counts votes" in _sentences.ZEROS
-    assert "counts votes" in _sentences.ZEROS_OF_LABELS
+    assert "counts votes" in _result_sentences.ZEROS
+    assert "counts votes" in _result_sentences.ZEROS_OF_LABELS
     logits, labels = problem(1000, n_classes, 1.5)
     rng = np.random.default_rng(0)
     n_zero = {}
@@ -153,7 +153,7 @@ def test_fewer_labels_of_probability_0_are_only_warned_of(here):
     path, card = run_report(here, digits=4, temperature=1.5)
     zeros = read(path).zeros
     assert zeros.n_of_label < 12 <= zeros.n_zero
-    assert _sentences.ZEROS.format(**zeros._asdict()) in card
+    assert _result_sentences.ZEROS.format(**zeros._asdict()) in card
     assert "There is no verdict" not in card
     assert "T = 1 lies outside" in card
 

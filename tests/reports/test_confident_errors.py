@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import poisson
 
-from calibkit import TemperatureScaler, _sentences, evaluate
+from calibkit import TemperatureScaler, _result_sentences, evaluate
 from calibkit._rows import Rows
 from calibkit.reports._confident_errors import ConfidentErrors, confident_errors
 from tests.helpers import calibrated_problem
@@ -45,7 +45,7 @@ def test_too_many_wrong_answers_at_a_high_confidence_are_named(form):
     n_wrong = int((outcomes[500:] == 0).sum())
     assert report.before.p_value > 0.05
     assert report.doubts.warnings == [
-        _sentences.CONFIDENT_ERRORS.format(
+        _result_sentences.CONFIDENT_ERRORS.format(
             when="Without scaling",
             n_wrong=n_wrong,
             n=500,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from calibkit import _sentences, evaluate
+from calibkit import _result_sentences, evaluate
 from calibkit._rows import Rows
 from calibkit.reports._copies import count_copies
 from tests.helpers import calibrated_problem
@@ -34,7 +34,7 @@ def test_copies_are_counted_and_warned_of(kind, n_classes, dtype):
     logits = logits.to(dtype)
     assert evaluate(logits, labels, n_resamples=40).doubts.warnings == []
     at = drawn_again(labels, kind)
-    said = _sentences.COPIES.format(n_copies=len(at) - len(at.unique()), n=len(at))
+    said = _result_sentences.COPIES.format(n_copies=len(at) - len(at.unique()), n=len(at))
     assert evaluate(logits[at], labels[at], n_resamples=40).doubts.warnings == [said]
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from calibkit import NoOptimumError, TemperatureScaler, VectorScaler, _sentences, evaluate
+from calibkit import NoOptimumError, TemperatureScaler, VectorScaler, _result_sentences, evaluate
 from calibkit.reports._doubts import Doubts, doubts_about
 from tests.helpers import calibrated_problem
 
@@ -25,7 +25,7 @@ def few_samples() -> tuple[torch.Tensor, torch.Tensor]:
 def doubts(report) -> str:
     """The name of the sentence that the report says, or an empty text."""
     names = ["UNRELATED"] + [f"{kind}_TEMPERATURE" for kind in ("LARGE", "SMALL", "UNCERTAIN")]
-    begins = {getattr(_sentences, name).partition("{")[0]: name for name in names}
+    begins = {getattr(_result_sentences, name).partition("{")[0]: name for name in names}
     said = " ".join(report.doubts.warnings)
     assert said in " ".join(str(report).splitlines())
     found = [name for begin, name in begins.items() if begin in said and begin != "T = "]
@@ -45,7 +45,7 @@ def test_the_scale_of_the_logits_is_doubted_beyond_the_usual(scale, expected):
     assert doubts(report) == expected
     assert len(report.doubts.warnings) == bool(expected)
     assert report.to_dict()["warnings"] == report.doubts.warnings
-    assert (_sentences.NEED_NOT_SCALE in report.notes) == (scale == 1)
+    assert (_result_sentences.NEED_NOT_SCALE in report.notes) == (scale == 1)
     assert all(note in report.to_markdown() for note in report.notes)
     assert all(note.replace("'", "&#x27;") in report._repr_html_() for note in report.notes)
 
@@ -96,7 +96,7 @@ def test_weights_that_leave_few_samples_are_doubted(spread):
     assert len(report.doubts.warnings) == len(said)
     assert all(text in report.doubts.warnings[0] for text in said)
     few = evaluate(logits[:50], labels[:50], sample_weight=weights[-50:], n_resamples=40)
-    assert few.doubts.warnings == [_sentences.FEW_SAMPLES.format(n=50, least=100)]
+    assert few.doubts.warnings == [_result_sentences.FEW_SAMPLES.format(n=50, least=100)]
 
 
 def test_only_a_temperature_is_doubted():
@@ -120,11 +120,11 @@ def test_exchanged_columns_are_suspected(pairs):
     order = list(range(10))
     for a, b in pairs:
         order[a], order[b] = b, a
-    expected = [_sentences.EXCHANGED.format(a=a, b=b) for a, b in pairs]
+    expected = [_result_sentences.EXCHANGED.format(a=a, b=b) for a, b in pairs]
     assert report_on(logits[:, order], labels).doubts.warnings == expected
     found = evaluate(logits[:, order], labels, progress=False).doubts
     assert found.warnings == expected
-    assert found.no_verdict == (_sentences.NO_VERDICT_WHEN_EXCHANGED if pairs else None)
+    assert found.no_verdict == (_result_sentences.NO_VERDICT_WHEN_EXCHANGED if pairs else None)
 
 
 @pytest.mark.parametrize("offset", [0, -5])
@@ -134,7 +134,7 @@ def test_scores_that_point_the_wrong_way_are_suspected(offset, sign):
     z, labels = (part[:, 0] if part.ndim > 1 else part for part in calibrated_problem(2000, 2, 1.0))
     z = z if z[labels == 1].mean() > z[labels == 0].mean() else -z
     found = evaluate(sign * z + offset, labels, progress=False).doubts
-    assert found.warnings == ([_sentences.WRONG_WAY_ROUND] if sign < 0 else [])
+    assert found.warnings == ([_result_sentences.WRONG_WAY_ROUND] if sign < 0 else [])
     assert (found.no_verdict is None) == (sign > 0)
     two = torch.stack([0 * z, sign * z + offset], 1)
     assert evaluate(two, labels, progress=False).doubts == found
@@ -146,7 +146,7 @@ def test_a_score_that_knows_nothing_is_not_suspected():
         z = torch.randn(200, generator=generator)
         labels = torch.randint(0, 2, (200,), generator=generator)
         found = evaluate(z, labels, n_resamples=40, progress=False).doubts
-        assert _sentences.WRONG_WAY_ROUND not in found.warnings
+        assert _result_sentences.WRONG_WAY_ROUND not in found.warnings
 
 
 def test_classes_with_few_samples_are_not_suspected():
@@ -162,11 +162,11 @@ def test_a_test_of_one_class_is_doubted(n_classes, label):
     logits, labels = calibrated_problem(1200, n_classes, 1.0)
     own = labels == label
     report = evaluate(logits[own], labels[own], n_resamples=40, progress=False)
-    said = _sentences.ONE_CLASS_IN_TEST.format(n=int(own.sum()), label=label)
+    said = _result_sentences.ONE_CLASS_IN_TEST.format(n=int(own.sum()), label=label)
     assert report.doubts.warnings == [said]
     assert said in report.notes
     alone = evaluate(logits[:1], labels[:1], n_resamples=40, progress=False)
-    assert alone.doubts.warnings == [_sentences.FEW_SAMPLES.format(n=1, least=100)]
+    assert alone.doubts.warnings == [_result_sentences.FEW_SAMPLES.format(n=1, least=100)]
 
 
 def test_an_accuracy_below_that_of_the_most_frequent_class_is_not_called_better():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from calibkit import _sentences, evaluate
+from calibkit import _result_sentences, evaluate
 from calibkit._rows import Rows
 from calibkit.reports._exchanged_classes import _rings, exchanged_classes
 
@@ -34,7 +34,7 @@ def test_columns_in_another_order_are_suspected(ring, names):
     found = evaluate(logits[:, order], labels, n_resamples=40).doubts
     [said] = found.warnings
     assert f"the {names}(counted from 0)" in said
-    assert found.no_verdict == _sentences.NO_VERDICT_WHEN_EXCHANGED
+    assert found.no_verdict == _result_sentences.NO_VERDICT_WHEN_EXCHANGED
 
 
 def test_a_class_that_is_mostly_taken_for_another_one_is_not_suspected():
@@ -78,4 +78,4 @@ def test_two_columns_of_many_that_are_exchanged_are_suspected(n):
     logits, labels = good_model(12 * n)
     order = torch.tensor([1, 0, *range(2, N_CLASSES)])
     said = exchanged_classes(Rows(logits[:, order], labels))
-    assert said == [_sentences.EXCHANGED.format(a=0, b=1)]
+    assert said == [_result_sentences.EXCHANGED.format(a=0, b=1)]

@@ -21,7 +21,7 @@
     const described = names
       .map((name) => `${name || "an array"} ${arrays[name].type} ${shapeText(arrays[name].shape)}`)
       .join(", ");
-    const { own, other } = arraysOf(names, options);
+    const { own, other, ofOther } = arraysOf(names, options);
     const named = picked.labels ? [picked.labels] : declaredIn(own, "labels");
     const whole = names.filter((name) => "iub".includes(arrays[name].kind));
     const scores = picked.scores ?? declaredIn(own, "logits", "probabilities");
@@ -61,7 +61,7 @@
       code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind === "f"),
       from: { scores: listed("array", found), labels: labelsPath ?? `the array ${label}` },
       isConfidence: isConfidence(nameOfScores, labelName),
-      unused: rest.filter((name) => !found.includes(name)),
+      unused: rest.filter((name) => !found.includes(name) && !ofOther.includes(name)),
     };
   }
 

@@ -228,12 +228,25 @@
     const { calibkit } = at("install").dataset;
     at("install").textContent = `python -m pip install ${packages}"${calibkit}"`;
     at("python").textContent = pythonCode.python(found);
+    linkMethods(at("verdicts"));
     keepWhole(at("results"));
     at("results").hidden = false;
     at("results").focus();
   }
 
   const made = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+
+  /** Let the name of another page lead to it. */
+  function linkMethods(place) {
+    const named = /(.*")Which method do I need\?(".*)/s;
+    for (const line of place.children) {
+      const [, before, after] = line.textContent.match(named) ?? [];
+      if (before === undefined) continue;
+      const link = made("a", "Which method do I need?");
+      link.href = at("methods").href;
+      line.replaceChildren(before, link, after);
+    }
+  }
 
   /** Let no line end within a formula such as P(y = 1). What is copied stays as it is. */
   function keepWhole(place) {
@@ -242,7 +255,7 @@
     while (texts.nextNode()) found.push(texts.currentNode);
     const others = "pre, code, svg, select, script, style, .cc-whole";
     for (const text of found.filter(({ parentElement }) => !parentElement.closest(others))) {
-      const parts = text.data.split(/(\S+ [=≤] \S+)/);
+      const parts = text.data.split(new RegExp(`(${measures.FORMULA.source})`));
       const nodes = parts.map((part, k) =>
         k % 2 ? Object.assign(made("span", part), { className: "cc-whole" }) : part
       );

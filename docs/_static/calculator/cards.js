@@ -3,7 +3,7 @@
   "use strict";
 
   const { cardTexts, sentences } = self;
-  const { WHEN, tableOf, captionOf, meanings, escape, htmlTable } = self.measures;
+  const { WHEN, tableOf, captionOf, meanings, escape, htmlOf, htmlTable } = self.measures;
   const { warnings, htmlWarnings, whyNoVerdict, mayBe1, on1 } = self.doubts;
   const { shiftRemains, isSpoilt, unchecked } = self.doubts;
   const { verdicts, explanations } = self.verdicts;
@@ -80,7 +80,7 @@
   function html(found) {
     const { report } = found;
     const list = (items) => `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>`;
-    const paragraphs = (lines) => lines.map((line) => `<p>${escape(line)}</p>`).join("\n");
+    const paragraphs = (lines) => lines.map((line) => `<p>${htmlOf(line)}</p>`).join("\n");
     return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -95,6 +95,7 @@ caption { text-align: left; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #bbb;
   font-weight: normal; vertical-align: top; }
 .cc-range { display: inline-block; font-size: .9em; white-space: nowrap; }
+.cc-whole { white-space: nowrap; }
 .cc-key { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; }
 .cc-key li { display: flex; gap: .5rem; }
 .cc-wide { overflow-x: auto; }
@@ -127,16 +128,16 @@ ${htmlWarnings(found)}
 ${paragraphs(verdicts(found))}
 <h2>Measures</h2>
 <div class="cc-wide" tabindex="0" role="region" aria-label="Measures">${htmlTable(report)}</div>
-${list(meanings(report).map(([name, text]) => `<strong>${name}</strong>: ${escape(text)}.`))}
+${list(meanings(report).map(([name, text]) => `<strong>${name}</strong>: ${htmlOf(text)}.`))}
 ${paragraphs([cardTexts.endsAtValue, ...explanations(found)])}
 <h2>Reliability diagrams</h2>
-<p>${escape(legend(report))}</p>
+<p>${htmlOf(legend(report))}</p>
 ${key(report)}
 <div class="diagrams">${diagrams(report).join("")}</div>
 <h2>Temperature</h2>
-<p>${temperatureInWords(found)}</p>
+<p>${htmlOf(temperatureInWords(found))}</p>
 <h2>Limits</h2>
-${list(limitsOf(found).map(escape))}
+${list(limitsOf(found).map(htmlOf))}
 <p>${madeWith}</p>
 </main>
 </body>

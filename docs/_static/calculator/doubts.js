@@ -3,7 +3,7 @@
   "use strict";
 
   const { sentences } = self;
-  const { percent, short, escape } = self.measures;
+  const { percent, short, htmlOf } = self.measures;
   const { isCalibrated, isShift, isWorse } = self.errors;
   // What makes a temperature doubtful, as in calibkit's reports/_doubts.py.
   const [LARGEST, SMALLEST, WIDEST, LEAST_GAIN, LEAST_SAMPLES] = [10, 0.1, 10, 0.1, 100];
@@ -101,7 +101,7 @@
 
   const htmlWarnings = (found) =>
     warnings(found)
-      .map((text) => `<p class="cc-refusal"><strong>Warning:</strong> ${escape(text)}</p>`)
+      .map((text) => `<p class="cc-refusal"><strong>Warning:</strong> ${htmlOf(text)}</p>`)
       .join("");
 
   /** Return what speaks for exchanged classes, in sentences. */

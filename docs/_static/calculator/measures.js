@@ -107,6 +107,11 @@
 
   const escape = (text) =>
     text.replace(/[&<>"]/g, (sign) => ESCAPES[sign]);
+  // A formula such as P(y = 1), within which no line is to end.
+  const FORMULA = /\S+ [=≤] \S+/g;
+
+  const htmlOf = (text) => escape(text).replace(FORMULA, '<span class="cc-whole">$&</span>');
+
   const escaped = (words) =>
     Object.fromEntries(Object.entries(words).map(([name, text]) => [name, escape(text)]));
 
@@ -114,7 +119,7 @@
   function htmlTable(report) {
     const head = WHEN.map((text) => `<th scope="col" role="columnheader">${text}</th>`);
     return (
-      `<table role="table"><caption>${escape(captionOf(report))}</caption>` +
+      `<table role="table"><caption>${htmlOf(captionOf(report))}</caption>` +
       `<thead role="rowgroup"><tr role="row"><td role="cell"></td>${head.join("")}</tr></thead>` +
       `<tbody role="rowgroup">${tableOf(report).map(htmlRow).join("")}</tbody></table>`
     );
@@ -125,7 +130,7 @@
       const inside = `${value && `<span>${value}</span>`} <span class="cc-range">${range}</span>`;
       return `<td role="cell" data-when="${WHEN[k]}">${inside}</td>`;
     });
-    const header = `<th scope="row" role="rowheader">${escape(name)}</th>`;
+    const header = `<th scope="row" role="rowheader">${htmlOf(name)}</th>`;
     return `<tr role="row">${header}${cells.join("")}</tr>`;
   }
 
@@ -134,13 +139,13 @@
     const items = meanings(report).map(([name, text]) => {
       const address = `${glossary}#term-${name.replace(" ", "-")}`;
       const shown = IN_GLOSSARY.includes(name) ? `<a href="${escape(address)}">${name}</a>` : name;
-      return `<li><strong>${shown}</strong>: ${escape(text)}.</li>`;
+      return `<li><strong>${shown}</strong>: ${htmlOf(text)}.</li>`;
     });
     return `<ul>${items.join("")}</ul><p>${cardTexts.endsAtValue}</p>`;
   }
 
   self.measures = {
     WHEN, N_RESAMPLES, format, percent, short, pText, isBound, tableOf, sharesOf, named, wordsOf,
-    captionOf, meanings, escape, escaped, htmlTable, htmlMeanings,
+    captionOf, meanings, escape, FORMULA, htmlOf, escaped, htmlTable, htmlMeanings,
   };
 };

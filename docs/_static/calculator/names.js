@@ -30,11 +30,13 @@
 
   /**
    * Return the arrays to choose from: all, or those of one set if a file holds a calibration set
-   * and a test set. `other` tells whether it holds a test set beside the set that is taken.
+   * and a test set. `other` tells whether it holds a test set beside the set that is taken, and
+   * `ofOther` names the arrays of that other set.
    */
   function arraysOf(names, { picked, which }) {
     const every = asThemselves(names);
-    if (declaredIn(every, "labels").length) return { own: every, other: false };
+    const only = { own: every, other: false, ofOther: [] };
+    if (declaredIn(every, "labels").length) return only;
     const sets = ["calibration", "test"].map((set) => [set, arraysOfSet(names, set)]);
     const isWhole = (own) =>
       declaredIn(own, "labels").length > 0 && declaredIn(own, "logits", "probabilities").length > 0;
@@ -44,7 +46,10 @@
       named === undefined
         ? whole.get(which) ?? [...whole.values()][0]
         : sets.map(([, set]) => set).find((set) => set.has(named));
-    return { own: own ?? every, other: whole.size === 2 && own === whole.get("calibration") };
+    if (own === undefined) return only;
+    const other = whole.size === 2 && own === whole.get("calibration");
+    const others = [...whole.values()].filter((set) => set !== own);
+    return { own, other, ofOther: others.flatMap((set) => [...set.keys()]) };
   }
 
   /** Return the names of the scores, and whether they are probabilities. */

@@ -18,7 +18,7 @@
   }
 
   function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, ...form }) {
-    const { delimiter, hasCommas, isUtf16, hasEmptyRows, nSkipped, hasSign } = form;
+    const { prefix, delimiter, hasCommas, isUtf16, hasEmptyRows, nSkipped, hasSign } = form;
     const skipped = nSkipped ? `, skiprows=${nSkipped}` : "";
     const named = hasSign ? `, names=[${names.map(quoted).join(", ")}]` : "";
     const sep = delimiter === "," ? "" : `, sep=${quoted(delimiter)}`;
@@ -39,10 +39,11 @@
       chosen = `.loc[:, ${key(columns[0])}:${key(columns.at(-1))}]`;
     }
     return {
+      prefix,
       imports: ["import pandas as pd"],
       table: `pd.read_csv(${quoted(path)}${options})${trimmed}${filled}`,
-      scores: `table${chosen}.to_numpy(float)`,
-      labels: `table[${key(text)}]`,
+      scores: `${prefix}table${chosen}.to_numpy(float)`,
+      labels: `${prefix}table[${key(text)}]`,
       positive: positive === null ? null : String(numberFrom(positive) ?? quoted(positive)),
     };
   }
@@ -61,7 +62,7 @@
    * holds what probabilities of 0 and 1 count as, if there are any.
    */
   function pythonOf(found, areProbabilities, width, floors) {
-    const { imports, table, scores, labels, positive, byName, first } = found;
+    const { prefix, imports, table, scores, labels, positive, byName, first } = found;
     let [read, given, classes] = [scores, labels, null];
     // A small number would be 0 beside numbers of single precision.
     const p = table ? scores : `${scores}.astype(float)`;
@@ -72,7 +73,7 @@
       const areNumbers = byName?.every((name) => /^(0|[1-9]\d*)$/.test(name));
       if (byName) classes = `[${byName.map(areNumbers ? String : quoted).join(", ")}]`;
       const texts = areNumbers ? labels : `${labels}.astype(str)`;
-      given = byName ? `pd.Categorical(${texts}, classes).codes` : `${labels}.to_numpy(int)`;
+      given = byName ? `pd.Categorical(${texts}, ${prefix}classes).codes` : `${labels}.to_numpy(int)`;
     }
     if (first) given += ` - ${first}`;
     const more = areProbabilities ? ["import numpy as np"] : [];
@@ -87,8 +88,8 @@
     const reading = ["", "test_"].flatMap((prefix, k) => {
       const source = [one, other][k];
       if (!source) return [];
-      const table = source.table ? [`table = ${source.table}`] : [];
-      const classes = source.classes ? [`classes = ${source.classes}`] : [];
+      const table = source.table ? [`${prefix}table = ${source.table}`] : [];
+      const classes = source.classes ? [`${prefix}classes = ${source.classes}`] : [];
       const both = ["logits", "labels"].map((name) => `${prefix}${name} = ${source[name]}`);
       return [...table, ...classes, ...both];
     });

@@ -192,13 +192,14 @@
     const positive = outcomes && positiveOf(path, columns[0], outcomes, picked);
     layout.positive = positive;
     if (positive !== null) labels = Int8Array.from(labels, (label) => Number(label === positive));
+    const prefix = options.which === "test" ? "test_" : "";
     const of = positive === null ? "" : `, where ${positive} is the positive class`;
     const mark = table.hasCommas ? `; ${sentences.DECIMAL_COMMAS({})}` : "";
     layout.areFound = picked.scores === undefined && columns.length > 1;
     return {
       path, data: dataOf(columns), shape: columns.length === 1 ? [n] : [n, columns.length],
       labelName: label,
-      code: codeOfTable(path, { ...table, names, columns, text: label, positive }),
+      code: codeOfTable(path, { ...table, prefix, names, columns, text: label, positive }),
       half: false, areProbabilities, labels, classes, positive, place: table.place,
       from: { scores: listed("column", columns), labels: `the column ${label}${of}${mark}` },
       isConfidence: isConfidence(columns[0], label),

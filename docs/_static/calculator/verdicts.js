@@ -74,7 +74,8 @@
     const verb = errors.length > 1 ? "are" : "is";
     const words = { when, how, errors: listed.join(" and "), verb, limit: inWords(limit) };
     if (isWorse(found.report)) {
-      return sentences.MADE_WORSE({ ...words, leave: sentences.LEAVE_UNSCALED({}) });
+      const before = `p ${pText(decisive(found.report.before).p, "= ")}`;
+      return sentences.MADE_WORSE({ ...words, before, leave: sentences.LEAVE_UNSCALED({}) });
     }
     const said = sentences[isWeak ? "SOME_EVIDENCE" : "NOT_CALIBRATED"](words);
     const isLeft = shiftRemains(found).length || nllRises(found).length;

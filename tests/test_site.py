@@ -871,30 +871,35 @@ return [...document.querySelectorAll(".quiz-question")].map((question) =>
 """
 
 
+# This presses the button of a question, after giving one answer or none.
+ANSWER = """
+const [number, place, value] = arguments;
+const question = document.querySelectorAll(".quiz-question")[number];
+const inputs = question.querySelectorAll("input");
+if (value !== null) inputs[0].value = value;
+else if (place !== null) inputs[place].click();
+question.querySelector("button").click();
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_every_answer_to_a_question_is_explained_in_the_form(script, site):
+    """Other tests use the mouse and the keyboard, which takes much longer."""
     page = site(f"auto_lessons/{script.stem}.html")
     questions = json.loads((QUIZZES / f"{script.stem}.json").read_text())
     assert page.run(EXPLANATIONS) == [[] for _ in questions]
     for number, question in enumerate(questions):
-        block = page.page.locator(".quiz-question").nth(number)
-        button = block.get_by_role("button")
-        button.click()
-        ((kind, _),) = page.run(EXPLANATIONS)[number]
+        ((kind, _),) = page.run(ANSWER + EXPLANATIONS, number, None, None)[number]
         assert kind == "note"  # nothing has been answered
         for place, answer in enumerate(question["answers"]):
-            if question["type"] == "numeric":
-                if "value" not in answer:
-                    continue
-                block.locator("input").fill(str(answer["value"]))
-            else:
-                block.locator("input").nth(place).check()
-            button.click()
-            shown = dict(page.run(EXPLANATIONS)[number])
+            if question["type"] == "numeric" and "value" not in answer:
+                continue
+            value = str(answer["value"]) if question["type"] == "numeric" else None
+            shown = dict(page.run(ANSWER + EXPLANATIONS, number, place, value)[number])
             assert answer["feedback"] in shown[str(answer.get("correct", False)).lower()]
             if question["type"] == "many_choice":
-                block.locator("input").nth(place).uncheck()
+                page.run(ANSWER, number, place, None)  # This takes the answer back.
 
 
 HALF = [

@@ -287,7 +287,9 @@ def _refuse_non_finite(rows: Rows, name: str) -> None:
     wrong = (~rows.scores.isfinite().all(1) & counted).flatten().nonzero()
     advice = _sentences.LOOK_AT_THE_MODEL
     if name == "logits" and not (rows.scores.isnan() | rows.scores.isposinf()).any():
-        advice += f", or {_sentences.MASKED_CLASSES}"
+        of_labels = rows.scores.gather(1, rows.labels.clamp(0, rows.n_classes - 1)[:, None])[:, 0]
+        is_zero = (of_labels.isneginf() & counted).any()
+        advice += f", or {_sentences.LOG_OF_ZERO if is_zero else _sentences.MASKED_CLASSES}"
     raise ValueError(
         _sentences.NOT_FINITE.format(
             name=name,

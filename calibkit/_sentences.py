@@ -39,6 +39,11 @@ MORE_CELLS = (
     "put a cell that holds a comma in quotation marks and, if commas are the decimal points, "
     "separate the columns by semicolons"
 )
+ROW_NAMES = (
+    "if the first cell of each row is its number or its name, as R writes it, put a name such as "
+    "id before the other names of the first row; otherwise put a cell that holds a comma in "
+    "quotation marks"
+)
 FEWER_CELLS = "complete the row or delete it"
 NO_DELIMITER = (
     "{path} has a single column, and its first sample is {found}; separate the columns by commas, "
@@ -67,6 +72,22 @@ SEVERAL_LABELS = (
 ONE_HOT_COLUMNS = (
     "{path} holds the labels one-hot: in each row, one of the columns {names} is 1 and the others "
     "are 0; write a single column label with the class of each row"
+)
+ONE_OF_SEVERAL = (
+    "{path}: the labels called {labels} are 1 for the class {event} and 0 for the {n} others; if "
+    "every sample has one class, write a single column label with the class of each row; if a "
+    "sample may have several, use evaluate_multi_label and MultiLabelTemperatureScaler of the "
+    "library"
+)
+REPEATED_CLASS = (
+    "{path}: the columns {names} name the same class, {name}; choose one column for each class"
+)
+SEVERAL_SPELLINGS = (
+    "{path}: the labels {names} differ in nothing but capital letters; write each class in one way"
+)
+SEVERAL_SETS = (
+    "{path}: the column {name} names several sets ({words}); write the rows of each set into a "
+    "file of its own, or delete this column if T may be found and tested on samples of all sets"
 )
 FILL_IN = "fill in the cell, delete the row, or {advice}"
 WRITE_POINTS = "write decimal points, or separate the columns by semicolons"
@@ -180,6 +201,10 @@ NOT_FINITE = (
     "{advice}"
 )
 LOOK_AT_THE_MODEL = "look at what the model does with that input"
+LOG_OF_ZERO = (
+    "save the logits, or the log-probabilities that log_softmax gives, because -inf stands at "
+    "labels, as if their probability were 0"
+)
 MASKED_CLASSES = "give a masked class a large negative number such as -10000 in place of -inf"
 TOO_LARGE = "{name} must not exceed {most} in magnitude, got {found}; {advice}"
 ARE_PROBABILITIES = (

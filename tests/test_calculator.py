@@ -464,6 +464,132 @@ def test_the_python_of_two_tables_keeps_both(page, tmp_path, monkeypatch):
     assert space["report"].n_samples == 100
 
 
+# Names of two and of three classes that pandas changes if nobody tells it not to, or with blanks.
+CHANGED_BY_PANDAS = [
+    "NA EU AS", "True False None", "01 02 10", " bird ant cow", "None Cancer", " dog cat", "null x",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", CHANGED_BY_PANDAS)
+@pytest.mark.parametrize("form", ["all", "one"])
+def test_the_python_reads_every_name_of_a_class(page, tmp_path, names, form, monkeypatch):
+    bare = names.split()
+    logits, labels = problem(400, len(bare), 2.0, seed=8)
+    # Only some of the labels begin with a blank, as they do after typing.
+    written = [f"{' ' * (names[0] == ' ' and i % 7 == 0)}{bare[y]}" for i, y in enumerate(labels)]
+    columns = {f"logit_{name}": z.tolist() for name, z in zip(bare, logits.T, strict=True)}
+    if form == "one":
+        if len(bare) > 2:
+            return
+        columns = {f"logit_{bare[1]}": (logits[:, 1] - logits[:, 0]).tolist()}
+    drop(page, "fit", write_table(tmp_path / "x.csv", columns | {"label": written}))
+    assert calibrate(page).startswith(f"T = {temperature_of((logits, labels))} ")
+    scaler = run_python(page, tmp_path, monkeypatch)["scaler"]
+    assert f"{scaler.temperature:.5g}" == temperature_of((logits, labels))
+    assert scaler.summary.n_samples == 200
+
+
+@pytest.mark.slow
+def test_the_python_reads_digits_as_words_in_an_array(page, tmp_path, monkeypatch):
+    logits, labels = problem(400, 3, 2.0, seed=8)
+    for kind in (str, lambda number: f"{number}.0"):
+        words = np.array([kind(int(label)) for label in labels])
+        np.savez(tmp_path / "x.npz", logits=logits.numpy(), labels=words)
+        drop(page, "fit", tmp_path / "x.npz")
+        assert calibrate(page).startswith(f"T = {temperature_of((logits, labels))} ")
+        scaler = run_python(page, tmp_path, monkeypatch)["scaler"]
+        assert f"{scaler.temperature:.5g}" == temperature_of((logits, labels))
+
+
+@pytest.mark.slow
+def test_halves_are_rounded_as_in_python(page):
+    numbers = [0.125, 0.375, 2.5, -0.125, 72.25, 1.15, 0.285, 1e-9, 0.0, 73.35, 0.5]
+    given = page.run(
+        "const parts = calculatorParts; parts.words(); parts.measures();"
+        "return arguments.map((x) => self.measures.format(x, 'plain', 2))", *numbers
+    )  # fmt: skip
+    assert given == [f"{number:.2f}" for number in numbers]
+    given = page.run("return arguments.map((x) => self.measures.percent(x))", *numbers)
+    assert given == [f"{number:.1%}" for number in numbers]
+
+
+@pytest.mark.slow
+def test_several_columns_of_labels_or_of_one_class_are_refused(page, tmp_path):
+    logits, labels = problem(400, 3, 2.0, seed=8)
+    scores = {f"logit_{name}": z.tolist() for name, z in zip(ANIMALS, logits.T, strict=True)}
+    single = {name: (labels == k).int().tolist() for k, name in enumerate(ANIMALS)}
+    several = {name: (z > 0).int().tolist() for name, z in zip(ANIMALS, logits.T, strict=True)}
+    for outcomes, said in (
+        (single, "holds the labels one-hot: in each row, one of the columns cat, dog, car is 1"),
+        (several, "the labels called dog are 1 for the class dog and 0 for the 2 others; if every"),
+    ):
+        drop(page, "fit", write_table(tmp_path / "x.csv", scores | outcomes))
+        calibrate(page)
+        column(page, "labels").select_option("dog")
+        assert said in calibrate(page)
+    probabilities = {f"prob_{c}": z.tolist() for c, z in zip(ANIMALS, logits.T, strict=True)}
+    both = scores | probabilities | {"label": ANIMALS[labels].tolist()}
+    drop(page, "fit", write_table(tmp_path / "x.csv", both))
+    tick(page, "prob_cat").check()
+    assert calibrate(page) == (
+        "In x.csv, the columns logit_cat and prob_cat name the same class, cat; choose one column "
+        "for each class."
+    )
+    tick(page, "prob_cat").uncheck()
+    assert calibrate(page).startswith(f"T = {temperature_of((logits, labels))} ")
+
+
+@pytest.mark.slow
+def test_what_is_wrong_is_said_of_the_right_rows_and_of_the_right_file(page, tmp_path):
+    logits, labels = problem(40, 10, 2.0, seed=8)
+    np.save(tmp_path / "z.npy", logits.numpy())
+    np.save(tmp_path / "one.npy", labels.numpy() % 9 + 1)
+    drop(page, "fit", tmp_path / "z.npy", tmp_path / "one.npy")
+    np.save(tmp_path / "y.npy", labels.numpy()[:, None])
+    drop(page, "fit", tmp_path / "z.npy", tmp_path / "y.npy")
+    assert calibrate(page).startswith("In y.npy, labels must have shape (samples,), got (40, 1)")
+    np.save(tmp_path / "y.npy", labels.numpy())
+    drop(page, "fit", tmp_path / "z.npy", tmp_path / "y.npy")
+    calibrate(page)
+    assert "logits of 10 classes from its array, labels from y.npy" in (
+        page.page.inner_text("#cc-from")
+    )
+    p = [0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2, 0.95, 0.1, 0.55]
+    table = {"p": p, "y": [1, 1, 1, 0, 0, 1, 0, 1, 0, 1]}
+    drop(page, "fit", write_table(tmp_path / "x.csv", table))
+    assert calibrate(page).startswith(
+        "In every second row, which T is found on, no temperature is best: all 5 labels are the "
+    )
+    z = (logits[:, 1] - logits[:, 0]) / 4
+    yes = (z > 0).int().tolist()
+    table = {"logit_yes": z.tolist(), "logit_no": (-z).tolist(), "churn": yes}
+    drop(page, "fit", write_table(tmp_path / "x.csv", table))
+    calibrate(page)
+    column(page, "labels").select_option("churn")
+    assert calibrate(page).startswith(
+        "The label 0 was read as logit_yes, and 1 as logit_no; if 1 means logit_yes, tick only "
+    )
+
+
+@pytest.mark.slow
+def test_a_tick_shows_at_once_what_will_be_read(page, tmp_path):
+    logits, labels = problem(400, 3, 2.0, seed=8)
+    scores = {f"logit_{name}": z.tolist() for name, z in zip(ANIMALS, logits.T, strict=True)}
+    p = logits.softmax(1).T
+    scores |= {f"prob_{name}": row.tolist() for name, row in zip(ANIMALS, p, strict=True)}
+    table = scores | {"label": ANIMALS[labels].tolist()}
+    drop(page, "fit", write_table(tmp_path / "x.csv", table))
+    page.page.wait_for_selector("#cc-start:enabled")
+    assert ticked(page) == [f"logit_{name}" for name in ANIMALS]
+    page.page.check("#cc-probabilities")
+    page.page.wait_for_selector("#cc-start:enabled")
+    assert ticked(page) == [f"prob_{name}" for name in ANIMALS]
+    page.page.uncheck("#cc-probabilities")
+    page.page.wait_for_selector("#cc-start:enabled")
+    assert ticked(page) == [f"logit_{name}" for name in ANIMALS]
+
+
 @pytest.mark.slow
 def test_another_method_is_a_link_and_formulas_are_not_broken(fresh_page, tmp_path):
     few, many = problem(20, 2, 1.0, seed=3), problem(500, 2, 3.0, seed=1)
@@ -1531,10 +1657,7 @@ def as_written(kind: str, folder: Path) -> Path:
         ),
         "an event": "\n".join(
             ["uuid,split,is_spam,score"]
-            + [
-                f"x{i},{'val' if i % 3 else 'test'},{k == 0},{r[0]}"
-                for i, (r, k) in enumerate(zip(z, y, strict=True))
-            ]
+            + [f"x{i},val,{k == 0},{r[0]}" for i, (r, k) in enumerate(zip(z, y, strict=True))]
         ),
         "two odd names": "\n".join(
             ["logit_no,logit_yes,label"]
@@ -1580,7 +1703,9 @@ def test_probabilities_that_sum_to_1_show_a_class_without_samples(fresh_page, tm
     fresh_page.page.check("#cc-probabilities")
     drop(fresh_page, "fit", tmp_path / "x.csv")
     samples = read_samples(tmp_path / "x.csv", Choice(probabilities=True), labels_needed=True)
-    assert calibrate(fresh_page).startswith(f"T = {temperature_of((samples.logits, samples.labels))} ")
+    assert calibrate(fresh_page).startswith(
+        f"T = {temperature_of((samples.logits, samples.labels))} "
+    )
     assert f"classes without samples: {names.split()[4]}" in fresh_page.page.inner_text("#cc-from")
 
 

@@ -14,6 +14,7 @@ from calibkit._command_line.names import (
     RIGHT,
     class_of,
     event_of,
+    is_of_class,
     plain,
     positive_of,
     shortly,
@@ -69,6 +70,9 @@ def refuse_many_classes(source: NamedNumbers, labels: set[str], label_name: str 
     """Raise an error if labels of more than two classes stand beside a single score."""
     if len(labels) < 3 or RIGHT.fullmatch((label_name or "").lower()):
         return
+    if len({label.lower() for label in labels}) < 3:
+        names = ", ".join(sorted(labels))
+        raise ValueError(_sentences.SEVERAL_SPELLINGS.format(path=source.path, names=names))
     numbers = np.array([_number(label) for label in labels])
     are_indices = bool(((numbers >= 0) & (numbers == np.trunc(numbers))).all())
     if are_indices or np.isnan(numbers).all():
@@ -76,7 +80,20 @@ def refuse_many_classes(source: NamedNumbers, labels: set[str], label_name: str 
         raise ValueError(_sentences.ONE_SCORE.format(path=source.path, **words))
 
 
-def refuse_event_first(
+def refuse_names(
+    source: NamedNumbers,
+    names: list[str],
+    classes: list[str] | None,
+    labels: set[str],
+    label_name: str | None,
+) -> None:
+    """Raise an error if the names of scores and labels do not fit together."""
+    _refuse_event_first(source, names, labels, label_name)
+    _refuse_one_of_several(source, names, labels, label_name)
+    _refuse_repeated_class(source, names, classes or [])
+
+
+def _refuse_event_first(
     source: NamedNumbers, names: list[str], labels: set[str], label_name: str | None
 ) -> None:
     """Raise an error if labels of 0 and 1 tell of the class whose scores come first."""
@@ -87,6 +104,32 @@ def refuse_event_first(
     if event.lower() == event_of(label_name or ""):
         words = {"labels": label_name, "event": event, "first": first, "second": second}
         raise ValueError(_sentences.FIRST_IS_EVENT.format(path=source.path, **words))
+
+
+def _refuse_one_of_several(
+    source: NamedNumbers, names: list[str], labels: set[str], label_name: str | None
+) -> None:
+    """Raise an error if labels of 0 and 1 tell of one of several classes."""
+    if label_name is None or not is_of_class(label_name, names):
+        return
+    if len(names) < 3 or not {_number(label) for label in labels} <= {0, 1}:
+        return
+    if label_name in (one_hot := source.one_hot()):
+        raise ValueError(
+            _sentences.ONE_HOT_COLUMNS.format(path=source.path, names=shortly(one_hot))
+        )
+    event = next(c for c in map(class_of, names) if c.lower() == event_of(label_name))
+    words = {"labels": label_name, "event": event, "n": len(names) - 1}
+    raise ValueError(_sentences.ONE_OF_SEVERAL.format(path=source.path, **words))
+
+
+def _refuse_repeated_class(source: NamedNumbers, names: list[str], classes: list[str]) -> None:
+    """Raise an error if two columns of scores name one class."""
+    for one in classes:
+        if classes.count(one) > 1:
+            same = [name for name, own in zip(names, classes, strict=True) if own == one]
+            words = {"names": " and ".join(same), "name": one}
+            raise ValueError(_sentences.REPEATED_CLASS.format(path=source.path, **words))
 
 
 def refuse_right_answers(

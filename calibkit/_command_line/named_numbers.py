@@ -61,9 +61,9 @@ class NamedNumbers(ABC):
         """Return the names of labels of which each class has its own, or none."""
         return []
 
-    def trained_on(self, names: list[str]) -> tuple[str, str] | None:
-        """Return which of these names says that samples were trained on, and its word for them."""
-        return None
+    def splits(self, names: list[str]) -> dict[str, list[str]]:
+        """Return which of these names tell to which set a sample belongs, with their words."""
+        return {}
 
     def place(self, row: int) -> str:
         """Say where a row is that Python counts from 0."""

@@ -212,6 +212,12 @@ def names_score(label_name: str, columns: list[str]) -> bool:
     return event_of(label_name) in {class_of(name).lower() for name in columns}
 
 
+def is_of_class(label_name: str, columns: list[str]) -> bool:
+    """Say whether labels have the name of a class, for which another column holds scores."""
+    others = {class_of(name).lower() for name in columns if name != label_name}
+    return event_of(label_name) in others
+
+
 def positive_of(column: str, names: list[str]) -> str | None:
     """Return the one of some labels that the name of a single column of scores ends with.
 

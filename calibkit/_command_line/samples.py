@@ -24,9 +24,9 @@ from calibkit._command_line.labels import (
     as_outcomes,
     refuse_class_0,
     refuse_confidences,
-    refuse_event_first,
     refuse_many_classes,
     refuse_missing,
+    refuse_names,
     refuse_right_answers,
 )
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
@@ -156,7 +156,7 @@ def read_samples(path: Path, choice: Choice, *, labels_needed: bool) -> Samples:
     if values is not None:
         occurring = strays.occurring(values, choice.ignore_index)
         classes = source.class_names(names) and classes_of(names, occurring)
-        refuse_event_first(source, names, occurring, label_name)
+        refuse_names(source, names, classes, occurring, label_name)
         if is_single:
             refuse_many_classes(source, occurring, label_name)
         labels, by_name = as_indices(values, classes, origin)
@@ -308,7 +308,7 @@ def _names_of_scores(
         beside = [name for name in source.beside_declared() if name not in declared_names]
         _refuse_overlooked(source, found, beside, "logit" if found is logits else "prob")
     if labels is not None:
-        _refuse_trained_on(source, [*found, label_name])
+        strays.refuse_other_sets(source, [*found, label_name])
     are_declared = set(found) <= set(declared(own, PROBABILITIES, END_IN_PROB))
     are_declared |= _is_y_score(source, own, found)
     return named or in_order(found), choice.probabilities or are_declared
@@ -323,14 +323,6 @@ def _refuse_overlooked(
         advice = "name the columns of the scores with --score-names"
         words = {"name": name, "used": found[0], "advice": advice}
         raise ValueError(_sentences.OVERLOOKED.format(path=source.path, **words))
-
-
-def _refuse_trained_on(source: NamedNumbers, used: list[str | None]) -> None:
-    """Raise an error if another column says that the model was trained on some samples."""
-    found = source.trained_on([name for name in source.names if name not in used])
-    if found is not None:
-        words = {"name": found[0], "word": found[1]}
-        raise ValueError(_sentences.TRAINED_ON.format(path=source.path, **words))
 
 
 def _is_y_score(source: NamedNumbers, own: dict[str, str], found: list[str]) -> bool:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
-from calibkit._command_line.names import NUMBERED, are_words, numbers_of, plain
+from calibkit import _sentences
+from calibkit._command_line.named_numbers import NamedNumbers
+from calibkit._command_line.names import NUMBERED, SET, TRAINED, are_words, numbers_of, plain
 
 FIRST_WORD = re.compile(r"^[^\W\d_]+(?=[\W\d_])")
 LAST_WORD = re.compile(r"(?<=[\W\d_])[^\W\d_]+$")
@@ -215,3 +217,16 @@ def _words(columns: list[str]) -> list[list[str | None]]:
         [found and found[0] for found in map(word.search, columns)]
         for word in (FIRST_WORD, LAST_WORD)
     ]
+
+
+def refuse_other_sets(source: NamedNumbers, used: list[str | None]) -> None:
+    """Raise an error if another column says that some samples belong to another set."""
+    splits = source.splits([name for name in source.names if name not in used])
+    for name, words in splits.items():
+        for word in words:
+            if TRAINED.fullmatch(word.lower()):
+                said = _sentences.TRAINED_ON.format(path=source.path, name=name, word=word)
+                raise ValueError(said)
+        if len(words) > 1 and all(SET.fullmatch(word.lower()) for word in words):
+            named = {"name": name, "words": ", ".join(words)}
+            raise ValueError(_sentences.SEVERAL_SETS.format(path=source.path, **named))

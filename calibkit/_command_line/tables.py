@@ -14,14 +14,20 @@ from numpy.typing import NDArray
 
 from calibkit import _sentences
 from calibkit._command_line import strays
+from calibkit._command_line.cells import (
+    advice_on,
+    is_percentage,
+    is_unseparated,
+    is_with_comma,
+)
 from calibkit._command_line.named_numbers import NamedNumbers, is_number
 from calibkit._command_line.names import (
     EVENTS,
     ONE_HOT,
     SET,
     SPLIT,
-    TRAINED,
     are_named,
+    is_of_class,
     names_score,
 )
 
@@ -31,7 +37,6 @@ _LEAST_IDENTIFIERS = 20
 _WRITTEN_OUTCOMES = {"0", "1", "0.0", "1.0", "false", "true"}
 # So much of a row is shown that has no delimiters.
 _LONGEST_SHOWN = 60
-_DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _SWAPPED = str.maketrans(",.", ".,")
 # How a column is called that has no name.
 NO_NAME = "(no name)"
@@ -48,30 +53,6 @@ _SIGN = re.compile(
     """,
     re.VERBOSE,
 )
-
-
-# How programs write that a cell is empty.
-_MISSING = re.compile(
-    r"|na|n/a|n\. ?a\.|<na>|null|none|missing|unknown|-|--|\?|\.|#[a-z]+[!?]|#(n|div)/[a0]!?",
-    re.IGNORECASE,
-)
-# A column of percentages holds no names of classes.
-_PERCENTAGE = re.compile(r"[+-]?[\d.,]+\s?%")
-_ADVICE_ON_CELLS = {
-    re.compile(r"\[.*"): _sentences.A_LIST,
-    _PERCENTAGE: _sentences.WRITE_SHARES,
-    re.compile(r"[<>\u2264\u2265].*\d.*"): _sentences.NO_BOUNDS,
-    re.compile(r"[\u2212\u2013]\s?[\d.,]+"): _sentences.WRITE_HYPHENS,
-    re.compile(
-        r"""
-        [+-]?\d{1,3}(
-            (\.\d{3})+,\d* | (,\d{3})+\.\d* | (\.\d{3}){2,} | (,\d{3}){2,}
-            | ([\s'\u2019]\d{3})+([.,]\d*)?
-        )
-        """,
-        re.VERBOSE,
-    ): _sentences.NO_THOUSANDS,
-}
 
 
 class Table(NamedNumbers):
@@ -96,8 +77,8 @@ class Table(NamedNumbers):
         names = [name for name in self._named() if name != label_name]
         found = [name for name in names if not self._holds_words(name)]
         if set(found) <= set(self.beside_scores()):
-            # Percentages are no numbers yet, but the error about them says how they become some.
-            found += [name for name in names if self._holds_percentages(name)]
+            # These are no numbers yet, but the error about them says how they become some.
+            found += [name for name in names if self._holds_strange_numbers(name)]
         return found
 
     def may_be_labels(self) -> list[str]:
@@ -114,6 +95,8 @@ class Table(NamedNumbers):
         outcomes = [name for name in names if self._holds_outcomes(name)]
         words = [name for name in names if name not in outcomes and self._holds_classes(name)]
         others = [*outcomes, *self._indices(names)]
+        naming = [name for name in words if self._name_scores(name, [*others, *words])]
+        words = naming if len(naming) == 1 else words
         # The only column of words that repeat is that of the labels, unless another one may be.
         if len(words) == 1 and (not others or self._name_scores(words[0], others)):
             return words
@@ -150,15 +133,15 @@ class Table(NamedNumbers):
         return [name for name in names if len(names) > 1 and self._is_identifier(name)]
 
     def one_hot(self) -> list[str]:
-        names = [name for name in self._named() if ONE_HOT.fullmatch(name.lower())]
-        found = [name for name in names if self._holds_outcomes(name) and self._is_whole(name)]
+        names = self._named()
+        mine = [n for n in names if ONE_HOT.fullmatch(n.lower()) or is_of_class(n, names)]
+        found = [name for name in mine if self._holds_outcomes(name) and self._is_whole(name)]
         sums = sum(self._numbers(name) for name in found)
         return found if len(found) > 1 and bool(np.all(sums == 1)) else []
 
-    def trained_on(self, names: list[str]) -> tuple[str, str] | None:
+    def splits(self, names: list[str]) -> dict[str, list[str]]:
         splits = [name for name in names if SPLIT.fullmatch(name.lower())]
-        words = [(name, word) for name in splits for word in map(str, self.labels(name))]
-        return next((one for one in words if TRAINED.fullmatch(one[1].lower())), None)
+        return {name: sorted(set(map(str, self.labels(name)))) for name in splits}
 
     def described(self) -> str:
         return f"the columns {', '.join(name or NO_NAME for name in self.names)}"
@@ -173,14 +156,15 @@ class Table(NamedNumbers):
             return False
         return not any(is_number(text) for text in map(str, self.labels(name)))
 
-    def _holds_percentages(self, name: str) -> bool:
+    def _holds_strange_numbers(self, name: str) -> bool:
+        """Say whether a column holds percentages, or decimal commas that nothing says are such."""
         return self._holds_words(name) and any(
-            _PERCENTAGE.fullmatch(text) for text in map(str, self.labels(name))
+            is_percentage(text) or is_with_comma(text) for text in map(str, self.labels(name))
         )
 
     def _holds_classes(self, name: str) -> bool:
         texts = list(map(str, self.labels(name)))
-        are_words = self._holds_words(name) and not self._holds_percentages(name)
+        are_words = self._holds_words(name) and not self._holds_strange_numbers(name)
         if all(SET.fullmatch(text.lower()) for text in set(texts)):
             return False
         return are_words and 2 * len(set(texts)) <= max(len(texts), 4)
@@ -245,22 +229,9 @@ class Table(NamedNumbers):
                     name=name,
                     found=repr(str(cell)),
                     place=self.place(row),
-                    advice=self._advice_on(str(cell)),
+                    advice=advice_on(str(cell), self.has_decimal_commas),
                 )
             ) from None
-
-    def _advice_on(self, cell: str) -> str:
-        """Return what to do about a cell that holds no number."""
-        advice = "name the columns of scores with --score-names"
-        if _MISSING.fullmatch(cell.strip()):
-            return _sentences.FILL_IN.format(advice=advice)
-        for pattern, known in _ADVICE_ON_CELLS.items():
-            if pattern.fullmatch(cell.strip()):
-                return known.format(advice=advice)
-        if is_number(cell):
-            return _sentences.ONE_POINT  # Elsewhere in the file, a comma is the decimal point.
-        is_decimal = not self.has_decimal_commas and _is_with_comma(cell)
-        return _sentences.WRITE_POINTS if is_decimal else _sentences.CORRECT.format(advice=advice)
 
     @abstractmethod
     def _cells(self, name: str) -> _Array: ...
@@ -285,7 +256,7 @@ class CSV(Table):
             raise ValueError(_sentences.NO_ROWS.format(path=path))
         # Where another sign ends a cell, a comma has no other meaning.
         self.has_decimal_commas = self._delimiter != "," and any(
-            _is_with_comma(cell) for _, row in rows for cell in row
+            is_with_comma(cell) for _, row in rows for cell in row
         )
         self._head = [" ".join(cell.split()) for cell in rows[0][1]]
         has_head = self._is_head(self._head)
@@ -296,11 +267,13 @@ class CSV(Table):
             if len(row) != len(names):
                 is_longer = len(row) > len(names)
                 advice = _sentences.MORE_CELLS if is_longer else _sentences.FEWER_CELLS
+                if all(len(row) == len(names) + 1 for row in self._rows):
+                    advice = _sentences.ROW_NAMES
                 words = {"expected": len(names), "found": len(row), "place": self.place(i)}
                 raise ValueError(
                     _sentences.WRONG_LENGTH_OF_ROW.format(path=path, advice=advice, **words)
                 )
-        if len(names) == 1 and self._rows and _is_unseparated(self._rows[0][0]):
+        if len(names) == 1 and self._rows and is_unseparated(self._rows[0][0]):
             found = repr(self._rows[0][0][:_LONGEST_SHOWN])
             raise ValueError(_sentences.NO_DELIMITER.format(path=path, found=found))
         super().__init__(path, names, has_head=has_head)
@@ -359,7 +332,7 @@ class CSV(Table):
         return np.array([row[at].strip() for row in self._rows])
 
     def _is_decimal(self, cell: str) -> bool:
-        return self.has_decimal_commas and _is_with_comma(cell)
+        return self.has_decimal_commas and is_with_comma(cell)
 
     def _as_numbers(self, cells: _Array) -> _Array:
         # Beside decimal commas, a point may separate thousands, so it is refused.
@@ -405,15 +378,5 @@ def _filled(lines: Iterable[list[str]], first: int) -> list[tuple[int, list[str]
     return rows
 
 
-def _is_unseparated(cell: str) -> bool:
-    """Say whether a cell holds several numbers or words, of which one has a decimal point."""
-    parts = re.split(r"[\s|:]+", cell.strip())
-    return len(parts) > 1 and any("." in part and is_number(part) for part in parts)
-
-
 def _holds_fraction(values: _Array) -> bool:
     return bool((np.isfinite(values) & (values != np.trunc(values))).any())
-
-
-def _is_with_comma(cell: str) -> bool:
-    return "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip()) is not None

@@ -140,7 +140,7 @@ READ_OF_OTHERS = {
         )
     },
     "a split without samples of the training": (
-        table("split is_spam logit", np.char.replace(_SPLIT, "Train", "dev"), YES, ONE),
+        table("split is_spam logit", ["dev"] * 240, YES, ONE),
         ONE,
         YES,
     ),
@@ -204,6 +204,11 @@ READ_OF_OTHERS = {
         FREQUENT,
         OF_FREQUENT,
     ),
+    "words that name scores beside other words": (
+        table("ant bee cat answer subject", *Z.T, ANIMALS[Y], _GROUP),
+        Z,
+        Y,
+    ),
     "lower grades": (table("g0 g1 g2 g3 g4 label", *GRADES.T, OF_GRADES), GRADES, OF_GRADES),
     "columns called true and false": (
         table("logit_true logit_false label", *OF_TWO[:, ::-1].T, YES == 1),
@@ -235,6 +240,10 @@ _OTHER, _THIRD = ONE / 2 + np.random.default_rng(1).standard_normal((2, 240)) / 
 _MOODS = np.array(["NEGATIVE", "POSITIVE"])
 _ASKED = "Which column holds the true labels? "
 _CONFIDENCES = "all scores in the column {} are 1/2 or more, so they seem to say how sure the model"
+
+
+def _quoted(numbers: np.ndarray) -> np.ndarray:
+    return np.char.add(np.char.add('"', numbers.astype(str)), '"')
 
 
 def _confidences(names: str, label: object) -> tuple[str, str]:
@@ -286,6 +295,46 @@ REFUSED = {
             ("in_train", np.arange(240) % 2 == 0, "True"),
         )
     },
+    **{
+        f"several sets, {first} and {second}": (
+            table("split label logit", np.where(YES, first, second), YES, ONE),
+            f"x.csv: the column split names several sets ({second}, {first}); write the rows",
+        )
+        for first, second in (("val", "test"), ("holdout", "dev"), ("valid", "calibration"))
+    },
+    **{
+        f"a class of its own for each label, {names}": (
+            table(names, *Z.T, *_THREE.T),
+            f"x.csv holds the labels one-hot: in each row, one of the columns {shown} is 1",
+        )
+        for names, shown in (
+            ("logit_ant logit_bee logit_cat ant bee cat", "ant, bee, cat"),
+            ("logit_Ant logit_Bee logit_Cat is_ant is_bee is_cat", "is_ant, is_bee, is_cat"),
+            ("ant bee cat is_ant is_bee is_cat", "is_ant, is_bee, is_cat"),
+        )
+    },
+    **{
+        f"labels of one class of three, {names}": (
+            table(f"{names} label", *Z.T, _THREE[:, 1]).replace("label", label, 1),
+            f"x.csv: the labels called {label} are 1 for the class {event} and 0 for the 2 others",
+        )
+        for names, label, event in (
+            ("logit_ant logit_bee logit_cat", "is_bee", "bee"),
+            ("logit_right logit_event logit_left", "event", "event"),
+        )
+    },
+    "labels in several spellings": (
+        table("p_spam label", _P, np.array(["ham", "Ham", "spam", "Spam"])[2 * YES + Y % 2]),
+        "the labels Ham, Spam, ham, spam differ in nothing but capital letters",
+    ),
+    "decimal commas in quotes between commas": (
+        table("ant bee cat label", *np.char.replace(_quoted(Z), ".", ",").T, ANIMALS[Y]),
+        "in row 2 (as a spreadsheet counts); write decimal points, or separate the columns by",
+    ),
+    "names of the rows": (
+        table("z0 z1 z2 label", np.arange(240), *Z.T, Y),
+        "put a name such as id before the other names of the first row",
+    ),
     "words beside class indices": (
         table("logit_0 logit_1 logit_2 lang intent", *Z.T, _GROUP, Y),
         f"{_ASKED}More than one in x.csv may hold them",

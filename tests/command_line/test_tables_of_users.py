@@ -137,7 +137,10 @@ def test_who_takes_the_answers_for_labels_is_asked(here):
         ("a cell with 2.5 beside decimal commas", "; use either commas or points as decimal poin"),
         ("decimal commas between commas", " if commas are the decimal points, separate the colu"),
         ("a row that ends early", "; complete the row or delete it"),
-        ("classes with a number in their names", "; write for each label which column of scores "),
+        (
+            "classes with a number in their names",
+            "; name each column of scores after its label, such as p_LABEL_2",
+        ),
         (
             "numbers from 1 without the last class",
             "; if they count from 1, subtract 1 from all of them",

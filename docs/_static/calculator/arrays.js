@@ -53,13 +53,16 @@
     const labelName = labelsPath === null ? label : stemOf(labelsPath);
     refuseMissing(arrays[label].data, isNoLabel, labelsPath ?? path, placeOf);
     return {
-      path, data, shape, half: type === "float16", areProbabilities, classes: null,
+      path, labelsPath, data, shape, half: type === "float16", areProbabilities, classes: null,
       place: placeOf,
       labels: arrays[label].data, labelShape: arrays[label].shape, labelName,
       areBooleans: arrays[label].kind === "b",
       hasTestSet: other,
-      code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind === "f"),
-      from: { scores: listed("array", found), labels: labelsPath ?? `the array ${label}` },
+      code: codeOfArrays(path, found[0], label, labelsPath, arrays[label].kind),
+      from: {
+        scores: listed("array", labelsPath === null ? found : [""]),
+        labels: labelsPath ?? `the array ${label}`,
+      },
       isConfidence: isConfidence(nameOfScores, labelName),
       unused: rest.filter((name) => !found.includes(name) && !ofOther.includes(name)),
     };

@@ -77,6 +77,13 @@
     looker.postMessage({ look: which, chosen: chosen[which], probabilities });
   }
 
+  function lookAnew(which) {
+    stopLooking(which);
+    beingRead.add(which);
+    showReading(which);
+    look(which);
+  }
+
   function stopLooking(which) {
     looking[which]?.terminate();
     looking[which] = null;
@@ -242,8 +249,8 @@
     for (const line of place.children) {
       const [, before, after] = line.textContent.match(named) ?? [];
       if (before === undefined) continue;
-      const link = made("a", "Which method do I need?");
-      link.href = at("methods").href;
+      const link = at("methods").cloneNode(true);
+      link.removeAttribute("id");
       line.replaceChildren(before, link, after);
     }
   }
@@ -303,8 +310,13 @@
   addSkipLink();
   keepWhole(document.querySelector("main"));
   at("probabilities").addEventListener("change", () => {
-    for (const which of ["fit", "test"]) columns[which].outdate();
     hideResults();
+    for (const which of ["fit", "test"]) {
+      const isOpen = chosen[which].length > 0 && at(`${which}-fault`).textContent === "";
+      // What the user has picked stays. Otherwise, the tick may change what is read.
+      if (Object.keys(columns[which].picked()).length > 0) columns[which].outdate();
+      else if (isOpen) lookAnew(which);
+    }
   });
   at("remove").addEventListener("click", () => {
     choose("test", []);

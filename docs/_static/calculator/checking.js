@@ -21,7 +21,7 @@
   const BOX = '"These are probabilities, not logits"';
   const ARE_PROBABILITIES = `tick ${BOX} if they are`;
 
-  function checkFinite(data, name, n, width, place) {
+  function checkFinite(data, name, { n, width, place }, labels) {
     let [nWrong, first, isMasked, largest] = [0, -1, true, 0];
     for (let i = 0, at = 0; i < n; i++) {
       let wrong = false;
@@ -36,7 +36,9 @@
     }
     const advice = sentences.LOOK_AT_THE_MODEL({});
     if (nWrong) {
-      const more = isMasked && name === "logits" ? `, or ${sentences.MASKED_CLASSES({})}` : "";
+      const isZero = labels.some((label, i) => width > 1 && data[i * width + label] === -Infinity);
+      const way = sentences[isZero ? "LOG_OF_ZERO" : "MASKED_CLASSES"]({});
+      const more = isMasked && name === "logits" ? `, or ${way}` : "";
       const words = { name, n_wrong: nWrong, n, place: place(first), advice: advice + more };
       throw new BadValue(sentences.NOT_FINITE(words));
     }

@@ -41,7 +41,7 @@ self.calculatorParts.columns = (which, onChange) => {
     at("count").checked = picked.countFrom1 === true;
     at("count-row").hidden = asks !== "countFrom1" && !picked.countFrom1;
     const box = ' They look like probabilities. If they are, tick "These are probabilities" above.';
-    const doubt = asks === "probabilities" ? box : "";
+    const doubt = asks === "probabilities" && layout.kind === "logits" ? box : "";
     at("read").textContent = `${readAs(layout)}${doubt}`;
     // Whoever has been asked about these ticks and leaves them has chosen them.
     if (layout.asks === "ticks" && state === "refused") picked.scores = tickedNames();

@@ -161,7 +161,7 @@
 
   /** Return what is known of a column before its first cell. */
   const newFacts = () => ({
-    isNumeric: true, holdsNumber: false, holdsPercentage: false, isWhole: true, rises: true,
+    isNumeric: true, holdsNumber: false, holdsStrangeNumber: false, isWhole: true, rises: true,
     counts: true, holdsFraction: false, last: null, words: new Set(), lowest: Infinity,
     highest: -Infinity,
   });
@@ -172,7 +172,8 @@
     const step = facts.last === null ? 1 : number - facts.last;
     facts.isNumeric &&= number !== undefined;
     facts.holdsNumber ||= number !== undefined;
-    facts.holdsPercentage ||= PERCENTAGE.test(text.trim());
+    facts.holdsStrangeNumber ||=
+      number === undefined && (PERCENTAGE.test(text.trim()) || isWithComma(text));
     facts.isWhole &&= Number.isInteger(number);
     facts.holdsFraction ||= Math.abs(number % 1) > 0;
     facts.rises &&= step > 0;
@@ -199,6 +200,8 @@
     let numbers = new Float64Array(1024);
     let [used, row] = [0, 0];
     let texts = [];
+    let [wrongLength, haveRowNames] = [null, true];
+    const trimmedTexts = new Set();
     const noNumbers = {};
     const withPoint = {};
 
@@ -282,6 +285,14 @@
       if (!hasHead) add(cells);
     }
 
+    /** Refuse a row that is too long or too short. If all are, they may begin with a name. */
+    function refuseLength() {
+      const [expected, { found, place }] = [names.length, wrongLength];
+      const advice = haveRowNames ? "ROW_NAMES" : found > expected ? "MORE_CELLS" : "FEWER_CELLS";
+      const words = { path, expected, found, place, advice: self.sentences[advice]({}) };
+      throw new BadFile(WRONG_LENGTH_OF_ROW(words));
+    }
+
     function choose(numeric) {
       chosen = columns({ path, names, hasHead, numeric });
       places = chosen.numbers.map((name) => names.indexOf(name));
@@ -294,10 +305,11 @@
       row++;
       records.push(record);
       const place = placeInTable(record);
-      if (cells.length !== names.length) {
-        const [expected, found] = [names.length, cells.length];
-        const advice = self.sentences[found > expected ? "MORE_CELLS" : "FEWER_CELLS"]({});
-        throw new BadFile(WRONG_LENGTH_OF_ROW({ path, expected, found, place, advice }));
+      if (cells.length !== names.length) wrongLength ??= { found: cells.length, place };
+      haveRowNames &&= cells.length === names.length + 1;
+      if (wrongLength) {
+        if (!haveRowNames) refuseLength();
+        return;
       }
       if (words.some((k) => cells[k].trim() === names[k])) {
         throw new BadFile(FIRST_ROW_IS_DATA({ path, found: `'${names.join(delimiter)}'` }));
@@ -319,7 +331,11 @@
         else if (delimiter !== "," && cells[k].includes(".")) withPoint[names[k]] ??= faultHere();
         numbers[used++] = number ?? NaN;
       }
-      textPlaces.forEach((k, i) => texts[i].push(cells[k].trim()));
+      textPlaces.forEach((k, i) => {
+        const text = cells[k].trim();
+        if (text !== cells[k]) trimmedTexts.add(names[k]);
+        texts[i].push(text);
+      });
       facts?.forEach((known, k) => learn(known, numberIn(cells[k]), cells[k].trim()));
     }
 
@@ -341,6 +357,7 @@
     if (begun !== "") take("", true);
     if (comments.length) takeComments("");
     if (names === null) throw new BadFile(NO_ROWS({ path }));
+    if (wrongLength) refuseLength();
     // Beside decimal commas, a point may separate thousands.
     for (const [name, fault] of Object.entries(hasCommas ? withPoint : {})) {
       if (!(noNumbers[name]?.record < fault.record)) noNumbers[name] = fault;
@@ -355,7 +372,8 @@
     };
     const factsOf = facts && new Map(names.map((name, k) => [name, facts[k]]));
     const place = (i) => placeInTable(records[i]);
-    const table = { ...chosen, ...form, n: row, data, texts: byName, factsOf, noNumbers, place };
+    const found = { data, texts: byName, trimmed: trimmedTexts, factsOf, noNumbers, place };
+    const table = { ...chosen, ...form, n: row, ...found };
     return { path, word: "column", names, table };
   }
 

@@ -5,7 +5,7 @@
   const { sentences, patterns } = self;
   const { BadFile, BadValue } = self.refusals;
   const { numberFrom } = self.files;
-  const { classOf, eventOf, namedPositive, plain, shapeText, shortly } = self.names;
+  const { classOf, eventOf, isOfClassIn, namedPositive, plain, shapeText, shortly } = self.names;
   // So many probabilities of one class do not exceed 1/2 by chance.
   const LEAST_CONFIDENCES = 20;
   const OUTCOMES = { false: 0, true: 1 };
@@ -64,16 +64,47 @@
   function refuseManyClasses(path, labels, labelName) {
     const names = [...new Set(labels)].map(String).sort();
     if (names.length < 3 || patterns.right.test(labelName)) return;
+    if (new Set(names.map((name) => name.toLowerCase())).size < 3) {
+      throw new BadFile(sentences.SEVERAL_SPELLINGS({ path, names: names.join(", ") }));
+    }
     const numbers = names.map(indexFrom);
     const areIndices = numbers.every((number) => Number.isInteger(number) && number >= 0);
     if (!areIndices && numbers.some((number) => number !== undefined)) return;
     throw new BadFile(sentences.ONE_SCORE({ path, n: names.length, names: shortly(names) }));
   }
 
+  /** Refuse names of scores and labels that do not fit together. */
+  function refuseNames(path, columns, { classes, occurring, label, oneHot }) {
+    if ([...occurring].every((text) => [0, 1].includes(indexFrom(text)))) {
+      refuseEventFirst(path, columns, label);
+      refuseOneOfSeveral(path, columns, label, oneHot);
+    }
+    refuseRepeatedClass(path, columns, classes ?? []);
+  }
+
+  /** Refuse labels of 0 and 1 that tell of one of several classes. */
+  function refuseOneOfSeveral(path, columns, label, oneHot) {
+    if (columns.length < 3 || !isOfClassIn(label, columns)) return;
+    const all = oneHot();
+    if (all.includes(label)) {
+      throw new BadFile(sentences.ONE_HOT_COLUMNS({ path, names: shortly(all) }));
+    }
+    const event = columns.map(classOf).find((name) => name.toLowerCase() === eventOf(label));
+    const words = { path, labels: label, event, n: columns.length - 1 };
+    throw new BadFile(sentences.ONE_OF_SEVERAL(words));
+  }
+
+  /** Refuse two columns of scores that name one class. */
+  function refuseRepeatedClass(path, columns, classes) {
+    const name = classes.find((one, k) => classes.indexOf(one) !== k);
+    if (name === undefined) return;
+    const names = columns.filter((_, k) => classes[k] === name).join(" and ");
+    throw new BadFile(sentences.REPEATED_CLASS({ path, names, name }), "ticks");
+  }
+
   /** Refuse labels of 0 and 1 that tell of the class whose scores come first. */
-  function refuseEventFirst(path, columns, labels, labelName) {
-    const areOutcomes = [...labels].every((label) => [0, 1].includes(indexFrom(label)));
-    if (columns.length !== 2 || !areOutcomes) return;
+  function refuseEventFirst(path, columns, labelName) {
+    if (columns.length !== 2) return;
     const [first, second] = columns;
     const event = classOf(first);
     if (event.toLowerCase() !== eventOf(labelName)) return;
@@ -241,7 +272,7 @@
 
   self.labels = {
     CHOOSE_LABELS, noLabels, refuseMissing, isNoLabel, twoNames, refuseConfidences, refuseClass0,
-    refuseEventFirst, refuseManyClasses, refuseRightAnswers, refuseFrom1, positiveOf,
+    refuseNames, refuseManyClasses, refuseRightAnswers, refuseFrom1, positiveOf,
     wrongPositiveOf, nameOfEvent, isOneHot, asIndices,
   };
 };

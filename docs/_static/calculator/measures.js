@@ -23,9 +23,17 @@
   const IN_GLOSSARY = ["NLL", "Brier score", "ECE", "p-value", "classwise ECE"];
 
   const format = (value, kind, digits, signed = false) => {
-    const text = kind === "percent" ? `${(100 * value).toFixed(digits)}%` : value.toFixed(digits);
+    const text = kind === "percent" ? `${fixed(100 * value, digits)}%` : fixed(value, digits);
     return signed && value >= 0 ? `+${text}` : text;
   };
+
+  /** Return a number with so many decimals. As in Python, half of a unit leads to an even digit. */
+  function fixed(value, digits) {
+    const up = value.toFixed(digits);
+    const isHalf = /^50*$/.test(value.toFixed(20).split(".")[1].slice(digits));
+    const isOdd = Number(up.at(-1)) % 2 === 1;
+    return isHalf && isOdd ? (Number(up) - Math.sign(value) * 10 ** -digits).toFixed(digits) : up;
+  }
 
   const percent = (share) => format(share, "percent", 1);
   const short = (value) => String(Number(value.toPrecision(4)));
@@ -137,8 +145,9 @@
   /** Return what the rows of the table mean, with links to the glossary at this address. */
   function htmlMeanings(report, glossary) {
     const items = meanings(report).map(([name, text]) => {
-      const address = `${glossary}#term-${name.replace(" ", "-")}`;
-      const shown = IN_GLOSSARY.includes(name) ? `<a href="${escape(address)}">${name}</a>` : name;
+      const address = escape(`${glossary}#term-${name.replace(" ", "-")}`);
+      const link = `<a href="${address}" target="_blank">${name}</a>`;
+      const shown = IN_GLOSSARY.includes(name) ? link : name;
       return `<li><strong>${shown}</strong>: ${htmlOf(text)}.</li>`;
     });
     return `<ul>${items.join("")}</ul><p>${cardTexts.endsAtValue}</p>`;

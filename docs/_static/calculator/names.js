@@ -184,6 +184,10 @@
     patterns.events.test(labelName) &&
     columns.some((name) => classOf(name).toLowerCase() === eventOf(labelName));
 
+  /** Say whether labels have the name of a class, for which another column holds scores. */
+  const isOfClassIn = (labelName, columns) =>
+    columns.some((name) => name !== labelName && classOf(name).toLowerCase() === eventOf(labelName));
+
   /** Return columns in the order of their numbers, if their names differ in nothing else. */
   function inOrder(columns) {
     const numbers = self.strays.numbersOf(columns);
@@ -204,6 +208,6 @@
   self.names = {
     kindOf, declaredIn, asThemselves, declared, labelsAmong, arraysOf, namesOfScores,
     sayProbabilities, isYScore, isConfidence, plain, classOf, classesOf, inOrder, namedPositive,
-    areNamed, eventOf, namesScore, shortly, listed, shapeText,
+    areNamed, eventOf, isOfClassIn, namesScore, shortly, listed, shapeText,
   };
 };

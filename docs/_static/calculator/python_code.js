@@ -8,17 +8,23 @@
 
   const quoted = (text) => JSON.stringify(text);
 
-  function codeOfArrays(path, scores, label, labelsPath, areFloats) {
+  // What turns labels of another type into numbers. Words such as 1.0 become floats first.
+  const AS_NUMBERS = { f: ".astype(int)", U: ".astype(float).astype(int)" };
+  // What pandas changes in a column of words, unless it is told not to.
+  const CHANGED =
+    /^(|#n\/a( n\/a)?|#na|-1\.#(ind|qnan)|-?nan|1\.#(ind|qnan)|<na>|n\/a|na|null|none|true|false|0\d+)$/i;
+
+  function codeOfArrays(path, scores, label, labelsPath, kind) {
     const load = (file) => `np.load(${quoted(file)})`;
     const both = labelsPath
       ? [load(path), load(labelsPath)]
       : [`${load(path)}[${quoted(scores)}]`, `${load(path)}[${quoted(label)}]`];
-    const labels = areFloats ? `${both[1]}.astype(int)` : both[1];
+    const labels = `${both[1]}${AS_NUMBERS[kind] ?? ""}`;
     return { imports: ["import numpy as np"], scores: both[0], labels };
   }
 
   function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, ...form }) {
-    const { prefix, delimiter, hasCommas, isUtf16, hasEmptyRows, nSkipped, hasSign } = form;
+    const { prefix, words, areTrimmed, delimiter, hasCommas, isUtf16, hasEmptyRows, nSkipped, hasSign } = form;
     const skipped = nSkipped ? `, skiprows=${nSkipped}` : "";
     const named = hasSign ? `, names=[${names.map(quoted).join(", ")}]` : "";
     const sep = delimiter === "," ? "" : `, sep=${quoted(delimiter)}`;
@@ -28,9 +34,13 @@
     const noHead = hasHead ? "" : ", header=None";
     const trim = ".rename(columns=lambda name: ' '.join(name.split()))";
     const trimmed = hasHead && hasBlanks && !hasSign ? trim : "";
-    const options = [sep, decimal, encoding, skipped, named, noHead].join("");
     // Without a head, pandas calls the columns 0, 1, 2 and so on.
     const key = (name) => (hasHead ? quoted(name) : names.indexOf(name));
+    const options = [sep, decimal, encoding, skipped, named, noHead].join("");
+    const asWords = `, dtype={${key(text)}: str}, keep_default_na=False, na_values=[""]`;
+    const changed = words.some((word) => CHANGED.test(word)) ? asWords : "";
+    const tableWith = (more) => `pd.read_csv(${quoted(path)}${options}${more})${trimmed}${filled}`;
+    const isText = words.some((word) => numberFrom(word) === undefined);
     const places = columns.map((name) => names.indexOf(name));
     const inARow = places.every((place, k) => place === places[0] + k);
     let chosen = `[[${columns.map(key).join(", ")}]]`;
@@ -41,9 +51,11 @@
     return {
       prefix,
       imports: ["import pandas as pd"],
-      table: `pd.read_csv(${quoted(path)}${options})${trimmed}${filled}`,
+      table: tableWith(""),
+      tableOfWords: tableWith(changed),
       scores: `${prefix}table${chosen}.to_numpy(float)`,
       labels: `${prefix}table[${key(text)}]`,
+      strip: areTrimmed && isText ? ".str.strip()" : "",
       positive: positive === null ? null : String(numberFrom(positive) ?? quoted(positive)),
     };
   }
@@ -62,15 +74,18 @@
    * holds what probabilities of 0 and 1 count as, if there are any.
    */
   function pythonOf(found, areProbabilities, width, floors) {
-    const { prefix, imports, table, scores, labels, positive, byName, first } = found;
+    const { prefix, imports, scores, positive, byName, first } = found;
+    // Numbers are compared as such, because pandas reads 1 as 1.0 among missing labels.
+    const areNumbers = byName?.every((name) => /^(0|[1-9]\d*)$/.test(name));
+    const areWords = positive?.startsWith('"') || (byName && !areNumbers);
+    const table = areWords ? found.tableOfWords : found.table;
+    const labels = areWords ? found.labels + found.strip : found.labels;
     let [read, given, classes] = [scores, labels, null];
     // A small number would be 0 beside numbers of single precision.
     const p = table ? scores : `${scores}.astype(float)`;
     if (areProbabilities) read = logarithmOf(p, width, floors);
     if (positive) given = `(${labels} == ${positive}).to_numpy(int)`;
     else if (table) {
-      // Numbers are compared as such, because pandas reads 1 as 1.0 among missing labels.
-      const areNumbers = byName?.every((name) => /^(0|[1-9]\d*)$/.test(name));
       if (byName) classes = `[${byName.map(areNumbers ? String : quoted).join(", ")}]`;
       const texts = areNumbers ? labels : `${labels}.astype(str)`;
       given = byName ? `pd.Categorical(${texts}, ${prefix}classes).codes` : `${labels}.to_numpy(int)`;

@@ -41,7 +41,9 @@
       return rowsOf(found, layout, options);
     } catch (error) {
       if (error instanceof BadValue) {
-        throw new BadFile(`${found.path}: ${error.message}`, error.asks);
+        const isOfLabels = found.labelsPath && error.message.startsWith("labels");
+        const path = isOfLabels ? found.labelsPath : found.path;
+        throw new BadFile(`${path}: ${error.message}`, error.asks);
       }
       throw error;
     }
@@ -65,7 +67,7 @@
     const { indices, byName, first } = asIndices(labels, shapeOfLabels, classes, where);
     layout.isByOrder = classes !== null && byName === null;
     if (width > 1 && byName === null) refuseRightAnswers(found, width, indices);
-    checkFinite(data, name, n, width, place);
+    checkFinite(data, name, where, indices);
     refuseAnswers(data, n);
     const areOutcomes = indices.every((label) => label <= 1);
     let [logits, raised, rounded, floors, zeros] = [data, "", "", [], null];

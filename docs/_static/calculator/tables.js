@@ -7,9 +7,9 @@
   const { refuseText } = self.files;
   const { kindOf, declared, asThemselves, labelsAmong, namesOfScores } = self.names;
   const { sayProbabilities, isYScore, areNamed, inOrder, namesScore, plain } = self.names;
-  const { classOf, classesOf, isConfidence, shortly, listed } = self.names;
+  const { classOf, classesOf, isConfidence, isOfClassIn, shortly, listed } = self.names;
   const { noLabels, refuseMissing, twoNames, refuseConfidences, refuseClass0 } = self.labels;
-  const { refuseEventFirst, positiveOf, wrongPositiveOf } = self.labels;
+  const { refuseNames, positiveOf, wrongPositiveOf } = self.labels;
   const { codeOfTable } = self.pythonCode;
   const { areWords, overlooked } = self.strays;
   const CHOOSE_SCORES = "choose the columns that hold scores, then press Calibrate again";
@@ -28,7 +28,8 @@
     const declaredLabels = picked.labels ? [picked.labels] : labelsAmong(names);
     const label = declaredLabels.length === 1 ? declaredLabels[0] : null;
     const scores = picked.scores ?? declared(names, "logits", "probabilities");
-    const isKnown = label !== null && scores.length > 0;
+    const isOneOfSeveral = label !== null && isOfClassIn(label, scores);
+    const isKnown = label !== null && scores.length > 0 && !isOneOfSeveral;
     // Facts about all columns cost time, so they are collected only where they may be needed.
     const others = useful.filter((name) => name !== label && !scores.includes(name));
     const mayBeOverlooked =
@@ -44,8 +45,8 @@
   };
 
   /** Say whether a column holds words that repeat, as the names of classes do. */
-  const holdsClasses = ({ holdsNumber, holdsPercentage, words }, n) =>
-    !holdsNumber && !holdsPercentage && 2 * words.size <= Math.max(n, 4) && !areSets([...words]);
+  const holdsClasses = ({ holdsNumber, holdsStrangeNumber, words }, n) =>
+    !holdsNumber && !holdsStrangeNumber && 2 * words.size <= Math.max(n, 4) && !areSets([...words]);
 
   /** Say whether these words tell to which set a sample belongs. */
   const areSets = (words) => words.every((word) => patterns.set.test(word));
@@ -63,11 +64,13 @@
       isWhole && lowest >= 0 && lowest <= 1 && highest > 1 && highest <= nFractions;
     const others = [...outcomes, ...names.filter((name) => countsClasses(factsOf.get(name)))];
     const isWordy = (name) => !outcomes.includes(name) && holdsClasses(factsOf.get(name), n);
-    const words = names.filter(isWordy);
-    const isScore = (name) => !words.includes(name) && !others.includes(name);
-    const nameScores = () => areNamed(factsOf.get(words[0]).words, useful.filter(isScore));
+    const allWords = names.filter(isWordy);
+    const scores = useful.filter((name) => !allWords.includes(name) && !others.includes(name));
+    const nameScores = (name) => areNamed(factsOf.get(name).words, scores);
+    const naming = allWords.filter(nameScores);
+    const words = naming.length === 1 ? naming : allWords;
     // The only column of words that repeat is that of the labels, unless another one may be.
-    if (words.length === 1 && (others.length === 0 || nameScores())) return words;
+    if (words.length === 1 && (others.length === 0 || nameScores(words[0]))) return words;
     const events = outcomes.filter((name) => namesScore(name, names));
     if (events.length === 1) return events;
     if (words.length === 1) return [...words, ...others];
@@ -77,15 +80,15 @@
   }
 
   /** Return the columns of labels of which each class has its own, or none. */
-  function oneHotAmong({ n, useful, numbers, data, factsOf }) {
+  function oneHotAmong({ n, useful, numbers, texts, data, factsOf }) {
     const isOutcome = ({ isWhole, ...facts }) => isWhole && holdsOutcomes(facts);
-    const found = useful.filter(
-      (name) => patterns.oneHot.test(name) && isOutcome(factsOf.get(name))
-    );
+    const isOfClass = (name) => patterns.oneHot.test(name) || isOfClassIn(name, useful);
+    const found = useful.filter((name) => isOfClass(name) && isOutcome(factsOf.get(name)));
     if (found.length < 2) return [];
-    const rows = columnsOfData(data, n, numbers.length, found.map((c) => numbers.indexOf(c)));
-    const sumOf = (i) =>
-      rows.subarray(i * found.length, (i + 1) * found.length).reduce((a, b) => a + b, 0);
+    const valuesOf = (name) =>
+      texts.get(name)?.map(Number) ?? columnsOfData(data, n, numbers.length, [numbers.indexOf(name)]);
+    const columns = found.map(valuesOf);
+    const sumOf = (i) => columns.reduce((sum, values) => sum + values[i], 0);
     return Array.from({ length: n }, (_, i) => sumOf(i)).every((sum) => sum === 1) ? found : [];
   }
 
@@ -149,12 +152,13 @@
       columns.length === numbers.length && columns.every((name, k) => name === numbers[k])
         ? table.data
         : columnsOfData(table.data, n, numbers.length, columns.map((c) => numbers.indexOf(c)));
+    const areTrimmed = table.trimmed.has(label);
     let labels = table.texts.get(label) ?? Array.from(dataOf([label]), String);
     const others = useful.filter((name) => isOther(name) && !layout.words.includes(name));
     if (factsOf && others.every((name) => besideScores.includes(name))) {
-      // Percentages are no numbers yet, but the error about them says how they become some.
-      const isOfShares = (name) => isOther(name) && factsOf.get(name).holdsPercentage;
-      others.push(...layout.words.filter(isOfShares));
+      // These are no numbers yet, but the error about them says how they become some.
+      const isStrange = (name) => isOther(name) && factsOf.get(name).holdsStrangeNumber;
+      others.push(...layout.words.filter(isStrange));
     }
     const { found, ...given } = namesOfScores(
       asThemselves(names.filter(isOther)), others, described(names), path,
@@ -177,20 +181,21 @@
     }
     columns = inOrder(columns);
     const unused = useful.filter((name) => isOther(name) && !columns.includes(name));
-    refuseTrainedOn(path, unused, factsOf);
+    refuseOtherSets(path, unused, factsOf);
     refuseText(path, table, columns);
     if (columns.length === 1) refuseConfidences(path, columns[0], dataOf(columns), labels, label);
     const isTold = given.areProbabilities || sayProbabilities(columns);
     const areProbabilities = isTold || isYScore(columns, columns, () => dataOf(columns));
     layout.kind = kindOf(areProbabilities);
     if (columns.length === 1) refuseClass0(path, columns[0], labels, areProbabilities);
-    refuseEventFirst(path, columns, occurring, label);
     const classes = table.hasHead && columns.length > 1 ? classesOf(columns, occurring) : null;
+    refuseNames(path, columns, { classes, occurring, label, oneHot: () => oneHotAmong(table) });
     const nLabels = new Set(labels).size;
     const outcomes = columns.length === 1 ? twoNames(labels) : null;
     layout.outcomes[label] = twoNames(labels);
     const positive = outcomes && positiveOf(path, columns[0], outcomes, picked);
     layout.positive = positive;
+    const words = [...new Set(labels)];
     if (positive !== null) labels = Int8Array.from(labels, (label) => Number(label === positive));
     const prefix = options.which === "test" ? "test_" : "";
     const of = positive === null ? "" : `, where ${positive} is the positive class`;
@@ -199,11 +204,13 @@
     return {
       path, data: dataOf(columns), shape: columns.length === 1 ? [n] : [n, columns.length],
       labelName: label,
-      code: codeOfTable(path, { ...table, prefix, names, columns, text: label, positive }),
+      code: codeOfTable(path, {
+        ...table, prefix, names, columns, text: label, words, areTrimmed, positive,
+      }),
       half: false, areProbabilities, labels, classes, positive, place: table.place,
       from: { scores: listed("column", columns), labels: `the column ${label}${of}${mark}` },
       isConfidence: isConfidence(columns[0], label),
-      suspicion: suspicionOf(columns, nLabels),
+      suspicion: suspicionOf(columns, nLabels, { classes, occurring }),
       wrongPositive: outcomes && wrongPositiveOf(positive, outcomes),
       unused: names.filter((name) => name !== "" && name !== label && !columns.includes(name)),
     };
@@ -222,11 +229,15 @@
     throw new BadFile(sentences.OVERLOOKED(words), "ticks");
   }
 
-  /** Refuse a table in which another column says that the model was trained on some samples. */
-  function refuseTrainedOn(path, others, factsOf) {
+  /** Refuse a table in which another column says that some samples belong to another set. */
+  function refuseOtherSets(path, others, factsOf) {
     for (const name of others.filter((other) => patterns.split.test(other))) {
-      const word = [...factsOf.get(name).words].find((text) => patterns.trained.test(text));
+      const found = [...factsOf.get(name).words].sort();
+      const word = found.find((text) => patterns.trained.test(text));
       if (word !== undefined) throw new BadFile(sentences.TRAINED_ON({ path, name, word }));
+      const words = found.join(", ");
+      const areSeveral = found.length > 1 && areSets(found);
+      if (areSeveral) throw new BadFile(sentences.SEVERAL_SETS({ path, name, words }));
     }
   }
 
@@ -284,12 +295,17 @@
   }
 
   /** Return what may be wrong if no temperature is best, as a sentence, or an empty text. */
-  function suspicionOf(columns, nLabels) {
+  function suspicionOf(columns, nLabels, { classes, occurring }) {
+    const [first, second] = columns;
+    if (columns.length === 2 && classes && !classes.some((name) => occurring.has(name))) {
+      return (
+        `The label 0 was read as ${first}, and 1 as ${second}; if 1 means ${first}, tick only ` +
+        `${first}.`
+      );
+    }
     if (columns.length <= nLabels || columns.length === 1) return "";
-    const classes = `${nLabels} class${nLabels === 1 ? "" : "es"}`;
-    return (
-      `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${classes}.`
-    );
+    const count = `${nLabels} class${nLabels === 1 ? "" : "es"}`;
+    return `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${count}.`;
   }
 
   self.tables = { columnsOf, fromTable };

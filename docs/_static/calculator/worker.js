@@ -41,7 +41,7 @@
       sets.refuseOthers(calibration, test);
     }
     tell("Fitting the temperature", 0.25);
-    const fit = fitted(calibration, { suspicion, wrongPositive });
+    const fit = fitted(calibration, { suspicion, wrongPositive, isSplit });
     const nShared = sets.countShared(calibration, test, isSplit);
     const copies = files.map((rows) => ({ n: rows.n, nCopies: self.copies.count(rows) }));
     const report = measure.evaluate(test, fit.temperature, {
@@ -52,14 +52,15 @@
   }
 
   /** Fit the temperature. If none is best, say also what the file makes suspicious. */
-  function fitted(rows, { suspicion, wrongPositive }) {
+  function fitted(rows, { suspicion, wrongPositive, isSplit }) {
     try {
       return temperature.fit(rows);
     } catch (error) {
       const isInfinite = error instanceof temperature.NoOptimumError && error.isInfinite;
       if (error instanceof temperature.NoOptimumError && error.isZero) {
         const [said, advice] = error.message.split("; ");
-        throw new refusals.BadFile(self.sentences.OWN_ANSWERS({ said, advice }));
+        const of = isSplit ? `in every second row, which T is found on, ${said}` : said;
+        throw new refusals.BadFile(self.sentences.OWN_ANSWERS({ said: of, advice }));
       }
       if (isInfinite && wrongPositive) throw new refusals.BadFile(wrongPositive);
       if (!isInfinite || !suspicion) throw error;

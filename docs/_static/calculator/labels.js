@@ -236,7 +236,8 @@
         const words = { path, classes: expected, found: `'${text}'`, place: place(row) };
         const alike = names?.find((name) => name.toLowerCase() === text.toLowerCase());
         const { COUNT_CLASSES, NO_FRACTIONS, WRITE_ALIKE } = sentences;
-        const ofWord = alike === undefined ? COUNT_CLASSES({ label: text }) : WRITE_ALIKE({ name: alike });
+        const ofWord =
+          alike === undefined ? COUNT_CLASSES({ label: text }) : WRITE_ALIKE({ name: alike });
         const advice = Number.isFinite(numberFrom(text)) ? NO_FRACTIONS({}) : ofWord;
         throw new BadFile(`${sentences.WRONG_LABEL(words)}; ${advice}`, names && "scores");
       }

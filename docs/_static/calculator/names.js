@@ -186,7 +186,9 @@
 
   /** Say whether labels have the name of a class, for which another column holds scores. */
   const isOfClassIn = (labelName, columns) =>
-    columns.some((name) => name !== labelName && classOf(name).toLowerCase() === eventOf(labelName));
+    columns
+      .filter((name) => name !== labelName)
+      .some((name) => classOf(name).toLowerCase() === eventOf(labelName));
 
   /** Return columns in the order of their numbers, if their names differ in nothing else. */
   function inOrder(columns) {

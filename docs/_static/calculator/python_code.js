@@ -11,8 +11,7 @@
   // What turns labels of another type into numbers. Words such as 1.0 become floats first.
   const AS_NUMBERS = { f: ".astype(int)", U: ".astype(float).astype(int)" };
   // What pandas changes in a column of words, unless it is told not to.
-  const CHANGED =
-    /^(|#n\/a( n\/a)?|#na|-1\.#(ind|qnan)|-?nan|1\.#(ind|qnan)|<na>|n\/a|na|null|none|true|false|0\d+)$/i;
+  const CHANGED = /^(#?n\/?a|#n\/a n\/a|-?nan|-?1\.#(ind|qnan)|<na>|null|none|true|false)$/i;
 
   function codeOfArrays(path, scores, label, labelsPath, kind) {
     const load = (file) => `np.load(${quoted(file)})`;
@@ -24,7 +23,8 @@
   }
 
   function codeOfTable(path, { names, columns, text, positive, hasHead, hasBlanks, ...form }) {
-    const { prefix, words, areTrimmed, delimiter, hasCommas, isUtf16, hasEmptyRows, nSkipped, hasSign } = form;
+    const { prefix, words, areTrimmed } = form;
+    const { delimiter, hasCommas, isUtf16, hasEmptyRows, nSkipped, hasSign } = form;
     const skipped = nSkipped ? `, skiprows=${nSkipped}` : "";
     const named = hasSign ? `, names=[${names.map(quoted).join(", ")}]` : "";
     const sep = delimiter === "," ? "" : `, sep=${quoted(delimiter)}`;
@@ -38,9 +38,10 @@
     const key = (name) => (hasHead ? quoted(name) : names.indexOf(name));
     const options = [sep, decimal, encoding, skipped, named, noHead].join("");
     const asWords = `, dtype={${key(text)}: str}, keep_default_na=False, na_values=[""]`;
-    const changed = words.some((word) => CHANGED.test(word)) ? asWords : "";
-    const tableWith = (more) => `pd.read_csv(${quoted(path)}${options}${more})${trimmed}${filled}`;
     const isText = words.some((word) => numberFrom(word) === undefined);
+    const changed = !isText || words.some((word) => CHANGED.test(word)) ? asWords : "";
+    const read = `pd.read_csv(${quoted(path)}${options}`;
+    const tableWith = (more) => `${read}${more})${trimmed}${filled}`;
     const places = columns.map((name) => names.indexOf(name));
     const inARow = places.every((place, k) => place === places[0] + k);
     let chosen = `[[${columns.map(key).join(", ")}]]`;
@@ -88,7 +89,8 @@
     else if (table) {
       if (byName) classes = `[${byName.map(areNumbers ? String : quoted).join(", ")}]`;
       const texts = areNumbers ? labels : `${labels}.astype(str)`;
-      given = byName ? `pd.Categorical(${texts}, ${prefix}classes).codes` : `${labels}.to_numpy(int)`;
+      const codes = `pd.Categorical(${texts}, ${prefix}classes).codes`;
+      given = byName ? codes : `${labels}.to_numpy(int)`;
     }
     if (first) given += ` - ${first}`;
     const more = areProbabilities ? ["import numpy as np"] : [];

@@ -85,9 +85,8 @@
     const isOfClass = (name) => patterns.oneHot.test(name) || isOfClassIn(name, useful);
     const found = useful.filter((name) => isOfClass(name) && isOutcome(factsOf.get(name)));
     if (found.length < 2) return [];
-    const valuesOf = (name) =>
-      texts.get(name)?.map(Number) ?? columnsOfData(data, n, numbers.length, [numbers.indexOf(name)]);
-    const columns = found.map(valuesOf);
+    const numbersOf = (name) => columnsOfData(data, n, numbers.length, [numbers.indexOf(name)]);
+    const columns = found.map((name) => texts.get(name)?.map(Number) ?? numbersOf(name));
     const sumOf = (i) => columns.reduce((sum, values) => sum + values[i], 0);
     return Array.from({ length: n }, (_, i) => sumOf(i)).every((sum) => sum === 1) ? found : [];
   }

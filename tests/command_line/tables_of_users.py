@@ -323,6 +323,21 @@ REFUSED = {
             ("logit_right logit_event logit_left", "event", "event"),
         )
     },
+    **{
+        f"-inf {where}": (
+            table(" ".join(NAMES), *np.where(is_there, -np.inf, Z).T, Y),
+            f"first in row 7 (as a spreadsheet counts); look at what the model does with that "
+            f"input, or {said}",
+        )
+        for where, is_there, said in (
+            ("at labels", (_THREE == 1) & (np.arange(240) > 4)[:, None], "save the logits, or the"),
+            (
+                "at the other classes",
+                (_THREE == 0) & (np.arange(240) > 4)[:, None],
+                "give a masked",
+            ),
+        )
+    },
     "labels in several spellings": (
         table("p_spam label", _P, np.array(["ham", "Ham", "spam", "Spam"])[2 * YES + Y % 2]),
         "the labels Ham, Spam, ham, spam differ in nothing but capital letters",

@@ -167,6 +167,10 @@ WRONG_POSITIVE = (
     "Does a high score mean '{other}' and not '{event}'? On average, the scores are no higher "
     "where the label is '{event}'; {advice}"
 )
+READ_IN_ORDER = (
+    "the label 0 was read as {first}, and 1 as {second}; if 1 means {first}, {advice}; otherwise "
+    "{said}"
+)
 OTHER_EVENT = (
     "both files must have the same positive class, got {fit} for the fit and {test} for the test; "
     "write the scores of the same class into both files"

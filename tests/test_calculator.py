@@ -569,6 +569,7 @@ def test_what_is_wrong_is_said_of_the_right_rows_and_of_the_right_file(page, tmp
     column(page, "labels").select_option("churn")
     assert calibrate(page).startswith(
         "The label 0 was read as logit_yes, and 1 as logit_no; if 1 means logit_yes, tick only "
+        "logit_yes; otherwise no temperature is best, because"
     )
 
 

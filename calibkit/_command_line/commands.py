@@ -186,6 +186,11 @@ def _fit(samples: Samples, options: Namespace) -> Scaler:
             if said.startswith("no temperature") and samples.may_mean_class_0:
                 name = samples.said_of_scores
                 raise ValueError(_sentences.MEANS_CLASS_0.format(name=name)) from error
+            if error.limit == math.inf and samples.are_in_order:
+                first, second = samples.names
+                advice = f"put the column {second} before it"
+                words = {"first": first, "second": second, "advice": advice, "said": error}
+                raise ValueError(_sentences.READ_IN_ORDER.format(**words)) from error
             if not samples.outcomes or len(samples.names) > 1 or error.limit != math.inf:
                 raise
             other, event = samples.outcomes

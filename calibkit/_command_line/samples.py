@@ -117,6 +117,11 @@ class Samples:
         return is_single and not self.outcomes
 
     @property
+    def are_in_order(self) -> bool:
+        """Whether nothing but the order of two columns says which class each of them is."""
+        return self.source.word == "column" and len(self.names) == 2 and not self.are_by_name
+
+    @property
     def said_of_scores(self) -> str:
         """Which columns or which array the scores are, in words."""
         return _listed(self.source, self.names)

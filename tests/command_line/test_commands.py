@@ -297,6 +297,23 @@ def test_help_is_complete_and_needs_no_torch(command):
     assert max(map(len, printed.splitlines())) <= 100
 
 
+def test_two_columns_that_only_their_order_tells_apart_are_named(here):
+    """The advice, followed, gives the temperature."""
+    z = np.random.default_rng(0).standard_normal(200).round(3)
+    churn = (np.random.default_rng(1).random(200) < 1 / (1 + np.exp(-z))).astype(int)
+    head, rows = (
+        "logit_yes,logit_no,label",
+        [f"{a},{-a},{b}" for a, b in zip(z, churn, strict=True)],
+    )
+    (here.folder / "x.csv").write_text("\n".join([head, *rows]))
+    said = here.refusal("fit", "x.csv", "--output", "scaler.pt")
+    assert "the label 0 was read as logit_yes, and 1 as logit_no; if 1 means logit_yes, put" in said
+    assert "put the column logit_no before it; otherwise no temperature is best, because" in said
+    swapped = [f"{-a},{a},{b}" for a, b in zip(z, churn, strict=True)]
+    (here.folder / "x.csv").write_text("\n".join(["logit_no,logit_yes,label", *swapped]))
+    assert here.run("fit", "x.csv", "--output", "scaler.pt") == 0
+
+
 def test_as_a_program(files):
     def run(*arguments):
         command = [sys.executable, "-m", "calibkit", *arguments]

@@ -97,11 +97,13 @@
     const event = positive ?? nameOfEvent(byName);
     const isOpen = width === 1 && event === null;
     const meansClass0 = isOpen ? sentences.MEANS_CLASS_0({ name: from.scores }) : null;
-    const suspicions = { suspicion, wrongPositive: wrongPositive ?? meansClass0 };
+    // Nothing but the order of two columns may say which class each of them is.
+    const inOrder = width === 2 && layout.word === "column" && byName === null && layout.scores;
+    const suspicions = { suspicion, inOrder, wrongPositive: wrongPositive ?? meansClass0 };
     const ofEvents = width === 1 ? "probability" : "probabilities";
     const input = areProbabilities ? ofEvents : "logits";
     const form = { input, classes: positive ? null : byName };
-    const about = { n, C, said, note, zeros, ...form, ...suspicions, event, hasTestSet };
+    const about = { n, C, said, note, zeros, ...form, suspicions, event, hasTestSet };
     return { logits, labels: indices, code: python, ...about };
   }
 

@@ -209,7 +209,7 @@
       half: false, areProbabilities, labels, classes, positive, place: table.place,
       from: { scores: listed("column", columns), labels: `the column ${label}${of}${mark}` },
       isConfidence: isConfidence(columns[0], label),
-      suspicion: suspicionOf(columns, nLabels, { classes, occurring }),
+      suspicion: suspicionOf(columns, nLabels),
       wrongPositive: outcomes && wrongPositiveOf(positive, outcomes),
       unused: names.filter((name) => name !== "" && name !== label && !columns.includes(name)),
     };
@@ -294,17 +294,12 @@
   }
 
   /** Return what may be wrong if no temperature is best, as a sentence, or an empty text. */
-  function suspicionOf(columns, nLabels, { classes, occurring }) {
-    const [first, second] = columns;
-    if (columns.length === 2 && classes && !classes.some((name) => occurring.has(name))) {
-      return (
-        `The label 0 was read as ${first}, and 1 as ${second}; if 1 means ${first}, tick only ` +
-        `${first}.`
-      );
-    }
+  function suspicionOf(columns, nLabels) {
     if (columns.length <= nLabels || columns.length === 1) return "";
-    const count = `${nLabels} class${nLabels === 1 ? "" : "es"}`;
-    return `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${count}.`;
+    const classes = `${nLabels} class${nLabels === 1 ? "" : "es"}`;
+    return (
+      `Read ${columns.length} columns (${shortly(columns)}), but the labels name ${classes}.`
+    );
   }
 
   self.tables = { columnsOf, fromTable };

@@ -67,6 +67,7 @@
     "CONFIDENCES": "{path}: all scores in the column {name} are 1/2 or more, so they seem to say how sure the model is of its answer, whichever class this is; call the scores confidence and put a column correct, which is 1 where the answer is right, in the place of the labels, or call the column p_{event} if it holds the probability of {event}",
     "OWN_ANSWERS": "{said}; if the labels are the model's own answers, take the true labels, and otherwise {advice}",
     "WRONG_POSITIVE": "Does a high score mean '{other}' and not '{event}'? On average, the scores are no higher where the label is '{event}'; {advice}",
+    "READ_IN_ORDER": "the label 0 was read as {first}, and 1 as {second}; if 1 means {first}, {advice}; otherwise {said}",
     "OTHER_EVENT": "both files must have the same positive class, got {fit} for the fit and {test} for the test; write the scores of the same class into both files",
     "RIGHT_ANSWERS": "{path} holds {n} scores for each sample, but its labels ({name}) seem to say whether the answer was right; use the true class of each sample or, beside {name}, only the confidence in the answer; if {name} is the true class, call it label and write the number of the class",
     "ONLY_ANSWERS": "all scores are 0 or 1, so they seem to be the model's answers, which do not say how sure it is; use its logits or its probabilities, which predict_proba gives in scikit-learn",

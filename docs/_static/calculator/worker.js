@@ -18,7 +18,7 @@
     const files = [calibration];
     const code = [calibration.code];
     const from = [calibration.said];
-    const { suspicion, wrongPositive, n, input, note, zeros, classes } = calibration;
+    const { suspicions, n, input, note, zeros, classes } = calibration;
     let { event } = calibration;
     let test;
     const ofBoth = calibration.hasTestSet ? chosen : [];
@@ -41,7 +41,7 @@
       sets.refuseOthers(calibration, test);
     }
     tell("Fitting the temperature", 0.25);
-    const fit = fitted(calibration, { suspicion, wrongPositive, isSplit });
+    const fit = fitted(calibration, { ...suspicions, isSplit });
     const nShared = sets.countShared(calibration, test, isSplit);
     const copies = files.map((rows) => ({ n: rows.n, nCopies: self.copies.count(rows) }));
     const report = measure.evaluate(test, fit.temperature, {
@@ -52,7 +52,7 @@
   }
 
   /** Fit the temperature. If none is best, say also what the file makes suspicious. */
-  function fitted(rows, { suspicion, wrongPositive, isSplit }) {
+  function fitted(rows, { suspicion, inOrder, wrongPositive, isSplit }) {
     try {
       return temperature.fit(rows);
     } catch (error) {
@@ -63,6 +63,11 @@
         throw new refusals.BadFile(self.sentences.OWN_ANSWERS({ said: of, advice }));
       }
       if (isInfinite && wrongPositive) throw new refusals.BadFile(wrongPositive);
+      if (isInfinite && inOrder) {
+        const [first, second] = inOrder;
+        const words = { first, second, advice: `tick only ${first}`, said: error.message };
+        throw new refusals.BadFile(self.sentences.READ_IN_ORDER(words));
+      }
       if (!isInfinite || !suspicion) throw error;
       const [first, ...rest] = error.message;
       throw new temperature.NoOptimumError(`${suspicion} ${first.toUpperCase()}${rest.join("")}`);

@@ -53,6 +53,7 @@ COUNT_CLASSES = (
     "name each column of scores after its label, such as p_{label} or logit_{label}, or write for "
     "each label which column is its own, counted from 0, such as 1 for the second column"
 )
+OR_LABEL_NUMBERS = "take the column {name} as the labels if it counts the classes, or {advice}"
 NO_FRACTIONS = (
     "labels are no fractions: if these are scores, add the true labels, and if they are soft "
     "labels, write the most likely class of each sample"

@@ -55,6 +55,7 @@ def make_script() -> str:
         "split": names.SPLIT,
         "trained": names.TRAINED,
         "oneHot": names.ONE_HOT,
+        "labelNumbers": names.LABEL_NUMBERS,
         "logits": names.LOGITS,
         "confidence": names.CONFIDENCE,
         "probabilities": names.PROBABILITIES,

@@ -11,6 +11,7 @@ from calibkit import _sentences
 from calibkit._command_line.named_numbers import NamedNumbers
 from calibkit._command_line.names import (
     BEFORE_POSITIVE,
+    LABEL_NUMBERS,
     RIGHT,
     class_of,
     event_of,
@@ -233,19 +234,21 @@ def as_indices(
                 found=repr(label),
                 place=origin.place(int(wrong[0])),
             )
-            + f"; {_advice_on_label(label, classes or [])}"
+            + f"; {_advice_on_label(label, classes or [], origin.names)}"
         )
     return torch.from_numpy(values.astype(np.int64)), False
 
 
-def _advice_on_label(label: str, classes: list[str]) -> str:
+def _advice_on_label(label: str, classes: list[str], names: list[str]) -> str:
     """Return what to do about a label that is no class index and none of the classes."""
     if np.isfinite(_number(label)):
         return _sentences.NO_FRACTIONS
     alike = next((name for name in classes if name.lower() == label.lower()), None)
-    if alike is None:
-        return _sentences.COUNT_CLASSES.format(label=label)
-    return _sentences.WRITE_ALIKE.format(name=alike)
+    if alike is not None:
+        return _sentences.WRITE_ALIKE.format(name=alike)
+    advice = _sentences.COUNT_CLASSES.format(label=label)
+    numbers = next((name for name in names if LABEL_NUMBERS.fullmatch(name.lower())), None)
+    return _sentences.OR_LABEL_NUMBERS.format(name=numbers, advice=advice) if numbers else advice
 
 
 def _number(value: object) -> float:

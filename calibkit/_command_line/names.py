@@ -29,6 +29,10 @@ SPLIT = re.compile(
 TRAINED = re.compile(r"train(ing)?([_ .-]set)?|1|1\.0|true|yes")
 # Names of one-hot labels, before that of a class.
 ONE_HOT = re.compile(r"((true|gold)[_ .-])?(labels?|class|target|y|gt)([_ .-]true)?[_ .-].+")
+# Names of numbers that stand for the labels beside them.
+LABEL_NUMBERS = re.compile(
+    r"(labels?|class|targets?|y|gt)[_ .-]?(ids?|idx|index|num|number|no|nr|code)"
+)
 LOGITS = re.compile(r"logit.*")
 CONFIDENCE = re.compile(r"conf.*")
 PROBABILITIES = re.compile(r"(y_)?(prob|conf).*|p|p[_(\[ ]?\d+.*|p_.*|pr? ?(\(.+\)|\[.+\])")

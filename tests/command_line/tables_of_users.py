@@ -342,6 +342,10 @@ REFUSED = {
         table("p_spam label", _P, np.array(["ham", "Ham", "spam", "Spam"])[2 * YES + Y % 2]),
         "the labels Ham, Spam, ham, spam differ in nothing but capital letters",
     ),
+    "numbers beside labels of words": (
+        table("logit_0 logit_1 logit_2 label label_id", *Z.T, ANIMALS[Y], Y),
+        "; take the column label_id as the labels if it counts the classes, or name each column",
+    ),
     "decimal commas in quotes between commas": (
         table("ant bee cat label", *np.char.replace(_quoted(Z), ".", ",").T, ANIMALS[Y]),
         "in row 2 (as a spreadsheet counts); write decimal points, or separate the columns by",

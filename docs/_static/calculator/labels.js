@@ -203,7 +203,7 @@
 
   /** Return the labels as class indices, by the names of the columns wherever all have one. */
   function asIndices(labels, labelShape, classes, where) {
-    const { path, name, n, width, C, place, countFrom1 } = where;
+    const { path, name, n, width, C, place, countFrom1, others } = where;
     if (labelShape.length !== 1) {
       throw new BadValue(
         `labels must have shape (samples,), got ${shapeText(labelShape)}; ` +
@@ -235,9 +235,9 @@
         const text = String(labels[row]);
         const words = { path, classes: expected, found: `'${text}'`, place: place(row) };
         const alike = names?.find((name) => name.toLowerCase() === text.toLowerCase());
-        const { COUNT_CLASSES, NO_FRACTIONS, WRITE_ALIKE } = sentences;
+        const { NO_FRACTIONS, WRITE_ALIKE } = sentences;
         const ofWord =
-          alike === undefined ? COUNT_CLASSES({ label: text }) : WRITE_ALIKE({ name: alike });
+          alike === undefined ? adviceOnWord(text, others) : WRITE_ALIKE({ name: alike });
         const advice = Number.isFinite(numberFrom(text)) ? NO_FRACTIONS({}) : ofWord;
         throw new BadFile(`${sentences.WRONG_LABEL(words)}; ${advice}`, names && "scores");
       }
@@ -250,6 +250,13 @@
       indices[i] = label;
     }
     return { indices, byName: byName ? names : null, first };
+  }
+
+  /** Return what to do about a label that names no column of scores. */
+  function adviceOnWord(label, others) {
+    const advice = sentences.COUNT_CLASSES({ label });
+    const name = others.find((other) => patterns.labelNumbers.test(other));
+    return name === undefined ? advice : sentences.OR_LABEL_NUMBERS({ name, advice });
   }
 
   /** Return the number of the first class, which is 1 only if the user says so. */

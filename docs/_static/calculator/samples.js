@@ -59,7 +59,7 @@
     const [n, width] = [shape[0], shape[1] ?? 1];
     if (n * width === 0) throw new BadValue(sentences.EMPTY({ name, shape: shapeText(shape) }));
     const C = width === 1 ? 2 : width;
-    const where = { path, name, n, width, C, place, countFrom1 };
+    const where = { path, name, n, width, C, place, countFrom1, others: unused };
     const shapeOfLabels = labelShape ?? [labels.length];
     if (width === 1 && shapeOfLabels.length === 1) {
       refuseManyClasses(path, labels, found.labelName);

@@ -312,10 +312,11 @@
   at("probabilities").addEventListener("change", () => {
     hideResults();
     for (const which of ["fit", "test"]) {
+      columns[which].outdate();
       const isOpen = chosen[which].length > 0 && at(`${which}-fault`).textContent === "";
+      const isPicked = Object.keys(columns[which].picked()).length > 0;
       // What the user has picked stays. Otherwise, the tick may change what is read.
-      if (Object.keys(columns[which].picked()).length > 0) columns[which].outdate();
-      else if (isOpen) lookAnew(which);
+      if (isOpen && !isPicked) lookAnew(which);
     }
   });
   at("remove").addEventListener("click", () => {

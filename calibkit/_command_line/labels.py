@@ -89,31 +89,26 @@ def refuse_names(
     label_name: str | None,
 ) -> None:
     """Raise an error if the names of scores and labels do not fit together."""
-    _refuse_event_first(source, names, labels, label_name)
-    _refuse_one_of_several(source, names, labels, label_name)
+    if label_name is not None and {_number(label) for label in labels} <= {0, 1}:
+        _refuse_event_first(source, names, label_name)
+        _refuse_one_of_several(source, names, label_name)
     _refuse_repeated_class(source, names, classes or [])
 
 
-def _refuse_event_first(
-    source: NamedNumbers, names: list[str], labels: set[str], label_name: str | None
-) -> None:
+def _refuse_event_first(source: NamedNumbers, names: list[str], label_name: str) -> None:
     """Raise an error if labels of 0 and 1 tell of the class whose scores come first."""
-    if len(names) != 2 or not {_number(label) for label in labels} <= {0, 1}:
+    if len(names) != 2:
         return
     first, second = names
     event = class_of(first)
-    if event.lower() == event_of(label_name or ""):
+    if event.lower() == event_of(label_name):
         words = {"labels": label_name, "event": event, "first": first, "second": second}
         raise ValueError(_sentences.FIRST_IS_EVENT.format(path=source.path, **words))
 
 
-def _refuse_one_of_several(
-    source: NamedNumbers, names: list[str], labels: set[str], label_name: str | None
-) -> None:
+def _refuse_one_of_several(source: NamedNumbers, names: list[str], label_name: str) -> None:
     """Raise an error if labels of 0 and 1 tell of one of several classes."""
-    if label_name is None or not is_of_class(label_name, names):
-        return
-    if len(names) < 3 or not {_number(label) for label in labels} <= {0, 1}:
+    if len(names) < 3 or not is_of_class(label_name, names):
         return
     if label_name in (one_hot := source.one_hot()):
         raise ValueError(

@@ -261,8 +261,9 @@
     const found = [];
     while (texts.nextNode()) found.push(texts.currentNode);
     const others = "pre, code, svg, select, script, style, .cc-whole";
+    const formula = new RegExp(`(${measures.FORMULA.source})`);
     for (const text of found.filter(({ parentElement }) => !parentElement.closest(others))) {
-      const parts = text.data.split(new RegExp(`(${measures.FORMULA.source})`));
+      const parts = text.data.split(formula);
       const nodes = parts.map((part, k) =>
         k % 2 ? Object.assign(made("span", part), { className: "cc-whole" }) : part
       );

@@ -28,7 +28,7 @@
     const declaredLabels = picked.labels ? [picked.labels] : labelsAmong(names);
     const label = declaredLabels.length === 1 ? declaredLabels[0] : null;
     const scores = picked.scores ?? declared(names, "logits", "probabilities");
-    const isOneOfSeveral = label !== null && isOfClassIn(label, scores);
+    const isOneOfSeveral = scores.length > 2 && label !== null && isOfClassIn(label, scores);
     const isKnown = label !== null && scores.length > 0 && !isOneOfSeveral;
     // Facts about all columns cost time, so they are collected only where they may be needed.
     const others = useful.filter((name) => name !== label && !scores.includes(name));

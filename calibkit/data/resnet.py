@@ -159,7 +159,8 @@ def cifar100_resnet20(pretrained: bool = True) -> ResNet20:
 
 def _with_random_weights() -> ResNet20:
     with torch.device("cpu"):
-        return ResNet20().eval()
+        # Convolutions with this order of the weights take two thirds of the time on a CPU.
+        return ResNet20().eval().to(memory_format=torch.channels_last)
 
 
 def check_sha256(path: Path) -> None:

@@ -93,7 +93,7 @@ class Gaps:
         self.estimate = estimate or self.error
         self.variance = variance
         self.mostly_noise = mostly_noise
-        self.noise_of_edges: Floats | float = 0.0  # It is the same wherever the gaps are.
+        self.noise_of_edges: Floats | None = None  # It is the same wherever the gaps are.
         self._ends: dict[float, tuple[float, float]] = {}  # by level
 
     def error(self, true: Floats) -> Any:
@@ -130,10 +130,13 @@ class Gaps:
         return np.asarray(np.sqrt(np.maximum(*at_both_ends)))
 
     def _noise_at(self, true: Floats) -> Floats:
-        if self.variance is None:
-            return self.noise + self.noise_of_edges
-        factors = np.sqrt(self.variance(true)) / np.maximum(self._size_of_noise, 1e-300)
-        return np.asarray(self.noise * factors + self.noise_of_edges)
+        factors: Floats | float = 1.0
+        if self.variance is not None:
+            factors = np.sqrt(self.variance(true)) / np.maximum(self._size_of_noise, 1e-300)
+        noise = np.asarray(self.noise * factors)
+        if self.noise_of_edges is not None:
+            noise += self.noise_of_edges
+        return noise
 
     @cached_property
     def _size_of_noise(self) -> Floats:
@@ -141,7 +144,9 @@ class Gaps:
 
     def draws(self, true: Floats) -> Floats:
         """Draw measured errors if these are the true gaps."""
-        return np.asarray(self.estimate(true + self._noise_at(true)))
+        drawn = self._noise_at(true)
+        drawn += true  # An interval takes a hundred of these sums, and new memory takes longer.
+        return np.asarray(self.estimate(drawn))
 
     def least_draws(self, true: Floats) -> Floats:
         """Draw them if the error of the true gaps was given to as few gaps as can be."""

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from calibkit.__main__ import main
+from calibkit._command_line import card
 from tests.helpers import calibrated_problem
+
+BLANK = "data:image/svg+xml;base64,PHN2Zy8+"
 
 
 class CommandLine:
@@ -32,6 +35,18 @@ class CommandLine:
         assert self.err.startswith("calibkit: ")
         assert self.err.count("\n") == 1
         return self.err.removeprefix("calibkit: ").strip()
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Ask for the true diagrams of cards."""
+
+
+@pytest.fixture(autouse=True)
+def _blank_diagrams(request, monkeypatch) -> None:
+    """Leave the diagrams of cards blank, because they take longer to draw than all else."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(card, "_pictures", lambda report: [BLANK] * len(report.bins))
 
 
 @pytest.fixture

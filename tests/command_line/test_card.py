@@ -22,7 +22,7 @@ CARDS = "--html", "card.html", "--markdown", "card.md"
 
 
 @pytest.fixture
-def written(files):
+def written(drawn, files):
     """The HTML and the Markdown card of a report with a scaler."""
     assert files.run(*BOTH, *CARDS) == 0
     assert files.out.endswith("wrote card.html\nwrote card.md\n")
@@ -102,7 +102,7 @@ def test_the_same_input_gives_the_same_bytes(files, written):
     assert "<dc:date>" not in diagrams(written[0])[0]
 
 
-def test_a_card_without_a_scaler_and_with_a_loaded_one(files):
+def test_a_card_without_a_scaler_and_with_a_loaded_one(drawn, files):
     assert files.run("report", "test.npz", "--markdown", "card.md") == 0
     card = (files.folder / "card.md").read_text(encoding="utf-8")
     assert "## Scaler" not in card
@@ -335,7 +335,7 @@ def test_the_smallest_p_value_is_only_a_bound():
     assert "<=" not in Card(calibrated, "", 0, separate=False).to_markdown()
 
 
-def test_the_card_uses_the_name_of_the_class(files):
+def test_the_card_uses_the_name_of_the_class(drawn, files):
     rng = np.random.default_rng(0)
     z = rng.standard_normal(200)
     words = np.where(rng.random(200) < 1 / (1 + np.exp(-z)), "dog", "cat")

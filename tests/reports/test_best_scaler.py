@@ -1,4 +1,3 @@
-import contextlib
 import copy
 import itertools
 import re
@@ -132,15 +131,12 @@ def test_huge_wrong_logits_cost_no_right_answers():
     assert right > right_before - 0.03
 
 
-@pytest.mark.parametrize("n", [6, 12, 29])
-def test_very_few_samples_leave_the_simplest_scaler(n):
-    # Without the rule for few samples, at least one of these seeds would choose another scaler.
-    for seed in range(8):
-        logits, labels = biased_problem(n, 3, seed)
-        with contextlib.suppress(ValueError):  # All samples may be of one class.
-            chosen = choose(logits, labels)
-            least = min(int(line.split()[1]) for line in lines_of(chosen).values())
-            assert chosen.summary.n_parameters == least
+@pytest.mark.parametrize(("n", "seed"), [(6, 5), (12, 6), (29, 1), (29, 7)])
+def test_very_few_samples_leave_the_simplest_scaler(n, seed):
+    """Of the first eight seeds, these would choose another scaler without the rule for few."""
+    chosen = choose(*biased_problem(n, 3, seed))
+    least = min(int(line.split()[1]) for line in lines_of(chosen).values())
+    assert chosen.summary.n_parameters == least
 
 
 def test_fewer_parameters_win_a_tie():

@@ -5,7 +5,7 @@ Both fill in the names in braces.
 
 CALIBRATED = (
     "{when}, no calibration error was found. An ECE of up to {high} could still hide in {n} "
-    "samples (see the row {row})."
+    'samples, as the row "{row}" of the table says.'
 )
 ONE_BIN = (
     "{when}, the ECE shows no error, but it says little here: one bin holds nearly all samples, so "
@@ -18,7 +18,7 @@ ONLY_CONFIDENT_ERRORS = (
 )
 UNSEEN = (
     "{when}, the ECE of the test samples shows neither this nor another error. An ECE of up to "
-    "{high} could still hide in {n} samples (see the row {row})."
+    '{high} could still hide in {n} samples, as the row "{row}" of the table says.'
 )
 ONE_TEST = (
     "{when}, a perfectly calibrated model would show the measured ECE of {ece} or a larger one in "
@@ -66,8 +66,9 @@ MADE_WORSE = (
 )
 LEAVE_UNSCALED = "Leave the model unscaled, or fit a scaler to more samples like those of the test."
 NLL_RISES = (
-    "Scaling makes the model worse on the test set: its NLL rises by {value} ({low} to {high}). "
-    "The scaler was fitted to too few samples, or to samples unlike those of the test. {leave}"
+    "Scaling makes the model worse on the test set: its negative log-likelihood (NLL) rises by "
+    "{value} ({low} to {high}). The scaler was fitted to too few samples, or to samples unlike "
+    "those of the test. {leave}"
 )
 ALREADY_BEST = "On the samples on which it was found, T has the lowest NLL of all temperatures."
 OTHER_DATA = "The correction was found on other data, which may differ from the test set."
@@ -86,13 +87,13 @@ NO_DIRECTION = (
 )
 OUTSIDE_1 = (
     "T = 1 lies outside the 95% interval of T: the samples that T was found on show that the model "
-    "{how}, in the sense that a temperature {side} 1 lowers its NLL. About one perfectly "
-    "calibrated model in 20 shows as much by chance."
+    "{how}, in the sense that a temperature {side} 1 lowers its negative log-likelihood (NLL). "
+    "About one perfectly calibrated model in 20 shows as much by chance."
 )
 OUTSIDE_1_OF_A_SHIFT = (
     "T = 1 lies outside the 95% interval of T: the samples that T was found on show that a "
-    "temperature {side} 1 lowers the NLL. About one perfectly calibrated model in 20 shows as much "
-    "by chance."
+    "temperature {side} 1 lowers the negative log-likelihood (NLL). About one perfectly calibrated "
+    "model in 20 shows as much by chance."
 )
 NEED_NOT_SCALE = "T = 1 lies within the 95% interval of T, so you need not scale the model."
 NO_VERDICT_WITH_ZEROS = (

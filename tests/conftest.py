@@ -113,12 +113,11 @@ serve = pytest.fixture(_serve, name="serve")
 serve_for_module = pytest.fixture(_serve, scope="module", name="serve_for_module")
 
 
-@pytest.fixture(scope="module")
-def without_coverage() -> Iterator[None]:
+def _without_coverage() -> Iterator[None]:
     """Stop measuring what is covered, also in new processes.
 
-    Grading and lessons run little of calibkit that no other test runs, and measuring makes
-    them take almost twice as long.
+    Grading, lessons and simulations run little of calibkit that no other test runs, and measuring
+    makes some of them take almost twice as long.
     """
     measuring = coverage.Coverage.current()
     with pytest.MonkeyPatch.context() as environment:
@@ -128,6 +127,12 @@ def without_coverage() -> Iterator[None]:
         yield
         if measuring:
             measuring.start()
+
+
+without_coverage = pytest.fixture(_without_coverage, name="without_coverage")
+without_coverage_in_module = pytest.fixture(
+    _without_coverage, scope="module", name="without_coverage_in_module"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 from tests.answers import NAMES, Assignment, right_answers, submissions, wrong_answers
 from tests.mutants import kept, mutants
 
-pytestmark = pytest.mark.usefixtures("without_coverage")
+pytestmark = pytest.mark.usefixtures("without_coverage_in_module")
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -22,7 +22,7 @@ from nbgrader.api import Gradebook
 from tests.answers import ASSIGNMENTS, NAMES, ROOT, right_answers, wrong_answers
 from tests.forked_kernels import fork_kernels
 
-pytestmark = pytest.mark.usefixtures("without_coverage")
+pytestmark = pytest.mark.usefixtures("without_coverage_in_module")
 
 SOURCES = sorted(ASSIGNMENTS.glob("ps*.py"))
 # right, with a warning at every call

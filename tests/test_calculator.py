@@ -1187,8 +1187,8 @@ def test_a_temperature_that_makes_the_model_worse_is_warned_of(page, tmp_path):
     drop_sets(page, tmp_path, fit=fit, test=test)
     calibrate(page)
     report = evaluate(*test, scaler=TemperatureScaler().fit_logits(*fit), progress=False)
-    begin = "Scaling makes the model worse on the test set: its NLL rises by "
-    said = f"{begin}{report.change.nll.value:.3f} ("
+    begin = "Scaling makes the model worse on the test set: its negative log-likelihood (NLL) rises"
+    said = f"{begin} by {report.change.nll.value:.3f} ("
     shown = page.page.inner_text("#cc-doubts")
     assert f"Warning: {said}" in shown
     assert shown.endswith(warnings_of(report)[-1].partition("). ")[2])

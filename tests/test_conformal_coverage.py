@@ -91,6 +91,7 @@ def check_coverage(n, kind, per_class, coverages, n_simulations):
 per_class_or_not = pytest.mark.parametrize("per_class", [False, True])
 
 
+@pytest.mark.usefixtures("without_coverage")
 @pytest.mark.parametrize("kind", ["smooth", "ties", "ties and zeros"])
 @per_class_or_not
 def test_coverage_in_some_simulations(kind, per_class):

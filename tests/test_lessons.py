@@ -23,7 +23,7 @@ import make_notebooks  # noqa: E402
 from lesson_source import lesson_cells, number, solution_cells, tags  # noqa: E402
 from quiz_form import QUIZZES  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("without_coverage")
+pytestmark = pytest.mark.usefixtures("without_coverage_in_module")
 
 SCRIPTS = lesson_source.scripts()
 HEADINGS = (

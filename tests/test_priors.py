@@ -341,6 +341,7 @@ def share_held(n: int, truth, separation: float, n_simulations: int) -> np.ndarr
     return np.mean(held, 0)
 
 
+@pytest.mark.usefixtures("without_coverage")
 @pytest.mark.parametrize("problem", SIMULATED)
 def test_estimates_are_as_far_from_the_truth_as_the_standard_errors_say(problem):
     assert share_held(*problem, n_simulations=40).min() >= 0.8
@@ -375,6 +376,7 @@ UNKNOWN = {
 }
 
 
+@pytest.mark.usefixtures("without_coverage")
 @pytest.mark.parametrize("name", UNKNOWN)
 @pytest.mark.parametrize("smoothing", [None, 3])
 def test_what_logits_do_not_determine_is_named_in_every_simulation(name, smoothing):

@@ -424,12 +424,14 @@ RICHEST = {
     "auto_solutions": "20_reading_reliability_diagrams_solutions",
     "generated": "calibkit.TemperatureScaler",
 }
-# Marks the first text of each look, for the rule on contrast. Texts look the same if they and all
-# that they stand in have the same tags, classes, colours and sizes, as most words of a listing do.
-MARK_EACH_LOOK = """
+# Marks the first text of each look that no page before had, for the rule on contrast. Texts look
+# the same if they and all that they stand in have the same tags, classes, colours and sizes, as
+# most words of a listing do.
+MARK_EACH_NEW_LOOK = """
+const [known] = arguments;
 const told = ["backgroundColor", "backgroundImage", "color", "display", "filter", "fontSize",
   "fontWeight", "opacity", "position", "textShadow", "visibility"];
-const looks = new Map();
+const looks = new Map(known.map((look, i) => [look, i]));
 const visit = (element, around) => {
   const style = getComputedStyle(element);
   const texts = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
@@ -443,6 +445,7 @@ const visit = (element, around) => {
 };
 visit(document.body, "");
 axe.configure({ rules: [{ id: "color-contrast", selector: "[data-look]" }] });
+return [...looks.keys()].slice(known.length);
 """
 
 
@@ -464,22 +467,22 @@ def serious_faults(page: Browser, options: dict[str, object]) -> list[str]:
     ]
 
 
-def faults_of_colours(page: Browser) -> list[str]:
-    """Return what axe has against the colours of a page, in both themes."""
+def faults_of_colours(page: Browser, looks: list[str]) -> list[str]:
+    """Return what axe has against the colours of new looks on a page, in both themes."""
     faults = []
     for theme in ("light", "dark"):
         page.set_theme(theme)
-        page.run(MARK_EACH_LOOK)
+        looks += page.run(MARK_EACH_NEW_LOOK, looks)
         faults += serious_faults(page, ONLY_COLOURS)
     return faults
 
 
-def faults_seen_by_axe(page: Browser, path: Path, axe_script: str) -> list[str]:
+def faults_seen_by_axe(page: Browser, path: Path, axe_script: str, looks: list[str]) -> list[str]:
     page.set_theme("light")
     page.page.evaluate(axe_script)
     faults = serious_faults(page, ALL_BUT_COLOURS)
     has_own_colours = RICHEST.get(path.parent.name) in (None, path.stem)
-    return faults + (faults_of_colours(page) if has_own_colours else [])
+    return faults + (faults_of_colours(page, looks) if has_own_colours else [])
 
 
 # Tables that end outside the place in which they could scroll. A table of seven columns or more may
@@ -581,7 +584,7 @@ def test_every_page_opens_without_a_fault_and_is_whole_on_each_screen(
 ):
     """One visit of a page serves several checks, because opening it takes longer than most."""
     browser.set_media(reduced_motion="reduce")  # else colours are seen while they change
-    faults = []
+    faults, looks = [], []
     for path in _without_most_listings(pages):
         browser.resize(1280 - 15, 800)  # the scrollbar, which a headless browser does not draw
         name = str(path.relative_to(SITE))
@@ -589,7 +592,7 @@ def test_every_page_opens_without_a_fault_and_is_whole_on_each_screen(
         found = []
         if "_modules" not in path.parts:  # Few read a listing of the source, which may be cut.
             found += [f"cut line: {line}" for line in page.run(CUT_LINES)]
-            found += faults_seen_by_axe(page, path, axe_script)
+            found += faults_seen_by_axe(page, path, axe_script, looks)
         found += faults_on_a_telephone(page)
         faults += [f"{name}: {fault}" for fault in found]
     assert faults == []

@@ -8,7 +8,7 @@ ASSIGNMENTS = ROOT / "notebooks" / "assignments"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _is_not_measured(without_coverage):
+def _is_not_measured(without_coverage_in_module):
     """Grading runs little of calibkit."""
 
 

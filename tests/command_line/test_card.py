@@ -130,7 +130,7 @@ def test_two_classes_are_judged_by_the_event():
     labels = (rng.random(200) < 1 / (1 + np.exp(-logits))).astype(int)
     card = Card(evaluate(logits, labels), "Two", 0, separate=False).to_markdown()
     assert "Without scaling, no calibration error was found. An ECE of up to " in card
-    assert "could still hide in 200 samples (see the row ECE" in card
+    assert 'could still hide in 200 samples, as the row "ECE' in card
     assert "the frequency of y = 1 of the samples in a bin, and a dot their mean P(y = 1)" in card
     assert "classwise" not in card
     assert "**ECE**: the expected calibration error of P(y = 1)" in card
@@ -160,7 +160,7 @@ def test_a_verdict_says_what_the_samples_may_hide_and_what_p_means(n, n_classes,
     high, row = max((values.noise_floor.high, "ECE if calibrated"), (ece.high, "ECE"))
     said = (
         f"Without scaling, no calibration error was found. An ECE of up to {high:.1%} could still "
-        f"hide in {n} samples (see the row {row})."
+        f'hide in {n} samples, as the row "{row}" of the table says.'
     )
     assert f"\n\n{said}\n\n" in card
     explained = (
@@ -199,6 +199,7 @@ def report_of(n: int, n_classes: int, temperature: float, seed: int) -> Report:
     return evaluate(logits[1::2], labels[1::2], scaler=scaler, n_resamples=199)
 
 
+@pytest.mark.usefixtures("without_coverage")
 @pytest.mark.parametrize(("temperature", "side"), [(1.35, "above"), (0.75, "below")])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_direction_that_the_interval_of_t_settles_stands_beside_the_verdict(
@@ -492,7 +493,7 @@ def test_a_temperature_that_makes_the_model_worse_is_warned_of(n_classes):
     nll = report.change.nll
     assert nll.low > 0
     said = (
-        "Scaling makes the model worse on the test set: its NLL rises by "
+        "Scaling makes the model worse on the test set: its negative log-likelihood (NLL) rises by "
         f"{nll.value:.3f} ({nll.low:.3f} to {nll.high:.3f}). The scaler was fitted to too few"
     )
     assert warnings(report)[-1].startswith(said)

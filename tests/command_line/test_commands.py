@@ -352,7 +352,7 @@ def test_a_fit_and_a_report_name_the_direction_that_the_interval_settles(here, t
     for name, seed in (("fit.npz", 0), ("test.npz", 1)):
         logits, labels = calibrated_problem(1000, 3, temperature, seed=seed)
         np.savez(here.folder / name, logits=logits, labels=labels)
-    said = f"in the sense that a temperature {side} 1 lowers its NLL."
+    said = f"in the sense that a temperature {side} 1 lowers its negative log-likelihood (NLL)."
     assert here.run("fit", "fit.npz", "--output", "t.pt") == 0
     assert here.out.count(said) == 1
     for source in (["--calibration", "fit.npz"], ["--scaler-file", "t.pt"]):

@@ -85,6 +85,7 @@ def test_a_richer_map_is_chosen_where_it_is_right():
     assert scaler.summary.nll_after == expected.summary.nll_after
 
 
+@pytest.mark.usefixtures("without_coverage")
 def test_a_temperature_is_chosen_where_it_is_right():
     chosen = []
     for seed in range(40):

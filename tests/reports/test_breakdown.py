@@ -334,6 +334,7 @@ def test_a_report_of_two_classes_has_no_classwise_rows():
     assert "classwise_ece" not in report.to_dict()["before"]
 
 
+@pytest.mark.usefixtures("without_coverage")
 def test_classwise_p_values_of_calibrated_models_are_uniform():
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(200, 4, generator=generator, dtype=torch.float64)

@@ -180,6 +180,7 @@ def test_interval_of_a_mean_is_the_textbooks():
     assert found == pytest.approx([0.7, 0.7 - half, 0.7 + half], abs=1e-3)
 
 
+@pytest.mark.usefixtures("without_coverage")
 @pytest.mark.parametrize(("sharpness", "n"), [(1.2, 300), (1.3, 1000), (1.5, 1000)])
 def test_95_percent_intervals_hold_the_ece_of_endless_data(sharpness, n):
     logits, labels = calibrated_problem(1_000_000, 10, sharpness)

@@ -22,6 +22,7 @@ from calibkit import (
     TemperatureScaler,
     _result_sentences,
     _sentences,
+    calibration_error,
     classwise_calibration_error,
     evaluate,
     glyphs100_logits,
@@ -299,6 +300,22 @@ def test_the_report_is_that_of_the_library(compute, n, n_classes, temperature):
     scaler = TemperatureScaler().fit_logits(*fit)
     expected = evaluate(*test, scaler=scaler, progress=False)
     assert_same(compute(fit, test)["report"], expected)
+
+
+@pytest.mark.slow
+def test_probabilities_on_the_edges_of_bins_have_the_ece_that_the_library_gives_them(compute):
+    """The page computes with their logarithms, and the library with the probabilities as well."""
+    rng = np.random.default_rng(5)
+    edge, is_on_it = rng.choice([0.4, 0.6, 0.8], 1500), rng.random(1500) < 0.5
+    top = np.where(is_on_it, edge, edge - 0.01)
+    others = rng.multinomial((1000 * (1 - top)).round().astype(int) - 9, np.full(9, 1 / 9)) + 1
+    p = torch.from_numpy(np.column_stack([top, others / 1000]))
+    accuracy = np.where(is_on_it, edge - 0.1, edge + 0.1)  # Else both bins have a gap of one sign.
+    labels = torch.from_numpy((rng.random(1500) > accuracy).astype(int))
+    test = p[500:].log(), labels[500:]
+    found = compute((p[:500].log(), labels[:500]), test)["report"]["before"]["ece"]["value"]
+    assert found == pytest.approx(calibration_error(p[500:], labels[500:]), abs=1e-9)
+    assert found == pytest.approx(evaluate(*test, progress=False).before.ece.value, abs=1e-9)
 
 
 @pytest.mark.slow
@@ -2455,7 +2472,16 @@ def test_it_works_from_a_saved_page_without_a_network(browser, site, saved):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", [(0, 0, 0), (1e-4, -2e-4, 4e-4), (-1e-3, -2e-3, -2e-4)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        (0, 0, 0),
+        (1e-4, -2e-4, 4e-4),
+        (-1e-3, -2e-3, -2e-4),
+        (5e-4, -4e-6, 4e-5),
+        (1e-3, 0, 2e-3),
+    ],
+)
 def test_a_change_that_would_be_shown_as_0_is_written_as_in_the_library(fresh_page, change):
     value, low, high = change
     shown = fresh_page.run(

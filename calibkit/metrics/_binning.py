@@ -9,6 +9,8 @@ from torch import Tensor
 
 from calibkit._types import Floats
 
+_ROUNDING_ERROR = 1e-12
+
 
 def uniform_edges(n_bins: int) -> Tensor:
     """Return the n_bins + 1 edges k / n_bins of bins of equal width, in float64."""
@@ -17,7 +19,11 @@ def uniform_edges(n_bins: int) -> Tensor:
 
 
 def uniform_bin(confidence: Tensor, n_bins: int) -> Tensor:
-    """Return the bin of equal width of every confidence. An edge belongs to the bin above it."""
+    """Return the bin of equal width of every confidence. An edge belongs to the bin above it.
+
+    A confidence of 0.4 in a file lies on an edge of 15 bins. After a logarithm and a softmax it may
+    be a rounding error lower, which must not move it to the bin below.
+    """
     # An old trace cannot read an array, but it can make a tensor of the array's numbers.
     inner_edges = torch.tensor(_inner_edges(n_bins), device=confidence.device)
     return torch.bucketize(confidence, inner_edges, right=True)
@@ -27,7 +33,7 @@ def uniform_bin(confidence: Tensor, n_bins: int) -> Tensor:
 def _inner_edges(n_bins: int) -> Floats:
     # A tensor must not be kept. Under torch.export it would not be a real one, and a later call
     # could not compute with it.
-    return np.arange(1, n_bins, dtype=np.float64) / n_bins
+    return np.arange(1, n_bins, dtype=np.float64) / n_bins - _ROUNDING_ERROR
 
 
 def quantile_bin(confidence: Tensor, n_bins: int, weights: Tensor | None = None) -> Tensor:

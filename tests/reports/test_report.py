@@ -270,8 +270,11 @@ def test_a_change_that_may_happen_is_not_called_none(problem):
         ((0.0001, -0.0002, 0.0004), "+.3f", "below 0.001"),
         ((-0.0001, -0.0004, 0.0), "+.1%", "below 0.1%"),
         ((-0.00001, -0.00004, 0.0), "+.2%", "below 0.01%"),
-        ((-0.001, -0.002, -0.0002), "+.3f", "-0.001 (-0.002 to -0.000)"),
+        ((-0.001, -0.002, -0.0002), "+.3f", "-0.001 (-0.002 to -0.0002)"),
+        ((0.001, -0.0004, 0.002), "+.1%", "+0.1% (-0.04% to +0.2%)"),
+        ((0.00005, -0.002, 0.000004), "+.3f", "+0.0001 (-0.002 to 0.000)"),
+        ((0.01, 0.0, 0.02), "+.1%", "+1.0% (0.0% to +2.0%)"),
     ],
 )
-def test_a_change_that_would_be_shown_as_0_has_no_sign(change, form, said):
+def test_a_change_that_would_be_shown_as_0_has_no_sign_or_more_decimals(change, form, said):
     assert _change_text(Interval(*change), form) == said

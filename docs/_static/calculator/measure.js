@@ -6,17 +6,19 @@
   const { Gaps, endsOfError, endsOfChange } = self.intervals;
   const { groups } = self;
   const N_BINS = 15;
+  const ROUNDING_ERROR = 1e-12;
   const N_RESAMPLES = 1000;
   const ENDS = [0.025, 0.975];
   // With more gaps, fewer draws of their noise are enough.
   const MOST_NOISE = 2 ** 19;
 
-  /** Return the bin of equal width of a probability. An edge belongs to the bin above it. */
+  /**
+   * Return the bin of equal width of a probability. An edge belongs to the bin above it, also if
+   * the softmax of a logarithm gives 0.39999999999999997 where the file says 0.4.
+   */
   function binOf(p) {
-    let bin = Math.min(Math.max(Math.floor(p * N_BINS), 0), N_BINS - 1);
-    if (bin < N_BINS - 1 && p >= (bin + 1) / N_BINS) bin++;
-    else if (bin > 0 && p < bin / N_BINS) bin--;
-    return bin;
+    const bin = Math.min(Math.max(Math.floor(p * N_BINS), 0), N_BINS - 1);
+    return bin < N_BINS - 1 && p >= (bin + 1) / N_BINS - ROUNDING_ERROR ? bin + 1 : bin;
   }
 
   /** Write softmax(b z) of a row, and return its largest entry's place and its NLL. */

@@ -22,10 +22,16 @@
   // Rows that the glossary explains under their own names.
   const IN_GLOSSARY = ["NLL", "Brier score", "ECE", "p-value", "classwise ECE"];
 
-  const format = (value, kind, digits, signed = false) => {
-    const text = kind === "percent" ? `${fixed(100 * value, digits)}%` : fixed(value, digits);
-    return signed && value >= 0 ? `+${text}` : text;
-  };
+  const format = (value, kind, digits) =>
+    kind === "percent" ? `${fixed(100 * value, digits)}%` : fixed(value, digits);
+
+  /** Return a number as text with its sign. If it would be shown as 0, more decimals follow. */
+  function withSign(value, kind, digits) {
+    const texts = [0, 1, 2].map((more) => format(value, kind, digits + more));
+    const text = texts.find((one) => Number.parseFloat(one) !== 0);
+    if (text === undefined) return format(0, kind, digits);
+    return value > 0 ? `+${text}` : text;
+  }
 
   /** Return a number with so many decimals. As in Python, half of a unit leads to an even digit. */
   function fixed(value, digits) {
@@ -45,10 +51,9 @@
 
   function withRange(numbers, kind, digits, signed) {
     if (kind === "p") return [pText(numbers), ""];
-    const [value, low, high] = [numbers.value, numbers.low, numbers.high].map((number) =>
-      format(number, kind, digits, signed)
-    );
     const all = [numbers.value, numbers.low, numbers.high];
+    const shown = signed ? withSign : format;
+    const [value, low, high] = all.map((number) => shown(number, kind, digits));
     if (signed && all.every((one) => one === 0)) return ["none", ""];
     const smallest = 10 ** -(digits + (kind === "percent" ? 2 : 0));
     // Where all would be shown as 0, signs would only puzzle.

@@ -7,6 +7,7 @@ to import torch. ``-n 0`` and ``-n 2`` overrule this.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ def n_cores() -> int:
 os.environ.setdefault(
     "GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"
 )
+# This process and those that it starts import notebooks' packages in a third of the time.
+QUICK_IMPORTS = str(Path(__file__).parent / "quick_imports")
+if QUICK_IMPORTS not in sys.path:  # A worker has it from the process that started it.
+    sys.path.insert(0, QUICK_IMPORTS)
+    others = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = QUICK_IMPORTS + (os.pathsep + others if others else "")
 # In a worker, before anything imports numpy or torch: the workers share the cores.
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, n_cores() // int(workers))))

@@ -7,7 +7,7 @@ missing, tests are skipped and say so.
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -93,19 +93,22 @@ def path_of_chromium() -> str:
     return found
 
 
-def page_alone(page: str, linked: Iterable[str], folder: Path) -> Path:
-    """Build one page in the theme of the site, and empty pages that it links to; returns html/."""
+def pages_alone(pages: Collection[str], linked: Collection[str], folder: Path) -> Path:
+    """Build some pages in the theme of the site, and empty ones that they link to; returns html/.
+
+    Starting sphinx takes longer than building a page.
+    """
     pytest.importorskip("pydata_sphinx_theme", reason="the extra docs is not installed")
-    (folder / page).parent.mkdir(exist_ok=True)
+    for name in (*pages, *linked):
+        (folder / name).parent.mkdir(exist_ok=True)
+    for name in pages:
+        (folder / f"{name}.rst").symlink_to(DOCS / f"{name}.rst")
     for name in linked:
-        path = folder / f"{name}.rst"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("Page\n====\n")
+        (folder / f"{name}.rst").write_text("Page\n====\n")
     (folder / "conf.py").write_text(CONF)
     (folder / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     (folder / "_static").symlink_to(DOCS / "_static")
-    (folder / f"{page}.rst").symlink_to(DOCS / f"{page}.rst")
-    entries = "".join(f"   {name}\n" for name in (page, *linked))
+    entries = "".join(f"   {name}\n" for name in (*pages, *linked))
     (folder / "index.rst").write_text(f"Site\n====\n\n.. toctree::\n\n{entries}")
     command = [sys.executable, "-m", "sphinx", "-W", "-q", str(folder), str(folder / "html")]
     built = subprocess.run(command, check=False, capture_output=True, text=True)

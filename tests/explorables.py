@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from calibkit import TemperatureScaler, glyphs100_logits, split_calibration
-from tests.browser import page_alone
+from tests.browser import pages_alone
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 sys.path.insert(0, str(DOCS))  # the scripts there import each other
@@ -73,11 +73,13 @@ def lesson_test_set() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return of_test.softmax(1), scaler(of_test).softmax(1), labels[test]
 
 
-def explorable_alone(name: str, folder: Path) -> Path:
-    """Build the page of an explorable, and empty pages that it links to; returns html/."""
-    source = (DOCS / "explore" / f"{name}.rst").read_text()
-    linked = {link.removeprefix("/") for link in re.findall(r":doc:`[^`]*<(/[^>]*)>`", source)}
-    return page_alone(f"explore/{name}", sorted(linked), folder)
+def explorables_alone(folder: Path) -> Path:
+    """Build the pages of all explorables, and empty pages that they link to; returns html/."""
+    sources = {path.stem: path.read_text() for path in (DOCS / "explore").glob("*.rst")}
+    pages = sorted(f"explore/{name}" for name in sources)
+    links = re.findall(r":doc:`[^`]*<(/[^>]*)>`", "".join(sources.values()))
+    linked = {link.removeprefix("/") for link in links}.difference(pages)
+    return pages_alone(pages, sorted(linked), folder)
 
 
 def text(page, identifier: str) -> str:

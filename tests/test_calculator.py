@@ -40,7 +40,7 @@ from calibkit._command_line.samples import Choice, read_samples
 from calibkit._command_line.verdicts import direction_of_event, verdicts
 from calibkit._command_line.verdicts import warnings as warnings_of
 from calibkit.reports.values import _change_text
-from tests.browser import page_alone
+from tests.browser import pages_alone
 from tests.command_line import tables_of_users
 from tests.command_line.conftest import CommandLine
 from tests.command_line.test_card import rare_event, shifted
@@ -167,7 +167,7 @@ def test_the_page_loads_every_script_and_uses_every_part():
 def site(tmp_path_factory) -> Path:
     """The page alone, in the theme of the site."""
     linked = "command_line", "glossary", "auto_lessons/20_reading_reliability_diagrams"
-    return page_alone("calculator", linked, tmp_path_factory.mktemp("calculator"))
+    return pages_alone(["calculator"], linked, tmp_path_factory.mktemp("calculator"))
 
 
 @pytest.fixture

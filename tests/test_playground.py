@@ -17,7 +17,7 @@ from calibkit import (
     negative_log_likelihood,
     split_calibration,
 )
-from tests.browser import page_alone
+from tests.browser import pages_alone
 from tests.explorables import (
     attributes,
     choose,
@@ -101,7 +101,7 @@ def test_the_data_file_gives_the_scores_of_calibkit(scores, parts):
 def site(tmp_path_factory) -> Path:
     """The page alone, in the theme of the site."""
     linked = "auto_lessons/10_temperature_scaling", "auto_lessons/50_proper_scores"
-    return page_alone("playground", linked, tmp_path_factory.mktemp("playground"))
+    return pages_alone(["playground"], linked, tmp_path_factory.mktemp("playground"))
 
 
 @pytest.fixture

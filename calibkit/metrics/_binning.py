@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from calibkit._types import Floats
-
-_ROUNDING_ERROR = 1e-12
+from calibkit.metrics._ties import ROUNDING_ERROR
 
 
 def uniform_edges(n_bins: int) -> Tensor:
@@ -19,11 +18,7 @@ def uniform_edges(n_bins: int) -> Tensor:
 
 
 def uniform_bin(confidence: Tensor, n_bins: int) -> Tensor:
-    """Return the bin of equal width of every confidence. An edge belongs to the bin above it.
-
-    A confidence of 0.4 in a file lies on an edge of 15 bins. After a logarithm and a softmax it may
-    be a rounding error lower, which must not move it to the bin below.
-    """
+    """Return the bin of equal width of every confidence. An edge belongs to the bin above it."""
     # An old trace cannot read an array, but it can make a tensor of the array's numbers.
     inner_edges = torch.tensor(_inner_edges(n_bins), device=confidence.device)
     return torch.bucketize(confidence, inner_edges, right=True)
@@ -33,13 +28,13 @@ def uniform_bin(confidence: Tensor, n_bins: int) -> Tensor:
 def _inner_edges(n_bins: int) -> Floats:
     # A tensor must not be kept. Under torch.export it would not be a real one, and a later call
     # could not compute with it.
-    return np.arange(1, n_bins, dtype=np.float64) / n_bins - _ROUNDING_ERROR
+    return np.arange(1, n_bins, dtype=np.float64) / n_bins - ROUNDING_ERROR
 
 
 def quantile_bin(confidence: Tensor, n_bins: int, weights: Tensor | None = None) -> Tensor:
     """Return the bin of equal mass of every confidence. Equal confidences share a bin."""
     ordered, order = confidence.sort()
-    n_below = torch.searchsorted(ordered, confidence)
+    n_below = torch.searchsorted(ordered, confidence - ROUNDING_ERROR)
     if weights is None:
         return n_below * n_bins // len(confidence)
     total = weights[order].cumsum(0)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from calibkit._checks import check_probabilities_and_labels
 from calibkit._types import Counts, Floats, Labels, Probabilities, SampleWeight
+from calibkit.metrics._ties import starts_a_group
 from calibkit.metrics.base import JudgedSamples, Of, Predictions
 
 
@@ -98,7 +99,7 @@ def weighted_ks_distance(
     ordered = confidence[order]
     gap = ordered - correct[order]
     # Samples with the same confidence have no order, so the sums count only after the last one.
-    last_of_equals = np.append(ordered[1:] != ordered[:-1], True)
+    last_of_equals = np.append(starts_a_group(ordered)[1:], True)
 
     def distance(weights: Counts | Floats) -> Floats:
         cumulative = np.cumsum(weights[:, order] * gap, axis=1)[:, last_of_equals]

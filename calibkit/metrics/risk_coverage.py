@@ -7,6 +7,7 @@ from scipy.special import digamma
 
 from calibkit._checks import check_probabilities_and_labels
 from calibkit._types import Counts, Floats, Labels, Probabilities, SampleWeight
+from calibkit.metrics._ties import starts_a_group
 from calibkit.metrics.base import JudgedSamples, Of, Predictions
 
 
@@ -157,7 +158,7 @@ def _groups(judged: JudgedSamples) -> tuple[Counts, Counts]:
     confidence = judged.confidence.numpy()
     order = np.argsort(-confidence, kind="stable")
     ordered = confidence[order]
-    return order, np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    return order, np.flatnonzero(starts_a_group(ordered))
 
 
 def _weights(judged: JudgedSamples) -> Floats:

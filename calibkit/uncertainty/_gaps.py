@@ -13,6 +13,7 @@ from scipy.sparse import vstack
 from calibkit._rows import Rows
 from calibkit._types import Binning, Counts, Floats
 from calibkit.metrics._binning import effective_counts, quantile_bin
+from calibkit.metrics._ties import ROUNDING_ERROR
 from calibkit.metrics.base import JudgedSamples, Predictions, ScoreKind, SumsMetric
 from calibkit.metrics.calibration_error import BinnedCalibrationError
 from calibkit.metrics.smooth import SmoothError, error_at_its_own_width
@@ -186,7 +187,7 @@ def _in_bins_of_equal_mass(
     of_order = np.ones(n) if weights is None else weights[order]
     total, weight = (_sum_between(near, x) for x in (residual[order] * of_order, of_order))
     at_edges = total / np.where(weight > 0, weight, 1)
-    n_equal = below + 1 - np.searchsorted(ordered, ordered[below])
+    n_equal = below + 1 - np.searchsorted(ordered, ordered[below] - ROUNDING_ERROR)
     # Where more samples are equal than chance moves past an edge, the edge stays where it is.
     at_edges[n_equal > np.sqrt(n) / 2] = np.nan
     return bins.numpy(), residual, weights, sums, at_edges

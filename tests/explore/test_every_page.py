@@ -7,7 +7,6 @@ import pytest
 
 from tests.explorables import (
     DOCS,
-    explorable_alone,
     focus_with_tab,
     origins,
     right_end,
@@ -19,15 +18,10 @@ NAMES = sorted(path.stem for path in (DOCS / "explore").glob("*.rst"))
 DESCRIPTIONS = "return [...document.querySelectorAll('.explorable desc')].map((e) => e.textContent)"
 
 
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory):
-    return {name: explorable_alone(name, tmp_path_factory.mktemp(name)) for name in NAMES}
-
-
 @pytest.fixture(params=NAMES)
-def page(request, browser, serve, sites):
+def page(request, browser, serve, site):
     browser.resize(1280, 800)
-    browser.open(f"{serve(sites[request.param])}/explore/{request.param}.html")
+    browser.open(f"{serve(site)}/explore/{request.param}.html")
     browser.wait(DESCRIPTIONS + ".every(Boolean)")
     return browser
 

@@ -118,20 +118,6 @@ def test_edges_belong_to_the_bin_above():
     assert bins.count.tolist() == [0, 0, 2, 1]
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_a_confidence_of_one_decimal_keeps_its_bin_after_a_softmax(n_classes):
-    """Every other one lies on an edge of 15 bins, and some come back a rounding error lower."""
-    rng = np.random.default_rng(0)
-    tenths = rng.multinomial(10, np.full(n_classes, 1 / n_classes), 500)
-    written = np.maximum(tenths / 10, 1e-30)
-    from_logits = torch.from_numpy(written).log().softmax(1)
-    top = from_logits.amax(1).numpy()
-    assert (top < tenths.max(1) / 10).any()
-    bins = reliability_bins(from_logits, torch.zeros(500, dtype=torch.long), n_bins=15, of="top")
-    expected = np.bincount(np.minimum(tenths.max(1) * 15 // 10, 14), minlength=15)
-    assert bins.count.tolist() == expected.tolist()
-
-
 @needs_real_data
 def test_real_networks():
     for file, expected in {

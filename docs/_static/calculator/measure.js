@@ -6,7 +6,7 @@
   const { Gaps, endsOfError, endsOfChange } = self.intervals;
   const { groups } = self;
   const N_BINS = 15;
-  const ROUNDING_ERROR = 1e-12;
+  const ROUNDING_ERROR = 1e-14;
   const N_RESAMPLES = 1000;
   const ENDS = [0.025, 0.975];
   // With more gaps, fewer draws of their noise are enough.

@@ -18,6 +18,7 @@ FLAGGED_NAMES = {
     "get_ipython", "builtins", "__builtins__", "__import__", "exec", "eval", "compile", "setattr",
     "delattr", "globals", "locals", "vars", "open", "exit", "quit", "AssertionError", "__file__",
     "In", "Out", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "breakpoint", "make_dataclass",
+    "memoryview",
 }  # fmt: skip
 FLAGGED_MODULES = {
     "builtins", "subprocess", "socket", "ctypes", "os", "sys", "shutil", "pathlib", "importlib",
@@ -48,7 +49,8 @@ READS_OR_WRITES = {
     "runstring", "rundocs", "measure", "Timer", "get_type_hints", "ForwardRef", "Formatter",
     "update_wrapper", "attrgetter", "methodcaller", "singledispatch",
     "singledispatchmethod", "bmat", "getp", "setp", "StrMethodFormatter", "ensure_scope",
-    "as_strided", "switch_backend", "subprocess_run_for_testing", "LowLevelCallable",
+    "as_strided", "from_dlpack", "to_dlpack", "frombuffer", "switch_backend",
+    "subprocess_run_for_testing", "LowLevelCallable",
     # these keep files, or what all later code does, also that of the tests
     "dump", "open_memmap", "open_file_cm", "get_sample_data", "HDFStore", "ExcelFile",
     "ExcelWriter", "temppath", "tempdir", "enter_context", "seterrcall", "saved_tensors_hooks",

@@ -12,9 +12,13 @@ from scipy.special import softmax
 
 
 def draw(n: int, n_classes: int, seed: int, sharpness: float = 2.0):
-    """Probabilities with labels that follow them in part; few distinct values, so with ties."""
+    """Probabilities with labels that follow them in part; few distinct values, so with ties.
+
+    They are rounded, because softmax gives rows of the same scores in another order probabilities
+    that differ by a rounding error, and the definitions here would tell these apart.
+    """
     rng = np.random.default_rng(seed)
-    probabilities = softmax(sharpness * rng.integers(-3, 4, (n, n_classes)) / 2, axis=1)
+    probabilities = softmax(sharpness * rng.integers(-3, 4, (n, n_classes)) / 2, axis=1).round(13)
     labels = np.array([rng.choice(n_classes, p=p) for p in probabilities])
     labels[: n // 3] = rng.integers(n_classes, size=n // 3)
     return torch.from_numpy(probabilities), torch.from_numpy(labels)

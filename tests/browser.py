@@ -22,7 +22,11 @@ html_context = {"default_mode": "light"}
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_sidebars = {"**": []}
-html_theme_options = {"secondary_sidebar_items": ["page-toc"], "show_prev_next": True}
+html_theme_options = {
+    "navbar_center": [],  # The titles of these pages would need more than the one row of the site.
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": True,
+}
 """
 ALL_SCRIPTS_LOADED = "html:not([data-scripts=awaited])"  # docs/light_pages.py sets it.
 # Without the windows and menus of the whole browser, a page opens in half the time.

@@ -41,14 +41,13 @@ def markdown_table(caption: str, cells: list[list[str]]) -> str:
 
 def with_range(numbers: tuple[float, float, float], form: str) -> str:
     """Return a value and the two ends of its range as text, all in one format."""
-    value, low, high = (_with_sign(number, form) for number in numbers)
+    shown = _with_sign if form.startswith("+") else format
+    value, low, high = (shown(number, form) for number in numbers)
     return f"{value} ({low} to {high})"
 
 
 def _with_sign(number: float, form: str) -> str:
-    """Return a number as text. If it has a sign but would be shown as 0, more decimals follow."""
-    if not form.startswith("+"):
-        return format(number, form)
+    """Return a number as text with its sign. If it would be shown as 0, more decimals follow."""
     digits, kind = int(form[2]), form[3]
     texts = (f"{number:+.{digits + more}{kind}}" for more in range(3))
     return next((text for text in texts if float(text.strip("%"))), f"{0:.{digits}{kind}}")
